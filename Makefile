@@ -1,0 +1,70 @@
+# The targets are the project's front door: `make` lists them.
+PYTHON ?= python3
+ACTION ?= start
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types layers format bench kafka lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
+	  | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## Make .venv from the lock (again only when the lock changed)
+
+demo: $(STAMP) ## The whole journey on this machine, compared with the truth
+	@$(BIN)/klaviyo-streams demo
+
+test: lint types layers ## Everything CI runs: lint, types, layers, all tests, coverage
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+check: lint types layers ## Before a commit: test, without Kafka and without slow tests
+	$(BIN)/pytest -m "not kafka and not slow and not benchmark"
+
+lint: $(STAMP) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(STAMP) ## import-linter: who may import whom
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Print the numbers: CPU time per event, events per second
+	$(BIN)/pytest -m benchmark -s tests/benchmarks
+
+kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or status)
+	@$(BIN)/python -m tests.brokers $(ACTION)
+
+lock: $(STAMP) ## Write requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  --output-file requirements.lock pyproject.toml
+
+clean: ## Remove .venv and every cache in the checkout
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find streams agents tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not:" \
+	       "$$($(PYTHON) --version 2>&1 | head -n 1)." >&2; \
+	  echo "Name another: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
+	@rm -f $@
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+	  echo "'$(PYTHON) -m venv' does not work (Debian: apt install python3-venv)." >&2; exit 1; }
+	@echo "installing the locked packages into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation --editable .
+	@touch $@

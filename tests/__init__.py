@@ -1,0 +1,1 @@
+"""The tests, by height: streams (pure), agents, journeys, kafka, contract."""

@@ -1,0 +1,40 @@
+"""The last resort: the embedded broker of `make demo` behind the tests' face."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from agents.embedded import PARTITIONS, EmbeddedBroker
+
+
+class EmbeddedKafka:
+    """librdkafka's mock cluster: the protocol, and nothing that outlives it."""
+
+    name = "the embedded librdkafka mock (not durable)"
+    durable = False
+
+    def __init__(self) -> None:
+        self._broker = EmbeddedBroker()
+        self._broker.start()
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port`."""
+        return self._broker.bootstrap
+
+    def create_topics(
+        self,
+        *names: str,
+        partitions: int = 1,
+        replicas: int | None = None,
+        config: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create topics; the mock gives each the same number of partitions."""
+        del replicas, config  # it has neither
+        if partitions > PARTITIONS:
+            pytest.skip(f"the embedded broker's topics have {PARTITIONS} partitions")
+        self._broker.create_topics(*names)
+
+    def close(self) -> None:
+        """End it."""
+        self._broker.close()

@@ -1,0 +1,220 @@
+"""A real Apache Kafka in KRaft mode, run on the JVM: one node or three."""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.brokers import face, jars
+from tests.brokers.ports import free_ports
+from tests.brokers.properties import CLUSTER_ID, Node, node_properties
+
+_STOP_S = 15.0
+"""An orderly shutdown moves its leaders away first; then patience ends."""
+
+_JVM_FLAGS = (
+    "-Xms64m",
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+)
+
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jvm-spawner")
+"""`setpriv --pdeathsig` fires at the end of the *thread* that started the child, so
+one thread that lives as long as the interpreter starts them all."""
+
+
+def usable() -> str | None:
+    """Why the JVM cannot be taken, or None."""
+    missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+    return f"no {' and no '.join(missing)} here" if missing else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JvmNode:
+    """Where one node lives: its directory and its ports."""
+
+    node: Node
+    home: Path
+    port: int
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def settings(self) -> Path:
+        """The properties file."""
+        return self.home / "server.properties"
+
+    def command(self, main: str, *args: str) -> list[str]:
+        """The command line of one of Kafka's mains."""
+        java = shutil.which("java") or "java"
+        return [java, *_JVM_FLAGS, "-cp", f"{jars.jars()}/*", main, *args]
+
+
+class JvmKafka:
+    """One private broker, or a cluster, that ends with this process.
+
+    Args:
+        brokers: How many nodes; each is broker and controller.
+        home: Where settings, data and logs go; by default a directory that `close`
+            removes.
+    """
+
+    durable = True
+
+    def __init__(self, *, brokers: int = 1, home: Path | None = None) -> None:
+        many = f", {brokers} brokers" if brokers > 1 else ""
+        self.name = f"Apache Kafka {jars.version()} on the JVM{many}"
+        self.home = home or Path(tempfile.mkdtemp(prefix="klaviyo-streams-kafka-"))
+        self.nodes = _lay_out(self.home, brokers=brokers)
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        with ThreadPoolExecutor(max_workers=brokers) as pool:
+            list(pool.map(_format, self.nodes))
+        for number in range(brokers):
+            self._launch(number)
+        self._await_all()
+
+    @property
+    def bootstrap(self) -> str:
+        """Every node, up or down."""
+        return ",".join(node.bootstrap for node in self.nodes)
+
+    def create_topics(
+        self,
+        *names: str,
+        partitions: int = 1,
+        replicas: int | None = None,
+        config: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create topics; copies on each node unless `replicas` says fewer."""
+        face.create_topics(
+            self.bootstrap,
+            names,
+            partitions=partitions,
+            replicas=replicas or len(self.nodes),
+            config=config or {},
+        )
+
+    def pid(self, *, node: int = 0) -> int:
+        """Process id of a node that is up."""
+        return self._running[node].pid
+
+    def start(self, *, node: int = 0) -> None:
+        """Start a node that is down; return when it serves."""
+        if node not in self._running:
+            self._launch(node)
+        face.await_brokers(self.nodes[node].bootstrap, count=len(self._running))
+
+    def stop(self, *, node: int = 0) -> None:
+        """Shut a node down in order; kill it when that takes too long."""
+        process = self._running.pop(node, None)
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def kill(self, *, node: int = 0) -> None:
+        """End a node as `kill -9` does."""
+        process = self._running.pop(node, None)
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def restart(self, *, node: int = 0) -> None:
+        """Stop in order, if it is up, and start."""
+        self.stop(node=node)
+        self.start(node=node)
+
+    def close(self) -> None:
+        """End every node and remove the data."""
+        for node in list(self._running):
+            self.kill(node=node)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _launch(self, number: int) -> None:
+        node = self.nodes[number]
+        command = [*_leash(), *node.command("kafka.Kafka", str(node.settings))]
+        self._running[number] = _spawner.submit(_spawn, command, node.home).result()
+
+    def _await_all(self) -> None:
+        try:
+            for node in self.nodes:
+                face.await_brokers(node.bootstrap, count=len(self.nodes))
+        except TimeoutError as late:
+            tail = _log_tail(self.nodes)
+            self.close()
+            raise TimeoutError(f"{late}\n{tail}") from late
+
+
+def _lay_out(home: Path, *, brokers: int) -> tuple[JvmNode, ...]:
+    ports = free_ports(2 * brokers)
+    nodes = [
+        Node(number=i + 1, controller=f"127.0.0.1:{port}")
+        for i, port in enumerate(ports[:brokers])
+    ]
+    places = tuple(
+        JvmNode(node=node, home=home / str(node.number), port=port)
+        for node, port in zip(nodes, ports[brokers:], strict=True)
+    )
+    for place in places:
+        _write_settings(place, nodes)
+    return places
+
+
+def _write_settings(place: JvmNode, nodes: Sequence[Node]) -> None:
+    here = f"PLAINTEXT://{place.bootstrap}"
+    properties = {
+        **node_properties(place.node, nodes=nodes),
+        "listeners": f"{here},CONTROLLER://{place.node.controller}",
+        "advertised.listeners": here,
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": str(place.home / "data"),
+    }
+    place.home.mkdir(parents=True)
+    lines = [f"{key}={value}\n" for key, value in properties.items()]
+    place.settings.write_text("".join(lines))
+
+
+def _format(node: JvmNode) -> None:
+    args = ("format", "-t", CLUSTER_ID, "-c", str(node.settings))
+    command = node.command("kafka.tools.StorageTool", *args)
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - no shell
+
+
+def _spawn(command: Sequence[str], home: Path) -> subprocess.Popen[bytes]:
+    with (home / "kafka.log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own command, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _leash() -> tuple[str, ...]:
+    """On Linux the kernel ends the child when we die, even by `kill -9`."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
+
+
+def _log_tail(nodes: Sequence[JvmNode]) -> str:
+    lines: list[str] = []
+    for node in nodes:
+        with contextlib.suppress(OSError):
+            lines += (node.home / "kafka.log").read_text().splitlines()[-15:]
+    return "\n".join(lines)

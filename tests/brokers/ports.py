@@ -1,0 +1,27 @@
+"""Free ports on this machine that stay free while a broker is down."""
+
+import secrets
+import socket
+
+_FIRST, _COUNT = 20_000, 12_000
+"""Below the ephemeral range: there a client that knocks at a stopped broker's port
+can be given that very port as its own, and talk to itself."""
+
+
+def free_ports(count: int) -> list[int]:
+    """So many ports of 127.0.0.1 that nobody listens on."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = _FIRST + secrets.randbelow(_COUNT)
+        if _is_free(port):
+            found.add(port)
+    return list(found)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,69 @@
+"""The settings of one Kafka node for tests: small, quick to start, strict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MESSAGE_MAX_BYTES = 12 * 1024 * 1024
+"""Above the 10 MB record of the malformed-input cases, with its headers."""
+
+CLUSTER_ID = "a2xhdml5by1zdHJlYW1zLQ"
+"""Any base64 of 16 bytes; the same for each node of a cluster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One broker that is its own controller, and how it is reached."""
+
+    number: int
+    """From 1: `node.id`."""
+    controller: str
+    """`host:port` the controllers call each other by."""
+
+
+def node_properties(node: Node, *, nodes: Sequence[Node]) -> dict[str, str]:
+    """Server properties that do not depend on where the node runs.
+
+    Args:
+        node: The node they are for.
+        nodes: All nodes of its cluster, itself too.
+    """
+    voters = ",".join(f"{each.number}@{each.controller}" for each in nodes)
+    copies = str(len(nodes))
+    in_sync = str(max(1, len(nodes) - 1))
+    return {
+        "process.roles": "broker,controller",
+        "node.id": str(node.number),
+        "controller.quorum.voters": voters,
+        "controller.listener.names": "CONTROLLER",
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": copies,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "message.max.bytes": str(MESSAGE_MAX_BYTES),
+        "replica.fetch.max.bytes": str(MESSAGE_MAX_BYTES),
+        **_QUICK,
+        **_SMALL,
+    }
+
+
+_QUICK = {
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "3000",
+}
+"""A member, a broker: noticed when it comes and missed when it is gone."""
+
+_SMALL = {
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.num.partitions": "4",
+    "log.cleaner.dedupe.buffer.size": "4194304",
+    "log.index.size.max.bytes": "1048576",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+}
+"""The defaults are for a server: 128 MB for the cleaner alone."""

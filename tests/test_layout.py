@@ -1,0 +1,157 @@
+"""The tree keeps the shape STYLE asks for: small modules, known names, one door."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULE_MAX_LINES = 300
+
+ALLOWED = {
+    ".ci",
+    ".github",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "agents",
+    "deploy",
+    "docs",
+    "pyproject.toml",
+    "requirements.lock",
+    "streams",
+    "tests",
+}
+"""What may stand at the top of the repository. A new name takes a reason."""
+
+ROOMS = {
+    "actions",
+    "audiences",
+    "delivery",
+    "destination",
+    "events",
+    "klaviyo",
+    "mapping",
+    "pacing",
+    "replay",
+    "sandbox",
+    "settings",
+    "triggers",
+}
+"""The rooms of `streams/`, from the design."""
+
+FAUST_FACE = {"faust", "faust.types", "faust.cli", "faust.web", "mode", "mode.loop"}
+"""What a hop may import of Faust and mode; the inside is `agents.engine`'s."""
+
+HOSTS = ("pypi." + "org", "files.python" + "hosted", "--index" + "-url")
+"""Where packages come from is the machine's business: pip's settings know."""
+
+
+def _modules(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+
+
+def _ignored() -> set[str]:
+    lines = (ROOT / ".gitignore").read_text().splitlines()
+    return {line.rstrip("/") for line in lines} | {".git"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=str(path.relative_to(ROOT)))
+        for path in _modules("streams", "agents", "tests")
+    ],
+)
+def test_a_module_has_at_most_three_hundred_lines(path: Path) -> None:
+    """A reader sees a module whole."""
+    lines = path.read_text().count("\n")
+
+    assert lines <= MODULE_MAX_LINES
+
+
+def test_the_top_level_holds_only_known_names() -> None:
+    """A stray file at the top is noticed; what git ignores is not looked at."""
+    ignored = _ignored()
+    found = {
+        path.name
+        for path in ROOT.iterdir()
+        if not any(path.match(pattern) for pattern in ignored)
+    }
+
+    assert found - ALLOWED == set()
+
+
+def test_streams_holds_only_the_rooms_of_the_design() -> None:
+    """A new room takes a place in the design and in the layers first."""
+    found = {path.parent.name for path in (ROOT / "streams").glob("*/__init__.py")}
+
+    assert found - ROOMS == set()
+
+
+def test_the_sandbox_is_kept_from_every_room_there_is() -> None:
+    """The contract that names the rooms one by one forgets none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    sandbox = next(
+        c for c in contracts if c.get("source_modules") == ["streams.sandbox"]
+    )
+    rooms = {
+        f"streams.{path.stem}"
+        for path in (ROOT / "streams").iterdir()
+        if (path / "__init__.py").exists() or path.suffix == ".py"
+    } - {"streams.__init__", "streams.sandbox"}
+
+    assert rooms - set(sandbox["forbidden_modules"]) == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=str(path.relative_to(ROOT)))
+        for path in _modules("agents")
+        if "engine" not in path.parts
+    ],
+)
+def test_only_the_engine_knows_the_inside_of_faust(path: Path) -> None:
+    """A hop imports what Faust shows; what it hides can change under us."""
+    inside = {
+        name
+        for name in _imported(path)
+        if name.split(".")[0] in {"faust", "mode"} and name not in FAUST_FACE
+    }
+
+    assert {name for name in inside if not name.startswith("faust.types")} == set()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml", "Makefile"])
+def test_no_registry_is_named(name: str) -> None:
+    """The lock holds versions and hashes; it installs from any mirror."""
+    text = (ROOT / name).read_text()
+
+    assert [host for host in HOSTS if host in text] == []
+
+
+def test_every_locked_package_has_hashes() -> None:
+    """The installer refuses a package that is not the one that was locked."""
+    lock = (ROOT / "requirements.lock").read_text()
+    pins = [line for line in lock.splitlines() if "==" in line[:80] and line[0] != " "]
+    lines = lock.splitlines()
+    bare = [pin for pin in pins if "--hash=sha256:" not in lines[lines.index(pin) + 1]]
+
+    assert bare == []
+    assert len(pins) > 50
