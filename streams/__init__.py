@@ -1,0 +1,1 @@
+"""What the stream processor decides: pure functions over frozen records."""

@@ -1,0 +1,1 @@
+"""Batches of activations on their way out, and what became of each."""

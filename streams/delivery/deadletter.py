@@ -1,0 +1,56 @@
+"""A record nobody can use as it is, kept with where it came from and why.
+
+Header names follow Kafka Connect's dead letter queue (`errors.deadletterqueue.context.
+headers.enable`), so that tools made for it read ours.
+"""
+
+import msgspec
+
+from streams.events.origin import Origin
+
+VALUE_MAX_BYTES = 900_000
+"""Below Kafka's default `max.message.bytes` (1,048,588), headers included."""
+
+_PREFIX = "__connect.errors."
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """One dead letter.
+
+    Attributes:
+        origin: The source record.
+        stage: Where it failed: `intake`, `activate`, `deliver.<lane>`.
+        code: Stable name of the fault; groups dead letters.
+        reason: The fault in words, without any value of the record.
+        key: Key of the record at that stage.
+        value: Its value, untouched unless larger than `VALUE_MAX_BYTES`.
+    """
+
+    origin: Origin
+    stage: str
+    code: str
+    reason: str
+    key: bytes | None
+    value: bytes | None
+
+
+def headers(letter: DeadLetter, *, connector: str) -> list[tuple[str, bytes]]:
+    """Kafka Connect's headers; `connector` is the app's id."""
+    named = {
+        "topic": letter.origin.topic,
+        "partition": str(letter.origin.partition),
+        "offset": str(letter.origin.offset),
+        "connector.name": connector,
+        "stage": letter.stage,
+        "exception.class.name": letter.code,
+        "exception.message": letter.reason,
+    }
+    lines = [(_PREFIX + name, text.encode()) for name, text in named.items()]
+    if letter.value is not None and len(letter.value) > VALUE_MAX_BYTES:
+        lines.append(("ks.truncated-from-bytes", str(len(letter.value)).encode()))
+    return lines
+
+
+def body(letter: DeadLetter) -> bytes | None:
+    """The value to keep, cut to what a topic takes."""
+    return None if letter.value is None else letter.value[:VALUE_MAX_BYTES]

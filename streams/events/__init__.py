@@ -1,0 +1,1 @@
+"""Bytes of a record to a canonical event and its user key."""

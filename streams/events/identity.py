@@ -1,0 +1,207 @@
+"""Who an event is about: the user key, and the Klaviyo profile."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from streams.errors import PoisonRecord
+from streams.events.model import CanonicalEvent, section
+
+EXTERNAL_ID_MAX_CHARS = 255
+"""Klaviyo's `external_id`; a longer user id stays the key but names no profile."""
+
+EMAIL_MAX_CHARS = 254
+"""RFC 5321's longest path, less its brackets."""
+
+ID_MAX_CHARS = 1024
+"""Ours: an id becomes the key of records and table rows."""
+
+EXACT_FLOAT_MAX = 2**53
+"""IEEE 754: a larger float is no longer one whole number but several."""
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
+_PHONE = re.compile(r"\+[0-9]{7,15}")  # looks like E.164
+
+_ID_CODES = {
+    "userId": "bad-user-id",
+    "anonymousId": "bad-anonymous-id",
+    "messageId": "bad-message-id",
+}
+
+_EMAIL_TRAITS = ("email",)
+_PHONE_TRAITS = ("phone", "phone_number")
+_COMPANY_TRAITS = ("organization", "company")
+_TEXT_TRAITS = {
+    "first_name": ("firstName", "first_name"),
+    "last_name": ("lastName", "last_name"),
+    "title": ("title",),
+    "image": ("avatar", "image"),
+}
+_ADDRESS_TRAITS = {
+    "address1": ("street", "address1"),
+    "address2": ("address2",),
+    "city": ("city",),
+    "region": ("state", "region"),
+    "country": ("country",),
+    "zip": ("postalCode", "postal_code", "zip"),
+}
+_STANDARD_TRAITS = frozenset(
+    {"address", *_EMAIL_TRAITS, *_PHONE_TRAITS, *_COMPANY_TRAITS}.union(
+        *_TEXT_TRAITS.values()
+    )
+)
+
+
+def id_of(body: dict[str, Any], name: str) -> str:
+    """Read an identifier; a whole number becomes its decimal digits.
+
+    Returns:
+        The identifier, or an empty string where it is absent, null or blank.
+
+    Raises:
+        PoisonRecord: `bad-user-id` and the like, `id-too-long` or `null-byte`.
+    """
+    value = body.get(name)
+    if isinstance(value, str):
+        return plain_id(value, name=name)
+    if value is None:
+        return ""
+    if _is_whole(value):
+        return str(int(value))
+    raise PoisonRecord(_ID_CODES[name], f"{name} is no string and no whole number")
+
+
+def plain_id(text: str, *, name: str) -> str:
+    """Give `text` if it can be a key; empty where it is blank.
+
+    Raises:
+        PoisonRecord: `id-too-long` or `null-byte`.
+    """
+    if "\0" in text:
+        raise PoisonRecord("null-byte", f"{name} holds a null byte")
+    if len(text) > ID_MAX_CHARS:
+        raise PoisonRecord("id-too-long", f"{name} is over {ID_MAX_CHARS} characters")
+    return "" if text.isspace() else text
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) <= EXACT_FLOAT_MAX
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def user_of(body: dict[str, Any], *, kind: str) -> str:
+    """Give the user key: `userId`, else `anonymousId`, else the e-mail address.
+
+    Raises:
+        PoisonRecord: `no-user`, or what `id_of` raises.
+    """
+    user = id_of(body, "userId") or id_of(body, "anonymousId") or _email(body, kind)
+    if not user:
+        raise PoisonRecord("no-user", "no userId, no anonymousId, no usable email")
+    return user
+
+
+def profile_of(event: CanonicalEvent) -> dict[str, Any]:
+    """Make the Klaviyo profile an event speaks of.
+
+    What cannot be right is left out: an id over 255 characters, an address without
+    one `@`, a phone number that does not look like E.164, empty text, null. The
+    traits of a `group` call are the group's and are not read. Custom traits go into
+    `properties`, for `identify` only, without the flag of an audience: late flags
+    would be written in the wrong order, and the list says it already.
+
+    Returns:
+        Attributes by Klaviyo's names; without `external_id`, `email` and
+        `phone_number` nobody can be found by it.
+    """
+    body, kind = event.body, event.kind
+    user_id = id_of(body, "userId")
+    profile: dict[str, Any] = {
+        "external_id": user_id if len(user_id) <= EXTERNAL_ID_MAX_CHARS else "",
+        "email": _email(body, kind),
+        "phone_number": _phone(body, kind),
+    }
+    for traits in filter(None, _traits(body, kind)):
+        for name, value in _attributes(traits).items():
+            profile[name] = profile.get(name) or value
+    if kind == "identify":
+        profile["properties"] = _custom_traits(body)
+    return {name: value for name, value in profile.items() if value}
+
+
+def _traits(body: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    """Give where a person's traits stand, the nearest first."""
+    if kind != "group":
+        yield section(body, "traits")
+    yield section(section(body, "context"), "traits")
+
+
+def _contacts(body: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    yield from _traits(body, kind)
+    yield section(body, "properties")
+
+
+def _email(body: dict[str, Any], kind: str) -> str:
+    for place in _contacts(body, kind):
+        email = usable_email(place.get("email"))
+        if email:
+            return email
+    return ""
+
+
+def usable_email(value: object) -> str:
+    """Give the address in lower case, or an empty string where it is none."""
+    text = value.strip() if isinstance(value, str) else ""
+    usable = len(text) <= EMAIL_MAX_CHARS and _EMAIL.fullmatch(text)
+    return text.lower() if usable else ""
+
+
+def _phone(body: dict[str, Any], kind: str) -> str:
+    for place in _contacts(body, kind):
+        for name in _PHONE_TRAITS:
+            phone = place.get(name)
+            if isinstance(phone, str) and _PHONE.fullmatch(phone):
+                return phone
+    return ""
+
+
+def _attributes(traits: dict[str, Any]) -> dict[str, Any]:
+    """Read Klaviyo's standard attributes; an empty value means none is given."""
+    company = traits.get("company")
+    found: dict[str, Any] = {
+        name: _first_text(traits, names) for name, names in _TEXT_TRAITS.items()
+    }
+    found["organization"] = _first_text(traits, _COMPANY_TRAITS) or (
+        _first_text(company, ("name",)) if isinstance(company, dict) else ""
+    )
+    found["location"] = _location(section(traits, "address"))
+    return found
+
+
+def _location(address: dict[str, Any]) -> dict[str, str]:
+    if not address:
+        return {}
+    read = {name: _first_text(address, keys) for name, keys in _ADDRESS_TRAITS.items()}
+    return {name: text for name, text in read.items() if text}
+
+
+def _first_text(traits: dict[str, Any], names: tuple[str, ...]) -> str:
+    for name in names:
+        value = traits.get(name)
+        if isinstance(value, str) and value and not value.isspace():
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+    return ""
+
+
+def _custom_traits(body: dict[str, Any]) -> dict[str, Any]:
+    personas = section(section(body, "context"), "personas")
+    flag = personas.get("computation_key")
+    return {
+        name: value
+        for name, value in section(body, "traits").items()
+        if name not in _STANDARD_TRAITS
+        and not (name == flag and isinstance(value, bool))
+    }

@@ -1,0 +1,41 @@
+"""The canonical event: what every accepted format becomes."""
+
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from streams.events.origin import Origin
+
+Kind = Literal["track", "identify", "page", "screen", "group", "alias", "delete"]
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+"""The calls of the Segment spec, as its `type` field writes them."""
+
+
+class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of one user, whatever it was read from.
+
+    Attributes:
+        kind: Which call of the Segment spec it is.
+        user: The user key: `userId`, else `anonymousId`, else the e-mail address in
+            lower case. Never empty.
+        message_id: The producer's name for the event; empty when it gave none.
+        time_ms: When it happened, milliseconds since the epoch.
+        origin: The source record.
+        body: The JSON object as the producer wrote it.
+    """
+
+    kind: Kind
+    user: str
+    message_id: str
+    time_ms: int
+    origin: Origin
+    body: dict[str, Any]
+
+
+def section(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """Give the object under `name`, or an empty one.
+
+    Absent, `null` and PHP's `[]` for an empty object all read as empty.
+    """
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,31 @@
+"""Where a record came from: the name under which it has its outcome."""
+
+from typing import Self
+
+import msgspec
+
+from streams.errors import PoisonRecord
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
+    """Topic, partition and offset of the source record; set once, at intake."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` wrote.
+
+        Raises:
+            PoisonRecord: Not `topic/partition/offset`.
+        """
+        topic, _, rest = text.partition("/")
+        partition, _, offset = rest.partition("/")
+        if not (topic and partition.isdecimal() and offset.isdecimal()):
+            raise PoisonRecord("bad-origin", "origin is not topic/partition/offset")
+        return cls(topic=topic, partition=int(partition), offset=int(offset))

@@ -1,0 +1,102 @@
+"""What single values cannot show: settings that are wrong, or wrong together."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from streams.settings.model import Settings
+
+TOPIC_NAME_MAX_CHARS = 249
+"""Kafka's limit, of the characters in `_TOPIC_NAME` only."""
+
+_TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]+")
+_SERVER = re.compile(r"([^\s,:/\[\]]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+
+Disagreement = tuple[str, str]
+"""The name of the setting to mend, and what is wrong."""
+
+
+def disagreements(settings: Settings, *, for_delivery: bool) -> Iterator[Disagreement]:
+    """Find what is wrong in settings whose values each have the right type.
+
+    Args:
+        settings: All settings; a broken one holds its default.
+        for_delivery: Whether the hop `deliver`, where it is on, needs the API key.
+    """
+    yield from _kafka(settings)
+    yield from _topics(settings)
+    yield from _klaviyo(settings, for_delivery=for_delivery)
+
+
+def _kafka(settings: Settings) -> Iterator[Disagreement]:
+    servers = settings.kafka_bootstrap_servers.split(",")
+    if not all(_SERVER.fullmatch(server.strip()) for server in servers):
+        yield "kafka_bootstrap_servers", "not host:port,host:port"
+    if settings.kafka_security_protocol.startswith("SASL_"):
+        yield from _sasl(settings)
+    elif settings.kafka_sasl_mechanism:
+        yield "kafka_sasl_mechanism", "needs a kafka_security_protocol of SASL_…"
+    cafile = settings.kafka_ssl_cafile
+    if cafile and not Path(cafile).is_file():
+        yield "kafka_ssl_cafile", "no such file"
+    if settings.session_timeout_s >= settings.rebalance_timeout_s:
+        yield "session_timeout_s", "must be shorter than rebalance_timeout_s"
+
+
+def _sasl(settings: Settings) -> Iterator[Disagreement]:
+    wanted = {
+        "kafka_sasl_mechanism": settings.kafka_sasl_mechanism,
+        "kafka_sasl_username": settings.kafka_sasl_username,
+        "kafka_sasl_password": settings.kafka_sasl_password,
+    }
+    for name, value in wanted.items():
+        if not value:
+            yield name, f"is needed by {settings.kafka_security_protocol}"
+
+
+def _topics(settings: Settings) -> Iterator[Disagreement]:
+    if not all(_is_topic(topic) for topic in settings.source_topics):
+        yield "source_topics", "not a topic name Kafka takes"
+    if max(Counter(settings.source_topics).values()) > 1:
+        yield "source_topics", "a topic is named twice"
+    own = own_topics(settings)
+    if own & {*settings.source_topics}:
+        yield "source_topics", "one is a topic this project writes"
+    if not all(_is_topic(topic) for topic in own):
+        yield "topic_prefix", "does not begin a topic name Kafka takes"
+
+
+def _is_topic(name: str) -> bool:
+    return len(name) <= TOPIC_NAME_MAX_CHARS and bool(_TOPIC_NAME.fullmatch(name))
+
+
+def own_topics(settings: Settings) -> set[str]:
+    """Give the names of all topics this project writes."""
+    topics = settings.topics
+    return {
+        topics.events,
+        topics.audiences,
+        topics.lists,
+        topics.memberships_changelog,
+        topics.outcomes,
+        topics.deadletters,
+        *(topics.activations(lane) for lane in settings.lanes),
+    }
+
+
+def _klaviyo(settings: Settings, *, for_delivery: bool) -> Iterator[Disagreement]:
+    if not _is_web_address(settings.klaviyo_url):
+        yield "klaviyo_url", "not an http or https address"
+    needs_key = for_delivery and "deliver" in settings.hops
+    if needs_key and not settings.klaviyo_api_key:
+        yield "klaviyo_api_key", "is needed to deliver; set KLAVIYO_API_KEY"
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
