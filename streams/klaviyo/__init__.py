@@ -1,0 +1,1 @@
+"""The wire to Klaviyo: quotas, requests, answers, the client and its operations."""

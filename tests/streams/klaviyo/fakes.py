@@ -1,0 +1,114 @@
+"""A clock that moves only when someone sleeps on it, and a server of fixed answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from streams.klaviyo.client import KlaviyoClient
+from streams.pacing.gate import Timing
+
+START_S = 1_800_000_000.0
+"""When the fake clock starts: in January 2027."""
+
+KEY = "pk_" + "5ecret" * 5
+"""An API key no log may show."""
+
+
+class FakeClock:
+    """A clock that moves only when someone sleeps on it.
+
+    Attributes:
+        now_s: What time it is.
+        slept_s: Every sleep asked for.
+        on_sleep: Called at the beginning of every sleep.
+    """
+
+    def __init__(self) -> None:
+        self.now_s = START_S
+        self.slept_s: list[float] = []
+        self.on_sleep: Callable[[], object] = lambda: None
+
+    def read(self) -> float:
+        """Say what time it is."""
+        return self.now_s
+
+    async def sleep(self, wait_s: float) -> None:
+        """Let the time pass, and others run."""
+        self.on_sleep()
+        self.slept_s.append(wait_s)
+        self.now_s += wait_s
+        await asyncio.sleep(0)
+
+    @property
+    def passed_s(self) -> float:
+        """How much time has passed."""
+        return self.now_s - START_S
+
+    def timing(self, *, chance: float = 0.5) -> Timing:
+        """Give a client this clock, and chance without chance."""
+        return Timing(clock=self.read, sleep=self.sleep, rng=lambda: chance)
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """A server whose answers the test writes.
+
+    Args:
+        handler: Answers every request.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self.requests: list[web.Request] = []
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=10_000_000)
+        app.router.add_route("*", "/{tail:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        await request.read()
+        return await self._handler(request)
+
+
+@asynccontextmanager
+async def answering(
+    *answers: web.Response | None, clock: FakeClock
+) -> AsyncIterator[tuple[KlaviyoClient, Server]]:
+    """Run a server that gives these answers, then an empty listing; None is a cut."""
+    left = list(answers)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        answer = left.pop(0) if left else web.json_response({"data": []})
+        if answer is None:
+            assert request.transport is not None
+            request.transport.abort()
+        return answer or web.Response()
+
+    async with (
+        Server(handler) as server,
+        KlaviyoClient(
+            api_key=KEY, timing=clock.timing(), base_url=server.url
+        ) as client,
+    ):
+        yield client, server

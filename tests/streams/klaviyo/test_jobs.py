@@ -1,0 +1,154 @@
+"""Following import jobs, against the sandbox."""
+
+import asyncio
+
+import pytest
+
+from streams.klaviyo import requests
+from streams.klaviyo.answers import Accepted
+from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.jobs import (
+    JobState,
+    JobStatus,
+    running_imports,
+    wait_for_imports,
+)
+from streams.klaviyo.responses import id_in
+from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
+from tests.streams.klaviyo.fakes import KEY, FakeClock
+
+_JOBS = "/api/profile-bulk-import-jobs"
+
+
+async def submit(client: KlaviyoClient, count: int = 1) -> list[str]:
+    """Submit import jobs."""
+    body = b'{"type":"profile","attributes":{"email":"a@b.io"}}'
+    answers = [
+        await client.call(requests.import_profiles([body])) for _ in range(count)
+    ]
+    return [id_in(answer.data) for answer in answers if isinstance(answer, Accepted)]
+
+
+def polls(klaviyo: Sandbox) -> int:
+    """Count the requests that asked for jobs."""
+    counts = klaviyo.state.log.counts
+    return sum(n for (m, p, _), n in counts.items() if m == "GET" and _JOBS in p)
+
+
+async def test_the_end_of_a_job_is_told_to_all_who_wait(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Ten waiters, one poller."""
+    (job_id,) = await submit(client)
+
+    states = await asyncio.gather(*(client.jobs.end_of(job_id) for _ in range(10)))
+
+    assert set(states) == {JobState(status=JobStatus.COMPLETE, failed=0)}
+    assert polls(klaviyo) <= 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        pytest.param(
+            Fault(kind=FaultKind.JOB_CANCELLED, path=_JOBS),
+            JobState(status=JobStatus.CANCELLED),
+            id="cancelled",
+        ),
+        pytest.param(
+            Fault(kind=FaultKind.IMPORT_ERRORS, path=_JOBS),
+            JobState(status=JobStatus.COMPLETE, failed=1),
+            id="with-errors",
+        ),
+    ],
+)
+async def test_how_a_job_ended_is_told(
+    client: KlaviyoClient, klaviyo: Sandbox, fault: Fault, state: JobState
+) -> None:
+    """Cancelled is not complete."""
+    klaviyo.fail(fault)
+    (job_id,) = await submit(client)
+
+    assert await client.jobs.end_of(job_id) == state
+
+
+async def test_a_job_klaviyo_does_not_know_has_ended(client: KlaviyoClient) -> None:
+    """Nobody waits for it for ever."""
+    assert await client.jobs.end_of("lost") == JobState(status=JobStatus.UNKNOWN)
+
+
+async def test_many_jobs_are_polled_together(clock: FakeClock) -> None:
+    """Of a hundred long jobs one listing a look, and one request each at their end."""
+    config = SandboxConfig(quota_scale=None, job_s=30.0, clock_s=clock.read)
+    async with (
+        Sandbox(config) as klaviyo,
+        KlaviyoClient(
+            api_key=KEY, timing=clock.timing(), base_url=klaviyo.url, quota_scale=100
+        ) as client,
+    ):
+        job_ids = await submit(client, 100)
+
+        states = await asyncio.gather(*map(client.jobs.end_of, job_ids))
+
+        assert len(states) == 100
+        assert 100 < polls(klaviyo) <= 120
+
+
+async def test_running_imports_are_listed_over_all_pages(
+    client: KlaviyoClient, clock: FakeClock
+) -> None:
+    """Those that have ended are not among them."""
+    ended = await submit(client, 2)
+    await wait_for_imports(client, ended)
+    clock.now_s += 60
+    job_ids = await submit(client, 130)
+
+    assert set(job_ids[-5:]) <= await running_imports(client)
+    assert not set(ended) & await running_imports(client)
+
+
+async def test_the_fence_waits_until_none_of_the_jobs_runs(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Also for jobs somebody else submitted."""
+    await submit(client, 3)
+    running = await running_imports(client)
+
+    await wait_for_imports(client, running)
+
+    assert running
+    assert klaviyo.state.jobs.running == 0
+
+
+async def test_the_fence_passes_at_once_when_nothing_runs(
+    client: KlaviyoClient, clock: FakeClock
+) -> None:
+    """No wait without a reason."""
+    await wait_for_imports(client, frozenset())
+
+    assert clock.passed_s == 0
+
+
+async def test_a_waiter_that_gives_up_does_not_take_the_others_with_it(
+    client: KlaviyoClient,
+) -> None:
+    """One of two is cancelled."""
+    (job_id,) = await submit(client)
+    first = asyncio.create_task(client.jobs.end_of(job_id))
+    second = asyncio.create_task(client.jobs.end_of(job_id))
+    await asyncio.sleep(0)
+
+    first.cancel()
+
+    assert (await second).status is JobStatus.COMPLETE
+
+
+async def test_closing_ends_the_wait(client: KlaviyoClient) -> None:
+    """Nobody hangs on a client that is closed."""
+    waiting = asyncio.create_task(client.jobs.end_of("lost"))
+    await asyncio.sleep(0)
+
+    await client.jobs.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

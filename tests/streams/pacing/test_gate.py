@@ -1,0 +1,109 @@
+"""The gate: order, independence, and that it alone sleeps."""
+
+import asyncio
+
+import pytest
+
+from streams.pacing.gate import Gate, Timing
+from streams.pacing.signals import Outcome, Signals
+from streams.pacing.window import Quota
+
+_QUOTA = Quota(burst_per_s=2, steady_per_min=100)
+
+
+class Clock:
+    """A clock that moves only when someone sleeps on it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.slept_s: list[float] = []
+
+    async def sleep(self, wait_s: float) -> None:
+        """Let the time pass, and others run."""
+        self.slept_s.append(wait_s)
+        self.now_s += wait_s
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock."""
+    return Clock()
+
+
+@pytest.fixture
+def gate(clock: Clock) -> Gate:
+    """Give a gate on that clock."""
+    timing = Timing(clock=lambda: clock.now_s, sleep=clock.sleep, rng=lambda: 0.5)
+    return Gate(timing)
+
+
+async def test_the_first_to_come_is_the_first_to_leave(gate: Gate) -> None:
+    """Nine wait for bursts of two: none is overtaken."""
+    left: list[int] = []
+
+    async def leave(number: int) -> None:
+        await gate.enter("a", quota=_QUOTA)
+        left.append(number)
+
+    await asyncio.gather(*map(leave, range(9)))
+
+    assert left == list(range(9))
+
+
+async def test_an_open_gate_lets_through_without_a_sleep(
+    gate: Gate, clock: Clock
+) -> None:
+    """The burst is free."""
+    for _ in range(2):
+        await gate.enter("a", quota=_QUOTA)
+
+    assert clock.slept_s == []
+
+
+async def test_a_held_endpoint_holds_no_other(gate: Gate, clock: Clock) -> None:
+    """Each has a door of its own."""
+    await gate.enter("a", quota=_QUOTA)
+    gate.fed("a", Signals(outcome=Outcome.THROTTLED, retry_after_s=50))
+
+    await gate.enter("b", quota=_QUOTA)
+    free_s = clock.now_s
+    await gate.enter("a", quota=_QUOTA)
+
+    assert free_s == 0
+    assert clock.now_s >= 50
+
+
+async def test_who_gives_up_waiting_leaves_the_queue(gate: Gate, clock: Clock) -> None:
+    """The next in line goes through, and nothing was spent for the one who left."""
+    await gate.enter("a", quota=_QUOTA)
+    gate.fed("a", Signals(outcome=Outcome.THROTTLED, retry_after_s=5))
+    first = asyncio.create_task(gate.enter("a", quota=_QUOTA))
+    second = asyncio.create_task(gate.enter("a", quota=_QUOTA))
+    await asyncio.sleep(0)
+
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await second
+
+    pace = gate.pace("a")
+    assert pace is not None
+    assert pace.in_flight == 1
+    assert clock.now_s >= 5
+
+
+async def test_a_wait_too_short_for_the_clock_still_ends(
+    gate: Gate, clock: Clock
+) -> None:
+    """At 10^12 seconds a clock cannot move by a nanosecond."""
+    clock.now_s = 1e12
+
+    for _ in range(5):
+        await gate.enter("a", quota=_QUOTA)
+
+    assert min(clock.slept_s) >= 0.001
+
+
+def test_an_endpoint_nobody_entered_has_no_pace(gate: Gate) -> None:
+    """There is nothing to show."""
+    assert gate.pace("a") is None
