@@ -1,0 +1,38 @@
+"""The command line: `klaviyo-streams COMMAND`."""
+
+import click
+
+from agents.cli.audiences import audiences
+from agents.cli.demo import demo
+from agents.cli.sandbox import sandbox
+from agents.cli.topics import topics
+from agents.cli.worker import worker
+from streams.errors import StreamsError
+
+
+class _Cli(click.Group):
+    """Errors raised on purpose are said in words, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except StreamsError as fault:
+            raise click.ClickException(str(fault)) from None
+
+
+@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="klaviyo-streams")
+def main() -> None:
+    r"""Get customer data from Kafka into Klaviyo, none lost and none twice.
+
+    \b
+    klaviyo-streams demo             the whole journey here, compared with the truth
+    klaviyo-streams sandbox          a local Klaviyo to try things on
+    klaviyo-streams topics           create the topics a worker needs
+    klaviyo-streams worker           run a worker
+    klaviyo-streams audiences        who is in which audience
+    """
+
+
+for command in (demo, worker, topics, audiences, sandbox):
+    main.add_command(command)

@@ -1,0 +1,1 @@
+"""The handlers, each a plain function `(world, call) -> answer`."""

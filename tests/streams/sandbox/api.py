@@ -1,0 +1,159 @@
+"""A small caller for the sandbox's tests: raw requests, raw answers."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import aiohttp
+import orjson
+
+Body: TypeAlias = dict[str, Any]
+
+HEADERS = {"Authorization": "Klaviyo-API-Key a-key", "revision": "2026-07-15"}
+"""What every request must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Got:
+    """One answer.
+
+    Attributes:
+        status: HTTP status.
+        headers: Its headers.
+        body: Its JSON document; empty when there is none.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def error(self) -> Body:
+        """The first JSON:API error."""
+        first: Body = self.body["errors"][0]
+        return first
+
+    @property
+    def pointers(self) -> list[str]:
+        """The pointers of all errors."""
+        return [error["source"].get("pointer") for error in self.body["errors"]]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the resources in `data`."""
+        return [one["id"] for one in self.body["data"]]
+
+
+class Api:
+    """Calls a sandbox.
+
+    Args:
+        url: Where it is.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = aiohttp.ClientSession(headers=HEADERS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, **query: str) -> Got:
+        """GET; a query parameter `page__size` is `page[size]`."""
+        params = {
+            name.replace("__", "[") + "]" * ("__" in name): value
+            for name, value in query.items()
+        }
+        return await self.call("GET", path, params=params)
+
+    async def post(self, path: str, body: object = None) -> Got:
+        """POST a JSON body."""
+        return await self.call("POST", path, body=body)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Got:
+        """Send one request; headers come on top of the usual ones."""
+        raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        async with self._session.request(
+            method,
+            path if path.startswith("http") else self.url + path,
+            data=None if body is None else BytesIO(raw),
+            params=params,
+            headers=headers,
+        ) as response:
+            text = await response.read()
+            is_json = "json" in response.content_type and bool(text)
+            return Got(
+                status=response.status,
+                headers=dict(response.headers),
+                body=orjson.loads(text) if is_json else text.decode(),
+            )
+
+    async def pages(self, path: str, **query: str) -> list[Got]:
+        """GET and follow `links.next` to the end."""
+        found = [await self.get(path, **query)]
+        while found[-1].body["links"]["next"]:
+            found.append(await self.call("GET", found[-1].body["links"]["next"]))
+        return found
+
+    async def create_profile(self, **attributes: object) -> str:
+        """Create a profile and return its id."""
+        got = await self.post("/api/profiles", data("profile", attributes))
+        created: str = got.body["data"]["id"]
+        return created
+
+    async def create_list(self, name: str, **attributes: object) -> str:
+        """Create a list and return its id."""
+        got = await self.post("/api/lists", data("list", {"name": name, **attributes}))
+        created: str = got.body["data"]["id"]
+        return created
+
+
+class HandClock:
+    """A clock that moves by hand.
+
+    Attributes:
+        now_s: The time it is, in seconds since the epoch.
+    """
+
+    def __init__(self) -> None:
+        self.now_s = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def data(kind: str, attributes: Body | None = None, **members: object) -> Body:
+    """A request body of one resource."""
+    given = {} if attributes is None else {"attributes": attributes}
+    return {"data": {"type": kind, **given, **members}}
+
+
+def ids(kind: str, *names: str) -> Body:
+    """Resource identifiers."""
+    return {"data": [{"type": kind, "id": name} for name in names]}
+
+
+def import_job(*profiles: Body, lists: tuple[str, ...] = ()) -> Body:
+    """A bulk import of profile attributes."""
+    items = [{"type": "profile", "attributes": one} for one in profiles]
+    job = data("profile-bulk-import-job", {"profiles": {"data": items}})
+    if lists:
+        job["data"]["relationships"] = {"lists": ids("list", *lists)}
+    return job

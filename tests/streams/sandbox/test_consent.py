@@ -1,0 +1,207 @@
+"""Consent and suppression, channel by channel, as Klaviyo's papers say."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from streams.sandbox import Sandbox, SandboxConfig
+from tests.streams.sandbox.api import Api, Body, HandClock
+from tests.streams.sandbox.consent_jobs import (
+    EMAIL,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    ann,
+    job,
+    standing,
+    suppressed,
+)
+
+PAST = "2020-01-02T03:04:05+00:00"
+FUTURE = "2040-01-01T00:00:00+00:00"
+
+
+async def test_subscribing_joins_the_list_and_is_consent(
+    api: Api, klaviyo: Sandbox
+) -> None:
+    """Who was unknown is created."""
+    fans = await api.create_list("Fans")
+    body = job(
+        SUBSCRIBE,
+        ann("SUBSCRIBED", "email", "sms"),
+        list_id=fans,
+        custom_source="-59",
+    )
+
+    got = await api.post(f"/api/{SUBSCRIBE}s", body)
+
+    shown = await standing(api)
+    assert got.status == 202
+    assert list(klaviyo.state.lists.by_id[fans].members) == [shown["profile_id"]]
+    assert sorted(shown["consents"]) == ["email/marketing", "sms/marketing"]
+    assert shown["consents"]["email/marketing"]["status"] == "SUBSCRIBED"
+    assert shown["consents"]["email/marketing"]["source"] == "-59"
+
+
+@pytest.mark.parametrize(
+    ("member", "named", "expected"),
+    [
+        pytest.param(True, True, ("NONE", ["L00001"], []), id="member-of-the-list"),
+        pytest.param(
+            False, True, ("UNSUBSCRIBED", [], ["UNSUBSCRIBE"]), id="not-a-member"
+        ),
+        pytest.param(
+            True, False, ("UNSUBSCRIBED", [], ["UNSUBSCRIBE"]), id="no-list-named"
+        ),
+    ],
+)
+async def test_unsubscribing_is_global_unless_on_the_list(
+    api: Api,
+    klaviyo: Sandbox,
+    member: bool,
+    named: bool,
+    expected: tuple[str, Sequence[str], Sequence[str]],
+) -> None:
+    """The trap: a list the profile is not on unsubscribes it everywhere."""
+    members = [{"email": EMAIL}] if member else []
+    await api.post("/sandbox/lists", [{"name": "Fans", "members": members}])
+    body = job(UNSUBSCRIBE, ann("UNSUBSCRIBED"), list_id="L00001" if named else "")
+
+    got = await api.post(f"/api/{UNSUBSCRIBE}s", body)
+
+    shown = await standing(api)
+    said = shown["consents"].get("email/marketing", {"status": "NONE"})
+    left = not named and member
+    assert got.status == 202
+    assert (
+        said["status"],
+        shown["list_suppressions"],
+        shown["suppressions"],
+    ) == expected
+    assert len(klaviyo.state.lists.by_id["L00001"].members) == left
+
+
+@pytest.mark.parametrize(
+    ("said", "historical", "pointer"),
+    [
+        pytest.param({}, False, None, id="now"),
+        pytest.param({"consented_at": PAST}, True, None, id="then"),
+        pytest.param({"consented_at": PAST}, False, "consented_at", id="not-historic"),
+        pytest.param({}, True, "consented_at", id="historic-without-a-time"),
+        pytest.param({"consented_at": FUTURE}, True, "consented_at", id="future"),
+        pytest.param({"consented_at": "soon"}, True, "consented_at", id="no-time"),
+        pytest.param({"consent": "MAYBE"}, False, "consent", id="other-consent"),
+    ],
+)
+async def test_when_consent_was_given(
+    api: Api, said: Body, historical: bool, pointer: str | None
+) -> None:
+    """`consented_at` is due in a historical import and nowhere else."""
+    profile = ann("SUBSCRIBED", "email", said=said)
+
+    got = await api.post(
+        f"/api/{SUBSCRIBE}s", job(SUBSCRIBE, profile, historical_import=historical)
+    )
+
+    if pointer is None:
+        assert got.status == 202
+    else:
+        start = "/data/attributes/profiles/data/0/attributes/subscriptions/email"
+        assert (got.status, got.pointers) == (400, [f"{start}/marketing/{pointer}"])
+
+
+async def test_double_opt_in_waits_for_the_click(api: Api, klaviyo: Sandbox) -> None:
+    """A mail goes out; list and consent follow the click."""
+    fans = await api.create_list("Fans", opt_in_process="double_opt_in")
+    body = job(SUBSCRIBE, ann("SUBSCRIBED"), list_id=fans)
+    await api.post(f"/api/{SUBSCRIBE}s", body)
+    before = await standing(api)
+    members = klaviyo.state.lists.by_id[fans].members
+    asked = len(members)
+
+    click = {"profile_id": before["profile_id"]}
+    got = await api.post("/sandbox/confirm", click)
+    await api.post(f"/api/{SUBSCRIBE}s", body)
+    after = await standing(api)
+
+    assert (asked, before["consents"], before["confirmation_mails"]) == (0, {}, 1)
+    assert got.body == {"lists": [fans]}
+    assert len(members) == 1
+    assert after["consents"]["email/marketing"]["double_opt_in"] is True
+    assert after["confirmation_mails"] == 1
+
+
+async def test_a_repeat_before_the_click_sends_a_second_mail(api: Api) -> None:
+    """What a client must not do, the sandbox counts."""
+    fans = await api.create_list("Fans", opt_in_process="double_opt_in")
+    body = job(SUBSCRIBE, ann("SUBSCRIBED"), list_id=fans)
+
+    await api.post(f"/api/{SUBSCRIBE}s", body)
+    await api.post(f"/api/{SUBSCRIBE}s", body)
+
+    assert (await standing(api))["confirmation_mails"] == 2
+
+
+async def test_a_historical_import_skips_mail_and_flows(
+    api: Api, klaviyo: Sandbox
+) -> None:
+    """Consent is there at once, with its own time."""
+    fans = await api.create_list("Fans", opt_in_process="double_opt_in")
+    profile = ann("SUBSCRIBED", "email", said={"consented_at": PAST})
+
+    await api.post(
+        f"/api/{SUBSCRIBE}s",
+        job(SUBSCRIBE, profile, list_id=fans, historical_import=True),
+    )
+
+    shown = await standing(api)
+    assert shown["consents"]["email/marketing"]["consented_s"] == 1_577_934_245.0
+    assert shown["confirmation_mails"] == 0
+    assert len(klaviyo.state.lists.by_id[fans].members) == 1
+    assert klaviyo.state.consents.list_flows[fans] == 0
+
+
+@pytest.mark.parametrize(
+    ("account_default", "mails"),
+    [pytest.param(False, 0, id="single"), pytest.param(True, 1, id="double")],
+)
+async def test_without_a_list_the_accounts_default_decides(
+    clock: HandClock, account_default: bool, mails: int
+) -> None:
+    """Single or double opt-in."""
+    config = SandboxConfig(double_opt_in=account_default, clock_s=clock)
+    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
+        await api.post(f"/api/{SUBSCRIBE}s", job(SUBSCRIBE, ann("SUBSCRIBED")))
+
+        assert (await standing(api))["confirmation_mails"] == mails
+
+
+async def test_adding_to_a_list_touches_no_consent(api: Api) -> None:
+    """Membership and consent are different things."""
+    profile_id = await suppressed(api, "USER_SUPPRESSED")
+    fans = await api.create_list("Fans")
+    body = {"data": [{"type": "profile", "id": profile_id}]}
+
+    for method in ("POST", "DELETE"):
+        path = f"/api/lists/{fans}/relationships/profiles"
+        got = await api.call(method, path, body=body)
+        assert got.status == 204
+
+    shown = await standing(api)
+    assert (shown["consents"], shown["suppressions"]) == ({}, ["USER_SUPPRESSED"])
+
+
+async def test_a_profile_shows_what_it_may_be_sent(api: Api) -> None:
+    """`additional-fields[profile]=subscriptions`."""
+    profile_id = await suppressed(api, "HARD_BOUNCE")
+    await api.post(f"/api/{SUBSCRIBE}s", job(SUBSCRIBE, ann("SUBSCRIBED", "email")))
+
+    got = await api.get(
+        f"/api/profiles/{profile_id}", **{"additional-fields__profile": "subscriptions"}
+    )
+
+    shown = got.body["data"]["attributes"]["subscriptions"]["email"]["marketing"]
+    assert (shown["consent"], shown["can_receive_email_marketing"]) == (
+        "SUBSCRIBED",
+        False,
+    )
+    assert [one["reason"] for one in shown["suppression"]] == ["HARD_BOUNCE"]

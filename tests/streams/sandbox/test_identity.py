@@ -1,0 +1,198 @@
+"""Whose profile it is, and what becomes of its attributes."""
+
+import pytest
+
+from streams.sandbox import Sandbox
+from tests.streams.sandbox.api import Api, Body, data
+
+ANN: Body = {
+    "email": "Ann@Example.com",
+    "phone_number": "+12025550123",
+    "external_id": "ann",
+}
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param({"email": "ann@example.COM"}, id="email-in-another-case"),
+        pytest.param({"phone_number": "+12025550123"}, id="phone"),
+        pytest.param({"external_id": "ann"}, id="external-id"),
+        pytest.param({"email": "x@y.zz", "external_id": "ann"}, id="one-of-two"),
+    ],
+)
+async def test_a_taken_identifier_is_a_conflict(api: Api, attributes: Body) -> None:
+    """Creating names the profile that is there."""
+    ann = await api.create_profile(**ANN)
+
+    got = await api.post("/api/profiles", data("profile", attributes))
+
+    assert (got.status, got.error["code"]) == (409, "duplicate_profile")
+    assert got.error["meta"] == {"duplicate_profile_id": ann}
+
+
+async def test_upsert_answers_201_when_new_and_200_when_known(api: Api) -> None:
+    """One path for both, told apart by the status."""
+    body = data("profile", {"email": "eve@example.com"})
+
+    first = await api.post("/api/profile-import", body)
+    second = await api.post("/api/profile-import", body)
+
+    assert (first.status, second.status) == (201, 200)
+    assert first.body["data"]["id"] == second.body["data"]["id"]
+
+
+async def test_upsert_of_two_profiles_at_once_is_a_conflict(
+    api: Api, klaviyo: Sandbox
+) -> None:
+    """Identifiers that belong to two profiles join nothing and change nothing."""
+    await api.create_profile(email="ann@example.com")
+    bob = await api.create_profile(external_id="bob")
+    both = {"email": "ann@example.com", "external_id": "bob", "title": "Dr"}
+
+    got = await api.post("/api/profile-import", data("profile", both))
+
+    assert got.status == 409
+    assert got.error["meta"] == {"duplicate_profile_id": bob}
+    assert all(not profile.fields for profile in klaviyo.state.profiles)
+
+
+async def test_null_clears_and_absence_keeps(api: Api) -> None:
+    """Also inside properties and location, one level deep."""
+    ann = await api.create_profile(
+        **ANN,
+        first_name="Ann",
+        title="Dr",
+        location={"city": "Oslo", "zip": "1"},
+        properties={"plan": "pro", "seats": 3},
+    )
+    change = {
+        "title": None,
+        "phone_number": None,
+        "location": {"zip": None},
+        "properties": {"seats": None, "new": True},
+    }
+
+    body = data("profile", change, id=ann)
+    got = await api.call("PATCH", f"/api/profiles/{ann}", body=body)
+
+    after = got.body["data"]["attributes"]
+    assert (after["first_name"], after["title"]) == ("Ann", None)
+    assert after["phone_number"] is None
+    assert (after["location"]["city"], after["location"]["zip"]) == ("Oslo", None)
+    assert after["properties"] == {"plan": "pro", "new": True}
+
+
+async def test_a_cleared_identifier_is_free_again(api: Api) -> None:
+    """What one profile gave up another may take."""
+    ann = await api.create_profile(**ANN)
+    body = data("profile", {"external_id": None}, id=ann)
+    await api.call("PATCH", f"/api/profiles/{ann}", body=body)
+
+    got = await api.post("/api/profiles", data("profile", {"external_id": "ann"}))
+
+    assert got.status == 201
+
+
+async def test_update_to_anothers_address_is_a_conflict(api: Api) -> None:
+    """An identifier belongs to one profile."""
+    ann = await api.create_profile(**ANN)
+    bob = await api.create_profile(external_id="bob")
+
+    body = data("profile", {"email": "ann@example.com"}, id=bob)
+    got = await api.call("PATCH", f"/api/profiles/{bob}", body=body)
+
+    assert (got.status, got.error["meta"]["duplicate_profile_id"]) == (409, ann)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "pointer"),
+    [
+        pytest.param({"email": "nope"}, "/email", id="no-address"),
+        pytest.param({"phone_number": "0201"}, "/phone_number", id="not-e164"),
+        pytest.param({"external_id": "x" * 256}, "/external_id", id="too-long"),
+        pytest.param({"email": "a@b.cc", "shoe": 1}, "/shoe", id="unknown-field"),
+        pytest.param({"email": 5}, "/email", id="wrong-type"),
+        pytest.param({"email": "a@b.cc", "properties": []}, "/properties", id="list"),
+        pytest.param({"first_name": "Ann"}, "", id="no-identifier"),
+    ],
+)
+async def test_a_faulty_attribute_is_pointed_at(
+    api: Api, attributes: Body, pointer: str
+) -> None:
+    """The pointer names the member."""
+    got = await api.post("/api/profiles", data("profile", attributes))
+
+    assert (got.status, got.error["code"]) == (400, "invalid")
+    assert got.pointers == [f"/data/attributes{pointer}"]
+
+
+async def test_merging_leaves_one_profile_with_all_of_both(
+    api: Api, klaviyo: Sandbox
+) -> None:
+    """The source's id leads nowhere afterwards; its lists and names live on."""
+    ann = await api.create_profile(email="ann@example.com", properties={"a": 1})
+    old = await api.create_profile(external_id="ann", properties={"a": 2, "b": 3})
+    fans = await api.create_list("Fans")
+    body = {"data": [{"type": "profile", "id": old}]}
+    await api.post(f"/api/lists/{fans}/relationships/profiles", body)
+
+    relation = {"profiles": {"data": [{"type": "profile", "id": old}]}}
+    got = await api.post(
+        "/api/profile-merge", data("profile-merge", id=ann, relationships=relation)
+    )
+
+    gone = await api.get(f"/api/profiles/{old}")
+    (left,) = klaviyo.state.profiles
+    assert (got.status, gone.status) == (201, 404)
+    assert (left.id, left.external_id, left.lists) == (ann, "ann", {fans})
+    assert left.properties == {"a": 1, "b": 3}
+
+
+async def test_patch_properties_appends_and_unsets(api: Api) -> None:
+    """Member meta changes single properties."""
+    await api.create_profile(external_id="ann", properties={"tags": ["a"], "old": 1})
+    body = data("profile", {"external_id": "ann"})
+    patch = {"append": {"tags": "b"}, "unset": "old"}
+    body["data"]["meta"] = {"patch_properties": patch}
+
+    got = await api.post("/api/profile-import", body)
+
+    assert got.body["data"]["attributes"]["properties"] == {"tags": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        pytest.param({"attributes": {"email": "ann@example.com"}}, id="email"),
+        pytest.param({"attributes": {"phone_number": "+12025550123"}}, id="phone"),
+        pytest.param({"attributes": {"email": "no@x.com"}}, id="unknown"),
+    ],
+)
+async def test_deletion_is_accepted_whoever_it_names(
+    api: Api, klaviyo: Sandbox, who: Body
+) -> None:
+    """Known people are gone from every list; unknown ones do not matter."""
+    await api.post("/sandbox/lists", [{"name": "Fans", "members": [ANN]}])
+    known = who["attributes"].get("email") != "no@x.com"
+
+    body = data(
+        "data-privacy-deletion-job", {"profile": {"data": {"type": "profile", **who}}}
+    )
+    got = await api.post("/api/data-privacy-deletion-jobs", body)
+
+    state = klaviyo.state
+    assert got.status == 202
+    assert len(state.profiles) == (0 if known else 1)
+    assert len(state.lists.by_id["L00001"].members) == (0 if known else 1)
+
+
+async def test_deletion_takes_exactly_one_identifier(api: Api) -> None:
+    """Two are refused."""
+    two = {"email": "ann@example.com", "phone_number": "+12025550123"}
+    profile = {"data": {"type": "profile", "attributes": two}}
+
+    body = data("data-privacy-deletion-job", {"profile": profile})
+    got = await api.post("/api/data-privacy-deletion-jobs", body)
+
+    assert got.status == 400

@@ -1,0 +1,155 @@
+"""Lists and their members."""
+
+import pytest
+
+from streams.sandbox import Sandbox
+from tests.streams.sandbox.api import Api, data, ids
+
+
+async def _people(api: Api, *, people: int) -> list[str]:
+    body = [{"external_id": f"u{number}"} for number in range(people)]
+    found: list[str] = (await api.post("/sandbox/profiles", body)).body["ids"]
+    return found
+
+
+async def test_adding_twice_and_removing_twice_changes_once(
+    api: Api, klaviyo: Sandbox
+) -> None:
+    """Repeats are accepted; the counters tell asked from effective."""
+    fans = await api.create_list("Fans")
+    path = f"/api/lists/{fans}/relationships/profiles"
+    body = ids("profile", *await _people(api, people=3))
+
+    statuses = [
+        (await api.call(method, path, body=body)).status
+        for method in ("POST", "POST", "DELETE", "DELETE")
+    ]
+
+    counts = (await api.get("/sandbox/changes")).body
+    assert statuses == [204] * 4
+    assert counts["total"] == {
+        "add_requests": 2,
+        "remove_requests": 2,
+        "adds": 6,
+        "removals": 6,
+        "effective_adds": 3,
+        "effective_removals": 3,
+    }
+    assert counts["lists"][fans]["name"] == "Fans"
+    assert not klaviyo.state.lists.by_id[fans].members
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_one_unknown_profile_refuses_the_call(
+    api: Api, klaviyo: Sandbox, method: str
+) -> None:
+    """404 for each unknown id, and no one is added or removed."""
+    await api.post("/sandbox/lists", [{"name": "F", "members": [{"external_id": "a"}]}])
+    (ann,) = klaviyo.state.profiles
+    bob = await api.create_profile(external_id="bob")
+
+    got = await api.call(
+        method,
+        "/api/lists/L00001/relationships/profiles",
+        body=ids("profile", "gone", ann.id, bob, "lost"),
+    )
+
+    assert (got.status, got.error["code"]) == (404, "not_found")
+    assert got.pointers == ["/data/0/id", "/data/3/id"]
+    assert list(klaviyo.state.lists.by_id["L00001"].members) == [ann.id]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param("GET", "", id="read"),
+        pytest.param("PATCH", "", id="rename"),
+        pytest.param("GET", "/profiles", id="members"),
+        pytest.param("GET", "/relationships/profiles", id="member-ids"),
+        pytest.param("POST", "/relationships/profiles", id="add"),
+        pytest.param("DELETE", "/relationships/profiles", id="remove"),
+        pytest.param("GET", "/flow-triggers", id="flows"),
+    ],
+)
+async def test_an_unknown_list_is_not_found(api: Api, method: str, path: str) -> None:
+    """Also one that was there and was deleted."""
+    fans = await api.create_list("Fans")
+    await api.call("DELETE", f"/sandbox/lists/{fans}")
+
+    got = await api.call(method, f"/api/lists/{fans}{path}", body={"data": []})
+
+    assert (got.status, got.error["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_call_takes_a_thousand_ids(api: Api, method: str) -> None:
+    """One more is refused."""
+    fans = await api.create_list("Fans")
+    people = await _people(api, people=1_001)
+    path = f"/api/lists/{fans}/relationships/profiles"
+
+    fits = await api.call(method, path, body=ids("profile", *people[:1_000]))
+    over = await api.call(method, path, body=ids("profile", *people))
+
+    assert (fits.status, over.status) == (204, 400)
+
+
+async def test_a_list_is_renamed(api: Api) -> None:
+    """Name and opt-in; what is absent stays."""
+    fans = await api.create_list("Fans", opt_in_process="double_opt_in")
+
+    body = data("list", {"name": "Friends"}, id=fans)
+    await api.call("PATCH", f"/api/lists/{fans}", body=body)
+    got = await api.get(
+        f"/api/lists/{fans}", **{"additional-fields__list": "profile_count"}
+    )
+
+    after = got.body["data"]["attributes"]
+    assert (after["name"], after["opt_in_process"]) == ("Friends", "double_opt_in")
+    assert after["profile_count"] == 0
+
+
+async def test_members_show_when_they_joined(api: Api) -> None:
+    """Each with its attributes and `joined_group_at`."""
+    await api.post("/sandbox/lists", [{"name": "F", "members": [{"external_id": "a"}]}])
+
+    got = await api.get("/api/lists/L00001/profiles")
+
+    (member,) = got.body["data"]
+    assert member["attributes"]["external_id"] == "a"
+    assert member["attributes"]["joined_group_at"] == "2027-01-15T08:00:00+00:00"
+
+
+async def test_a_profile_names_its_lists(api: Api) -> None:
+    """The relationship from the other side."""
+    fans, _, friends = [await api.create_list(name) for name in "abc"]
+    (ann,) = await _people(api, people=1)
+    for list_id in (fans, friends):
+        path = f"/api/lists/{list_id}/relationships/profiles"
+        await api.post(path, ids("profile", ann))
+
+    got = await api.get(f"/api/profiles/{ann}/relationships/lists")
+
+    assert got.ids == [fans, friends]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "pointer"),
+    [
+        pytest.param({}, "/data/attributes/name", id="no-name"),
+        pytest.param({"name": " "}, "/data/attributes/name", id="blank"),
+        pytest.param({"name": 5}, "/data/attributes/name", id="number"),
+        pytest.param(
+            {"name": "F", "opt_in_process": "triple"},
+            "/data/attributes/opt_in_process",
+            id="opt-in",
+        ),
+    ],
+)
+async def test_a_faulty_list_is_pointed_at(
+    api: Api, attributes: dict[str, object], pointer: str
+) -> None:
+    """400, and nothing is created."""
+    got = await api.post("/api/lists", data("list", attributes))
+
+    assert (got.status, got.pointers) == (400, [pointer])
