@@ -1,0 +1,146 @@
+"""Hop 2: events move memberships; edges and profile changes become activations."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from faust.types import StreamT
+
+from agents.context import (
+    ORIGIN,
+    Context,
+    origin_of,
+    outcome_messages,
+    poison_of,
+    position_of,
+)
+from agents.engine.boot import EngineApp
+from agents.engine.kafka import Record
+from agents.engine.partition import Partition
+from agents.engine.producer import Message
+from agents.engine.reader import Poll, Reader
+from agents.engine.watchdog import guarded
+from agents.intake import bury
+from streams.actions.activation import LANE_OF, Activation
+from streams.actions.decide import Decision, decide
+from streams.audiences.row import Memberships, decode_row, encode_row
+from streams.delivery import outcome
+from streams.delivery.deadletter import DeadLetter
+from streams.delivery.outcome import OutcomeItem
+from streams.delivery.verdict import discarded
+from streams.errors import PoisonRecord
+from streams.events.decode import decode
+
+STAGE = "activate"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def register(app: EngineApp, context: Context, reader: Reader) -> None:
+    """Put the hop's agent on the reader's channel."""
+
+    @app.agent(reader.channel, name=STAGE)
+    @guarded
+    async def activate(polls: StreamT[Poll]) -> None:
+        async for poll in polls:
+            groups = poll.begin()
+            await turn(context, groups)
+            poll.end(groups)
+
+
+async def turn(
+    context: Context, groups: Sequence[tuple[Partition, list[Record]]]
+) -> None:
+    """One poll: everything it causes is durable first, the table follows, then acks.
+
+    A crash before the table was written repeats the edges, one after finds them told.
+    """
+    work = _Work(context)
+    for part, records in groups:
+        work.take(part.tp.partition, records)
+    await context.producer.send(work.messages())
+    await bury(context, STAGE, work.letters)
+    await context.memberships.write(work.changes())
+
+
+class _Work:
+    """What one poll adds up to."""
+
+    def __init__(self, context: Context) -> None:
+        self.letters: list[DeadLetter] = []
+        self._context = context
+        self._activations: list[Activation] = []
+        self._discarded: list[OutcomeItem] = []
+        self._rows: dict[int, dict[bytes, Memberships]] = {}
+        self._moved: dict[int, set[bytes]] = {}
+
+    def take(self, partition: int, records: Iterable[Record]) -> None:
+        """Decide a partition's records, in order."""
+        keyed = [(record, record.key or b"") for record in records]
+        stored = self._context.memberships.get_many(partition, {k for _, k in keyed})
+        self._rows[partition] = {key: decode_row(row) for key, row in stored.items()}
+        self._moved[partition] = set()
+        for record, key in keyed:
+            self._decide(partition, key, record)
+
+    def messages(self) -> list[Message]:
+        """Activations on their lanes and what was discarded."""
+        topics = self._context.settings.topics
+        activations = [
+            Message(
+                topics.activations(LANE_OF[activation.action]),
+                activation.user.encode(),
+                _encode(activation),
+                [(ORIGIN, str(activation.origin).encode())],
+            )
+            for activation in self._activations
+        ]
+        return activations + outcome_messages(self._context, STAGE, self._discarded)
+
+    def changes(self) -> dict[int, dict[bytes, bytes]]:
+        """Rows that moved: partition -> user -> row."""
+        return {
+            partition: {key: encode_row(self._rows[partition][key]) for key in moved}
+            for partition, moved in self._moved.items()
+        }
+
+    def _decide(self, partition: int, key: bytes, record: Record) -> None:
+        rows = self._rows[partition]
+        before = rows.get(key, {})
+        try:
+            decision = self._decided(record, before)
+        except Exception as fault:  # noqa: BLE001 - no record stops the next one
+            self.letters.append(_letter(record, poison_of(fault)))
+            return
+        if decision.memberships is not before:
+            rows[key] = decision.memberships
+            self._moved[partition].add(key)
+        self._activations.extend(decision.activations)
+        if not decision.activations:
+            item = outcome.item(origin_of(record), discarded(decision.reason))
+            self._discarded.append(item)
+
+    def _decided(self, record: Record, before: Memberships) -> Decision:
+        event = decode(
+            record.value,
+            origin=origin_of(record),
+            record_time_ms=record.timestamp,
+            now_ms=self._context.now_ms(),
+            max_event_bytes=self._context.settings.max_event_bytes,
+        )
+        list_ids = self._context.settings.audience_lists
+        return decide(event, before, list_ids=list_ids)
+
+
+def _letter(record: Record, poison: PoisonRecord) -> DeadLetter:
+    try:
+        origin = origin_of(record)
+    except PoisonRecord:
+        origin = position_of(record)
+    return DeadLetter(
+        origin=origin,
+        stage=STAGE,
+        code=poison.code,
+        reason=poison.reason,
+        key=record.key,
+        value=record.value,
+    )

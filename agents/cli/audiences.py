@@ -1,0 +1,77 @@
+"""`klaviyo-streams audiences`."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import orjson
+
+from agents.changelog import read_rows
+from agents.cli.options import read_settings, settings_option
+from agents.context import kafka_access
+from streams.audiences.membership import Membership
+from streams.audiences.row import Memberships
+
+
+@click.command()
+@settings_option
+@click.option("--user", help="Only this user: all audiences, in or out.")
+@click.option("--audience", help="Only this audience: everyone in it.")
+def audiences(*, file: Path | None, user: str | None, audience: str | None) -> None:
+    r"""Show who is in which audience, as the memberships table has it.
+
+    Reads the table's changelog from Kafka: no worker has to run. Without an option it
+    counts the members of each audience; with one it prints JSON lines.
+
+    \b
+    Examples:
+      klaviyo-streams audiences
+      klaviyo-streams audiences --user u-17
+      klaviyo-streams audiences --audience big_spenders
+    """
+    settings = read_settings(file)
+    rows = read_rows(kafka_access(settings), settings.topics.memberships_changelog)
+    if user is not None:
+        lines = _of_user(user, rows.get(user, {}))
+    elif audience is not None:
+        lines = _of_audience(audience, rows)
+    else:
+        lines = _counts(rows.values())
+    for line in lines:
+        click.echo(orjson.dumps(line))
+
+
+def _of_user(user: str, row: Memberships) -> Iterator[dict[str, object]]:
+    for audience, membership in sorted(row.items()):
+        yield _line(user, audience, membership)
+
+
+def _of_audience(
+    audience: str, rows: dict[str, Memberships]
+) -> Iterator[dict[str, object]]:
+    for user, row in sorted(rows.items()):
+        membership = row.get(audience)
+        if membership is not None and membership.inside:
+            yield _line(user, audience, membership)
+
+
+def _counts(rows: Iterable[Memberships]) -> Iterator[dict[str, object]]:
+    counts: dict[str, list[int]] = {}
+    for row in rows:
+        for audience, membership in row.items():
+            counts.setdefault(audience, [0, 0])[membership.inside] += 1
+    for audience, (outside, inside) in sorted(counts.items()):
+        yield {"audience": audience, "inside": inside, "left": outside}
+
+
+def _line(user: str, audience: str, membership: Membership) -> dict[str, object]:
+    since = datetime.fromtimestamp(membership.time_ms / 1000, UTC)
+    return {
+        "user": user,
+        "audience": audience,
+        "inside": membership.inside,
+        "since": since.isoformat(),
+        "moved_by": str(membership.origin),
+        "list_id": membership.list_id,
+    }

@@ -1,0 +1,27 @@
+"""`klaviyo-streams topics`."""
+
+from pathlib import Path
+
+import click
+
+from agents.cli.options import read_settings, settings_option
+from agents.context import kafka_access
+from agents.topics import ensure, specs
+
+
+@click.command()
+@settings_option
+@click.option("--dry-run", is_flag=True, help="Print what a worker needs; create none.")
+def topics(*, file: Path | None, dry_run: bool) -> None:
+    r"""Create the topics a worker needs, and check those that are there.
+
+    \b
+    Examples:
+      klaviyo-streams topics --dry-run
+      KLAVIYO_STREAMS_TOPIC_REPLICATION_FACTOR=3 klaviyo-streams topics
+    """
+    settings = read_settings(file)
+    created = [] if dry_run else ensure(kafka_access(settings), settings)
+    for spec in specs(settings):
+        state = "created" if spec.name in created else "needed" if dry_run else "there"
+        click.echo(f"{state}\t{spec.name}\t{spec.partitions} partitions")

@@ -1,0 +1,44 @@
+"""`klaviyo-streams worker`."""
+
+from pathlib import Path
+
+import click
+import faust
+import mode.loop
+
+from agents import logs
+from agents.app import build
+from agents.cli.options import read_settings, settings_option
+from agents.context import kafka_access
+from agents.topics import ensure
+
+
+@click.command()
+@settings_option
+@click.option(
+    "--create-topics/--no-create-topics",
+    default=True,
+    show_default=True,
+    help="Create missing topics before starting.",
+)
+def worker(*, file: Path | None, create_topics: bool) -> None:
+    r"""Run a worker: intake, activate and deliver, or the hops the settings name.
+
+    Stop it with SIGTERM: it finishes what is under way, commits it, and exits 0.
+    Exit code 70 means it ended itself rather than lose a record: start it again.
+
+    \b
+    Examples:
+      KLAVIYO_API_KEY=... klaviyo-streams worker
+      klaviyo-streams worker --settings production.yaml
+      KLAVIYO_STREAMS_HOPS=deliver klaviyo-streams worker --no-create-topics
+    """
+    settings = read_settings(file, for_delivery=True)
+    logs.configure(settings.log_level)
+    if create_topics:
+        ensure(kafka_access(settings), settings)
+    mode.loop.use("uvloop")
+    app = build(settings)
+    faust.Worker(
+        app, loglevel="WARNING", redirect_stdouts=False, quiet=True
+    ).execute_from_commandline()

@@ -1,0 +1,104 @@
+"""What every hop is given: the services of one worker, made in one place."""
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agents.engine.kafka import KafkaAccess, Record
+from agents.engine.producer import Message, Producer
+from agents.engine.table import Table
+from agents.engine.view import View
+from streams.delivery import deadletter, outcome
+from streams.delivery.deadletter import DeadLetter
+from streams.delivery.outcome import OutcomeItem
+from streams.errors import PoisonRecord
+from streams.events.origin import Origin
+from streams.klaviyo.client import KlaviyoClient
+from streams.settings import Settings
+
+ORIGIN = "ks.origin"
+"""Header that names the source record on every topic of the journey."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The worker's services; hops hold nothing else."""
+
+    settings: Settings
+    kafka: KafkaAccess
+    producer: Producer
+    memberships: Table
+    lists: View
+    klaviyo: KlaviyoClient
+    now_ms: Callable[[], int]
+
+
+def clock_ms() -> int:
+    """Wall clock, milliseconds since the epoch: the only place it is read."""
+    return int(time.time() * 1000)  # noqa: TID251 - agents/ reads the clock
+
+
+def kafka_access(settings: Settings) -> KafkaAccess:
+    """Where the settings say Kafka is."""
+    return KafkaAccess(
+        bootstrap=settings.kafka_bootstrap_servers,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism or "PLAIN",
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password=settings.kafka_sasl_password.reveal(),
+        ssl_cafile=settings.kafka_ssl_cafile,
+    )
+
+
+def origin_of(record: Record) -> Origin:
+    """The source record a record of the journey came from.
+
+    Raises:
+        PoisonRecord: Its header was not written by intake.
+    """
+    for name, value in record.headers:
+        if name == ORIGIN:
+            return Origin.parse(value.decode("ascii", "replace"))
+    return position_of(record)
+
+
+def position_of(record: Record) -> Origin:
+    """Where a record itself lies."""
+    return Origin(topic=record.topic, partition=record.partition, offset=record.offset)
+
+
+def outcome_messages(
+    context: Context, stage: str, items: Sequence[OutcomeItem], *, action: str = ""
+) -> list[Message]:
+    """Records for the outcomes topic."""
+    values = outcome.encode(stage, items, action=action)
+    return [Message(context.settings.topics.outcomes, None, value) for value in values]
+
+
+def dead_letter_messages(
+    context: Context, letters: Sequence[DeadLetter]
+) -> list[Message]:
+    """Records for the dead letter topic."""
+    return [
+        Message(
+            context.settings.topics.deadletters,
+            letter.key,
+            deadletter.body(letter),
+            deadletter.headers(letter, connector=context.settings.app_id),
+        )
+        for letter in letters
+    ]
+
+
+def poison_of(fault: Exception) -> PoisonRecord:
+    """The dead letter's words for whatever a record made fail.
+
+    A fault of ours in a pure function comes back each time: as a dead letter it names
+    itself and can be requeued once mended, as a crash it would stop every record.
+    """
+    if isinstance(fault, PoisonRecord):
+        return fault
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    where = f"{type(fault).__name__} in {frame.name}, line {frame.lineno}"
+    return PoisonRecord("internal-error", f"{where}: a bug; please report it")

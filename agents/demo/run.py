@@ -1,0 +1,154 @@
+"""A demo from its first event to its verdict."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from agents.demo import tables
+from agents.demo.progress import display_for
+from agents.demo.stage import Stage, staged
+from agents.demo.traffic import Endings
+from agents.demo.verdict import Judgement, judge
+from agents.demo.watch import endings_of
+from agents.demo.workload import Happening, Shape, mix, publish, truth
+from streams.errors import StreamsError
+
+AUDIENCES = ("abandoned-cart", "vip")
+EVENTS_PER_USER = 10
+
+LIMIT_S = 105.0
+"""From start to the last outcome; with cleaning up it is below two minutes."""
+
+LOG_TAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is asked of a demo.
+
+    Attributes:
+        events: Different events; about a fifth is published twice.
+        seed: Of all chance in them.
+        kafka: `host:port,...`; empty for the embedded broker.
+        keep: Whether the sandbox stays up until interrupted.
+    """
+
+    events: int
+    seed: int
+    kafka: str = ""
+    keep: bool = False
+
+
+def play(plan: Plan, console: Console) -> int:
+    """Play a demo to its end.
+
+    Returns:
+        The exit code: 0 when Klaviyo holds the truth, else 1.
+
+    Raises:
+        KeyboardInterrupt: On SIGINT and SIGTERM, after all is cleaned up.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    home = Path(tempfile.mkdtemp(prefix="klaviyo-streams-demo-"))
+    try:
+        code = _Demo(plan, console, home).play()
+    except KeyboardInterrupt:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    if code:
+        _say_log(home / "worker.log", console)
+    else:
+        shutil.rmtree(home, ignore_errors=True)
+    return code
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """Begin to clean up; who presses Ctrl-C again does not stop that."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _say_log(log: Path, console: Console) -> None:
+    if log.exists():
+        tail = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        lines = [f"the worker's log is {log}; it ends:", *tail]
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+class _Demo:
+    def __init__(self, plan: Plan, console: Console, home: Path) -> None:
+        self._plan = plan
+        self._console = console
+        self._home = home
+        self._start_s = time.monotonic()
+
+    def play(self) -> int:
+        """Everything between the first line printed and the last process ended."""
+        events = self._events()
+        self._say("starting a broker, a local Klaviyo and a worker ...")
+        try:
+            with staged(self._plan.kafka, self._home) as stage:
+                judgement = self._judged(stage, events)
+                self._keep(stage)
+        except StreamsError as fault:
+            self._say(f"FAILED: {fault}")
+            return 1
+        return judgement.exit_code
+
+    def _events(self) -> list[Happening]:
+        many = self._plan.events
+        users = max(1, many // EVENTS_PER_USER)
+        shape = Shape(events=many, users=users, audiences=AUDIENCES)
+        events = publish(shape, seed=self._plan.seed)
+        made = mix(events)
+        self._say(
+            f"{made.published} events of {made.users} users (seed {self._plan.seed}): "
+            f"{made.repeats} are repeats, {made.late} come late, "
+            f"{made.upserts} update a profile; audiences: {', '.join(AUDIENCES)}"
+        )
+        return events
+
+    def _judged(self, stage: Stage, events: Sequence[Happening]) -> Judgement:
+        display = display_for(self._console, ci=os.environ.get("CI", ""))
+        limit_s = self._start_s + LIMIT_S
+        endings = endings_of(events, stage, display, limit_s=limit_s)
+        judgement = judge(
+            truth(events, AUDIENCES),
+            lists=stage.ask("lists"),
+            profiles=stage.ask("profiles"),
+            endings=endings,
+        )
+        self._show(judgement, stage, endings)
+        return judgement
+
+    def _show(self, judgement: Judgement, stage: Stage, endings: Endings) -> None:
+        counters = stage.ask("requests")["counters"]
+        self._console.print()
+        self._console.print(tables.outcomes(endings))
+        self._console.print(tables.requests(counters))
+        self._console.print(tables.comparison(judgement.checks))
+        self._console.print(tables.sum_of(judgement.edges))
+        elapsed_s = time.monotonic() - self._start_s
+        words = "all equal" if judgement.passed else "NOT EQUAL"
+        self._say(f"{words}, after {elapsed_s:.0f} s")
+
+    def _keep(self, stage: Stage) -> None:
+        if self._plan.keep:
+            url = stage.settings.klaviyo_url
+            self._say(f"the sandbox stays up until Ctrl-C: {url}/sandbox/lists")
+            with suppress(KeyboardInterrupt):
+                signal.pause()
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,121 @@
+"""The demo's own producer and consumer: events in, outcomes out."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+from agents.context import kafka_access
+from agents.demo.faults import DemoError
+from agents.demo.workload import Happening
+from streams.delivery.outcome import OutcomeItem, decode
+from streams.events.origin import Origin
+from streams.settings import Settings
+
+READ_RECORDS = 500
+ANSWER_S = 10.0
+
+Ending = tuple[str, str, str, str]
+"""Stage, action, verdict, code of the reason."""
+
+Endings = Counter[Ending]
+"""How many source records ended how; each counts once at a stage."""
+
+_quiet = logging.getLogger("agents.demo.librdkafka")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+class Publisher:
+    """Publishes a workload at a steady pace, in order.
+
+    Args:
+        settings: Say where, and to which topic.
+        events: What to publish.
+        rate_per_s: How fast.
+    """
+
+    def __init__(
+        self, settings: Settings, events: Sequence[Happening], *, rate_per_s: float
+    ) -> None:
+        options = kafka_access(settings).librdkafka()
+        options |= {"enable.idempotence": True, "linger.ms": 5}
+        self._producer = Producer(options, logger=_quiet)
+        self._topic = settings.source_topics[0]
+        self._events = events
+        self._rate_per_s = rate_per_s
+        self._sent = 0
+        self.origins: set[Origin] = set()
+
+    @property
+    def published(self) -> int:
+        """How many Kafka has taken."""
+        return len(self.origins)
+
+    def publish_due(self, *, elapsed_s: float) -> None:
+        """Send what is due by now.
+
+        Raises:
+            DemoError: Kafka refused an event.
+        """
+        due = min(len(self._events), int(elapsed_s * self._rate_per_s) + 1)
+        for event in self._events[self._sent : due]:
+            self._producer.produce(
+                self._topic, event.body, event.user.encode(), on_delivery=self._landed
+            )
+        self._sent = due
+        self._producer.poll(0)
+
+    def _landed(self, error: KafkaError | None, record: Message) -> None:
+        if error is not None:
+            raise DemoError(f"Kafka does not take events: {error}")
+        self.origins.add(_origin(record))
+
+
+def _origin(record: Any) -> Origin:  # noqa: ANN401 - its stubs have None everywhere
+    return Origin(
+        topic=record.topic(), partition=record.partition(), offset=record.offset()
+    )
+
+
+class Outcomes:
+    """Reads the outcomes topic from its beginning.
+
+    Attributes:
+        origins: Source records that have an outcome.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        topic = settings.topics.outcomes
+        options = kafka_access(settings).librdkafka()
+        options |= {"group.id": f"{settings.app_id}.demo", "enable.auto.commit": False}
+        self._consumer = Consumer(options, logger=_quiet)
+        found = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+        parts = [TopicPartition(topic, number, 0) for number in found.partitions]
+        self._consumer.assign(parts)
+        self._ends: dict[tuple[str, Origin], Ending] = {}
+        self.origins: set[Origin] = set()
+
+    def read(self, *, wait_s: float) -> None:
+        """Take what is there, waiting a little when nothing is."""
+        for record in self._consumer.consume(READ_RECORDS, wait_s):
+            value = record.value()
+            if record.error() is None and value is not None:
+                outcome = decode(value)
+                for item in outcome.items:
+                    self._note(outcome.stage, outcome.action, item)
+
+    def endings(self) -> Endings:
+        """What became of all that was read so far."""
+        return Counter(self._ends.values())
+
+    def close(self) -> None:
+        """Let go of Kafka."""
+        self._consumer.close()
+
+    def _note(self, stage: str, action: str, item: OutcomeItem) -> None:
+        code = item.reason.partition(":")[0]
+        self._ends[stage, item.origin] = (stage, action, str(item.verdict), code)
+        self.origins.add(item.origin)

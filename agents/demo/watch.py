@@ -1,0 +1,107 @@
+"""Publishing and waiting: until every source record has an outcome."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import closing
+
+from agents.demo.faults import DemoError
+from agents.demo.progress import Display, Snapshot
+from agents.demo.stage import Stage
+from agents.demo.traffic import Endings, Outcomes, Publisher
+from agents.demo.workload import Happening
+
+PUBLISH_S = 10.0
+"""All is published within this, so that the worker is seen at work."""
+
+READ_S = 0.1
+LOOK_S = 0.5
+RATE_OVER_S = 3.0
+EXAMPLES = 3
+
+
+def endings_of(
+    events: Sequence[Happening], stage: Stage, display: Display, *, limit_s: float
+) -> Endings:
+    """Publish events and wait for their outcomes.
+
+    Args:
+        events: In the order of publication.
+        stage: Where.
+        display: Shows how far it is.
+        limit_s: Not longer than until then, by the monotonic clock.
+
+    Raises:
+        DemoError: It takes longer, or a process has ended.
+    """
+    with closing(Outcomes(stage.settings)) as outcomes, display:
+        watch = _Watch(stage, events, outcomes)
+        while not watch.done:
+            watch.step()
+            display.show(watch.snapshot())
+            if time.monotonic() > limit_s:
+                raise DemoError(watch.lacking())
+        return outcomes.endings()
+
+
+class _Watch:
+    def __init__(
+        self, stage: Stage, events: Sequence[Happening], outcomes: Outcomes
+    ) -> None:
+        rate_per_s = len(events) / PUBLISH_S
+        self._publisher = Publisher(stage.settings, events, rate_per_s=rate_per_s)
+        self._stage = stage
+        self._outcomes = outcomes
+        self._total = len(events)
+        self._start_s = time.monotonic()
+        self._marks = deque([(0.0, 0)])
+        self._looked_s = -LOOK_S
+        self._sizes: dict[str, int] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether all is published and settled."""
+        publisher, outcomes = self._publisher, self._outcomes
+        all_out = publisher.published == self._total
+        return all_out and publisher.origins <= outcomes.origins
+
+    def step(self) -> None:
+        """Publish what is due, read what is there, look after the processes."""
+        self._publisher.publish_due(elapsed_s=self._elapsed_s())
+        self._outcomes.read(wait_s=READ_S)
+        self._stage.check()
+        if self.done or self._elapsed_s() - self._looked_s >= LOOK_S:
+            self._looked_s = self._elapsed_s()
+            self._sizes = self._stage.list_sizes()
+
+    def snapshot(self) -> Snapshot:
+        """How far it is."""
+        return Snapshot(
+            elapsed_s=self._elapsed_s(),
+            total=self._total,
+            published=self._publisher.published,
+            settled=len(self._outcomes.origins),
+            rate_per_s=self._rate_per_s(),
+            sizes=self._sizes,
+        )
+
+    def lacking(self) -> str:
+        """What is missing, in words."""
+        without = sorted(self._publisher.origins - self._outcomes.origins)
+        named = ", ".join(map(str, without[:EXAMPLES]))
+        return (
+            f"not done after {self._elapsed_s():.0f} s: "
+            f"{self._publisher.published} of {self._total} events published, "
+            f"{len(without)} without an outcome" + (f" ({named} ...)" if named else "")
+        )
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._start_s
+
+    def _rate_per_s(self) -> float:
+        now_s, settled = self._elapsed_s(), len(self._outcomes.origins)
+        self._marks.append((now_s, settled))
+        while now_s - self._marks[0][0] > RATE_OVER_S:
+            self._marks.popleft()
+        then_s, before = self._marks[0]
+        return (settled - before) / max(now_s - then_s, READ_S)

@@ -1,0 +1,170 @@
+"""Records that are durable when the call returns.
+
+Faust's producer buffer gives up flushing after 100 ms without progress and the commit
+goes ahead (trap L5). Here nothing is acknowledged by anyone before `send` returned.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Message as Report
+from confluent_kafka import Producer as RdKafka
+from mode import Service
+
+from agents.engine.kafka import KafkaAccess
+from streams.errors import EngineError
+
+log = structlog.get_logger(__name__)
+
+REFUSED = -1
+"""Stands for the offset of a record that is larger than its topic takes."""
+
+RETRY_WAIT_S = 1.0
+POLL_S = 0.05
+
+_OPTIONS: dict[str, Any] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "partitioner": "murmur2_random",
+    "linger.ms": 5,
+    "batch.size": 1_000_000,
+    "message.max.bytes": 16_000_000,
+    "message.timeout.ms": 120_000,
+    "compression.type": "lz4",
+}
+"""`murmur2_random` puts a key where Java clients and Kafka Streams put it."""
+
+
+class Message(NamedTuple):
+    """One record to be produced.
+
+    Partition -1 lets the key decide; timestamp 0 is the time of sending.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, Any]] = []  # noqa: RUF012 - never mutated
+    partition: int = -1
+    timestamp_ms: int = 0
+
+
+class _Flight:
+    """One call of `send`: the reports still awaited and the offsets so far."""
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.offsets = [REFUSED] * size
+        self.failed: KafkaError | None = None
+        self.landed: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+        self._awaited = size
+        self._lock = threading.Lock()
+
+    def report(
+        self, index: int, error: KafkaError | None, landed: Report | None = None
+    ) -> None:
+        if error is None:
+            offset = landed.offset() if landed else None
+            self.offsets[index] = REFUSED if offset is None else offset
+        elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
+            self.failed = error
+        with self._lock:  # a refusal is reported on the loop, all else on the thread
+            self._awaited -= 1
+            last = self._awaited == 0
+        if last:
+            self._loop.call_soon_threadsafe(self._land)
+
+    def _land(self) -> None:
+        if not self.landed.done():
+            self.landed.set_result(None)
+
+
+class Producer(Service):
+    """One idempotent producer for the whole worker, driven by librdkafka."""
+
+    def __init__(self, kafka: KafkaAccess, **options: object) -> None:
+        super().__init__()
+        self._config = kafka.librdkafka() | _OPTIONS | options
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    async def on_start(self) -> None:
+        """Connect and begin to serve delivery reports."""
+        self._rdkafka = RdKafka(self._config, logger=_quiet)
+        self._thread = threading.Thread(target=self._serve, name="reports", daemon=True)
+        self._thread.start()
+
+    async def on_stop(self) -> None:
+        """Hand over what is still under way, then end."""
+        self._ending.set()
+        if self._thread is None:
+            return
+        await asyncio.to_thread(self._thread.join, 10)
+        await asyncio.to_thread(self._rdkafka.flush, 10)
+
+    async def send(self, messages: Sequence[Message]) -> list[int]:
+        """Produce in order and wait until every record is durable.
+
+        When one fails for a passing reason the whole sequence is sent again, in order,
+        without end: an older record never lands behind a newer one of its key alone.
+
+        Returns:
+            The offset of each; `REFUSED` for one larger than its topic takes.
+
+        Raises:
+            EngineError: The producer is dead (fenced, unauthorized).
+        """
+        if not messages:
+            return []
+        while True:
+            flight = await self._fly(messages)
+            if flight.failed is None:
+                return flight.offsets
+            if flight.failed.fatal():
+                raise EngineError(f"producer: {flight.failed.name()}")
+            log.warning("produce_retried", error=flight.failed.name(), n=len(messages))
+            await asyncio.sleep(RETRY_WAIT_S)
+
+    async def _fly(self, messages: Sequence[Message]) -> _Flight:
+        flight = _Flight(len(messages), asyncio.get_running_loop())
+        for index, message in enumerate(messages):
+            while not self._produce(flight, index, message):  # noqa: ASYNC110 - librdkafka has no event for room in its queue
+                await asyncio.sleep(POLL_S)
+        await flight.landed
+        return flight
+
+    def _produce(self, flight: _Flight, index: int, message: Message) -> bool:
+        try:
+            self._rdkafka.produce(
+                message.topic,
+                message.value,
+                message.key,
+                message.partition,
+                partial(flight.report, index),
+                headers=message.headers,
+                timestamp=message.timestamp_ms,
+            )
+        except BufferError:
+            return False
+        except KafkaException as refused:
+            flight.report(index, refused.args[0])
+        return True
+
+    def _serve(self) -> None:
+        while not self._ending.is_set():
+            self._rdkafka.poll(POLL_S)
+
+
+class _Quiet:
+    """librdkafka's own lines, as events of ours."""
+
+    def log(self, level: int, pattern: str, *args: object) -> None:
+        log.info("librdkafka", level=level, facility=str(args[0]) if args else pattern)
+
+
+_quiet: Any = _Quiet()

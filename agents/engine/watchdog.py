@@ -1,0 +1,113 @@
+"""Ends a worker that can no longer be trusted; Kafka gives its partitions to others.
+
+A worker that was frozen longer than its session (a paused machine, a blocked loop) has
+lost its partitions without knowing; one whose reader hangs would keep them for ever
+(trap S1). Both end here, with exit code 70, having committed nothing unfinished.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec
+
+import structlog
+from mode import Service
+
+P = ParamSpec("P")
+
+log = structlog.get_logger(__name__)
+
+EXIT_SOFTWARE = 70
+"""`EX_SOFTWARE` of sysexits.h: restart me."""
+
+TICK_S = 0.5
+
+
+def end_process(reason: str) -> NoReturn:
+    """End now: no handlers, no commits, nothing acknowledged on the way out."""
+    log.error("worker_ended", reason=reason, fix="restart it; nothing is lost")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_SOFTWARE)
+
+
+def guarded(
+    body: Callable[P, Coroutine[Any, Any, None]],
+) -> Callable[P, Coroutine[Any, Any, None]]:
+    """Wrap an agent: an error that leaves it ends the process (traps L1, L2).
+
+    The message of the error is not logged: it may quote a record.
+    """
+
+    @wraps(body)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await body(*args, **kwargs)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, no record may be skipped
+            frames = traceback.extract_tb(fault.__traceback__)
+            where = [f"{frame.name}:{frame.lineno}" for frame in frames[-4:]]
+            end_process(f"{type(fault).__name__} in {' > '.join(where)}")
+
+    return run
+
+
+class Watchdog(Service):
+    """A thread that watches the loop, and a loop task that watches the readers."""
+
+    def __init__(
+        self,
+        *,
+        frozen_limit_s: float,
+        stuck_limit_s: float,
+        ages_s: Callable[[], Sequence[tuple[str, float]]],
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            frozen_limit_s: Longest time the loop may stand still; the session timeout.
+            stuck_limit_s: Longest time a reader may go without a poll while it is
+                not held back by its hop.
+            ages_s: For each such reader, its name and seconds since its last poll.
+        """
+        super().__init__()
+        self._frozen_limit_s = frozen_limit_s
+        self._stuck_limit_s = stuck_limit_s
+        self._ages_s = ages_s
+        self._ticked_s = time.monotonic()
+        self._ending = threading.Event()
+
+    async def on_start(self) -> None:
+        """Begin to watch."""
+        self._ticked_s = time.monotonic()
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    async def on_stop(self) -> None:
+        """Stop watching."""
+        self._ending.set()
+
+    @Service.task
+    async def _tick(self) -> None:
+        while not self.should_stop:
+            self.check_frozen()
+            self._ticked_s = time.monotonic()
+            self._check_stuck()
+            await asyncio.sleep(TICK_S)
+
+    def check_frozen(self) -> None:
+        """End the process if it stood still for longer than its session."""
+        if time.monotonic() - self._ticked_s > self._frozen_limit_s:
+            end_process("frozen longer than the Kafka session: partitions are lost")
+
+    def _check_stuck(self) -> None:
+        for name, age_s in self._ages_s():
+            if age_s > self._stuck_limit_s:
+                end_process(f"{name}: no poll for {age_s:.0f} s")
+
+    def _watch(self) -> None:
+        while not self._ending.wait(TICK_S):
+            self.check_frozen()

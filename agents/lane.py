@@ -1,0 +1,238 @@
+"""One lane of hop 3: what waits, what is under way, what is settled."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from mode import Service
+
+from agents.context import (
+    Context,
+    dead_letter_messages,
+    origin_of,
+    outcome_messages,
+    poison_of,
+    position_of,
+)
+from agents.engine.kafka import Record
+from agents.engine.partition import Partition
+from agents.engine.watchdog import end_process
+from streams.actions.activation import Activation, Lane
+from streams.delivery import outcome
+from streams.delivery.deadletter import DeadLetter
+from streams.delivery.queue import Coalescer, Group, Item
+from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
+from streams.events.origin import Origin
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.05
+SUPERSEDED = discarded(
+    "superseded: a later change of the same profile and list is sent"
+)
+
+_decode = msgspec.json.Decoder(Activation).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The record of the lane that an item answers for."""
+
+    part: Partition
+    offset: int
+    origin: Origin
+    key: bytes | None
+    value: bytes | None
+
+
+Waiting = Item[Receipt]
+Send = Callable[[Group, Sequence[Waiting]], Awaitable[list[ItemVerdict] | None]]
+"""Sends a batch; None means not now: it goes back to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneOptions:
+    """Bounds of one lane."""
+
+    lane: Lane
+    items_max: int
+    age_s: float
+    window_items: int
+    batches_max: int = 8
+    grace_s: float = 10.0
+
+
+class LaneService(Service):
+    """Batches a lane and settles it; never holds more than its window."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        options: LaneOptions,
+        queue: Coalescer[Receipt],
+        send: Send,
+        sendable: Callable[[Group], bool],
+    ) -> None:
+        super().__init__()
+        self._context = context
+        self._stage = f"deliver.{options.lane}"
+        self._options = options
+        self._queue = queue
+        self._send = send
+        self._sendable = sendable
+        self._batches: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
+        self._room = asyncio.Event()
+
+    @property
+    def label(self) -> str:
+        """Name in logs."""
+        return f"Lane: {self._stage}"
+
+    async def take_in(self, groups: Sequence[tuple[Partition, list[Record]]]) -> None:
+        """Let a poll's records wait; returns when the window has room for more."""
+        letters: list[tuple[Receipt, ItemVerdict]] = []
+        pointless: list[tuple[Receipt, ItemVerdict]] = []
+        for part, records in groups:
+            for record in records:
+                part.hold()
+                self._offer(_receipt(part, record), letters, pointless)
+        await self._settle([*letters, *pointless], action="")
+        while self._full():
+            self._room.clear()
+            await self._room.wait()
+
+    def closing(self, parts: Sequence[Partition]) -> None:
+        """Partitions on their way out: forget what waits, give what is sent a grace."""
+        for item in self._queue.drop(lambda receipt: receipt.part.closing):
+            for receipt in item.receipts:
+                receipt.part.release()
+        self._room.set()
+        loop = asyncio.get_running_loop()
+        for sending in self._sending:
+            loop.call_later(self._options.grace_s, sending.cancel)
+        log.info("lane_closing", stage=self._stage, partitions=len(parts))
+
+    @Service.task
+    async def _pump(self) -> None:
+        while not self.should_stop:
+            self._start_ready()
+            await asyncio.sleep(TICK_S)
+
+    def _full(self) -> bool:
+        waiting = len(self._queue) + self._queue.busy_count
+        return waiting >= self._options.window_items
+
+    def _offer(
+        self,
+        receipt: Receipt,
+        letters: list[tuple[Receipt, ItemVerdict]],
+        pointless: list[tuple[Receipt, ItemVerdict]],
+    ) -> None:
+        try:
+            activation = _decode(receipt.value or b"")
+        except Exception as fault:  # noqa: BLE001 - no record stops the next one
+            poison = poison_of(fault)
+            letters.append((receipt, dead_letter(f"{poison.code}: {poison.reason}")))
+            return
+        now_s = asyncio.get_running_loop().time()
+        item = Item(activation=activation, receipts=(receipt,), since_s=now_s)
+        for older in self._queue.offer(item):
+            pointless += [(old, SUPERSEDED) for old in older.receipts]
+
+    def _start_ready(self) -> None:
+        options = self._options
+        now_s = asyncio.get_running_loop().time()
+        ready = self._queue.ready(
+            now_s=now_s, items_max=options.items_max, age_s=options.age_s
+        )
+        for group in ready:
+            if len(self._batches) < options.batches_max and self._sendable(group):
+                items = self._queue.take(group, items_max=options.items_max)
+                batch = asyncio.create_task(self._deliver(group, items))
+                self._batches.add(batch)
+                batch.add_done_callback(self._ended)
+
+    def _ended(self, batch: asyncio.Task[None]) -> None:
+        self._batches.discard(batch)
+        if (fault := batch.exception()) is not None:
+            end_process(f"{self._stage}: {type(fault).__name__}")
+
+    async def _deliver(self, group: Group, items: list[Waiting]) -> None:
+        sending = asyncio.ensure_future(self._send(group, items))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+        await asyncio.wait([sending])
+        if sending.cancelled():
+            self._abandon(items)
+            return
+        verdicts = sending.result()
+        if verdicts is None:
+            pointless = self._queue.put_back(items)
+            settled = [(r, SUPERSEDED) for item in pointless for r in item.receipts]
+        else:
+            settled = [
+                (receipt, verdict)
+                for item, verdict in zip(items, verdicts, strict=True)
+                for receipt in item.receipts
+            ]
+        await self._settle(settled, action=group.action)
+        if verdicts is not None:
+            self._queue.settle(items)
+        self._room.set()
+
+    def _abandon(self, items: Sequence[Waiting]) -> None:
+        """Not settled and no longer ours: whoever owns the partition sends it again."""
+        self._queue.settle(items)
+        for item in items:
+            for receipt in item.receipts:
+                receipt.part.release()
+
+    async def _settle(
+        self, settled: Sequence[tuple[Receipt, ItemVerdict]], *, action: str
+    ) -> None:
+        """Record the outcomes, then acknowledge."""
+        items = [outcome.item(receipt.origin, verdict) for receipt, verdict in settled]
+        letters = [
+            _letter(self._stage, receipt, verdict)
+            for receipt, verdict in settled
+            if verdict.verdict is Verdict.DEAD_LETTER
+        ]
+        await self._context.producer.send(
+            [
+                *dead_letter_messages(self._context, letters),
+                *outcome_messages(self._context, self._stage, items, action=action),
+            ]
+        )
+        for receipt, _ in settled:
+            receipt.part.done((receipt.offset,))
+            receipt.part.release()
+
+
+def _receipt(part: Partition, record: Record) -> Receipt:
+    try:
+        origin = origin_of(record)
+    except Exception:  # noqa: BLE001 - then its place on the lane is the best name
+        origin = position_of(record)
+    return Receipt(
+        part=part,
+        offset=record.offset,
+        origin=origin,
+        key=record.key,
+        value=record.value,
+    )
+
+
+def _letter(stage: str, receipt: Receipt, verdict: ItemVerdict) -> DeadLetter:
+    code, _, words = verdict.reason.partition(":")
+    return DeadLetter(
+        origin=receipt.origin,
+        stage=stage,
+        code=code,
+        reason=words.strip() or code,
+        key=receipt.key,
+        value=receipt.value,
+    )

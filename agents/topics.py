@@ -1,0 +1,90 @@
+"""The topics of the journey, and their making."""
+
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from agents.engine.kafka import KafkaAccess
+from streams.actions.activation import Lane
+from streams.errors import ConfigError
+from streams.settings import Settings
+
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """One topic as it should be."""
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def specs(settings: Settings) -> list[TopicSpec]:
+    """Every topic the worker reads or writes, source topics included."""
+    topics, many = settings.topics, settings.topic_partitions
+    compact = {"cleanup.policy": "compact"}
+    wide = [*settings.source_topics, topics.events]
+    lanes = [topics.activations(lane) for lane in Lane]
+    logs = [topics.outcomes, topics.deadletters]
+    return [
+        *(TopicSpec(name=name, partitions=many) for name in (*wide, *lanes, *logs)),
+        TopicSpec(name=topics.audiences, partitions=4),
+        TopicSpec(name=topics.lists, partitions=1, config=compact),
+        TopicSpec(name=topics.memberships_changelog, partitions=many, config=compact),
+    ]
+
+
+def ensure(kafka: KafkaAccess, settings: Settings) -> list[str]:
+    """Create what is missing and check what is there.
+
+    Returns:
+        The names created.
+
+    Raises:
+        ConfigError: Topics that must be partitioned alike are not, or Kafka refuses.
+    """
+    admin = AdminClient(kafka.librdkafka())
+    wanted = {spec.name: spec for spec in specs(settings)}
+    found = admin.list_topics(timeout=TIMEOUT_S).topics
+    missing = [spec for name, spec in wanted.items() if name not in found]
+    created = _create(admin, missing, settings.topic_replication_factor)
+    _check_alike(settings, {name: len(found[name].partitions) for name in found})
+    return created
+
+
+def _create(admin: AdminClient, missing: list[TopicSpec], replicas: int) -> list[str]:
+    news = [
+        NewTopic(
+            spec.name,
+            num_partitions=spec.partitions,
+            replication_factor=replicas,
+            config=spec.config,
+        )
+        for spec in missing
+    ]
+    if not news:
+        return []
+    made = admin.create_topics(news, request_timeout=TIMEOUT_S)
+    mistakes = []
+    for name, done in made.items():
+        try:
+            done.result()
+        except KafkaException as refused:
+            error = refused.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                mistakes.append(f"topic {name}: cannot be created: {error.name()}")
+    if mistakes:
+        raise ConfigError(mistakes)
+    return [spec.name for spec in missing]
+
+
+def _check_alike(settings: Settings, partitions: dict[str, int]) -> None:
+    events, changelog = settings.topics.events, settings.topics.memberships_changelog
+    feed, table = partitions.get(events), partitions.get(changelog)
+    if feed and table and feed != table:
+        mistake = f"topic {changelog}: has {table} partitions, {events} has {feed}"
+        raise ConfigError([f"{mistake}; they must be equal: recreate the emptier one"])
