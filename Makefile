@@ -1,6 +1,7 @@
 # The targets are the project's front door: `make` lists them.
 PYTHON ?= python3
 ACTION ?= start
+EVENTS ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -39,7 +40,7 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff format .
 
 bench: $(STAMP) ## Print the numbers: CPU time per event, events per second
-	$(BIN)/pytest -m benchmark -s tests/benchmarks
+	@$(BIN)/python -m tests.benchmarks --events $(EVENTS)
 
 kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or status)
 	@$(BIN)/python -m tests.brokers $(ACTION)

@@ -23,7 +23,7 @@ class _Cli(click.Group):
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="klaviyo-streams")
 def main() -> None:
-    r"""Get customer data from Kafka into Klaviyo, none lost and none twice.
+    """Get customer data from Kafka into Klaviyo, none lost and none twice.
 
     \b
     klaviyo-streams demo             the whole journey here, compared with the truth
@@ -31,7 +31,7 @@ def main() -> None:
     klaviyo-streams topics           create the topics a worker needs
     klaviyo-streams worker           run a worker
     klaviyo-streams audiences        who is in which audience
-    """
+    """  # noqa: D301 - click reads the backspace
 
 
 for command in (demo, worker, topics, audiences, sandbox):

@@ -19,7 +19,7 @@ from streams.audiences.row import Memberships
 @click.option("--user", help="Only this user: all audiences, in or out.")
 @click.option("--audience", help="Only this audience: everyone in it.")
 def audiences(*, file: Path | None, user: str | None, audience: str | None) -> None:
-    r"""Show who is in which audience, as the memberships table has it.
+    """Show who is in which audience, as the memberships table has it.
 
     Reads the table's changelog from Kafka: no worker has to run. Without an option it
     counts the members of each audience; with one it prints JSON lines.
@@ -29,7 +29,7 @@ def audiences(*, file: Path | None, user: str | None, audience: str | None) -> N
       klaviyo-streams audiences
       klaviyo-streams audiences --user u-17
       klaviyo-streams audiences --audience big_spenders
-    """
+    """  # noqa: D301 - click reads the backspace
     settings = read_settings(file)
     rows = read_rows(kafka_access(settings), settings.topics.memberships_changelog)
     if user is not None:

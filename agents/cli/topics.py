@@ -13,13 +13,13 @@ from agents.topics import ensure, specs
 @settings_option
 @click.option("--dry-run", is_flag=True, help="Print what a worker needs; create none.")
 def topics(*, file: Path | None, dry_run: bool) -> None:
-    r"""Create the topics a worker needs, and check those that are there.
+    """Create the topics a worker needs, and check those that are there.
 
     \b
     Examples:
       klaviyo-streams topics --dry-run
       KLAVIYO_STREAMS_TOPIC_REPLICATION_FACTOR=3 klaviyo-streams topics
-    """
+    """  # noqa: D301 - click reads the backspace
     settings = read_settings(file)
     created = [] if dry_run else ensure(kafka_access(settings), settings)
     for spec in specs(settings):

@@ -103,8 +103,8 @@ class Bars:
             TextColumn("{task.fields[more]}"),
             console=console,
         )
-        self._published = self._bars.add_task("published", more="")
-        self._settled = self._bars.add_task("with an outcome", more="")
+        self._published = self._bars.add_task("published", total=None, more="")
+        self._settled = self._bars.add_task("with an outcome", total=None, more="")
 
     def __enter__(self) -> Self:
         self._bars.start()

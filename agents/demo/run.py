@@ -14,12 +14,13 @@ from typing import NoReturn
 from rich.console import Console
 
 from agents.demo import tables
+from agents.demo.mix import mix
 from agents.demo.progress import display_for
 from agents.demo.stage import Stage, staged
 from agents.demo.traffic import Endings
 from agents.demo.verdict import Judgement, judge
 from agents.demo.watch import endings_of
-from agents.demo.workload import Happening, Shape, mix, publish, truth
+from agents.demo.workload import Happening, Shape, publish, truth
 from streams.errors import StreamsError
 
 AUDIENCES = ("abandoned-cart", "vip")
@@ -66,7 +67,7 @@ def play(plan: Plan, console: Console) -> int:
         shutil.rmtree(home, ignore_errors=True)
         raise
     if code:
-        _say_log(home / "worker.log", console)
+        _say_logs(home, console)
     else:
         shutil.rmtree(home, ignore_errors=True)
     return code
@@ -79,11 +80,13 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _say_log(log: Path, console: Console) -> None:
+def _say_logs(home: Path, console: Console) -> None:
+    log = home / "worker.log"
+    lines = [f"what the processes printed is kept in {home}"]
     if log.exists():
         tail = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        lines = [f"the worker's log is {log}; it ends:", *tail]
-        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        lines += [f"{log} ends:", *tail]
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 class _Demo:
@@ -138,7 +141,7 @@ class _Demo:
         self._console.print(tables.outcomes(endings))
         self._console.print(tables.requests(counters))
         self._console.print(tables.comparison(judgement.checks))
-        self._console.print(tables.sum_of(judgement.edges))
+        self._console.print(tables.sum_of(judgement.edges), soft_wrap=True)
         elapsed_s = time.monotonic() - self._start_s
         words = "all equal" if judgement.passed else "NOT EQUAL"
         self._say(f"{words}, after {elapsed_s:.0f} s")

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from agents.context import kafka_access
 from agents.demo.children import Child
 from agents.demo.faults import DemoError
+from agents.demo.traffic import quiet
 from agents.embedded import PARTITIONS, EmbeddedBroker
 from agents.topics import ensure, specs
 from streams.settings import Settings, load
@@ -103,7 +104,7 @@ def staged(kafka: str, home: Path) -> Iterator[Stage]:
         if broker is not None:
             broker.create_topics(*(spec.name for spec in specs(settings)))
         else:
-            stack.callback(_drop_topics, settings, _create_topics(settings))
+            stack.callback(_leave_as_found, settings, _create_topics(settings))
         worker = stack.enter_context(_worker(plain | told, home))
         worker.said(_READS)
         yield Stage(settings=settings, sandbox=sandbox, worker=worker)
@@ -149,16 +150,27 @@ def _worker(env: Mapping[str, str], home: Path) -> Child:
 
 
 def _create_topics(settings: Settings) -> list[str]:
+    kafka = kafka_access(settings)
     try:
-        return ensure(kafka_access(settings), settings)
+        AdminClient(kafka.librdkafka(), logger=quiet).list_topics(timeout=ANSWER_S)
+        return ensure(kafka, settings)
     except KafkaException as fault:
         where = settings.kafka_bootstrap_servers
-        raise DemoError(f"no Kafka answers on {where}: {fault.args[0]}") from fault
+        raise DemoError(
+            f"no Kafka answers on {where}: {fault.args[0].str()}"
+        ) from fault
 
 
-def _drop_topics(settings: Settings, names: list[str]) -> None:
-    """Leave a Kafka that is not the demo's as it was, if it allows that."""
-    admin = AdminClient(kafka_access(settings).librdkafka())
-    gone = admin.delete_topics(names, operation_timeout=ANSWER_S) if names else {}
-    for done in gone.values():
+def _leave_as_found(settings: Settings, topics: list[str]) -> None:
+    """Take topics and groups off a Kafka that is not the demo's, if it allows that."""
+    kafka = kafka_access(settings).librdkafka()
+    admin = AdminClient(kafka, logger=quiet)
+    found = admin.list_consumer_groups(request_timeout=ANSWER_S).result().valid
+    names = [group.group_id for group in found]
+    groups = [name for name in names if name.startswith(f"{settings.app_id}.")]
+    dropped = [
+        *(admin.delete_topics(topics).values() if topics else ()),
+        *(admin.delete_consumer_groups(groups).values() if groups else ()),
+    ]
+    for done in dropped:
         done.exception()

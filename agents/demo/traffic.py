@@ -23,9 +23,10 @@ Ending = tuple[str, str, str, str]
 Endings = Counter[Ending]
 """How many source records ended how; each counts once at a stage."""
 
-_quiet = logging.getLogger("agents.demo.librdkafka")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
+quiet = logging.getLogger("agents.demo.librdkafka")
+quiet.addHandler(logging.NullHandler())
+quiet.propagate = False
+"""Where the Kafka clients of a demo tell what they then report as errors anyway."""
 
 
 class Publisher:
@@ -42,7 +43,7 @@ class Publisher:
     ) -> None:
         options = kafka_access(settings).librdkafka()
         options |= {"enable.idempotence": True, "linger.ms": 5}
-        self._producer = Producer(options, logger=_quiet)
+        self._producer = Producer(options, logger=quiet)
         self._topic = settings.source_topics[0]
         self._events = events
         self._rate_per_s = rate_per_s
@@ -91,7 +92,7 @@ class Outcomes:
         topic = settings.topics.outcomes
         options = kafka_access(settings).librdkafka()
         options |= {"group.id": f"{settings.app_id}.demo", "enable.auto.commit": False}
-        self._consumer = Consumer(options, logger=_quiet)
+        self._consumer = Consumer(options, logger=quiet)
         found = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
         parts = [TopicPartition(topic, number, 0) for number in found.partitions]
         self._consumer.assign(parts)

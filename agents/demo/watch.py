@@ -12,7 +12,10 @@ from agents.demo.traffic import Endings, Outcomes, Publisher
 from agents.demo.workload import Happening
 
 PUBLISH_S = 10.0
-"""All is published within this, so that the worker is seen at work."""
+"""All is published within this, so that the worker is seen at work ..."""
+
+RATE_MIN_PER_S = 700.0
+"""... and a small demo is a short one."""
 
 READ_S = 0.1
 LOOK_S = 0.5
@@ -48,7 +51,7 @@ class _Watch:
     def __init__(
         self, stage: Stage, events: Sequence[Happening], outcomes: Outcomes
     ) -> None:
-        rate_per_s = len(events) / PUBLISH_S
+        rate_per_s = max(RATE_MIN_PER_S, len(events) / PUBLISH_S)
         self._publisher = Publisher(stage.settings, events, rate_per_s=rate_per_s)
         self._stage = stage
         self._outcomes = outcomes

@@ -17,6 +17,7 @@ from confluent_kafka import Producer as RdKafka
 from mode import Service
 
 from agents.engine.kafka import KafkaAccess
+from agents.engine.watchdog import end_process
 from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ class _Flight:
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         self.offsets = [REFUSED] * size
         self.failed: KafkaError | None = None
+        self.batch_refused = False
         self.landed: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._awaited = size
@@ -69,10 +71,12 @@ class _Flight:
         self, index: int, error: KafkaError | None, landed: Report | None = None
     ) -> None:
         if error is None:
-            offset = landed.offset() if landed else None
+            offset = None if landed is None else landed.offset()
             self.offsets[index] = REFUSED if offset is None else offset
         elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self.failed = error
+        else:
+            self.batch_refused |= landed is not None
         with self._lock:  # a refusal is reported on the loop, all else on the thread
             self._awaited -= 1
             last = self._awaited == 0
@@ -123,12 +127,20 @@ class Producer(Service):
             return []
         while True:
             flight = await self._fly(messages)
+            if flight.failed is None and flight.batch_refused and len(messages) > 1:
+                return await self._send_halves(messages)
             if flight.failed is None:
                 return flight.offsets
             if flight.failed.fatal():
                 raise EngineError(f"producer: {flight.failed.name()}")
             log.warning("produce_retried", error=flight.failed.name(), n=len(messages))
             await asyncio.sleep(RETRY_WAIT_S)
+
+    async def _send_halves(self, messages: Sequence[Message]) -> list[int]:
+        """A broker refuses a whole batch: part it, until the one too large is alone."""
+        middle = len(messages) // 2
+        before = await self.send(messages[:middle])
+        return before + await self.send(messages[middle:])
 
     async def _fly(self, messages: Sequence[Message]) -> _Flight:
         flight = _Flight(len(messages), asyncio.get_running_loop())
@@ -156,8 +168,11 @@ class Producer(Service):
         return True
 
     def _serve(self) -> None:
-        while not self._ending.is_set():
-            self._rdkafka.poll(POLL_S)
+        try:
+            while not self._ending.is_set():
+                self._rdkafka.poll(POLL_S)
+        except Exception as fault:  # noqa: BLE001 - without reports every send would hang
+            end_process(f"producer: {type(fault).__name__} in a delivery report")
 
 
 class _Quiet:

@@ -9,7 +9,7 @@ from streams.audiences.reading import AudienceMove, audience_moves
 from streams.audiences.row import Memberships
 from streams.audiences.transition import Edge, cross
 from streams.errors import PoisonRecord
-from streams.events.identity import profile_of
+from streams.events.identity import identifiers_of, profile_of
 from streams.events.model import CanonicalEvent
 
 _ACTIONS = {True: Action.ADD_PROFILE_TO_LIST, False: Action.REMOVE_PROFILE_FROM_LIST}
@@ -91,8 +91,7 @@ def _move(
 def _list_change(
     event: CanonicalEvent, edge: Edge, list_ids: Mapping[str, str]
 ) -> Activation:
-    profile = profile_of(event)
-    identifiers = {name: profile[name] for name in IDENTIFIERS if name in profile}
+    identifiers = identifiers_of(event)
     if not identifiers:
         raise PoisonRecord("no-identifier", "no user id, email or phone Klaviyo takes")
     return _activation(

@@ -5,6 +5,7 @@ never in two batches at once, and a newer activation takes the place of one that
 waits, so that what Klaviyo ends with is the last word (invariants 2 and 4).
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -56,7 +57,7 @@ def target_of(activation: Activation) -> str:
 
 
 RANKS_MAX = 200_000
-"""Keys whose last rank is remembered: some 40 MB at most."""
+"""Keys whose last rank is remembered: some 50 MB at most."""
 
 
 class Coalescer(Generic[R]):
@@ -78,7 +79,7 @@ class Coalescer(Generic[R]):
     ) -> None:
         self._join = join
         self._ranked = ranked
-        self._ranks: dict[Key, tuple[int, Origin]] = {}
+        self._ranks: OrderedDict[Key, tuple[int, Origin]] = OrderedDict()
         self._groups: dict[Group, dict[Key, Item[R]]] = {}
         self._group_of: dict[Key, Group] = {}
         self._blocked: dict[Key, Item[R]] = {}
@@ -129,16 +130,17 @@ class Coalescer(Generic[R]):
         """The oldest items of a group; their keys are busy until settled."""
         waiting = self._groups[group]
         taken = [item for _, item in zip(range(items_max), waiting.values())]  # noqa: B905 - the shorter ends it
-        for item in taken:
-            self._withdraw(item.key)
-            self._busy.add(item.key)
+        for key in [item.key for item in taken]:
+            self._withdraw(key)
+            self._busy.add(key)
         return taken
 
     def settle(self, items: Iterable[Item[R]]) -> None:
         """These have their verdict: what waited for them may go."""
         for item in items:
-            self._busy.discard(item.key)
-            waiting = self._blocked.pop(item.key, None)
+            key = item.key
+            self._busy.discard(key)
+            waiting = self._blocked.pop(key, None)
             if waiting is not None:
                 self._wait(waiting)
 
@@ -155,19 +157,21 @@ class Coalescer(Generic[R]):
         return gone
 
     def _outranked(self, item: Item[R]) -> bool:
+        key = item.key
         rank = (item.activation.time_ms, item.activation.origin)
-        last = self._ranks.pop(item.key, rank)
-        self._ranks[item.key] = max(rank, last)
+        last = self._ranks.pop(key, rank)
+        self._ranks[key] = max(rank, last)
         if len(self._ranks) > RANKS_MAX:
-            del self._ranks[next(iter(self._ranks))]
+            self._ranks.popitem(last=False)
         return rank < last
 
     def _wait(self, item: Item[R]) -> None:
-        if item.key in self._busy:
-            self._blocked[item.key] = item
+        key, group = item.key, item.group
+        if key in self._busy:
+            self._blocked[key] = item
             return
-        self._groups.setdefault(item.group, {})[item.key] = item
-        self._group_of[item.key] = item.group
+        self._groups.setdefault(group, {})[key] = item
+        self._group_of[key] = group
 
     def _withdraw(self, key: Key) -> Item[R] | None:
         group = self._group_of.pop(key, None)

@@ -102,6 +102,22 @@ def user_of(body: dict[str, Any], *, kind: str) -> str:
     return user
 
 
+def identifiers_of(event: CanonicalEvent) -> dict[str, str]:
+    """Name the profile an event is about: `profile_of` without what else it says.
+
+    Returns:
+        Those of `external_id`, `email` and `phone_number` that can be right.
+    """
+    body, kind = event.body, event.kind
+    user_id = id_of(body, "userId")
+    found = {
+        "external_id": user_id if len(user_id) <= EXTERNAL_ID_MAX_CHARS else "",
+        "email": _email(body, kind),
+        "phone_number": _phone(body, kind),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def profile_of(event: CanonicalEvent) -> dict[str, Any]:
     """Make the Klaviyo profile an event speaks of.
 
@@ -116,12 +132,7 @@ def profile_of(event: CanonicalEvent) -> dict[str, Any]:
         `phone_number` nobody can be found by it.
     """
     body, kind = event.body, event.kind
-    user_id = id_of(body, "userId")
-    profile: dict[str, Any] = {
-        "external_id": user_id if len(user_id) <= EXTERNAL_ID_MAX_CHARS else "",
-        "email": _email(body, kind),
-        "phone_number": _phone(body, kind),
-    }
+    profile: dict[str, Any] = {**identifiers_of(event)}
     for traits in filter(None, _traits(body, kind)):
         for name, value in _attributes(traits).items():
             profile[name] = profile.get(name) or value

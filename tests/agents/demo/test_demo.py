@@ -1,0 +1,111 @@
+"""The demo as a user runs it: a process of its own, on the embedded broker."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from agents.cli import main
+
+ROOT = Path(__file__).parents[3]
+URL = re.compile(r"http://127\.0\.0\.1:[0-9]+")
+
+ELSEWHERE = {
+    "KLAVIYO_API_KEY": "an-account-that-is-no-demo",
+    "KLAVIYO_STREAMS_KLAVIYO_URL": "http://127.0.0.1:9",
+    "KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    "KLAVIYO_STREAMS_NO_SUCH_SETTING": "1",
+}
+"""A user's own settings, none of which may reach the demo."""
+
+
+def _start(
+    *options: str, home: Path, more: Mapping[str, str] | None = None
+) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603 # our own command, no shell
+        [sys.executable, "-m", "agents.cli", "demo", *options],
+        env={**os.environ, **(more or {}), "CI": "true", "TMPDIR": str(home)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_every_list_equal_and_leaves_nothing(tmp_path: Path) -> None:
+    """Exit code 0, plain text, no file left, and nobody's own settings used."""
+    with _start("--events", "500", home=tmp_path, more=ELSEWHERE) as process:
+        printed, _ = process.communicate()
+
+    assert process.returncode == 0, printed
+    assert re.search(r"vip .* equal", printed)
+    assert re.search(r"abandoned-cart .* equal", printed)
+    assert re.search(r"\d+ true changes of membership = \d+ sent", printed)
+    assert "\x1b" not in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_demo_ends_its_processes_and_leaves_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    """Exit code 1; the sandbox no longer answers; the temporary directory is gone."""
+    with _start(home=tmp_path) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "with an outcome" in line:
+                break
+        log = next(tmp_path.glob("klaviyo-streams-demo-*/sandbox.log"))
+        found = URL.search(log.read_text())
+
+        process.send_signal(signal.Signals[name])
+        process.communicate()
+
+    assert found is not None
+    assert process.returncode == 1
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(found[0], timeout=5)  # noqa: S310 # our own server
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_demo_that_fails_says_why(tmp_path: Path) -> None:
+    """A Kafka that is not there: exit code 1, its address, and where the logs are."""
+    with _start("--kafka", "127.0.0.1:9", home=tmp_path) as process:
+        printed, _ = process.communicate()
+
+    assert process.returncode == 1
+    assert "FAILED: no Kafka answers on 127.0.0.1:9" in printed
+    (home,) = tmp_path.iterdir()
+    assert f"is kept in {home}" in printed
+    assert (home / "sandbox.log").exists()
+
+
+def test_help_shows_examples() -> None:
+    """Lines that can be pasted."""
+    result = CliRunner().invoke(main, ["demo", "--help"])
+
+    assert result.exit_code == 0
+    assert "klaviyo-streams demo --kafka localhost:9092" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--events", "0"], id="no-events"),
+        pytest.param(["--events", "20001"], id="more-than-the-broker-keeps"),
+        pytest.param(["--seed", "one"], id="a-seed-that-is-no-number"),
+    ],
+)
+def test_a_wrong_option_is_refused(arguments: list[str]) -> None:
+    """Before anything is started."""
+    assert CliRunner().invoke(main, ["demo", *arguments]).exit_code == 2

@@ -1,0 +1,1 @@
+"""Numbers, printed and not judged: `make bench`."""
