@@ -1,0 +1,36 @@
+"""The directives of the mapping language, by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from streams.mapping.build import Builder
+from streams.mapping.directives.choosing import case, choose, exclude_when_null
+from streams.mapping.directives.reading import (
+    array_path,
+    liquid,
+    literal,
+    path,
+    templated,
+)
+from streams.mapping.directives.replacing import replace
+from streams.mapping.directives.shaping import flatten, json, merge, transform
+
+DIRECTIVES: Final[Mapping[str, Builder]] = MappingProxyType(
+    {
+        "@arrayPath": array_path,
+        "@case": case,
+        "@excludeWhenNull": exclude_when_null,
+        "@flatten": flatten,
+        "@if": choose,
+        "@json": json,
+        "@liquid": liquid,
+        "@literal": literal,
+        "@merge": merge,
+        "@path": path,
+        "@replace": replace,
+        "@template": templated,
+        "@transform": transform,
+    }
+)
+"""One builder each."""

@@ -1,0 +1,155 @@
+"""`@json`, `@flatten`, `@merge` and `@transform`: whole objects in another shape."""
+
+from streams.mapping.build import Bench
+from streams.mapping.errors import Unresolved
+from streams.mapping.text import json_text, json_value, ordered_keys
+from streams.mapping.values import DEPTH_MAX, UNDEFINED, Json, Resolver, kind_of
+
+
+def json(options: Json, at: str, bench: Bench) -> Resolver:
+    """`@json`: to JSON text, or from it; text that is no JSON stays.
+
+    The literals 0, false and "" are values.
+    """
+    if not isinstance(options, dict):
+        return bench.refuse(at, '@json requires an object with a "value" key')
+    if not options.get("mode"):
+        return bench.refuse(at, '@json requires a "mode" key')
+    if options.get("value") is None:
+        return bench.refuse(at, '@json requires a "value" key')
+    get = bench.resolver(options["value"], at=f"{at}/value")
+    change = _MODES.get(str(options["mode"]), _neither)
+    return lambda payload: change(get(payload))
+
+
+def _encode(value: Json) -> Json:
+    return UNDEFINED if value is UNDEFINED else json_text(value)
+
+
+def _decode(value: Json) -> Json:
+    return json_value(value) if isinstance(value, str) else value
+
+
+def _neither(_: object) -> Json:
+    """`Encode` passes Segment's check and then means nothing."""
+    return UNDEFINED
+
+
+_MODES = {"encode": _encode, "decode": _decode}
+
+
+def flatten(options: Json, at: str, bench: Bench) -> Resolver:
+    """`@flatten`: one level, the keys of all levels joined by the separator."""
+    if not isinstance(options, dict):
+        return bench.refuse(at, '@flatten requires an object with a "separator" key')
+    separator = options.get("separator")
+    if not separator:
+        return bench.refuse(at, '@flatten requires a "separator" key')
+    if not isinstance(separator, str):
+        return bench.refuse(at, "@flatten requires a string separator")
+    omits = bool(options.get("omitArrays")) or options.get("omitArrays") in ([], {})
+    branches = (dict,) if omits else (dict, list)
+    value = options.get("value")
+    branch = _keyed(value) if isinstance(value, branches) else value
+    get = bench.resolver(branch, at=f"{at}/value")
+    walk = _Flattening(separator, branches=branches)
+
+    def resolve(payload: Json) -> dict[str, Json]:
+        flat: dict[str, Json] = {}
+        walk(get(payload), "", flat)
+        return {key: value for key, value in flat.items() if value is not UNDEFINED}
+
+    return resolve
+
+
+class _Flattening:
+    """Walks a value down to its leaves; an empty branch leaves no key, as recorded."""
+
+    __slots__ = ("_branches", "_separator")
+
+    def __init__(self, separator: str, *, branches: tuple[type, ...]) -> None:
+        self._separator = separator
+        self._branches = branches
+
+    def __call__(
+        self, value: Json, prefix: str, flat: dict[str, Json], *, depth: int = 0
+    ) -> None:
+        """Put every leaf under `value` into `flat`."""
+        if not isinstance(value, self._branches) or depth > DEPTH_MAX:
+            flat[prefix] = value
+            return
+        keyed = _keyed(value)
+        start = f"{prefix}{self._separator}" if prefix else ""
+        for key in ordered_keys(keyed):
+            self(keyed[key], start + key, flat, depth=depth + 1)
+
+
+def _keyed(value: Json) -> dict[str, Json]:
+    """Give what JavaScript's `Object.assign` would take of a value."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, (list, str)):
+        return {str(index): held for index, held in enumerate(value)}
+    return {}
+
+
+def merge(options: Json, at: str, bench: Bench) -> Resolver:
+    """`@merge`: all fields of all objects; `right` lets the later win, `left` not.
+
+    A field that resolves to nothing wins too, and so takes the field away.
+    """
+    if not isinstance(options, dict):
+        wording = (
+            '@merge requires an object with an "objects" key and a "direction" key'
+        )
+        return bench.refuse(at, wording)
+    for key in ("direction", "objects"):
+        if not options.get(key) and options.get(key) != []:
+            return bench.refuse(at, f'@merge requires a "{key}" key')
+    if not isinstance(options["objects"], list):
+        return bench.refuse(at, "@merge: expected opts.array, got object")
+    made = [
+        _operand(node, at=f"{at}/objects/{index}", bench=bench)
+        for index, node in enumerate(options["objects"])
+    ]
+    return _merging(made[::-1] if options["direction"] == "left" else made)
+
+
+def _operand(node: object, *, at: str, bench: Bench) -> Resolver:
+    if not isinstance(node, dict) or any(key.startswith("@") for key in node):
+        return bench.resolver(node, at=at)
+    fields = tuple(bench.fields(node, at=at).items())
+    return lambda payload: {key: held(payload) for key, held in fields}
+
+
+def _merging(operands: list[Resolver]) -> Resolver:
+    def resolve(payload: Json) -> dict[str, Json]:
+        merged: dict[str, Json] = {}
+        for operand in operands:
+            merged.update(_keyed(operand(payload)))
+        return {key: value for key, value in merged.items() if value is not UNDEFINED}
+
+    return resolve
+
+
+def transform(options: Json, at: str, bench: Bench) -> Resolver:
+    """`@transform`: `apply` makes a new payload, and `mapping` maps that."""
+    if not isinstance(options, dict):
+        wording = "@transform requires an object with an "
+        return bench.refuse(at, f'{wording}"apply" key and a "mapping" key')
+    for key in ("mapping", "apply"):
+        if not options.get(key) and not isinstance(options.get(key), (dict, list)):
+            return bench.refuse(at, f'@transform requires a "{key}" key')
+    if not isinstance(options["apply"], dict):
+        return bench.refuse(at, '@transform "apply" key should be an object')
+    apply = bench.resolver(options["apply"], at=f"{at}/apply")
+    mapping = bench.resolver(options["mapping"], at=f"{at}/mapping")
+
+    def resolve(payload: Json) -> Json:
+        if payload is UNDEFINED:
+            return mapping(apply({}))
+        if not isinstance(payload, dict):
+            raise Unresolved(f"data must be an object, got {kind_of(payload)}")
+        return mapping(apply(payload))
+
+    return resolve

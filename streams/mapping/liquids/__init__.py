@@ -1,0 +1,1 @@
+"""`@liquid`: python-liquid made to read and write as Segment's Liquid does."""

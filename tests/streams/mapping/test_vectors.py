@@ -1,0 +1,86 @@
+"""The mapping kit against the recorded behaviour, where the recordings are at hand."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.mapping import (
+    UNDEFINED,
+    MappingError,
+    Unmappable,
+    compile_mapping,
+    keys_read,
+)
+from streams.mapping.values import Json
+
+_VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
+
+_FALSY_PARTS = {
+    "@if": ("exists", "blank", "else"),
+    "@json": ("value",),
+    "@replace": ("value",),
+}
+"""Where the recorded kit takes the literals 0, false and "" for nothing: defect 36."""
+
+
+def _lines(name: str) -> Iterator[Any]:
+    path = _VECTORS / name
+    if not path.exists():
+        reason = f"{name} is not here: the recordings stay outside the project"
+        yield pytest.param({}, id="absent", marks=pytest.mark.skip(reason=reason))
+        return
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        vector = json.loads(line)
+        yield pytest.param(vector, id=f"{number}-{vector['test']}")
+
+
+def _is_falsy_literal(node: object) -> bool:
+    return node is False or node == "" or (type(node) in {int, float} and node == 0)
+
+
+def _loses_a_falsy_literal(node: Json) -> bool:
+    """Tell a mapping that shows defect 36, by what stands in it."""
+    if isinstance(node, list):
+        return any(map(_loses_a_falsy_literal, node))
+    if not isinstance(node, dict):
+        return False
+    return any(
+        isinstance(held, dict)
+        and any(_is_falsy_literal(held.get(part)) for part in _FALSY_PARTS.get(key, ()))
+        for key, held in node.items()
+    ) or any(map(_loses_a_falsy_literal, node.values()))
+
+
+def _outcome(vector: dict[str, Json]) -> object:
+    try:
+        value = compile_mapping(vector["mapping"])(vector["data"])
+    except MappingError as error:
+        return [mistake.wording for mistake in error.found]
+    return [value.reason] if isinstance(value, Unmappable) else value
+
+
+def _recorded(vector: dict[str, Json]) -> object:
+    """Give the value where there is one: the recorder then failed to write it."""
+    if "expected" in vector:
+        return vector["expected"]
+    return vector.get("errors", UNDEFINED)
+
+
+@pytest.mark.parametrize("vector", list(_lines("mapping_kit.jsonl")))
+def test_a_mapping_does_what_was_recorded(vector: dict[str, Json]) -> None:
+    """Value for value and word for word, save where defect 36 is shown."""
+    outcome = _outcome(vector)
+
+    if _loses_a_falsy_literal(vector["mapping"]):
+        assert outcome != _recorded(vector)
+    else:
+        assert outcome == _recorded(vector)
+
+
+@pytest.mark.parametrize("vector", list(_lines("mapping_kit_extra.jsonl")))
+def test_the_keys_a_mapping_reads_are_those_recorded(vector: dict[str, Json]) -> None:
+    """In the order recorded."""
+    assert keys_read(vector["value"]) == vector["keys"]

@@ -1,0 +1,100 @@
+"""What holds for every trigger and every event."""
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streams.triggers.compiling import predicate
+from streams.triggers.errors import TriggerError
+from streams.triggers.parsing import parse
+from streams.triggers.tree import Node
+from streams.triggers.trigger import compile_trigger
+from tests.streams.triggers import naive
+from tests.streams.triggers.trees import any_json, events, trees
+from tests.streams.triggers.writing import written
+
+ALPHABET = [
+    *("type", "event", "userId", "properties.a", "traits", "context.b\\ c", "word"),
+    *("=", "!=", "<", ">=", "==", "!", "not", "and", "or", "AND", "(", ")", ",", " "),
+    *('"text"', '"', "'", "10", "-1.5", "1e1", "true", "null", "\\", ".", "\n", "é"),
+    *("contains(", "match(", "lowercase(", "length(", "typeof(", "is_true("),
+]
+
+
+@given(tree=trees, event=events)
+def test_a_compiled_trigger_equals_its_naive_evaluation(
+    tree: Node, event: dict[str, Any]
+) -> None:
+    """The fast functions mean what the tree means."""
+    expected = naive.evaluate(tree, event)
+
+    assert predicate(tree)(event) is expected
+
+
+@given(tree=trees)
+def test_a_tree_written_down_is_read_as_the_same_tree(tree: Node) -> None:
+    """Nothing is lost or regrouped between text and tree."""
+    text = written(tree)
+
+    assert parse(text) == tree
+
+
+@given(tree=trees, event=any_json)
+@example(tree=parse('length(properties.a) > 0 or lowercase(event) = "x"'), event={})
+def test_any_json_is_answered_with_true_or_false(tree: Node, event: object) -> None:
+    """An event of any shape stops no stream."""
+    trigger = compile_trigger(written(tree))
+
+    assert trigger(event) in {True, False}
+
+
+@given(tree=trees, sections=st.lists(any_json, min_size=7, max_size=7))
+def test_any_json_under_the_keys_a_trigger_reads_is_answered(
+    tree: Node, sections: list[Any]
+) -> None:
+    """A section need not be an object, nor an event's name a text."""
+    keys = ("type", "event", "name", "userId", "properties", "traits", "context")
+    event = dict(zip(keys, sections, strict=True))
+
+    assert predicate(tree)(event) in {True, False}
+
+
+def place(text: str) -> tuple[int, int]:
+    """Line and column of what is wrong with a text; its first where nothing is."""
+    try:
+        compile_trigger(text)({"type": "track"})
+    except TriggerError as error:
+        return error.line, error.column
+    return 1, 1
+
+
+@given(text=st.lists(st.sampled_from(ALPHABET) | st.text(max_size=3)).map("".join))
+def test_any_text_is_a_trigger_or_refused_with_its_place(text: str) -> None:
+    """No text breaks the parser, and a place lies within the text or at its end."""
+    line, column = place(text)
+    lines = text.split("\n")
+
+    assert 1 <= line <= len(lines)
+    assert 1 <= column <= len(lines[line - 1]) + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("(" * 50_000 + 'type = "x"' + ")" * 50_000, id="parentheses"),
+        pytest.param("!" * 50_000 + '(type = "x")', id="negations"),
+    ],
+)
+def test_groups_without_end_are_refused(text: str) -> None:
+    """A trigger too deep for the machine is a mistake, not a crash."""
+    with pytest.raises(TriggerError, match="more than 100 groups in each other"):
+        compile_trigger(text)
+
+
+def test_a_trigger_may_have_thousands_of_clauses() -> None:
+    """Length is no depth."""
+    trigger = compile_trigger(" or ".join(f'event = "{n}"' for n in range(5_000)))
+
+    assert trigger({"event": "4999"}) is True
