@@ -1,0 +1,88 @@
+"""One description of the brokers, in the words of two clients."""
+
+import ssl
+
+import pytest
+
+from agents.engine.kafka import KafkaAccess
+
+_PLAIN = KafkaAccess(bootstrap="k:1")
+_SASL = KafkaAccess(
+    bootstrap="k:1",
+    security_protocol="SASL_PLAINTEXT",
+    sasl_mechanism="SCRAM-SHA-512",
+    sasl_username="who",
+    sasl_password="hush",  # noqa: S106 - of no broker
+)
+_TLS = KafkaAccess(bootstrap="k:1", security_protocol="SSL")
+
+_LIBRDKAFKA = {"bootstrap.servers": "k:1", "log_level": 3}
+
+
+@pytest.mark.parametrize(
+    ("access", "expected"),
+    [
+        pytest.param(
+            _PLAIN,
+            {"bootstrap_servers": "k:1", "security_protocol": "PLAINTEXT"},
+            id="plain",
+        ),
+        pytest.param(
+            _SASL,
+            {
+                "bootstrap_servers": "k:1",
+                "security_protocol": "SASL_PLAINTEXT",
+                "sasl_mechanism": "SCRAM-SHA-512",
+                "sasl_plain_username": "who",
+                "sasl_plain_password": "hush",
+            },
+            id="a user",
+        ),
+    ],
+)
+def test_aiokafka_is_told(access: KafkaAccess, expected: dict[str, object]) -> None:
+    """Exactly what it needs."""
+    assert access.aiokafka() == expected
+
+
+@pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
+def test_aiokafka_verifies_the_brokers_certificate(protocol: str) -> None:
+    """Encrypted means authenticated: name and certificate are checked."""
+    access = KafkaAccess(bootstrap="k:1", security_protocol=protocol)
+
+    context = access.aiokafka()["ssl_context"]
+
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize(
+    ("access", "expected"),
+    [
+        pytest.param(_PLAIN, {"security.protocol": "PLAINTEXT"}, id="plain"),
+        pytest.param(
+            _SASL,
+            {
+                "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": "who",
+                "sasl.password": "hush",
+            },
+            id="a user",
+        ),
+        pytest.param(_TLS, {"security.protocol": "SSL"}, id="the system's authorities"),
+        pytest.param(
+            KafkaAccess(bootstrap="k:1", security_protocol="SSL", ssl_cafile="/ca"),
+            {"security.protocol": "SSL", "ssl.ca.location": "/ca"},
+            id="an authority of our own",
+        ),
+    ],
+)
+def test_librdkafka_is_told(access: KafkaAccess, expected: dict[str, object]) -> None:
+    """The same in its words."""
+    assert access.librdkafka() == _LIBRDKAFKA | expected
+
+
+def test_the_password_is_in_no_log() -> None:
+    """What is printed of it says where, not with what."""
+    assert "hush" not in f"{_SASL!r} {_SASL}"

@@ -1,0 +1,77 @@
+"""One partition from assignment to revocation."""
+
+import asyncio
+
+import pytest
+from aiokafka import TopicPartition
+
+from agents.engine.partition import Partition
+
+
+@pytest.fixture
+def part() -> Partition:
+    """A partition just assigned."""
+    return Partition(TopicPartition("t", 0))
+
+
+@pytest.mark.parametrize(
+    ("ready", "closing", "live"),
+    [
+        pytest.param(False, False, False, id="its state is not there yet"),
+        pytest.param(True, False, True, id="ready"),
+        pytest.param(True, True, False, id="about to be revoked"),
+        pytest.param(False, True, False, id="revoked before it was ready"),
+    ],
+)
+def test_work_begins_only_on_a_partition_that_is_ready_and_stays(
+    part: Partition, ready: bool, closing: bool, live: bool
+) -> None:
+    """Neither before its recovery nor after its revocation began."""
+    part.ready, part.closing = ready, closing
+
+    assert part.live is live
+
+
+def test_progress_that_kafka_does_not_know_is_owed(part: Partition) -> None:
+    """Nothing delivered, nothing finished, or all committed: nothing is owed."""
+    owed = [part.owes_commit]
+    part.track([3, 4])
+    part.done([3])
+    owed.append(part.owes_commit)
+    part.committed = part.position
+    owed.append(part.owes_commit)
+
+    assert owed == [False, True, False]
+    assert part.position == 4
+    assert part.unfinished == 1
+
+
+def test_what_is_finished_after_the_partition_is_gone_is_ignored(
+    part: Partition,
+) -> None:
+    """Another worker owns it by then, and has its own count."""
+    part.track([3, 4])
+    part.closed = True
+
+    part.done([3, 4])
+
+    assert part.position == 3
+
+
+async def test_it_is_idle_when_every_hold_was_released(part: Partition) -> None:
+    """A rebalance waits for all work under way, not for the first to end."""
+    part.hold()
+    part.hold()
+    waiting = asyncio.create_task(part.idle())
+    part.release()
+    await asyncio.sleep(0)
+
+    assert not waiting.done()
+
+    part.release()
+    await waiting
+
+
+async def test_one_never_worked_on_is_idle(part: Partition) -> None:
+    """Nothing to wait for."""
+    await part.idle()

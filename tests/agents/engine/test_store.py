@@ -1,0 +1,132 @@
+"""Both stores keep the same promises."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from agents.engine.store import MemoryStore, RocksStore, Store
+from streams.errors import EngineError
+
+Step: TypeAlias = Callable[[Store], None]
+
+
+@pytest.fixture(params=["memory", "rocksdb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Either of the two, empty."""
+    store: Store = MemoryStore()
+    if request.param == "rocksdb":
+        store = RocksStore(tmp_path / "rows" / "0")
+    yield store
+    store.close()
+
+
+def _write(rows: Mapping[bytes, bytes], *, next_offset: int) -> Step:
+    return lambda store: store.write(rows, next_offset=next_offset)
+
+
+def _wipe(store: Store) -> None:
+    store.wipe()
+
+
+@pytest.mark.parametrize(
+    ("steps", "rows", "next_offset"),
+    [
+        pytest.param([], {}, 0, id="new"),
+        pytest.param([_write({b"a": b"1"}, next_offset=1)], {b"a": b"1"}, 1, id="one"),
+        pytest.param(
+            [
+                _write({b"a": b"1", b"b": b"1"}, next_offset=2),
+                _write({b"b": b"2"}, next_offset=3),
+            ],
+            {b"a": b"1", b"b": b"2"},
+            3,
+            id="the later write replaces the row",
+        ),
+        pytest.param(
+            [_write({b"a": b"1"}, next_offset=1), _write({}, next_offset=9)],
+            {b"a": b"1"},
+            9,
+            id="the offset moves without rows",
+        ),
+        pytest.param(
+            [_write({b"a": b""}, next_offset=1)],
+            {b"a": b""},
+            1,
+            id="an empty row is a row",
+        ),
+        pytest.param(
+            [_write({b"\x00\xff": b"\x00"}, next_offset=1)],
+            {b"\x00\xff": b"\x00"},
+            1,
+            id="any bytes",
+        ),
+        pytest.param(
+            [_write({b"a": b"1"}, next_offset=5), _wipe], {}, 0, id="wiped: as new"
+        ),
+        pytest.param(
+            [
+                _write({b"a": b"1"}, next_offset=5),
+                _wipe,
+                _write({b"b": b"1"}, next_offset=1),
+            ],
+            {b"b": b"1"},
+            1,
+            id="usable after a wipe",
+        ),
+    ],
+)
+def test_rows_and_offset_are_what_was_written_last(
+    store: Store, steps: list[Step], rows: dict[bytes, bytes], next_offset: int
+) -> None:
+    """Each case is a history and what must be held after it."""
+    for step in steps:
+        step(store)
+
+    assert store.get_many([b"a", b"b", b"\x00\xff", b"absent"]) == rows
+    assert store.next_offset == next_offset
+
+
+def test_no_keys_no_rows(store: Store) -> None:
+    """Asked for nothing, it gives nothing."""
+    assert store.get_many([]) == {}
+
+
+def test_a_store_on_disk_outlives_its_worker(tmp_path: Path) -> None:
+    """Closed and opened again, it has its rows and its offset."""
+    store = RocksStore(tmp_path)
+    store.write({b"a": b"1"}, next_offset=7)
+    store.close()
+
+    again = RocksStore(tmp_path)
+
+    assert again.get_many([b"a"]) == {b"a": b"1"}
+    assert again.next_offset == 7
+
+    again.close()
+
+
+def test_a_wiped_store_on_disk_stays_wiped(tmp_path: Path) -> None:
+    """What was forgotten does not come back with a restart."""
+    store = RocksStore(tmp_path)
+    store.write({b"a": b"1"}, next_offset=7)
+    store.wipe()
+    store.close()
+
+    again = RocksStore(tmp_path)
+
+    assert again.get_many([b"a"]) == {}
+    assert again.next_offset == 0
+
+    again.close()
+
+
+def test_a_directory_in_use_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Two workers on one data directory: the second is told to take another."""
+    store = RocksStore(tmp_path)
+
+    with pytest.raises(EngineError, match="KLAVIYO_STREAMS_DATA_DIR"):
+        RocksStore(tmp_path)
+
+    store.close()

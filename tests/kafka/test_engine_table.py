@@ -1,0 +1,189 @@
+"""The table on a real Kafka: what is recovered, and what is not."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+import pytest_asyncio
+from confluent_kafka.admin import AdminClient
+
+from agents.engine.kafka import KafkaAccess
+from agents.engine.producer import Message, Producer
+from agents.engine.table import Table
+from streams.errors import EngineError
+from tests.brokers.face import Broker, admin
+from tests.kafka.traps.job import WITHIN_S
+from tests.kafka.traps.lab import COMPACTED
+from tests.kafka.traps.serving import serving
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+ROWS = {b"%d" % number: b"1" for number in range(100)}
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One changelog and the tables made of it, one after another."""
+
+    broker: Broker
+    changelog: str
+    producer: Producer
+    directory: Path | None
+    merged: list[bytes] = field(default_factory=list)
+    """Every value read back from the changelog."""
+    tables: list[Table] = field(default_factory=list)
+
+    async def opened(self) -> Table:
+        """A worker's table after its start; those before it are closed."""
+        self.close()
+        self.merged.clear()
+        table = Table(
+            changelog=self.changelog,
+            kafka=KafkaAccess(bootstrap=self.broker.bootstrap),
+            producer=self.producer,
+            merge=self._newer,
+            directory=self.directory,
+        )
+        self.tables.append(table)
+        await table.open(0)
+        return table
+
+    async def append(self, rows: dict[bytes, bytes]) -> None:
+        """Write to the changelog as another worker does."""
+        await self.producer.send(
+            [
+                Message(self.changelog, key, row, partition=0)
+                for key, row in rows.items()
+            ]
+        )
+
+    def recreate(self) -> None:
+        """Delete the changelog and create it anew."""
+        client: AdminClient = admin(self.broker.bootstrap)
+        client.delete_topics([self.changelog])[self.changelog].result(30)
+        deadline_s = time.monotonic() + WITHIN_S
+        while self.changelog in client.list_topics(timeout=5).topics:
+            assert time.monotonic() < deadline_s
+        self.create()
+
+    def create(self) -> None:
+        """Create the changelog."""
+        config = COMPACTED | {"max.message.bytes": "5000"}
+        self.broker.create_topics(self.changelog, config=config)
+
+    def close(self) -> None:
+        """Close every table."""
+        for table in self.tables:
+            table.close(0)
+
+    def _newer(self, held: bytes | None, read: bytes) -> bytes:
+        self.merged.append(read)
+        return max(held or b"", read)
+
+
+@pytest_asyncio.fixture(params=["memory", "rocksdb"])
+async def bench(
+    request: pytest.FixtureRequest,
+    durable_kafka: Broker,
+    topic_prefix: str,
+    tmp_path: Path,
+) -> AsyncIterator[Bench]:
+    """Each test runs on both stores."""
+    access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
+    async with serving(Producer(access)) as producer:
+        bench = Bench(
+            broker=durable_kafka,
+            changelog=f"{topic_prefix}rows",
+            producer=producer,
+            directory=tmp_path if request.param == "rocksdb" else None,
+        )
+        bench.create()
+        yield bench
+        bench.close()
+
+
+async def test_what_was_written_is_recovered(bench: Bench) -> None:
+    """A worker that starts has every row, and its latest value."""
+    table = await bench.opened()
+    await table.write({0: ROWS})
+    await table.write({0: {b"7": b"2"}})
+
+    again = await bench.opened()
+
+    assert again.get_many(0, [*ROWS, b"absent"]) == ROWS | {b"7": b"2"}
+
+
+async def test_a_restart_reads_only_what_its_store_lacks(bench: Bench) -> None:
+    """Memory reads everything; RocksDB what was written meanwhile."""
+    table = await bench.opened()
+    await table.write({0: ROWS})
+    bench.close()
+    await bench.append({b"7": b"2"})
+
+    again = await bench.opened()
+
+    assert again.get_many(0, ROWS) == ROWS | {b"7": b"2"}
+    assert bench.merged == ([b"2"] if bench.directory else [*ROWS.values(), b"2"])
+
+
+async def test_a_changelog_made_anew_forgets_the_store(bench: Bench) -> None:
+    """A store ahead of its changelog is not of that changelog: it is wiped."""
+    table = await bench.opened()
+    await table.write({0: ROWS})
+    bench.close()
+    bench.recreate()
+    await bench.append({b"new": b"1"})
+
+    again = await bench.opened()
+
+    assert again.get_many(0, [*ROWS, b"new"]) == {b"new": b"1"}
+
+
+async def test_a_late_stale_row_does_not_win(bench: Bench) -> None:
+    """Written after the newer one by a worker that was frozen: merge decides."""
+    table = await bench.opened()
+    await table.write({0: {b"a": b"2"}})
+    await bench.append({b"a": b"1"})
+
+    again = await bench.opened()
+
+    assert again.get_many(0, [b"a"]) == {b"a": b"2"}
+
+
+async def test_a_partition_reopened_by_the_same_worker_catches_up(
+    bench: Bench,
+) -> None:
+    """Given away and got back, it has what the other wrote meanwhile."""
+    table = await bench.opened()
+    await table.write({0: {b"a": b"1"}})
+    table.close(0)
+    await bench.append({b"a": b"2", b"b": b"1"})
+
+    await table.open(0)
+
+    assert table.get_many(0, [b"a", b"b"]) == {b"a": b"2", b"b": b"1"}
+
+
+async def test_a_row_too_large_for_the_changelog_is_an_error_and_not_held(
+    bench: Bench,
+) -> None:
+    """The table never holds what its changelog lacks."""
+    table = await bench.opened()
+    incompressible = Random(0).randbytes(20_000)  # noqa: S311 - noise, no secret
+
+    with pytest.raises(EngineError, match="larger than its topic takes"):
+        await table.write({0: {b"a": incompressible}})
+
+    assert table.get_many(0, [b"a"]) == {}
+
+
+async def test_a_partition_given_away_cannot_be_read(bench: Bench) -> None:
+    """Nobody works by accident on rows that are another's."""
+    table = await bench.opened()
+    table.close(0)
+
+    with pytest.raises(KeyError):
+        table.get_many(0, [b"a"])

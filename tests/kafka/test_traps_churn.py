@@ -1,0 +1,24 @@
+"""Trap L6 on our engine: members come and go, with a table and a backlog.
+
+Stock Faust loses records or stands still only in some runs, so there is no test that
+says so: `python -m tests.kafka.traps l6 --engine stock --runs 5` shows it.
+"""
+
+import pytest
+
+from tests.kafka.traps.churn import churn
+from tests.kafka.traps.job import Store
+from tests.kafka.traps.lab import Lab
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("store", [Store.MEMORY, Store.ROCKSDB])
+def test_l6_two_members_joining_and_leaving_ten_times_lose_nothing(
+    lab: Lab, store: Store
+) -> None:
+    """Every record processed and in the table, every commit at its partition's end."""
+    ended = churn(lab, "ours", store=store, cycles=10)
+
+    assert ended.whole, str(ended)
+    assert ended.codes == {0}

@@ -1,0 +1,1 @@
+"""The traps of stock Faust, each a scenario run in worker processes on a real Kafka."""

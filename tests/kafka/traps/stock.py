@@ -1,0 +1,177 @@
+"""A worker on stock Faust, used as its guide says: `python -m tests.kafka.traps.stock`.
+
+Raw codecs and no topic declaration apart, every setting is Faust's default unless a
+scenario is about it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import faust
+
+from tests.kafka.traps.job import (
+    DAWDLE_S,
+    DONE,
+    FATAL,
+    HELD,
+    HOLDING,
+    Job,
+    Journal,
+    gathered,
+    told,
+)
+
+_PACED = 20
+_BATCH = 3
+_BATCH_WITHIN_S = 1.0
+_COMMIT_INTERVAL_S = 0.3
+_GATE_POLL_S = 0.02
+
+Stream: TypeAlias = Any
+"""A Faust stream; what it yields depends on how it is used."""
+
+
+class Worker:
+    """The app, what a hop writes to, and what it may break on."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.journal = Journal(job)
+        home = Path(job.home, job.name)
+        home.mkdir(exist_ok=True)
+        self.app = faust.App(
+            job.group,
+            broker=f"kafka://{job.bootstrap.replace(',', ';kafka://')}",
+            datadir=home,
+            store="memory://",
+            key_serializer="raw",
+            value_serializer="raw",
+            broker_commit_interval=_COMMIT_INTERVAL_S,
+            broker_max_poll_interval=job.poll_interval_s,
+            broker_session_timeout=job.session_s,
+            broker_heartbeat_interval=job.session_s / 6,
+            broker_rebalance_timeout=job.rebalance_s,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            stream_wait_empty=False,
+            stream_buffer_maxsize=job.buffer,
+        )
+
+    def run(self, hop: "Hop") -> None:
+        """Serve until a signal."""
+        topic = self.app.topic(self.job.source, value_type=bytes, key_type=bytes)
+        agent = hop(self)
+        self.app.agent(topic, name=agent.__name__)(agent)
+        worker = faust.Worker(self.app, loglevel="WARN", redirect_stdouts=False)
+        worker.execute_from_commandline()
+
+    def say(self, event: Any, what: str = DONE) -> None:  # noqa: ANN401 - Faust's event
+        """Say what became of this event."""
+        self.journal.write(what, (event.message.partition, event.message.offset))
+
+    def break_once(self, value: bytes) -> None:
+        """Raise on the fatal record while the fuse is there."""
+        fuse = self.job.switch("fuse")
+        if value == FATAL and fuse.exists():
+            fuse.unlink()
+            raise RuntimeError
+
+    async def gate(self, event: Any) -> None:  # noqa: ANN401 - Faust's event
+        """Hold back while the gate is shut, and say so."""
+        gate = self.job.switch("gate")
+        if gate.exists():
+            self.say(event, HOLDING)
+        while gate.exists():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(_GATE_POLL_S)
+
+
+Hop: TypeAlias = Callable[[Worker], Callable[[Stream], AsyncIterator[Any] | Any]]
+
+
+def copy(worker: Worker) -> Callable[[Stream], Any]:
+    """Say of each event that it is done; break on the fatal one."""
+
+    async def agent(stream: Stream) -> None:
+        async for event in stream.events():
+            await worker.gate(event)
+            worker.break_once(event.value)
+            worker.say(event)
+
+    return agent
+
+
+def take(worker: Worker) -> Callable[[Stream], Any]:
+    """The same in batches."""
+
+    async def agent(stream: Stream) -> None:
+        async for batch in stream.take_events(_BATCH, within=_BATCH_WITHIN_S):
+            for event in batch:
+                worker.break_once(event.value)
+            for event in batch:
+                worker.say(event)
+
+    return agent
+
+
+def last_first(worker: Worker) -> Callable[[Stream], Any]:
+    """Acknowledge by hand, and the held record not at all while the gate is shut."""
+
+    async def agent(stream: Stream) -> None:
+        async for event in stream.noack().events():
+            if event.value == HELD and worker.job.switch("gate").exists():
+                worker.say(event, HOLDING)
+                continue
+            worker.say(event)
+            event.ack()
+
+    return agent
+
+
+def dawdle(worker: Worker) -> Callable[[Stream], Any]:
+    """Pause the partitions while behind, as a consumer's API invites to."""
+
+    async def agent(stream: Stream) -> None:
+        consumer: Any = worker.app.consumer
+        async for event in stream.events():
+            if event.value == HELD:
+                worker.say(event, HOLDING)
+                tps = set(consumer.assignment())
+                consumer.pause_partitions(tps)
+                await asyncio.sleep(DAWDLE_S)
+                consumer.resume_partitions(tps)
+            worker.say(event)
+
+    return agent
+
+
+def tabulate(worker: Worker) -> Callable[[Stream], Any]:
+    """Gather the values of each key in its row of a table."""
+    rows = worker.app.Table("rows", key_type=bytes, value_type=bytes)
+
+    async def agent(stream: Stream) -> None:
+        count = 0
+        async for event in stream.events():
+            rows[event.key] = gathered(rows.get(event.key), event.value)
+            worker.say(event)
+            count += 1
+            if count % _PACED == 0:
+                await asyncio.sleep(worker.job.pace_s)
+
+    return agent
+
+
+HOPS: Mapping[str, Hop] = {
+    "copy": copy,
+    "take": take,
+    "last_first": last_first,
+    "dawdle": dawdle,
+    "tabulate": tabulate,
+}
+
+
+if __name__ == "__main__":
+    _job = told()
+    Worker(_job).run(HOPS[_job.hop])
