@@ -16,7 +16,7 @@ from agents.context import (
 from agents.engine.boot import EngineApp
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
-from agents.engine.producer import Message
+from agents.engine.producer import REFUSED, Message
 from agents.engine.reader import Poll, Reader
 from agents.engine.watchdog import guarded
 from agents.intake import bury
@@ -57,7 +57,7 @@ async def turn(
     work = _Work(context)
     for part, records in groups:
         work.take(part.tp.partition, records)
-    await context.producer.send(work.messages())
+    work.refuse(await context.producer.send(work.messages()))
     await bury(context, STAGE, work.letters)
     await context.memberships.write(work.changes())
 
@@ -68,7 +68,7 @@ class _Work:
     def __init__(self, context: Context) -> None:
         self.letters: list[DeadLetter] = []
         self._context = context
-        self._activations: list[Activation] = []
+        self._activations: list[tuple[Record, Activation]] = []
         self._discarded: list[OutcomeItem] = []
         self._rows: dict[int, dict[bytes, Memberships]] = {}
         self._moved: dict[int, set[bytes]] = {}
@@ -85,16 +85,26 @@ class _Work:
     def messages(self) -> list[Message]:
         """Activations on their lanes and what was discarded."""
         topics = self._context.settings.topics
+        topic_of = {act: topics.activations(lane) for act, lane in LANE_OF.items()}
         activations = [
             Message(
-                topics.activations(LANE_OF[activation.action]),
+                topic_of[activation.action],
                 activation.user.encode(),
                 _encode(activation),
                 [(ORIGIN, str(activation.origin).encode())],
             )
-            for activation in self._activations
+            for _, activation in self._activations
         ]
         return activations + outcome_messages(self._context, STAGE, self._discarded)
+
+    def refuse(self, offsets: Sequence[int]) -> None:
+        """Bury what a lane did not take; `offsets` are those of `messages`."""
+        poison = PoisonRecord("too-large", "its activation is larger than a lane takes")
+        self.letters += [
+            _letter(record, poison)
+            for (record, _), offset in zip(self._activations, offsets, strict=False)
+            if offset == REFUSED
+        ]
 
     def changes(self) -> dict[int, dict[bytes, bytes]]:
         """Rows that moved: partition -> user -> row."""
@@ -114,7 +124,7 @@ class _Work:
         if decision.memberships is not before:
             rows[key] = decision.memberships
             self._moved[partition].add(key)
-        self._activations.extend(decision.activations)
+        self._activations += [(record, one) for one in decision.activations]
         if not decision.activations:
             item = outcome.item(origin_of(record), discarded(decision.reason))
             self._discarded.append(item)

@@ -94,10 +94,14 @@ def _deliver(app: EngineApp, context: Context) -> None:
     lists = deliver.ListsLane(context)
     profiles = deliver.ProfilesLane(context)
     topics = context.settings.topics
+    pairer = pair.Pairer(context)
     requests = Reader(
-        app, kafka=context.kafka, options=_reading(context, "pair", topics.audiences)
+        app,
+        kafka=context.kafka,
+        options=_reading(context, "pair", topics.audiences),
+        closing=pairer.closing,
     )
-    pair.register(app, context, requests)
+    pair.register(app, pairer, requests)
     app.readers.append(requests)
     for lane, room in ((Lane.LISTS, lists), (Lane.PROFILES, profiles)):
         if lane not in context.settings.lanes:

@@ -107,14 +107,18 @@ class LaneService(Service):
 
     def closing(self, parts: Sequence[Partition]) -> None:
         """Partitions on their way out: forget what waits, give what is sent a grace."""
-        for item in self._queue.drop(lambda receipt: receipt.part.closing):
-            for receipt in item.receipts:
-                receipt.part.release()
-        self._room.set()
+        self._forget_leaving()
         loop = asyncio.get_running_loop()
         for sending in self._sending:
             loop.call_later(self._options.grace_s, sending.cancel)
         log.info("lane_closing", stage=self._stage, partitions=len(parts))
+
+    def _forget_leaving(self) -> None:
+        """Nothing of a partition on its way out may wait: it would hold it up."""
+        for item in self._queue.drop(lambda receipt: receipt.part.closing):
+            for receipt in item.receipts:
+                receipt.part.release()
+        self._room.set()
 
     @Service.task
     async def _pump(self) -> None:
@@ -172,6 +176,7 @@ class LaneService(Service):
         verdicts = sending.result()
         if verdicts is None:
             pointless = self._queue.put_back(items)
+            self._forget_leaving()
             settled = [(r, SUPERSEDED) for item in pointless for r in item.receipts]
         else:
             settled = [
@@ -190,6 +195,7 @@ class LaneService(Service):
         for item in items:
             for receipt in item.receipts:
                 receipt.part.release()
+        self._room.set()
 
     async def _settle(
         self, settled: Sequence[tuple[Receipt, ItemVerdict]], *, action: str

@@ -1,0 +1,51 @@
+"""What every command says: examples, and mistakes in words."""
+
+import pytest
+from click.testing import CliRunner
+
+from agents.cli import main
+
+COMMANDS = sorted(main.commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_examples(name: str) -> None:
+    """Lines that can be pasted."""
+    result = CliRunner().invoke(main, [name, "--help"])
+
+    assert result.exit_code == 0
+    assert "Examples:" in result.output
+    assert f"klaviyo-streams {name}" in result.output
+
+
+def test_help_names_every_command() -> None:
+    """The list a person sees first."""
+    result = CliRunner().invoke(main, ["--help"])
+
+    assert all(f"klaviyo-streams {name}" in result.output for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["worker", "topics", "audiences"])
+def test_wrong_settings_are_all_told_in_words(name: str) -> None:
+    """Each with the variable it came from; no traceback, no key."""
+    environ = {
+        "KLAVIYO_API_KEY": "pk_5ecret",
+        "KLAVIYO_STREAMS_TOPIC_PARTITIONS": "many",
+        "KLAVIYO_STREAMS_KLAVIYO_URL": "here",
+    }
+
+    result = CliRunner().invoke(main, [name], env=environ)
+
+    assert result.exit_code == 1
+    assert "KLAVIYO_STREAMS_TOPIC_PARTITIONS" in result.output
+    assert "KLAVIYO_STREAMS_KLAVIYO_URL" in result.output
+    assert "Traceback" not in result.output
+    assert "pk_5ecret" not in result.output
+
+
+def test_a_worker_without_a_key_says_which_variable_to_set() -> None:
+    """Before anything is connected."""
+    result = CliRunner().invoke(main, ["worker"], env={"KLAVIYO_API_KEY": ""})
+
+    assert result.exit_code == 1
+    assert "KLAVIYO_API_KEY" in result.output

@@ -1,0 +1,107 @@
+"""A lane whose sending the test plays, on a clock that waits for nobody."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
+from agents.context import ORIGIN
+from agents.engine.kafka import Record
+from agents.lane import LaneOptions, LaneService, Receipt, Waiting
+from streams.actions.activation import Action, Activation, Lane
+from streams.delivery.queue import Coalescer, Group, last_word
+from streams.delivery.verdict import ItemVerdict
+from streams.delivery.verdict import delivered as accepted
+from streams.events.origin import Origin
+from tests.agents.fakes import (
+    FakeProducer,
+    context,
+    delivered,
+    partition,
+    record,
+    run,
+)
+
+ADD, REMOVE = Action.ADD_PROFILE_TO_LIST, Action.REMOVE_PROFILE_FROM_LIST
+GRACE_S = 10.0
+
+Send = Callable[
+    [Group, Sequence[Waiting]], Coroutine[Any, Any, list[ItemVerdict] | None]
+]
+
+
+def lane_record(offset: int, *, user: str = "", action: Action = ADD) -> Record:
+    """An activation on the lane."""
+    origin = Origin(topic="source", partition=0, offset=offset)
+    activation = Activation(
+        action=action,
+        user=user or f"u{offset}",
+        profile={"external_id": user or f"u{offset}"},
+        time_ms=offset,
+        origin=origin,
+        audience="vip",
+    )
+    return record(
+        msgspec.json.encode(activation),
+        offset=offset,
+        key=activation.user.encode(),
+        headers=[(ORIGIN, str(origin).encode())],
+    )
+
+
+class Desk:
+    """A lane whose sending the test plays, and the partition it serves."""
+
+    def __init__(self, *, window_items: int = 100, items_max: int = 10) -> None:
+        self.producer = FakeProducer()
+        self.part = partition("t.activations.lists")
+        self.batches: list[list[str]] = []
+        self.sendable = True
+        self.answer: Send = self._accept
+        self.lane = LaneService(
+            context(self.producer),
+            options=LaneOptions(
+                lane=Lane.LISTS,
+                items_max=items_max,
+                age_s=0.25,
+                window_items=window_items,
+                grace_s=GRACE_S,
+            ),
+            queue=Coalescer[Receipt](last_word, ranked=True),
+            send=self._send,
+            sendable=lambda _: self.sendable,
+        )
+
+    async def take_in(self, *records: Record) -> None:
+        """Hand it a poll, as its agent does."""
+        self.part.hold()
+        await self.lane.take_in([(self.part, delivered(self.part, *records))])
+        self.part.release()
+
+    def leave(self) -> None:
+        """Begin to lose the partition."""
+        self.part.closing = True
+        self.lane.closing([self.part])
+
+    async def _send(
+        self, group: Group, items: Sequence[Waiting]
+    ) -> list[ItemVerdict] | None:
+        self.batches.append([item.activation.user for item in items])
+        return await self.answer(group, items)
+
+    async def _accept(
+        self, _group: Group, items: Sequence[Waiting]
+    ) -> list[ItemVerdict] | None:
+        return [accepted(status=202)] * len(items)
+
+
+def play(story: Callable[[Desk], Coroutine[Any, Any, None]], **bounds: int) -> Desk:
+    """Run a story at a desk of its own."""
+
+    async def open_desk() -> Desk:
+        desk = Desk(**bounds)
+        async with desk.lane:
+            await story(desk)
+        return desk
+
+    return run(open_desk())

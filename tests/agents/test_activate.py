@@ -1,0 +1,152 @@
+"""Hop 2: edges become activations, once, and the table follows what is durable."""
+
+from collections.abc import Sequence
+
+import msgspec
+import orjson
+import pytest
+
+from agents.activate import turn
+from agents.context import ORIGIN, Context
+from agents.engine.kafka import Record
+from agents.engine.producer import Message
+from streams.actions.activation import Action, Activation
+from streams.audiences.row import decode_row
+from streams.delivery.verdict import Verdict
+from tests.agents.fakes import FakeProducer, FakeTable, context, partition, record, run
+from tests.cases.malformed import GOOD
+
+LISTS, PROFILES = "t.activations.lists", "t.activations.profiles"
+
+
+def _event(offset: int, *, origin: str = "", **fields: object) -> Record:
+    at = origin or f"source/3/{offset}"
+    value = orjson.dumps(GOOD | {"messageId": f"m{offset}"} | fields)
+    headers = [(ORIGIN, at.encode())]
+    return record(value, offset=offset, key=b"user-1", headers=headers)
+
+
+def _exit(offset: int) -> Record:
+    later = "2025-03-01T11:00:00Z"
+    return _event(offset, event="Audience Exited", timestamp=later)
+
+
+def _turn(surroundings: Context, *records: Record) -> None:
+    run(turn(surroundings, [(partition("t.events"), list(records))]))
+
+
+def _rows(surroundings: Context) -> dict[bytes, bytes]:
+    assert isinstance(surroundings.memberships, FakeTable)
+    return surroundings.memberships.rows
+
+
+def _activations(producer: FakeProducer, topic: str = LISTS) -> list[Activation]:
+    values = [message.value or b"" for message in producer.to(topic)]
+    return [msgspec.json.decode(value, type=Activation) for value in values]
+
+
+def test_an_edge_goes_to_its_lane_with_its_origin() -> None:
+    """Keyed by user; the origin is the source record, not the hop's own."""
+    producer = FakeProducer()
+
+    _turn(context(producer), _event(0, origin="source/5/99"))
+
+    [message] = producer.to(LISTS)
+    [activation] = _activations(producer)
+    assert message.key == b"user-1"
+    assert message.headers == [(ORIGIN, b"source/5/99")]
+    assert str(activation.origin) == "source/5/99"
+    assert activation.action is Action.ADD_PROFILE_TO_LIST
+
+
+def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
+    """The second sees what the first did, though the table is written at the end."""
+    producer = FakeProducer()
+    surroundings = context(producer)
+
+    _turn(surroundings, _event(0), _event(1), _exit(2))
+
+    reasons = [item.reason for item in producer.outcomes()]
+    actions = [one.action for one in _activations(producer)]
+    row = decode_row(_rows(surroundings)[b"user-1"])
+    assert actions == [Action.ADD_PROFILE_TO_LIST, Action.REMOVE_PROFILE_FROM_LIST]
+    assert reasons == ["unchanged"]
+    assert not row["vip"].inside
+
+
+def test_a_replay_of_the_same_records_says_nothing_twice() -> None:
+    """Offsets that come again after a crash are repeats."""
+    producer = FakeProducer()
+    surroundings = context(producer)
+    _turn(surroundings, _event(0), _exit(1))
+
+    _turn(surroundings, _event(0), _exit(1))
+
+    assert len(_activations(producer)) == 2
+    assert [item.reason for item in producer.outcomes()] == ["stale", "repeat"]
+
+
+def test_the_table_is_written_after_what_it_caused_is_durable() -> None:
+    """A crash in between repeats an edge; the other way round would forget it."""
+    producer = FakeProducer()
+    surroundings = context(producer)
+    rows_when_sent: list[int] = []
+
+    def seen(messages: Sequence[Message]) -> None:
+        if any(message.topic == LISTS for message in messages):
+            rows_when_sent.append(len(_rows(surroundings)))
+
+    producer.on_send = seen
+    _turn(surroundings, _event(0))
+
+    assert rows_when_sent == [0]
+    assert len(_rows(surroundings)) == 1
+
+
+def test_an_identify_goes_to_the_profiles_lane() -> None:
+    """It touches no membership."""
+    producer = FakeProducer()
+    surroundings = context(producer)
+
+    _turn(surroundings, _event(0, type="identify", traits={"email": "a@b.co"}))
+
+    [upsert] = _activations(producer, PROFILES)
+    assert upsert.action is Action.UPSERT_PROFILE
+    assert _rows(surroundings) == {}
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        pytest.param(
+            _event(0, properties={}), "missing-audience-key", id="no-audience"
+        ),
+        pytest.param(_event(0, origin="nowhere"), "bad-origin", id="no-origin"),
+    ],
+)
+def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
+    bad: Record, code: str
+) -> None:
+    """One of its own, with an outcome."""
+    producer = FakeProducer()
+
+    _turn(context(producer), bad, _event(1))
+
+    [item] = producer.outcomes()
+    assert item.verdict is Verdict.DEAD_LETTER
+    assert item.reason.startswith(f"{code}: ")
+    assert len(producer.to("t.deadletters")) == 1
+    assert len(_activations(producer)) == 1
+
+
+def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
+    """Kafka's refusal is not the end of a record without an outcome."""
+    producer = FakeProducer(max_bytes={PROFILES: 1_000})
+    big = {"email": "a@b.co", "note": "x" * 2_000}
+
+    _turn(context(producer), _event(0, type="identify", traits=big), _event(1))
+
+    [item] = producer.outcomes()
+    assert (item.origin.offset, item.verdict) == (0, Verdict.DEAD_LETTER)
+    assert item.reason.startswith("too-large: ")
+    assert len(_activations(producer)) == 1

@@ -1,0 +1,139 @@
+"""A lane: what waits is batched; what is settled is recorded, then acknowledged."""
+
+import asyncio
+from collections.abc import Sequence
+
+from agents.engine.producer import Message
+from agents.lane import Waiting
+from streams.delivery.queue import Group
+from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter
+from streams.delivery.verdict import delivered as accepted
+from tests.agents.desk import REMOVE, Desk, lane_record, play
+from tests.agents.fakes import record
+
+
+def test_what_waits_long_enough_goes_together() -> None:
+    """One batch, an outcome for each record, then its offset is done."""
+
+    async def story(desk: Desk) -> None:
+        await desk.take_in(*map(lane_record, range(5)))
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    assert desk.batches == [["u0", "u1", "u2", "u3", "u4"]]
+    assert [item.origin.offset for item in desk.producer.outcomes()] == [0, 1, 2, 3, 4]
+    assert desk.part.position == 5
+
+
+def test_a_full_batch_does_not_wait_for_its_age() -> None:
+    """And the rest goes when it is old enough."""
+
+    async def story(desk: Desk) -> None:
+        await desk.take_in(*map(lane_record, range(12)))
+        await asyncio.sleep(1)
+
+    assert [len(batch) for batch in play(story).batches] == [10, 2]
+
+
+def test_a_superseded_record_has_its_outcome_and_its_offset_is_done() -> None:
+    """The last word alone is sent."""
+
+    async def story(desk: Desk) -> None:
+        await desk.take_in(
+            lane_record(0, user="u"), lane_record(1, user="u", action=REMOVE)
+        )
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    first, second = desk.producer.outcomes()
+    assert desk.batches == [["u"]]
+    assert (first.origin.offset, first.reason.partition(":")[0]) == (0, "superseded")
+    assert (second.origin.offset, second.verdict) == (1, Verdict.DELIVERED)
+    assert desk.part.position == 2
+
+
+def test_nothing_is_acknowledged_before_its_outcome_is_durable() -> None:
+    """A crash in between sends again; the other way round would forget."""
+    positions: list[int | None] = []
+
+    async def story(desk: Desk) -> None:
+        def seen(messages: Sequence[Message]) -> None:
+            positions.extend([desk.part.position] if messages else [])
+
+        desk.producer.on_send = seen
+        await desk.take_in(lane_record(0))
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    assert positions == [0]
+    assert desk.part.position == 1
+
+
+def test_an_unreadable_record_is_a_dead_letter_and_its_neighbour_goes_on() -> None:
+    """Its origin is where it lies on the lane, for want of a better one."""
+
+    async def story(desk: Desk) -> None:
+        await desk.take_in(record(b"{", offset=0), lane_record(1))
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    [letter] = desk.producer.to("t.deadletters")
+    assert letter.value == b"{"
+    assert [item.verdict for item in desk.producer.outcomes()] == [
+        Verdict.DEAD_LETTER,
+        Verdict.DELIVERED,
+    ]
+    assert desk.part.position == 2
+
+
+def test_a_refused_item_is_a_dead_letter_with_code_and_words() -> None:
+    """Headers name stage and source record; its neighbour is delivered."""
+
+    async def one_refused(
+        _group: Group, _items: Sequence[Waiting]
+    ) -> list[ItemVerdict] | None:
+        return [dead_letter("invalid: bad phone", status=400), accepted()]
+
+    async def story(desk: Desk) -> None:
+        desk.answer = one_refused
+        await desk.take_in(lane_record(0), lane_record(1))
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    [letter] = desk.producer.to("t.deadletters")
+    named = dict(letter.headers)
+    assert named["__connect.errors.stage"] == b"deliver.lists"
+    assert named["__connect.errors.topic"] == b"source"
+    assert named["__connect.errors.exception.class.name"] == b"invalid"
+    assert named["__connect.errors.exception.message"] == b"bad phone"
+    assert desk.part.position == 2
+
+
+def test_what_could_not_be_sent_yet_is_sent_later() -> None:
+    """It waits until its group can be sent, and is acknowledged only then."""
+    positions: list[int | None] = []
+
+    async def not_now(
+        _group: Group, _items: Sequence[Waiting]
+    ) -> list[ItemVerdict] | None:
+        return None
+
+    async def story(desk: Desk) -> None:
+        accept, desk.answer = desk.answer, not_now
+        await desk.take_in(lane_record(0))
+        await asyncio.sleep(0.35)
+        desk.sendable, desk.answer = False, accept
+        await asyncio.sleep(100)
+        positions.append(desk.part.position)
+        desk.sendable = True
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    assert positions == [0]
+    assert desk.part.position == 1

@@ -1,0 +1,119 @@
+"""A lane that is full, and one whose partition is on its way out."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from agents.engine.partition import Partition
+from agents.lane import Waiting
+from streams.delivery.queue import Group
+from streams.delivery.verdict import ItemVerdict
+from streams.delivery.verdict import delivered as accepted
+from tests.agents.desk import GRACE_S, Desk, lane_record, play
+from tests.agents.fakes import record
+
+
+async def _never(_group: Group, _items: Sequence[Waiting]) -> list[ItemVerdict] | None:
+    await asyncio.sleep(10**6)
+    return None
+
+
+def test_a_full_window_takes_in_no_more_until_there_is_room() -> None:
+    """So that fetching stops while Klaviyo is down; then all is sent."""
+    held: list[bool] = []
+
+    async def story(desk: Desk) -> None:
+        desk.sendable = False
+        taking = asyncio.create_task(desk.take_in(*map(lane_record, range(3))))
+        await asyncio.sleep(100)
+        held.append(taking.done())
+        desk.sendable = True
+        await asyncio.sleep(1)
+        held.append(taking.done())
+
+    desk = play(story, window_items=3)
+
+    assert held == [False, True]
+    assert desk.part.position == 3
+
+
+@pytest.mark.parametrize("sendable", [True, False], ids=["under-way", "waiting"])
+@pytest.mark.parametrize("window_items", [100, 3], ids=["room", "no-room"])
+def test_a_leaving_partition_is_let_go_after_the_grace(
+    sendable: bool, window_items: int
+) -> None:
+    """Nothing is acknowledged; whoever has it next sends it."""
+
+    async def story(desk: Desk) -> None:
+        desk.answer, desk.sendable = _never, sendable
+        taking = asyncio.create_task(desk.take_in(*map(lane_record, range(3))))
+        await asyncio.sleep(1)
+        desk.leave()
+        async with asyncio.timeout(GRACE_S + 1):
+            await desk.part.idle()
+        await taking
+
+    desk = play(story, window_items=window_items)
+
+    assert desk.part.position == 0
+    assert desk.producer.outcomes() == []
+
+
+def test_a_leaving_partition_s_batch_that_lands_in_time_is_acknowledged() -> None:
+    """The grace is for that."""
+
+    async def slow(_group: Group, items: Sequence[Waiting]) -> list[ItemVerdict] | None:
+        await asyncio.sleep(GRACE_S / 2)
+        return [accepted()] * len(items)
+
+    async def story(desk: Desk) -> None:
+        desk.answer = slow
+        await desk.take_in(lane_record(0))
+        await asyncio.sleep(1)
+        desk.leave()
+        await desk.part.idle()
+
+    assert play(story).part.position == 1
+
+
+def test_what_comes_back_unsent_of_a_leaving_partition_is_forgotten() -> None:
+    """It would otherwise wait for a list and hold the partition up."""
+
+    async def late_none(
+        _group: Group, _items: Sequence[Waiting]
+    ) -> list[ItemVerdict] | None:
+        await asyncio.sleep(2)
+        return None
+
+    async def story(desk: Desk) -> None:
+        desk.answer = late_none
+        await desk.take_in(lane_record(0))
+        await asyncio.sleep(1)
+        desk.sendable = False
+        desk.leave()
+        async with asyncio.timeout(GRACE_S):
+            await desk.part.idle()
+
+    assert play(story).part.position == 0
+
+
+def test_a_partition_that_is_idle_has_nothing_held() -> None:
+    """Every hold of a record is released with its outcome."""
+    idle: list[bool] = []
+
+    async def settled(part: Partition) -> None:
+        await part.idle()
+        idle.append(True)
+
+    async def story(desk: Desk) -> None:
+        await desk.take_in(
+            lane_record(0, user="u"), lane_record(1, user="u"), record(b"")
+        )
+        await asyncio.sleep(1)
+        async with asyncio.timeout(1):
+            await settled(desk.part)
+
+    play(story)
+
+    assert idle == [True]

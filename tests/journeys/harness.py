@@ -1,0 +1,216 @@
+"""The whole journey of one test: topics, workers, a sandbox, and what became of it."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Message, Producer
+
+from agents.context import kafka_access
+from agents.topics import ensure
+from streams.events.origin import Origin
+from streams.settings import Settings, load
+from tests.brokers.face import Broker
+from tests.journeys.klaviyo import Klaviyo
+from tests.journeys.topics import Group, Letter, Outcomes, Tail, letters
+from tests.journeys.worker import Worker
+
+API_KEY = "pk_0fThisTestOnly" + "7" * 16
+"""No log may show it."""
+
+WITHIN_S = 60.0
+"""How long a test waits for what must happen: a loaded machine of two cores."""
+
+SHORTEST_SESSION_S = 6.0
+"""Kafka's `group.min.session.timeout.ms`."""
+
+_POLL_S = 0.1
+_LANES = ("lists", "profiles")
+
+Record = tuple[str, bytes | None]
+"""Key and value."""
+
+
+class Pipeline:
+    """Workers of one application, between a broker and a sandbox.
+
+    Args:
+        broker: The broker of the run.
+        klaviyo: Where the workers deliver.
+        prefix: Of topics and groups; this test's alone.
+        home: For logs and tables.
+    """
+
+    def __init__(
+        self, broker: Broker, *, klaviyo: Klaviyo, prefix: str, home: Path
+    ) -> None:
+        self.broker = broker
+        self.klaviyo = klaviyo
+        self.source = f"{prefix}source"
+        self.workers: dict[str, Worker] = {}
+        self._home = home
+        self._environ = _environ(
+            {
+                "kafka_bootstrap_servers": broker.bootstrap,
+                "klaviyo_url": klaviyo.url,
+                "app_id": prefix.rstrip("."),
+                "topic_prefix": prefix,
+                "source_topics": self.source,
+                "topic_partitions": 4,
+                "web_port": 0,
+            }
+        )
+
+    def run(self, *, workers: int = 1, **settings: object) -> "Pipeline":
+        """Make the topics, start the workers, return when they share the work."""
+        self._environ |= _named(settings)
+        ensure(kafka_access(self.settings), self.settings)
+        topics, app = self.settings.topics, self.settings.app_id
+        bootstrap = self.settings.kafka_bootstrap_servers
+        self.outcomes = Outcomes(bootstrap, topics.outcomes)
+        self._deadletters = Tail(bootstrap, topics.deadletters)
+        self.letters: list[Letter] = []
+        reads = {
+            "intake": self.source,
+            "activate": topics.events,
+            "pair": topics.audiences,
+            **{f"deliver.{lane}": topics.activations(lane) for lane in _LANES},
+        }
+        self.groups = {
+            name: Group(bootstrap, f"{app}.{name}", [topic])
+            for name, topic in reads.items()
+        }
+        for number in range(workers):
+            self.start(f"w{number}")
+        self.await_members(workers)
+        return self
+
+    @property
+    def settings(self) -> Settings:
+        """What the workers are told."""
+        return load(self._environ)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The same as an environment, for commands."""
+        return self._environ
+
+    def start(self, name: str, **settings: object) -> Worker:
+        """Start a worker, or start it again with the table it left."""
+        own = _named({"data_dir": self._home / name, **settings})
+        worker = Worker(name, environ=self._environ | own, home=self._home)
+        self.workers[name] = worker
+        return worker
+
+    def await_members(self, count: int) -> dict[str, frozenset[str]]:
+        """Return when every group has so many members and is stable; who they are."""
+        found: dict[str, frozenset[str]] = {}
+
+        def met() -> bool:
+            found.update({name: one.members for name, one in self.groups.items()})
+            return all(len(members) == count for members in found.values())
+
+        self.until(met)
+        return found
+
+    def publish(self, records: Iterable[Record]) -> list[Origin]:
+        """Append records to the source topic; where each landed, in order."""
+        options: dict[str, Any] = {
+            "bootstrap.servers": self.settings.kafka_bootstrap_servers,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": 16_000_000,
+            "linger.ms": 5,
+        }
+        producer, landed = Producer(options), dict[int, Origin]()
+
+        def report(number: int, error: object, message: Message) -> None:
+            assert error is None, error
+            landed[number] = _origin(message)
+
+        for number, (key, value) in enumerate(records):
+            done = partial(report, number)
+            producer.produce(self.source, value, key.encode(), on_delivery=done)
+            producer.poll(0)
+        assert producer.flush(WITHIN_S) == 0
+        return [landed[number] for number in sorted(landed)]
+
+    def await_outcomes(
+        self, origins: Iterable[Origin], *, within_s: float = WITHIN_S
+    ) -> None:
+        """Return when each of these source records has an outcome."""
+        wanted = set(origins)
+
+        def met() -> bool:
+            self.outcomes.read()
+            return not self.outcomes.missing(wanted)
+
+        self.until(met, within_s=within_s)
+
+    def await_quiet(
+        self, origins: Iterable[Origin], *, within_s: float = WITHIN_S
+    ) -> None:
+        """Return when each has an outcome and every hop has committed all there is."""
+        self.await_outcomes(origins, within_s=within_s)
+        hops = self.groups.values()
+        self.until(lambda: not any(hop.lag for hop in hops), within_s=within_s)
+        self.outcomes.read()
+
+    def await_letters(self, count: int) -> list[Letter]:
+        """Return when there are so many dead letters; all there are."""
+
+        def met() -> bool:
+            self.letters += letters(self._deadletters)
+            return len(self.letters) >= count
+
+        self.until(met)
+        return self.letters
+
+    def until(self, met: Callable[[], object], *, within_s: float = WITHIN_S) -> None:
+        """Wait for a condition.
+
+        Raises:
+            AssertionError: It is not met in time; the ends of the logs are in it.
+        """
+        deadline_s = time.monotonic() + within_s
+        while not met():
+            if time.monotonic() > deadline_s:
+                logs = "\n".join(one.log[-1500:] for one in self.workers.values())
+                raise AssertionError(f"not within {within_s:.0f} s\n{logs}")
+            time.sleep(_POLL_S)
+
+    def close(self) -> None:
+        """End every worker and client."""
+        for worker in self.workers.values():
+            worker.kill()
+        if self.workers:
+            for group in self.groups.values():
+                group.close()
+            self.outcomes.close()
+            self._deadletters.close()
+
+    def check_logs(self) -> None:
+        """No key, no person, no traceback in any of them."""
+        for worker in self.workers.values():
+            for secret in (API_KEY, "@example.com", "Traceback"):
+                assert secret not in worker.log, worker.name
+
+
+def _environ(settings: Mapping[str, object]) -> dict[str, str]:
+    """This process's environment, of this project's variables only the test's own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("KLAVIYO_")}
+    return kept | {"KLAVIYO_API_KEY": API_KEY} | _named(settings)
+
+
+def _named(settings: Mapping[str, object]) -> dict[str, str]:
+    return {f"KLAVIYO_STREAMS_{k.upper()}": str(v) for k, v in settings.items()}
+
+
+def _origin(message: Message) -> Origin:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    return Origin(topic=topic, partition=partition, offset=offset)

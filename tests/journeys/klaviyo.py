@@ -1,0 +1,116 @@
+"""The sandbox in a process of its own, and what a test asks of it over HTTP."""
+
+import json
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+ROOT = Path(__file__).parents[2]
+_END_S = 15.0
+_ANSWER_S = 60.0
+
+
+class Klaviyo:
+    """A local Klaviyo.
+
+    Args:
+        options: Command line options of `klaviyo-streams sandbox`.
+    """
+
+    def __init__(self, *options: str) -> None:
+        command = [sys.executable, "-m", "agents.cli", "sandbox", "--port", "0"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+            [*command, *options],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("Klaviyo sandbox on http://"), line
+        self.url = line.split()[3]
+
+    def lists(self) -> list[dict[str, Any]]:
+        """Every list with its members."""
+        found: list[dict[str, Any]] = self.ask("GET", "lists")
+        return found
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Lists of one name."""
+        found: list[dict[str, Any]] = self.ask("GET", f"lists?name={quote(name)}")
+        return found
+
+    def members(self) -> dict[str, list[str]]:
+        """Names of lists, and the e-mail addresses on each; no name twice."""
+        lists = self.lists()
+        names = [one["name"] for one in lists]
+        assert len(names) == len(set(names)), f"a list was created twice: {names}"
+        return {
+            one["name"]: sorted(member["email"] for member in one["members"])
+            for one in lists
+        }
+
+    def members_of(self, name: str) -> list[str]:
+        """The addresses on the one list of this name; sorted."""
+        [one] = self.named(name)
+        return sorted(member["email"] for member in one["members"])
+
+    def emails(self) -> set[str]:
+        """Addresses of all profiles."""
+        return {profile["email"] for profile in self.ask("GET", "profiles")}
+
+    def changes(self) -> dict[str, int]:
+        """What was asked of all lists, and what that changed."""
+        total: dict[str, int] = self.ask("GET", "changes")["total"]
+        return total
+
+    def requests(self, method: str = "", path: str = "/api/") -> list[dict[str, Any]]:
+        """Requests so far, oldest first."""
+        log = self.ask("GET", "requests")["log"]
+        return [
+            entry
+            for entry in log
+            if method in ("", entry["method"]) and entry["template"].startswith(path)
+        ]
+
+    def fail(self, kind: str, **fault: object) -> str:
+        """Put a fault in force; returns its id."""
+        name: str = self.ask("POST", "faults", {"kind": kind, **fault})["id"]
+        return name
+
+    def struck(self) -> int:
+        """How many requests the faults in force have struck."""
+        return sum(fault["struck"] for fault in self.ask("GET", "faults"))
+
+    def mend(self) -> None:
+        """End every fault."""
+        self.ask("DELETE", "faults")
+
+    def ask(self, method: str, what: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Ask or order something under `/sandbox/`."""
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=_ANSWER_S)
+        try:
+            sent = None if body is None else json.dumps(body)
+            connection.request(method, f"/sandbox/{what}", body=sent)
+            answer = connection.getresponse()
+            raw = answer.read()
+        finally:
+            connection.close()
+        assert answer.status < 300, raw
+        return json.loads(raw)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()

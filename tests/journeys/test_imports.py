@@ -1,0 +1,77 @@
+"""Adds are asynchronous jobs: a removal waits for those of its list (invariant 4)."""
+
+import pytest
+
+from tests.journeys.events import email_of, moves, users
+from tests.journeys.harness import SHORTEST_SESSION_S, Pipeline
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+IMPORTS = "/api/profile-bulk-import-jobs"
+WHO = users("u", 200)
+
+
+def _await_import(pipeline: Pipeline) -> None:
+    """Return when the sandbox has accepted an import that has not ended."""
+    pipeline.until(lambda: pipeline.klaviyo.ask("GET", "state")["jobs_running"])
+
+
+@pytest.mark.parametrize(
+    "klaviyo", [("--job-seconds", "3")], indirect=True, ids=["3-s"]
+)
+def test_a_removal_behind_a_running_import_is_not_undone_by_it(
+    pipeline: Pipeline,
+) -> None:
+    """The removals leave when the job has ended, and the list ends empty."""
+    pipeline.run()
+    adds = pipeline.publish(moves(WHO, "vip", entered=True, at_s=1))
+    _await_import(pipeline)
+
+    removals = pipeline.publish(moves(WHO, "vip", entered=False, at_s=2))
+    pipeline.await_quiet([*adds, *removals])
+
+    changes = pipeline.klaviyo.changes()
+    assert pipeline.klaviyo.members() == {"vip": []}
+    assert changes["effective_adds"] == changes["effective_removals"] > 0
+
+
+@pytest.mark.parametrize(
+    "klaviyo", [("--job-seconds", "9")], indirect=True, ids=["9-s"]
+)
+def test_the_import_of_a_killed_worker_does_not_undo_a_removal(
+    pipeline: Pipeline,
+) -> None:
+    """Whoever takes over waits for the jobs that run before it removes anyone."""
+    pipeline.run(session_timeout_s=SHORTEST_SESSION_S)
+    stay, leave = WHO[:50], WHO[50:]
+    adds = pipeline.publish(moves(WHO, "vip", entered=True, at_s=1))
+    _await_import(pipeline)
+
+    pipeline.workers["w0"].kill()
+    removals = pipeline.publish(moves(leave, "vip", entered=False, at_s=2))
+    pipeline.start("w0")
+    pipeline.await_quiet([*adds, *removals])
+
+    assert pipeline.klaviyo.members() == {"vip": sorted(map(email_of, stay))}
+
+
+def test_removing_a_thousand_members_takes_at_most_twelve_requests(
+    pipeline: Pipeline,
+) -> None:
+    """Ids are looked up a hundred at a time, and removed a thousand at a time."""
+    who = users("gone", 1000)
+    people = [{"email": email_of(user), "external_id": user} for user in who]
+    pipeline.klaviyo.ask("POST", "lists", [{"name": "vip", "members": people}])
+    pipeline.run(batch_max_age_s=3)
+    first = pipeline.publish(moves(["one"], "vip", entered=True))
+    pipeline.await_quiet(first)
+    before = len(pipeline.klaviyo.requests())
+
+    origins = pipeline.publish(moves(who, "vip", entered=False))
+    pipeline.await_quiet(origins)
+
+    sent = pipeline.klaviyo.requests()[before:]
+    removals = [one["items"] for one in sent if one["method"] == "DELETE"]
+    assert pipeline.klaviyo.members() == {"vip": [email_of("one")]}
+    assert sum(removals) == 1000
+    assert len(sent) <= 12, [(one["method"], one["path"]) for one in sent]

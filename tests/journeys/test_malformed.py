@@ -1,0 +1,108 @@
+"""Records nobody can read: each one dead letter, and the record after it processed."""
+
+from typing import NamedTuple
+
+import orjson
+import pytest
+
+from streams.delivery.deadletter import VALUE_MAX_BYTES
+from streams.delivery.verdict import Verdict
+from streams.events.origin import Origin
+from tests.cases.malformed import GOOD, MALFORMED, Malformed
+from tests.journeys.harness import Pipeline
+from tests.journeys.topics import Letter, Told
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+LARGE = {"max.message.bytes": "12000000"}
+STAGES = {"intake", "activate"}
+PREFIX = "__connect.errors."
+
+rows = pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.id) for row in MALFORMED]
+)
+
+
+class End(NamedTuple):
+    """Where a malformed record and the good one behind it ended."""
+
+    origin: Origin
+    letters: list[Letter]
+    told: list[Told]
+    after: list[Told]
+
+
+@pytest.fixture(scope="module")
+def ends(shared: Pipeline) -> dict[str, End]:
+    """Publish each row and a good record behind it, once for all tests."""
+    shared.broker.create_topics(shared.source, partitions=4, config=LARGE)
+    shared.run()
+    origins = {row.id: _publish(shared, row) for row in MALFORMED}
+    shared.await_quiet(origin for pair in origins.values() for origin in pair)
+    letters = shared.await_letters(len(MALFORMED))
+    return {
+        name: End(
+            bad,
+            [letter for letter in letters if _names(letter, bad)],
+            shared.outcomes.of[bad],
+            shared.outcomes.of[after],
+        )
+        for name, (bad, after) in origins.items()
+    }
+
+
+def _publish(pipeline: Pipeline, row: Malformed) -> tuple[Origin, Origin]:
+    after = orjson.dumps(GOOD | {"userId": f"after-{row.id}", "messageId": row.id})
+    bad, good = pipeline.publish([(row.id, row.build()), (row.id, after)])
+    return bad, good
+
+
+def _names(letter: Letter, origin: Origin) -> bool:
+    place = [letter.headers[PREFIX + name] for name in ("topic", "partition", "offset")]
+    return "/".join(place) == str(origin)
+
+
+@rows
+def test_it_ends_as_one_dead_letter_that_says_why(
+    ends: dict[str, End], row: Malformed
+) -> None:
+    """Kafka Connect's headers name origin, stage and reason."""
+    [letter] = ends[row.id].letters
+    [told] = ends[row.id].told
+
+    assert letter.headers[PREFIX + "exception.class.name"] == row.code
+    assert len(letter.headers[PREFIX + "exception.message"]) > 5
+    assert letter.headers[PREFIX + "stage"] in STAGES
+    assert letter.headers[PREFIX + "stage"] == told.stage
+    assert told.item.verdict is Verdict.DEAD_LETTER
+    assert told.item.reason.startswith(f"{row.code}: ")
+
+
+@rows
+def test_its_value_is_kept(ends: dict[str, End], row: Malformed) -> None:
+    """Untouched; a larger one than a topic takes is cut, and a header says so."""
+    [letter] = ends[row.id].letters
+    value = row.build()
+    cut = value is not None and len(value) > VALUE_MAX_BYTES
+
+    assert letter.value == (value[:VALUE_MAX_BYTES] if value and cut else value)
+    assert letter.headers.get("ks.truncated-from-bytes") == (
+        str(len(value)) if value and cut else None
+    )
+
+
+@rows
+def test_the_record_after_it_is_processed(ends: dict[str, End], row: Malformed) -> None:
+    """A bad record neither stops its partition nor takes its neighbour along."""
+    [told] = ends[row.id].after
+
+    assert (told.stage, told.item.verdict) == ("deliver.lists", Verdict.DELIVERED)
+
+
+def test_there_are_as_many_dead_letters_as_malformed_records(
+    ends: dict[str, End], shared: Pipeline
+) -> None:
+    """None twice, none for a good record."""
+    assert len(ends) == len(MALFORMED)
+    assert len(shared.letters) == len(MALFORMED)
+    assert len({str(end.origin) for end in ends.values()}) == len(MALFORMED)

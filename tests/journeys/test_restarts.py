@@ -1,0 +1,46 @@
+"""A worker that stops and starts again, with its table, without, and in memory."""
+
+import pytest
+
+from agents.demo.workload import Shape, publish, truth
+from tests.journeys.events import members, records
+from tests.journeys.harness import Pipeline
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+SHAPE = Shape(events=2_000, users=100, audiences=("vip", "cart"))
+
+
+@pytest.mark.parametrize(
+    ("store", "second"),
+    [
+        pytest.param("memory", "w0", id="memory"),
+        pytest.param("rocksdb", "w0", id="rocksdb-with-its-data"),
+        pytest.param("rocksdb", "w1", id="rocksdb-on-a-new-disk"),
+    ],
+)
+def test_a_restart_remembers_every_membership(
+    pipeline: Pipeline, store: str, second: str
+) -> None:
+    """All events published once more change nothing: no edge is repeated."""
+    published = publish(SHAPE, seed=7)
+    pipeline.run(table_store=store)
+    pipeline.await_quiet(pipeline.publish(records(published)))
+    before = pipeline.klaviyo.changes()
+    pipeline.workers["w0"].stop()
+    code = pipeline.workers["w0"].ended()
+
+    pipeline.start(second)
+    again = pipeline.publish(records(published))
+    pipeline.await_quiet(again)
+
+    ends = {
+        (told.stage, told.item.reason)
+        for origin in again
+        for told in pipeline.outcomes.of[origin]
+        if not told.stage.startswith("deliver.profiles")
+    }
+    assert code == 0
+    assert pipeline.klaviyo.changes() == before
+    assert pipeline.klaviyo.members() == members(truth(published, SHAPE.audiences))
+    assert ends == {("activate", why) for why in ("stale", "repeat", "no-mapping")}

@@ -1,0 +1,73 @@
+"""Outcomes, and their bytes."""
+
+import msgspec
+import pytest
+
+from streams.delivery.outcome import ITEMS_MAX, OutcomeItem, decode, encode, item
+from streams.delivery.verdict import ItemVerdict, dead_letter, delivered, discarded
+from streams.events.origin import Origin
+
+BROKER_MAX_BYTES = 1_048_588
+"""Kafka's default `max.message.bytes`."""
+
+
+def _origin(offset: int = 0, *, topic: str = "source") -> Origin:
+    return Origin(topic=topic, partition=0, offset=offset)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        pytest.param(delivered(status=202), id="delivered"),
+        pytest.param(discarded("unchanged"), id="discarded"),
+        pytest.param(dead_letter("list-gone: words", status=404), id="dead-letter"),
+    ],
+)
+def test_an_item_survives_its_bytes(verdict: ItemVerdict) -> None:
+    """Origin, verdict, reason, status and attempts."""
+    told = item(_origin(5), verdict)
+
+    [value] = encode("deliver.lists", [told], action="addProfileToList")
+
+    read = decode(value)
+    assert read.items == (told,)
+    assert (read.stage, read.action) == ("deliver.lists", "addProfileToList")
+    assert told.verdict is verdict.verdict
+    assert (told.reason, told.status) == (verdict.reason, verdict.status)
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [
+        pytest.param(0, [], id="nothing-to-say"),
+        pytest.param(1, [1], id="one"),
+        pytest.param(ITEMS_MAX, [ITEMS_MAX], id="exactly-full"),
+        pytest.param(ITEMS_MAX + 1, [ITEMS_MAX, 1], id="one-more"),
+    ],
+)
+def test_many_items_take_several_records(count: int, sizes: list[int]) -> None:
+    """None lost, order kept."""
+    items = [item(_origin(offset), delivered()) for offset in range(count)]
+
+    read = [decode(value) for value in encode("activate", items)]
+
+    assert [len(one.items) for one in read] == sizes
+    assert [each for one in read for each in one.items] == items
+
+
+def test_a_full_record_fits_a_topic_with_default_limits() -> None:
+    """With the longest topic name and a long reason in each item."""
+    origin = _origin(2**62, topic="t" * 249)
+    told = OutcomeItem(
+        origin=origin, verdict=delivered().verdict, reason="r" * 80, status=202
+    )
+
+    [value] = encode("deliver.profiles", [told] * ITEMS_MAX)
+
+    assert len(value) < BROKER_MAX_BYTES
+
+
+def test_something_else_is_no_outcome() -> None:
+    """It is refused, not guessed."""
+    with pytest.raises(msgspec.MsgspecError):
+        decode(b'{"stage": "activate"}')
