@@ -29,6 +29,9 @@ from streams.events.origin import Origin
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.05
+UNPASSED_EACH = 5
+"""Offsets a lane may have open for each item of its window; some 100 bytes each."""
+
 SUPERSEDED = discarded(
     "superseded: a later change of the same profile and list is sent"
 )
@@ -85,6 +88,7 @@ class LaneService(Service):
         self._sendable = sendable
         self._batches: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
+        self._parts: set[Partition] = set()
         self._room = asyncio.Event()
 
     @property
@@ -97,6 +101,7 @@ class LaneService(Service):
         letters: list[tuple[Receipt, ItemVerdict]] = []
         pointless: list[tuple[Receipt, ItemVerdict]] = []
         for part, records in groups:
+            self._parts.add(part)
             for record in records:
                 part.hold()
                 self._offer(_receipt(part, record), letters, pointless)
@@ -107,6 +112,7 @@ class LaneService(Service):
 
     def closing(self, parts: Sequence[Partition]) -> None:
         """Partitions on their way out: forget what waits, give what is sent a grace."""
+        self._parts -= set(parts)
         self._forget_leaving()
         loop = asyncio.get_running_loop()
         for sending in self._sending:
@@ -127,8 +133,11 @@ class LaneService(Service):
             await asyncio.sleep(TICK_S)
 
     def _full(self) -> bool:
+        """Superseded records wait for nothing, but their offsets do, behind others'."""
         waiting = len(self._queue) + self._queue.busy_count
-        return waiting >= self._options.window_items
+        unpassed = sum(part.unfinished for part in self._parts)
+        window = self._options.window_items
+        return waiting >= window or unpassed >= UNPASSED_EACH * window
 
     def _offer(
         self,

@@ -8,6 +8,7 @@ between the creation and that, its successor finds the list by its name.
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 from faust.types import StreamT
 
@@ -80,7 +81,14 @@ class Pairer:
 
     async def _answer(self, part: Partition, record: Record) -> None:
         """Try until it is done or the partition, and so the request, is another's."""
-        request = decode_request(record.value or b"")
+        try:
+            request = decode_request(record.value or b"")
+        except msgspec.MsgspecError:
+            log.warning(
+                "request_unreadable", partition=part.tp.partition, offset=record.offset
+            )
+            part.done((record.offset,))
+            return
         lock = self._locks.setdefault(request.audience, asyncio.Lock())
         async with lock:
             while part.live:

@@ -1,6 +1,7 @@
 """The topics of the journey, and their making."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -11,7 +12,7 @@ from streams.actions.activation import Lane
 from streams.errors import ConfigError
 from streams.settings import Settings
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,20 @@ def ensure(kafka: KafkaAccess, settings: Settings) -> list[str]:
     """
     admin = AdminClient(kafka.librdkafka())
     wanted = {spec.name: spec for spec in specs(settings)}
-    found = admin.list_topics(timeout=TIMEOUT_S).topics
+    found = _found(admin)
     missing = [spec for name, spec in wanted.items() if name not in found]
     created = _create(admin, missing, settings.topic_replication_factor)
     _check_alike(settings, {name: len(found[name].partitions) for name in found})
     return created
+
+
+def _found(admin: AdminClient) -> dict[str, Any]:
+    try:
+        return admin.list_topics(timeout=TIMEOUT_S).topics
+    except KafkaException as refused:
+        reason = refused.args[0].name()
+        mistake = f"kafka_bootstrap_servers: no answer ({reason}); is Kafka there?"
+        raise ConfigError([mistake]) from None
 
 
 def _create(admin: AdminClient, missing: list[TopicSpec], replicas: int) -> list[str]:

@@ -117,3 +117,23 @@ def test_a_partition_that_is_idle_has_nothing_held() -> None:
     play(story)
 
     assert idle == [True]
+
+
+def test_superseded_records_behind_an_open_one_are_bounded_too() -> None:
+    """They wait for nothing, but their offsets cannot be passed before the first."""
+    held: list[bool] = []
+
+    async def story(desk: Desk) -> None:
+        desk.sendable = False
+        changes = [lane_record(offset, user="u") for offset in range(1, 15)]
+        taking = asyncio.create_task(desk.take_in(lane_record(0), *changes))
+        await asyncio.sleep(100)
+        held.append(taking.done())
+        desk.sendable = True
+        await asyncio.sleep(1)
+        held.append(taking.done())
+
+    desk = play(story, window_items=3)
+
+    assert held == [False, True]
+    assert desk.part.position == 15

@@ -43,6 +43,11 @@ class Room:
         for each in delivered(part, *records):
             self.pairer.take(part, each)
 
+    def tell(self, value: bytes, *, at: int) -> None:
+        """Hand it a record of any value."""
+        for each in delivered(self.part, record(value, offset=at)):
+            self.pairer.take(self.part, each)
+
     async def done(self, count: int = 1) -> None:
         """Return when so many requests must be done: time costs nothing here."""
         await asyncio.sleep(2 * DAY_S)
@@ -215,3 +220,18 @@ def test_a_partition_does_not_wait_for_a_klaviyo_that_is_down() -> None:
 
     assert room.part.position == 0
     assert room.lists() == []
+
+
+def test_an_unreadable_request_is_passed_over() -> None:
+    """It would end every worker that reads it, one after the other."""
+
+    async def story() -> Room:
+        room = Room()
+        room.ask(VIP)
+        room.tell(b"no request", at=1)
+        await room.done(2)
+        return room
+
+    room = run(story())
+
+    assert room.lists() == [Pairing(list_id="L0", created=True)]

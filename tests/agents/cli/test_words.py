@@ -49,3 +49,13 @@ def test_a_worker_without_a_key_says_which_variable_to_set() -> None:
 
     assert result.exit_code == 1
     assert "KLAVIYO_API_KEY" in result.output
+
+
+def test_a_kafka_that_is_not_there_is_told_in_words() -> None:
+    """An operator sees which setting to mend, and no traceback."""
+    environ = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+
+    result = CliRunner().invoke(main, ["topics"], env=environ)
+
+    assert result.exit_code == 1
+    assert "kafka_bootstrap_servers: no answer" in result.output
