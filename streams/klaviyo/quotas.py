@@ -1,5 +1,7 @@
 """Every operation this project calls, with its quota, limits and scopes.
 
+Those of the events, consent and privacy lanes are in `streams.klaviyo.lane_quotas`.
+
 Source unless a line names another: Klaviyo OpenAPI, revision 2026-07-15
 (`x-klaviyo-ratelimit`, `x-klaviyo-scopes` and the descriptions).
 """

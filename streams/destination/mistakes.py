@@ -1,0 +1,68 @@
+"""Mistakes in a file, gathered with their paths, and readings that note them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, TypeVar
+
+Json = Any
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistakes:
+    """What is wrong so far, one line each: `path: what is wrong`."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def note(self, at: str, words: str) -> None:
+        """Note a mistake."""
+        self.lines.append(f"{at}: {words}")
+
+    def object_at(self, value: Json, *, at: str) -> dict[str, Json]:
+        """Give an object; empty where it is none or absent."""
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            return {str(name): held for name, held in value.items()}
+        self.note(at, "is no object")
+        return {}
+
+    def text_at(self, value: Json, *, at: str, default: str = "") -> str:
+        """Give text; the default where it is none or absent."""
+        if value is None:
+            return default
+        if isinstance(value, str) and value:
+            return value
+        self.note(at, "is no text")
+        return default
+
+    def boolean_at(self, value: Json, *, at: str, default: bool) -> bool:
+        """Give a boolean; the default where it is none or absent."""
+        if value is None:
+            return default
+        if isinstance(value, bool):
+            return value
+        self.note(at, "is neither true nor false")
+        return default
+
+    def choice_at(self, value: Json, *, at: str, default: E) -> E:
+        """Give one of a few words; the default where it is none or absent."""
+        if value is None:
+            return default
+        words = [str(word) for word in type(default)]
+        if value in words:
+            return type(default)(value)
+        self.note(at, f"is none of {', '.join(words)}")
+        return default
+
+    def unknown(
+        self, names: Iterable[str], known: Collection[str], *, at: str, what: str
+    ) -> None:
+        """Note each name that is not known, with the nearest that is."""
+        for name in names:
+            if name not in known:
+                nearest = get_close_matches(name, sorted(known), n=1)
+                hint = f"; did you mean {nearest[0]}?" if nearest else ""
+                self.note(f"{at}{name}", f"no {what} is called so{hint}")

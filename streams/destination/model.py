@@ -1,0 +1,151 @@
+"""A destination, compiled: which mappings take an event, and what comes of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from streams.actions.intents import Refusal, Result
+from streams.actions.spec import ActionSpec
+from streams.events.contact import NO_RULES, ContactRules
+from streams.mapping import Unmappable
+
+Event = dict[str, Any]
+
+
+class UnknownMetric(StrEnum):
+    """What becomes of an event whose metric Klaviyo doesn't have."""
+
+    ALLOW = "allow"
+    DEAD_LETTER = "dead-letter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """How a mapping's payloads are put together.
+
+    Attributes:
+        enabled: Whether they are at all.
+        size: Most of them in one request.
+        keys: Fields that must be the same in one request.
+    """
+
+    enabled: bool = True
+    size: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activated:
+    """What one mapping makes of one event.
+
+    Attributes:
+        mapping: The mapping's name.
+        action: The action's name, in camel case.
+        payload: What the mapping made; empty where it could make nothing.
+        result: What is wanted of Klaviyo, or why nothing.
+    """
+
+    mapping: str
+    action: str
+    payload: dict[str, Any]
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingRule:
+    """One mapping, compiled.
+
+    Attributes:
+        name: As the user calls it.
+        action: What it does.
+        trigger: Which events it takes.
+        fields: Event -> payload.
+        metrics: Metrics that it names itself, for the preflight.
+        batching: How its payloads are put together.
+    """
+
+    name: str
+    action: ActionSpec
+    trigger: Callable[[Event], bool]
+    fields: Callable[[Event], Any]
+    metrics: tuple[str, ...]
+    batching: Batching
+
+    def activated(self, event: Event, *, rules: ContactRules) -> Activated:
+        """Map an event that the trigger took, and act on the payload."""
+        payload = self.fields(event)
+        if type(payload) is dict:
+            result = self.action.act(payload, rules=rules)
+        else:
+            payload, result = {}, _unmapped(payload)
+        return Activated(
+            mapping=self.name,
+            action=self.action.name,
+            payload=payload,
+            result=result,
+        )
+
+
+def _unmapped(answer: object) -> Refusal:
+    if isinstance(answer, Unmappable):
+        return Refusal(code="unmappable", reason=answer.reason)
+    return Refusal(code="unmappable", reason="the mapping makes no object")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudienceRule:
+    """What the user says of one audience.
+
+    Attributes:
+        list_id: Its Klaviyo list; empty to find or create one.
+        enabled: Whether it is synced.
+    """
+
+    list_id: str = ""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """The whole file, compiled.
+
+    Attributes:
+        mappings: Those that are enabled, in the file's order.
+        audiences: Audience key -> what the user says of it.
+        sync_audiences: Whether audience events move lists by themselves; not if a
+            mapping of the file does so.
+        api_key_env: The environment variable that holds the API key.
+        contact_rules: How contacts are read.
+        unknown_metric: What becomes of an event whose metric Klaviyo doesn't have.
+        settings: The rest of the file's settings: a worker's, as they stand.
+    """
+
+    mappings: tuple[MappingRule, ...]
+    audiences: Mapping[str, AudienceRule] = field(default_factory=dict)
+    sync_audiences: bool = True
+    api_key_env: str = ""
+    contact_rules: ContactRules = NO_RULES
+    unknown_metric: UnknownMetric = UnknownMetric.ALLOW
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def matching(self, event: Event) -> tuple[MappingRule, ...]:
+        """Give the mappings whose trigger takes an event."""
+        return tuple(rule for rule in self.mappings if rule.trigger(event))
+
+    def activations(self, event: Event) -> tuple[Activated, ...]:
+        """Say all that is to be done for an event; never raises.
+
+        Args:
+            event: A JSON object; it is not changed.
+        """
+        return tuple(
+            rule.activated(event, rules=self.contact_rules)
+            for rule in self.mappings
+            if rule.trigger(event)
+        )
+
+    @property
+    def metrics(self) -> dict[str, tuple[str, ...]]:
+        """Mapping -> the metrics it names itself, for the preflight."""
+        return {rule.name: rule.metrics for rule in self.mappings if rule.metrics}

@@ -1,0 +1,250 @@
+"""Where this project's effect differs from the recorded one, on purpose: the table.
+
+| defect | here | why it is better |
+|---|---|---|
+| 1 | a removal of many removes them all | Segment reads one page of 20 |
+| 2 | a look-up is encoded and quoted | a quote in an id fails Segment's |
+| 4 | a list add names its profile | Segment swallows the failed create |
+| 5 | attributes are updated by a list add | Segment drops them if the profile exists |
+| 8, 9 | any number of lists, each its own group | Segment's collide, or are refused |
+| 10 | a dropped item is refused | Segment reports it delivered |
+| 11, 16 | a failure stops nothing else | Segment stops after the first |
+| 12, 14 | each item's own list, the event's first | Segment takes the first item's |
+| 18 | epoch seconds and milliseconds are read | Segment sends 1746, or a bare number |
+| 29 | country_code is never sent | it leaks into the profile |
+| 33 | `o'brien@…` and international addresses pass | Segment refuses them |
+| 35 | a removal removes one profile | Segment removes one for each identifier |
+| policy | a bad phone beside a good email is dropped | Segment drops both |
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from streams.actions.intents import Intent, ListRemove, Refusal, Result
+from tests.streams.actions.effects import Key
+from tests.streams.actions.recorded import Fate, Line
+
+PAGE_ITEMS = 20
+"""Klaviyo's default page, which Segment never turns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A recorded line beside what this project makes of it."""
+
+    line: Line
+    results: list[Result | None]
+
+    @property
+    def batch(self) -> bool:
+        """Whether Segment was given the events as a batch."""
+        return bool(self.line["input"]["mode"] == "batch")
+
+    @property
+    def dropped(self) -> set[str]:
+        """Emails of those whose bad phone was dropped."""
+        named = [
+            getattr(intent, "identifiers", None) or getattr(intent, "profile", {})
+            for intent in self.intents
+            if "bad-phone" in intent.dropped
+        ]
+        return {who["email"] for who in named}
+
+    @property
+    def intents(self) -> list[Intent]:
+        """All that is wanted of Klaviyo."""
+        return [
+            intent
+            for result in self.results
+            for intent in (result if isinstance(result, tuple) else ())
+        ]
+
+    @property
+    def lists(self) -> set[str]:
+        """Every list that an item or a recorded request names; empty for none."""
+        recorded = re.findall(
+            r'"list", "id": "(.+?)"', json.dumps(self.line["requests"])
+        )
+        return {*recorded, *(getattr(it, "list_id", "") for it in self.intents)}
+
+    def asked(self, method: str) -> list[dict[str, Any]]:
+        """Recorded requests of one method."""
+        return [
+            request for request in self.line["requests"] if request["method"] == method
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A fact, or an event's fate, that is not the recorded one; None is no fact."""
+
+    key: Key
+    theirs: Any
+    ours: Any
+
+    @property
+    def room(self) -> str:
+        """What kind of fact it is."""
+        return str(self.key[0])
+
+    @property
+    def email(self) -> str:
+        """The email address it is about."""
+        who = self.key[1] if isinstance(self.key[1], tuple) else ()
+        return str(dict(who).get("email", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row of the table: when it explains a difference."""
+
+    defect: str
+    explains: Callable[[Case, Difference], object]
+
+
+def _only_ours(found: Difference) -> bool:
+    return found.theirs is None and found.ours is not None
+
+
+def _international(email: str) -> bool:
+    return not email.isascii() or "'" in email
+
+
+def _email_of(case: Case, found: Difference) -> str:
+    """The address of the event whose fate differs, read anywhere in it."""
+    if found.room != "fate":
+        return found.email
+    event = case.line["input"]["events"][found.key[1]]
+    places = (event.get("traits"), (event.get("context") or {}).get("traits"))
+    return next((str(at["email"]) for at in places if at and at.get("email")), "")
+
+
+def _sent_instead(found: Difference) -> bool:
+    return _only_ours(found) or (found.theirs, found.ours) == (Fate.REFUSED, Fate.SENT)
+
+
+def _mended_time(found: Difference) -> bool:
+    theirs = (found.theirs or {}).get("time", (found.theirs or {}).get("at"))
+    rest = {**(found.theirs or {}), **(found.ours or {})}
+    wrong = isinstance(theirs, int | float) or str(theirs) < "1990"
+    return wrong and rest == found.ours
+
+
+def _without(told: dict[str, Any], name: str) -> dict[str, Any]:
+    custom = {key: value for key, value in told["properties"].items() if key != name}
+    return {**told, "properties": custom}
+
+
+RULES = (
+    Rule(
+        defect="1",
+        explains=lambda case, found: (
+            found.room == "member"
+            and _only_ours(found)
+            and len(case.line["input"]["events"]) > PAGE_ITEMS
+        ),
+    ),
+    Rule(
+        defect="2",
+        explains=lambda case, found: (
+            _only_ours(found)
+            and any(request["status"] == 400 for request in case.asked("GET"))
+        ),
+    ),
+    Rule(
+        defect="4",
+        explains=lambda case, found: (
+            found.room == "member"
+            and _only_ours(found)
+            and any(
+                request["body"]["data"] == [{"type": "profile"}]
+                for request in case.asked("POST")
+            )
+        ),
+    ),
+    Rule(
+        defect="5",
+        explains=lambda case, found: (
+            found.room == "profile"
+            and _only_ours(found)
+            and any(request["status"] == 409 for request in case.asked("POST"))
+            and not case.asked("PATCH")
+        ),
+    ),
+    Rule(
+        defect="8",
+        explains=lambda case, found: (
+            case.batch and found.room == "consent" and len(case.lists) > 1
+        ),
+    ),
+    Rule(
+        defect="9",
+        explains=lambda case, found: (
+            _sent_instead(found)
+            and "Exceeded maximum" in str(case.line["outcome"].get("error"))
+        ),
+    ),
+    Rule(
+        defect="10",
+        explains=lambda case, found: (
+            case.batch
+            and found.room == "fate"
+            and (found.theirs, found.ours) == (Fate.SENT, Fate.REFUSED)
+            and isinstance(case.results[found.key[1]], Refusal)
+        ),
+    ),
+    Rule(
+        defect="11, 16",
+        explains=lambda case, found: (
+            found.room == "event"
+            and _only_ours(found)
+            and "fail" in case.line["input"].get("server", {})
+        ),
+    ),
+    Rule(
+        defect="12, 14",
+        explains=lambda case, found: (
+            case.batch and found.room == "member" and len(case.lists) > 1
+        ),
+    ),
+    Rule(
+        defect="18",
+        explains=lambda _, found: (
+            found.room in {"event", "consent"} and _mended_time(found)
+        ),
+    ),
+    Rule(
+        defect="29",
+        explains=lambda _, found: (
+            found.room == "profile"
+            and found.theirs is not None
+            and _without(found.theirs, "country_code") == found.ours
+        ),
+    ),
+    Rule(
+        defect="33",
+        explains=lambda case, found: (
+            _sent_instead(found) and _international(_email_of(case, found))
+        ),
+    ),
+    Rule(
+        defect="35",
+        explains=lambda case, found: (
+            found.room == "member"
+            and (found.theirs, found.ours) == ("out", None)
+            and any(
+                isinstance(intent, ListRemove) and len(intent.identifiers) > 1
+                for intent in case.intents
+            )
+        ),
+    ),
+    Rule(
+        defect="policy",
+        explains=lambda case, found: (
+            _sent_instead(found) and _email_of(case, found) in case.dropped
+        ),
+    ),
+)

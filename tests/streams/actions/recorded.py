@@ -1,0 +1,146 @@
+"""The recorded requests: what they did to the small Klaviyo, and what was refused."""
+
+import json
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from tests.streams.actions.effects import Klaviyo, Who, who_of
+
+VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
+
+_FILTER = re.compile(r"filter=any\((\w+),(\[.*\])\)")
+_REFUSALS = ("PayloadValidationError", "AggregateAjvError")
+_UNMATCHED = "does not match the subscription"
+
+Line = dict[str, Any]
+
+
+class Fate(StrEnum):
+    """What became of one event."""
+
+    UNMATCHED = "unmatched"
+    REFUSED = "refused"
+    SENT = "sent"
+
+
+def lines(action: str) -> list[Line]:
+    """Read the recorded lines of an action; none where they are not there."""
+    file = VECTORS / f"{action}.jsonl"
+    text = file.read_text() if file.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def recorded(line: Line) -> Klaviyo:
+    """Give the account after the recorded requests.
+
+    A request that an injected fault failed counts too: what matters is what was asked.
+    """
+    player = _Player()
+    for request in line["requests"]:
+        player.play(request)
+    return player.klaviyo
+
+
+class _Player:
+    """Plays requests; a list change names profiles of the request before it."""
+
+    def __init__(self) -> None:
+        self.klaviyo = Klaviyo()
+        self.created: Who = ()
+        self.found: list[Who] = []
+
+    def play(self, request: dict[str, Any]) -> None:
+        """Let one request take effect."""
+        body = request["body"] or {"data": {}}
+        path = request["path"].removeprefix("/api/").strip("/")
+        room = path.split("/")[0]
+        if request["method"] == "GET":
+            self._look_up(request)
+        elif room == "lists":
+            self._list(request, list_id=path.split("/")[1])
+        elif room == "profiles":
+            self._profile(request, body["data"]["attributes"])
+        else:
+            self._job(room, body["data"])
+
+    def _look_up(self, request: dict[str, Any]) -> None:
+        asked = _FILTER.search(unquote(request["raw_target"]))
+        if asked and request["status"] == 200:
+            name, values = asked[1], json.loads(asked[2])
+            self.found += [who_of({name: value}) for value in values]
+
+    def _list(self, request: dict[str, Any], *, list_id: str) -> None:
+        ids = [item["id"] for item in request["body"]["data"] if "id" in item]
+        removing = request["method"] == "DELETE"
+        named = self.found if removing else [self.created]
+        for who, _ in zip(named, ids, strict=False):
+            self.klaviyo.member(who, list_id, state="out" if removing else "in")
+
+    def _profile(self, request: dict[str, Any], attributes: dict[str, Any]) -> None:
+        self.created = who_of(attributes)
+        if request["status"] != 409:
+            self.klaviyo.profile(attributes)
+
+    def _job(self, room: str, data: dict[str, Any]) -> None:
+        told, related = data["attributes"], data.get("relationships", {})
+        match room:
+            case "events":
+                self.klaviyo.event(told)
+            case "event-bulk-create-jobs":
+                for group in told["events-bulk-create"]["data"]:
+                    self._events(group["attributes"])
+            case "profile-bulk-import-jobs":
+                lists = [
+                    item["id"] for item in related.get("lists", {"data": []})["data"]
+                ]
+                for item in told["profiles"]["data"]:
+                    who = self.klaviyo.profile(item["attributes"])
+                    for list_id in lists:
+                        self.klaviyo.member(who, list_id, state="in")
+            case _:
+                self._consents(told, related)
+
+    def _events(self, group: dict[str, Any]) -> None:
+        for event in group["events"]["data"]:
+            self.klaviyo.event({**event["attributes"], "profile": group["profile"]})
+
+    def _consents(self, told: dict[str, Any], related: dict[str, Any]) -> None:
+        list_id = related["list"]["data"]["id"] if "list" in related else ""
+        source = {
+            "source": told.get("custom_source"),
+            "historical": told.get("historical_import", False),
+        }
+        for item in told["profiles"]["data"]:
+            self.klaviyo.consent(item["attributes"], list_id=list_id, told=source)
+
+
+def fates(line: Line) -> list[Fate]:
+    """Say what became of each event, as Segment reported it."""
+    outcome = line["outcome"]
+    if line["input"]["mode"] == "single":
+        return [_single(event) for event in outcome["events"]]
+    if "error" in outcome:
+        refused = outcome["error"]["name"] in _REFUSALS
+        fate = Fate.REFUSED if refused else Fate.SENT
+        return [fate for _ in line["input"]["events"]]
+    results = outcome["results"]
+    if results and "multistatus" in results[0]:
+        results = results[0]["multistatus"]
+    return [_batched(result) for result in results]
+
+
+def _single(event: dict[str, Any]) -> Fate:
+    if event["ok"]:
+        outputs = [result.get("output") for result in event["results"]]
+        return Fate.UNMATCHED if "not subscribed" in outputs else Fate.SENT
+    return Fate.REFUSED if event["error"]["name"] in _REFUSALS else Fate.SENT
+
+
+def _batched(result: dict[str, Any]) -> Fate:
+    if result["status"] < 400 or result["errorreporter"] != "INTEGRATIONS":
+        return Fate.SENT
+    unmatched = _UNMATCHED in result["errormessage"]
+    return Fate.UNMATCHED if unmatched else Fate.REFUSED

@@ -1,0 +1,40 @@
+"""A compiled destination: which mappings take an event, and what comes of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from streams.actions.intents import Refusal
+from streams.destination.lone import lone_rule
+from streams.destination.model import Destination
+from streams.destination.reading import read_destination
+from streams.mapping import UNDEFINED, Unmappable
+
+
+def test_the_mappings_that_take_an_event_are_named_in_the_files_order() -> None:
+    """Whatever becomes of it in them."""
+    destination = read_destination("")
+
+    matching = destination.matching({"type": "track", "event": "User Subscribed"})
+
+    assert [rule.name for rule in matching] == ["Track Event", "Subscribe Profile"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(Unmappable(reason="too deep"), "too deep", id="unmappable"),
+        pytest.param(UNDEFINED, "the mapping makes no object", id="nothing"),
+        pytest.param([1], "the mapping makes no object", id="array"),
+    ],
+)
+def test_an_event_that_can_not_be_mapped_is_refused(
+    answer: object, reason: str
+) -> None:
+    """With the mapping's own reason, and no payload."""
+    rule = replace(lone_rule("trackEvent"), fields=lambda _: answer)
+
+    (activated,) = Destination(mappings=(rule,)).activations({"type": "track"})
+
+    assert activated.payload == {}
+    assert activated.result == Refusal(code="unmappable", reason=reason)

@@ -1,0 +1,165 @@
+"""No member is asked to leave a list twice, whatever answers are lost."""
+
+import pytest
+from aiohttp import web
+
+from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.consent_items import (
+    Channel,
+)
+from streams.klaviyo.unsubscribes import unsubscribe
+from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
+from tests.streams.klaviyo.accounts import (
+    UNSUBSCRIBE,
+    account,
+    consents,
+    on_list,
+)
+from tests.streams.klaviyo.fakes import FakeClock, answering
+from tests.streams.klaviyo.leaving import (
+    ANN,
+    BOB,
+    BOTH,
+    PHONE,
+    is_subscribed,
+    joined,
+    leaver,
+    listing,
+)
+from tests.streams.klaviyo.people import endings, requested
+
+
+async def test_who_asks_twice_is_not_unsubscribed_globally(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Twice by one address, and by another: Klaviyo sees the member once."""
+    list_id = await joined(client, {"email": ANN, "phone_number": PHONE})
+    sms = frozenset({Channel.SMS})
+    items = [
+        leaver(list_id=list_id),
+        leaver(list_id=list_id),
+        leaver(None, phone_number=PHONE, channels=sms, list_id=list_id),
+        leaver(phone_number=PHONE, channels=BOTH, list_id=list_id),
+        leaver(ANN.title(), list_id=list_id),
+    ]
+
+    verdicts = await unsubscribe(client, items)
+
+    assert endings(verdicts) == ["delivered", "discarded"] + ["delivered"] * 3
+    assert is_subscribed(klaviyo, ANN)
+    assert consents(klaviyo, ANN)["sms.marketing"] == "UNSUBSCRIBED"
+    assert not on_list(klaviyo, list_id)
+    assert requested(klaviyo, "POST", UNSUBSCRIBE) == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [FaultKind.CUT, FaultKind.CUT_BEFORE, FaultKind.SERVER_ERROR]
+)
+@pytest.mark.parametrize("settle_s", [0.0, 5.0])
+async def test_a_lost_answer_unsubscribes_nobody_globally(
+    clock: FakeClock, kind: FaultKind, settle_s: float
+) -> None:
+    """Carried out or not, done at once or later: who is still there is asked first."""
+    config = SandboxConfig(quota_scale=None, clock_s=clock.read, settle_s=settle_s)
+    async with account(config, clock) as (klaviyo, client):
+        list_id = await joined(client, {"email": ANN}, {"email": BOB})
+        clock.now_s += settle_s
+        klaviyo.fail(Fault(kind=kind, path=UNSUBSCRIBE, count=1))
+        items = [leaver(one, list_id=list_id) for one in (ANN, BOB)]
+
+        verdicts = await unsubscribe(client, items)
+
+        clock.now_s += settle_s
+        klaviyo.state.advance()
+        assert endings(verdicts) == ["delivered"] * 2
+        assert not on_list(klaviyo, list_id)
+        assert is_subscribed(klaviyo, ANN)
+        assert is_subscribed(klaviyo, BOB)
+
+
+async def test_after_a_lost_answer_the_refused_one_is_told_from_the_others(
+    clock: FakeClock,
+) -> None:
+    """The first has left meanwhile; of the two asked again the second is refused."""
+    emails = ["p0@example.com", "p1@example.com", "p2@example.com"]
+    pointer = "/data/attributes/profiles/data/1/attributes/email"
+    refusal = {"errors": [{"code": "invalid", "source": {"pointer": pointer}}]}
+    answers = [
+        listing(*emails),
+        None,
+        listing(*emails[1:]),
+        web.json_response(refusal, status=400),
+        web.Response(status=202),
+    ]
+    async with answering(*answers, clock=clock) as (client, server):
+        items = [leaver(email, list_id="L") for email in emails]
+
+        verdicts = await unsubscribe(client, items)
+
+        assert endings(verdicts) == ["delivered", "delivered", "dead-letter"]
+        methods = [request.method for request in server.requests]
+        assert methods == ["GET", "POST", "GET", "POST", "POST"]
+
+
+async def test_a_throttled_request_is_sent_again_unasked(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """It was not carried out."""
+    list_id = await joined(client, {"email": ANN})
+    klaviyo.fail(Fault(kind=FaultKind.THROTTLED, path=UNSUBSCRIBE, count=2))
+    before = requested(klaviyo, "GET")
+
+    verdicts = await unsubscribe(client, [leaver(list_id=list_id)])
+
+    assert endings(verdicts) == ["delivered"]
+    assert requested(klaviyo, "GET") - before == 1
+    assert is_subscribed(klaviyo, ANN)
+
+
+async def test_a_list_deleted_at_the_last_moment_is_a_dead_letter(
+    clock: FakeClock,
+) -> None:
+    """The lookup still found it; nobody is blamed for it, and asked by halves."""
+    gone = web.json_response({"errors": [{"code": "not_found"}]}, status=404)
+    again = web.json_response({"errors": [{"code": "not_found"}]}, status=404)
+    answers = [listing(ANN, BOB), gone, again]
+    async with answering(*answers, clock=clock) as (client, server):
+        verdicts = await unsubscribe(
+            client, [leaver(one, list_id="L") for one in (ANN, BOB)]
+        )
+
+        assert [one.reason for one in verdicts] == ["no-such-list"] * 2
+        assert len(server.requests) == 3
+
+
+async def test_an_address_that_cannot_be_looked_up_is_a_dead_letter(
+    clock: FakeClock,
+) -> None:
+    """Who is on the list is not known, so nobody is unsubscribed."""
+    refused = web.json_response({"errors": [{"code": "invalid"}]}, status=400)
+    exists = web.json_response({"data": {"id": "L"}})
+    async with answering(refused, exists, clock=clock) as (client, server):
+        verdicts = await unsubscribe(client, [leaver("odd", list_id="L")])
+
+        assert endings(verdicts) == ["dead-letter"]
+        assert verdicts[0].status == 400
+        assert {request.method for request in server.requests} == {"GET"}
+
+
+async def test_members_written_otherwise_are_told_apart_one_by_one(
+    clock: FakeClock,
+) -> None:
+    """Two are found that are written as neither was asked for: asked for singly."""
+    answers = [
+        listing("x@example.com", "y@example.com"),
+        web.json_response({"data": {"id": "L"}}),
+        listing("y@example.com"),
+        listing(),
+    ]
+    async with answering(*answers, clock=clock) as (client, server):
+        verdicts = await unsubscribe(
+            client, [leaver(one, list_id="L") for one in (ANN, BOB)]
+        )
+
+        assert sorted(endings(verdicts)) == ["delivered", "discarded"]
+        assert [one.method for one in server.requests].count("POST") == 1

@@ -1,0 +1,77 @@
+"""Metrics: all pages, and what a mapping misses."""
+
+import pytest
+from aiohttp import web
+
+from streams.errors import EngineError
+from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.metrics import metric_names, missing_metrics
+from streams.sandbox import Sandbox, SandboxConfig
+from tests.streams.klaviyo.accounts import account
+from tests.streams.klaviyo.fakes import FakeClock, answering
+from tests.streams.klaviyo.people import requested
+
+_KNOWN = ("Order Completed", "Ordered Product", "Viewed Product", "viewed product")
+
+
+async def test_the_metrics_of_all_pages_are_listed(clock: FakeClock) -> None:
+    """Of 450, with 200 a page."""
+    names = tuple(f"Metric {n}" for n in range(450))
+    config = SandboxConfig(quota_scale=None, clock_s=clock.read, metrics=names)
+    async with account(config, clock) as (klaviyo, client):
+        assert await metric_names(client) == set(names)
+        assert requested(klaviyo, "GET", "/api/metrics") == 3
+
+
+async def test_a_new_account_has_no_metrics(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """An empty listing is one."""
+    assert await metric_names(client) == frozenset()
+    assert requested(klaviyo) == 1
+
+
+async def test_half_a_listing_is_none(clock: FakeClock) -> None:
+    """A page that is refused is no end of the listing."""
+    refused = web.json_response({"errors": [{"code": "invalid"}]}, status=400)
+    async with answering(refused, clock=clock) as (client, _):
+        with pytest.raises(EngineError, match="metrics cannot be listed"):
+            await metric_names(client)
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        pytest.param(["Order Completed"], [], id="there"),
+        pytest.param(
+            ["order completed"],
+            [("order completed", "Order Completed")],
+            id="case-matters",
+        ),
+        pytest.param(
+            ["OrderCompleted"], [("OrderCompleted", "Order Completed")], id="spaces"
+        ),
+        pytest.param(
+            ["Viewed product"],
+            [("Viewed product", "Viewed Product")],
+            id="of-two-the-more-alike",
+        ),
+        pytest.param(
+            ["Order Complete", "Order Complete"],
+            [("Order Complete", "Order Completed")],
+            id="each-once",
+        ),
+        pytest.param(["Zzz"], [("Zzz", None)], id="nothing-near"),
+        pytest.param(["", "!"], [("", None), ("!", None)], id="no-letters"),
+    ],
+)
+def test_missing_names_come_with_the_nearest_that_exists(
+    names: list[str], missing: list[tuple[str, str | None]]
+) -> None:
+    """To the letter."""
+    assert missing_metrics(names, _KNOWN) == missing
+
+
+def test_nothing_is_near_where_there_is_nothing() -> None:
+    """A new account."""
+    assert missing_metrics(["A"], []) == [("A", None)]

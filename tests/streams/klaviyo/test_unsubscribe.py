@@ -1,0 +1,219 @@
+"""Consent withdrawn and never more of it than was asked, against the sandbox."""
+
+from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.consent_items import (
+    Channel,
+)
+from streams.klaviyo.unsubscribes import unsubscribe
+from streams.sandbox import Sandbox
+from tests.streams.klaviyo.accounts import (
+    UNSUBSCRIBE,
+    consents,
+    on_list,
+)
+from tests.streams.klaviyo.leaving import (
+    ANN,
+    BOB,
+    BOTH,
+    PHONE,
+    apart_from,
+    is_subscribed,
+    joined,
+    leaver,
+)
+from tests.streams.klaviyo.people import endings, requested
+
+
+async def test_a_member_leaves_the_list_and_nothing_else(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Email goes on from other lists; who stays, stays."""
+    list_id = await joined(client, {"email": ANN}, {"email": BOB})
+
+    verdicts = await unsubscribe(client, [leaver(ANN.upper(), list_id=list_id)])
+
+    assert endings(verdicts) == ["delivered"]
+    assert on_list(klaviyo, list_id) == {BOB}
+    assert is_subscribed(klaviyo, ANN)
+
+
+async def test_who_is_not_on_the_list_is_not_unsubscribed_globally(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Neither a stranger to the list, nor one nobody knows; the member goes."""
+    list_id = await joined(client, {"email": ANN})
+    await apart_from(client, email=BOB)
+    items = [leaver(one, list_id=list_id) for one in (BOB, ANN, "new@example.com")]
+
+    verdicts = await unsubscribe(client, items)
+
+    assert endings(verdicts) == ["discarded", "delivered", "discarded"]
+    assert {verdicts[0].reason, verdicts[2].reason} == {"not-on-list"}
+    assert is_subscribed(klaviyo, BOB)
+    assert not klaviyo.state.profiles.owners({"email": "new@example.com"})
+    assert requested(klaviyo, "POST", UNSUBSCRIBE) == 1
+
+
+async def test_everywhere_means_it(client: KlaviyoClient, klaviyo: Sandbox) -> None:
+    """With the switch, who is not on the list is unsubscribed globally, unasked."""
+    list_id = await joined(client, {"email": ANN})
+    await apart_from(client, email=BOB)
+
+    verdicts = await unsubscribe(
+        client, [leaver(one, list_id=list_id, everywhere=True) for one in (ANN, BOB)]
+    )
+
+    assert endings(verdicts) == ["delivered"] * 2
+    assert is_subscribed(klaviyo, ANN)
+    assert not is_subscribed(klaviyo, BOB)
+    assert requested(klaviyo, "GET", "/profiles") == 0
+
+
+async def test_without_a_list_it_is_global(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """As asked, on the channels that were asked for."""
+    await joined(client, {"email": ANN, "phone_number": PHONE})
+    sms = frozenset({Channel.SMS, Channel.SMS_TRANSACTIONAL})
+
+    verdicts = await unsubscribe(
+        client, [leaver(None, phone_number=PHONE, channels=sms)]
+    )
+
+    assert endings(verdicts) == ["delivered"]
+    assert consents(klaviyo, ANN) == {
+        "email.marketing": "SUBSCRIBED",
+        "sms.marketing": "UNSUBSCRIBED",
+        "sms.transactional": "UNSUBSCRIBED",
+    }
+
+
+async def test_two_hundred_and_fifty_leave_with_six_requests(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """A hundred a request, and a hundred a question."""
+    emails = [f"p{n}@example.com" for n in range(250)]
+    list_id = await joined(client, *({"email": email} for email in emails))
+    before = requested(klaviyo)
+
+    verdicts = await unsubscribe(
+        client, [leaver(email, list_id=list_id) for email in emails]
+    )
+
+    assert endings(verdicts) == ["delivered"] * 250
+    assert not on_list(klaviyo, list_id)
+    assert requested(klaviyo) - before == 6
+
+
+async def test_the_address_of_somebody_else_is_left_alone(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Ann is on the list; the phone number beside her email is Bob's, who is not."""
+    list_id = await joined(client, {"email": ANN})
+    await apart_from(client, phone_number=PHONE)
+    item = leaver(phone_number=PHONE, channels=BOTH, list_id=list_id)
+
+    verdicts = await unsubscribe(client, [item])
+
+    assert endings(verdicts) == ["delivered"]
+    assert verdicts[0].reason.startswith("not-on-list")
+    assert not on_list(klaviyo, list_id)
+    assert consents(klaviyo, PHONE) == {"sms.marketing": "SUBSCRIBED"}
+    assert consents(klaviyo, ANN) == {"email.marketing": "SUBSCRIBED"}
+
+
+async def test_an_address_of_nobodys_goes_along(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Ann is on the list; her new phone number is on no profile yet."""
+    list_id = await joined(client, {"email": ANN})
+    item = leaver(phone_number=PHONE, channels=BOTH, list_id=list_id)
+
+    verdicts = await unsubscribe(client, [item])
+
+    assert endings(verdicts) == ["delivered"]
+    assert verdicts[0].reason == ""
+    assert consents(klaviyo, ANN)["sms.marketing"] == "UNSUBSCRIBED"
+
+
+async def test_two_members_in_one_item_both_leave(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """The email is Ann's, the phone number Bob's; both are on the list."""
+    list_id = await joined(client, {"email": ANN}, {"phone_number": PHONE})
+    item = leaver(phone_number=PHONE, channels=BOTH, list_id=list_id)
+
+    verdicts = await unsubscribe(client, [item])
+
+    assert endings(verdicts) == ["delivered"]
+    assert on_list(klaviyo, list_id) == {None}
+    assert consents(klaviyo, PHONE) == {"sms.marketing": "UNSUBSCRIBED"}
+
+
+async def test_push_is_unsubscribed_with_its_tokens(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """On the list by whatever address."""
+    list_id = await joined(client, {"email": ANN})
+    token = {"token": "t0ken", "platform": "android", "vendor": "fcm"}
+    push = frozenset({Channel.PUSH})
+    items = [
+        leaver(channels=push, push_tokens=(token,), list_id=list_id),
+        leaver(channels=push, list_id=list_id),
+    ]
+
+    verdicts = await unsubscribe(client, items)
+
+    assert endings(verdicts) == ["delivered", "dead-letter"]
+    assert verdicts[1].reason.startswith("no-push-token")
+    assert consents(klaviyo, ANN)["push.marketing"] == "UNSUBSCRIBED"
+    assert on_list(klaviyo, list_id) == {ANN}
+
+
+async def test_a_list_that_is_gone_is_a_dead_letter(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Guarded and not; other lists and no list go on; nobody leaves globally."""
+    list_id = await joined(client, {"email": ANN})
+    await apart_from(client, email=BOB)
+    items = [
+        leaver(BOB, list_id="nowhere"),
+        leaver(BOB, list_id="nowhere", everywhere=True),
+        leaver(ANN, list_id=list_id),
+    ]
+
+    verdicts = await unsubscribe(client, items)
+
+    assert endings(verdicts) == ["dead-letter", "dead-letter", "delivered"]
+    assert {one.reason for one in verdicts[:2]} == {"no-such-list"}
+    assert is_subscribed(klaviyo, BOB)
+
+
+async def test_an_odd_address_spoils_no_neighbour(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Without a list it is refused, named and stripped."""
+    await joined(client, *({"email": f"p{n}@example.com"} for n in range(9)))
+    items = [leaver(f"p{n}@example.com") for n in range(9)]
+    items.insert(4, leaver("nobody"))
+
+    verdicts = await unsubscribe(client, items)
+
+    assert endings(verdicts) == ["delivered"] * 4 + ["dead-letter"] + ["delivered"] * 5
+    assert verdicts[4].status == 400
+    assert not is_subscribed(klaviyo, "p8@example.com")
+
+
+async def test_a_device_of_nobody_known_is_on_no_list(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Who has it cannot be asked, so it keeps its consent."""
+    list_id = await joined(client, {"email": ANN})
+    token = {"token": "t0ken", "platform": "android", "vendor": "fcm"}
+    push = frozenset({Channel.PUSH})
+    item = leaver(None, channels=push, push_tokens=(token,), list_id=list_id)
+
+    verdicts = await unsubscribe(client, [item])
+
+    assert endings(verdicts) == ["discarded"]
+    assert requested(klaviyo, "POST", UNSUBSCRIBE) == 0
