@@ -17,6 +17,7 @@ from streams.delivery.verdict import ItemVerdict, dead_letter
 from streams.klaviyo.jobs import running_imports, wait_for_imports
 from streams.klaviyo.members import add_members, remove_members
 from streams.klaviyo.profiles import upsert_profiles
+from streams.klaviyo.quotas import LOOKUP_MAX_VALUES
 from streams.klaviyo.results import ListGone
 
 
@@ -145,6 +146,7 @@ def _options(context: Context, lane: Lane) -> LaneOptions:
         lane=lane,
         items_max=settings.batch_max_items,
         age_s=settings.batch_max_age_s,
+        page_items=LOOKUP_MAX_VALUES,
         window_items=settings.lane_window_items,
         grace_s=settings.rebalance_timeout_s / 4,
     )

@@ -57,12 +57,23 @@ Send = Callable[[Group, Sequence[Waiting]], Awaitable[list[ItemVerdict] | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneOptions:
-    """Bounds of one lane."""
+    """Bounds of one lane.
+
+    Attributes:
+        lane: Which one.
+        items_max: Most items a batch holds.
+        age_s: How long an item waits for company.
+        window_items: Most items the lane holds.
+        page_items: What a look-up takes; larger batches are cut at whole pages.
+        batches_max: Most batches under way.
+        grace_s: How long one under way may go on when its partition leaves.
+    """
 
     lane: Lane
     items_max: int
     age_s: float
     window_items: int
+    page_items: int = 1
     batches_max: int = 8
     grace_s: float = 10.0
 
@@ -164,7 +175,9 @@ class LaneService(Service):
         )
         for group in ready:
             if len(self._batches) < options.batches_max and self._sendable(group):
-                items = self._queue.take(group, items_max=options.items_max)
+                items = self._queue.take(
+                    group, items_max=options.items_max, page_items=options.page_items
+                )
                 batch = asyncio.create_task(self._deliver(group, items))
                 self._batches.add(batch)
                 batch.add_done_callback(self._ended)

@@ -126,9 +126,18 @@ class Coalescer(Generic[R]):
             or now_s - next(iter(items.values())).since_s >= age_s
         ]
 
-    def take(self, group: Group, *, items_max: int) -> list[Item[R]]:
-        """The oldest items of a group; their keys are busy until settled."""
+    def take(
+        self, group: Group, *, items_max: int, page_items: int = 1
+    ) -> list[Item[R]]:
+        """The oldest items of a group; their keys are busy until settled.
+
+        Of more than `page_items` only whole pages: profiles are looked up by the page,
+        and a page that is not full costs a request all the same.
+        """
         waiting = self._groups[group]
+        items_max = min(items_max, len(waiting))
+        if items_max > page_items:
+            items_max -= items_max % page_items
         taken = [item for _, item in zip(range(items_max), waiting.values())]  # noqa: B905 - the shorter ends it
         for key in [item.key for item in taken]:
             self._withdraw(key)

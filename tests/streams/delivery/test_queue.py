@@ -112,6 +112,27 @@ def test_take_is_bounded_and_oldest_first(lists: Coalescer[int]) -> None:
     assert (len(lists), lists.busy_count) == (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("waiting", "taken"),
+    [
+        pytest.param(7, 6, id="whole-pages-only"),
+        pytest.param(6, 6, id="pages-that-are-full"),
+        pytest.param(2, 2, id="less-than-a-page"),
+        pytest.param(20, 9, id="no-more-than-the-limit"),
+    ],
+)
+def test_a_batch_is_cut_at_a_page(
+    *, waiting: int, taken: int, lists: Coalescer[int]
+) -> None:
+    """A page of a look-up that is not full costs a request all the same."""
+    for number in range(waiting):
+        lists.offer(_item(number, user=f"u{number}"))
+
+    batch = lists.take(ADDS, items_max=10, page_items=3)
+
+    assert len(batch) == taken
+
+
 def test_lost_receipts_are_dropped_wherever_they_wait(lists: Coalescer[int]) -> None:
     """What another worker will deliver is forgotten, blocked items too."""
     lists.offer(_item(1))
