@@ -44,9 +44,9 @@ def worker(*, file: Path | None, create_topics: bool) -> None:
     mode.loop.use("uvloop")
     app = build(settings)
     _relax_garbage_collection()
-    faust.Worker(
-        app, loglevel="WARNING", redirect_stdouts=False, quiet=True
-    ).execute_from_commandline()
+    process = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True)
+    process.spinner = None  # its escape codes would stand in the log
+    process.execute_from_commandline()
 
 
 def _relax_garbage_collection() -> None:

@@ -62,7 +62,7 @@ def test_removing_a_thousand_members_takes_at_most_twelve_requests(
     who = users("gone", 1000)
     people = [{"email": email_of(user), "external_id": user} for user in who]
     pipeline.klaviyo.ask("POST", "lists", [{"name": "vip", "members": people}])
-    pipeline.run(batch_max_age_s=3)
+    pipeline.run(batch_max_age_s=1)
     first = pipeline.publish(moves(["one"], "vip", entered=True))
     pipeline.await_quiet(first)
     before = len(pipeline.klaviyo.requests())
