@@ -12,6 +12,7 @@ from agents.context import (
     outcome_messages,
     poison_of,
     position_of,
+    source_time_ms,
 )
 from agents.engine.boot import EngineApp
 from agents.engine.kafka import Record
@@ -133,7 +134,7 @@ class _Work:
         event = decode(
             record.value,
             origin=origin_of(record),
-            record_time_ms=record.timestamp,
+            record_time_ms=source_time_ms(record),
             now_ms=self._context.now_ms(),
             max_event_bytes=self._context.settings.max_event_bytes,
         )

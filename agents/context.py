@@ -20,6 +20,13 @@ from streams.settings import Settings
 ORIGIN = "ks.origin"
 """Header that names the source record on every topic of the journey."""
 
+TIME = "ks.time-ms"
+"""Header with the source record's Kafka timestamp: the time of an event without one.
+
+Not the timestamp of the record on the events topic: a replay of last month's events
+would be older than that topic's retention, and gone before it is read.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -61,6 +68,14 @@ def origin_of(record: Record) -> Origin:
         if name == ORIGIN:
             return Origin.parse(value.decode("ascii", "replace"))
     return position_of(record)
+
+
+def source_time_ms(record: Record) -> int:
+    """When the source record was written, milliseconds since the epoch."""
+    for name, value in record.headers:
+        if name == TIME:
+            return int(value)
+    return int(record.timestamp)
 
 
 def position_of(record: Record) -> Origin:

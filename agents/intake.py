@@ -6,6 +6,7 @@ from faust.types import StreamT
 
 from agents.context import (
     ORIGIN,
+    TIME,
     Context,
     dead_letter_messages,
     outcome_messages,
@@ -78,8 +79,7 @@ def _read(context: Context, record: Record) -> Message | DeadLetter:
         context.settings.topics.events,
         event.user.encode(),
         record.value,
-        [(ORIGIN, str(origin).encode())],
-        timestamp_ms=record.timestamp,
+        [(ORIGIN, str(origin).encode()), (TIME, b"%d" % record.timestamp)],
     )
 
 

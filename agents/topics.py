@@ -12,6 +12,12 @@ from streams.actions.activation import Lane
 from streams.errors import ConfigError
 from streams.settings import Settings
 
+RETENTION_MS = 30 * 86_400_000
+"""What waits for Klaviyo outlives an outage longer than Kafka's default of 7 days."""
+
+HEADROOM_BYTES = 100_000
+"""What a record's headers and batch need beside its value, generously."""
+
 TIMEOUT_S = 10.0
 
 
@@ -27,16 +33,28 @@ class TopicSpec:
 def specs(settings: Settings) -> list[TopicSpec]:
     """Every topic the worker reads or writes, source topics included."""
     topics, many = settings.topics, settings.topic_partitions
-    compact = {"cleanup.policy": "compact"}
-    wide = [*settings.source_topics, topics.events]
+    safe = _in_sync(settings)
+    kept = safe | {"retention.ms": str(RETENTION_MS)}
+    wide = kept | {"max.message.bytes": str(settings.max_event_bytes + HEADROOM_BYTES)}
+    compact = safe | {"cleanup.policy": "compact"}
     lanes = [topics.activations(lane) for lane in Lane]
-    logs = [topics.outcomes, topics.deadletters]
-    return [
-        *(TopicSpec(name=name, partitions=many) for name in (*wide, *lanes, *logs)),
-        TopicSpec(name=topics.audiences, partitions=4),
-        TopicSpec(name=topics.lists, partitions=1, config=compact),
-        TopicSpec(name=topics.memberships_changelog, partitions=many, config=compact),
+    rows = [
+        *((name, many, safe) for name in (*settings.source_topics, topics.outcomes)),
+        *((name, many, wide) for name in (topics.events, *lanes)),
+        (topics.deadletters, many, kept),
+        (topics.audiences, 4, kept),
+        (topics.lists, 1, compact),
+        (topics.memberships_changelog, many, compact),
     ]
+    return [
+        TopicSpec(name=name, partitions=n, config=config) for name, n, config in rows
+    ]
+
+
+def _in_sync(settings: Settings) -> dict[str, str]:
+    """With three replicas an acknowledged record must be on two of them."""
+    safe = settings.topic_replication_factor >= 3
+    return {"min.insync.replicas": "2"} if safe else {}
 
 
 def ensure(kafka: KafkaAccess, settings: Settings) -> list[str]:

@@ -24,4 +24,6 @@ def topics(*, file: Path | None, dry_run: bool) -> None:
     created = [] if dry_run else ensure(kafka_access(settings), settings)
     for spec in specs(settings):
         state = "created" if spec.name in created else "needed" if dry_run else "there"
-        click.echo(f"{state}\t{spec.name}\t{spec.partitions} partitions")
+        config = " ".join(f"{name}={value}" for name, value in spec.config.items())
+        line = f"{state}\t{spec.name}\t{spec.partitions} partitions\t{config}"
+        click.echo(line.rstrip())

@@ -42,17 +42,13 @@ _OPTIONS: dict[str, Any] = {
 
 
 class Message(NamedTuple):
-    """One record to be produced.
-
-    Partition -1 lets the key decide; timestamp 0 is the time of sending.
-    """
+    """One record to be produced; partition -1 lets the key decide."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, Any]] = []  # noqa: RUF012 - never mutated
     partition: int = -1
-    timestamp_ms: int = 0
 
 
 class _Flight:
@@ -159,7 +155,6 @@ class Producer(Service):
                 message.partition,
                 partial(flight.report, index),
                 headers=message.headers,
-                timestamp=message.timestamp_ms,
             )
         except BufferError:
             return False

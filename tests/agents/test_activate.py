@@ -7,13 +7,21 @@ import orjson
 import pytest
 
 from agents.activate import turn
-from agents.context import ORIGIN, Context
+from agents.context import ORIGIN, TIME, Context
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
 from streams.actions.activation import Action, Activation
 from streams.audiences.row import decode_row
 from streams.delivery.verdict import Verdict
-from tests.agents.fakes import FakeProducer, FakeTable, context, partition, record, run
+from tests.agents.fakes import (
+    NOW_MS,
+    FakeProducer,
+    FakeTable,
+    context,
+    partition,
+    record,
+    run,
+)
 from tests.cases.malformed import GOOD
 
 LISTS, PROFILES = "t.activations.lists", "t.activations.profiles"
@@ -150,3 +158,17 @@ def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
     assert (item.origin.offset, item.verdict) == (0, Verdict.DEAD_LETTER)
     assert item.reason.startswith("too-large: ")
     assert len(_activations(producer)) == 1
+
+
+def test_an_event_without_a_time_happened_when_its_source_record_was_written() -> None:
+    """Not when intake sent it on: it would be newer each time it is redelivered."""
+    surroundings = context(FakeProducer())
+    body = {name: value for name, value in GOOD.items() if name != "timestamp"}
+    written_ms = NOW_MS - 60_000
+    headers = [(ORIGIN, b"source/3/1"), (TIME, b"%d" % written_ms)]
+    event = record(orjson.dumps(body), offset=9, key=b"user-1", headers=headers)
+
+    _turn(surroundings, event)
+
+    [membership] = decode_row(_rows(surroundings)[b"user-1"]).values()
+    assert membership.time_ms == written_ms

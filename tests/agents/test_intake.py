@@ -5,11 +5,11 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from agents.context import ORIGIN
+from agents.context import ORIGIN, TIME
 from agents.engine.kafka import Record
 from agents.intake import take_in
 from streams.delivery.verdict import Verdict
-from tests.agents.fakes import FakeProducer, context, record, run, settings
+from tests.agents.fakes import NOW_MS, FakeProducer, context, record, run, settings
 from tests.cases.malformed import GOOD
 
 VALUE = orjson.dumps(GOOD)
@@ -29,8 +29,7 @@ def test_an_event_goes_on_keyed_by_user_with_its_origin() -> None:
     assert event.topic == "t.events"
     assert event.key == b"user-1"
     assert event.value == VALUE
-    assert event.headers == [(ORIGIN, b"t.in/0/7")]
-    assert event.timestamp_ms == record(b"").timestamp
+    assert event.headers == [(ORIGIN, b"t.in/0/7"), (TIME, b"%d" % NOW_MS)]
 
 
 def test_order_is_kept() -> None:

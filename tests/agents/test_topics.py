@@ -1,5 +1,7 @@
 """Which topics a worker needs, and how they are made."""
 
+import pytest
+
 from agents.topics import TopicSpec, specs
 from streams.settings.checks import own_topics
 from tests.agents.fakes import settings
@@ -36,3 +38,37 @@ def test_only_tables_are_compacted() -> None:
 def test_all_pairings_are_in_one_partition() -> None:
     """Every worker reads the whole of it."""
     assert _specs()["t.lists"].partitions == 1
+
+
+def test_what_waits_for_klaviyo_outlives_a_long_outage() -> None:
+    """A lane that Kafka empties after a week would lose what nobody has sent."""
+    month_ms = 30 * 24 * 3_600 * 1_000
+    found = _specs()
+
+    for name in ("t.events", "t.activations.lists", "t.deadletters"):
+        assert int(found[name].config["retention.ms"]) == month_ms
+
+
+def test_the_largest_event_fits_the_topics_it_goes_through() -> None:
+    """A larger `max_event_bytes` alone must be enough to let larger events in."""
+    found = _specs(max_event_bytes=5_000_000)
+
+    for name in ("t.events", "t.activations.profiles"):
+        assert int(found[name].config["max.message.bytes"]) > 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("replicas", "in_sync"),
+    [
+        pytest.param(1, None, id="one-broker-must-do"),
+        pytest.param(3, "2", id="two-of-three-have-what-is-acknowledged"),
+    ],
+)
+def test_replicated_topics_acknowledge_what_two_brokers_have(
+    *, replicas: int, in_sync: str | None
+) -> None:
+    """Otherwise one broker's loss is a record's."""
+    found = _specs(topic_replication_factor=replicas)
+
+    got = {spec.config.get("min.insync.replicas") for spec in found.values()}
+    assert got == {in_sync}
