@@ -3,8 +3,11 @@
 import click
 
 from agents.cli.audiences import audiences
+from agents.cli.check import check
 from agents.cli.demo import demo
+from agents.cli.explain import explain
 from agents.cli.sandbox import sandbox
+from agents.cli.send import send
 from agents.cli.topics import topics
 from agents.cli.worker import worker
 from streams.errors import StreamsError
@@ -31,8 +34,11 @@ def main() -> None:
     klaviyo-streams topics           create the topics a worker needs
     klaviyo-streams worker           run a worker
     klaviyo-streams audiences        who is in which audience
+    klaviyo-streams check            read a destination file, name every mistake
+    klaviyo-streams explain          say what would be done for events on stdin
+    klaviyo-streams send             do it, and say what came of it
     """  # noqa: D301 - click reads the backspace
 
 
-for command in (demo, worker, topics, audiences, sandbox):
+for command in (demo, worker, topics, audiences, sandbox, check, explain, send):
     main.add_command(command)

@@ -1,0 +1,103 @@
+"""`klaviyo-streams explain`: what would be done, without doing it."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+import yaml
+
+from agents.cli.lines import answer_lines
+from agents.cli.trial import Step, read_object
+from agents.cli.trying import FILE, Answer, destination_in, trying
+from streams.errors import ConfigError, StreamsError
+from streams.klaviyo.caller import Caller
+from streams.klaviyo.carry import names_of
+from streams.klaviyo.dry import DryKlaviyo
+from streams.mapping import UNDEFINED, MappingError, Unmappable, compile_mapping
+from streams.triggers.trigger import compile_trigger
+
+
+@click.command()
+@click.option(
+    "--destination",
+    "file",
+    type=FILE,
+    help="Destination file; without one, every preset.",
+)
+@click.option("--trigger", metavar="FQL", help="Say only which events this matches.")
+@click.option(
+    "--mapping", type=FILE, help="Say only what this mapping, JSON, makes of an event."
+)
+def explain(*, file: Path | None, trigger: str | None, mapping: Path | None) -> None:
+    """Say what would be done for events, with no network and no Kafka.
+
+    Reads JSON lines on standard input and answers each with one JSON object. A line is
+    an event, or {"mode": "single"|"batch", "action": ..., "mapping": ...,
+    "subscribe": FQL, "events": [...]}, in which all but action and events may be
+    absent.
+
+    \b
+    Examples:
+      echo '{"type":"track","event":"Viewed","userId":"u1","properties":{}}' \\
+        | klaviyo-streams explain
+      echo '{"action":"upsertProfile","events":[{"userId":"u1"}]}' \\
+        | klaviyo-streams explain
+      echo '{"type":"track"}' | klaviyo-streams explain --trigger 'type = "track"'
+    """  # noqa: D301 - click reads the backspace
+    if sum(given is not None for given in (file, trigger, mapping)) > 1:
+        raise click.UsageError("--destination, --trigger and --mapping exclude another")
+    if trigger is not None:
+        answer_lines(_matches(trigger))
+    elif mapping is not None:
+        answer_lines(_maps(mapping.read_bytes()))
+    else:
+        destination = destination_in(file)
+        with asyncio.Runner() as runner:
+            answer_lines(trying(runner, destination, connect=_dry))
+
+
+def _dry(steps: list[Step]) -> Caller:
+    return DryKlaviyo(names_of(intent) for step in steps for intent in step.intents)
+
+
+def _matches(fql: str) -> Callable[[bytes], Answer]:
+    try:
+        trigger = compile_trigger(fql)
+    except ConfigError as fault:
+        return partial(_fault, str(fault))
+    return lambda line: {"match": trigger(read_object(line))}
+
+
+def _maps(text: bytes) -> Callable[[bytes], Answer]:
+    try:
+        mapping = compile_mapping(_decoded(text))
+    except MappingError as fault:
+        return partial(_fault, fault.wording)
+    except StreamsError as fault:
+        return partial(_fault, str(fault))
+    return lambda line: _value(mapping(read_object(line)))
+
+
+def _decoded(text: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(["mapping: is no JSON"]) from None
+
+
+def _value(found: object) -> Answer:
+    if isinstance(found, Unmappable):
+        return {"error": found.reason}
+    return {"value": None if found is UNDEFINED else found}
+
+
+def _fault(words: str, _: bytes) -> Answer:
+    return {"error": words}

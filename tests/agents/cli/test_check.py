@@ -1,0 +1,75 @@
+"""A destination file, read before it is used."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agents.cli import main
+
+
+def checked(tmp_path: Path, text: str) -> Result:
+    """Check a file of that text."""
+    file = tmp_path / "destination.yaml"
+    file.write_text(text)
+    return CliRunner().invoke(main, ["check", str(file)])
+
+
+def test_an_empty_file_has_every_preset(tmp_path: Path) -> None:
+    """A file with nothing works."""
+    result = checked(tmp_path, "")
+
+    assert result.exit_code == 0
+    assert "mapping Track Event: trackEvent\n" in result.output
+    assert '  trigger: type = "identify"\n' in result.output
+    assert "audiences: synced\n" in result.output
+
+
+def test_what_the_file_says_is_told(tmp_path: Path) -> None:
+    """Mappings, triggers, batches, metrics, audiences, the key's variable."""
+    result = checked(
+        tmp_path,
+        "settings: {api_key_env: MY_KEY, unknown_metric: dead-letter}\n"
+        "audiences: {vip: L1, big_spenders: {enabled: false}}\n"
+        "mappings:\n"
+        "  - name: Views\n"
+        "    action: trackEvent\n"
+        "    trigger: 'event = \"Viewed\"'\n"
+        "    fields: {metric_name: Viewed Product}\n"
+        "    batching: {size: 10, keys: [metric_name]}\n",
+    )
+
+    assert result.output.splitlines() == [
+        "api key from MY_KEY",
+        "unknown metrics: dead-letter",
+        "mapping Views: trackEvent",
+        '  trigger: event = "Viewed"',
+        "  batches: up to 10, the same metric_name",
+        "  metrics: Viewed Product",
+        "audiences: synced",
+        "  vip: list L1",
+        "  big_spenders: list found or created by name, not enabled",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        pytest.param(
+            "mappings: [{action: nope}, {action: trackEvent, trigger: 'type ='}]",
+            ["mappings[0].action: nope", "mappings[1].trigger: line 1, column"],
+            id="every-one-of-several",
+        ),
+        pytest.param("settings: {api_key: x}", ["settings.api_key: "], id="a-secret"),
+        pytest.param("a: [", ["line 1: is no YAML"], id="no-yaml"),
+    ],
+)
+def test_every_mistake_is_told_with_its_path(
+    tmp_path: Path, text: str, paths: list[str]
+) -> None:
+    """Exit 1, and no traceback."""
+    result = checked(tmp_path, text)
+
+    assert result.exit_code == 1
+    assert all(path in result.output for path in paths)
+    assert "Traceback" not in result.output
