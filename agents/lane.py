@@ -99,7 +99,7 @@ class LaneService(Service):
         self._sendable = sendable
         self._batches: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
-        self._parts: set[Partition] = set()
+        self._taken: dict[Partition, int] = {}
         self._room = asyncio.Event()
 
     @property
@@ -112,8 +112,8 @@ class LaneService(Service):
         letters: list[tuple[Receipt, ItemVerdict]] = []
         pointless: list[tuple[Receipt, ItemVerdict]] = []
         for part, records in groups:
-            self._parts.add(part)
             for record in records:
+                self._taken[part] = record.offset
                 part.hold()
                 self._offer(_receipt(part, record), letters, pointless)
         await self._settle([*letters, *pointless], action="")
@@ -123,7 +123,8 @@ class LaneService(Service):
 
     def closing(self, parts: Sequence[Partition]) -> None:
         """Partitions on their way out: forget what waits, give what is sent a grace."""
-        self._parts -= set(parts)
+        for part in parts:
+            self._taken.pop(part, None)
         self._forget_leaving()
         loop = asyncio.get_running_loop()
         for sending in self._sending:
@@ -146,7 +147,7 @@ class LaneService(Service):
     def _full(self) -> bool:
         """Superseded records wait for nothing, but their offsets do, behind others'."""
         waiting = len(self._queue) + self._queue.busy_count
-        unpassed = sum(part.unfinished for part in self._parts)
+        unpassed = sum(map(_unpassed, self._taken, self._taken.values()))
         window = self._options.window_items
         return waiting >= window or unpassed >= UNPASSED_EACH * window
 
@@ -238,6 +239,11 @@ class LaneService(Service):
         for receipt, _ in settled:
             receipt.part.done((receipt.offset,))
             receipt.part.release()
+
+
+def _unpassed(part: Partition, taken: int) -> int:
+    """Offsets taken in that a commit cannot pass yet; what is only fetched is none."""
+    return 0 if part.position is None else max(0, taken + 1 - part.position)
 
 
 def _receipt(part: Partition, record: Record) -> Receipt:

@@ -11,7 +11,7 @@ from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict
 from streams.delivery.verdict import delivered as accepted
 from tests.agents.desk import GRACE_S, Desk, lane_record, play
-from tests.agents.fakes import record
+from tests.agents.fakes import delivered, record
 
 
 async def _never(_group: Group, _items: Sequence[Waiting]) -> list[ItemVerdict] | None:
@@ -137,3 +137,18 @@ def test_superseded_records_behind_an_open_one_are_bounded_too() -> None:
 
     assert held == [False, True]
     assert desk.part.position == 15
+
+
+def test_a_poll_that_waits_its_turn_does_not_fill_the_window() -> None:
+    """It was fetched, not taken in: it may not keep itself out for ever."""
+    held: list[bool] = []
+
+    async def story(desk: Desk) -> None:
+        delivered(desk.part, *map(lane_record, range(1, 100)))
+        taking = asyncio.create_task(desk.take_in(lane_record(0)))
+        await asyncio.sleep(1)
+        held.append(taking.done())
+
+    play(story, window_items=3)
+
+    assert held == [True]
