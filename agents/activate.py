@@ -9,9 +9,9 @@ from agents.context import (
     ORIGIN,
     Context,
     origin_of,
+    origin_or_position,
     outcome_messages,
     poison_of,
-    position_of,
     source_time_ms,
 )
 from agents.engine.boot import EngineApp
@@ -143,12 +143,8 @@ class _Work:
 
 
 def _letter(record: Record, poison: PoisonRecord) -> DeadLetter:
-    try:
-        origin = origin_of(record)
-    except PoisonRecord:
-        origin = position_of(record)
     return DeadLetter(
-        origin=origin,
+        origin=origin_or_position(record),
         stage=STAGE,
         code=poison.code,
         reason=poison.reason,

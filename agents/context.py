@@ -70,6 +70,14 @@ def origin_of(record: Record) -> Origin:
     return position_of(record)
 
 
+def origin_or_position(record: Record) -> Origin:
+    """The source record, or where the record itself lies when its header is broken."""
+    try:
+        return origin_of(record)
+    except PoisonRecord:
+        return position_of(record)
+
+
 def source_time_ms(record: Record) -> int:
     """When the source record was written, milliseconds since the epoch."""
     for name, value in record.headers:

@@ -11,10 +11,9 @@ from mode import Service
 from agents.context import (
     Context,
     dead_letter_messages,
-    origin_of,
+    origin_or_position,
     outcome_messages,
     poison_of,
-    position_of,
 )
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
@@ -247,14 +246,10 @@ def _unpassed(part: Partition, taken: int) -> int:
 
 
 def _receipt(part: Partition, record: Record) -> Receipt:
-    try:
-        origin = origin_of(record)
-    except Exception:  # noqa: BLE001 - then its place on the lane is the best name
-        origin = position_of(record)
     return Receipt(
         part=part,
         offset=record.offset,
-        origin=origin,
+        origin=origin_or_position(record),
         key=record.key,
         value=record.value,
     )

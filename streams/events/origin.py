@@ -6,6 +6,9 @@ import msgspec
 
 from streams.errors import PoisonRecord
 
+NUMBERS_MAX_CHARS = 30
+"""A partition has at most 10 digits, an offset 19: Kafka's int32 and int64."""
+
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
     """Topic, partition and offset of the source record; set once, at intake."""
@@ -26,6 +29,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
         """
         topic, _, rest = text.partition("/")
         partition, _, offset = rest.partition("/")
-        if not (topic and partition.isdecimal() and offset.isdecimal()):
+        numbers = partition.isdecimal() and offset.isdecimal()
+        if not (topic and numbers and len(rest) <= NUMBERS_MAX_CHARS):
             raise PoisonRecord("bad-origin", "origin is not topic/partition/offset")
         return cls(topic=topic, partition=int(partition), offset=int(offset))

@@ -4,14 +4,10 @@ Source unless a line names another: Klaviyo OpenAPI, revision 2026-07-15.
 """
 
 from streams.klaviyo import quotas
-from streams.klaviyo.quotas import Endpoint, Limit
+from streams.klaviyo.quotas import LARGE, MEDIUM, Endpoint, Limit
 from streams.pacing.window import Quota
 
 _SMALL = Quota(burst_per_s=3, steady_per_min=60)
-_MEDIUM = Quota(burst_per_s=10, steady_per_min=150)
-_LARGE = Quota(burst_per_s=75, steady_per_min=700)
-"""OpenAPI says 750 a minute, the rate-limit page 700; the headers raise it."""
-
 _HUGE = Quota(burst_per_s=350, steady_per_min=3_500)
 
 _CONSENT = frozenset({"lists:write", "profiles:write", "subscriptions:write"})
@@ -27,7 +23,7 @@ CREATE_EVENTS = Endpoint(
     name="bulk_create_events",
     method="POST",
     path="/api/event-bulk-create-jobs",
-    quota=_MEDIUM,
+    quota=MEDIUM,
     limit=Limit(items=1_000),
     scopes=frozenset({"events:write"}),
 )
@@ -35,7 +31,7 @@ SUBSCRIBE = Endpoint(
     name="bulk_subscribe_profiles",
     method="POST",
     path="/api/profile-subscription-bulk-create-jobs",
-    quota=_LARGE,
+    quota=LARGE,
     limit=Limit(items=1_000),
     scopes=_CONSENT,
 )
@@ -43,7 +39,7 @@ UNSUBSCRIBE = Endpoint(
     name="bulk_unsubscribe_profiles",
     method="POST",
     path="/api/profile-subscription-bulk-delete-jobs",
-    quota=_LARGE,
+    quota=LARGE,
     limit=Limit(items=100),
     scopes=_CONSENT,
 )
@@ -51,7 +47,7 @@ SUPPRESS = Endpoint(
     name="bulk_suppress_profiles",
     method="POST",
     path="/api/profile-suppression-bulk-create-jobs",
-    quota=_LARGE,
+    quota=LARGE,
     limit=Limit(items=100),
     scopes=frozenset({"profiles:write", "subscriptions:write"}),
 )
@@ -59,7 +55,7 @@ UNSUPPRESS = Endpoint(
     name="bulk_unsuppress_profiles",
     method="POST",
     path="/api/profile-suppression-bulk-delete-jobs",
-    quota=_LARGE,
+    quota=LARGE,
     limit=Limit(items=100),
     scopes=frozenset({"subscriptions:write"}),
 )
@@ -74,14 +70,14 @@ GET_LIST_PROFILES = Endpoint(
     name="get_profiles_for_list",
     method="GET",
     path="/api/lists/{id}/profiles",
-    quota=_LARGE,
+    quota=LARGE,
     scopes=frozenset({"lists:read", "profiles:read"}),
 )
 GET_METRICS = Endpoint(
     name="get_metrics",
     method="GET",
     path="/api/metrics",
-    quota=_MEDIUM,
+    quota=MEDIUM,
     scopes=frozenset({"metrics:read"}),
 )
 

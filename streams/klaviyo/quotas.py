@@ -67,8 +67,8 @@ class Endpoint:
     daily: int = 0
 
 
-_MEDIUM = Quota(burst_per_s=10, steady_per_min=150)
-_LARGE = Quota(burst_per_s=75, steady_per_min=700)
+MEDIUM = Quota(burst_per_s=10, steady_per_min=150)
+LARGE = Quota(burst_per_s=75, steady_per_min=700)
 """OpenAPI says 750 a minute, the rate-limit page 700; the headers raise it."""
 
 _JOBS = "/api/profile-bulk-import-jobs"
@@ -78,7 +78,7 @@ IMPORT_PROFILES = Endpoint(
     name="bulk_import_profiles",
     method="POST",
     path=_JOBS,
-    quota=_MEDIUM,
+    quota=MEDIUM,
     limit=Limit(items=10_000),
     scopes=frozenset({"lists:write", "profiles:write"}),
 )
@@ -86,28 +86,28 @@ GET_IMPORT_JOBS = Endpoint(
     name="get_bulk_import_profiles_jobs",
     method="GET",
     path=_JOBS,
-    quota=_MEDIUM,
+    quota=MEDIUM,
     scopes=frozenset({"lists:read", "profiles:read"}),
 )
 GET_IMPORT_JOB = Endpoint(
     name="get_bulk_import_profiles_job",
     method="GET",
     path=_JOBS + "/{id}",
-    quota=_MEDIUM,
+    quota=MEDIUM,
     scopes=frozenset({"lists:read", "profiles:read"}),
 )
 GET_IMPORT_ERRORS = Endpoint(
     name="get_errors_for_bulk_import_profiles_job",
     method="GET",
     path=_JOBS + "/{id}/import-errors",
-    quota=_MEDIUM,
+    quota=MEDIUM,
     scopes=frozenset({"profiles:read"}),
 )
 UPSERT_PROFILE = Endpoint(
     name="create_or_update_profile",
     method="POST",
     path="/api/profile-import",
-    quota=_LARGE,
+    quota=LARGE,
     limit=Limit(body_bytes=100_000),
     scopes=frozenset({"profiles:write"}),
 )
@@ -115,14 +115,14 @@ GET_PROFILES = Endpoint(
     name="get_profiles",
     method="GET",
     path="/api/profiles",
-    quota=_LARGE,
+    quota=LARGE,
     scopes=frozenset({"profiles:read"}),
 )
 ADD_MEMBERS = Endpoint(
     name="add_profiles_to_list",
     method="POST",
     path=_MEMBERS,
-    quota=_MEDIUM,
+    quota=MEDIUM,
     limit=Limit(items=1_000),
     scopes=frozenset({"lists:write", "profiles:write"}),
 )
@@ -130,7 +130,7 @@ REMOVE_MEMBERS = Endpoint(
     name="remove_profiles_from_list",
     method="DELETE",
     path=_MEMBERS,
-    quota=_MEDIUM,
+    quota=MEDIUM,
     limit=Limit(items=1_000),
     scopes=frozenset({"lists:write", "profiles:write"}),
 )
@@ -138,21 +138,21 @@ GET_LISTS = Endpoint(
     name="get_lists",
     method="GET",
     path="/api/lists",
-    quota=_LARGE,
+    quota=LARGE,
     scopes=frozenset({"lists:read"}),
 )
 GET_LIST = Endpoint(
     name="get_list",
     method="GET",
     path="/api/lists/{id}",
-    quota=_LARGE,
+    quota=LARGE,
     scopes=frozenset({"lists:read"}),
 )
 CREATE_LIST = Endpoint(
     name="create_list",
     method="POST",
     path="/api/lists",
-    quota=_MEDIUM,
+    quota=MEDIUM,
     scopes=frozenset({"lists:write"}),
     daily=150,
 )

@@ -42,7 +42,7 @@ class Command:
     def __enter__(self) -> Self:
         try:
             self.await_ready()
-        except BaseException:
+        except BaseException:  # whatever it is: ended here, then raised
             self.__exit__()
             raise
         return self

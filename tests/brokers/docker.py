@@ -62,7 +62,7 @@ class DockerKafka:
                 container.start()
             for port in self._ports:
                 face.await_brokers(f"127.0.0.1:{port}", count=brokers)
-        except BaseException:
+        except BaseException:  # whatever it is: ended here, then raised
             self.close()
             raise
 

@@ -16,7 +16,18 @@ def test_an_origin_survives_its_text() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "t", "t/1", "t/1/", "/1/2", "t/x/2", "t/1/-2", "t/1/2/3", "t/1/²"],
+    [
+        "",
+        "t",
+        "t/1",
+        "t/1/",
+        "/1/2",
+        "t/x/2",
+        "t/1/-2",
+        "t/1/2/3",
+        "t/1/²",
+        "t/1/" + "9" * 5_000,
+    ],
 )
 def test_a_text_that_is_no_origin_is_refused(text: str) -> None:
     """A header that another program wrote must not stop a worker."""
