@@ -31,6 +31,9 @@ What it holds and how it is steered, over HTTP:
     POST   /sandbox/metrics            [name, ...]
     POST   /sandbox/flows              [{"name", "list_id" or "metric_id"}, ...]
 
+Every request with its body goes into files of the directory that the environment names
+in `SANDBOX_JOURNAL`, if it names one: `streams.sandbox.journal`.
+
 What it decides where Klaviyo's papers are silent:
 
 - An unknown profile id in a relationship call refuses the whole call: 404, one error

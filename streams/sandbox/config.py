@@ -4,8 +4,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from streams.sandbox.calls import Clock
+from streams.sandbox.journal import named_directory
 from streams.sandbox.limits import LISTS_PER_DAY
 
 
@@ -53,6 +55,8 @@ class SandboxConfig:
         double_opt_in: Whether subscribing without a list needs a confirmation, the
             account's default.
         log_size: How many requests the log keeps.
+        journal: Directory in which every request is kept with its body; None is none.
+            Unless given, what the environment names in `SANDBOX_JOURNAL`.
         seed: Of all chance in the sandbox.
         clock_s: Seconds since the epoch.
     """
@@ -72,6 +76,7 @@ class SandboxConfig:
     bulk_repeats: BulkRepeats = BulkRepeats.REQUEST
     double_opt_in: bool = False
     log_size: int = 10_000
+    journal: Path | None = field(default_factory=named_directory)
     seed: int = 0
     clock_s: Clock = field(default=wall_clock_s)
 

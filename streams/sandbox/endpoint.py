@@ -6,6 +6,7 @@ from aiohttp import web
 
 from streams.sandbox import gate
 from streams.sandbox.faults import Fault, FaultKind
+from streams.sandbox.journal import Journal
 from streams.sandbox.log import Entry
 from streams.sandbox.operations import Operation
 from streams.sandbox.world import World
@@ -17,11 +18,13 @@ class Endpoint:
     Args:
         world: The account.
         operation: What the route names.
+        journal: Keeps the bodies.
     """
 
-    def __init__(self, world: World, operation: Operation) -> None:
+    def __init__(self, world: World, operation: Operation, journal: Journal) -> None:
         self.world = world
         self.operation = operation
+        self.journal = journal
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, as faults allow."""
@@ -32,6 +35,7 @@ class Endpoint:
         if fault and fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.delay_s)
         reply = gate.reply(self.world, self._incoming(request, body, fault=fault))
+        note(self.journal, request, status=reply.status, body=body)
         if fault and fault.kind is FaultKind.CUT:
             return self._cut(request, items=reply.items)
         self._log(request, status=reply.status, items=reply.items)
@@ -72,6 +76,12 @@ class Endpoint:
                 revision=request.headers.get("revision", ""),
             )
         )
+
+
+def note(journal: Journal, request: web.Request, *, status: int, body: bytes) -> None:
+    """Write a request into the journal."""
+    path = request.rel_url.raw_path
+    journal.add(method=request.method, path=path, status=status, body=body)
 
 
 def response(reply: gate.Reply) -> web.Response:

@@ -40,7 +40,7 @@ def profile_of(given: Json, *, pointer: str) -> Json:
         pointer=pointer,
     )
     bodies.typed(item, kind="profile", pointer=f"{pointer}/data")
-    item.setdefault("attributes", {})
+    bodies.member(item, "attributes", pointer=f"{pointer}/data")
     profile_rules.check_resource(item, pointer=f"{pointer}/data")
     if not profile_rules.named(item):
         detail = "At least one profile identifier is required."

@@ -8,10 +8,11 @@ from aiohttp import web
 
 from streams.sandbox import gate, steering
 from streams.sandbox.config import SandboxConfig
-from streams.sandbox.endpoint import Endpoint, response
+from streams.sandbox.endpoint import Endpoint, note, response
 from streams.sandbox.errors import ApiError, Refusal
 from streams.sandbox.faults import Fault
 from streams.sandbox.inspection import Ask
+from streams.sandbox.journal import Journal
 from streams.sandbox.operations import OPERATIONS
 from streams.sandbox.world import World
 
@@ -37,6 +38,7 @@ class Sandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         self._world = World(self.config)
+        self._journal = Journal(self.config.journal)
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -70,6 +72,7 @@ class Sandbox:
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
+            self._journal.close()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -85,7 +88,7 @@ class Sandbox:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=_REQUEST_MAX_BYTES)
         for operation in OPERATIONS.values():
-            endpoint = Endpoint(self._world, operation)
+            endpoint = Endpoint(self._world, operation, self._journal)
             app.router.add_route(operation.method, operation.path, endpoint.serve)
         app.router.add_route("*", "/api/{tail:.*}", self._unknown)
         app.router.add_route("*", "/sandbox/{topic}", self._steer)
@@ -99,6 +102,8 @@ class Sandbox:
             title="Not found.",
             detail=f"{request.method} is no operation of this path.",
         )
+        body = await request.read()
+        note(self._journal, request, status=error.status, body=body)
         return response(gate.refused(Refusal([error]), headers={}))
 
     async def _steer(self, request: web.Request) -> web.StreamResponse:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from streams.klaviyo.client import KlaviyoClient
 from streams.pacing.gate import Timing
+from tests.judging import saw
 
 START_S = 1_800_000_000.0
 """When the fake clock starts: in January 2027."""
@@ -87,7 +88,7 @@ class Server:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
-        await request.read()
+        saw(request.method, request.rel_url.raw_path, await request.read())
         return await self._handler(request)
 
 

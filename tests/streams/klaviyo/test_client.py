@@ -152,7 +152,8 @@ async def test_what_is_not_klaviyos_answer_settles_nothing(
     kind: type[Temporary | OperatorFault],
 ) -> None:
     """One attempt says so; a call goes on until Klaviyo answers."""
-    probe = requests.upsert_profile(b"{}")  # aiohttp itself repeats a GET that was cut
+    resource = requests.profile_resource({"external_id": "u1"})
+    probe = requests.upsert_profile(resource)  # aiohttp repeats a GET that was cut
 
     async with answering(answer, clock=clock) as (client, _):
         first = await client.attempt(probe)

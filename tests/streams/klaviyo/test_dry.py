@@ -10,13 +10,14 @@ from streams.klaviyo.lookups import find_ids
 from streams.klaviyo.members import add_members, remove_members
 from streams.klaviyo.profiles import upsert_profiles
 from streams.klaviyo.recorder import Recorder
+from tests.judging import Judged
 from tests.streams.klaviyo.people import endings, people
 
 
 @pytest.mark.parametrize("count", [1, 150], ids=["singly", "in-bulk"])
 async def test_everything_asked_is_done(count: int) -> None:
     """Imports complete at once, and whoever is looked up is found."""
-    klaviyo = Recorder(DryKlaviyo())
+    klaviyo = Recorder(Judged(DryKlaviyo()))
     some = people(count)
 
     upserted = await upsert_profiles(klaviyo, some)
@@ -40,7 +41,7 @@ async def test_everything_asked_is_done(count: int) -> None:
 )
 async def test_an_odd_identifier_is_found_too(value: str) -> None:
     """Beside a plain one, so that the values are told apart."""
-    klaviyo = Recorder(DryKlaviyo())
+    klaviyo = Recorder(Judged(DryKlaviyo()))
     items = [
         Item(index=0, profile={"external_id": value}),
         Item(index=1, profile={"external_id": "other"}),
@@ -55,7 +56,7 @@ async def test_an_odd_identifier_is_found_too(value: str) -> None:
 async def test_a_persons_identifiers_lead_to_one_profile() -> None:
     """Where it is told who is who."""
     names = [("email", "Jane@Example.com"), ("phone_number", "+14155550132")]
-    klaviyo = Recorder(DryKlaviyo([names]))
+    klaviyo = Recorder(Judged(DryKlaviyo([names])))
     items = [
         Item(index=0, profile={"email": "jane@example.com"}),
         Item(index=1, profile={"phone_number": "+14155550132"}),
@@ -68,7 +69,7 @@ async def test_a_persons_identifiers_lead_to_one_profile() -> None:
 
 async def test_lists_are_created_not_found() -> None:
     """No audience has one yet."""
-    klaviyo = Recorder(DryKlaviyo())
+    klaviyo = Recorder(Judged(DryKlaviyo()))
 
     assert await find_list(klaviyo, "VIP") is None
     assert isinstance(await create_list(klaviyo, "VIP"), str)

@@ -7,11 +7,15 @@ from typing import Any, Self, TypeAlias
 
 import aiohttp
 import orjson
+import pytest
 
 Body: TypeAlias = dict[str, Any]
 
 HEADERS = {"Authorization": "Klaviyo-API-Key a-key", "revision": "2026-07-15"}
 """What every request must have."""
+
+WRONG = pytest.mark.wrong_request("that the sandbox refuses it is what is tested")
+"""Marks a case, not a test of many: the judge excuses nothing that is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

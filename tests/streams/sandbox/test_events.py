@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from streams.sandbox import BulkRepeats, Sandbox, SandboxConfig, UnknownMetrics
-from tests.streams.sandbox.api import Api, Body, HandClock, data
+from tests.streams.sandbox.api import WRONG, Api, Body, HandClock, data
 
 ANN: Body = {"email": "ann@example.com"}
 BULK = "/api/event-bulk-create-jobs"
@@ -49,7 +49,9 @@ def _deep(depth: int) -> Body:
     ("attributes", "member"),
     [
         pytest.param({}, "", id="plain"),
-        pytest.param({"properties": None}, "properties", id="no-properties"),
+        pytest.param(
+            {"properties": None}, "properties", id="no-properties", marks=WRONG
+        ),
         pytest.param(
             {"properties": {str(n): n for n in range(400)}}, "", id="400-properties"
         ),
@@ -66,11 +68,13 @@ def _deep(depth: int) -> Body:
         pytest.param({"time": "1989-12-31T23:59:59Z"}, "time", id="too-old"),
         pytest.param({"time": "2028-01-14T00:00:00Z"}, "", id="within-a-year"),
         pytest.param({"time": "2028-02-01T00:00:00Z"}, "time", id="too-far-ahead"),
-        pytest.param({"time": "yesterday"}, "time", id="no-time"),
+        pytest.param({"time": "yesterday"}, "time", id="no-time", marks=WRONG),
         pytest.param({"value": 9.5, "value_currency": "EUR"}, "", id="value"),
-        pytest.param({"value": "9.5"}, "value", id="value-as-text"),
-        pytest.param({"unique_id": 5}, "unique_id", id="unique-id-as-number"),
-        pytest.param({"shoe": 1}, "shoe", id="unknown-member"),
+        pytest.param({"value": "9.5"}, "value", id="value-as-text", marks=WRONG),
+        pytest.param(
+            {"unique_id": 5}, "unique_id", id="unique-id-as-number", marks=WRONG
+        ),
+        pytest.param({"shoe": 1}, "shoe", id="unknown-member", marks=WRONG),
     ],
 )
 async def test_the_limits_of_an_event(
@@ -103,6 +107,19 @@ async def test_a_metric_name_has_fewer_than_128_characters(
 async def test_an_event_needs_to_say_whose_it_is(api: Api) -> None:
     """At least one identifier."""
     got = await api.post("/api/events", _one(who={"first_name": "Ann"}))
+
+    pointer = "/data/attributes/profile/data/attributes"
+    assert (got.status, got.pointers) == (400, [pointer])
+
+
+@WRONG
+async def test_the_profile_of_an_event_has_attributes(api: Api) -> None:
+    """Klaviyo's OpenAPI requires them beside an id too."""
+    event = _one()
+    who = {"type": "profile", "id": await api.create_profile(**ANN)}
+    event["data"]["attributes"]["profile"]["data"] = who
+
+    got = await api.post("/api/events", event)
 
     pointer = "/data/attributes/profile/data/attributes"
     assert (got.status, got.pointers) == (400, [pointer])

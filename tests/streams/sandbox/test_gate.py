@@ -3,7 +3,7 @@
 import pytest
 
 from streams.sandbox import ALL_SCOPES, Sandbox, SandboxConfig
-from tests.streams.sandbox.api import Api, HandClock
+from tests.streams.sandbox.api import WRONG, Api, HandClock, import_job
 
 KEYS = {
     "all": ALL_SCOPES,
@@ -38,8 +38,9 @@ async def test_a_missing_scope_is_named(clock: HandClock) -> None:
     config = SandboxConfig(keys=KEYS, clock_s=clock)
     async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
         headers = {"Authorization": "Klaviyo-API-Key reader"}
+        body = import_job({"email": "ann@example.com"})
         got = await api.call(
-            "POST", "/api/profile-bulk-import-jobs", headers=headers, body={}
+            "POST", "/api/profile-bulk-import-jobs", headers=headers, body=body
         )
 
     assert (got.status, got.error["code"]) == (403, "permission_denied")
@@ -68,12 +69,16 @@ async def test_the_revision_is_looked_at(api: Api, revision: str, status: int) -
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
-        pytest.param(b"{", "/", id="no-json"),
-        pytest.param([], "/", id="no-object"),
-        pytest.param({}, "/data", id="no-data"),
-        pytest.param({"data": []}, "/data", id="data-is-a-list"),
-        pytest.param({"data": {"type": "profile"}}, "/data/type", id="another-type"),
-        pytest.param({"data": {"type": "list"}}, "/data/attributes", id="no-members"),
+        pytest.param(b"{", "/", id="no-json", marks=WRONG),
+        pytest.param([], "/", id="no-object", marks=WRONG),
+        pytest.param({}, "/data", id="no-data", marks=WRONG),
+        pytest.param({"data": []}, "/data", id="data-is-a-list", marks=WRONG),
+        pytest.param(
+            {"data": {"type": "profile"}}, "/data/type", id="another-type", marks=WRONG
+        ),
+        pytest.param(
+            {"data": {"type": "list"}}, "/data/attributes", id="no-members", marks=WRONG
+        ),
     ],
 )
 async def test_a_faulty_body_is_pointed_at(
@@ -99,8 +104,8 @@ async def test_a_body_over_a_hundred_kilobytes_is_too_large_for_one_profile(
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        pytest.param("GET", "/api/shoes", id="unknown-path"),
-        pytest.param("DELETE", "/api/lists", id="unknown-method"),
+        pytest.param("GET", "/api/shoes", id="unknown-path", marks=WRONG),
+        pytest.param("DELETE", "/api/lists", id="unknown-method", marks=WRONG),
         pytest.param("GET", "/sandbox/shoes", id="unknown-question"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.sandbox import Sandbox
-from tests.streams.sandbox.api import Api, Body, data
+from tests.streams.sandbox.api import WRONG, Api, Body, data
 
 ANN: Body = {
     "email": "Ann@Example.com",
@@ -111,9 +111,13 @@ async def test_update_to_anothers_address_is_a_conflict(api: Api) -> None:
         pytest.param({"email": "nope"}, "/email", id="no-address"),
         pytest.param({"phone_number": "0201"}, "/phone_number", id="not-e164"),
         pytest.param({"external_id": "x" * 256}, "/external_id", id="too-long"),
-        pytest.param({"email": "a@b.cc", "shoe": 1}, "/shoe", id="unknown-field"),
-        pytest.param({"email": 5}, "/email", id="wrong-type"),
-        pytest.param({"email": "a@b.cc", "properties": []}, "/properties", id="list"),
+        pytest.param(
+            {"email": "a@b.cc", "shoe": 1}, "/shoe", id="unknown-field", marks=WRONG
+        ),
+        pytest.param({"email": 5}, "/email", id="wrong-type", marks=WRONG),
+        pytest.param(
+            {"email": "a@b.cc", "properties": []}, "/properties", id="list", marks=WRONG
+        ),
         pytest.param({"first_name": "Ann"}, "", id="no-identifier"),
     ],
 )

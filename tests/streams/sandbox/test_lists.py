@@ -3,7 +3,9 @@
 import pytest
 
 from streams.sandbox import Sandbox
-from tests.streams.sandbox.api import Api, data, ids
+from tests.streams.sandbox.api import WRONG, Api, Body, data, ids
+
+_RENAMED = data("list", {"name": "Friends"}, id="L00001")
 
 
 async def _people(api: Api, *, people: int) -> list[str]:
@@ -60,23 +62,25 @@ async def test_one_unknown_profile_refuses_the_call(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "body"),
     [
-        pytest.param("GET", "", id="read"),
-        pytest.param("PATCH", "", id="rename"),
-        pytest.param("GET", "/profiles", id="members"),
-        pytest.param("GET", "/relationships/profiles", id="member-ids"),
-        pytest.param("POST", "/relationships/profiles", id="add"),
-        pytest.param("DELETE", "/relationships/profiles", id="remove"),
-        pytest.param("GET", "/flow-triggers", id="flows"),
+        pytest.param("GET", "", None, id="read"),
+        pytest.param("PATCH", "", _RENAMED, id="rename"),
+        pytest.param("GET", "/profiles", None, id="members"),
+        pytest.param("GET", "/relationships/profiles", None, id="member-ids"),
+        pytest.param("POST", "/relationships/profiles", {"data": []}, id="add"),
+        pytest.param("DELETE", "/relationships/profiles", {"data": []}, id="remove"),
+        pytest.param("GET", "/flow-triggers", None, id="flows"),
     ],
 )
-async def test_an_unknown_list_is_not_found(api: Api, method: str, path: str) -> None:
+async def test_an_unknown_list_is_not_found(
+    api: Api, method: str, path: str, body: Body | None
+) -> None:
     """Also one that was there and was deleted."""
     fans = await api.create_list("Fans")
     await api.call("DELETE", f"/sandbox/lists/{fans}")
 
-    got = await api.call(method, f"/api/lists/{fans}{path}", body={"data": []})
+    got = await api.call(method, f"/api/lists/{fans}{path}", body=body)
 
     assert (got.status, got.error["code"]) == (404, "not_found")
 
@@ -136,13 +140,14 @@ async def test_a_profile_names_its_lists(api: Api) -> None:
 @pytest.mark.parametrize(
     ("attributes", "pointer"),
     [
-        pytest.param({}, "/data/attributes/name", id="no-name"),
+        pytest.param({}, "/data/attributes/name", id="no-name", marks=WRONG),
         pytest.param({"name": " "}, "/data/attributes/name", id="blank"),
-        pytest.param({"name": 5}, "/data/attributes/name", id="number"),
+        pytest.param({"name": 5}, "/data/attributes/name", id="number", marks=WRONG),
         pytest.param(
             {"name": "F", "opt_in_process": "triple"},
             "/data/attributes/opt_in_process",
             id="opt-in",
+            marks=WRONG,
         ),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from streams.sandbox import SandboxConfig, World
 from streams.sandbox.gate import Incoming, reply
 from streams.sandbox.operations import OPERATIONS
+from tests.judging import judge
 from tests.streams.sandbox.api import HEADERS, Body, HandClock, data, ids, import_job
 
 ODD: tuple[object, ...] = (
@@ -43,8 +44,7 @@ _LIST = {"list": {"data": {"type": "list", "id": "L00001"}}}
 
 
 def _consent(kind: str, profile: Body, **attributes: object) -> Body:
-    items = [{"type": "profile", "id": None, "attributes": profile}]
-    body = {"profiles": {"data": items}, **attributes}
+    body = {"profiles": {"data": [{"type": "profile", **profile}]}, **attributes}
     return data(kind, body, relationships=_LIST)
 
 
@@ -83,15 +83,20 @@ BODIES: dict[str, Body] = {
     ),
     "bulk_subscribe_profiles": _consent(
         "profile-subscription-bulk-create-job",
-        {**_EMAIL, "subscriptions": {"email": {"marketing": _SAID}}},
+        {
+            "id": None,
+            "attributes": {**_EMAIL, "subscriptions": {"email": {"marketing": _SAID}}},
+        },
         historical_import=True,
         custom_source="-59",
     ),
     "bulk_unsubscribe_profiles": _consent(
         "profile-subscription-bulk-delete-job",
         {
-            **_EMAIL,
-            "subscriptions": {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}},
+            "attributes": {
+                **_EMAIL,
+                "subscriptions": {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}},
+            }
         },
     ),
     "bulk_suppress_profiles": data(
@@ -166,6 +171,14 @@ def _answered(name: str, body: object) -> int:
 def test_a_good_body_is_accepted(name: str) -> None:
     """The bodies below start from something that works."""
     assert _answered(name, BODIES[name]) in (200, 201, 202, 204)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_good_body_is_klaviyos(name: str) -> None:
+    """What is made odd is right in the eyes of Klaviyo's SDK."""
+    path = OPERATIONS[name].path.replace("{id}", "L00001")
+
+    assert judge(OPERATIONS[name].method, path, orjson.dumps(BODIES[name])) == ""
 
 
 @pytest.mark.parametrize("name", BODIES)

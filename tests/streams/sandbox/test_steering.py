@@ -126,7 +126,7 @@ async def test_everything_can_be_looked_at(api: Api) -> None:
     (ann,) = (await api.post("/sandbox/profiles", [FANS["members"][0]])).body["ids"]
     await api.post("/sandbox/consent", [{"profile_id": ann, "sms": "SUBSCRIBED"}])
     metric = {"data": {"type": "metric", "attributes": {"name": "Ordered"}}}
-    who = {"data": {"type": "profile", "id": ann}}
+    who = {"data": {"type": "profile", "id": ann, "attributes": {}}}
     event = {"properties": {"sku": "1"}, "metric": metric, "profile": who}
     await api.post("/api/events", data("event", event))
 

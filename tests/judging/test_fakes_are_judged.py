@@ -1,0 +1,67 @@
+"""A new fake of Klaviyo hands what it is sent to the judge."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+CALLERS = {"call", "attempt"}
+"""The methods of `streams.klaviyo.caller.Caller` that send."""
+
+PASSED_ON = {"saw", *CALLERS}
+"""What such a method calls: the judge, or another client."""
+
+
+def fakes() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
+    """Find every method that takes a request in a client's place."""
+    for path in sorted(TESTS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.AsyncFunctionDef) and node.name in CALLERS:
+                kinds = [ast.unparse(one.annotation or node) for one in node.args.args]
+                if "Request" in kinds:
+                    yield f"{path.relative_to(TESTS)}:{node.name}", node
+
+
+def called(node: ast.AST) -> set[str]:
+    """Name what is called in it."""
+    calls = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
+    return {
+        name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")
+        for name in calls
+    }
+
+
+@pytest.mark.parametrize(
+    "node", [pytest.param(node, id=name) for name, node in fakes()]
+)
+def test_a_fake_client_passes_its_requests_on(node: ast.AsyncFunctionDef) -> None:
+    """To the judge, or to a client that is judged itself."""
+    assert called(node) & PASSED_ON
+
+
+def test_what_explain_prints_is_shown_to_the_judge() -> None:
+    """Whoever runs it, or asks the Klaviyo behind it, shows the requests."""
+    silent = [
+        path.relative_to(TESTS).as_posix()
+        for path in sorted(TESTS.rglob("*.py"))
+        if "Recorder(DryKlaviyo" in path.read_text()
+        or 'invoke(main, ["explain"' in path.read_text()
+        if path != Path(__file__)
+        if not {"saw_printed", "Judged"} & called(ast.parse(path.read_bytes()))
+    ]
+
+    assert silent == []
+
+
+def test_a_fake_server_shows_its_requests_to_the_judge() -> None:
+    """A module with a server of its own sees what it is sent."""
+    silent = [
+        path.relative_to(TESTS).as_posix()
+        for path in sorted(TESTS.rglob("*.py"))
+        if "web.Application(" in path.read_text() and path != Path(__file__)
+        if "saw" not in called(ast.parse(path.read_bytes()))
+    ]
+
+    assert silent == []

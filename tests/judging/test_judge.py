@@ -1,0 +1,119 @@
+"""The judge: what Klaviyo's SDK knows, and nothing beside it."""
+
+import orjson
+import pytest
+
+from streams.klaviyo import lane_quotas, quotas
+from streams.klaviyo.quotas import Endpoint
+from streams.sandbox.operations import OPERATIONS, Operation
+from tests.judging import judge
+from tests.judging.operations import operation_of, operations
+
+UPSERT = "/api/profile-import"
+EVENTS = "/api/events"
+WHO = {"data": {"type": "profile", "attributes": {"external_id": "u1"}}}
+METRIC = {"data": {"type": "metric", "attributes": {"name": "Viewed"}}}
+OURS = [
+    one
+    for room in (quotas, lane_quotas)
+    for one in vars(room).values()
+    if isinstance(one, Endpoint)
+]
+
+
+def profile(**attributes: object) -> bytes:
+    """An upsert."""
+    data = {"type": "profile", "attributes": attributes}
+    return orjson.dumps({"data": data})
+
+
+def event(**attributes: object) -> bytes:
+    """An event."""
+    said = {"profile": WHO, "metric": METRIC, "properties": {}, **attributes}
+    return orjson.dumps({"data": {"type": "event", "attributes": said}})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        pytest.param("POST", UPSERT, profile(email="a@b.cc"), id="profile"),
+        pytest.param("POST", UPSERT, profile(_kx="1"), id="its-own-name"),
+        pytest.param("POST", UPSERT, profile(properties={"any": [1]}), id="free"),
+        pytest.param("POST", UPSERT, profile(title=None), id="null"),
+        pytest.param("POST", EVENTS, event(value=9.5), id="event"),
+        pytest.param("GET", "/api/lists/L1", b"", id="no-body"),
+        pytest.param("GET", "/api/lists/a%2Fb/profiles", b"", id="encoded-id"),
+    ],
+)
+def test_what_klaviyo_takes_is_right(method: str, path: str, body: bytes) -> None:
+    """Nothing is said."""
+    assert judge(method, path, body) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "words"),
+    [
+        pytest.param(
+            "POST", UPSERT, profile(emial="a@b.cc"), "/attributes/emial: Ex", id="name"
+        ),
+        pytest.param(
+            "POST",
+            UPSERT,
+            profile(location={"ctiy": "Oslo"}),
+            "/location/ctiy: Extra",
+            id="name-below",
+        ),
+        pytest.param("POST", UPSERT, profile(kx="1"), "/kx: Extra", id="pythons-name"),
+        pytest.param("POST", UPSERT, profile(email=5), "/email: Input", id="type"),
+        pytest.param(
+            "POST", EVENTS, event(profile=None), "/profile: Input", id="null-member"
+        ),
+        pytest.param("POST", EVENTS, b"{}", "/data: Field required", id="missing"),
+        pytest.param("POST", EVENTS, b"", "Invalid JSON", id="no-body"),
+        pytest.param("POST", EVENTS, b'{"data": "\\xff"}', "Invalid JSON", id="bytes"),
+        pytest.param("GET", "/api/lists", b"{}", "takes no body", id="body"),
+        pytest.param("POST", "/api/event", b"{}", "no operation", id="path"),
+        pytest.param("PUT", EVENTS, b"{}", "no operation", id="method"),
+        pytest.param("GET", "/api/lists/a/b", b"", "no operation", id="id-of-two"),
+    ],
+)
+def test_what_klaviyo_does_not_know_is_told(
+    method: str, path: str, body: bytes, words: str
+) -> None:
+    """The SDK itself would read most of these and drop what it does not know."""
+    assert words in judge(method, path, body)
+
+
+def test_a_body_that_is_wrong_often_is_told_in_a_line() -> None:
+    """The number of mistakes, and the first of them."""
+    told = judge("POST", UPSERT, profile(**dict.fromkeys("abcdefgh")))
+
+    assert "finds 8 mistakes" in told
+    assert "/data/attributes/a: " in told
+    assert "/data/attributes/h: " not in told
+
+
+@pytest.mark.parametrize("ours", OURS, ids=lambda ours: ours.name)
+def test_every_request_we_have_is_one_of_klaviyos(ours: Endpoint) -> None:
+    """Method, path and name are the SDK's."""
+    found = operation_of(ours.method, ours.path.replace("{id}", "L1"))
+
+    assert found is not None
+    assert found.name == ours.name
+
+
+@pytest.mark.parametrize("theirs", OPERATIONS.values(), ids=lambda theirs: theirs.name)
+def test_every_operation_of_the_sandbox_is_one_of_klaviyos(theirs: Operation) -> None:
+    """Likewise; those that write have a model of what is written."""
+    found = operation_of(theirs.method, theirs.path.replace("{id}", "L1"))
+
+    assert found is not None
+    assert found.name == theirs.name
+    assert (found.model is None) == (theirs.method == "GET")
+
+
+def test_no_two_operations_are_the_same_request() -> None:
+    """The SDK's other names for an operation are left out."""
+    asked = [(one.method, one.path.pattern) for one in operations()]
+
+    assert len(asked) == len(set(asked))

@@ -1,0 +1,85 @@
+"""Requests written down: each is given once, as soon as its line is whole."""
+
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from streams.klaviyo import requests
+from streams.klaviyo.dry import DryKlaviyo
+from streams.sandbox.journal import VARIABLE, Journal
+from tests.judging import Judged, saw_printed
+from tests.judging.notes import Note, Notes
+
+Printed: TypeAlias = dict[str, object]
+
+LINE = b'{"method": "GET", "path": "/api/lists", "status": 200, "body": ""}\n'
+NOTE = Note(method="GET", path="/api/lists", status=200, body="")
+
+
+def test_a_line_is_given_when_it_is_whole(tmp_path: Path) -> None:
+    """Another process may be writing it."""
+    file = tmp_path / "1.jsonl"
+    notes = Notes(tmp_path)
+    given = []
+
+    for written in (LINE + LINE[:20], LINE[20:], b"", LINE):
+        with file.open("ab") as journal:
+            journal.write(written)
+        given.append(list(notes.new()))
+
+    assert given == [[NOTE], [NOTE], [], [NOTE]]
+
+
+def test_a_file_of_another_process_is_read_too(tmp_path: Path) -> None:
+    """One that is new, beside one that is known."""
+    notes = Notes(tmp_path)
+    (tmp_path / "1.jsonl").write_bytes(LINE)
+    first = list(notes.new())
+
+    (tmp_path / "2.jsonl").write_bytes(LINE)
+
+    assert first + list(notes.new()) == [NOTE, NOTE]
+
+
+def test_what_the_sandbox_writes_is_what_is_read(tmp_path: Path) -> None:
+    """A body in any alphabet."""
+    body = '{"name": "Žofie"}'
+    journal = Journal(tmp_path)
+    journal.add(method="POST", path="/api/lists", status=201, body=body.encode())
+    journal.close()
+
+    assert [note.body for note in Notes(tmp_path).new()] == [body]
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notes:
+    """What is written while the environment names a directory of this test."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    return Notes(tmp_path)
+
+
+async def test_a_judged_client_writes_down_what_it_is_sent(own: Notes) -> None:
+    """Called or attempted."""
+    klaviyo = Judged(DryKlaviyo())
+
+    await klaviyo.call(requests.get_list("L1"))
+    await klaviyo.attempt(requests.create_list("VIP"))
+
+    noted = [(note.method, note.path) for note in own.new()]
+    assert noted == [("GET", "/api/lists/L1"), ("POST", "/api/lists")]
+
+
+def test_what_explain_prints_is_written_down(own: Notes) -> None:
+    """A request without a body has none, and a line may have no request."""
+    asked: Printed = {"method": "GET", "path": "/api/lists", "query": [], "body": None}
+    made: Printed = {
+        "method": "POST",
+        "path": "/api/lists",
+        "query": [],
+        "body": {"a": 1},
+    }
+
+    saw_printed([{"requests": [asked, made]}, {"error": "no-json"}])
+
+    assert [note.body for note in own.new()] == ["", '{"a":1}']

@@ -1,0 +1,73 @@
+"""The journal: every request with its body, in a file that outlives the sandbox."""
+
+import os
+from contextlib import chdir
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+
+from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
+from streams.sandbox.journal import VARIABLE, Journal
+from tests.streams.sandbox.api import Api, Body, data
+
+FANS = data("list", {"name": "Fans"})
+
+
+def lines(directory: Path) -> list[Body]:
+    """Read what this process has written."""
+    text = (directory / f"{os.getpid()}.jsonl").read_text()
+    return [orjson.loads(line) for line in text.splitlines()]
+
+
+async def test_each_request_is_a_line(tmp_path: Path) -> None:
+    """Path as sent and without the query; the body as it came."""
+    config = SandboxConfig(journal=tmp_path, quota_scale=None)
+    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
+        await api.post("/api/lists", FANS)
+        await api.get("/api/lists/a%2Fb", fields__list="name")
+
+    assert lines(tmp_path) == [
+        {
+            "method": "POST",
+            "path": "/api/lists",
+            "status": 201,
+            "body": orjson.dumps(FANS).decode(),
+        },
+        {"method": "GET", "path": "/api/lists/a%2Fb", "status": 404, "body": ""},
+    ]
+
+
+async def test_what_was_carried_out_and_cut_is_written_too(tmp_path: Path) -> None:
+    """The line is there before the answer."""
+    config = SandboxConfig(journal=tmp_path, quota_scale=None)
+    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
+        klaviyo.fail(Fault(kind=FaultKind.CUT, count=1))
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await api.post("/api/lists", FANS)
+
+        assert [line["status"] for line in lines(tmp_path)] == [201]
+
+
+def test_two_journals_of_one_process_share_a_file(tmp_path: Path) -> None:
+    """One appends to what the other wrote; no body is lost that is no text."""
+    for body in (b"1", b"\xff"):
+        journal = Journal(tmp_path)
+        journal.add(method="POST", path="/", status=400, body=body)
+        journal.close()
+
+    assert [line["body"] for line in lines(tmp_path)] == ["1", "\\xff"]
+
+
+def test_without_a_directory_nothing_is_written(tmp_path: Path) -> None:
+    """Bodies hold people: nobody keeps them unasked."""
+    with chdir(tmp_path):
+        Journal(None).add(method="POST", path="/", status=200, body=b"1")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_sandbox_of_a_test_run_keeps_one() -> None:
+    """The environment names the directory, and every choice of a test leaves it."""
+    assert SandboxConfig(quota_scale=None).journal == Path(os.environ[VARIABLE])
