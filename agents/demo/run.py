@@ -15,16 +15,23 @@ from rich.console import Console
 
 from agents.demo import tables
 from agents.demo.mix import mix
+from agents.demo.people import customers
 from agents.demo.progress import display_for
 from agents.demo.stage import Stage, staged
 from agents.demo.traffic import Endings
-from agents.demo.verdict import Judgement, judge
+from agents.demo.verdict import Holdings, Judgement, judge
 from agents.demo.watch import endings_of
 from agents.demo.workload import Happening, Shape, publish, truth
 from streams.errors import StreamsError
 
 AUDIENCES = ("abandoned-cart", "vip")
 EVENTS_PER_USER = 10
+OTHER = 0.5
+"""Share of the events that have nothing to do with audiences."""
+
+ORDERS = 0.15
+CONSENTS = 0.4
+"""Shares of these; a user who has changed their consent twice looks at a product."""
 
 LIMIT_S = 105.0
 """From start to the last outcome; with cleaning up it is below two minutes."""
@@ -110,28 +117,41 @@ class _Demo:
         return judgement.exit_code
 
     def _events(self) -> list[Happening]:
-        many = self._plan.events
-        users = max(1, many // EVENTS_PER_USER)
-        shape = Shape(events=many, users=users, audiences=AUDIENCES)
+        shape = Shape(
+            events=self._plan.events,
+            users=self._users,
+            audiences=AUDIENCES,
+            other=OTHER,
+            orders=ORDERS,
+            consents=CONSENTS,
+        )
         events = publish(shape, seed=self._plan.seed)
         made = mix(events)
         self._say(
             f"{made.published} events of {made.users} users (seed {self._plan.seed}): "
-            f"{made.repeats} are repeats, {made.late} come late, "
+            f"{made.repeats} are repeats, {made.late} come late; "
+            f"{made.moves} move somebody in or out of an audience, "
+            f"{made.orders} are orders, {made.consents} change a consent, "
             f"{made.upserts} update a profile; audiences: {', '.join(AUDIENCES)}"
         )
         return events
 
+    @property
+    def _users(self) -> int:
+        return max(1, self._plan.events // EVENTS_PER_USER)
+
     def _judged(self, stage: Stage, events: Sequence[Happening]) -> Judgement:
+        stage.tell("profiles", customers(self._users))
         display = display_for(self._console, ci=os.environ.get("CI", ""))
         limit_s = self._start_s + LIMIT_S
         endings = endings_of(events, stage, display, limit_s=limit_s)
-        judgement = judge(
-            truth(events, AUDIENCES),
+        held = Holdings(
             lists=stage.ask("lists"),
             profiles=stage.ask("profiles"),
-            endings=endings,
+            events=stage.ask("events"),
+            consents=stage.ask("consent"),
         )
+        judgement = judge(truth(events, AUDIENCES), held, endings=endings)
         self._show(judgement, stage, endings)
         return judgement
 

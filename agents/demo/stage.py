@@ -55,9 +55,20 @@ class Stage:
         Raises:
             DemoError: It does not.
         """
+        return self._answer(topic, body=None)
+
+    def tell(self, topic: str, content: object) -> None:
+        """Let the sandbox hold something from the beginning.
+
+        Raises:
+            DemoError: It does not take it.
+        """
+        self._answer(topic, body=json.dumps(content).encode())
+
+    def _answer(self, topic: str, *, body: bytes | None) -> Any:  # noqa: ANN401 - JSON
         url = f"{self.settings.klaviyo_url}/sandbox/{topic}"
         try:
-            with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:  # noqa: S310 - our own server
+            with urllib.request.urlopen(url, body, ANSWER_S) as answer:  # noqa: S310 - our own server
                 return json.load(answer)
         except OSError as fault:
             raise DemoError(f"the sandbox does not answer: {fault}") from fault

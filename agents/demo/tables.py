@@ -1,14 +1,16 @@
 """The tables at the end of a demo."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from agents.demo.checks import EQUAL, Check
 from agents.demo.traffic import Endings
-from agents.demo.verdict import EQUAL, Check, Edges
+from agents.demo.verdict import Edges
 from streams.sandbox.operations import OPERATIONS
 
 THROTTLED = 429
@@ -19,18 +21,26 @@ _NAMES = {(one.method, one.path): one.name for one in OPERATIONS.values()}
 _NUMBERS: dict[str, Any] = {"justify": "right"}
 
 
-def comparison(checks: Iterable[Check]) -> Table:
-    """Each list in Klaviyo, beside the truth."""
+def comparison(checks: Sequence[Check]) -> Table:
+    """What Klaviyo holds, beside the truth; a line between the kinds.
+
+    Extra is what nobody expects, and what is there twice.
+    """
     table = Table(title="Klaviyo against the truth", title_justify="left")
-    table.add_column("list", overflow="fold")
-    for name in ("expected", "in Klaviyo", "missing", "unexpected"):
+    table.add_column("list, metric,\nconsent", overflow="fold")
+    for name in ("expected", "in\nKlaviyo", "missing", "extra", "wrong"):
         table.add_column(name, **_NUMBERS)
     table.add_column("verdict")
-    for check in checks:
-        counts = (len(check.expected), len(check.held), check.missing, check.unexpected)
+    for check, after in zip_longest(checks, checks[1:]):
+        counts = (len(check.expected), len(check.held))
+        faults = (check.missing, check.unexpected, check.wrong)
         style = "green" if check.words == EQUAL else "bold red"
-        words = Text(check.words, style=style)
-        table.add_row(Text(check.name), *map(str, counts), words)
+        table.add_row(
+            Text(check.name),
+            *map(str, (*counts, *faults)),
+            Text(check.words, style=style),
+            end_section=after is None or after.kind != check.kind,
+        )
     return table
 
 

@@ -3,13 +3,15 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from agents.context import kafka_access
 from agents.demo.faults import DemoError
-from agents.demo.workload import Happening
+from agents.demo.happening import Happening
+from agents.demo.truth import outcomes_due
 from streams.delivery.outcome import OutcomeItem, decode
 from streams.events.origin import Origin
 from streams.settings import Settings
@@ -36,6 +38,9 @@ class Publisher:
         settings: Say where, and to which topic.
         events: What to publish.
         rate_per_s: How fast.
+
+    Attributes:
+        due: How many outcomes each source record must have.
     """
 
     def __init__(
@@ -45,15 +50,15 @@ class Publisher:
         options |= {"enable.idempotence": True, "linger.ms": 5}
         self._producer = Producer(options, logger=quiet)
         self._topic = settings.source_topics[0]
-        self._events = events
+        self._events = list(zip(events, outcomes_due(events), strict=True))
         self._rate_per_s = rate_per_s
         self._sent = 0
-        self.origins: set[Origin] = set()
+        self.due: dict[Origin, int] = {}
 
     @property
     def published(self) -> int:
         """How many Kafka has taken."""
-        return len(self.origins)
+        return len(self.due)
 
     def publish_due(self, *, elapsed_s: float) -> None:
         """Send what is due by now.
@@ -62,17 +67,18 @@ class Publisher:
             DemoError: Kafka refused an event.
         """
         due = min(len(self._events), int(elapsed_s * self._rate_per_s) + 1)
-        for event in self._events[self._sent : due]:
+        for event, outcomes in self._events[self._sent : due]:
+            landed = partial(self._landed, outcomes)
             self._producer.produce(
-                self._topic, event.body, event.user.encode(), on_delivery=self._landed
+                self._topic, event.body, event.user.encode(), on_delivery=landed
             )
         self._sent = due
         self._producer.poll(0)
 
-    def _landed(self, error: KafkaError | None, record: Message) -> None:
+    def _landed(self, outcomes: int, error: KafkaError | None, record: Message) -> None:
         if error is not None:
             raise DemoError(f"Kafka does not take events: {error}")
-        self.origins.add(_origin(record))
+        self.due[_origin(record)] = outcomes
 
 
 def _origin(record: Any) -> Origin:  # noqa: ANN401 - its stubs have None everywhere
@@ -85,7 +91,8 @@ class Outcomes:
     """Reads the outcomes topic from its beginning.
 
     Attributes:
-        origins: Source records that have an outcome.
+        origins: Source records that have an outcome, and how many they have: an
+            order has one for each event that is recorded.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -97,7 +104,7 @@ class Outcomes:
         parts = [TopicPartition(topic, number, 0) for number in found.partitions]
         self._consumer.assign(parts)
         self._ends: dict[tuple[str, Origin], Ending] = {}
-        self.origins: set[Origin] = set()
+        self.origins: Counter[Origin] = Counter()
 
     def read(self, *, wait_s: float) -> None:
         """Take what is there, waiting a little when nothing is."""
@@ -119,4 +126,4 @@ class Outcomes:
     def _note(self, stage: str, action: str, item: OutcomeItem) -> None:
         code = item.reason.partition(":")[0]
         self._ends[stage, item.origin] = (stage, action, str(item.verdict), code)
-        self.origins.add(item.origin)
+        self.origins[item.origin] += 1

@@ -1,56 +1,40 @@
 """What Klaviyo holds against what it must hold; pure, and the demo's exit code."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from agents.demo.checks import (
+    EQUAL,
+    Check,
+    Rows,
+    consents_beside,
+    events_beside,
+    lists_beside,
+    profiles_beside,
+)
 from agents.demo.traffic import Endings
-from agents.demo.workload import Truth
+from agents.demo.truth import Truth
 from streams.actions.activation import Lane
 from streams.delivery.verdict import Verdict
 
 LISTS_STAGE = f"deliver.{Lane.LISTS}"
-PROFILES = "(profiles updated)"
-EQUAL = "equal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One list, or the updated profiles.
+class Holdings:
+    """What the sandbox holds, as it shows it.
 
     Attributes:
-        name: The list's name.
-        expected: E-mail addresses by the truth.
-        held: E-mail addresses in Klaviyo.
-        copies: Lists of that name in Klaviyo.
-        wanted: Whether there may be such a list.
+        lists: Each with `name` and `members`.
+        profiles: Each with its attributes.
+        events: Each with its metric and the id of its profile.
+        consents: Each with the id of its profile, and what it said by channel.
     """
 
-    name: str
-    expected: frozenset[str]
-    held: frozenset[str]
-    copies: int = 1
-    wanted: bool = True
-
-    @property
-    def missing(self) -> int:
-        """How many Klaviyo lacks."""
-        return len(self.expected - self.held)
-
-    @property
-    def unexpected(self) -> int:
-        """How many Klaviyo has too many."""
-        return len(self.held - self.expected)
-
-    @property
-    def words(self) -> str:
-        """The verdict."""
-        if not self.wanted:
-            return "NOT WANTED"
-        if self.copies > 1:
-            return f"{self.copies} LISTS"
-        return EQUAL if self.expected == self.held else "DIFFERENT"
+    lists: Rows
+    profiles: Rows
+    events: Rows
+    consents: Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +61,24 @@ class Edges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The comparison, whole."""
+    """The comparison, whole.
+
+    Attributes:
+        checks: Each thing beside the truth.
+        edges: The sum of what was said of memberships.
+        dead_letters: Source records that ended as one; none may.
+    """
 
     checks: tuple[Check, ...]
     edges: Edges
+    dead_letters: int
 
     @property
     def passed(self) -> bool:
         """Whether everything is as it must be."""
         equal = all(check.words == EQUAL for check in self.checks)
-        return equal and self.edges.true == self.edges.told
+        summed = self.edges.true == self.edges.told
+        return equal and summed and not self.dead_letters
 
     @property
     def exit_code(self) -> int:
@@ -94,41 +86,27 @@ class Judgement:
         return 0 if self.passed else 1
 
 
-def judge(
-    truth: Truth,
-    *,
-    lists: Sequence[Mapping[str, Any]],
-    profiles: Sequence[Mapping[str, Any]],
-    endings: Endings,
-) -> Judgement:
+def judge(truth: Truth, held: Holdings, *, endings: Endings) -> Judgement:
     """Compare.
 
     Args:
         truth: Computed apart from the pipeline.
-        lists: The sandbox's, each with `name` and `members`.
-        profiles: The sandbox's; an updated one has a first name.
+        held: What Klaviyo has in the end.
         endings: What became of the source records.
     """
-    others = {one["name"] for one in lists} - truth.members.keys()
-    names = [*sorted(truth.members), *sorted(others)]
-    updated = frozenset(one["email"] for one in profiles if one.get("first_name"))
     return Judgement(
         checks=(
-            *(_check(truth, name, lists) for name in names),
-            Check(name=PROFILES, expected=truth.upserted, held=updated),
+            *lists_beside(truth, held.lists),
+            profiles_beside(truth, held.profiles),
+            *events_beside(truth, held.events, held.profiles),
+            *consents_beside(truth, held.consents, held.profiles),
         ),
         edges=_edges(truth, endings),
-    )
-
-
-def _check(truth: Truth, name: str, lists: Sequence[Mapping[str, Any]]) -> Check:
-    named = [one for one in lists if one["name"] == name]
-    return Check(
-        name=name,
-        expected=truth.members.get(name, frozenset()),
-        held=frozenset(who["email"] for one in named for who in one["members"]),
-        copies=len(named),
-        wanted=name in truth.members,
+        dead_letters=sum(
+            count
+            for (_, _, verdict, _), count in endings.items()
+            if verdict == Verdict.DEAD_LETTER
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Publishing and waiting: until every source record has an outcome."""
+"""Publishing and waiting: until every source record has all its outcomes."""
 
 import time
 from collections import deque
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from agents.demo.faults import DemoError
+from agents.demo.happening import Happening
 from agents.demo.progress import Display, Snapshot
 from agents.demo.stage import Stage
 from agents.demo.traffic import Endings, Outcomes, Publisher
-from agents.demo.workload import Happening
+from streams.events.origin import Origin
 
 PUBLISH_S = 10.0
 """All is published within this, so that the worker is seen at work ..."""
@@ -60,18 +61,18 @@ class _Watch:
         self._marks = deque([(0.0, 0)])
         self._looked_s = -LOOK_S
         self._sizes: dict[str, int] = {}
+        self._open: list[Origin] = []
 
     @property
     def done(self) -> bool:
         """Whether all is published and settled."""
-        publisher, outcomes = self._publisher, self._outcomes
-        all_out = publisher.published == self._total
-        return all_out and publisher.origins <= outcomes.origins
+        return self._publisher.published == self._total and not self._open
 
     def step(self) -> None:
         """Publish what is due, read what is there, look after the processes."""
         self._publisher.publish_due(elapsed_s=self._elapsed_s())
         self._outcomes.read(wait_s=READ_S)
+        self._open = self._unsettled()
         self._stage.check()
         if self.done or self._elapsed_s() - self._looked_s >= LOOK_S:
             self._looked_s = self._elapsed_s()
@@ -83,26 +84,36 @@ class _Watch:
             elapsed_s=self._elapsed_s(),
             total=self._total,
             published=self._publisher.published,
-            settled=len(self._outcomes.origins),
+            settled=self._settled,
             rate_per_s=self._rate_per_s(),
             sizes=self._sizes,
         )
 
     def lacking(self) -> str:
         """What is missing, in words."""
-        without = sorted(self._publisher.origins - self._outcomes.origins)
-        named = ", ".join(map(str, without[:EXAMPLES]))
+        named = ", ".join(map(str, sorted(self._open)[:EXAMPLES]))
         return (
             f"not done after {self._elapsed_s():.0f} s: "
             f"{self._publisher.published} of {self._total} events published, "
-            f"{len(without)} without an outcome" + (f" ({named} ...)" if named else "")
+            f"{len(self._open)} without their outcomes"
+            + (f" ({named} ...)" if named else "")
         )
+
+    @property
+    def _settled(self) -> int:
+        return self._publisher.published - len(self._open)
+
+    def _unsettled(self) -> list[Origin]:
+        """Published, and not everything that had to be done for it is done."""
+        had = self._outcomes.origins
+        due = self._publisher.due.items()
+        return [origin for origin, outcomes in due if had[origin] < outcomes]
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._start_s
 
     def _rate_per_s(self) -> float:
-        now_s, settled = self._elapsed_s(), len(self._outcomes.origins)
+        now_s, settled = self._elapsed_s(), self._settled
         self._marks.append((now_s, settled))
         while now_s - self._marks[0][0] > RATE_OVER_S:
             self._marks.popleft()

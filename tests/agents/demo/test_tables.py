@@ -7,20 +7,24 @@ from typing import Any
 from rich.console import Console
 
 from agents.demo import tables
-from agents.demo.verdict import Check, Edges
+from agents.demo.checks import Check
+from agents.demo.verdict import Edges
 
 
-def _cells(table: object) -> list[list[str]]:
+def _cells(table: object, *, width: int = 120) -> list[list[str]]:
     """The rows of a printed table, heading first."""
-    console = Console(file=io.StringIO(), width=120)
-    console.print(table)
-    assert isinstance(console.file, io.StringIO)
-    lines = console.file.getvalue().replace("┃", "│").splitlines()
     return [
         [cell.strip() for cell in line.strip("│").split("│")]
-        for line in lines
+        for line in _lines(table, width=width)
         if "│" in line
     ]
+
+
+def _lines(table: object, *, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().replace("┃", "│").splitlines()
 
 
 def _requests(path: str, status: int, *, requests: int, items: int) -> dict[str, Any]:
@@ -28,13 +32,44 @@ def _requests(path: str, status: int, *, requests: int, items: int) -> dict[str,
     return {"method": "POST", "path": path, "status": status, **counts}
 
 
-def test_the_comparison_has_a_row_a_list() -> None:
+def test_the_comparison_has_a_row_for_each_thing() -> None:
     """Counts and the verdict; a name is printed as it is, markup and all."""
-    check = Check(name="[b]vip", expected=frozenset("ab"), held=frozenset("bcd"))
+    check = Check(
+        kind="list",
+        name="[b]vip",
+        expected={"a": True, "b": True, "c": True},
+        held=[("c", False), ("d", True), ("e", True), ("f", True)],
+    )
 
-    assert _cells(tables.comparison([check]))[1:] == [
-        ["[b]vip", "2", "3", "1", "2", "DIFFERENT"]
+    assert _cells(tables.comparison([check]))[2:] == [
+        ["[b]vip", "3", "4", "2", "3", "1", "DIFFERENT"]
     ]
+
+
+def test_the_comparison_has_a_line_between_the_kinds() -> None:
+    """Two lists, then a metric."""
+    checks = [
+        Check(kind=kind, name=name, expected={}, held=[])
+        for kind, name in (("list", "vip"), ("list", "new"), ("event", "Viewed"))
+    ]
+
+    lines = _lines(tables.comparison(checks), width=120)
+
+    begins = [line.lstrip("│├ ")[:3] for line in lines[-5:]]
+    assert begins == ["vip", "new", "───", "Vie", "└──"]
+
+
+def test_the_comparison_fits_a_terminal() -> None:
+    """In 80 columns no name of the demo is broken."""
+    names = ("(profiles updated)", "Checkout Started", "sms/transactional")
+    held = [(number, True) for number in range(9_999)]
+    checks = [
+        Check(kind=name, name=name, expected=dict(held), held=held) for name in names
+    ]
+
+    rows = _cells(tables.comparison(checks), width=80)[2:]
+
+    assert [row[0] for row in rows] == [*names]
 
 
 def test_outcomes_are_counted_by_stage_verdict_and_reason() -> None:

@@ -1,70 +1,16 @@
-"""The demo's events are what they claim to be, and so is their truth."""
+"""The demo's events are what they claim to be."""
 
-import json
-from itertools import pairwise
-from typing import Any
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from agents.demo.mix import Mix, mix
-from agents.demo.workload import Happening, Shape, email_of, publish, truth
+from agents.demo.people import customers, is_customer, phone_of, written_phone_of
+from agents.demo.workload import Happening, Shape, publish, truth
+from tests.agents.demo.days import AUDIENCES, DAY, SEEDS, read, words
 
-AUDIENCES = ("vip", "abandoned-cart")
 SHAPE = Shape(events=2_000, users=100, audiences=AUDIENCES)
-SEEDS = [pytest.param(seed, id=f"seed-{seed}") for seed in (1, 2, 3)]
-
-
-def _read(published: list[Happening]) -> list[dict[str, Any]]:
-    return [json.loads(one.body) for one in published]
-
-
-def _words(body: dict[str, Any]) -> dict[str, bool]:
-    """What one event says, read from its bytes alone."""
-    if body.get("event") in {"Audience Entered", "Audience Exited"}:
-        entered = body["event"] == "Audience Entered"
-        return {body["properties"]["audience_key"]: entered}
-    traits = body.get("traits", {})
-    return {name: traits[name] for name in AUDIENCES if name in traits}
-
-
-def _members(bodies: list[dict[str, Any]], audience: str) -> set[str]:
-    """By brute force: of each user, sort all that was said and take the last."""
-    members = set()
-    for user in {body["userId"] for body in bodies}:
-        said = [
-            (body["timestamp"], first, _words(body)[audience])
-            for body in bodies
-            if body["userId"] == user and audience in _words(body)
-            for first in [_first_place(bodies, body)]
-        ]
-        if said and max(said)[2]:
-            members.add(email_of(user))
-    return members
-
-
-def _first_place(bodies: list[dict[str, Any]], body: dict[str, Any]) -> int:
-    ids = [other["messageId"] for other in bodies]
-    return ids.index(body["messageId"])
-
-
-def _edges(bodies: list[dict[str, Any]]) -> int:
-    """By brute force: after each new word, compare the truth with the one before."""
-    edges = 0
-    for user in {body["userId"] for body in bodies}:
-        mine = [body for body in bodies if body["userId"] == user]
-        for audience in AUDIENCES:
-            states = [_state(mine[:end], audience) for end in range(len(mine) + 1)]
-            edges += sum(a != b for a, b in pairwise(states))
-    return edges
-
-
-def _state(bodies: list[dict[str, Any]], audience: str) -> bool | None:
-    said = [
-        (body["timestamp"], _first_place(bodies, body), _words(body)[audience])
-        for body in bodies
-        if audience in _words(body)
-    ]
-    return max(said)[2] if said else None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -77,32 +23,59 @@ def test_repeats_and_late_events_have_about_the_share_asked_for(seed: int) -> No
     assert 0.07 < made.late / SHAPE.events < 0.13
     assert 0.07 < made.upserts / SHAPE.events < 0.13
     assert made.users == SHAPE.users
+    assert (made.orders, made.consents) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_day_has_orders_consents_and_updates_repeated_and_late(seed: int) -> None:
+    """Of each kind some are told twice and some after what happened later."""
+    published = publish(DAY, seed=seed)
+    made = mix(published)
+    told = Counter(one.body for one in published)
+    first_told = {one.body: one for one in reversed(published)}.values()
+    repeated = [one for one in published if told[one.body] > 1]
+    late = [one for one in first_told if one.place % 1]
+
+    assert made.orders > 100
+    assert made.consents > 80
+    assert made.upserts > 150
+    for kind in ("orders", "consents", "upserts", "moves"):
+        assert getattr(mix(repeated), kind) > 5
+        assert getattr(mix(late), kind) > 5
 
 
 def test_a_mix_counts_a_late_event_once_and_not_its_repeat() -> None:
     """Late is judged where an event is first told."""
-    early = Happening(user="a", time_ms=1, body=b"early")
-    later = Happening(user="b", time_ms=2, body=b"later", upserts=True)
+    early = Happening(user="a", time_ms=1, body=b"early", audience="vip")
+    later = Happening(user="b", time_ms=2, body=b"later", attributes={"a": 1})
 
     made = mix([later, early, early, later])
 
-    assert made == Mix(published=4, repeats=2, late=1, users=2, upserts=1)
+    assert made == Mix(
+        published=4,
+        repeats=2,
+        late=1,
+        users=2,
+        moves=1,
+        upserts=1,
+        consents=0,
+        orders=0,
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_seed_is_a_day_that_can_be_had_again(seed: int) -> None:
     """The same seed publishes the same, another one something else."""
-    assert publish(SHAPE, seed=seed) == publish(SHAPE, seed=seed)
-    assert publish(SHAPE, seed=seed) != publish(SHAPE, seed=seed + 1)
+    assert publish(DAY, seed=seed) == publish(DAY, seed=seed)
+    assert publish(DAY, seed=seed) != publish(DAY, seed=seed + 1)
 
 
 def test_both_ways_to_tell_of_an_audience_are_used() -> None:
     """Track calls and identify calls, each in and out, for every audience."""
-    bodies = _read(publish(SHAPE, seed=1))
     told = {
         (body["type"], audience, entered)
-        for body in bodies
-        for audience, entered in _words(body).items()
+        for body in read(publish(SHAPE, seed=1))
+        for audience, entered in words(body).items()
     }
 
     assert told == {
@@ -113,28 +86,52 @@ def test_both_ways_to_tell_of_an_audience_are_used() -> None:
     }
 
 
-def test_in_the_demos_own_shape_hundreds_of_people_enter_and_leave() -> None:
-    """Two lists of hundreds, reached through more changes than they have members."""
-    shape = Shape(events=6_000, users=600, audiences=AUDIENCES)
+def test_in_the_demos_own_shape_people_do_everything() -> None:
+    """Lists of hundreds, through more changes; every metric and channel in use."""
+    shape = replace(DAY, events=4_000, users=400)
 
     told = truth(publish(shape, seed=1), AUDIENCES)
 
-    assert all(len(members) > 200 for members in told.members.values())
+    assert all(len(members) > 120 for members in told.members.values())
     assert told.edges > 2 * sum(len(members) for members in told.members.values())
-    assert len(told.upserted) > 200
+    assert len(told.upserted) > 150
+    assert {metric for _, metric, _ in told.events} == {
+        "Product Viewed",
+        "Product Added",
+        "Checkout Started",
+        "Order Completed",
+        "Ordered Product",
+        "User Subscribed",
+        "User Unsubscribed",
+    }
+    said = Counter((channel, word) for (_, channel), word in told.consents.items())
+    assert {channel for channel, _ in said} == {
+        "email/marketing",
+        "sms/marketing",
+        "sms/transactional",
+    }
+    assert all(count > 10 for count in said.values())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_truth_is_what_brute_force_finds_in_the_bytes(seed: int) -> None:
-    """A second computation, by another way, from what Kafka is given."""
-    shape = Shape(events=300, users=12, audiences=AUDIENCES)
-    published = publish(shape, seed=seed)
-    bodies = _read(published)
+def test_only_customers_change_their_consent_and_twice_at_most(seed: int) -> None:
+    """Each change of a user costs ten seconds; some change their mind all the same."""
+    first_told = {one.body: one for one in publish(DAY, seed=seed)}.values()
+    changes = Counter(one.user for one in first_told if one.consents)
 
-    told = truth(published, AUDIENCES)
+    assert all(is_customer(user) for user in changes)
+    assert max(changes.values()) == 2
 
-    assert told.members == {name: _members(bodies, name) for name in AUDIENCES}
-    assert told.edges == _edges(bodies)
-    assert told.upserted == {
-        body["traits"]["email"] for body in bodies if "visits" in body.get("traits", {})
+
+def test_the_customers_are_in_klaviyo_with_what_names_them() -> None:
+    """Three of four users, with their phone in E.164; people write it otherwise."""
+    known = customers(8)
+
+    assert [one["external_id"] for one in known] == ["u1", "u2", "u3", "u5", "u6", "u7"]
+    assert known[-1] == {
+        "external_id": "u7",
+        "email": "u7+shop@example.com",
+        "phone_number": "+16175550007",
     }
+    assert phone_of("u7") == "+16175550007"
+    assert written_phone_of("u7") == "+1 (617) 555-0007"

@@ -1,0 +1,136 @@
+"""What Klaviyo must hold in the end, computed from what is published.
+
+Apart from the pipeline: nothing of `streams/` is imported, so that the two can
+disagree.
+
+Memberships and consents go by event time, whatever the order of arrival. Attributes of
+a profile go by arrival, repeats included: each is what the last profile update to
+reach Kafka that says something of it says.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.demo.happening import Happening, Recorded
+from agents.demo.people import email_of
+
+EventKey = tuple[str, str, str]
+"""User, metric, unique id."""
+
+ConsentKey = tuple[str, str]
+"""User, channel and purpose such as `email/marketing`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What Klaviyo must hold in the end, and what had to be said for it.
+
+    Attributes:
+        members: Audience -> e-mail addresses.
+        edges: How many times a membership changed, in the order of publication.
+        attributes: E-mail address -> what is set of the profile.
+        events: What must be recorded, each once.
+        consents: What was last said of each channel.
+    """
+
+    members: dict[str, frozenset[str]]
+    edges: int
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    events: Mapping[EventKey, Recorded] = field(default_factory=dict)
+    consents: Mapping[ConsentKey, str] = field(default_factory=dict)
+
+    @property
+    def upserted(self) -> frozenset[str]:
+        """E-mail addresses of the users whose profile was set."""
+        return frozenset(self.attributes)
+
+
+def truth(published: Sequence[Happening], audiences: Iterable[str]) -> Truth:
+    """Replay what was published by the rule: the latest event time has the last word.
+
+    At equal times the later publication has it; a second publication says nothing.
+    """
+    last: dict[tuple[str, str], tuple[int, bool]] = {}
+    edges = 0
+    for one in _first_told(published):
+        spot = (one.user, one.audience)
+        before = last.get(spot)
+        if not one.audience or (before is not None and one.time_ms < before[0]):
+            continue
+        edges += before is None or before[1] != one.entered
+        last[spot] = (one.time_ms, one.entered)
+    return Truth(
+        members={name: _inside(last, name) for name in audiences},
+        edges=edges,
+        attributes=_attributes(published),
+        events={
+            (one.user, what.metric, what.unique_id): what
+            for one in published
+            for what in one.recorded
+        },
+        consents=_Consents.after(published).status,
+    )
+
+
+def outcomes_due(published: Iterable[Happening]) -> list[int]:
+    """How many outcomes each must have: one for each thing that is done for it."""
+    consents, seen = _Consents(), set[bytes]()
+    due = []
+    for one in published:
+        news = one.body not in seen and consents.hear(one)
+        seen.add(one.body)
+        due.append(max(1, len(one.recorded) + news))
+    return due
+
+
+def _first_told(published: Iterable[Happening]) -> Iterator[Happening]:
+    seen: set[bytes] = set()
+    for one in published:
+        if one.body not in seen:
+            seen.add(one.body)
+            yield one
+
+
+def _inside(
+    last: dict[tuple[str, str], tuple[int, bool]], audience: str
+) -> frozenset[str]:
+    return frozenset(
+        email_of(user)
+        for (user, name), (_, entered) in last.items()
+        if name == audience and entered
+    )
+
+
+def _attributes(published: Iterable[Happening]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for one in published:
+        if one.upserts:
+            found.setdefault(email_of(one.user), {}).update(one.attributes)
+    return found
+
+
+class _Consents:
+    """The last word of each user on each channel."""
+
+    def __init__(self) -> None:
+        self.status: dict[ConsentKey, str] = {}
+        self._said_ms: dict[ConsentKey, int] = {}
+
+    @classmethod
+    def after(cls, published: Iterable[Happening]) -> "_Consents":
+        consents = cls()
+        for one in _first_told(published):
+            consents.hear(one)
+        return consents
+
+    def hear(self, one: Happening) -> bool:
+        """Whether it says anything that no later event has said."""
+        news = False
+        for channel, status in one.consents.items():
+            key = (one.user, channel)
+            if one.time_ms >= self._said_ms.get(key, one.time_ms):
+                self._said_ms[key] = one.time_ms
+                self.status[key] = status
+                news = True
+        return news
