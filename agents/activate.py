@@ -1,4 +1,4 @@
-"""Hop 2: events move memberships; edges and profile changes become activations."""
+"""Hop 2: events move memberships and are mapped; what follows goes on its lane."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,13 +21,14 @@ from agents.engine.producer import REFUSED, Message
 from agents.engine.reader import Poll, Reader
 from agents.engine.watchdog import guarded
 from agents.intake import bury
-from streams.actions.activation import LANE_OF, Activation
-from streams.actions.decide import Decision, decide
+from streams.actions.activation import Activation, lane_of
+from streams.actions.intents import Refusal
 from streams.audiences.row import Memberships, decode_row, encode_row
 from streams.delivery import outcome
 from streams.delivery.deadletter import DeadLetter
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import discarded
+from streams.destination.decide import Decision, decide
 from streams.errors import PoisonRecord
 from streams.events.decode import decode
 
@@ -86,10 +87,9 @@ class _Work:
     def messages(self) -> list[Message]:
         """Activations on their lanes and what was discarded."""
         topics = self._context.settings.topics
-        topic_of = {act: topics.activations(lane) for act, lane in LANE_OF.items()}
         activations = [
             Message(
-                topic_of[activation.action],
+                topics.activations(lane_of(activation.intent)),
                 activation.user.encode(),
                 _encode(activation),
                 [(ORIGIN, str(activation.origin).encode())],
@@ -126,7 +126,8 @@ class _Work:
             rows[key] = decision.memberships
             self._moved[partition].add(key)
         self._activations += [(record, one) for one in decision.activations]
-        if not decision.activations:
+        self.letters += [_refused(record, refusal) for refusal in decision.refusals]
+        if decision.reason:
             item = outcome.item(origin_of(record), discarded(decision.reason))
             self._discarded.append(item)
 
@@ -138,8 +139,11 @@ class _Work:
             now_ms=self._context.now_ms(),
             max_event_bytes=self._context.settings.max_event_bytes,
         )
-        list_ids = self._context.settings.audience_lists
-        return decide(event, before, list_ids=list_ids)
+        return decide(event, before, destination=self._context.destination)
+
+
+def _refused(record: Record, refusal: Refusal) -> DeadLetter:
+    return _letter(record, PoisonRecord(refusal.code, refusal.reason))
 
 
 def _letter(record: Record, poison: PoisonRecord) -> DeadLetter:

@@ -14,13 +14,18 @@ from agents.engine.watchdog import Watchdog
 from agents.klaviyo import KlaviyoService, klaviyo_client
 from streams.actions.activation import Lane
 from streams.audiences.row import decode_row, encode_row, merge
+from streams.destination.model import Destination
 from streams.settings import Settings
 
 STUCK_LIMIT_S = 600.0
 
 
-def build(settings: Settings) -> EngineApp:
+def build(settings: Settings, destination: Destination) -> EngineApp:
     """One worker's app.
+
+    Args:
+        settings: What the worker is told.
+        destination: What goes to Klaviyo.
 
     Raises:
         EngineError: Faust is not the version the engine was written for.
@@ -33,7 +38,7 @@ def build(settings: Settings) -> EngineApp:
         web_port=settings.web_port or 6066,
         datadir=settings.data_dir,
     )
-    context = _context(settings)
+    context = _context(settings, destination)
     klaviyo = KlaviyoService(context.klaviyo)
     app.before = [context.producer, context.lists, klaviyo]
     for hop in settings.hops:
@@ -43,7 +48,7 @@ def build(settings: Settings) -> EngineApp:
     return app
 
 
-def _context(settings: Settings) -> Context:
+def _context(settings: Settings, destination: Destination) -> Context:
     kafka = kafka_access(settings)
     producer = Producer(kafka)
     on_disk = settings.table_store == "rocksdb"
@@ -60,6 +65,7 @@ def _context(settings: Settings) -> Context:
         ),
         lists=View(topic=settings.topics.lists, kafka=kafka),
         klaviyo=klaviyo_client(settings),
+        destination=destination,
         now_ms=clock_ms,
     )
 
@@ -91,8 +97,6 @@ def _activate(app: EngineApp, context: Context) -> None:
 
 
 def _deliver(app: EngineApp, context: Context) -> None:
-    lists = deliver.ListsLane(context)
-    profiles = deliver.ProfilesLane(context)
     topics = context.settings.topics
     pairer = pair.Pairer(context)
     requests = Reader(
@@ -103,9 +107,8 @@ def _deliver(app: EngineApp, context: Context) -> None:
     )
     pair.register(app, pairer, requests)
     app.readers.append(requests)
-    for lane, room in ((Lane.LISTS, lists), (Lane.PROFILES, profiles)):
-        if lane not in context.settings.lanes:
-            continue
+    for lane in map(Lane, context.settings.lanes):
+        room = deliver.room_of(context, lane)
         reader = Reader(
             app,
             kafka=context.kafka,

@@ -12,6 +12,7 @@ from agents.engine.view import View
 from streams.delivery import deadletter, outcome
 from streams.delivery.deadletter import DeadLetter
 from streams.delivery.outcome import OutcomeItem
+from streams.destination.model import Destination
 from streams.errors import PoisonRecord
 from streams.events.origin import Origin
 from streams.klaviyo.client import KlaviyoClient
@@ -38,6 +39,7 @@ class Context:
     memberships: Table
     lists: View
     klaviyo: KlaviyoClient
+    destination: Destination
     now_ms: Callable[[], int]
 
 

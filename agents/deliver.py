@@ -1,24 +1,33 @@
 """Hop 3: lanes become requests to Klaviyo, verdicts become outcomes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
 
 from faust.types import StreamT
 
 from agents.context import Context
 from agents.engine.boot import EngineApp
-from agents.engine.producer import Message
 from agents.engine.reader import Poll, Reader
 from agents.engine.watchdog import guarded
-from agents.lane import LaneOptions, LaneService, Receipt, Waiting
-from streams.actions.activation import Action, Lane
-from streams.audiences.pairing import Pairing, PairingRequest, encode, paired
-from streams.delivery.queue import Coalescer, Group, last_word, merged
-from streams.delivery.verdict import ItemVerdict, dead_letter
-from streams.klaviyo.jobs import running_imports, wait_for_imports
-from streams.klaviyo.members import add_members, remove_members
-from streams.klaviyo.profiles import upsert_profiles
+from agents.lanes.consent import ConsentLane
+from agents.lanes.events import EventsLane
+from agents.lanes.lane import LaneOptions, LaneService
+from agents.lanes.lists import ListsLane
+from agents.lanes.plain import PlainLane
+from streams.actions.activation import Lane
+from streams.delivery.joining import apart, merged
+from streams.klaviyo.exits import SETTLE_S
 from streams.klaviyo.quotas import LOOKUP_MAX_VALUES
-from streams.klaviyo.results import ListGone
+
+
+class Room(Protocol):
+    """One lane, running."""
+
+    service: LaneService
+
+    async def take_over(self, _partition: int) -> None:
+        """Do what must be done before a partition is read."""
 
 
 def register(app: EngineApp, lane: LaneService, *, reader: Reader, name: str) -> None:
@@ -34,110 +43,18 @@ def register(app: EngineApp, lane: LaneService, *, reader: Reader, name: str) ->
                 part.release()
 
 
-class ListsLane:
-    """Adds and removals of list members."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._asked: dict[str, str] = {}
-        self._fence: frozenset[str] = frozenset()
-        self.service = LaneService(
-            context,
-            options=_options(context, Lane.LISTS),
-            queue=Coalescer[Receipt](last_word, ranked=True),
-            send=self.send,
-            sendable=self.sendable,
-        )
-
-    async def take_over(self, _partition: int) -> None:
-        """A killed owner may have imports running: removals wait for them."""
-        self._fence |= await running_imports(self._context.klaviyo)
-
-    def sendable(self, group: Group) -> bool:
-        """Whether the list is known; asking for it is `ask`'s."""
-        known = self._list_id(group) or self._pairing(group).refused
-        return bool(known) or group.target not in self._asked
-
-    async def send(
-        self, group: Group, items: Sequence[Waiting]
-    ) -> list[ItemVerdict] | None:
-        """Change one list; None when its audience has no list yet."""
-        if refused := self._pairing(group).refused:
-            return [dead_letter(f"no-list: {refused}")] * len(items)
-        list_id = self._list_id(group)
-        if not list_id:
-            await self._ask(group, gone="")
-            return None
-        answer = await self._change(group.action, list_id, items)
-        if not isinstance(answer, ListGone):
-            return answer
-        if group.target.startswith("id:"):
-            return [_GONE] * len(items)
-        await self._ask(group, gone=list_id)
-        return None
-
-    async def _change(
-        self, action: Action, list_id: str, items: Sequence[Waiting]
-    ) -> list[ItemVerdict] | ListGone:
-        klaviyo = self._context.klaviyo
-        profiles = [item.activation.profile for item in items]
-        if action is Action.ADD_PROFILE_TO_LIST:
-            few = self._context.settings.bulk_min_items
-            return await add_members(klaviyo, list_id, profiles, bulk_min_items=few)
-        fence = self._fence
-        await wait_for_imports(klaviyo, fence)
-        self._fence -= fence
-        return await remove_members(klaviyo, list_id, profiles)
-
-    def _list_id(self, group: Group) -> str:
-        list_id = self._pairing(group).list_id
-        return "" if list_id == self._asked.get(group.target) else list_id
-
-    def _pairing(self, group: Group) -> Pairing:
-        kind, _, name = group.target.partition(":")
-        if kind == "id":
-            return Pairing(list_id=name)
-        return paired(self._context.lists.rows, name)
-
-    async def _ask(self, group: Group, *, gone: str) -> None:
-        self._asked[group.target] = gone
-        audience = group.target.partition(":")[2]
-        request = encode(PairingRequest(audience=audience, gone=gone))
-        topic = self._context.settings.topics.audiences
-        await self._context.producer.send([Message(topic, audience.encode(), request)])
+def room_of(context: Context, lane: Lane) -> Room:
+    """Build a lane."""
+    return _ROOMS[lane](context, _options(context, lane))
 
 
-class ProfilesLane:
-    """Profile upserts."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self.service = LaneService(
-            context,
-            options=_options(context, Lane.PROFILES),
-            queue=Coalescer[Receipt](merged, ranked=False),
-            send=self.send,
-            sendable=lambda _group: True,
-        )
-
-    async def take_over(self, _partition: int) -> None:
-        """Nothing to wait for: upserts of one profile are never in two batches."""
-
-    async def send(
-        self, _group: Group, items: Sequence[Waiting]
-    ) -> list[ItemVerdict] | None:
-        """Create or update profiles."""
-        profiles = [item.activation.profile for item in items]
-        few = self._context.settings.bulk_min_items
-        return await upsert_profiles(
-            self._context.klaviyo, profiles, bulk_min_items=few
-        )
-
-
-_GONE = dead_letter(
-    "list-gone: the list that the event or the settings name is not in Klaviyo; "
-    "mend audience_lists, then requeue"
-)
+_ROOMS: Final[dict[Lane, Callable[[Context, LaneOptions], Room]]] = {
+    Lane.CONSENT: ConsentLane,
+    Lane.LISTS: ListsLane,
+    Lane.EVENTS: EventsLane,
+    Lane.PROFILES: partial(PlainLane, join=merged),
+    Lane.PRIVACY: partial(PlainLane, join=apart),
+}
 
 
 def _options(context: Context, lane: Lane) -> LaneOptions:
@@ -146,7 +63,8 @@ def _options(context: Context, lane: Lane) -> LaneOptions:
         lane=lane,
         items_max=settings.batch_max_items,
         age_s=settings.batch_max_age_s,
-        page_items=LOOKUP_MAX_VALUES,
+        page_items=LOOKUP_MAX_VALUES if lane is Lane.LISTS else 1,
         window_items=settings.lane_window_items,
         grace_s=settings.rebalance_timeout_s / 4,
+        rest_s=SETTLE_S if lane is Lane.CONSENT else 0.0,
     )

@@ -6,6 +6,7 @@ from agents.cli.audiences import audiences
 from agents.cli.check import check
 from agents.cli.demo import demo
 from agents.cli.explain import explain
+from agents.cli.metrics import metrics
 from agents.cli.sandbox import sandbox
 from agents.cli.send import send
 from agents.cli.topics import topics
@@ -35,10 +36,22 @@ def main() -> None:
     klaviyo-streams worker           run a worker
     klaviyo-streams audiences        who is in which audience
     klaviyo-streams check            read a destination file, name every mistake
+    klaviyo-streams metrics          which metrics of its mappings Klaviyo misses
     klaviyo-streams explain          say what would be done for events on stdin
     klaviyo-streams send             do it, and say what came of it
     """  # noqa: D301 - click reads the backspace
 
 
-for command in (demo, worker, topics, audiences, sandbox, check, explain, send):
+_COMMANDS = (
+    demo,
+    worker,
+    topics,
+    audiences,
+    sandbox,
+    check,
+    metrics,
+    explain,
+    send,
+)
+for command in _COMMANDS:
     main.add_command(command)

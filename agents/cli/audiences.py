@@ -11,7 +11,7 @@ from agents.changelog import read_rows
 from agents.cli.options import read_settings, settings_option
 from agents.context import kafka_access
 from streams.audiences.membership import Membership
-from streams.audiences.row import Memberships
+from streams.audiences.row import Memberships, audiences_in
 
 
 @click.command()
@@ -31,7 +31,9 @@ def audiences(*, file: Path | None, user: str | None, audience: str | None) -> N
       klaviyo-streams audiences --audience big_spenders
     """  # noqa: D301 - click reads the backspace
     settings = read_settings(file)
-    rows = read_rows(kafka_access(settings), settings.topics.memberships_changelog)
+    topic = settings.topics.memberships_changelog
+    found = read_rows(kafka_access(settings), topic)
+    rows = {name: audiences_in(row) for name, row in found.items()}
     if user is not None:
         lines = _of_user(user, rows.get(user, {}))
     elif audience is not None:

@@ -1,7 +1,6 @@
 """`klaviyo-streams explain`: what would be done, without doing it."""
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ import click
 import orjson
 import yaml
 
-from agents.cli.lines import answer_lines
+from agents.cli.lines import Answer, Answering, answer_lines
 from agents.cli.trial import Step, read_object
-from agents.cli.trying import FILE, Answer, destination_in, trying
+from agents.cli.trying import FILE, destination_in, trying
 from streams.errors import ConfigError, StreamsError
 from streams.klaviyo.caller import Caller
 from streams.klaviyo.carry import names_of
@@ -51,35 +50,44 @@ def explain(*, file: Path | None, trigger: str | None, mapping: Path | None) -> 
     if sum(given is not None for given in (file, trigger, mapping)) > 1:
         raise click.UsageError("--destination, --trigger and --mapping exclude another")
     if trigger is not None:
-        answer_lines(_matches(trigger))
+        answering = _matches(trigger)
     elif mapping is not None:
-        answer_lines(_maps(mapping.read_bytes()))
+        answering = _maps(mapping.read_bytes())
     else:
-        destination = destination_in(file)
-        with asyncio.Runner() as runner:
-            answer_lines(trying(runner, destination, connect=_dry))
+        answering = trying(destination_in(file), connect=dry)
+    with asyncio.Runner() as runner:
+        answer_lines(runner, answering)
 
 
-def _dry(steps: list[Step]) -> Caller:
+def dry(steps: list[Step]) -> Caller:
+    """Give a Klaviyo without a network that knows whom the steps are about."""
     return DryKlaviyo(names_of(intent) for step in steps for intent in step.intents)
 
 
-def _matches(fql: str) -> Callable[[bytes], Answer]:
+def _matches(fql: str) -> Answering:
     try:
         trigger = compile_trigger(fql)
     except ConfigError as fault:
         return partial(_fault, str(fault))
-    return lambda line: {"match": trigger(read_object(line))}
+
+    async def matched(line: bytes) -> Answer:
+        return {"match": trigger(read_object(line))}
+
+    return matched
 
 
-def _maps(text: bytes) -> Callable[[bytes], Answer]:
+def _maps(text: bytes) -> Answering:
     try:
         mapping = compile_mapping(_decoded(text))
     except MappingError as fault:
         return partial(_fault, fault.wording)
     except StreamsError as fault:
         return partial(_fault, str(fault))
-    return lambda line: _value(mapping(read_object(line)))
+
+    async def mapped(line: bytes) -> Answer:
+        return _value(mapping(read_object(line)))
+
+    return mapped
 
 
 def _decoded(text: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -99,5 +107,5 @@ def _value(found: object) -> Answer:
     return {"value": None if found is UNDEFINED else found}
 
 
-def _fault(words: str, _: bytes) -> Answer:
+async def _fault(words: str, _: bytes) -> Answer:
     return {"error": words}

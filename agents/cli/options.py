@@ -7,7 +7,11 @@ from typing import TypeVar
 
 import click
 
+from agents.cli.trying import destination_in
+from streams.destination.model import Destination
+from streams.errors import ConfigError
 from streams.settings import Settings, load
+from streams.settings.reading import destination_named
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -22,10 +26,37 @@ def settings_option(command: F) -> F:
     )(command)
 
 
-def read_settings(file: Path | None, *, for_delivery: bool = False) -> Settings:
-    """Read the settings as the command line gives them.
+def read_worker(
+    file: Path | None, *, for_delivery: bool = True
+) -> tuple[Settings, Destination]:
+    """Read the settings and the destination file that they name.
+
+    Args:
+        file: The settings file, if one is named.
+        for_delivery: Whether the API key is needed where the hop `deliver` is on.
 
     Raises:
         ConfigError: Every mistake there is, each with its path.
     """
-    return load(os.environ, file, for_delivery=for_delivery)
+    named = destination_named(os.environ, file)
+    path = Path(named) if named else None
+    if path is not None and not path.is_file():
+        raise ConfigError([f"destination: no such file: {path}"])
+    destination = destination_in(path)
+    settings = load(
+        os.environ,
+        file,
+        base=destination.settings,
+        for_delivery=for_delivery,
+        api_key_env=destination.api_key_env,
+    )
+    return settings, destination.with_lists(settings.audience_lists)
+
+
+def read_settings(file: Path | None) -> Settings:
+    """Read the settings, those of the destination file too, for what delivers nothing.
+
+    Raises:
+        ConfigError: Every mistake there is, each with its path.
+    """
+    return read_worker(file, for_delivery=False)[0]

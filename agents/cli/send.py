@@ -1,30 +1,30 @@
 """`klaviyo-streams send`: what `explain` says, done for real."""
 
 import asyncio
-import os
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from agents import logs
-from agents.cli.lines import answer_lines
-from agents.cli.trying import FILE, Answer, destination_in, trying
+from agents.cli.lines import Answering, answer_lines
+from agents.cli.trying import (
+    FILE,
+    client_for,
+    destination_in,
+    klaviyo_url_option,
+    trying,
+)
 from streams.destination.model import Destination, UnknownMetric
-from streams.errors import ConfigError
-from streams.klaviyo.client import BASE_URL, KlaviyoClient
-from streams.klaviyo.metrics import metric_names
-from streams.pacing.gate import Timing
+from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.metrics import Impatient, metric_names
 
 
 @click.command()
 @click.option("--destination", "file", type=FILE, help="As of explain.")
-@click.option(
-    "--klaviyo-url", default=BASE_URL, show_default=True, help="Where Klaviyo is."
-)
+@klaviyo_url_option
 def send(*, file: Path | None, klaviyo_url: str) -> None:
     """Do for real what explain says, and say what came of it.
 
@@ -39,27 +39,21 @@ def send(*, file: Path | None, klaviyo_url: str) -> None:
     """  # noqa: D301 - click reads the backspace
     logs.configure("warning")
     destination = destination_in(file)
-    name = destination.api_key_env
-    key = os.environ.get(name, "")
-    if not key:
-        raise ConfigError([f"{name}: missing in the environment; it is the API key"])
-    timing = Timing(clock=time.monotonic, sleep=asyncio.sleep, rng=random.random)
-    client = KlaviyoClient(api_key=key, timing=timing, base_url=klaviyo_url)
+    client = client_for(destination, url=klaviyo_url)
     with asyncio.Runner() as runner, _sending(runner, client, destination) as answered:
-        answer_lines(answered)
+        answer_lines(runner, answered)
 
 
 @contextmanager
 def _sending(
     runner: asyncio.Runner, client: KlaviyoClient, destination: Destination
-) -> Iterator[Callable[[bytes], Answer]]:
+) -> Iterator[Answering]:
     runner.run(client.__aenter__())
     try:
         known = None
         if destination.unknown_metric is UnknownMetric.DEAD_LETTER:
-            known = runner.run(metric_names(client))
+            known = runner.run(metric_names(Impatient(client)))
         yield trying(
-            runner,
             destination,
             connect=lambda _: client,
             known_metrics=known,

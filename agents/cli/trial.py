@@ -37,11 +37,13 @@ class Trial:
         events: The events, in order.
         destination: What is done with them.
         together: Whether they go to Klaviyo together.
+        tested: Whether the line brings an action to test: nothing of it is passed over.
     """
 
     events: Sequence[Json]
     destination: Destination
     together: bool = True
+    tested: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ def read_trial(line: bytes, destination: Destination) -> Trial:
         raise PoisonRecord("bad-line", "mode: is neither single nor batch")
     rule = _rule(_asked(told))
     lone = replace(destination, mappings=(rule,), sync_audiences=False)
-    return Trial(events=events, destination=lone, together=mode == "batch")
+    return Trial(events=events, destination=lone, together=mode == "batch", tested=True)
 
 
 def read_object(line: bytes) -> dict[str, Json]:
@@ -119,23 +121,24 @@ def steps_of(trial: Trial) -> list[Step]:
     return [
         step
         for index, event in enumerate(trial.events)
-        for step in _steps(index, event, trial.destination)
+        for step in _steps(index, event, trial)
     ]
 
 
-def _steps(index: int, event: Json, destination: Destination) -> Iterator[Step]:
+def _steps(index: int, event: Json, trial: Trial) -> Iterator[Step]:
     if not isinstance(event, dict):
         yield Step(index=index, verdict=_NO_EVENT)
         return
-    found = destination.activations(event)
+    found = trial.destination.activations(event)
     if not found:
         moves = event.get("event") in (ENTERED_EVENT, EXITED_EVENT)
-        synced = moves and destination.sync_audiences
+        synced = moves and trial.destination.sync_audiences
         yield Step(index=index, verdict=_AUDIENCE if synced else _NO_MAPPING)
     for activated in found:
         result = activated.result
         if isinstance(result, Refusal):
-            refused = dead_letter(f"{result.code}: {result.reason}")
+            ended = discarded if result.moot and not trial.tested else dead_letter
+            refused = ended(f"{result.code}: {result.reason}")
             yield Step(index=index, activated=activated, verdict=refused)
         else:
             yield Step(index=index, activated=activated, intents=result)
@@ -193,9 +196,25 @@ def shown(request: Request) -> dict[str, Json]:
 
 
 def written(told: Mapping[str, Json]) -> bytes:
-    """Write one answer as a line; what JSON cannot hold becomes an error."""
+    """Write one answer as a line.
+
+    A payload that JSON cannot hold, since it is nested too deeply, is left empty: its
+    outcome says why. Anything else that it cannot hold is an error.
+    """
+    unwritable = {"error": "not-writable: it holds what JSON cannot"}
+    return _line(told) or _line(_emptied(told)) or _line(unwritable)
+
+
+def _emptied(told: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out the payloads that cannot be written."""
+    made = told.get("activations", [])
+    kept = [one if _line(one) else {**one, "payload": {}} for one in made]
+    return {**told, "activations": kept} if made else dict(told)
+
+
+def _line(told: Mapping[str, Json]) -> bytes:
+    """Write an object and a line break; nothing where it can't be written."""
     try:
         return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError as fault:
-        words = {"error": f"not-writable: {fault}"}
-        return orjson.dumps(words, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return b""

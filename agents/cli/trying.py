@@ -1,27 +1,35 @@
 """Lines carried out: on Klaviyo, or on one that does whatever it is asked."""
 
 import asyncio
+import os
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from agents.cli.lines import Answer, Answering
 from agents.cli.trial import Step, answer, read_trial, spoken_for, steps_of
 from streams.delivery.verdict import ItemVerdict
 from streams.destination.model import Destination
 from streams.destination.reading import destination_of, read_destination
+from streams.errors import ConfigError
 from streams.klaviyo.caller import Caller
 from streams.klaviyo.carry import carry_out
+from streams.klaviyo.client import BASE_URL, KlaviyoClient
 from streams.klaviyo.recorder import Recorder
+from streams.pacing.gate import Timing
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """A file on the command line."""
 
+klaviyo_url_option = click.option(
+    "--klaviyo-url", default=BASE_URL, show_default=True, help="Where Klaviyo is."
+)
+
 Connect = Callable[[list[Step]], Caller]
 """Gives what the requests of a line are sent to."""
-
-Answer = dict[str, Any]
 
 
 def destination_in(file: Path | None) -> Destination:
@@ -33,18 +41,30 @@ def destination_in(file: Path | None) -> Destination:
     return destination_of(None) if file is None else read_destination(file.read_bytes())
 
 
+def client_for(destination: Destination, *, url: str) -> KlaviyoClient:
+    """Make a client with the key that the environment holds.
+
+    Raises:
+        ConfigError: There is no key, or it or the URL cannot be one.
+    """
+    name = destination.api_key_env
+    key = os.environ.get(name, "")
+    if not key:
+        raise ConfigError([f"{name}: missing in the environment; it is the API key"])
+    timing = Timing(clock=time.monotonic, sleep=asyncio.sleep, rng=random.random)
+    return KlaviyoClient(api_key=key, timing=timing, base_url=url)
+
+
 def trying(
-    runner: asyncio.Runner,
     destination: Destination,
     *,
     connect: Connect,
     known_metrics: frozenset[str] | None = None,
     clock_s: Callable[[], float] | None = None,
-) -> Callable[[bytes], Answer]:
+) -> Answering:
     """Give what answers lines: it does what they ask, and says what was sent.
 
     Args:
-        runner: Its loop does it.
         destination: What is done with a line that is an event.
         connect: Gives what the requests of a line are sent to.
         known_metrics: Where given, events of other metrics are dead letters.
@@ -71,9 +91,7 @@ def trying(
             await recorder.jobs.close()
         return answer(steps, ended, recorder.requests)
 
-    # Runner.run would set a signal handler for each line, which takes half of the time.
-    run = runner.get_loop().run_until_complete
-    return lambda line: run(answered(line))
+    return answered
 
 
 def _by_step(steps: list[Step], verdicts: list[ItemVerdict]) -> list[ItemVerdict]:

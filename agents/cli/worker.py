@@ -9,7 +9,7 @@ import mode.loop
 
 from agents import logs
 from agents.app import build
-from agents.cli.options import read_settings, settings_option
+from agents.cli.options import read_worker, settings_option
 from agents.context import kafka_access
 from agents.topics import ensure
 
@@ -37,12 +37,12 @@ def worker(*, file: Path | None, create_topics: bool) -> None:
       klaviyo-streams worker --settings production.yaml
       KLAVIYO_STREAMS_HOPS=deliver klaviyo-streams worker --no-create-topics
     """  # noqa: D301 - click reads the backspace
-    settings = read_settings(file, for_delivery=True)
+    settings, destination = read_worker(file)
     logs.configure(settings.log_level)
     if create_topics:
         ensure(kafka_access(settings), settings)
     mode.loop.use("uvloop")
-    app = build(settings)
+    app = build(settings, destination)
     _relax_garbage_collection()
     process = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True)
     process.spinner = None  # its escape codes would stand in the log

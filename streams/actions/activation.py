@@ -1,55 +1,88 @@
 """The activation: what a lane carries."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Final
 
 import msgspec
 
+from streams.actions.intents import (
+    ConsentChange,
+    Deletion,
+    EventRecord,
+    Intent,
+    ListAdd,
+    ListRemove,
+    ProfileUpsert,
+    Suppression,
+)
 from streams.events.origin import Origin
 
 
 class Lane(StrEnum):
     """A durable outbox with its own lag: one for each family of quotas."""
 
-    PROFILES = "profiles"
+    CONSENT = "consent"
     LISTS = "lists"
+    EVENTS = "events"
+    PROFILES = "profiles"
+    PRIVACY = "privacy"
 
 
-class Action(StrEnum):
-    """What is to be done; the names are Segment's."""
+class Batch(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True
+):
+    """What a mapping says of batches, where it says other than its action does.
 
-    UPSERT_PROFILE = "upsertProfile"
-    ADD_PROFILE_TO_LIST = "addProfileToList"
-    REMOVE_PROFILE_FROM_LIST = "removeProfileFromList"
+    Attributes:
+        items_max: Most items in one request; 0 for the lane's own.
+        key: Items go together that have the same one.
+    """
+
+    items_max: int = 0
+    key: str = ""
+
+
+ANY_BATCH: Final = Batch()
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One action to be done for one user.
 
     Attributes:
-        action: What is to be done.
+        action: The action's name, in camel case as Segment writes it.
         user: The user key; it is the key of the record on the lane too.
-        profile: Klaviyo profile attributes: at least one of `external_id`, `email`,
-            `phone_number`, and what else the action sets.
+        intent: What is wanted of Klaviyo. A list change without a list id means the
+            list paired with the audience.
         time_ms: Event time that caused it, milliseconds since the epoch.
         origin: The source record that caused it.
-        audience: Audience key, for the two list actions.
-        list_id: Klaviyo list id where the event or the settings name one; empty
-            means the list paired with the audience.
+        number: Its place among the activations of that record.
+        audience: Audience key, where an audience caused it.
+        batch: What it may share a request with.
     """
 
-    action: Action
+    action: str
     user: str
-    profile: dict[str, Any]
+    intent: Intent
     time_ms: int
     origin: Origin
+    number: int = 0
     audience: str = ""
-    list_id: str = ""
+    batch: Batch = ANY_BATCH
 
 
-LANE_OF = {
-    Action.UPSERT_PROFILE: Lane.PROFILES,
-    Action.ADD_PROFILE_TO_LIST: Lane.LISTS,
-    Action.REMOVE_PROFILE_FROM_LIST: Lane.LISTS,
+_LANE_OF: Final = {
+    ProfileUpsert: Lane.PROFILES,
+    ListAdd: Lane.LISTS,
+    ListRemove: Lane.LISTS,
+    EventRecord: Lane.EVENTS,
+    ConsentChange: Lane.CONSENT,
+    Suppression: Lane.CONSENT,
+    Deletion: Lane.PRIVACY,
 }
-"""What must stay in order for one profile shares a lane."""
+
+
+def lane_of(intent: Intent) -> Lane:
+    """Name the lane: what must stay in order for one profile shares one."""
+    if isinstance(intent, ProfileUpsert) and intent.list_id:
+        return Lane.LISTS
+    return _LANE_OF[type(intent)]

@@ -148,10 +148,12 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     Attributes:
         code: Stable name of the fault, kebab-case.
         reason: What is wrong and where, without any value of the payload.
+        moot: Whether there is nothing to do, rather than something that can't be done.
     """
 
     code: str
     reason: str
+    moot: bool = False
 
 
 Intent = (

@@ -32,6 +32,11 @@ def iso_time(value: str | float) -> str:
         )
     except PoisonRecord:
         return ""
+    return iso_of_ms(time_ms)
+
+
+def iso_of_ms(time_ms: int) -> str:
+    """Write milliseconds since the epoch as ISO 8601 in UTC."""
     moment = _EPOCH + timedelta(milliseconds=time_ms)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

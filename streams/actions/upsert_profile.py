@@ -2,11 +2,14 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from streams.actions.fields import Field, Kind, Payload
 from streams.actions.intents import ProfileUpsert, Refusal, Result
 from streams.actions.people import (
     HOOK_FIELD,
     LIST_FIELD_ABOUT,
+    NO_IDENTIFIER,
     attribute_fields,
     attributes_of,
     contact_fields,
@@ -23,11 +26,14 @@ STANDARD_TRAITS: Final = frozenset(
 )
 """Traits that fill an attribute of their own; the others are custom."""
 
+_STRANGER: Final = msgspec.structs.replace(NO_IDENTIFIER, moot=True)
+"""Most visitors are strangers to begin with; there is no profile to update."""
+
 
 def _build(payload: Payload, rules: ContactRules) -> Result:
     contact = contact_of(payload, rules=rules)
     if isinstance(contact, Refusal):
-        return contact
+        return _STRANGER if contact is NO_IDENTIFIER else contact
     profile = attributes_of(payload, contact)
     properties = {**_custom(payload), **payload.get("properties", {})}
     if properties:

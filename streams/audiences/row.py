@@ -1,11 +1,19 @@
 """A user's row of the memberships table, and its bytes."""
 
+from typing import Final
+
 import msgspec
 
 from streams.audiences.membership import Membership, heard
 
 Memberships = dict[str, Membership]
-"""Audience key → membership: all that is remembered of one user."""
+"""Audience key → membership: all that is remembered of one user.
+
+Names that begin with `MARK` are those of commands: see `streams.actions.commands`.
+"""
+
+MARK: Final = "\0"
+"""What no audience key holds: `streams.events.identity.plain_id` refuses it."""
 
 _DECODER = msgspec.json.Decoder(Memberships)
 _ENCODER = msgspec.json.Encoder()
@@ -23,6 +31,11 @@ def decode_row(raw: bytes) -> Memberships:
         msgspec.MsgspecError: Not a row; the table is damaged, which ends the worker.
     """
     return _DECODER.decode(raw)
+
+
+def audiences_in(row: Memberships) -> Memberships:
+    """Give the audiences of a row alone."""
+    return {key: held for key, held in row.items() if not key.startswith(MARK)}
 
 
 def merge(one: Memberships, other: Memberships) -> Memberships:

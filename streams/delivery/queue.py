@@ -1,33 +1,44 @@
 """What waits on a lane: coalesced, in order for each profile, grouped into batches.
 
-A key is a profile and what is changed of it (a list, or its attributes). One key is
-never in two batches at once, and a newer activation takes the place of one that still
-waits, so that what Klaviyo ends with is the last word (invariants 2 and 4).
+A key is what must stay in order: a user's changes of one list, of attributes, of
+consent. One key is never in two batches at once. What waits behind another of its key
+is joined with it where one request can do both, and else waits for its turn, so that
+what Klaviyo ends with is the last word (invariants 2 and 4).
 """
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
-from streams.actions.activation import Action, Activation
-from streams.events.origin import Origin
+from streams.actions.activation import ANY_BATCH, Activation, Batch
+from streams.actions.intents import EventRecord
+from streams.actions.kinds import kind_of, list_of
 
 R = TypeVar("R")
 
 
 class Key(NamedTuple):
-    """A profile and what of it changes: a list target, or empty for its attributes."""
+    """Whose order counts, and in what: a list, an event's id, or empty."""
 
     user: str
-    target: str
+    matter: str
 
 
 class Group(NamedTuple):
-    """What one request can carry together."""
+    """What one request can carry together.
 
-    action: Action
+    Attributes:
+        kind: The operation that does it.
+        target: The list: `id:<list id>`, `audience:<key>`, or empty for none.
+        action: The action's name.
+        batch: What the mapping says of batches.
+    """
+
+    kind: str
     target: str
+    action: str
+    batch: Batch = ANY_BATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,52 +52,60 @@ class Item(Generic[R]):
     @property
     def group(self) -> Group:
         """The batch it can go into."""
-        return Group(self.activation.action, target_of(self.activation))
+        one = self.activation
+        return Group(kind_of(one.intent), target_of(one), one.action, one.batch)
 
     @property
     def key(self) -> Key:
         """What it must stay in order with."""
-        return Key(self.activation.user, target_of(self.activation))
+        return Key(self.activation.user, matter_of(self.activation))
 
 
 def target_of(activation: Activation) -> str:
     """The list it means: `id:<list id>`, `audience:<key>`, or empty for none."""
-    if activation.list_id:
-        return f"id:{activation.list_id}"
+    if list_id := list_of(activation.intent):
+        return f"id:{list_id}"
     return f"audience:{activation.audience}" if activation.audience else ""
 
 
-RANKS_MAX = 200_000
-"""Keys whose last rank is remembered: some 50 MB at most."""
+def matter_of(activation: Activation) -> str:
+    """What of a user it is about: events have no order, consent has one for all."""
+    match activation.intent:
+        case EventRecord() as event:
+            return f"{event.metric}\0{event.unique_id}"
+        case intent if kind_of(intent) in _IN_ORDER_FOR_ALL:
+            return ""
+        case _:
+            return target_of(activation)
+
+
+_IN_ORDER_FOR_ALL = frozenset(
+    {"subscribe", "unsubscribe", "suppress", "unsuppress", "delete"}
+)
+
+Joined = tuple[Item[R], list[Item[R]]]
+"""The item that stays, and those it makes pointless."""
+
+Join = Callable[[Item[R], Item[R]], Joined[R] | None]
+"""What becomes of an older and a newer one of a key; None: they go one by one."""
 
 
 class Coalescer(Generic[R]):
     """The waiting and the busy of one lane.
 
     Args:
-        join: What becomes of an older waiting item and a newer one of its key: the
-            item that stays, and those it makes pointless.
-        ranked: Whether an item that happened before one already seen of its key is
-            pointless, however late it arrives: a worker killed or frozen in activate
-            may have told its edges again, behind newer ones.
+        join: Says what becomes of two waiting items of one key.
     """
 
-    def __init__(
-        self,
-        join: Callable[[Item[R], Item[R]], tuple[Item[R], list[Item[R]]]],
-        *,
-        ranked: bool,
-    ) -> None:
+    def __init__(self, join: Join[R]) -> None:
         self._join = join
-        self._ranked = ranked
-        self._ranks: OrderedDict[Key, tuple[int, Origin]] = OrderedDict()
+        self._lines: dict[Key, deque[Item[R]]] = {}
         self._groups: dict[Group, dict[Key, Item[R]]] = {}
-        self._group_of: dict[Key, Group] = {}
-        self._blocked: dict[Key, Item[R]] = {}
         self._busy: set[Key] = set()
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._group_of) + len(self._blocked)
+        return self._count
 
     @property
     def busy_count(self) -> int:
@@ -94,27 +113,36 @@ class Coalescer(Generic[R]):
         return len(self._busy)
 
     def offer(self, item: Item[R]) -> list[Item[R]]:
-        """Let an item wait; returns what became pointless, itself perhaps."""
-        if self._ranked and self._outranked(item):
-            return [item]
-        older = self._withdraw(item.key)
-        superseded: list[Item[R]] = []
-        if older is not None:
-            item, superseded = self._join(older, item)
-        self._wait(item)
+        """Let an item wait; returns what became pointless."""
+        key = item.key
+        line = self._lines.setdefault(key, deque())
+        joined = self._join(line[-1], item) if line else None
+        if joined is None:
+            line.append(item)
+            self._count += 1
+            self._show(key)
+            return []
+        old, (line[-1], superseded) = line[0].group, joined
+        if line[0].group != old:
+            self._hide(key, old)
+        self._show(key)
         return superseded
 
     def put_back(self, items: Iterable[Item[R]]) -> list[Item[R]]:
-        """Return what was taken and not settled; a newer waiting item wins."""
+        """Return what was taken and not settled, before all that waits behind it."""
         superseded: list[Item[R]] = []
         for item in items:
-            self._busy.discard(item.key)
-            newer = self._withdraw(item.key)
-            kept = item
-            if newer is not None:
-                kept, pointless = self._join(item, newer)
+            key = item.key
+            line = self._lines.setdefault(key, deque())
+            joined = self._join(item, line[0]) if line else None
+            if joined is None:
+                line.appendleft(item)
+                self._count += 1
+            else:
+                line[0], pointless = joined
                 superseded += pointless
-            self._wait(kept)
+            self._busy.discard(key)
+            self._show(key)
         return superseded
 
     def ready(self, *, now_s: float, items_max: int, age_s: float) -> list[Group]:
@@ -122,7 +150,7 @@ class Coalescer(Generic[R]):
         return [
             group
             for group, items in self._groups.items()
-            if len(items) >= items_max
+            if len(items) >= _most(group, items_max)
             or now_s - next(iter(items.values())).since_s >= age_s
         ]
 
@@ -135,87 +163,57 @@ class Coalescer(Generic[R]):
         and a page that is not full costs a request all the same.
         """
         waiting = self._groups[group]
-        items_max = min(items_max, len(waiting))
+        items_max = min(_most(group, items_max), len(waiting))
         if items_max > page_items:
             items_max -= items_max % page_items
         taken = [item for _, item in zip(range(items_max), waiting.values())]  # noqa: B905 - the shorter ends it
-        for key in [item.key for item in taken]:
-            self._withdraw(key)
-            self._busy.add(key)
+        for item in taken:
+            self._hide(item.key, group)
+            self._shorten(item.key)
+            self._busy.add(item.key)
         return taken
 
     def settle(self, items: Iterable[Item[R]]) -> None:
         """These have their verdict: what waited for them may go."""
         for item in items:
-            key = item.key
-            self._busy.discard(key)
-            waiting = self._blocked.pop(key, None)
-            if waiting is not None:
-                self._wait(waiting)
+            self._busy.discard(item.key)
+            self._show(item.key)
 
     def drop(self, lost: Callable[[R], bool]) -> list[Item[R]]:
         """Forget waiting items any receipt of which is lost to another worker."""
-        waiting = [item for items in self._groups.values() for item in items.values()]
-        gone = [
-            item
-            for item in (*waiting, *self._blocked.values())
-            if any(lost(receipt) for receipt in item.receipts)
-        ]
-        for item in gone:
-            self._withdraw(item.key)
+        gone: list[Item[R]] = []
+        for key, line in list(self._lines.items()):
+            kept = deque(item for item in line if not any(map(lost, item.receipts)))
+            if len(kept) == len(line):
+                continue
+            self._hide(key, line[0].group)
+            gone += (item for item in line if any(map(lost, item.receipts)))
+            self._count -= len(line) - len(kept)
+            self._lines[key] = kept
+            if not kept:
+                del self._lines[key]
+            self._show(key)
         return gone
 
-    def _outranked(self, item: Item[R]) -> bool:
-        key = item.key
-        rank = (item.activation.time_ms, item.activation.origin)
-        last = self._ranks.pop(key, rank)
-        self._ranks[key] = max(rank, last)
-        if len(self._ranks) > RANKS_MAX:
-            self._ranks.popitem(last=False)
-        return rank < last
+    def _show(self, key: Key) -> None:
+        """Let the first of a line wait in its group, if nothing of it is under way."""
+        line = self._lines.get(key)
+        if line and key not in self._busy:
+            self._groups.setdefault(line[0].group, {})[key] = line[0]
 
-    def _wait(self, item: Item[R]) -> None:
-        key, group = item.key, item.group
-        if key in self._busy:
-            self._blocked[key] = item
-            return
-        self._groups.setdefault(group, {})[key] = item
-        self._group_of[key] = group
-
-    def _withdraw(self, key: Key) -> Item[R] | None:
-        group = self._group_of.pop(key, None)
-        if group is None:
-            return self._blocked.pop(key, None)
-        items = self._groups[group]
-        item = items.pop(key)
-        if not items:
+    def _hide(self, key: Key, group: Group) -> None:
+        items = self._groups.get(group)
+        if items is not None and items.pop(key, None) is not None and not items:
             del self._groups[group]
-        return item
+
+    def _shorten(self, key: Key) -> None:
+        line = self._lines[key]
+        line.popleft()
+        self._count -= 1
+        if not line:
+            del self._lines[key]
 
 
-def last_word(older: Item[R], newer: Item[R]) -> tuple[Item[R], list[Item[R]]]:
-    """Lists: the newer one alone is sent; it keeps its elder's place in time."""
-    return replace(newer, since_s=older.since_s), [older]
-
-
-def merged(older: Item[R], newer: Item[R]) -> tuple[Item[R], list[Item[R]]]:
-    """Profiles: one request that sets what either sets, the newer one winning."""
-    profile = _merge(older.activation.profile, newer.activation.profile)
-    activation = Activation(
-        action=newer.activation.action,
-        user=newer.activation.user,
-        profile=profile,
-        time_ms=newer.activation.time_ms,
-        origin=newer.activation.origin,
-    )
-    receipts = older.receipts + newer.receipts
-    return Item(activation=activation, receipts=receipts, since_s=older.since_s), []
-
-
-def _merge(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
-    nested = {
-        name: older[name] | newer[name]
-        for name in ("properties", "location")
-        if isinstance(older.get(name), dict) and isinstance(newer.get(name), dict)
-    }
-    return older | newer | nested
+def _most(group: Group, items_max: int) -> int:
+    """Say how many a batch holds: the mapping may ask for fewer than the lane."""
+    return min(group.batch.items_max or items_max, items_max)

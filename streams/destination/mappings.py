@@ -1,5 +1,6 @@
 """One mapping of the file → compiled, with its preset where it says nothing."""
 
+from collections.abc import Iterator
 from typing import Any, Final, TypeGuard
 
 from streams.actions.catalogue import CATALOGUE
@@ -27,7 +28,8 @@ _UNUSED: Final = frozenset(
 
 _KNOWN: Final = frozenset({*_OURS, "mapping", *_ALIASES, *_UNUSED})
 _BATCHING: Final = ("enabled", "size", "keys")
-_METRIC_FIELDS: Final = ("metric_name", "event_name", "product_event_name")
+METRIC_FIELDS: Final = ("metric_name", "event_name", "product_event_name")
+"""Fields that hold the name of a metric."""
 
 
 def compiled(raw: Json, *, at: str, mistakes: Mistakes) -> MappingRule | None:
@@ -84,12 +86,28 @@ def _rule(
         trigger=trigger,
         fields=mapping,
         metrics=tuple(
-            fields[field]
-            for field in _METRIC_FIELDS
-            if isinstance(fields.get(field), str)
+            dict.fromkeys(
+                name for field in METRIC_FIELDS for name in _written(fields.get(field))
+            )
         ),
         batching=batching,
     )
+
+
+def _written(node: Json) -> Iterator[str]:
+    """Give the texts that a part of a mapping writes itself, whatever the event."""
+    match node:
+        case str() if node:
+            yield node
+        case {"@literal": str(text)}:
+            yield text
+        case {"@template": str(text)} if "{{" not in text:
+            yield text
+        case {"@if": dict(branches)}:
+            yield from _written(branches.get("then"))
+            yield from _written(branches.get("else"))
+        case _:
+            return
 
 
 def _place(given: dict[str, Json]) -> str:

@@ -1,7 +1,7 @@
 """A destination, compiled: which mappings take an event, and what comes of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -113,8 +113,8 @@ class Destination:
     Attributes:
         mappings: Those that are enabled, in the file's order.
         audiences: Audience key -> what the user says of it.
-        sync_audiences: Whether audience events move lists by themselves; not if a
-            mapping of the file does so.
+        sync_audiences: Whether audience events move lists by themselves; by default
+            not if a mapping of the file takes them to lists.
         api_key_env: The environment variable that holds the API key.
         contact_rules: How contacts are read.
         unknown_metric: What becomes of an event whose metric Klaviyo doesn't have.
@@ -128,6 +128,14 @@ class Destination:
     contact_rules: ContactRules = NO_RULES
     unknown_metric: UnknownMetric = UnknownMetric.ALLOW
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_lists(self, list_ids: Mapping[str, str]) -> "Destination":
+        """Let audiences have the lists that the settings name; they come first."""
+        named = {
+            key: replace(self.audiences.get(key, AudienceRule()), list_id=list_id)
+            for key, list_id in list_ids.items()
+        }
+        return replace(self, audiences={**self.audiences, **named})
 
     def matching(self, event: Event) -> tuple[MappingRule, ...]:
         """Give the mappings whose trigger takes an event."""
@@ -147,5 +155,9 @@ class Destination:
 
     @property
     def metrics(self) -> dict[str, tuple[str, ...]]:
-        """Mapping -> the metrics it names itself, for the preflight."""
-        return {rule.name: rule.metrics for rule in self.mappings if rule.metrics}
+        """Metric -> the mappings that name it themselves, for the preflight."""
+        found: dict[str, dict[str, None]] = {}
+        for rule in self.mappings:
+            for metric in rule.metrics:
+                found.setdefault(metric, {})[rule.name] = None
+        return {metric: tuple(mappings) for metric, mappings in found.items()}

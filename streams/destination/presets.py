@@ -3,7 +3,14 @@
 from typing import Any, Final
 
 PRESETS: Final[tuple[dict[str, Any], ...]] = (
-    {"name": "Upsert Profile", "action": "upsertProfile"},
+    {
+        "name": "Upsert Profile",
+        "action": "upsertProfile",
+        # An audience's own calls say who is in it, which its list says already.
+        "trigger": 'type = "identify"'
+        ' and context.personas.computation_class != "audience"'
+        ' and context.personas.computation_class != "journey_step"',
+    },
     {
         "name": "Track Event",
         "action": "trackEvent",

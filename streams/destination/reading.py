@@ -4,6 +4,7 @@ from typing import Final
 
 import yaml
 
+from streams.audiences.reading import ENTERED_EVENT, EXITED_EVENT
 from streams.destination.mappings import compiled
 from streams.destination.mistakes import Json, Mistakes
 from streams.destination.model import (
@@ -16,7 +17,8 @@ from streams.destination.presets import PRESETS
 from streams.errors import ConfigError
 from streams.events.contact import BadPhone, ContactRules, is_country
 from streams.settings import Settings
-from streams.settings.reading import API_KEY_ENV
+from streams.settings.reading import API_KEY_ENV, BASE_PATH, faults
+from streams.triggers.trigger import Trigger
 
 _PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
 _LIST_ACTIONS: Final = frozenset({"addProfileToList", "removeProfileFromList"})
@@ -27,9 +29,13 @@ _OURS: Final = (
     "unknown_metric",
     "sync_audiences",
 )
-"""Settings of a destination; the others are a worker's, which checks their values."""
+"""Settings of a destination; the others are a worker's."""
 
 _SECRETS: Final = frozenset({"api_key", "klaviyo_api_key"})
+_ELSEWHERE: Final = frozenset({"destination"})
+"""A worker's settings that make no sense here: this file names no other."""
+
+_KNOWN: Final = frozenset({*_OURS, *_SECRETS, *Settings.__struct_fields__}) - _ELSEWHERE
 
 
 def read_destination(text: str | bytes) -> Destination:
@@ -77,10 +83,9 @@ def _destination(
     for name in sorted(_SECRETS & settings.keys()):
         words = "a secret does not belong in this file; name its variable: api_key_env"
         mistakes.note(f"settings.{name}", words)
-    known = {*_OURS, *_SECRETS, *Settings.__struct_fields__}
-    mistakes.unknown(settings, known, at="settings.", what="setting")
+    mistakes.unknown(settings, _KNOWN, at=BASE_PATH, what="setting")
     rules = _mappings(parts, mistakes=mistakes)
-    moves_lists = any(rule.action.name in _LIST_ACTIONS for rule in rules)
+    moves_lists = any(_takes_audiences(rule) for rule in rules)
     return Destination(
         mappings=rules,
         audiences=_audiences(parts.get("audiences"), mistakes=mistakes),
@@ -98,11 +103,27 @@ def _destination(
             at="settings.unknown_metric",
             default=UnknownMetric.ALLOW,
         ),
-        settings={
-            name: value
-            for name, value in settings.items()
-            if name not in _SECRETS and name not in _OURS
-        },
+        settings=_of_worker(settings, mistakes=mistakes),
+    )
+
+
+def _of_worker(settings: dict[str, Json], *, mistakes: Mistakes) -> dict[str, Json]:
+    """Check what is a worker's, and give it as it stands."""
+    held = _KNOWN.difference(_OURS, _SECRETS)
+    found = {name: value for name, value in settings.items() if name in held}
+    for name, words in faults(found):
+        mistakes.note(f"{BASE_PATH}{name}", words)
+    return found
+
+
+def _takes_audiences(rule: MappingRule) -> bool:
+    """Whether a mapping puts on lists whom an audience's events are about."""
+    if rule.action.name not in _LIST_ACTIONS:
+        return False
+    named = rule.trigger.text if isinstance(rule.trigger, Trigger) else ""
+    return any(
+        event in named or rule.trigger({"type": "track", "event": event})
+        for event in (ENTERED_EVENT, EXITED_EVENT)
     )
 
 

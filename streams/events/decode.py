@@ -50,7 +50,7 @@ def decode(
     body = _read_object(raw, max_event_bytes=max_event_bytes)
     _check_version(body.get("version"))
     _check_sections(body)
-    kind = _kind_of(body)
+    kind = body["type"] = _kind_of(body)
     return CanonicalEvent(
         kind=kind,
         user=user_of(body, kind=kind),

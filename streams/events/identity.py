@@ -1,7 +1,7 @@
-"""Who an event is about: the user key, and the Klaviyo profile."""
+"""Who an event is about: the user key, and what names the profile."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from streams.errors import PoisonRecord
@@ -28,28 +28,7 @@ _ID_CODES = {
     "messageId": "bad-message-id",
 }
 
-_EMAIL_TRAITS = ("email",)
 _PHONE_TRAITS = ("phone", "phone_number")
-_COMPANY_TRAITS = ("organization", "company")
-_TEXT_TRAITS = {
-    "first_name": ("firstName", "first_name"),
-    "last_name": ("lastName", "last_name"),
-    "title": ("title",),
-    "image": ("avatar", "image"),
-}
-_ADDRESS_TRAITS = {
-    "address1": ("street", "address1"),
-    "address2": ("address2",),
-    "city": ("city",),
-    "region": ("state", "region"),
-    "country": ("country",),
-    "zip": ("postalCode", "postal_code", "zip"),
-}
-_STANDARD_TRAITS = frozenset(
-    {"address", *_EMAIL_TRAITS, *_PHONE_TRAITS, *_COMPANY_TRAITS}.union(
-        *_TEXT_TRAITS.values()
-    )
-)
 
 
 def id_of(body: dict[str, Any], name: str) -> str:
@@ -102,8 +81,22 @@ def user_of(body: dict[str, Any], *, kind: str) -> str:
     return user
 
 
-def identifiers_of(event: CanonicalEvent) -> dict[str, str]:
-    """Name the profile an event is about: `profile_of` without what else it says.
+def plain_phone(text: str) -> str:
+    """Give a number that looks like E.164, or an empty string."""
+    return text if _PHONE.fullmatch(text) else ""
+
+
+def identifiers_of(
+    event: CanonicalEvent, *, phone_of: Callable[[str], str] = plain_phone
+) -> dict[str, str]:
+    """Name the profile an event is about.
+
+    What cannot be right is left out: an id over 255 characters, an address without
+    one `@`, a phone number that is none, empty text, null.
+
+    Args:
+        event: The event.
+        phone_of: Gives a phone number in E.164, empty where it is none.
 
     Returns:
         Those of `external_id`, `email` and `phone_number` that can be right.
@@ -113,32 +106,9 @@ def identifiers_of(event: CanonicalEvent) -> dict[str, str]:
     found = {
         "external_id": user_id if len(user_id) <= EXTERNAL_ID_MAX_CHARS else "",
         "email": _email(body, kind),
-        "phone_number": _phone(body, kind),
+        "phone_number": _phone(body, kind, phone_of=phone_of),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def profile_of(event: CanonicalEvent) -> dict[str, Any]:
-    """Make the Klaviyo profile an event speaks of.
-
-    What cannot be right is left out: an id over 255 characters, an address without
-    one `@`, a phone number that does not look like E.164, empty text, null. The
-    traits of a `group` call are the group's and are not read. Custom traits go into
-    `properties`, for `identify` only, without the flag of an audience: late flags
-    would be written in the wrong order, and the list says it already.
-
-    Returns:
-        Attributes by Klaviyo's names; without `external_id`, `email` and
-        `phone_number` nobody can be found by it.
-    """
-    body, kind = event.body, event.kind
-    profile: dict[str, Any] = {**identifiers_of(event)}
-    for traits in filter(None, _traits(body, kind)):
-        for name, value in _attributes(traits).items():
-            profile[name] = profile.get(name) or value
-    if kind == "identify":
-        profile["properties"] = _custom_traits(body)
-    return {name: value for name, value in profile.items() if value}
 
 
 def _traits(body: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
@@ -168,51 +138,10 @@ def usable_email(value: object) -> str:
     return text.lower() if usable else ""
 
 
-def _phone(body: dict[str, Any], kind: str) -> str:
+def _phone(body: dict[str, Any], kind: str, *, phone_of: Callable[[str], str]) -> str:
     for place in _contacts(body, kind):
         for name in _PHONE_TRAITS:
             phone = place.get(name)
-            if isinstance(phone, str) and _PHONE.fullmatch(phone):
-                return phone
+            if isinstance(phone, str) and phone and (found := phone_of(phone)):
+                return found
     return ""
-
-
-def _attributes(traits: dict[str, Any]) -> dict[str, Any]:
-    """Read Klaviyo's standard attributes; an empty value means none is given."""
-    company = traits.get("company")
-    found: dict[str, Any] = {
-        name: _first_text(traits, names) for name, names in _TEXT_TRAITS.items()
-    }
-    found["organization"] = _first_text(traits, _COMPANY_TRAITS) or (
-        _first_text(company, ("name",)) if isinstance(company, dict) else ""
-    )
-    found["location"] = _location(section(traits, "address"))
-    return found
-
-
-def _location(address: dict[str, Any]) -> dict[str, str]:
-    if not address:
-        return {}
-    read = {name: _first_text(address, keys) for name, keys in _ADDRESS_TRAITS.items()}
-    return {name: text for name, text in read.items() if text}
-
-
-def _first_text(traits: dict[str, Any], names: tuple[str, ...]) -> str:
-    for name in names:
-        value = traits.get(name)
-        if isinstance(value, str) and value and not value.isspace():
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)
-    return ""
-
-
-def _custom_traits(body: dict[str, Any]) -> dict[str, Any]:
-    personas = section(section(body, "context"), "personas")
-    flag = personas.get("computation_key")
-    return {
-        name: value
-        for name, value in section(body, "traits").items()
-        if name not in _STANDARD_TRAITS
-        and not (name == flag and isinstance(value, bool))
-    }

@@ -27,7 +27,7 @@ from streams.klaviyo.jobs import Follower
 from streams.klaviyo.members import add_members, remove_members
 from streams.klaviyo.patches import upsert_patched
 from streams.klaviyo.privacy import delete_profile
-from streams.klaviyo.profiles import upsert_profiles
+from streams.klaviyo.profiles import BULK_MIN_ITEMS, upsert_profiles
 from streams.klaviyo.results import ListGone
 from streams.klaviyo.suppressions import suppress, unsuppress
 from streams.klaviyo.unsubscribes import unsubscribe
@@ -38,10 +38,15 @@ Carrier: TypeAlias = Callable[
 """Does what intents of one kind and list want, a verdict for each."""
 
 
-async def _upsert(
-    client: Follower, intents: Sequence[ProfileUpsert]
+async def upsert(
+    client: Follower,
+    intents: Sequence[ProfileUpsert],
+    *,
+    bulk_min_items: int = BULK_MIN_ITEMS,
 ) -> list[ItemVerdict]:
-    return await upsert_profiles(client, [one.profile for one in intents])
+    """Create or update profiles; see `streams.klaviyo.profiles.upsert_profiles`."""
+    profiles = [one.profile for one in intents]
+    return await upsert_profiles(client, profiles, bulk_min_items=bulk_min_items)
 
 
 async def _patch(
@@ -72,20 +77,22 @@ async def record(
     now_s: float | None = None,
 ) -> list[ItemVerdict]:
     """Record events; see `streams.klaviyo.events.record_events`."""
-    events = [
-        EventItem(
-            metric=one.metric,
-            profile=one.profile,
-            properties=one.properties,
-            time=one.time or None,
-            unique_id=one.unique_id or None,
-            value=one.value,
-            value_currency=one.value_currency or None,
-            backfill=one.backfill,
-        )
-        for one in intents
-    ]
+    events = [event_item(one) for one in intents]
     return await record_events(client, events, known_metrics=known_metrics, now_s=now_s)
+
+
+def event_item(wanted: EventRecord) -> EventItem:
+    """Make the event to record of what is wanted."""
+    return EventItem(
+        metric=wanted.metric,
+        profile=wanted.profile,
+        properties=wanted.properties,
+        time=wanted.time or None,
+        unique_id=wanted.unique_id or None,
+        value=wanted.value,
+        value_currency=wanted.value_currency or None,
+        backfill=wanted.backfill,
+    )
 
 
 async def _subscribe(
@@ -152,7 +159,7 @@ async def _delete(client: Follower, intents: Sequence[Deletion]) -> list[ItemVer
 
 
 CARRIERS: Final[Mapping[str, Carrier]] = {
-    "upsert": _upsert,
+    "upsert": upsert,
     "patch": _patch,
     "add": _add,
     "remove": _remove,

@@ -1,30 +1,20 @@
 """What actions want of Klaviyo, carried out: as few requests as it takes."""
 
-import asyncio
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from streams.actions.intents import (
-    Consent,
-    ConsentChange,
-    Deletion,
-    EventRecord,
-    Intent,
-    ListAdd,
-    ListRemove,
-    ProfileUpsert,
-    Suppression,
-)
+from streams.actions.intents import ConsentChange, Intent
+from streams.actions.kinds import kind_of, list_of, named_by
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.carriers import CARRIERS, Carrier, record
 from streams.klaviyo.items import Identifier, folded, identifiers
 from streams.klaviyo.jobs import Follower
-from streams.klaviyo.patches import is_patch
 from streams.klaviyo.results import ListGone
 from streams.klaviyo.submit import NO_LIST
+from streams.klaviyo.together import together
 
 Kind: TypeAlias = tuple[str, str]
 """What goes together: the operation, and the list it is about."""
@@ -59,15 +49,12 @@ async def carry_out(
     carriers: dict[str, Carrier] = {**CARRIERS, "record": knowing}
     verdicts: dict[int, ItemVerdict] = {}
     for stage in stages(intents):
-        found = await asyncio.gather(
-            *(
-                _send(client, carriers[kind], group)
-                for (kind, _), group in stage.items()
-            )
+        found = await together(
+            _send(client, carriers[kind], group) for (kind, _), group in stage.items()
         )
         for part in found:
             verdicts |= part
-    return [_remarked(verdicts[at], intent) for at, intent in enumerate(intents)]
+    return [remarked(verdicts[at], intent) for at, intent in enumerate(intents)]
 
 
 def stages(intents: Sequence[Intent]) -> list[dict[Kind, Group]]:
@@ -79,7 +66,7 @@ def stages(intents: Sequence[Intent]) -> list[dict[Kind, Group]]:
     parted: list[dict[Kind, Group]] = []
     last: dict[Identifier, tuple[int, Kind]] = {}
     for place, intent in enumerate(intents):
-        kind, names = kind_of(intent), names_of(intent)
+        kind, names = _kind(intent), names_of(intent)
         before = [last[name] for name in names if name in last]
         number = max((at if was == kind else at + 1 for at, was in before), default=0)
         if number == len(parted):
@@ -91,35 +78,13 @@ def stages(intents: Sequence[Intent]) -> list[dict[Kind, Group]]:
 
 def names_of(intent: Intent) -> list[Identifier]:
     """List the identifiers of whom an intent is about, as Klaviyo keeps them."""
-    match intent:
-        case ListRemove() | Deletion():
-            given: Mapping[str, Any] = intent.identifiers
-        case Suppression():
-            given = {"email": intent.email}
-        case _:
-            given = intent.profile
-    return list(map(folded, identifiers(given)))
+    return list(map(folded, identifiers(named_by(intent))))
 
 
-def kind_of(intent: Intent) -> Kind:
-    """Say with what an intent goes together."""
-    match intent:
-        case ProfileUpsert() if is_patch(intent):
-            kind = "patch", intent.list_id
-        case ProfileUpsert() | ListAdd():
-            kind = ("add" if intent.list_id else "upsert"), intent.list_id
-        case ListRemove():
-            kind = "remove", intent.list_id
-        case EventRecord():
-            kind = "record", ""
-        case ConsentChange():
-            gives = intent.consent is Consent.SUBSCRIBED
-            kind = ("subscribe" if gives else "unsubscribe"), ""
-        case Suppression():
-            kind = intent.change, ""
-        case Deletion():
-            kind = "delete", ""
-    return kind
+def _kind(intent: Intent) -> Kind:
+    """Say with what an intent goes together; consent knows lists itself."""
+    list_id = "" if isinstance(intent, ConsentChange) else list_of(intent)
+    return kind_of(intent), list_id
 
 
 async def _send(
@@ -131,8 +96,8 @@ async def _send(
     return {place: one for (place, _), one in zip(group, found, strict=True)}
 
 
-def _remarked(verdict: ItemVerdict, intent: Intent) -> ItemVerdict:
-    """Record what was left out of a payload that was taken."""
+def remarked(verdict: ItemVerdict, intent: Intent) -> ItemVerdict:
+    """Record in its verdict what was left out of a payload that was taken."""
     if not intent.dropped or verdict.reason:
         return verdict
     reason = f"dropped: {', '.join(intent.dropped)}"

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import orjson
@@ -31,24 +32,13 @@ class DryKlaviyo:
     """
 
     def __init__(self, people: Iterable[Iterable[Identifier]] = ()) -> None:
-        self._ids: dict[Identifier, str] = {}
-        for names in people:
-            self._id_of(list(map(folded, names)))
-        self._answers: Mapping[str, Callable[[Request], Data]] = {
-            quotas.IMPORT_PROFILES.name: _job,
-            quotas.GET_IMPORT_JOB.name: _complete,
-            quotas.UPSERT_PROFILE.name: self._upserted,
-            quotas.GET_PROFILES.name: self._found,
-            lane_quotas.GET_LIST_PROFILES.name: self._found,
-            quotas.GET_LIST.name: _list,
-            quotas.CREATE_LIST.name: _list,
-        }
+        self._people = people
 
     async def call(self, request: Request) -> Accepted:
         """Do as asked."""
-        answer = self._answers.get(request.endpoint.name)
+        answer = _ANSWERS.get(request.endpoint.name)
         if answer is not None:
-            data = answer(request)
+            data = answer(self, request)
             return Accepted(status=_status(request), data={"data": data})
         if request.method == "GET":
             return Accepted(status=200, data={"data": []})
@@ -66,29 +56,40 @@ class DryKlaviyo:
         """Let others run."""
         await asyncio.sleep(0)
 
-    def _id_of(self, names: list[Identifier]) -> str:
-        """Give a person's id; the first name that is known decides."""
-        known = next((self._ids[name] for name in names if name in self._ids), "")
-        found = known or _digest(names)
-        for name in names:
-            self._ids.setdefault(name, found)
-        return found
+    @cached_property
+    def _ids(self) -> dict[Identifier, str]:
+        """Identifier → profile id; told apart when somebody is asked for at last."""
+        ids: dict[Identifier, str] = {}
+        for names in self._people:
+            _id_of(list(map(folded, names)), ids)
+        return ids
 
-    def _upserted(self, request: Request) -> Data:
+    def upserted(self, request: Request) -> Data:
+        """Name the profile that was created or updated."""
         (profile,) = resources(orjson.loads(request.body))
         names = list(map(folded, identifiers(attributes_of(profile))))
-        return {"type": "profile", "id": self._id_of(names)}
+        return {"type": "profile", "id": _id_of(names, self._ids)}
 
-    def _found(self, request: Request) -> Data:
+    def found(self, request: Request) -> Data:
+        """Name a profile for each value that is asked for."""
         field, values = _asked(dict(request.query)["filter"])
         return [
             {
                 "type": "profile",
-                "id": self._id_of([folded((field, value))]),
+                "id": _id_of([folded((field, value))], self._ids),
                 "attributes": {field: value},
             }
             for value in values
         ]
+
+
+def _id_of(names: list[Identifier], ids: dict[Identifier, str]) -> str:
+    """Give a person's id; the first name that is known decides."""
+    known = next((ids[name] for name in names if name in ids), "")
+    found = known or _digest(names)
+    for name in names:
+        ids.setdefault(name, found)
+    return found
 
 
 def _status(request: Request) -> int:
@@ -101,12 +102,12 @@ def _status(request: Request) -> int:
     return 204 if members else 202
 
 
-def _job(request: Request) -> Data:
+def _job(_: DryKlaviyo, request: Request) -> Data:
     job_id = hashlib.blake2s(request.body, digest_size=_ID_BYTES).hexdigest()
     return {"type": "profile-bulk-import-job", "id": job_id}
 
 
-def _complete(request: Request) -> Data:
+def _complete(_: DryKlaviyo, request: Request) -> Data:
     return {
         "type": "profile-bulk-import-job",
         "id": request.path.rpartition("/")[2],
@@ -114,7 +115,7 @@ def _complete(request: Request) -> Data:
     }
 
 
-def _list(request: Request) -> Data:
+def _list(_: DryKlaviyo, request: Request) -> Data:
     if request.method == "GET":
         return {"type": "list", "id": request.path.rpartition("/")[2]}
     return {"type": "list", "id": hashlib.blake2s(request.body).hexdigest()[:6]}
@@ -145,3 +146,15 @@ def _values(listed: str) -> list[str]:
 def _digest(names: list[Identifier]) -> str:
     told = repr(names[:1]).encode()
     return hashlib.blake2s(told, digest_size=_ID_BYTES).hexdigest()
+
+
+_ANSWERS: Final[Mapping[str, Callable[[DryKlaviyo, Request], Data]]] = {
+    quotas.IMPORT_PROFILES.name: _job,
+    quotas.GET_IMPORT_JOB.name: _complete,
+    quotas.UPSERT_PROFILE.name: DryKlaviyo.upserted,
+    quotas.GET_PROFILES.name: DryKlaviyo.found,
+    lane_quotas.GET_LIST_PROFILES.name: DryKlaviyo.found,
+    quotas.GET_LIST.name: _list,
+    quotas.CREATE_LIST.name: _list,
+}
+"""Operation → what its answer holds; the others' holds nothing."""

@@ -4,7 +4,7 @@ Source unless a line names another: Klaviyo's events overview, Limitations.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from streams.klaviyo.event_items import EventItem
 from streams.klaviyo.items import identifiers
@@ -24,6 +24,9 @@ TIME_MIN_S = 631_152_000
 
 TIME_AHEAD_MAX_S = 366 * 86_400
 """OpenAPI, `time`: up to one year in the future; here the longest one."""
+
+_SCALARS = (int, float, type(None))
+"""What holds nothing; `bool` is an `int`."""
 
 _UTF8_MAX_BYTES = 4
 """A character takes at most so many (RFC 3629)."""
@@ -86,29 +89,34 @@ def _wrong_properties(properties: object) -> str:
         return "properties-not-an-object"
     if len(properties) > PROPERTIES_MAX:
         return "too-many-properties: over 400"
-    for value, depth in _walk(properties, depth=1):
-        if depth > DEPTH_MAX:
-            return "properties-too-deep: over 10 levels"
-        if isinstance(value, list | tuple) and len(value) > ARRAY_MAX_ITEMS:
-            return "array-too-long: over 4,000 items"
-        if isinstance(value, str) and _too_long(value):
-            return "string-too-long: over 100 KB"
+    return _wrong_inside(properties.values(), depth=1)
+
+
+def _wrong_inside(values: Iterable[object], *, depth: int) -> str:
+    """Say what is wrong with values of one level, or inside them."""
+    for value in values:
+        if isinstance(value, str):
+            if _too_long(value):
+                return "string-too-long: over 100 KB"
+        elif not isinstance(value, _SCALARS) and (
+            wrong := _wrong_container(value, depth=depth + 1)
+        ):
+            return wrong
     return ""
+
+
+def _wrong_container(value: object, *, depth: int) -> str:
+    if not isinstance(value, Mapping | list | tuple):
+        return ""
+    if depth > DEPTH_MAX:
+        return "properties-too-deep: over 10 levels"
+    if not isinstance(value, Mapping) and len(value) > ARRAY_MAX_ITEMS:
+        return "array-too-long: over 4,000 items"
+    inner = value.values() if isinstance(value, Mapping) else value
+    return _wrong_inside(inner, depth=depth)
 
 
 def _too_long(text: str) -> bool:
     if len(text) * _UTF8_MAX_BYTES <= STRING_MAX_BYTES:
         return False
     return len(text.encode(errors="replace")) > STRING_MAX_BYTES
-
-
-def _walk(value: object, *, depth: int) -> Iterator[tuple[object, int]]:
-    """Give every value with its depth; no deeper than one level too deep."""
-    yield value, depth
-    if depth > DEPTH_MAX:
-        return
-    inner = value.values() if isinstance(value, Mapping) else value
-    if isinstance(value, Mapping | list | tuple):
-        for each in inner:  # type: ignore[attr-defined]  # one of the three above
-            deeper = isinstance(each, Mapping | list | tuple)
-            yield from _walk(each, depth=depth + deeper)

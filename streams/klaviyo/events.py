@@ -1,6 +1,5 @@
 """Events: recorded once each, many with one request."""
 
-import asyncio
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
 
@@ -16,6 +15,7 @@ from streams.klaviyo.isolate import apart, chunked
 from streams.klaviyo.lane_quotas import CREATE_EVENT, CREATE_EVENTS
 from streams.klaviyo.ledger import Ledger
 from streams.klaviyo.repeats import once_each
+from streams.klaviyo.together import together
 
 BULK_MIN_EVENTS = 2
 """From here on one bulk request takes the place of several."""
@@ -74,11 +74,9 @@ async def _record(
 ) -> list[ItemVerdict]:
     ledger = Ledger(len(events))
     lines = prepare(events, ledger=ledger, known_metrics=known_metrics, now_s=now_s)
-    await asyncio.gather(
-        *(
-            _Bulk(client, ledger=ledger, min_events=bulk_min_events).record(chunk)
-            for chunk in _chunks(lines)
-        )
+    await together(
+        _Bulk(client, ledger=ledger, min_events=bulk_min_events).record(chunk)
+        for chunk in _chunks(lines)
     )
     return ledger.verdicts()
 
@@ -116,9 +114,7 @@ class _Bulk:
         for lines, answer in parted.taken:
             places = [line.index for line in lines]
             self._ledger.delivered(places, status=answer.status)
-        await asyncio.gather(
-            *(self._record_one(refused.item) for refused in parted.refused)
-        )
+        await together(self._record_one(refused.item) for refused in parted.refused)
 
     async def _send(self, lines: Row) -> Settled:
         """Send in bulk, until an answer is about events and not about profiles."""

@@ -40,12 +40,12 @@ def identifiers(
     profile: Profile, *, fields: Sequence[str] = _IDENTITY_FIELDS
 ) -> list[Identifier]:
     """List a profile's identifiers, best first."""
-    pairs = ((field, profile.get(field)) for field in fields)
-    return [
-        (field, value)
-        for field, value in pairs
-        if isinstance(value, str) and value.strip()
-    ]
+    found = []
+    for field in fields:
+        value = profile.get(field)
+        if isinstance(value, str) and value.strip():
+            found.append((field, value))
+    return found
 
 
 def folded(identifier: Identifier) -> Identifier:

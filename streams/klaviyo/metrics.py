@@ -1,17 +1,86 @@
 """Metrics: which there are, and which a mapping misses."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import SequenceMatcher
+from typing import Final
 
 from streams.errors import EngineError
 from streams.klaviyo import event_requests
-from streams.klaviyo.answers import Accepted
+from streams.klaviyo.answers import (
+    Accepted,
+    Answer,
+    OperatorFault,
+    Rejected,
+    Settled,
+    Temporary,
+    Throttled,
+)
 from streams.klaviyo.caller import Caller
 from streams.klaviyo.pages import all_pages
+from streams.klaviyo.requests import Request
 from streams.klaviyo.responses import attributes_of, resources
 
 NEAR_MIN = 0.6
 """Names less alike are not worth a hint (difflib's own default)."""
+
+TRIES: Final = 3
+"""Ours: so often a person's command asks a Klaviyo that does not answer."""
+
+_MENDING: Final[Mapping[str, str]] = {
+    "cannot-connect": "is that where Klaviyo is, and does the network lead there?",
+    "unauthorized": "Klaviyo does not know the API key; make a private key there",
+    "permission-denied": "the API key may not read metrics; it needs metrics:read",
+    "blocked-by-challenge": "Klaviyo blocks this address; have it allow-listed there",
+    "revision-retired": "Klaviyo has no such revision any more; upgrade this program",
+}
+"""Reason of an answer → what the operator can do."""
+
+
+class Impatient:
+    """Gives up where a worker would wait: a person is there to mend it.
+
+    Args:
+        client: Sends the requests.
+    """
+
+    def __init__(self, client: Caller) -> None:
+        self._client = client
+
+    async def call(self, request: Request) -> Settled:
+        """Send until Klaviyo settles it, or it takes somebody to mend it."""
+        tries = 0
+        while True:
+            answer = await self._client.attempt(request)
+            match answer:
+                case Throttled():
+                    continue
+                case Temporary():
+                    tries += 1
+                    if tries < TRIES and not answer.blocked:
+                        continue
+                    return _given_up(answer)
+                case OperatorFault():
+                    return _given_up(answer)
+                case _:
+                    return answer
+
+    async def attempt(self, request: Request) -> Answer:
+        """Send once."""
+        return await self._client.attempt(request)
+
+    async def rest(self, *, failures: int) -> None:
+        """Wait after that many failures in a row."""
+        await self._client.rest(failures=failures)
+
+    async def pause(self, wait_s: float) -> None:
+        """Wait that long."""
+        await self._client.pause(wait_s)
+
+
+def _given_up(answer: Temporary | OperatorFault) -> Rejected:
+    hint = _MENDING.get(answer.reason, "")
+    reason = f"{answer.reason}; {hint}" if hint else answer.reason
+    return Rejected(status=answer.status, reason=reason)
 
 
 async def metric_names(client: Caller) -> frozenset[str]:

@@ -18,11 +18,6 @@ from streams.klaviyo.results import ListGone
 _OK = 200
 
 
-def is_patch(upsert: ProfileUpsert) -> bool:
-    """Say whether an upsert asks for more than its attributes."""
-    return bool(upsert.unset or upsert.append or upsert.unappend)
-
-
 async def upsert_patched(
     client: Follower, upserts: Sequence[ProfileUpsert], *, list_id: str = ""
 ) -> list[ItemVerdict] | ListGone:

@@ -31,6 +31,8 @@ async def once_each(
     Returns:
         A verdict for each item, in order.
     """
+    if len(items) == 1:
+        return await send(list(items))
     verdicts: dict[int, ItemVerdict] = {}
     left = [(place, key(item)) for place, item in enumerate(items)]
     while left:

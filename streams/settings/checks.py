@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streams.settings.model import Settings
+from streams.settings.model import LANES, Settings
 
 TOPIC_NAME_MAX_CHARS = 249
 """Kafka's limit, of the characters in `_TOPIC_NAME` only."""
@@ -18,22 +18,40 @@ Disagreement = tuple[str, str]
 """The name of the setting to mend, and what is wrong."""
 
 
-def disagreements(settings: Settings, *, for_delivery: bool) -> Iterator[Disagreement]:
+def disagreements(
+    settings: Settings, *, for_delivery: bool, api_key_env: str
+) -> Iterator[Disagreement]:
     """Find what is wrong in settings whose values each have the right type.
 
     Args:
         settings: All settings; a broken one holds its default.
         for_delivery: Whether the hop `deliver`, where it is on, needs the API key.
+        api_key_env: The variable with the key.
     """
-    yield from _kafka(settings)
-    yield from _topics(settings)
-    yield from _klaviyo(settings, for_delivery=for_delivery)
+    yield from contradictions(settings)
+    yield from _absences(settings)
+    needs_key = for_delivery and "deliver" in settings.hops
+    if needs_key and not settings.klaviyo_api_key:
+        yield "klaviyo_api_key", f"is needed to deliver; set {api_key_env}"
 
 
-def _kafka(settings: Settings) -> Iterator[Disagreement]:
+def contradictions(settings: Settings) -> Iterator[Disagreement]:
+    """Find what is wrong whatever another layer adds, and on whatever machine.
+
+    Args:
+        settings: All settings; a broken one holds its default.
+    """
     servers = settings.kafka_bootstrap_servers.split(",")
     if not all(_SERVER.fullmatch(server.strip()) for server in servers):
         yield "kafka_bootstrap_servers", "not host:port,host:port"
+    if settings.session_timeout_s >= settings.rebalance_timeout_s:
+        yield "session_timeout_s", "must be shorter than rebalance_timeout_s"
+    yield from _topics(settings)
+    if not _is_web_address(settings.klaviyo_url):
+        yield "klaviyo_url", "not an http or https address"
+
+
+def _absences(settings: Settings) -> Iterator[Disagreement]:
     if settings.kafka_security_protocol.startswith("SASL_"):
         yield from _sasl(settings)
     elif settings.kafka_sasl_mechanism:
@@ -41,8 +59,6 @@ def _kafka(settings: Settings) -> Iterator[Disagreement]:
     cafile = settings.kafka_ssl_cafile
     if cafile and not Path(cafile).is_file():
         yield "kafka_ssl_cafile", "no such file"
-    if settings.session_timeout_s >= settings.rebalance_timeout_s:
-        yield "session_timeout_s", "must be shorter than rebalance_timeout_s"
 
 
 def _sasl(settings: Settings) -> Iterator[Disagreement]:
@@ -82,16 +98,8 @@ def own_topics(settings: Settings) -> set[str]:
         topics.memberships_changelog,
         topics.outcomes,
         topics.deadletters,
-        *(topics.activations(lane) for lane in settings.lanes),
+        *(topics.activations(lane) for lane in LANES),
     }
-
-
-def _klaviyo(settings: Settings, *, for_delivery: bool) -> Iterator[Disagreement]:
-    if not _is_web_address(settings.klaviyo_url):
-        yield "klaviyo_url", "not an http or https address"
-    needs_key = for_delivery and "deliver" in settings.hops
-    if needs_key and not settings.klaviyo_api_key:
-        yield "klaviyo_api_key", "is needed to deliver; set KLAVIYO_API_KEY"
 
 
 def _is_web_address(text: str) -> bool:

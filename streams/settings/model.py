@@ -1,16 +1,18 @@
 """What a worker is told, as one frozen record."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 Text = Annotated[str, Meta(min_length=1)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Partitions = Annotated[int, Meta(ge=1, le=10_000)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Hop = Literal["intake", "activate", "deliver"]
-LaneName = Literal["lists", "profiles"]
+LaneName = Literal["consent", "lists", "events", "profiles", "privacy"]
+LANES: tuple[LaneName, ...] = get_args(LaneName)
 
 
 class Secret:
@@ -93,8 +95,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     source_topics: Annotated[tuple[Text, ...], Meta(min_length=1)] = ("segment-events",)
     topic_prefix: str = "klaviyo-streams."
-    topic_partitions: Count = 8
-    topic_replication_factor: Count = 1
+    topic_partitions: Partitions = 8
+    topic_replication_factor: Annotated[int, Meta(ge=1, le=100)] = 1
 
     klaviyo_url: Text = "https://a.klaviyo.com"
     klaviyo_quota_scale: Annotated[float, Meta(gt=0, le=1_000)] = 1.0
@@ -106,7 +108,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "activate",
         "deliver",
     )
-    lanes: Annotated[tuple[LaneName, ...], Meta(min_length=1)] = ("lists", "profiles")
+    lanes: Annotated[tuple[LaneName, ...], Meta(min_length=1)] = LANES
+    destination: str = ""
     audience_lists: dict[Text, Text] = {}
     max_event_bytes: Count = 1_000_000
 

@@ -4,18 +4,21 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
 
 from streams.errors import ConfigError
-from streams.settings.checks import disagreements
+from streams.settings.checks import Disagreement, contradictions, disagreements
 from streams.settings.model import Secret, Settings
 
 ENV_PREFIX = "KLAVIYO_STREAMS_"
 SETTINGS_FILE_ENV = ENV_PREFIX + "SETTINGS"
 API_KEY_ENV = "KLAVIYO_API_KEY"
+BASE_PATH = "settings."
+"""Where the lowest layer stands in its file, before a setting's name."""
 
 _ORCHESTRATOR = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_[0-9]+_\w+)?")
 """Kubernetes names a Service `klaviyo-streams` to every pod beside it in these."""
@@ -42,9 +45,11 @@ def load(
     environ: Mapping[str, str],
     file: Path | None = None,
     *,
+    base: Mapping[str, object] = MappingProxyType({}),
     for_delivery: bool = True,
+    api_key_env: str = API_KEY_ENV,
 ) -> Settings:
-    """Read all settings; the environment comes before the file.
+    """Read all settings: the environment, then the file, then `base`, then defaults.
 
     `topic_partitions` is `KLAVIYO_STREAMS_TOPIC_PARTITIONS` in the environment, where
     an empty variable is absent, a list is written `a,b` and a mapping `key=id,key=id`.
@@ -53,26 +58,70 @@ def load(
         environ: The environment.
         file: A YAML mapping by the names of `Settings`; without it the one that
             `KLAVIYO_STREAMS_SETTINGS` names, if any.
+        base: What a destination file has under `settings` for a worker, decoded.
         for_delivery: Whether the API key is needed where the hop `deliver` is on.
+        api_key_env: The variable with the key.
 
     Raises:
         ConfigError: Every mistake there is, each with its path.
     """
-    named = environ.get(SETTINGS_FILE_ENV, "")
-    file = file or (Path(named) if named else None)
+    file = _file_of(environ, file)
     mistakes: list[_Mistake] = []
-    given = _known({**_in_file(file, mistakes), **_in_environ(environ)}, mistakes)
+    layers = {
+        **_layer(base, at=BASE_PATH, mistakes=mistakes),
+        **_in_file(file, mistakes),
+        **_in_environ(environ, api_key_env),
+    }
+    given = _known(layers, mistakes)
     values = dict(_converted(given, mistakes))
     values |= dict(_in_secret_files(values, given, mistakes))
     settings = Settings(**values)
     wrong = {mistake.name for mistake in mistakes}
-    for name, words in disagreements(settings, for_delivery=for_delivery):
+    for name, words in disagreements(
+        settings, for_delivery=for_delivery, api_key_env=api_key_env
+    ):
         if name not in wrong:
             path = given[name].path if name in given else name
             mistakes.append(_Mistake(name, path, words))
     if mistakes:
         raise ConfigError([f"{path}: {words}" for _, path, words in mistakes])
     return settings
+
+
+def destination_named(environ: Mapping[str, str], file: Path | None = None) -> str:
+    """Give the path of the destination file, which is read before the other settings.
+
+    Args:
+        environ: The environment.
+        file: As of `load`, which says what is wrong with it.
+    """
+    layers = {
+        **_in_file(_file_of(environ, file), []),
+        **_in_environ(environ, API_KEY_ENV),
+    }
+    named = layers.get("destination")
+    return str(named.value) if named is not None and named.value else ""
+
+
+def _file_of(environ: Mapping[str, str], file: Path | None) -> Path | None:
+    named = environ.get(SETTINGS_FILE_ENV, "")
+    return file or (Path(named) if named else None)
+
+
+def faults(values: Mapping[str, object]) -> list[Disagreement]:
+    """List what is wrong in one layer, as `load` would find it there.
+
+    What is absent may come from another layer; defaults stand in for it.
+
+    Args:
+        values: Decoded values by the names of `Settings`.
+    """
+    mistakes: list[_Mistake] = []
+    given = _known(_layer(values, at="", mistakes=mistakes), mistakes)
+    settings = Settings(**dict(_converted(given, mistakes)))
+    wrong = {mistake.name: mistake.words for mistake in mistakes}
+    together = contradictions(settings)
+    return [*wrong.items(), *(one for one in together if one[0] not in wrong)]
 
 
 def _in_file(file: Path | None, mistakes: list[_Mistake]) -> dict[str, _Given]:
@@ -86,9 +135,16 @@ def _in_file(file: Path | None, mistakes: list[_Mistake]) -> dict[str, _Given]:
     if read is not None and not isinstance(read, dict):
         mistakes.append(_Mistake("", str(file), "not a mapping of names to values"))
         return {}
+    return _layer(read or {}, at=f"{file}: ", mistakes=mistakes)
+
+
+def _layer(
+    values: Mapping[Any, object], *, at: str, mistakes: list[_Mistake]
+) -> dict[str, _Given]:
+    """Take in decoded values, but no secret."""
     found = {
-        str(name): _Given(f"{file}: {name}", value, is_text=False)
-        for name, value in (read or {}).items()
+        str(name): _Given(f"{at}{name}", value, is_text=False)
+        for name, value in values.items()
     }
     for name in sorted(found.keys() & {*_SECRETS}):
         path = found.pop(name).path
@@ -105,8 +161,8 @@ def _why_unreadable(err: Exception) -> str:
     return f"no YAML: see line {mark.line + 1}" if mark else "not the text it must be"
 
 
-def _in_environ(environ: Mapping[str, str]) -> dict[str, _Given]:
-    names = {API_KEY_ENV: "klaviyo_api_key"}
+def _in_environ(environ: Mapping[str, str], api_key_env: str) -> dict[str, _Given]:
+    names = {api_key_env: "klaviyo_api_key"}
     for variable in environ:
         rest = variable.removeprefix(ENV_PREFIX)
         of_ours = variable not in {rest, SETTINGS_FILE_ENV}

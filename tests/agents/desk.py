@@ -7,9 +7,11 @@ import msgspec
 
 from agents.context import ORIGIN
 from agents.engine.kafka import Record
-from agents.lane import LaneOptions, LaneService, Receipt, Waiting
-from streams.actions.activation import Action, Activation, Lane
-from streams.delivery.queue import Coalescer, Group, last_word
+from agents.lanes.lane import LaneOptions, LaneService, Receipt, Waiting
+from streams.actions.activation import Activation, Lane
+from streams.actions.intents import Intent, ListAdd, ListRemove
+from streams.delivery.joining import last_word
+from streams.delivery.queue import Coalescer, Group
 from streams.delivery.verdict import ItemVerdict
 from streams.delivery.verdict import delivered as accepted
 from streams.events.origin import Origin
@@ -22,7 +24,6 @@ from tests.agents.fakes import (
     run,
 )
 
-ADD, REMOVE = Action.ADD_PROFILE_TO_LIST, Action.REMOVE_PROFILE_FROM_LIST
 GRACE_S = 10.0
 
 Send = Callable[
@@ -30,21 +31,39 @@ Send = Callable[
 ]
 
 
-def lane_record(offset: int, *, user: str = "", action: Action = ADD) -> Record:
-    """An activation on the lane."""
-    origin = Origin(topic="source", partition=0, offset=offset)
+def added(user: str) -> ListAdd:
+    """Somebody is to be put on the audience's list."""
+    return ListAdd(list_id="", profile={"external_id": user})
+
+
+def removed(user: str) -> ListRemove:
+    """Somebody is to be taken off it."""
+    return ListRemove(list_id="", identifiers={"external_id": user})
+
+
+def lane_record(
+    offset: int,
+    *,
+    user: str = "",
+    intent: Callable[[str], Intent] = added,
+    caused_by: int | None = None,
+) -> Record:
+    """An activation on the lane; `caused_by` is the source's offset, if another."""
+    user = user or f"u{offset}"
+    source_offset = offset if caused_by is None else caused_by
+    origin = Origin(topic="source", partition=0, offset=source_offset)
     activation = Activation(
-        action=action,
-        user=user or f"u{offset}",
-        profile={"external_id": user or f"u{offset}"},
-        time_ms=offset,
+        action="addProfileToList",
+        user=user,
+        intent=intent(user),
+        time_ms=source_offset,
         origin=origin,
         audience="vip",
     )
     return record(
         msgspec.json.encode(activation),
         offset=offset,
-        key=activation.user.encode(),
+        key=user.encode(),
         headers=[(ORIGIN, str(origin).encode())],
     )
 
@@ -67,7 +86,7 @@ class Desk:
                 window_items=window_items,
                 grace_s=GRACE_S,
             ),
-            queue=Coalescer[Receipt](last_word, ranked=True),
+            queue=Coalescer[Receipt](last_word),
             send=self._send,
             sendable=lambda _: self.sendable,
         )

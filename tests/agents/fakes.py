@@ -17,11 +17,14 @@ from agents.engine.table import Table
 from agents.engine.view import View
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
+from streams.destination.model import Destination
+from streams.destination.reading import destination_of
 from streams.klaviyo.answers import Accepted, Answer, Settled
 from streams.klaviyo.client import KlaviyoClient
 from streams.klaviyo.requests import Request
 from streams.pacing.gate import Timing
 from streams.settings import Settings, load
+from tests.judging import saw
 
 T = TypeVar("T")
 
@@ -128,7 +131,8 @@ class FakeKlaviyo(KlaviyoClient):
 
     async def call(self, request: Request) -> Settled:
         """Find lists by name."""
-        self.asked.append(f"{request.endpoint.method} {request.path}")
+        saw(request.method, request.path, request.body)
+        self.asked.append(f"{request.method} {request.path}")
         await self.before_answer()
         wanted = request.target
         rows = [
@@ -140,7 +144,8 @@ class FakeKlaviyo(KlaviyoClient):
 
     async def attempt(self, request: Request) -> Answer:
         """Create a list."""
-        self.asked.append(f"{request.endpoint.method} {request.path}")
+        saw(request.method, request.path, request.body)
+        self.asked.append(f"{request.method} {request.path}")
         await self.before_answer()
         if self.answers:
             return self.answers.pop(0)
@@ -186,6 +191,7 @@ def context(
     *,
     klaviyo: KlaviyoClient | None = None,
     told: Settings | None = None,
+    destination: Destination | None = None,
 ) -> Context:
     """One worker's services, all in this process."""
     told = told or settings()
@@ -196,6 +202,7 @@ def context(
         memberships=FakeTable(producer),
         lists=FakeView(producer),
         klaviyo=klaviyo or FakeKlaviyo(),
+        destination=destination or destination_of(None),
         now_ms=lambda: NOW_MS,
     )
 

@@ -10,9 +10,11 @@ from agents.activate import turn
 from agents.context import ORIGIN, TIME, Context
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
-from streams.actions.activation import Action, Activation
+from streams.actions.activation import Activation
+from streams.actions.intents import ListAdd, ProfileUpsert
 from streams.audiences.row import decode_row
 from streams.delivery.verdict import Verdict
+from streams.destination.reading import destination_of
 from tests.agents.fakes import (
     NOW_MS,
     FakeProducer,
@@ -37,6 +39,10 @@ def _event(offset: int, *, origin: str = "", **fields: object) -> Record:
 def _exit(offset: int) -> Record:
     later = "2025-03-01T11:00:00Z"
     return _event(offset, event="Audience Exited", timestamp=later)
+
+
+def _identify(offset: int, **traits: object) -> Record:
+    return _event(offset, type="identify", traits=traits, context={})
 
 
 def _turn(surroundings: Context, *records: Record) -> None:
@@ -64,7 +70,8 @@ def test_an_edge_goes_to_its_lane_with_its_origin() -> None:
     assert message.key == b"user-1"
     assert message.headers == [(ORIGIN, b"source/5/99")]
     assert str(activation.origin) == "source/5/99"
-    assert activation.action is Action.ADD_PROFILE_TO_LIST
+    assert activation.action == "addProfileToList"
+    assert isinstance(activation.intent, ListAdd)
 
 
 def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
@@ -75,9 +82,9 @@ def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
     _turn(surroundings, _event(0), _event(1), _exit(2))
 
     reasons = [item.reason for item in producer.outcomes()]
-    actions = [one.action for one in _activations(producer)]
+    words = [type(one.intent).__name__ for one in _activations(producer)]
     row = decode_row(_rows(surroundings)[b"user-1"])
-    assert actions == [Action.ADD_PROFILE_TO_LIST, Action.REMOVE_PROFILE_FROM_LIST]
+    assert words == ["ListAdd", "ListRemove"]
     assert reasons == ["unchanged"]
     assert not row["vip"].inside
 
@@ -116,10 +123,11 @@ def test_an_identify_goes_to_the_profiles_lane() -> None:
     producer = FakeProducer()
     surroundings = context(producer)
 
-    _turn(surroundings, _event(0, type="identify", traits={"email": "a@b.co"}))
+    _turn(surroundings, _identify(0, email="a@b.co"))
 
     [upsert] = _activations(producer, PROFILES)
-    assert upsert.action is Action.UPSERT_PROFILE
+    assert upsert.action == "upsertProfile"
+    assert isinstance(upsert.intent, ProfileUpsert)
     assert _rows(surroundings) == {}
 
 
@@ -150,14 +158,36 @@ def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
 def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
     """Kafka's refusal is not the end of a record without an outcome."""
     producer = FakeProducer(max_bytes={PROFILES: 1_000})
-    big = {"email": "a@b.co", "note": "x" * 2_000}
+    big = _identify(0, email="a@b.co", note="x" * 2_000)
 
-    _turn(context(producer), _event(0, type="identify", traits=big), _event(1))
+    _turn(context(producer), big, _event(1))
 
     [item] = producer.outcomes()
     assert (item.origin.offset, item.verdict) == (0, Verdict.DEAD_LETTER)
     assert item.reason.startswith("too-large: ")
     assert len(_activations(producer)) == 1
+
+
+def test_a_refused_mapping_is_a_dead_letter_beside_what_another_one_made() -> None:
+    """One event, two outcomes: what can be done is done all the same."""
+    destination = destination_of(
+        [
+            {"action": "subscribeProfile", "trigger": 'type = "identify"'},
+            {"action": "upsertProfile", "trigger": 'type = "identify"'},
+        ]
+    )
+    producer = FakeProducer()
+
+    _turn(context(producer, destination=destination), _identify(0, firstName="Ann"))
+
+    [letter] = producer.to("t.deadletters")
+    [item] = producer.outcomes()
+    assert (item.verdict, item.reason.partition(":")[0]) == (
+        Verdict.DEAD_LETTER,
+        "no-identifier",
+    )
+    assert dict(letter.headers)["__connect.errors.stage"] == b"activate"
+    assert len(_activations(producer, PROFILES)) == 1
 
 
 def test_an_event_without_a_time_happened_when_its_source_record_was_written() -> None:

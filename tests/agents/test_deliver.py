@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.deliver import ListsLane
-from agents.lane import Waiting
-from streams.actions.activation import Action, Activation
+from agents.deliver import room_of
+from agents.lanes.lane import Waiting
+from agents.lanes.lists import ListsLane
+from streams.actions.activation import Activation, Lane
+from streams.actions.intents import ListAdd, ListRemove, ProfileUpsert
+from streams.actions.kinds import named_by
 from streams.audiences.pairing import (
     Pairing,
     PairingRequest,
@@ -24,8 +27,9 @@ from streams.sandbox import Sandbox, SandboxConfig
 from tests.agents.fakes import FakeProducer, context
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 
-ADD, REMOVE = Action.ADD_PROFILE_TO_LIST, Action.REMOVE_PROFILE_FROM_LIST
 VIP = "audience:vip"
+ADDS = Group("add", VIP, "addProfileToList")
+REMOVALS = Group("remove", VIP, "removeProfileFromList")
 JOB_S = 30.0
 
 
@@ -37,7 +41,9 @@ class Desk:
         self.client = client
         self.producer = FakeProducer()
         self.context = context(self.producer, klaviyo=client)
-        self.lane = ListsLane(self.context)
+        lane = room_of(self.context, Lane.LISTS)
+        assert isinstance(lane, ListsLane)
+        self.lane = lane
 
     def pair(self, pairing: Pairing) -> None:
         """A row arrives on the lists topic."""
@@ -81,13 +87,13 @@ def _list(desk: Desk) -> str:
     return made.id
 
 
-def _items(action: Action, *, count: int = 1) -> list[Waiting]:
+def _items(kind: str = "add", *, count: int = 1) -> list[Waiting]:
     return [
         Item(
             activation=Activation(
-                action=action,
+                action="any",
                 user=f"u{number}",
-                profile={"external_id": f"u{number}"},
+                intent=_intent(kind, {"external_id": f"u{number}"}),
                 time_ms=1,
                 origin=Origin(topic="source", partition=0, offset=number),
                 audience="vip",
@@ -97,6 +103,16 @@ def _items(action: Action, *, count: int = 1) -> list[Waiting]:
         )
         for number in range(count)
     ]
+
+
+def _intent(kind: str, who: dict[str, str]) -> ListAdd | ListRemove | ProfileUpsert:
+    match kind:
+        case "add":
+            return ListAdd(list_id="", profile={**who}, dropped=("bad-phone",))
+        case "remove":
+            return ListRemove(list_id="", identifiers=who)
+        case _:
+            return ProfileUpsert(profile={**who}, list_id="L", append={"seen": "x"})
 
 
 async def _verdicts(
@@ -109,55 +125,53 @@ async def _verdicts(
 
 async def test_an_audience_without_a_list_asks_for_one_and_waits(desk: Desk) -> None:
     """Once, however many wait; when the pairing comes they may go."""
-    group = Group(ADD, VIP)
-    before = desk.lane.sendable(group)
+    before = desk.lane.sendable(ADDS)
 
-    sent = await desk.lane.send(group, _items(ADD))
+    sent = await desk.lane.send(ADDS, _items())
 
     assert (before, sent) == (True, None)
     assert desk.asked() == [PairingRequest(audience="vip")]
-    assert not desk.lane.sendable(group)
-    assert not desk.lane.sendable(Group(REMOVE, VIP))
+    assert not desk.lane.sendable(ADDS)
+    assert not desk.lane.sendable(REMOVALS)
 
     desk.pair(Pairing(list_id=_list(desk)))
 
-    assert desk.lane.sendable(group)
+    assert desk.lane.sendable(ADDS)
 
 
 async def test_a_deleted_list_is_asked_for_anew(desk: Desk) -> None:
     """Nothing is sent to the old one; the new one is taken when it comes."""
-    group = Group(ADD, VIP)
     desk.pair(Pairing(list_id="GONE"))
 
-    sent = await desk.lane.send(group, _items(ADD))
+    sent = await desk.lane.send(ADDS, _items())
 
     assert sent is None
     assert desk.asked() == [PairingRequest(audience="vip", gone="GONE")]
-    assert not desk.lane.sendable(group)
+    assert not desk.lane.sendable(ADDS)
 
     desk.pair(Pairing(list_id=_list(desk)))
 
-    assert desk.lane.sendable(group)
-    assert await _verdicts(desk, group, _items(ADD)) == {(Verdict.DELIVERED, "")}
+    assert desk.lane.sendable(ADDS)
+    assert await _verdicts(desk, ADDS, _items()) == {(Verdict.DELIVERED, "dropped")}
 
 
-@pytest.mark.parametrize("action", [ADD, REMOVE])
+@pytest.mark.parametrize("kind", ["add", "remove", "patch"])
 async def test_a_list_a_person_named_and_that_is_gone_needs_a_person(
-    desk: Desk, action: Action
+    desk: Desk, kind: str
 ) -> None:
     """No other list may take its place."""
-    items = await _known(desk, action)
+    items = await _known(desk, kind)
 
-    ends = await _verdicts(desk, Group(action, "id:GONE"), items)
+    ends = await _verdicts(desk, Group(kind, "id:GONE", "any"), items)
 
     assert ends == {(Verdict.DEAD_LETTER, "list-gone")}
     assert desk.asked() == []
 
 
-async def _known(desk: Desk, action: Action) -> list[Waiting]:
+async def _known(desk: Desk, kind: str) -> list[Waiting]:
     """Items whose profiles Klaviyo knows."""
-    items = _items(action)
-    profiles = [item.activation.profile for item in items]
+    items = _items(kind)
+    profiles = [named_by(item.activation.intent) for item in items]
     await add_members(desk.client, _list(desk), profiles)
     return items
 
@@ -166,7 +180,7 @@ async def test_an_audience_klaviyo_takes_no_list_for_says_so(desk: Desk) -> None
     """With Klaviyo's reason."""
     desk.pair(Pairing(list_id="", refused="invalid: no such name"))
 
-    ends = await _verdicts(desk, Group(ADD, VIP), _items(ADD))
+    ends = await _verdicts(desk, ADDS, _items())
 
     assert ends == {(Verdict.DEAD_LETTER, "no-list")}
 
@@ -175,8 +189,8 @@ async def test_a_removal_waits_for_the_import_of_a_killed_owner(desk: Desk) -> N
     """Taken over while it ran, it cannot add anyone back afterwards."""
     list_id = _list(desk)
     desk.pair(Pairing(list_id=list_id))
-    items = _items(REMOVE, count=20)
-    profiles = [item.activation.profile for item in items]
+    items = _items("remove", count=20)
+    profiles = [named_by(item.activation.intent) for item in items]
     adding = asyncio.create_task(add_members(desk.client, list_id, profiles))
     while not desk.klaviyo.state.jobs.running:  # noqa: ASYNC110 - a sandbox tells nobody
         await asyncio.sleep(0)
@@ -184,8 +198,31 @@ async def test_a_removal_waits_for_the_import_of_a_killed_owner(desk: Desk) -> N
     await asyncio.gather(adding, return_exceptions=True)
 
     await desk.lane.take_over(0)
-    ends = await _verdicts(desk, Group(REMOVE, VIP), items)
+    ends = await _verdicts(desk, REMOVALS, items)
 
     assert ends == {(Verdict.DELIVERED, "")}
     assert desk.klaviyo.state.jobs.running == 0
     assert desk.members(list_id) == 0
+
+
+async def test_what_was_left_out_of_a_payload_reaches_its_verdict(desk: Desk) -> None:
+    """It was taken all the same."""
+    desk.pair(Pairing(list_id=_list(desk)))
+
+    verdicts = await desk.lane.send(ADDS, _items())
+
+    assert verdicts is not None
+    assert [one.reason for one in verdicts] == ["dropped: bad-phone"]
+
+
+async def test_a_mapping_s_list_needs_no_pairing(desk: Desk) -> None:
+    """Its id is in the group; a patch goes with it too."""
+    list_id = _list(desk)
+    group = Group("patch", f"id:{list_id}", "upsertProfile")
+
+    sendable = desk.lane.sendable(group)
+    ends = await _verdicts(desk, group, _items("patch", count=2))
+
+    assert (sendable, ends) == (True, {(Verdict.DELIVERED, "")})
+    assert desk.members(list_id) == 2
+    assert desk.asked() == []

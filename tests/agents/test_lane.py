@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 
 from agents.engine.producer import Message
-from agents.lane import Waiting
+from agents.lanes.lane import Waiting
 from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter
 from streams.delivery.verdict import delivered as accepted
-from tests.agents.desk import REMOVE, Desk, lane_record, play
+from tests.agents.desk import Desk, lane_record, play, removed
 from tests.agents.fakes import record
 
 
@@ -41,7 +41,7 @@ def test_a_superseded_record_has_its_outcome_and_its_offset_is_done() -> None:
 
     async def story(desk: Desk) -> None:
         await desk.take_in(
-            lane_record(0, user="u"), lane_record(1, user="u", action=REMOVE)
+            lane_record(0, user="u"), lane_record(1, user="u", intent=removed)
         )
         await asyncio.sleep(1)
 
@@ -52,6 +52,48 @@ def test_a_superseded_record_has_its_outcome_and_its_offset_is_done() -> None:
     assert (first.origin.offset, first.reason.partition(":")[0]) == (0, "superseded")
     assert (second.origin.offset, second.verdict) == (1, Verdict.DELIVERED)
     assert desk.part.position == 2
+
+
+def test_what_a_killed_worker_s_successor_tells_again_is_not_sent_again() -> None:
+    """Though a newer change of the same thing went in between."""
+
+    async def story(desk: Desk) -> None:
+        await desk.take_in(lane_record(0, user="u"))
+        await asyncio.sleep(1)
+        await desk.take_in(lane_record(1, user="u", intent=removed))
+        await asyncio.sleep(1)
+        await desk.take_in(lane_record(2, user="u", caused_by=0))
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    *_, again = desk.producer.outcomes()
+    assert desk.batches == [["u"], ["u"]]
+    assert (again.verdict, again.reason.partition(":")[0]) == (
+        Verdict.DISCARDED,
+        "repeat",
+    )
+    assert desk.part.position == 3
+
+
+def test_what_was_refused_and_comes_back_is_sent() -> None:
+    """A dead letter is requeued as it was, once what refused it is mended."""
+
+    async def story(desk: Desk) -> None:
+        async def refuse(_: Group, items: Sequence[Waiting]) -> list[ItemVerdict]:
+            return [dead_letter("list-gone: mend it")] * len(items)
+
+        accept, desk.answer = desk.answer, refuse
+        await desk.take_in(lane_record(0, user="u"))
+        await asyncio.sleep(1)
+        desk.answer = accept
+        await desk.take_in(lane_record(1, user="u", caused_by=0))
+        await asyncio.sleep(1)
+
+    desk = play(story)
+
+    verdicts = [one.verdict for one in desk.producer.outcomes()]
+    assert verdicts == [Verdict.DEAD_LETTER, Verdict.DELIVERED]
 
 
 def test_nothing_is_acknowledged_before_its_outcome_is_durable() -> None:

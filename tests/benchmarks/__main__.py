@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--events N]`: CPU time an event, events a second."""
+"""`python -m tests.benchmarks`: CPU time an event, events a second."""
 
 import os
 import platform
@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from tests.benchmarks import runs
-from tests.benchmarks.workload import WORKLOADS, Published, Workload
+from tests.benchmarks.explaining import explained
+from tests.benchmarks.workload import WORKLOADS, Published, Workload, track_events
 from tests.brokers import choice
 
 _PACKAGES = (
@@ -26,6 +27,8 @@ _PACKAGES = (
 )
 _COUNTS = ("profiles", "members", "requests")
 _NAME_CHARS = 18
+_MAPPED_AIM_PER_S = 30_000
+"""Issue 3: mapping is never the bottleneck."""
 
 
 @click.command()
@@ -33,31 +36,61 @@ _NAME_CHARS = 18
     "--events",
     default=20_000,
     show_default=True,
-    type=click.IntRange(min=1),
-    help="Records of each backlog.",
+    type=click.IntRange(min=0),
+    help="Records of each backlog; 0 leaves the worker out.",
 )
-def main(*, events: int) -> None:
-    """Print what a worker costs; nothing is asserted."""
+@click.option(
+    "--lines",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Track events that are explained.",
+)
+def main(*, events: int, lines: int) -> None:
+    """Print what explain and a worker cost; nothing is asserted."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    click.echo(
+        f"command   python -m tests.benchmarks --events {events} --lines {lines}"
+    )
+    click.echo(f"machine   {_processor()}, {os.cpu_count()} cores, {platform.system()}")
+    click.echo(f"python    {platform.python_version()}")
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    click.echo(f"packages  {packages}")
+    _explain(lines)
+    if events:
+        _work(events)
+
+
+def _explain(count: int) -> None:
+    lines = track_events(count)
+    size_bytes = sum(map(len, lines)) // count
+    click.echo(
+        f"\nexplain on {count:,} track events of {size_bytes} bytes with the default"
+        f" mapping: at least {_MAPPED_AIM_PER_S:,} events/s of CPU time in the compiled"
+        " trigger and mapping"
+    )
+    spent = explained(lines)
+    _say_rate("trigger to action", spent.mapped_s, count)
+    _say_rate("line to line", spent.answered_s, count)
+
+
+def _say_rate(name: str, cpu_s: float, count: int) -> None:
+    each_us = cpu_s / count * 1e6
+    _say(name, f"{each_us:6.1f} µs CPU an event: {count / cpu_s:,.0f} events/s")
+
+
+def _work(events: int) -> None:
     chosen = choice.shared()
     if chosen.broker is None:
         raise click.ClickException(f"no broker: {chosen}")
     try:
-        _say_where(chosen.broker.name, events)
+        name = chosen.broker.name
+        click.echo(f"\nbroker    {name}, on the same machine, as the sandbox is")
         with tempfile.TemporaryDirectory(prefix="klaviyo-streams-bench-") as home:
             for workload in WORKLOADS:
                 _measure(workload, chosen.broker.bootstrap, Path(home), events=events)
     finally:
         chosen.broker.close()
-
-
-def _say_where(broker: str, events: int) -> None:
-    click.echo(f"command   python -m tests.benchmarks --events {events}")
-    click.echo(f"machine   {_processor()}, {os.cpu_count()} cores, {platform.system()}")
-    click.echo(f"python    {platform.python_version()}")
-    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    click.echo(f"packages  {packages}")
-    click.echo(f"broker    {broker}, on the same machine, as the sandbox is")
 
 
 def _processor() -> str:

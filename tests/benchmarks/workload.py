@@ -42,6 +42,11 @@ def identify_upserts(events: int) -> list[Published]:
     return [_upsert(n) for n in range(events)]
 
 
+def track_events(events: int) -> list[bytes]:
+    """Every event another user's, of a product, as a shop's page sends it."""
+    return [_published(n, number=n, body=_viewed(n)).value for n in range(events)]
+
+
 WORKLOADS = (
     Workload(name="audience moves", make=audience_moves),
     Workload(name="profile upserts", make=identify_upserts),
@@ -83,6 +88,27 @@ def _upsert(number: int) -> Published:
     }
     body = {"type": "identify", "traits": traits, "context": _context(number)}
     return _published(number, number=number, body=body)
+
+
+def _viewed(number: int) -> dict[str, Any]:
+    properties = {
+        "product_id": f"p{number % 1000}",
+        "sku": "G-32",
+        "category": "Games",
+        "name": "Monopoly: 3rd Edition",
+        "brand": "Hasbro",
+        "price": 18.99,
+        "currency": "USD",
+        "quantity": 1,
+        "url": "https://shop.example.com/product/monopoly-3rd-edition",
+        "image_url": "https://shop.example.com/product/monopoly-3rd-edition.jpg",
+    }
+    return {
+        "type": "track",
+        "event": "Product Viewed",
+        "properties": properties,
+        "context": _context(number),
+    }
 
 
 def _published(user: int, *, number: int, body: dict[str, Any]) -> Published:

@@ -13,6 +13,7 @@ from agents.context import kafka_access
 from agents.topics import ensure
 from streams.events.origin import Origin
 from streams.settings import Settings, load
+from streams.settings.model import LANES
 from tests.brokers.face import Broker
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.topics import Group, Letter, Outcomes, Tail, letters
@@ -28,7 +29,7 @@ SHORTEST_SESSION_S = 6.0
 """Kafka's `group.min.session.timeout.ms`."""
 
 _POLL_S = 0.1
-_LANES = ("lists", "profiles")
+_LANES = LANES
 
 Record = tuple[str, bytes | None]
 """Key and value."""

@@ -21,7 +21,7 @@ def test_an_empty_file_has_every_preset(tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert "mapping Track Event: trackEvent\n" in result.output
-    assert '  trigger: type = "identify"\n' in result.output
+    assert '  trigger: type = "identify" and ' in result.output
     assert "audiences: synced\n" in result.output
 
 
@@ -61,6 +61,20 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
             id="every-one-of-several",
         ),
         pytest.param("settings: {api_key: x}", ["settings.api_key: "], id="a-secret"),
+        pytest.param(
+            "settings: {web_port: 70000, hops: [fly], klaviyo_url: here, webport: 1,"
+            " session_timeout_s: 60, kafka_sasl_password: x, country: QQ}",
+            [
+                "settings.web_port: Expected `int` <= 65535",
+                "settings.hops: Invalid enum value",
+                "settings.klaviyo_url: not an http or https address",
+                "settings.webport: no setting is called so; did you mean web_port?",
+                "settings.session_timeout_s: must be shorter than rebalance_timeout_s",
+                "settings.kafka_sasl_password: a secret does not belong in this file",
+                "settings.country: is no ISO 3166 code",
+            ],
+            id="a-workers-settings",
+        ),
         pytest.param("a: [", ["line 1: is no YAML"], id="no-yaml"),
     ],
 )
@@ -71,5 +85,16 @@ def test_every_mistake_is_told_with_its_path(
     result = checked(tmp_path, text)
 
     assert result.exit_code == 1
-    assert all(path in result.output for path in paths)
+    assert [path for path in paths if path not in result.output] == []
+    assert len(result.output.splitlines()) == len(paths)
     assert "Traceback" not in result.output
+
+
+def test_the_example_file_has_no_mistake() -> None:
+    """Readers copy it."""
+    example = Path(__file__).parents[3] / "deploy" / "examples" / "destination.yaml"
+
+    result = CliRunner().invoke(main, ["check", str(example)])
+
+    assert result.exit_code == 0, result.output
+    assert "audiences: synced" in result.output

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
+from tests.judging import saw_printed
 
 TRACK = {"type": "track", "event": "Viewed", "userId": "u1", "properties": {"a": 1}}
 LEAVE = {"list_id": "L1", "external_id": {"@path": "$.userId"}}
@@ -21,7 +22,9 @@ def explained(*lines: object, options: tuple[str, ...] = ()) -> list[dict[str, A
     given = "".join(f"{text}\n" for text in texts)
     result = CliRunner().invoke(main, ["explain", *options], input=given)
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    saw_printed(told)
+    return told
 
 
 def endings(told: dict[str, Any]) -> list[tuple[int, str, str]]:

@@ -1,20 +1,6 @@
-"""Where this project's effect differs from the recorded one, on purpose: the table.
+"""Where this project's effect differs from the recorded one, on purpose: the rules.
 
-| defect | here | why it is better |
-|---|---|---|
-| 1 | a removal of many removes them all | Segment reads one page of 20 |
-| 2 | a look-up is encoded and quoted | a quote in an id fails Segment's |
-| 4 | a list add names its profile | Segment swallows the failed create |
-| 5 | attributes are updated by a list add | Segment drops them if the profile exists |
-| 8, 9 | any number of lists, each its own group | Segment's collide, or are refused |
-| 10 | a dropped item is refused | Segment reports it delivered |
-| 11, 16 | a failure stops nothing else | Segment stops after the first |
-| 12, 14 | each item's own list, the event's first | Segment takes the first item's |
-| 18 | epoch seconds and milliseconds are read | Segment sends 1746, or a bare number |
-| 29 | country_code is never sent | it leaks into the profile |
-| 33 | `o'brien@…` and international addresses pass | Segment refuses them |
-| 35 | a removal removes one profile | Segment removes one for each identifier |
-| policy | a bad phone beside a good email is dropped | Segment drops both |
+`streams/DEVIATIONS.md` says for each what Segment does, what is done here, and why.
 """
 
 import json

@@ -102,6 +102,40 @@ class Klaviyo:
                 at = instant(given.get("consented_at"))
                 self.facts[key] = {**told, "consent": given["consent"], "at": at}
 
+    def job(self, room: str, data: dict[str, Any]) -> None:
+        """Let the body of a request that carries whole records take effect."""
+        told, related = data["attributes"], data.get("relationships", {})
+        match room:
+            case "events":
+                self.event(told)
+            case "event-bulk-create-jobs":
+                for group in told["events-bulk-create"]["data"]:
+                    self._events(group["attributes"])
+            case "profile-bulk-import-jobs":
+                self._imports(told, related)
+            case _:
+                self._consents(told, related)
+
+    def _events(self, group: dict[str, Any]) -> None:
+        for event in group["events"]["data"]:
+            self.event({**event["attributes"], "profile": group["profile"]})
+
+    def _imports(self, told: dict[str, Any], related: dict[str, Any]) -> None:
+        lists = [item["id"] for item in related.get("lists", {"data": []})["data"]]
+        for item in told["profiles"]["data"]:
+            who = self.profile(item["attributes"])
+            for list_id in lists:
+                self.member(who, list_id, state="in")
+
+    def _consents(self, told: dict[str, Any], related: dict[str, Any]) -> None:
+        list_id = related["list"]["data"]["id"] if "list" in related else ""
+        source = {
+            "source": told.get("custom_source"),
+            "historical": told.get("historical_import", False),
+        }
+        for item in told["profiles"]["data"]:
+            self.consent(item["attributes"], list_id=list_id, told=source)
+
 
 def after(intents: Iterable[Intent], *, knows: bool) -> Klaviyo:
     """Give the account in which some intents have taken effect, in order."""

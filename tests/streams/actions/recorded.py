@@ -64,7 +64,7 @@ class _Player:
         elif room == "profiles":
             self._profile(request, body["data"]["attributes"])
         else:
-            self._job(room, body["data"])
+            self.klaviyo.job(room, body["data"])
 
     def _look_up(self, request: dict[str, Any]) -> None:
         asked = _FILTER.search(unquote(request["raw_target"]))
@@ -83,38 +83,6 @@ class _Player:
         self.created = who_of(attributes)
         if request["status"] != 409:
             self.klaviyo.profile(attributes)
-
-    def _job(self, room: str, data: dict[str, Any]) -> None:
-        told, related = data["attributes"], data.get("relationships", {})
-        match room:
-            case "events":
-                self.klaviyo.event(told)
-            case "event-bulk-create-jobs":
-                for group in told["events-bulk-create"]["data"]:
-                    self._events(group["attributes"])
-            case "profile-bulk-import-jobs":
-                lists = [
-                    item["id"] for item in related.get("lists", {"data": []})["data"]
-                ]
-                for item in told["profiles"]["data"]:
-                    who = self.klaviyo.profile(item["attributes"])
-                    for list_id in lists:
-                        self.klaviyo.member(who, list_id, state="in")
-            case _:
-                self._consents(told, related)
-
-    def _events(self, group: dict[str, Any]) -> None:
-        for event in group["events"]["data"]:
-            self.klaviyo.event({**event["attributes"], "profile": group["profile"]})
-
-    def _consents(self, told: dict[str, Any], related: dict[str, Any]) -> None:
-        list_id = related["list"]["data"]["id"] if "list" in related else ""
-        source = {
-            "source": told.get("custom_source"),
-            "historical": told.get("historical_import", False),
-        }
-        for item in told["profiles"]["data"]:
-            self.klaviyo.consent(item["attributes"], list_id=list_id, told=source)
 
 
 def fates(line: Line) -> list[Fate]:

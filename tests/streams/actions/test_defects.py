@@ -50,7 +50,7 @@ def refusal(action: str, payload: dict[str, Any]) -> str:
     return result.code
 
 
-def test_defect_3_one_odd_phone_leaves_its_good_email_and_is_recorded() -> None:
+def test_defect_03_one_odd_phone_leaves_its_good_email_and_is_recorded() -> None:
     """The email is kept, the phone dropped, and a code says so."""
     payload = {"list_id": "L", "email": "a@b.co", "phone_number": "99"}
 
@@ -61,7 +61,7 @@ def test_defect_3_one_odd_phone_leaves_its_good_email_and_is_recorded() -> None:
     )
 
 
-def test_defect_5_a_list_add_keeps_the_attributes() -> None:
+def test_defect_05_a_list_add_keeps_the_attributes() -> None:
     """They go with the add, whether the profile exists or not."""
     payload = {"list_id": "L", "email": "a@b.co", "first_name": "New"}
 
@@ -70,7 +70,7 @@ def test_defect_5_a_list_add_keeps_the_attributes() -> None:
     assert add == ListAdd(list_id="L", profile={"email": "a@b.co", "first_name": "New"})
 
 
-def test_defect_6_a_product_has_the_same_unique_id_each_time() -> None:
+def test_defect_06_a_product_has_the_same_unique_id_each_time() -> None:
     """It is the order's id and the line, so that a retry records nothing twice."""
     first, again = (by_default("orderCompleted", ORDER) for _ in range(2))
 
@@ -82,7 +82,7 @@ def test_defect_6_a_product_has_the_same_unique_id_each_time() -> None:
 @pytest.mark.parametrize(
     "order_id", [pytest.param("O-1", id="order-id"), pytest.param(None, id="none")]
 )
-def test_defect_6_holds_without_a_message_id(order_id: str | None) -> None:
+def test_defect_06_holds_without_a_message_id(order_id: str | None) -> None:
     """The order's own number stands in, else what the order holds."""
     properties = {**ORDER["properties"], "order_id": order_id}  # type: ignore[dict-item]  # a dict it is
     event = {**ORDER, "messageId": None, "properties": properties}

@@ -129,3 +129,22 @@ def test_an_orders_bad_phone_is_refused_without_an_email() -> None:
         code="bad-phone",
         reason="phone_number is no number of the country it is for",
     )
+
+
+@pytest.mark.parametrize(
+    ("payload", "moot"),
+    [
+        pytest.param({"first_name": "Ann"}, True, id="nobody"),
+        pytest.param({"email": "", "phone_number": None}, True, id="empty"),
+        pytest.param({"email": "nope"}, False, id="bad-email"),
+        pytest.param({"phone_number": "12"}, False, id="bad-phone"),
+    ],
+)
+def test_an_upsert_of_a_stranger_is_nothing_to_do(
+    payload: dict[str, Any], *, moot: bool
+) -> None:
+    """Most visitors are strangers to begin with: no dead letter for each of them."""
+    refusal = CATALOGUE["upsertProfile"].act(payload)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.moot is moot

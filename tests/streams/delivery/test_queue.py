@@ -2,58 +2,45 @@
 
 import pytest
 
-from streams.actions.activation import Action, Activation
-from streams.delivery.queue import Coalescer, Group, Item, last_word, merged
-from streams.events.origin import Origin
-
-ADD, REMOVE = Action.ADD_PROFILE_TO_LIST, Action.REMOVE_PROFILE_FROM_LIST
+from streams.actions.activation import Batch
+from streams.delivery.joining import last_word, merged
+from streams.delivery.queue import Coalescer, Group, Item
+from tests.streams.delivery.waiting import (
+    add,
+    all_of,
+    receipts,
+    remove,
+    upsert,
+    waiting,
+)
 
 
 def _item(
-    receipt: int, *, user: str = "u", action: Action = ADD, since_s: float = 0.0
+    receipt: int, *, user: str = "u", since_s: float = 0.0, removed: bool = False
 ) -> Item[int]:
-    activation = Activation(
-        action=action,
-        user=user,
-        profile={"external_id": user, "n": receipt},
-        time_ms=receipt,
-        origin=Origin(topic="t", partition=0, offset=receipt),
-        audience="vip",
-    )
-    return Item(activation=activation, receipts=(receipt,), since_s=since_s)
+    who = {"external_id": user}
+    intent = remove("", **who) if removed else add("", **who)
+    return waiting(receipt, intent, user=user, since_s=since_s, audience="vip")
 
 
-ADDS = Group(ADD, "audience:vip")
-REMOVALS = Group(REMOVE, "audience:vip")
+ADDS = Group("add", "audience:vip", "any")
+REMOVALS = Group("remove", "audience:vip", "any")
 
 
 @pytest.fixture
 def lists() -> Coalescer[int]:
     """A queue as the lists lane has it."""
-    return Coalescer[int](last_word, ranked=True)
+    return Coalescer[int](last_word)
 
 
 def test_the_last_word_for_a_profile_and_list_wins(lists: Coalescer[int]) -> None:
     """An add that still waits is superseded by the removal behind it."""
     lists.offer(_item(1))
 
-    superseded = lists.offer(_item(2, action=REMOVE))
+    superseded = lists.offer(_item(2, removed=True))
 
-    assert [item.receipts for item in superseded] == [(1,)]
+    assert receipts(superseded) == [(1,)]
     assert lists.ready(now_s=1.0, items_max=9, age_s=0.5) == [REMOVALS]
-
-
-def test_an_edge_told_again_behind_a_newer_one_is_pointless(
-    lists: Coalescer[int],
-) -> None:
-    """What a killed worker's successor repeats does not undo what came after it."""
-    lists.offer(_item(2, action=REMOVE))
-    lists.settle(lists.take(REMOVALS, items_max=9))
-
-    superseded = lists.offer(_item(1))
-
-    assert [item.receipts for item in superseded] == [(1,)]
-    assert len(lists) == 0
 
 
 def test_what_is_under_way_is_not_superseded(lists: Coalescer[int]) -> None:
@@ -61,7 +48,7 @@ def test_what_is_under_way_is_not_superseded(lists: Coalescer[int]) -> None:
     lists.offer(_item(1))
     taken = lists.take(ADDS, items_max=9)
 
-    superseded = lists.offer(_item(2, action=REMOVE))
+    superseded = lists.offer(_item(2, removed=True))
 
     assert superseded == []
     assert lists.ready(now_s=9.0, items_max=1, age_s=0.0) == []
@@ -73,11 +60,11 @@ def test_a_put_back_item_yields_to_a_newer_one(lists: Coalescer[int]) -> None:
     """What could not be sent is pointless when its opposite came meanwhile."""
     lists.offer(_item(1))
     taken = lists.take(ADDS, items_max=9)
-    lists.offer(_item(2, action=REMOVE))
+    lists.offer(_item(2, removed=True))
 
     superseded = lists.put_back(taken)
 
-    assert [item.receipts for item in superseded] == [(1,)]
+    assert receipts(superseded) == [(1,)]
     assert lists.ready(now_s=9.0, items_max=1, age_s=0.0) == [REMOVALS]
 
 
@@ -108,7 +95,7 @@ def test_take_is_bounded_and_oldest_first(lists: Coalescer[int]) -> None:
 
     taken = lists.take(ADDS, items_max=3)
 
-    assert [item.receipts for item in taken] == [(0,), (1,), (2,)]
+    assert receipts(taken) == [(0,), (1,), (2,)]
     assert (len(lists), lists.busy_count) == (2, 3)
 
 
@@ -142,18 +129,85 @@ def test_lost_receipts_are_dropped_wherever_they_wait(lists: Coalescer[int]) -> 
 
     dropped = lists.drop(lambda receipt: receipt >= 2)
 
-    assert sorted(item.receipts for item in dropped) == [(2,), (3,)]
+    assert sorted(receipts(dropped)) == [(2,), (3,)]
     assert len(lists) == 0
+
+
+def test_a_dropped_item_leaves_what_waits_with_it(lists: Coalescer[int]) -> None:
+    """The next in line takes its place, in a group of its own."""
+    lists.offer(waiting(1, add(external_id="u", title="Dr")))
+    lists.offer(waiting(2, remove()))
+
+    dropped = lists.drop(lambda receipt: receipt == 1)
+
+    assert receipts(dropped) == [(1,)]
+    assert all_of(lists) == [("remove", [(2,)])]
 
 
 def test_waiting_upserts_of_a_profile_become_one() -> None:
     """The newer value wins, both records are answered for by one request."""
-    profiles = Coalescer[int](merged, ranked=False)
-    profiles.offer(_item(1))
+    profiles = Coalescer[int](merged)
+    profiles.offer(waiting(1, upsert(title="Dr")))
 
-    superseded = profiles.offer(_item(2))
+    superseded = profiles.offer(waiting(2, upsert(title="Prof")))
 
-    (taken,) = profiles.take(ADDS._replace(target=""), items_max=9)
     assert superseded == []
-    assert taken.receipts == (1, 2)
-    assert taken.activation.profile["n"] == 2
+    assert len(profiles) == 1
+    assert all_of(profiles) == [("upsert", [(1, 2)])]
+
+
+@pytest.mark.parametrize(
+    ("told", "lane_items_max", "sizes"),
+    [
+        pytest.param(1, 9, [1, 1, 1, 1, 1], id="one-by-one"),
+        pytest.param(2, 9, [2, 2, 1], id="fewer-than-the-lane"),
+        pytest.param(9, 2, [2, 2, 1], id="never-more-than-the-lane"),
+        pytest.param(0, 3, [3, 2], id="the-lane-s-own"),
+    ],
+)
+def test_a_mapping_may_say_how_large_a_batch_is(
+    lists: Coalescer[int], told: int, lane_items_max: int, sizes: list[int]
+) -> None:
+    """It is ready as soon as that many wait."""
+    for at in range(5):
+        who = {"external_id": f"u{at}"}
+        item = waiting(at, add(**who), user=f"u{at}", batch=Batch(items_max=told))
+        lists.offer(item)
+
+    (group,) = lists.ready(now_s=0.0, items_max=lane_items_max, age_s=1.0)
+    batches = []
+    while lists.ready(now_s=99.0, items_max=lane_items_max, age_s=0.0):
+        batches.append(len(lists.take(group, items_max=lane_items_max)))
+
+    assert batches == sizes
+
+
+def test_items_with_another_batch_key_go_apart(lists: Coalescer[int]) -> None:
+    """A mapping may say which fields must be the same in one request."""
+    for at, key in enumerate(["a", "b", "a"]):
+        who = {"external_id": f"u{at}"}
+        item = waiting(at, add(**who), user=f"u{at}", batch=Batch(key=key))
+        lists.offer(item)
+
+    assert all_of(lists) == [("add", [(0,), (2,)]), ("add", [(1,)])]
+
+
+def test_what_is_joined_keeps_its_elder_s_place() -> None:
+    """In the batch, and in how long it has waited."""
+    profiles = Coalescer[int](merged)
+    profiles.offer(waiting(1, upsert(), user="u", since_s=1.0))
+    profiles.offer(waiting(2, upsert(), user="other", since_s=5.0))
+    profiles.offer(waiting(3, upsert(), user="u", since_s=9.0))
+
+    (group,) = profiles.ready(now_s=9.0, items_max=9, age_s=8.0)
+
+    assert receipts(profiles.take(group, items_max=9)) == [(1, 3), (2,)]
+
+
+def test_a_newer_word_of_another_kind_changes_the_group(lists: Coalescer[int]) -> None:
+    """Nothing of it stays behind in the old one."""
+    lists.offer(_item(1))
+    lists.offer(_item(2, user="other"))
+    lists.offer(_item(3, removed=True))
+
+    assert all_of(lists) == [("add", [(2,)]), ("remove", [(3,)])]

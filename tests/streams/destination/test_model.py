@@ -38,3 +38,22 @@ def test_an_event_that_can_not_be_mapped_is_refused(
 
     assert activated.payload == {}
     assert activated.result == Refusal(code="unmappable", reason=reason)
+
+
+def test_each_metric_is_listed_with_all_mappings_that_name_it() -> None:
+    """Two mappings may have the same name; what the event says is not listed."""
+    destination = read_destination(
+        """
+        - {action: trackEvent, fields: {metric_name: Viewed}}
+        - {action: trackEvent, fields: {metric_name: Bought}}
+        - {name: Views, action: trackEvent, fields: {metric_name: Viewed}}
+        - {action: trackEvent, fields: {metric_name: {'@template': '{{event}}'}}}
+        - {action: orderCompleted, fields: {event_name: Bought}}
+        """
+    )
+
+    assert destination.metrics == {
+        "Viewed": ("Track Event", "Views"),
+        "Bought": ("Track Event", "Order Completed"),
+        "Ordered Product": ("Order Completed",),
+    }

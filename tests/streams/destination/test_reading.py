@@ -90,7 +90,7 @@ def test_fields_change_single_fields_of_the_default_mapping() -> None:
             time="2025-03-01T10:00:00.000Z",
         ),
     )
-    assert destination.metrics == {"Views": ("Seen",)}
+    assert destination.metrics == {"Seen": ("Views",)}
 
 
 def test_segments_own_json_is_taken_as_it_is() -> None:
@@ -232,6 +232,31 @@ def test_a_country_setting_reads_national_numbers() -> None:
             {"settings": {"bad_phone": "keep"}}, "is none of drop, refuse", id="choice"
         ),
         pytest.param(
+            {"settings": {"topic_partitions": "many"}},
+            "settings.topic_partitions: Expected `int`, got `str`",
+            id="workers-type",
+        ),
+        pytest.param(
+            {"settings": {"web_port": 70_000}},
+            "settings.web_port: Expected `int` <= 65535",
+            id="workers-range",
+        ),
+        pytest.param(
+            {"settings": {"klaviyo_url": "here"}},
+            "settings.klaviyo_url: not an http",
+            id="workers-check",
+        ),
+        pytest.param(
+            {"settings": {"kafka_sasl_password": "pk_1"}},
+            "settings.kafka_sasl_password: a secret does not belong in this file",
+            id="workers-secret",
+        ),
+        pytest.param(
+            {"settings": {"destination": "other.yaml"}},
+            "settings.destination: no setting is called so",
+            id="another-destination",
+        ),
+        pytest.param(
             {"audiences": {"vips": {"lst": 1}}}, "audiences.vips.lst: no", id="audience"
         ),
     ],
@@ -248,14 +273,14 @@ def test_a_mistake_is_named_with_its_path(raw: object, mistake: str) -> None:
 def test_all_mistakes_are_named_at_once() -> None:
     """One run shows them all."""
     raw = {
-        "settings": {"country": "QQ"},
+        "settings": {"country": "QQ", "web_port": "no", "hops": [], "zzz": 1},
         "mappings": [{"action": "x"}, {"action": "trackEvent", "trigger": "="}],
     }
 
     with pytest.raises(ConfigError) as caught:
         read_destination(json.dumps(raw))
 
-    assert len(caught.value.mistakes) == 3
+    assert len(caught.value.mistakes) == 6
 
 
 @pytest.mark.parametrize("text", ["a: [", "\0", "!!python/object:x.Y {}"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.audiences.reading import audience_moves
 from streams.errors import PoisonRecord
 from streams.events.decode import decode
-from streams.events.identity import profile_of
+from streams.events.identity import identifiers_of
 from streams.events.model import KINDS, CanonicalEvent
 from streams.events.origin import Origin
 from tests.cases.malformed import MALFORMED, NOW_MS, ODD_BUT_GOOD, Malformed, Odd
@@ -142,7 +142,7 @@ def test_json_of_any_shape_is_an_event_or_a_poison_record(
     except (PoisonRecord, orjson.JSONEncodeError):
         return
     assert event.user
-    assert isinstance(profile_of(event), dict)
+    assert isinstance(identifiers_of(event), dict)
     try:
         moves = audience_moves(event)
     except PoisonRecord:

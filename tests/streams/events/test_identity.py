@@ -1,10 +1,12 @@
-"""An event names its user and makes a Klaviyo profile."""
+"""An event names the Klaviyo profile it is about."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from streams.events.identity import profile_of
+from streams.events.contact import phone_of
+from streams.events.identity import identifiers_of
 from streams.events.model import CanonicalEvent, Kind
 from streams.events.origin import Origin
 
@@ -70,75 +72,49 @@ def event(body: dict[str, Any], *, kind: Kind = "identify") -> CanonicalEvent:
         pytest.param({"traits": {"phone": 14155550132}}, {}, id="phone-a-number"),
         pytest.param({"traits": {"phone": "+123456"}}, {}, id="phone-too-short"),
         pytest.param(
-            {"traits": {"firstName": "Zoë", "last_name": "Doe", "avatar": "http://i"}},
-            {"first_name": "Zoë", "last_name": "Doe", "image": "http://i"},
-            id="names-in-both-spellings",
+            {"traits": {"email": " ", "phone": ""}}, {}, id="empty-text-is-absent"
         ),
         pytest.param(
-            {"traits": {"firstName": "", "lastName": " ", "title": None}},
-            {},
-            id="empty-text-is-absent",
-        ),
-        pytest.param(
-            {"traits": {"firstName": "A"}, "context": {"traits": {"firstName": "B"}}},
-            {"first_name": "A"},
-            id="traits-before-context",
-        ),
-        pytest.param(
-            {"traits": {"company": {"name": "Acme"}}},
-            {"organization": "Acme"},
-            id="organization-from-company",
-        ),
-        pytest.param(
-            {"traits": {"organization": "Beta", "company": {"name": "Acme"}}},
-            {"organization": "Beta"},
-            id="organization-first",
-        ),
-        pytest.param(
-            {"traits": {"address": {"street": "1 Rd", "state": "CA", "zip": 94103}}},
-            {"location": {"address1": "1 Rd", "region": "CA", "zip": "94103"}},
-            id="location",
-        ),
-        pytest.param({"traits": {"address": "1 Rd"}}, {}, id="address-as-text"),
-        pytest.param(
-            {"traits": {"plan": "pro", "nested": {"a": [1, None]}, "off": None}},
-            {"properties": {"plan": "pro", "nested": {"a": [1, None]}, "off": None}},
-            id="custom-traits-as-given",
-        ),
-        pytest.param(
-            {
-                "traits": {"vip": True, "plan": "pro"},
-                "context": {"personas": {"computation_key": "vip"}},
-            },
-            {"properties": {"plan": "pro"}},
-            id="the-flag-of-an-audience-is-no-property",
-        ),
-        pytest.param(
-            {
-                "traits": {"score": 7},
-                "context": {"personas": {"computation_key": "score"}},
-            },
-            {"properties": {"score": 7}},
-            id="a-computed-trait-is-a-property",
+            {"traits": {"firstName": "Zoë", "plan": "pro"}}, {}, id="no-attributes"
         ),
     ],
 )
-def test_an_identify_call_makes_a_profile(
+def test_an_identify_call_names_a_profile(
     body: dict[str, Any], profile: dict[str, Any]
 ) -> None:
     """What cannot be right is left out; the rest takes Klaviyo's names."""
-    assert profile_of(event(body)) == profile
+    assert identifiers_of(event(body)) == profile
 
 
-def test_a_track_call_brings_no_custom_traits() -> None:
-    """The traits of another call are context; only identify sets them."""
-    body = {"context": {"traits": {"plan": "pro", "firstName": "Jane"}}}
+@pytest.mark.parametrize(
+    ("phone", "country", "read"),
+    [
+        pytest.param("415-555-0132", "US", "+14155550132", id="national-of-a-country"),
+        pytest.param("+14155550132", "DE", "+14155550132", id="e164-whatever-country"),
+        pytest.param("12", "US", "", id="no-number-there"),
+    ],
+)
+def test_a_phone_number_is_read_as_it_is_told_to(
+    phone: str, country: str, read: str
+) -> None:
+    """A destination may say in which country numbers are written."""
+    named = identifiers_of(
+        event({"traits": {"phone": phone}}),
+        phone_of=partial(phone_of, country=country),
+    )
 
-    assert profile_of(event(body, kind="track")) == {"first_name": "Jane"}
+    assert named == ({"phone_number": read} if read else {})
+
+
+def test_the_second_phone_number_counts_where_the_first_is_none() -> None:
+    """`phone` before `phone_number`, traits before context."""
+    body = {"traits": {"phone": "12", "phone_number": "+4915123456789"}}
+
+    assert identifiers_of(event(body)) == {"phone_number": "+4915123456789"}
 
 
 def test_a_group_call_gives_the_group_no_person() -> None:
     """Its traits are the company's: a company's address is not the user's."""
     body = {"userId": "u", "traits": {"email": "office@acme.co", "title": "Acme"}}
 
-    assert profile_of(event(body, kind="group")) == {"external_id": "u"}
+    assert identifiers_of(event(body, kind="group")) == {"external_id": "u"}

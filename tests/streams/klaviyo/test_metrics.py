@@ -5,7 +5,7 @@ from aiohttp import web
 
 from streams.errors import EngineError
 from streams.klaviyo.client import KlaviyoClient
-from streams.klaviyo.metrics import metric_names, missing_metrics
+from streams.klaviyo.metrics import TRIES, Impatient, metric_names, missing_metrics
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.accounts import account
 from tests.streams.klaviyo.fakes import FakeClock, answering
@@ -37,6 +37,53 @@ async def test_half_a_listing_is_none(clock: FakeClock) -> None:
     async with answering(refused, clock=clock) as (client, _):
         with pytest.raises(EngineError, match="metrics cannot be listed"):
             await metric_names(client)
+
+
+def _answers(*statuses: int) -> list[web.Response]:
+    """Give an answer of each status; 200 is a listing."""
+    listing = {"data": [{"attributes": {"name": "Viewed"}}]}
+    return [
+        web.json_response(listing if status == 200 else {}, status=status)
+        for status in statuses
+    ]
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        pytest.param((200,), id="at-once"),
+        pytest.param((429,) * (TRIES + 1) + (200,), id="after-throttling"),
+        pytest.param((500,) * (TRIES - 1) + (200,), id="after-failures"),
+    ],
+)
+async def test_a_person_gets_what_klaviyo_gives_in_the_end(
+    statuses: tuple[int, ...], clock: FakeClock
+) -> None:
+    """What passes by itself is waited out, for a while."""
+    async with answering(*_answers(*statuses), clock=clock) as (client, _):
+        assert await metric_names(Impatient(client)) == {"Viewed"}
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "words"),
+    [
+        pytest.param(401, 1, "unauthorized; Klaviyo does not know", id="key"),
+        pytest.param(410, 1, "revision-retired; Klaviyo has", id="revision"),
+        pytest.param(405, 1, "method-refused$", id="of-no-known-mend"),
+        pytest.param(403, 1, "blocked-by-challenge; Klaviyo blocks", id="blocked"),
+        pytest.param(500, TRIES, "http-500$", id="outage"),
+    ],
+)
+async def test_a_person_is_told_what_does_not_pass_by_itself(
+    status: int, asked: int, words: str, clock: FakeClock
+) -> None:
+    """Where a worker would wait for good."""
+    answers = _answers(*[status] * (TRIES + 1))
+    async with answering(*answers, clock=clock) as (client, server):
+        with pytest.raises(EngineError, match=f"cannot be listed: {words}"):
+            await metric_names(Impatient(client))
+
+    assert len(server.requests) == asked
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from streams.actions.activation import Activation, Lane
 from streams.delivery import outcome
 from streams.delivery.deadletter import DeadLetter
 from streams.delivery.queue import Coalescer, Group, Item
+from streams.delivery.told import Told
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
 from streams.events.origin import Origin
 
@@ -31,9 +32,8 @@ TICK_S = 0.05
 UNPASSED_EACH = 5
 """Offsets a lane may have open for each item of its window; some 100 bytes each."""
 
-SUPERSEDED = discarded(
-    "superseded: a later change of the same profile and list is sent"
-)
+SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
+AGAIN = discarded("repeat: the lane has it already, from before a worker ended")
 
 _decode = msgspec.json.Decoder(Activation).decode
 
@@ -66,6 +66,8 @@ class LaneOptions:
         page_items: What a look-up takes; larger batches are cut at whole pages.
         batches_max: Most batches under way.
         grace_s: How long one under way may go on when its partition leaves.
+        rest_s: How long what concerns the same profile waits after a batch: Klaviyo
+            takes a change of consent before it makes it.
     """
 
     lane: Lane
@@ -75,6 +77,7 @@ class LaneOptions:
     page_items: int = 1
     batches_max: int = 8
     grace_s: float = 10.0
+    rest_s: float = 0.0
 
 
 class LaneService(Service):
@@ -99,6 +102,8 @@ class LaneService(Service):
         self._batches: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
         self._taken: dict[Partition, int] = {}
+        self._told = Told()
+        self._resting = 0
         self._room = asyncio.Event()
 
     @property
@@ -145,7 +150,7 @@ class LaneService(Service):
 
     def _full(self) -> bool:
         """Superseded records wait for nothing, but their offsets do, behind others'."""
-        waiting = len(self._queue) + self._queue.busy_count
+        waiting = len(self._queue) + self._queue.busy_count - self._resting
         unpassed = sum(map(_unpassed, self._taken, self._taken.values()))
         window = self._options.window_items
         return waiting >= window or unpassed >= UNPASSED_EACH * window
@@ -161,6 +166,10 @@ class LaneService(Service):
         except Exception as fault:  # noqa: BLE001 - no record stops the next one
             poison = poison_of(fault)
             letters.append((receipt, dead_letter(f"{poison.code}: {poison.reason}")))
+            return
+        place = (receipt.part.tp.partition, receipt.offset)
+        if self._told.is_again(receipt.value or b"", place=place):
+            pointless.append((receipt, AGAIN))
             return
         now_s = asyncio.get_running_loop().time()
         item = Item(activation=activation, receipts=(receipt,), since_s=now_s)
@@ -208,8 +217,21 @@ class LaneService(Service):
             ]
         await self._settle(settled, action=group.action)
         if verdicts is not None:
-            self._queue.settle(items)
+            self._rest(items)
         self._room.set()
+
+    def _rest(self, items: Sequence[Waiting]) -> None:
+        """Let what waits behind these go, at once or when Klaviyo has done them."""
+        if not self._options.rest_s:
+            self._queue.settle(items)
+            return
+        self._resting += len(items)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._options.rest_s, self._rested, items)
+
+    def _rested(self, items: Sequence[Waiting]) -> None:
+        self._resting -= len(items)
+        self._queue.settle(items)
 
     def _abandon(self, items: Sequence[Waiting]) -> None:
         """Not settled and no longer ours: whoever owns the partition sends it again."""
@@ -224,11 +246,11 @@ class LaneService(Service):
     ) -> None:
         """Record the outcomes, then acknowledge."""
         items = [outcome.item(receipt.origin, verdict) for receipt, verdict in settled]
-        letters = [
-            _letter(self._stage, receipt, verdict)
-            for receipt, verdict in settled
-            if verdict.verdict is Verdict.DEAD_LETTER
-        ]
+        letters = []
+        for receipt, verdict in settled:
+            if verdict.verdict is Verdict.DEAD_LETTER:
+                letters.append(_letter(self._stage, receipt, verdict))
+                self._told.forget(receipt.value or b"")
         await self._context.producer.send(
             [
                 *dead_letter_messages(self._context, letters),

@@ -1,0 +1,209 @@
+"""What one event makes of a user's row, and what is to be done for it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from streams.actions.activation import ANY_BATCH, Activation, Batch
+from streams.actions.commands import deleted_later, newest
+from streams.actions.intents import EventRecord, Intent, ListAdd, ListRemove, Refusal
+from streams.actions.times import iso_of_ms
+from streams.audiences.reading import AudienceMove, audience_moves
+from streams.audiences.row import Memberships
+from streams.audiences.transition import Edge, Why, cross
+from streams.destination.model import Activated, Destination, MappingRule
+from streams.errors import PoisonRecord
+from streams.events.contact import phone_of
+from streams.events.identity import identifiers_of
+from streams.events.model import CanonicalEvent
+
+_ADD: Final = "addProfileToList"
+_REMOVE: Final = "removeProfileFromList"
+
+NOT_SYNCED: Final = "audience-not-synced"
+NO_MAPPING: Final = "no-mapping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What follows from one event.
+
+    Attributes:
+        memberships: The user's row after it; the same object when nothing moved.
+        activations: What is to be done, in order.
+        refusals: What its mappings made that can't be done.
+        reason: Why nothing is to be done, when nothing is.
+    """
+
+    memberships: Memberships
+    activations: tuple[Activation, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    reason: str = ""
+
+
+def decide(
+    event: CanonicalEvent, memberships: Memberships, *, destination: Destination
+) -> Decision:
+    """Move a user's memberships by one event, and map it.
+
+    Args:
+        event: The event.
+        memberships: Audience -> membership, of this event's user.
+        destination: Which audiences are synced, and what the mappings are.
+
+    Raises:
+        PoisonRecord: An audience event that can't be read.
+    """
+    work = _Work(event, memberships, destination)
+    if destination.sync_audiences:
+        for move in audience_moves(event):
+            work.move(move)
+    for rule in destination.matching(event.body):
+        work.map(rule)
+    return work.decision()
+
+
+class _Work:
+    """What one event adds up to."""
+
+    def __init__(
+        self, event: CanonicalEvent, row: Memberships, destination: Destination
+    ) -> None:
+        self._event = event
+        self._row = row
+        self._destination = destination
+        self._activations: list[Activation] = []
+        self._refusals: list[Refusal] = []
+        self._reasons: list[str] = []
+
+    def move(self, move: AudienceMove) -> None:
+        """Let an audience event count; an edge becomes a list change."""
+        rule = self._destination.audiences.get(move.audience)
+        if rule is not None and not rule.enabled:
+            self._reasons.append(NOT_SYNCED)
+            return
+        event = self._event
+        if deleted_later(self._row, event):
+            self._reasons.append(Why.STALE)
+            return
+        moved, edge, why = cross(
+            self._row.get(move.audience),
+            move,
+            time_ms=event.time_ms,
+            origin=event.origin,
+            message_id=event.message_id,
+        )
+        if edge is None:
+            self._reasons.append(why)
+        else:
+            named = edge.list_id or (rule.list_id if rule is not None else "")
+            self._do(
+                _REMOVE if not edge.entered else _ADD,
+                self._list_change(edge, named),
+                audience=edge.audience,
+            )
+        if moved is not None:
+            self._row = {**self._row, move.audience: moved}
+
+    def map(self, rule: MappingRule) -> None:
+        """Let a mapping count that takes the event."""
+        rules = self._destination.contact_rules
+        activated = rule.activated(self._event.body, rules=rules)
+        if isinstance(activated.result, Refusal):
+            if activated.result.moot:
+                self._reasons.append(activated.result.code)
+            else:
+                self._refusals.append(activated.result)
+            return
+        batch = batch_of(rule, activated)
+        for intent in activated.result:
+            found = newest(intent, self._row, event=self._event)
+            self._row = found.row
+            if found.intent is None:
+                self._reasons.append(found.why)
+            else:
+                wanted = complete(found.intent, self._event)
+                self._do(activated.action, wanted, batch=batch)
+
+    def decision(self) -> Decision:
+        """All of it."""
+        idle = not self._activations and not self._refusals
+        reasons = dict.fromkeys(self._reasons or [NO_MAPPING])
+        return Decision(
+            memberships=self._row,
+            activations=tuple(self._activations),
+            refusals=tuple(self._refusals),
+            reason=",".join(reasons) if idle else "",
+        )
+
+    def _do(
+        self,
+        action: str,
+        intent: Intent,
+        *,
+        audience: str = "",
+        batch: Batch = ANY_BATCH,
+    ) -> None:
+        activation = Activation(
+            action=action,
+            user=self._event.user,
+            intent=intent,
+            time_ms=self._event.time_ms,
+            origin=self._event.origin,
+            number=len(self._activations),
+            audience=audience,
+            batch=batch,
+        )
+        self._activations.append(activation)
+
+    def _list_change(self, edge: Edge, list_id: str) -> ListAdd | ListRemove:
+        country = self._destination.contact_rules.country
+        identifiers = identifiers_of(
+            self._event, phone_of=partial(phone_of, country=country)
+        )
+        if not identifiers:
+            raise PoisonRecord(
+                "no-identifier", "no user id, email or phone Klaviyo takes"
+            )
+        if edge.entered:
+            return ListAdd(list_id=list_id, profile={**identifiers})
+        return ListRemove(list_id=list_id, identifiers=identifiers)
+
+
+def complete(intent: Intent, event: CanonicalEvent) -> Intent:
+    """Give an event that has no time or unique id those of its record.
+
+    Klaviyo would take the time of its arrival, and keep one event a second.
+    """
+    if not isinstance(intent, EventRecord) or (intent.time and intent.unique_id):
+        return intent
+    origin = f"{event.origin}@{event.time_ms}"
+    return msgspec.structs.replace(
+        intent,
+        time=intent.time or iso_of_ms(event.time_ms),
+        unique_id=intent.unique_id or event.message_id or origin,
+    )
+
+
+def batch_of(rule: MappingRule, activated: Activated) -> Batch:
+    """Say what a mapping's payload may share a request with."""
+    told, usual = rule.batching, rule.action
+    if not told.enabled:
+        return Batch(items_max=1)
+    items_max = 0 if told.size == usual.batch_size else told.size
+    if told.keys == usual.batch_keys:
+        return Batch(items_max=items_max) if items_max else ANY_BATCH
+    return Batch(items_max=items_max, key=_key(activated.payload, told.keys))
+
+
+def _key(payload: dict[str, Any], names: tuple[str, ...]) -> str:
+    return orjson.dumps(list(_values(payload, names))).decode()
+
+
+def _values(payload: dict[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
+    for name in names:
+        yield payload.get(name)

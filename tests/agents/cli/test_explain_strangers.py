@@ -1,0 +1,35 @@
+"""What `explain` says of an identify call that names nobody."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from agents.cli.trial import read_trial, steps_of
+from streams.delivery.verdict import Verdict
+from streams.destination.reading import destination_of
+
+STRANGER = {"type": "identify", "anonymousId": "a1"}
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        pytest.param(STRANGER, Verdict.DISCARDED, id="as-a-worker-does"),
+        pytest.param(
+            {"action": "upsertProfile", "events": [STRANGER]},
+            Verdict.DEAD_LETTER,
+            id="as-what-is-tested",
+        ),
+    ],
+)
+def test_a_strangers_identify_is_passed_over_unless_it_is_tested(
+    line: dict[str, Any], verdict: Verdict
+) -> None:
+    """Who tries an action wants to hear that it does nothing."""
+    trial = read_trial(orjson.dumps(line), destination_of(None))
+
+    [step] = steps_of(trial)
+
+    assert step.verdict.verdict is verdict
+    assert step.verdict.reason.startswith("no-identifier: ")

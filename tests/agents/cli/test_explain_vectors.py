@@ -1,0 +1,119 @@
+"""What `explain` prints for each recorded line has its effect, or a listed better one.
+
+The printed requests are played on the small Klaviyo of `tests/streams/actions`. A fact
+or a refusal that differs needs a row of the table there, or one of those below:
+`explain` asks no Klaviyo, so everyone is found and nothing fails.
+"""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from agents.cli import main
+from streams.actions.catalogue import CATALOGUE
+from tests.judging import saw_printed
+from tests.streams.actions.comparing import differences, results_of
+from tests.streams.actions.deviations import RULES, Case, Difference, Rule
+from tests.streams.actions.effects import after
+from tests.streams.actions.printed import Told, ends_of, printed
+from tests.streams.actions.recorded import VECTORS, Fate, Line, lines
+
+pytestmark = pytest.mark.skipif(
+    not VECTORS.exists(), reason="the recorded vectors are not beside the checkout"
+)
+
+ASKED = ("mode", "action", "mapping", "subscribe", "events")
+"""What a line says; the rest of a recorded input is about its recording."""
+
+CASES = [
+    pytest.param(action, line, id=f"{action}-{at}")
+    for action in CATALOGUE
+    for at, line in enumerate(lines(action))
+]
+
+EXPLAINED = (
+    Rule(
+        defect="no network",
+        explains=lambda case, found: (
+            found.room == "member"
+            and (found.theirs, found.ours) == (None, "out")
+            and case.line["input"].get("server", {}).get("known") == "none"
+        ),
+    ),
+)
+"""A removal of whom the recorded Klaviyo does not know is printed all the same."""
+
+EXCUSES = (*RULES, *EXPLAINED)
+
+
+def explained(given: dict[str, Any]) -> Told:
+    """Give the line to the command, and read its answer."""
+    line = json.dumps({name: given[name] for name in ASKED if name in given})
+    result = CliRunner().invoke(main, ["explain"], input=f"{line}\n")
+    assert result.exit_code == 0, result.output
+    told: Told = json.loads(result.stdout)
+    saw_printed([told])
+    return told
+
+
+def compared(action: str, line: Line) -> tuple[Case, list[Difference]]:
+    """Find where the printed effect is not the recorded one."""
+    case = Case(line=line, results=results_of(action, line["input"]))
+    told = explained(line["input"])
+    return case, differences(case, printed(told), ends_of(told))
+
+
+@pytest.mark.parametrize(("action", "line"), CASES)
+def test_what_is_printed_for_a_recorded_line_has_its_effect(
+    action: str, line: Line
+) -> None:
+    """Facts and refusals are the recorded ones; each that is not has a reason."""
+    case, found = compared(action, line)
+
+    unexplained = [
+        difference
+        for difference in found
+        if not any(rule.explains(case, difference) for rule in EXCUSES)
+    ]
+
+    assert unexplained == []
+
+
+@pytest.mark.parametrize("mode", ["single", "batch"])
+@pytest.mark.parametrize(("action", "line"), CASES)
+def test_what_is_printed_is_what_the_action_wants(
+    action: str, line: Line, mode: str
+) -> None:
+    """No excuse here: all that the payloads ask and nothing else, in either mode."""
+    events = [  # each with an id of its own: together, a repeat is sent once
+        {**event, "messageId": f"m{at}"}
+        for at, event in enumerate(line["input"]["events"])
+    ]
+    given = {**line["input"], "mode": mode, "events": events}
+    results = results_of(action, given)
+
+    told = explained(given)
+
+    wanted = Case(line=line, results=results).intents
+    assert printed(told).facts == after(wanted, knows=True).facts
+    refused = [not isinstance(result, tuple) for result in results]
+    assert [end is not Fate.SENT for end in ends_of(told)] == refused
+
+
+@pytest.mark.parametrize(
+    "rule", [pytest.param(rule, id=rule.defect) for rule in EXPLAINED]
+)
+def test_each_excuse_of_its_own_is_needed(rule: Rule) -> None:
+    """A row that no recorded line needs is a hole, not a reason."""
+    needed = [
+        difference
+        for action in ("removeProfile", "upsertProfile")
+        for line in lines(action)
+        for case, found in [compared(action, line)]
+        for difference in found
+        if rule.explains(case, difference)
+    ]
+
+    assert needed

@@ -1,0 +1,175 @@
+"""Does Klaviyo have the metrics that mappings name?"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agents.cli import main
+from streams.sandbox import Sandbox, SandboxConfig
+
+KEY = "pk_" + "5ecret" * 5
+
+VIEWS = "{name: Views, action: trackEvent, fields: {metric_name: Viewed}}"
+AGAIN = "{name: Again, action: trackEvent, fields: {metric_name: Viewed}}"
+BRANCHES = (
+    "{name: Branches, action: trackEvent, fields: {metric_name: {'@if': {"
+    "exists: {'@path': $.a}, then: {'@literal': Bought}, else: {'@path': $.b}}}}}"
+)
+WRITTEN = (
+    "{name: Written, action: trackEvent,"
+    " fields: {metric_name: {'@template': Seen, '_metadata': {}}}}"
+)
+OFF = "{name: Idle, action: trackEvent, enabled: false, fields: {metric_name: Zzz}}"
+
+
+def invoke(*options: str, key: str = KEY) -> Result:
+    """Run the command."""
+    environ = {"KLAVIYO_API_KEY": key}
+    return CliRunner().invoke(main, ["metrics", *options], env=environ)
+
+
+async def looked(
+    tmp_path: Path,
+    *mappings: str,
+    there: tuple[str, ...],
+    settings: str = "{}",
+    config: SandboxConfig | None = None,
+) -> Result:
+    """Look for the metrics of a file on a sandbox that has some."""
+    file = tmp_path / "destination.yaml"
+    file.write_text(f"settings: {settings}\nmappings: [{', '.join(mappings)}]\n")
+    config = config or SandboxConfig(quota_scale=None, metrics=there)
+    async with Sandbox(config) as klaviyo:
+        options = ("--destination", str(file), "--klaviyo-url", klaviyo.url)
+        result = await asyncio.to_thread(invoke, *options)
+    assert KEY not in result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+async def test_metrics_that_are_all_there_are_counted(tmp_path: Path) -> None:
+    """Exit 0, and no more than a line."""
+    result = await looked(tmp_path, VIEWS, OFF, there=("Viewed", "Other"))
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ["1 of 1 metrics are in Klaviyo"]
+
+
+@pytest.mark.parametrize(
+    ("mappings", "there", "line"),
+    [
+        pytest.param(
+            (VIEWS,),
+            ("viewed",),
+            "missing: 'Viewed', named by Views; did you mean 'viewed'?",
+            id="case-matters",
+        ),
+        pytest.param(
+            (VIEWS, AGAIN),
+            ("Bought",),
+            "missing: 'Viewed', named by Views, Again; no name is like it",
+            id="by-two",
+        ),
+        pytest.param(
+            (BRANCHES,),
+            ("Boughts",),
+            "missing: 'Bought', named by Branches; did you mean 'Boughts'?",
+            id="in-a-branch",
+        ),
+        pytest.param(
+            (WRITTEN,),
+            ("Saw",),
+            "missing: 'Seen', named by Written; no name is like it",
+            id="in-a-template",
+        ),
+        pytest.param(
+            ("{action: orderCompleted}",),
+            ("Order Completed",),
+            "missing: 'Ordered Product', named by Order Completed; no name is like it",
+            id="of-a-preset",
+        ),
+    ],
+)
+async def test_a_metric_that_is_missing_is_named_with_the_nearest(
+    tmp_path: Path, mappings: tuple[str, ...], there: tuple[str, ...], line: str
+) -> None:
+    """And with the mappings that name it; exit 1."""
+    result = await looked(tmp_path, *mappings, there=there)
+
+    assert result.exit_code == 1
+    assert [told for told in result.stdout.splitlines() if "missing" in told] == [line]
+    assert "to mend it, write the name" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        pytest.param("allow", "their events are sent", id="allow"),
+        pytest.param("dead-letter", "become dead letters", id="dead-letter"),
+    ],
+)
+async def test_what_becomes_of_events_of_a_missing_metric_is_told(
+    tmp_path: Path, policy: str, words: str
+) -> None:
+    """As the file's policy has it."""
+    settings = f"{{unknown_metric: {policy}}}"
+
+    result = await looked(tmp_path, VIEWS, there=(), settings=settings)
+
+    assert f"settings.unknown_metric is {policy}: " in result.stdout
+    assert words in result.stdout
+
+
+async def test_a_mapping_that_takes_the_metric_from_the_event_is_told(
+    tmp_path: Path,
+) -> None:
+    """Nobody can look for what only an event will say."""
+    upsert = "{action: upsertProfile}"
+
+    result = await looked(tmp_path, "{action: trackEvent}", upsert, there=())
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "0 of 0 metrics are in Klaviyo",
+        "not looked at: Track Event takes the metric from the event",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        pytest.param({}, "make a private key", id="of-no-account"),
+        pytest.param({KEY: frozenset({"lists:read"})}, "metrics:read", id="no-scope"),
+    ],
+)
+async def test_a_key_that_may_not_look_is_told_with_the_mend(
+    tmp_path: Path, keys: dict[str, frozenset[str]], words: str
+) -> None:
+    """At once: a person waits, not a worker."""
+    config = SandboxConfig(quota_scale=None, keys=keys)
+
+    result = await looked(tmp_path, VIEWS, there=(), config=config)
+
+    assert result.exit_code == 1
+    assert "metrics cannot be listed: " in result.output
+    assert words in result.output
+
+
+@pytest.mark.parametrize(
+    ("key", "options", "words"),
+    [
+        pytest.param("", (), "KLAVIYO_API_KEY: missing", id="no-key"),
+        pytest.param(KEY, ("--klaviyo-url", "here"), "not a URL", id="no-url"),
+    ],
+)
+def test_what_is_missing_is_told_in_words(
+    key: str, options: tuple[str, ...], words: str
+) -> None:
+    """Before anything is asked."""
+    result = invoke(*options, key=key)
+
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "Traceback" not in result.output

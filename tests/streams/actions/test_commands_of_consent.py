@@ -1,0 +1,173 @@
+"""The last word on consents, and what a deletion leaves of all words."""
+
+import pytest
+
+from streams.actions.intents import (
+    Deletion,
+    EventRecord,
+    Intent,
+    ListAdd,
+    ProfileUpsert,
+    Suppression,
+)
+from streams.audiences.membership import Membership
+from streams.events.origin import Origin
+from tests.streams.actions.commanding import User, at, consent
+
+WHO = {"external_id": "u"}
+EMAIL, SMS = "email.marketing", "sms.marketing"
+REACH = {"email": "a@b.co", "phone_number": "+14155550132"}
+DELETE = Deletion(identifiers=WHO)
+
+
+def _inside(time_ms: int, list_id: str = "") -> Membership:
+    origin = Origin(topic="source", partition=0, offset=0)
+    return Membership(inside=True, time_ms=time_ms, origin=origin, list_id=list_id)
+
+
+def test_a_consent_is_held_against_the_last_word_on_each_channel() -> None:
+    """What is stale on one is still to be done on another."""
+    user = User()
+    user.hear(consent(SMS, given=False, profile=REACH), at(10))
+
+    late = user.left(consent(EMAIL, SMS, given=True, profile=REACH), at(5))
+
+    assert late == consent(EMAIL, given=True, profile=REACH)
+
+
+def test_a_consent_is_about_an_address() -> None:
+    """Who withdraws it for one may give it for another."""
+    user = User()
+    other = {"email": "c@d.co"}
+    user.hear(consent(given=False), at(10))
+
+    assert user.left(consent(given=True), at(5)) is None
+    given = consent(given=True, profile=other)
+    assert user.left(given, at(5)) == given
+
+
+def test_push_is_about_the_device() -> None:
+    """It has no address."""
+    user = User()
+    phone, tablet = (
+        consent("push.marketing", given=True, profile={"anonymous_id": name})
+        for name in ("phone", "tablet")
+    )
+    user.hear(phone, at(10))
+
+    assert user.left(phone, at(5)) is None
+    assert user.left(tablet, at(5)) == tablet
+
+
+def test_a_late_consent_of_another_device_still_counts() -> None:
+    """One person, two devices: each has a token of its own."""
+    user = User()
+    phone, tablet = (
+        consent("push.marketing", given=True, profile={}, tokens=({"token": name},))
+        for name in ("phone", "tablet")
+    )
+
+    assert user.left(phone, at(10)) == phone
+    assert user.left(tablet, at(5)) == tablet
+    assert user.left(phone, at(7)) is None
+
+
+def test_a_global_withdrawal_is_newer_than_a_subscription_to_a_list() -> None:
+    """Klaviyo would lift it if the late subscription came."""
+    user = User()
+    user.hear(consent(given=False), at(10))
+    listed = consent(given=True, list_id="L")
+
+    late = user.hear(listed, at(5))
+
+    assert (late.intent, late.why) == (None, "stale")
+    assert user.left(listed, at(20)) == listed
+
+
+def test_a_subscription_to_a_list_ends_an_older_global_withdrawal() -> None:
+    """As in Klaviyo; the withdrawal that comes late would end it too."""
+    user = User()
+    user.hear(consent(given=True, list_id="L"), at(10))
+
+    assert user.left(consent(given=False), at(5)) is None
+
+
+def test_one_event_may_leave_all_and_subscribe_to_a_list() -> None:
+    """Neither is older: both are done, in the order of the mappings."""
+    user = User()
+    event = at(10, message_id="a")
+    intents = [consent(given=False), consent(given=True, list_id="L")]
+
+    assert [user.left(intent, event) for intent in intents] == intents
+
+
+def test_leaving_a_list_is_no_word_on_another_or_on_all() -> None:
+    """It concerns that list alone."""
+    user = User()
+    user.hear(consent(given=False, list_id="L"), at(10))
+
+    for time_ms, list_id in ((5, "M"), (6, "")):
+        other = consent(given=True, list_id=list_id)
+        assert user.left(other, at(time_ms)) == other
+    assert user.left(consent(given=True, list_id="L"), at(7)) is None
+
+
+def test_a_deletion_leaves_every_audience() -> None:
+    """Those that said otherwise before it; a newer word stands."""
+    user = User()
+    user.row = {"vip": _inside(5, list_id="L"), "new": _inside(20)}
+
+    assert user.left(DELETE, at(10)) == DELETE
+
+    vip = user.row["vip"]
+    assert (vip.inside, vip.time_ms, vip.list_id) == (False, 10, "L")
+    assert user.row["new"] == _inside(20)
+
+
+def test_a_late_deletion_leaves_no_audience() -> None:
+    """It was told already."""
+    user = User()
+    user.hear(DELETE, at(10))
+    user.row = {**user.row, "vip": _inside(5)}
+
+    assert user.left(DELETE, at(7)) is None
+    assert user.row["vip"].inside
+
+
+LATE: list[Intent] = [
+    consent(given=True),
+    consent(given=True, list_id="L"),
+    ListAdd(list_id="L", profile=WHO),
+    Suppression(change="suppress", email="a@b.co"),
+    ProfileUpsert(profile=WHO),
+    EventRecord(metric="Viewed", profile=WHO, properties={}),
+]
+IDS = ["subscription", "of-a-list", "add", "suppression", "upsert", "event"]
+
+
+@pytest.mark.parametrize("heard_before", [True, False], ids=["replayed", "late"])
+@pytest.mark.parametrize("intent", LATE, ids=IDS)
+def test_what_came_before_a_deletion_does_not_come_back(
+    intent: Intent, heard_before: bool
+) -> None:
+    """It would make anew who asked to be forgotten; what comes after it counts."""
+    user = User()
+    if heard_before:
+        user.hear(intent, at(5))
+    user.hear(DELETE, at(10))
+
+    late = user.hear(intent, at(5))
+
+    assert (late.intent, late.why) == (None, "stale")
+    assert user.left(intent, at(20)) == intent
+
+
+def test_a_deletion_of_one_person_is_none_of_another() -> None:
+    """One device, several people."""
+    user = User()
+    user.hear(Deletion(identifiers={"email": "ann@b.co"}), at(10))
+    ann = ListAdd(list_id="L", profile={"email": "ann@b.co"})
+    bob = ListAdd(list_id="L", profile={"email": "bob@b.co"})
+
+    assert user.left(ann, at(5)) is None
+    assert user.left(bob, at(5)) == bob

@@ -1,0 +1,47 @@
+"""Every confirmed defect of Segment's destination has a test that bears its number."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[4] / "shared" / "vectors" / "README.md"
+TESTS = Path(__file__).parents[2]
+
+TABLE = Path(__file__).parents[3] / "streams" / "DEVIATIONS.md"
+
+LISTED_AFTER = "list each deviation"
+NUMBER = re.compile(r"(?<![\w.])(\d+)\. ")
+NAME = re.compile(r"def test_defect_(\d+)_")
+
+
+ROW = re.compile(r"^\| (\d+) \|", re.MULTILINE)
+
+pytestmark = pytest.mark.skipif(
+    not README.exists(), reason="the list of defects is not beside the checkout"
+)
+
+
+def listed() -> set[int]:
+    """Read the numbers of the list."""
+    _, _, listing = README.read_text().partition(LISTED_AFTER)
+    return set(map(int, NUMBER.findall(listing)))
+
+
+def test_each_listed_defect_has_a_test_named_after_it() -> None:
+    """By its number."""
+    named = {
+        int(number)
+        for file in TESTS.rglob("test_*.py")
+        for number in NAME.findall(file.read_text())
+    }
+
+    assert {1, 36} <= listed()
+    assert sorted(listed() - named) == []
+
+
+def test_each_listed_defect_stands_in_the_table_of_deviations() -> None:
+    """With its number."""
+    rows = set(map(int, ROW.findall(TABLE.read_text())))
+
+    assert sorted(listed() - rows) == []

@@ -1,0 +1,59 @@
+"""The table of deviations names tests that exist, and misses no known deviation."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.streams.actions.deviations import RULES, Rule
+
+ROOT = Path(__file__).parents[3]
+TABLE = ROOT / "streams" / "DEVIATIONS.md"
+
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NUMBERED = re.compile(r"test_defect_0*(\d+)_")
+
+
+def rows() -> list[list[str]]:
+    """Give the cells of each row."""
+    lines = TABLE.read_text().splitlines()
+    cells = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    return [row for row in cells if row[0] != "Segment"]
+
+
+ROWS = [pytest.param(row, id=f"{row[0]}-{at}") for at, row in enumerate(rows())]
+
+
+@cache
+def names_in(file: str) -> set[str]:
+    """Name the tests of a file."""
+    path = ROOT / file
+    tree = ast.parse(path.read_bytes()) if path.exists() else ast.Module([], [])
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in tree.body if isinstance(node, functions)}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_row_names_tests_that_exist(row: list[str]) -> None:
+    """At least one; a defect's has its number in its name."""
+    *told, tests = row
+    named = TEST.findall(tests)
+    numbers = {int(number) for _, name in named for number in NUMBERED.findall(name)}
+
+    assert len(told) == 4
+    assert all(told)
+    assert named
+    assert [name for file, name in named if name not in names_in(file)] == []
+    assert not told[0].isdecimal() or int(told[0]) in numbers
+
+
+@pytest.mark.parametrize(
+    "rule", [pytest.param(rule, id=f"defect-{rule.defect}") for rule in RULES]
+)
+def test_each_excused_difference_stands_in_the_table(rule: Rule) -> None:
+    """By its number, or its word."""
+    excused = set(rule.defect.split(", "))
+
+    assert excused <= {row[0] for row in rows()}

@@ -1,0 +1,85 @@
+"""What a killed worker's successor tells again is known."""
+
+import msgspec
+import pytest
+
+from streams.actions.activation import Activation
+from streams.actions.intents import ListAdd
+from streams.delivery.told import TOLD_MAX, Told
+from streams.events.origin import Origin
+
+
+def _activation(offset: int = 0, *, number: int = 0, list_id: str = "L") -> bytes:
+    activation = Activation(
+        action="addProfileToList",
+        user="u",
+        intent=ListAdd(list_id=list_id, profile={"external_id": "u"}),
+        time_ms=1,
+        origin=Origin(topic="source", partition=0, offset=offset),
+        number=number,
+    )
+    return msgspec.json.encode(activation)
+
+
+@pytest.mark.parametrize(
+    ("places", "again"),
+    [
+        pytest.param([(0, 5), (0, 9)], [False, True], id="behind-the-first"),
+        pytest.param([(0, 5), (0, 9), (0, 12)], [False, True, True], id="and-behind"),
+        pytest.param([(0, 5), (0, 5)], [False, False], id="the-record-read-once-more"),
+        pytest.param(
+            [(0, 5), (0, 9), (0, 5), (0, 9)],
+            [False, True, False, True],
+            id="all-read-once-more",
+        ),
+        pytest.param([(0, 5), (1, 9)], [False, False], id="on-another-partition"),
+        pytest.param(
+            [(0, 9), (0, 5), (0, 9)], [False, False, True], id="an-earlier-one-turns-up"
+        ),
+    ],
+)
+def test_a_repetition_is_what_stands_behind_the_first(
+    places: list[tuple[int, int]], again: list[bool]
+) -> None:
+    """A record that is read again must be sent again: nobody knows whether it was."""
+    told = Told()
+
+    heard = [told.is_again(_activation(), place=place) for place in places]
+
+    assert heard == again
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(_activation(number=1), id="of-the-same-event"),
+        pytest.param(_activation(7), id="of-another-event"),
+        pytest.param(_activation(list_id="M"), id="of-a-mended-mapping"),
+    ],
+)
+def test_another_activation_is_no_repetition(other: bytes) -> None:
+    """An event may cause several."""
+    told = Told()
+    told.is_again(_activation(), place=(0, 5))
+
+    assert not told.is_again(other, place=(0, 9))
+
+
+def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
+    """Memory is bounded; what is forgotten is sent twice, which does no harm."""
+    told = Told()
+    for offset in range(TOLD_MAX + 1):
+        told.is_again(_activation(offset), place=(0, offset))
+
+    assert told.is_again(_activation(1), place=(0, TOLD_MAX + 2))
+    assert not told.is_again(_activation(0), place=(0, TOLD_MAX + 3))
+
+
+def test_what_was_refused_may_be_told_again() -> None:
+    """A dead letter comes back once what refused it is mended."""
+    told = Told()
+    told.is_again(_activation(), place=(0, 5))
+
+    told.forget(_activation())
+
+    assert not told.is_again(_activation(), place=(0, 9))

@@ -1,0 +1,265 @@
+"""What one event makes of a row, and what is to be done for it."""
+
+from typing import Any
+
+import pytest
+
+from streams.actions.activation import Activation
+from streams.actions.intents import EventRecord, ListAdd, ListRemove
+from streams.audiences.membership import Membership
+from streams.audiences.row import Memberships
+from streams.destination.decide import Decision, complete, decide
+from streams.destination.model import Destination
+from streams.destination.reading import destination_of
+from streams.errors import PoisonRecord
+from streams.events.model import CanonicalEvent, Kind
+from streams.events.origin import Origin
+
+ORIGIN = Origin(topic="source", partition=1, offset=7)
+PRESETS = destination_of(None)
+TEN_MS = 1_772_359_200_123
+
+
+def _event(kind: Kind = "track", *, time_ms: int = 10, **body: Any) -> CanonicalEvent:  # noqa: ANN401 - JSON
+    return CanonicalEvent(
+        kind=kind,
+        user="u1",
+        message_id="m1",
+        time_ms=time_ms,
+        origin=ORIGIN,
+        body={"type": kind, "userId": "u1", **body},
+    )
+
+
+def _entered(audience: str = "vip", *, list_id: str = "") -> CanonicalEvent:
+    personas = {"audience_settings": {"listId": list_id}} if list_id else {}
+    return _event(
+        event="Audience Entered",
+        properties={"audience_key": audience},
+        context={"traits": {"email": "a@b.co"}, "personas": personas},
+    )
+
+
+def _decided(
+    event: CanonicalEvent,
+    row: Memberships | None = None,
+    *,
+    destination: Destination = PRESETS,
+) -> Decision:
+    return decide(event, {} if row is None else row, destination=destination)
+
+
+def _member(*, inside: bool, time_ms: int) -> Memberships:
+    origin = Origin(topic="source", partition=1, offset=1)
+    return {"vip": Membership(inside=inside, time_ms=time_ms, origin=origin)}
+
+
+def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
+    """Whom it is about, which audience, when, and the record that caused it."""
+    decision = _decided(_entered())
+
+    assert decision.activations == (
+        Activation(
+            action="addProfileToList",
+            user="u1",
+            intent=ListAdd(
+                list_id="", profile={"external_id": "u1", "email": "a@b.co"}
+            ),
+            time_ms=10,
+            origin=ORIGIN,
+            audience="vip",
+        ),
+    )
+    assert decision.memberships["vip"].inside
+    assert decision.reason == ""
+
+
+def test_an_exit_becomes_a_removal() -> None:
+    """Of the same list."""
+    event = _event(event="Audience Exited", properties={"audience_key": "vip"})
+
+    [activation] = _decided(event, _member(inside=True, time_ms=5)).activations
+
+    assert (activation.action, activation.audience) == ("removeProfileFromList", "vip")
+    assert activation.intent == ListRemove(
+        list_id="", identifiers={"external_id": "u1"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("in_event", "in_settings", "in_file", "list_id"),
+    [
+        pytest.param("", "", "", "", id="nobody-the-audience-s-own"),
+        pytest.param("", "", "F", "F", id="the-file"),
+        pytest.param("", "S", "", "S", id="the-settings"),
+        pytest.param("", "S", "F", "S", id="the-settings-over-the-file"),
+        pytest.param("E", "S", "F", "E", id="all-the-event-wins"),
+    ],
+)
+def test_who_names_the_list(
+    *, in_event: str, in_settings: str, in_file: str, list_id: str
+) -> None:
+    """An event's word is nearer than the settings', and those than the file's."""
+    destination = destination_of({"audiences": {"vip": in_file} if in_file else {}})
+    named = destination.with_lists({"vip": in_settings} if in_settings else {})
+
+    [activation] = _decided(_entered(list_id=in_event), destination=named).activations
+
+    assert isinstance(activation.intent, ListAdd)
+    assert activation.intent.list_id == list_id
+
+
+def test_a_list_of_the_settings_enables_no_audience() -> None:
+    """They say where, not whether; others keep what the file says."""
+    audiences = {"vip": {"list_id": "F", "enabled": False}, "new": "N"}
+    destination = destination_of({"audiences": audiences}).with_lists({"vip": "S"})
+
+    vip = _decided(_entered(), destination=destination)
+    [new] = _decided(_entered("new"), destination=destination).activations
+
+    assert (vip.activations, vip.reason) == ((), "audience-not-synced")
+    assert isinstance(new.intent, ListAdd)
+    assert new.intent.list_id == "N"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        pytest.param(_member(inside=True, time_ms=5), "unchanged", id="already-inside"),
+        pytest.param(_member(inside=False, time_ms=50), "stale", id="older-than-known"),
+    ],
+)
+def test_what_changes_nothing_does_nothing_and_says_why(
+    row: Memberships, reason: str
+) -> None:
+    """Its reason becomes the outcome of the record."""
+    decision = _decided(_entered(), row)
+
+    assert decision.activations == ()
+    assert decision.reason == reason
+
+
+def test_a_stale_event_leaves_the_very_same_row() -> None:
+    """So that no changelog record is written for it."""
+    row = _member(inside=False, time_ms=50)
+
+    assert _decided(_entered(), row).memberships is row
+
+
+def test_the_row_given_is_never_changed() -> None:
+    """A decision that is thrown away has no trace."""
+    row = _member(inside=False, time_ms=5)
+
+    decision = _decided(_entered(), row)
+
+    assert decision.memberships["vip"].inside
+    assert row == _member(inside=False, time_ms=5)
+
+
+def test_an_audience_beside_others_moves_alone() -> None:
+    """A user's row holds them all."""
+    decision = _decided(_entered("new"), _member(inside=True, time_ms=5))
+
+    assert {*decision.memberships} == {"vip", "new"}
+    assert decision.memberships["vip"].time_ms == 5
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        pytest.param(_event("alias"), "no-mapping", id="an-alias"),
+        pytest.param(_event("page", name="Home"), "no-mapping", id="a-page"),
+        pytest.param(
+            _event("identify", userId="", anonymousId="anon"),
+            "no-identifier",
+            id="an-identify-of-nobody-klaviyo-knows",
+        ),
+    ],
+)
+def test_an_event_without_anything_to_do_says_so(
+    event: CanonicalEvent, reason: str
+) -> None:
+    """Every record has an outcome, those too."""
+    decision = _decided(event)
+
+    assert (decision.activations, decision.reason) == ((), reason)
+
+
+def test_an_edge_of_nobody_klaviyo_knows_is_poison() -> None:
+    """A person must look: the audience asks for something that cannot be done."""
+    event = _event(
+        userId="",
+        anonymousId="anon",
+        event="Audience Entered",
+        properties={"audience_key": "vip"},
+    )
+
+    with pytest.raises(PoisonRecord, match="no-identifier"):
+        _decided(event)
+
+
+@pytest.mark.parametrize(
+    ("country", "phone"),
+    [
+        pytest.param("US", "+14155550132", id="of-the-file-s-country"),
+        pytest.param("", None, id="of-no-country"),
+    ],
+)
+def test_an_edge_reads_a_national_phone_number(country: str, phone: str | None) -> None:
+    """As the mappings do: the add must name whom they name."""
+    event = _event(
+        event="Audience Entered",
+        properties={"audience_key": "vip"},
+        context={"traits": {"phone": "415-555-0132"}},
+    )
+    destination = destination_of({"settings": {"country": country} if country else {}})
+
+    [activation] = _decided(event, destination=destination).activations
+
+    assert isinstance(activation.intent, ListAdd)
+    assert activation.intent.profile.get("phone_number") == phone
+
+
+@pytest.mark.parametrize(
+    ("told", "message_id", "time", "unique_id"),
+    [
+        pytest.param({}, "m1", "2026-03-01T10:00:00.123Z", "m1", id="neither"),
+        pytest.param(
+            {},
+            "",
+            "2026-03-01T10:00:00.123Z",
+            f"source/1/7@{TEN_MS}",
+            id="and-no-message-id",
+        ),
+        pytest.param({"time": "T"}, "m1", "T", "m1", id="a-time"),
+        pytest.param(
+            {"unique_id": "o1"}, "m1", "2026-03-01T10:00:00.123Z", "o1", id="a-name"
+        ),
+        pytest.param({"time": "T", "unique_id": "o1"}, "m1", "T", "o1", id="both"),
+    ],
+)
+def test_an_event_is_completed_by_its_record(
+    *, told: dict[str, Any], message_id: str, time: str, unique_id: str
+) -> None:
+    """A repeat has the same time and name, so Klaviyo keeps one."""
+    event = CanonicalEvent(
+        kind="track",
+        user="u1",
+        message_id=message_id,
+        time_ms=TEN_MS,
+        origin=ORIGIN,
+        body={},
+    )
+    intent = EventRecord(metric="M", profile={}, properties={}, **told)
+
+    done = complete(intent, event)
+
+    assert isinstance(done, EventRecord)
+    assert (done.time, done.unique_id) == (time, unique_id)
+
+
+def test_what_is_no_event_is_complete() -> None:
+    """It has neither."""
+    add = ListAdd(list_id="L", profile={})
+
+    assert complete(add, _event()) is add

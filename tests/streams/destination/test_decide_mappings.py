@@ -1,0 +1,274 @@
+"""What the mappings of a destination make of an event."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.actions.activation import ANY_BATCH, Batch
+from streams.actions.intents import (
+    EventRecord,
+    ListAdd,
+    ListRemove,
+    ProfileUpsert,
+)
+from streams.audiences.membership import Membership
+from streams.audiences.row import Memberships
+from streams.destination.decide import Decision, batch_of, decide
+from streams.destination.reading import destination_of
+from streams.events.model import CanonicalEvent, Kind
+from streams.events.origin import Origin
+
+ORIGIN = Origin(topic="source", partition=1, offset=7)
+TIME_MS = 1_772_359_200_123
+
+ON_TRACK = {"trigger": 'type = "track"'}
+ADDS = {**ON_TRACK, "action": "addProfileToList", "fields": {"list_id": "L"}}
+REMOVES = {**ON_TRACK, "action": "removeProfileFromList", "fields": {"list_id": "L"}}
+TRACKS = {**ON_TRACK, "action": "trackEvent"}
+SUBSCRIBES = {**ON_TRACK, "action": "subscribeProfile"}
+UPSERTS = {"action": "upsertProfile", "trigger": 'type = "identify"'}
+VIP = {"audience_key": "vip"}
+
+
+def _event(kind: Kind = "track", **body: Any) -> CanonicalEvent:  # noqa: ANN401 - JSON
+    return CanonicalEvent(
+        kind=kind,
+        user="u1",
+        message_id="m1",
+        time_ms=TIME_MS,
+        origin=ORIGIN,
+        body={"type": kind, "userId": "u1", **body},
+    )
+
+
+def _decided(
+    event: CanonicalEvent,
+    *mappings: dict[str, Any],
+    row: Memberships | None = None,
+    **parts: object,
+) -> Decision:
+    """Decide by the presets, unless mappings are given."""
+    raw = {"mappings": list(mappings) or None, **parts}
+    destination = destination_of(raw)
+    return decide(event, {} if row is None else row, destination=destination)
+
+
+def test_an_audience_s_edge_and_the_mappings_of_one_event_all_count() -> None:
+    """In order, each with a number of its own."""
+    event = _event(event="Audience Entered", properties=VIP)
+
+    decision = _decided(event, TRACKS, TRACKS)
+
+    found = [(type(one.intent), one.number) for one in decision.activations]
+    assert found == [(ListAdd, 0), (EventRecord, 1), (EventRecord, 2)]
+    assert [one.audience for one in decision.activations] == ["vip", "", ""]
+    assert {one.origin for one in decision.activations} == {ORIGIN}
+    assert decision.reason == ""
+
+
+def test_a_list_that_two_mappings_name_hears_one_word() -> None:
+    """The first; an add and a removal of one event would race."""
+    decision = _decided(_event(event="Buy"), ADDS, REMOVES)
+
+    [activation] = decision.activations
+    assert activation.intent == ListAdd(list_id="L", profile={"external_id": "u1"})
+    assert len(decision.memberships) == 1
+
+
+def test_what_a_mapping_repeats_is_discarded_and_says_why() -> None:
+    """The row is the very same then."""
+    first = _decided(_event(event="Buy"), ADDS)
+
+    again = _decided(_event(event="Buy"), ADDS, row=first.memberships)
+
+    assert (again.activations, again.reason) == ((), "repeat")
+    assert again.memberships is first.memberships
+
+
+def test_refusals_stand_beside_activations() -> None:
+    """What one mapping can't do, another does; there is no reason to discard."""
+    decision = _decided(_event(event="Buy"), SUBSCRIBES, TRACKS)
+
+    assert [one.code for one in decision.refusals] == ["no-identifier"]
+    assert [type(one.intent) for one in decision.activations] == [EventRecord]
+    assert decision.reason == ""
+
+
+def test_a_refusal_alone_is_no_discard() -> None:
+    """It is a dead letter, which is an outcome."""
+    decision = _decided(_event(event="Buy"), SUBSCRIBES)
+
+    assert [one.code for one in decision.refusals] == ["no-identifier"]
+    assert (decision.activations, decision.reason) == ((), "")
+
+
+def test_a_moot_refusal_is_a_discard() -> None:
+    """An identify of nobody asks for nothing that could be mended."""
+    nobody = _event("identify", userId="", anonymousId="anon")
+
+    decision = _decided(nobody, UPSERTS)
+
+    assert (decision.refusals, decision.reason) == ((), "no-identifier")
+
+
+def test_every_reason_is_given_once() -> None:
+    """Where several mappings did nothing."""
+    nobody = _event("identify", userId="", anonymousId="anon")
+    first = _decided(_event(event="Buy"), ADDS)
+
+    assert _decided(nobody, UPSERTS, UPSERTS).reason == "no-identifier"
+    event = _event(event="Audience Entered", properties=VIP)
+    both = _decided(
+        event,
+        ADDS,
+        row=first.memberships,
+        audiences={"vip": {"enabled": False}},
+        settings={"sync_audiences": True},
+    )
+    assert both.reason == "audience-not-synced,repeat"
+
+
+def test_a_disabled_audience_moves_nothing_and_its_event_is_mapped() -> None:
+    """Its row is left alone, so that it fires when it is enabled."""
+    event = _event(event="Audience Entered", properties=VIP)
+
+    off = _decided(event, TRACKS, audiences={"vip": {"enabled": False}})
+
+    assert [type(one.intent) for one in off.activations] == [EventRecord]
+    assert off.memberships == {}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told", "synced"),
+    [
+        pytest.param(ADDS, {}, False, id="a-mapping-adds"),
+        pytest.param(REMOVES, {}, False, id="a-mapping-removes"),
+        pytest.param(TRACKS, {}, True, id="no-mapping-moves-lists"),
+        pytest.param(ADDS, {"sync_audiences": True}, True, id="the-file-says-so"),
+        pytest.param(TRACKS, {"sync_audiences": False}, False, id="the-file-says-no"),
+    ],
+)
+def test_audiences_move_lists_unless_a_mapping_does(
+    *, mapping: dict[str, Any], told: dict[str, Any], synced: bool
+) -> None:
+    """Segment's own way is a mapping for each list."""
+    event = _event(event="Audience Entered", properties=VIP)
+
+    decision = _decided(event, mapping, settings=told)
+
+    assert ("vip" in decision.memberships) is synced
+    assert any(one.audience for one in decision.activations) is synced
+
+
+@pytest.mark.parametrize(
+    ("personas", "kinds"),
+    [
+        pytest.param(
+            {"computation_class": "audience"}, [ListAdd], id="an-audience-s-call"
+        ),
+        pytest.param(
+            {"computation_class": "journey_step"}, [ListAdd], id="a-journey-s-call"
+        ),
+        pytest.param(
+            {"computation_class": "computed_trait"},
+            [ProfileUpsert],
+            id="a-computed-trait",
+        ),
+        pytest.param({}, [ListAdd, ProfileUpsert], id="of-another-producer"),
+    ],
+)
+def test_the_presets_upsert_no_profile_for_an_audience_s_identify(
+    personas: dict[str, str], kinds: list[type]
+) -> None:
+    """Its only trait is the flag, which the list says already."""
+    event = _event(
+        "identify",
+        traits={"vip": True},
+        context={"personas": {"computation_key": "vip", **personas}},
+    )
+
+    decision = _decided(event)
+
+    assert [type(one.intent) for one in decision.activations] == kinds
+
+
+@pytest.mark.parametrize("name", ["Audience Entered", "Audience Exited"])
+def test_the_presets_record_no_event_for_an_audience_s_track(name: str) -> None:
+    """It moves the list."""
+    decision = _decided(_event(event=name, properties=VIP))
+
+    [activation] = decision.activations
+    assert isinstance(activation.intent, ListAdd | ListRemove)
+
+
+def test_the_presets_record_any_other_track() -> None:
+    """With the time and the name of its record."""
+    [activation] = _decided(_event(event="Product Viewed")).activations
+
+    assert isinstance(activation.intent, EventRecord)
+    assert (activation.action, activation.intent.metric) == (
+        "trackEvent",
+        "Product Viewed",
+    )
+    assert activation.intent.time == "2026-03-01T10:00:00.123Z"
+    assert activation.intent.unique_id == "m1"
+
+
+@pytest.mark.parametrize(
+    ("batching", "batch"),
+    [
+        pytest.param(None, ANY_BATCH, id="says-nothing"),
+        pytest.param({"enabled": False}, Batch(items_max=1), id="off"),
+        pytest.param({"size": 5}, Batch(items_max=5), id="size"),
+        pytest.param({"size": 10_000}, ANY_BATCH, id="the-action-s-size"),
+        pytest.param({"keys": ["list_id"]}, ANY_BATCH, id="the-action-s-keys"),
+        pytest.param(
+            {"keys": ["list_id", "email", "title"]},
+            Batch(key='["L","a@b.co",null]'),
+            id="keys-with-what-the-payload-has-there",
+        ),
+        pytest.param(
+            {"size": 5, "keys": ["email"]},
+            Batch(items_max=5, key='["a@b.co"]'),
+            id="both",
+        ),
+    ],
+)
+def test_what_a_mapping_says_of_batches(
+    batching: dict[str, object] | None, batch: Batch
+) -> None:
+    """Only where it says other than its action does; it goes with each activation."""
+    mapping = {**ADDS, "batching": batching} if batching else ADDS
+    event = _event(event="Buy", context={"traits": {"email": "a@b.co"}})
+
+    [activation] = _decided(event, mapping).activations
+    [rule] = destination_of([mapping]).mappings
+    activated = rule.activated(event.body, rules=destination_of(None).contact_rules)
+
+    assert activation.batch == batch_of(rule, activated) == batch
+
+
+def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
+    """On the profiles lane, as an upsert without a list."""
+    upserts = {**ON_TRACK, "action": "upsertProfile", "fields": {"list_id": "L"}}
+    removed = _decided(_event(event="Buy"), REMOVES).memberships
+    [key] = removed
+    later = Membership(inside=False, time_ms=TIME_MS + 1, origin=ORIGIN)
+
+    [activation] = _decided(_event(), upserts, row={key: later}).activations
+
+    assert activation.intent == ProfileUpsert(profile={"external_id": "u1"})
+
+
+def test_an_entry_from_before_a_deletion_puts_nobody_on_a_list() -> None:
+    """It arrives late; whoever was deleted would be made anew by it."""
+    deleted = _decided(_event("delete")).memberships
+    earlier = msgspec.structs.replace(
+        _event(event="Audience Entered", properties=VIP), time_ms=TIME_MS - 1
+    )
+
+    decision = _decided(earlier, row=deleted)
+
+    assert (decision.activations, decision.reason) == ((), "stale")
+    assert decision.memberships is deleted
