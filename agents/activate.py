@@ -7,6 +7,7 @@ from faust.types import StreamT
 
 from agents.context import (
     ORIGIN,
+    TIME,
     Context,
     origin_of,
     origin_or_position,
@@ -92,9 +93,12 @@ class _Work:
                 topics.activations(lane_of(activation.intent)),
                 activation.user.encode(),
                 _encode(activation),
-                [(ORIGIN, str(activation.origin).encode())],
+                [
+                    (ORIGIN, str(activation.origin).encode()),
+                    (TIME, b"%d" % source_time_ms(record)),
+                ],
             )
-            for _, activation in self._activations
+            for record, activation in self._activations
         ]
         return activations + outcome_messages(self._context, STAGE, self._discarded)
 
@@ -128,7 +132,12 @@ class _Work:
         self._activations += [(record, one) for one in decision.activations]
         self.letters += [_refused(record, refusal) for refusal in decision.refusals]
         if decision.reason:
-            item = outcome.item(origin_of(record), discarded(decision.reason))
+            item = outcome.item(
+                origin_of(record),
+                discarded(decision.reason),
+                message_id=decision.message_id,
+                latency_ms=max(0, self._context.now_ms() - source_time_ms(record)),
+            )
             self._discarded.append(item)
 
     def _decided(self, record: Record, before: Memberships) -> Decision:

@@ -11,20 +11,17 @@ from mode import Service
 from agents.context import (
     Context,
     dead_letter_messages,
-    origin_or_position,
     outcome_messages,
     poison_of,
 )
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
 from agents.engine.watchdog import end_process
+from agents.lanes.receipt import Receipt, letter_of, outcome_of, receipt_of
 from streams.actions.activation import Activation, Lane
-from streams.delivery import outcome
-from streams.delivery.deadletter import DeadLetter
 from streams.delivery.queue import Coalescer, Group, Item
 from streams.delivery.told import Told
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
-from streams.events.origin import Origin
 
 log = structlog.get_logger(__name__)
 
@@ -36,17 +33,6 @@ SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
 AGAIN = discarded("repeat: the lane has it already, from before a worker ended")
 
 _decode = msgspec.json.Decoder(Activation).decode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """The record of the lane that an item answers for."""
-
-    part: Partition
-    offset: int
-    origin: Origin
-    key: bytes | None
-    value: bytes | None
 
 
 Waiting = Item[Receipt]
@@ -119,7 +105,7 @@ class LaneService(Service):
             for record in records:
                 self._taken[part] = record.offset
                 part.hold()
-                self._offer(_receipt(part, record), letters, pointless)
+                self._offer(part, record, letters, pointless)
         await self._settle([*letters, *pointless], action="")
         while self._full():
             self._room.clear()
@@ -157,16 +143,19 @@ class LaneService(Service):
 
     def _offer(
         self,
-        receipt: Receipt,
+        part: Partition,
+        record: Record,
         letters: list[tuple[Receipt, ItemVerdict]],
         pointless: list[tuple[Receipt, ItemVerdict]],
     ) -> None:
         try:
-            activation = _decode(receipt.value or b"")
+            activation = _decode(record.value or b"")
         except Exception as fault:  # noqa: BLE001 - no record stops the next one
             poison = poison_of(fault)
-            letters.append((receipt, dead_letter(f"{poison.code}: {poison.reason}")))
+            refused = dead_letter(f"{poison.code}: {poison.reason}")
+            letters.append((receipt_of(part, record), refused))
             return
+        receipt = receipt_of(part, record, message_id=activation.message_id)
         place = (receipt.part.tp.partition, receipt.offset)
         if self._told.is_again(receipt.value or b"", place=place):
             pointless.append((receipt, AGAIN))
@@ -245,11 +234,12 @@ class LaneService(Service):
         self, settled: Sequence[tuple[Receipt, ItemVerdict]], *, action: str
     ) -> None:
         """Record the outcomes, then acknowledge."""
-        items = [outcome.item(receipt.origin, verdict) for receipt, verdict in settled]
+        now_ms = self._context.now_ms()
+        items = [outcome_of(*one, now_ms=now_ms) for one in settled]
         letters = []
         for receipt, verdict in settled:
             if verdict.verdict is Verdict.DEAD_LETTER:
-                letters.append(_letter(self._stage, receipt, verdict))
+                letters.append(letter_of(self._stage, receipt, verdict))
                 self._told.forget(receipt.value or b"")
         await self._context.producer.send(
             [
@@ -265,25 +255,3 @@ class LaneService(Service):
 def _unpassed(part: Partition, taken: int) -> int:
     """Offsets taken in that a commit cannot pass yet; what is only fetched is none."""
     return 0 if part.position is None else max(0, taken + 1 - part.position)
-
-
-def _receipt(part: Partition, record: Record) -> Receipt:
-    return Receipt(
-        part=part,
-        offset=record.offset,
-        origin=origin_or_position(record),
-        key=record.key,
-        value=record.value,
-    )
-
-
-def _letter(stage: str, receipt: Receipt, verdict: ItemVerdict) -> DeadLetter:
-    code, _, words = verdict.reason.partition(":")
-    return DeadLetter(
-        origin=receipt.origin,
-        stage=stage,
-        code=code,
-        reason=words.strip() or code,
-        key=receipt.key,
-        value=receipt.value,
-    )

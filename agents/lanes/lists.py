@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from agents.context import Context
 from agents.engine.producer import Message
-from agents.lanes.lane import LaneOptions, LaneService, Receipt, Waiting
+from agents.lanes.lane import LaneOptions, LaneService, Waiting
+from agents.lanes.receipt import Receipt
 from streams.actions.intents import ProfileUpsert
 from streams.actions.kinds import named_by
 from streams.audiences.pairing import Pairing, PairingRequest, encode, paired

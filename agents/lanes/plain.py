@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from agents.context import Context
-from agents.lanes.lane import LaneOptions, LaneService, Receipt, Waiting
+from agents.lanes.lane import LaneOptions, LaneService, Waiting
+from agents.lanes.receipt import Receipt
 from streams.delivery.queue import Coalescer, Group, Join
 from streams.delivery.verdict import ItemVerdict, dead_letter
 from streams.klaviyo.carriers import CARRIERS, Carrier, upsert

@@ -56,6 +56,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         time_ms: Event time that caused it, milliseconds since the epoch.
         origin: The source record that caused it.
         number: Its place among the activations of that record.
+        message_id: The producer's name for the event; empty when it gave none.
         audience: Audience key, where an audience caused it.
         batch: What it may share a request with.
     """
@@ -66,6 +67,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_ms: int
     origin: Origin
     number: int = 0
+    message_id: str = ""
     audience: str = ""
     batch: Batch = ANY_BATCH
 

@@ -1,6 +1,6 @@
 """What is recorded of every source record: one outcome at least."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -17,6 +17,8 @@ class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         reason: Code, then optionally `: ` and words.
         status: HTTP status that decided it; 0 when none did.
         attempts: Requests that carried it.
+        message_id: The producer's name for the event; empty when it gave none.
+        latency_ms: From the source record's Kafka timestamp to here.
     """
 
     origin: Origin
@@ -24,6 +26,8 @@ class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reason: str = ""
     status: int = 0
     attempts: int = 1
+    message_id: str = ""
+    latency_ms: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,14 +44,22 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     action: str = ""
 
 
-ITEMS_MAX = 2_000
-"""Items in one record: at some 100 bytes each it stays far below 1 MB."""
+VALUE_MAX_BYTES = 800_000
+"""Below Kafka's default `max.message.bytes` (1,048,588)."""
+
+_ITEM_BYTES = 600
+"""All of an item but its message id and reason, with the longest topic name."""
+
+_CHAR_BYTES = 6
+"""A character of JSON, escaped."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Outcome)
 
 
-def item(origin: Origin, verdict: ItemVerdict) -> OutcomeItem:
+def item(
+    origin: Origin, verdict: ItemVerdict, *, message_id: str = "", latency_ms: int = 0
+) -> OutcomeItem:
     """One item's line."""
     return OutcomeItem(
         origin=origin,
@@ -55,6 +67,8 @@ def item(origin: Origin, verdict: ItemVerdict) -> OutcomeItem:
         reason=verdict.reason,
         status=verdict.status,
         attempts=verdict.attempts,
+        message_id=message_id,
+        latency_ms=latency_ms,
     )
 
 
@@ -62,12 +76,26 @@ def encode(
     stage: str, items: Iterable[OutcomeItem], *, action: str = ""
 ) -> list[bytes]:
     """Values for the outcomes topic; none when there is nothing to say."""
-    rest = tuple(items)
-    chunks = [rest[at : at + ITEMS_MAX] for at in range(0, len(rest), ITEMS_MAX)]
     return [
         _encoder.encode(Outcome(stage=stage, items=chunk, action=action))
-        for chunk in chunks
+        for chunk in _chunks(items)
     ]
+
+
+def _chunks(items: Iterable[OutcomeItem]) -> Iterator[tuple[OutcomeItem, ...]]:
+    """Part items into records that a topic takes."""
+    chunk: list[OutcomeItem] = []
+    room_bytes = VALUE_MAX_BYTES
+    for one in items:
+        written = len(one.message_id) + len(one.reason)
+        need_bytes = _ITEM_BYTES + _CHAR_BYTES * written
+        if chunk and need_bytes > room_bytes:
+            yield tuple(chunk)
+            chunk, room_bytes = [], VALUE_MAX_BYTES
+        chunk.append(one)
+        room_bytes -= need_bytes
+    if chunk:
+        yield tuple(chunk)
 
 
 def decode(value: bytes) -> Outcome:

@@ -37,12 +37,14 @@ class Decision:
         activations: What is to be done, in order.
         refusals: What its mappings made that can't be done.
         reason: Why nothing is to be done, when nothing is.
+        message_id: The producer's name for the event.
     """
 
     memberships: Memberships
     activations: tuple[Activation, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     reason: str = ""
+    message_id: str = ""
 
 
 def decide(
@@ -138,6 +140,7 @@ class _Work:
             activations=tuple(self._activations),
             refusals=tuple(self._refusals),
             reason=",".join(reasons) if idle else "",
+            message_id=self._event.message_id,
         )
 
     def _do(
@@ -155,6 +158,7 @@ class _Work:
             time_ms=self._event.time_ms,
             origin=self._event.origin,
             number=len(self._activations),
+            message_id=self._event.message_id,
             audience=audience,
             batch=batch,
         )

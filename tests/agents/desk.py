@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from agents.context import ORIGIN
+from agents.context import ORIGIN, TIME
 from agents.engine.kafka import Record
-from agents.lanes.lane import LaneOptions, LaneService, Receipt, Waiting
+from agents.lanes.lane import LaneOptions, LaneService, Waiting
+from agents.lanes.receipt import Receipt
 from streams.actions.activation import Activation, Lane
 from streams.actions.intents import Intent, ListAdd, ListRemove
 from streams.delivery.joining import last_word
@@ -16,6 +17,7 @@ from streams.delivery.verdict import ItemVerdict
 from streams.delivery.verdict import delivered as accepted
 from streams.events.origin import Origin
 from tests.agents.fakes import (
+    NOW_MS,
     FakeProducer,
     context,
     delivered,
@@ -25,6 +27,8 @@ from tests.agents.fakes import (
 )
 
 GRACE_S = 10.0
+SOURCE_AGE_MS = 1_500
+"""How long ago the source record behind each was written."""
 
 Send = Callable[
     [Group, Sequence[Waiting]], Coroutine[Any, Any, list[ItemVerdict] | None]
@@ -58,13 +62,17 @@ def lane_record(
         intent=intent(user),
         time_ms=source_offset,
         origin=origin,
+        message_id=f"m{source_offset}",
         audience="vip",
     )
     return record(
         msgspec.json.encode(activation),
         offset=offset,
         key=user.encode(),
-        headers=[(ORIGIN, str(origin).encode())],
+        headers=[
+            (ORIGIN, str(origin).encode()),
+            (TIME, b"%d" % (NOW_MS - SOURCE_AGE_MS)),
+        ],
     )
 
 

@@ -60,7 +60,7 @@ def _activations(producer: FakeProducer, topic: str = LISTS) -> list[Activation]
 
 
 def test_an_edge_goes_to_its_lane_with_its_origin() -> None:
-    """Keyed by user; the origin is the source record, not the hop's own."""
+    """Keyed by user; origin and time are the source record's, not the hop's own."""
     producer = FakeProducer()
 
     _turn(context(producer), _event(0, origin="source/5/99"))
@@ -68,7 +68,7 @@ def test_an_edge_goes_to_its_lane_with_its_origin() -> None:
     [message] = producer.to(LISTS)
     [activation] = _activations(producer)
     assert message.key == b"user-1"
-    assert message.headers == [(ORIGIN, b"source/5/99")]
+    assert message.headers == [(ORIGIN, b"source/5/99"), (TIME, b"%d" % NOW_MS)]
     assert str(activation.origin) == "source/5/99"
     assert activation.action == "addProfileToList"
     assert isinstance(activation.intent, ListAdd)

@@ -8,7 +8,7 @@ from agents.lanes.lane import Waiting
 from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter
 from streams.delivery.verdict import delivered as accepted
-from tests.agents.desk import Desk, lane_record, play, removed
+from tests.agents.desk import SOURCE_AGE_MS, Desk, lane_record, play, removed
 from tests.agents.fakes import record
 
 
@@ -21,8 +21,11 @@ def test_what_waits_long_enough_goes_together() -> None:
 
     desk = play(story)
 
+    items = desk.producer.outcomes()
     assert desk.batches == [["u0", "u1", "u2", "u3", "u4"]]
-    assert [item.origin.offset for item in desk.producer.outcomes()] == [0, 1, 2, 3, 4]
+    assert [item.origin.offset for item in items] == [0, 1, 2, 3, 4]
+    assert [item.message_id for item in items] == ["m0", "m1", "m2", "m3", "m4"]
+    assert {item.latency_ms for item in items} == {SOURCE_AGE_MS}
     assert desk.part.position == 5
 
 

@@ -67,6 +67,7 @@ def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
             ),
             time_ms=10,
             origin=ORIGIN,
+            message_id="m1",
             audience="vip",
         ),
     )

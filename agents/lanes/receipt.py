@@ -1,0 +1,74 @@
+"""What a lane's item answers for: a record, where it came from, and how old it is."""
+
+from dataclasses import dataclass
+
+from agents.context import origin_or_position, source_time_ms
+from agents.engine.kafka import Record
+from agents.engine.partition import Partition
+from streams.delivery import outcome
+from streams.delivery.deadletter import DeadLetter
+from streams.delivery.outcome import OutcomeItem
+from streams.delivery.verdict import ItemVerdict
+from streams.events.origin import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The record of the lane that an item answers for.
+
+    Attributes:
+        part: Its partition, as long as it is ours.
+        offset: Its place there.
+        origin: The source record behind it.
+        key: Its key.
+        value: Its value.
+        written_ms: When it was written to the lane, milliseconds since the epoch.
+        source_ms: When the source record was written.
+        message_id: The producer's name for the event.
+    """
+
+    part: Partition
+    offset: int
+    origin: Origin
+    key: bytes | None
+    value: bytes | None
+    written_ms: int
+    source_ms: int
+    message_id: str = ""
+
+
+def receipt_of(part: Partition, record: Record, *, message_id: str = "") -> Receipt:
+    """Note what is needed of a record until it is settled."""
+    return Receipt(
+        part=part,
+        offset=record.offset,
+        origin=origin_or_position(record),
+        key=record.key,
+        value=record.value,
+        written_ms=record.timestamp,
+        source_ms=source_time_ms(record),
+        message_id=message_id,
+    )
+
+
+def outcome_of(receipt: Receipt, verdict: ItemVerdict, *, now_ms: int) -> OutcomeItem:
+    """Say how a record ended, and how long after its source record was written."""
+    return outcome.item(
+        receipt.origin,
+        verdict,
+        message_id=receipt.message_id,
+        latency_ms=max(0, now_ms - receipt.source_ms),
+    )
+
+
+def letter_of(stage: str, receipt: Receipt, verdict: ItemVerdict) -> DeadLetter:
+    """Make the dead letter of a record that is refused."""
+    code, _, words = verdict.reason.partition(":")
+    return DeadLetter(
+        origin=receipt.origin,
+        stage=stage,
+        code=code,
+        reason=words.strip() or code,
+        key=receipt.key,
+        value=receipt.value,
+    )

@@ -1,0 +1,187 @@
+"""A membership table recovered from its changelog, in a process of its own."""
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from agents import logs
+from agents.engine.kafka import KafkaAccess
+from agents.engine.producer import Producer
+from agents.engine.table import Table
+from streams.audiences.membership import Membership
+from streams.audiences.row import decode_row, encode_row, merge
+from streams.events.origin import Origin
+from tests.benchmarks.runs import PARTITIONS
+from tests.benchmarks.workload import START_MS, Published
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+READ_KEYS = 2_000
+"""As many as a poll of the hop brings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What the changelog holds: a row a user, memberships in it, compacted."""
+
+    users: int
+    per_user: int
+
+    def __iter__(self) -> Iterator[Published]:
+        for user in range(self.users):
+            yield Published(
+                key=_key(user),
+                value=encode_row(_row(user, self.per_user)),
+                partition=user % PARTITIONS,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Time that something took: by the clock, and of the processor."""
+
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What a recovery took and left.
+
+    Attributes:
+        recovery: All partitions from the changelog's beginning, at the same time.
+        again: The same with all rows on disk, as after a restart; None in memory.
+        read: Every row read, by some thousands.
+        resident_bytes: Memory more than before, after the recovery.
+        read_bytes: The same after each row was read once.
+        disk_bytes: Of files; 0 in memory.
+    """
+
+    recovery: Taken
+    again: Taken | None
+    read: Taken
+    resident_bytes: int
+    read_bytes: int
+    disk_bytes: int
+
+
+def recovered(
+    bootstrap: str, changelog: str, rows: Rows, *, directory: Path | None
+) -> Recovered:
+    """Recover a table and read every row of it.
+
+    Args:
+        bootstrap: Where Kafka is.
+        changelog: The topic.
+        rows: What it holds.
+        directory: Where RocksDB lies; None keeps rows in memory.
+
+    Raises:
+        RuntimeError: A row is missing.
+    """
+    logs.configure("warning")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_recovered(bootstrap, changelog, rows, directory))
+
+
+async def _recovered(
+    bootstrap: str, changelog: str, rows: Rows, directory: Path | None
+) -> Recovered:
+    kafka = KafkaAccess(bootstrap=bootstrap)
+    table = Table(
+        changelog=changelog,
+        kafka=kafka,
+        producer=Producer(kafka),
+        merge=_merged,
+        directory=directory,
+    )
+    gc.collect()
+    before_bytes = _resident_bytes()
+    taken = _stopwatch()
+    await _open_all(table)
+    recovery = taken()
+    gc.collect()
+    resident_bytes = _resident_bytes() - before_bytes
+    taken = _stopwatch()
+    _read_all(table, rows)
+    read = taken()
+    read_bytes = _resident_bytes() - before_bytes
+    return Recovered(
+        recovery=recovery,
+        again=await _reopened(table) if directory else None,
+        read=read,
+        resident_bytes=resident_bytes,
+        read_bytes=read_bytes,
+        disk_bytes=_size_bytes(directory) if directory else 0,
+    )
+
+
+async def _reopened(table: Table) -> Taken:
+    for partition in range(PARTITIONS):
+        table.close(partition)
+    taken = _stopwatch()
+    await _open_all(table)
+    return taken()
+
+
+async def _open_all(table: Table) -> None:
+    await asyncio.gather(*map(table.open, range(PARTITIONS)))
+
+
+def _read_all(table: Table, rows: Rows) -> None:
+    found = 0
+    for partition in range(PARTITIONS):
+        users = range(partition, rows.users, PARTITIONS)
+        for at in range(0, len(users), READ_KEYS):
+            keys = map(_key, users[at : at + READ_KEYS])
+            found += len(table.get_many(partition, keys))
+    if found != rows.users:
+        raise RuntimeError(f"{found} of {rows.users} rows are there")
+
+
+def _key(user: int) -> bytes:
+    return f"user-{user}".encode()
+
+
+def _row(user: int, per_user: int) -> dict[str, Membership]:
+    return {
+        f"audience-{number}": Membership(
+            inside=(user + number) % 4 != 0,
+            time_ms=START_MS + user,
+            origin=Origin(topic="segment-events", partition=user % 8, offset=user),
+            message_ids=(f"ajs-next-{user:016}-{number:03}",),
+        )
+        for number in range(per_user)
+    }
+
+
+def _merged(held: bytes | None, read: bytes) -> bytes:
+    """As the worker's own: a row of a late writer undoes nothing."""
+    if held is None:
+        return read
+    return encode_row(merge(decode_row(held), decode_row(read)))
+
+
+def _stopwatch() -> Callable[[], Taken]:
+    wall_s, cpu_s = time.monotonic(), time.process_time()
+
+    def taken() -> Taken:
+        return Taken(
+            wall_s=time.monotonic() - wall_s, cpu_s=time.process_time() - cpu_s
+        )
+
+    return taken
+
+
+def _resident_bytes() -> int:
+    """Memory of this process in RAM (proc(5), so: Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+
+
+def _size_bytes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
