@@ -118,10 +118,11 @@ class KlaviyoClient:
         await self._gate.enter(
             endpoint.name, quota=endpoint.quota.scaled(self._quota_scale)
         )
-        signals = _ABANDONED
+        signals, sent_s = _ABANDONED, self._timing.clock()
         try:
             answer, headers = await self._transport.exchange(request)
-            signals = _signals(endpoint, answer, headers)
+            latency_s = self._timing.clock() - sent_s
+            signals = _signals(endpoint, answer, headers, latency_s=latency_s)
         finally:
             self._gate.fed(endpoint.name, signals)
         self._watchman.saw(endpoint.name, answer)
@@ -137,7 +138,9 @@ class KlaviyoClient:
         await self._gate.rest(wait_s)
 
 
-def _signals(endpoint: Endpoint, answer: Answer, headers: Mapping[str, str]) -> Signals:
+def _signals(
+    endpoint: Endpoint, answer: Answer, headers: Mapping[str, str], *, latency_s: float
+) -> Signals:
     """Say what the answer means for the endpoint's pace.
 
     A daily quota used up is no matter of pace: the caller gets to know.
@@ -151,4 +154,6 @@ def _signals(endpoint: Endpoint, answer: Answer, headers: Mapping[str, str]) -> 
             outcome, wait_s = Outcome.FAILED, 0.0
         case _:
             outcome, wait_s = Outcome.SERVED, 0.0
-    return read_signals(headers, outcome=outcome, retry_after_s=wait_s)
+    return read_signals(
+        headers, outcome=outcome, retry_after_s=wait_s, latency_s=latency_s
+    )

@@ -32,6 +32,7 @@ class Signals:
         reset_s: Seconds until the steady window ends.
         burst_per_s: Requests the one-second window admits.
         steady_per_min: Requests the sixty-second window admits.
+        latency_s: How long the answer took.
     """
 
     outcome: Outcome
@@ -40,10 +41,15 @@ class Signals:
     reset_s: float | None = None
     burst_per_s: int | None = None
     steady_per_min: int | None = None
+    latency_s: float = 0.0
 
 
 def read_signals(
-    headers: Mapping[str, str], *, outcome: Outcome, retry_after_s: float = 0.0
+    headers: Mapping[str, str],
+    *,
+    outcome: Outcome,
+    retry_after_s: float = 0.0,
+    latency_s: float = 0.0,
 ) -> Signals:
     """Read the `RateLimit-*` headers of an answer.
 
@@ -51,6 +57,7 @@ def read_signals(
         headers: Header names in lower case, or a case-insensitive mapping.
         outcome: How the request went.
         retry_after_s: The least wait the answer asks for.
+        latency_s: How long the answer took.
     """
     windows = _windows(headers.get("ratelimit-limit", ""))
     return Signals(
@@ -60,6 +67,7 @@ def read_signals(
         reset_s=_whole(headers.get("ratelimit-reset", "")),
         burst_per_s=windows.get(1),
         steady_per_min=windows.get(60),
+        latency_s=latency_s,
     )
 
 

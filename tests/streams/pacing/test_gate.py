@@ -51,11 +51,12 @@ async def test_the_first_to_come_is_the_first_to_leave(gate: Gate) -> None:
     assert left == list(range(9))
 
 
-async def test_an_open_gate_lets_through_without_a_sleep(
+async def test_a_gate_that_was_idle_lets_the_next_through_without_a_sleep(
     gate: Gate, clock: Clock
 ) -> None:
-    """The burst is free."""
-    for _ in range(2):
+    """Only a backlog has to wait for its turn."""
+    for idle_s in (0, 60, 60):
+        clock.now_s += idle_s
         await gate.enter("a", quota=_QUOTA)
 
     assert clock.slept_s == []

@@ -1,4 +1,6 @@
-"""The pace of one endpoint, with the clock as an argument."""
+"""The seam: when a request may leave, and what makes it wait."""
+
+from itertools import pairwise
 
 import pytest
 
@@ -18,7 +20,7 @@ _SERVED = Signals(outcome=Outcome.SERVED)
 
 
 def spent(count: int, *, at_s: float = 0.0, quota: Quota = _QUOTA) -> Pace:
-    """Spend requests all at once."""
+    """Spend requests all at once, without waiting."""
     pace = Pace(quota=quota)
     for _ in range(count):
         pace = spend(pace, now_s=at_s)
@@ -30,67 +32,111 @@ def answered(pace: Pace, signals: Signals, *, now_s: float = 0.0) -> Pace:
     return fed(pace, signals, now_s=now_s, chance=0.5)
 
 
-@pytest.mark.parametrize(
-    ("count", "now_s", "wait_s"),
-    [
-        pytest.param(0, 0.0, 0.0, id="fresh"),
-        pytest.param(2, 0.0, 0.0, id="room-in-the-burst"),
-        pytest.param(3, 0.0, BURST_WINDOW_S, id="burst-spent"),
-        pytest.param(3, 1.0, BURST_WINDOW_S - 1.0, id="burst-nearly-over"),
-        pytest.param(3, 2.0, 0.0, id="burst-over"),
-        pytest.param(10, 2.0, STEADY_WINDOW_S - 2.0, id="steady-spent"),
-        pytest.param(10, 60.0, 0.0, id="steady-over"),
-    ],
-)
-def test_both_windows_hold_a_request_back(
-    count: int, now_s: float, wait_s: float
-) -> None:
-    """The later of the two decides."""
-    assert next_free_s(spent(count), now_s=now_s) == pytest.approx(wait_s)
-
-
-def test_no_second_of_any_clock_holds_more_than_the_burst() -> None:
-    """A minute of a hungry sender, looked at from every alignment."""
-    pace, now_s, sent_s = Pace(quota=Quota(burst_per_s=3, steady_per_min=999)), 0.0, []
-    while now_s < STEADY_WINDOW_S:
+def departures(pace: Pace, *, until_s: float, from_s: float = 0.0) -> list[float]:
+    """Let a hungry sender wait and send; no answer ever comes."""
+    now_s, sent_s = from_s, []
+    while now_s < until_s:
         now_s += next_free_s(pace, now_s=now_s)
         pace = spend(pace, now_s=now_s)
         sent_s.append(now_s)
+    return sent_s
 
-    assert len(sent_s) > 150
-    assert all(sum(edge <= at_s < edge + 1 for at_s in sent_s) <= 3 for edge in sent_s)
+
+def test_the_first_request_leaves_at_once() -> None:
+    """Nothing is known that speaks against it."""
+    assert next_free_s(Pace(quota=_QUOTA), now_s=7.0) == 0
+
+
+def test_a_worker_alone_is_paced_evenly_by_its_share() -> None:
+    """No rush at the beginning of a window: the tenth waits as long as the second."""
+    pace = Pace(quota=Quota(burst_per_s=10, steady_per_min=60), share=0.5)
+
+    sent_s = departures(pace, until_s=600.0)
+    gaps_s = [after - before for before, after in pairwise(sent_s)]
+
+    assert gaps_s[3:] == pytest.approx([2.0] * len(gaps_s[3:]))
+
+
+@pytest.mark.parametrize("burst_per_s", [1, 2, 3, 10, 75, 350])
+def test_no_second_of_any_clock_holds_more_than_the_burst(burst_per_s: int) -> None:
+    """Even when the steady quota would allow it, from every alignment."""
+    quota = Quota(burst_per_s=burst_per_s, steady_per_min=100_000)
+
+    sent_s = departures(Pace(quota=quota, share=1.0), until_s=5.0)
+
+    busiest = max(sum(edge <= at_s < edge + 1 for at_s in sent_s) for edge in sent_s)
+    assert busiest <= burst_per_s
+    assert len(sent_s) >= 5 * burst_per_s / BURST_WINDOW_S - 1
+
+
+def test_who_did_not_wait_owes_one_request_at_most() -> None:
+    """A caller that ignores the answer is not locked out for an hour."""
+    pace = Pace(quota=Quota(burst_per_s=10, steady_per_min=60), share=0.5)
+    for _ in range(100):
+        pace = spend(pace, now_s=0.0)
+
+    assert next_free_s(pace, now_s=0.0) == pytest.approx(4.0)
+
+
+def test_who_was_idle_may_send_a_few_together_but_not_a_window_full() -> None:
+    """What came together leaves together, up to half the share of the burst."""
+    pace = Pace(quota=Quota(burst_per_s=10, steady_per_min=60), share=1.0)
+
+    sent_s = departures(pace, from_s=3_600.0, until_s=3_601.0)
+
+    assert 4 <= len(sent_s) <= 7
 
 
 @pytest.mark.parametrize(
-    ("remaining", "reset_s", "wait_s"),
+    ("remaining", "reset_s", "least_s", "most_s"),
     [
-        pytest.param(5, 20, 0.0, id="others-left-some"),
-        pytest.param(0, 20, 20.0, id="others-used-it-up"),
-        pytest.param(1, 20, 20.0, id="the-last-one-is-in-flight"),
-        pytest.param(0, 0, 0.0, id="reset-now"),
+        pytest.param(9, 58, 0.0, 60.0, id="others-left-all"),
+        pytest.param(0, 20, 20.0, 100.0, id="others-used-it-up"),
+        pytest.param(0, 0, 0.0, 1.0, id="reset-now"),
     ],
 )
 def test_what_other_tools_use_is_left_to_them(
-    remaining: int, reset_s: float, wait_s: float
+    remaining: int, reset_s: float, least_s: float, most_s: float
 ) -> None:
-    """RateLimit headers replace our own count; what is in flight is still to come."""
+    """When they have used it up, nothing leaves before the window ends."""
     signals = Signals(outcome=Outcome.SERVED, remaining=remaining, reset_s=reset_s)
 
-    pace = answered(spent(2), signals)
-
-    assert pace.in_flight == 1
-    assert next_free_s(pace, now_s=0.0) == pytest.approx(wait_s)
-
-
-def test_a_new_window_gives_the_full_quota() -> None:
-    """After the reset the headers named."""
-    signals = Signals(outcome=Outcome.SERVED, remaining=0, reset_s=20)
     pace = answered(spent(1), signals)
 
-    pace = spend(pace, now_s=21.0)
+    assert least_s <= next_free_s(pace, now_s=0.0) <= most_s
 
-    assert pace.left == _QUOTA.steady_per_min - 1
-    assert pace.steady_ends_s == 21.0 + STEADY_WINDOW_S
+
+def test_little_left_slows_and_much_left_hastens() -> None:
+    """Half of the window left: a fifth, a half, and four fifths of the requests."""
+    waits_s = []
+    for remaining in (30, 75, 120):
+        signals = Signals(outcome=Outcome.SERVED, remaining=remaining, reset_s=30)
+        pace = spent(1, quota=Quota(burst_per_s=10, steady_per_min=150))
+        pace = spend(answered(pace, signals), now_s=0.0)
+        waits_s.append(next_free_s(pace, now_s=0.0))
+
+    assert waits_s == sorted(waits_s, reverse=True)
+    assert waits_s[0] > 2 * waits_s[1] > 2 * waits_s[2]
+
+
+def test_a_new_window_gives_the_full_rate_again() -> None:
+    """After the reset the headers named, without a further answer."""
+    quota = Quota(burst_per_s=10, steady_per_min=600)
+    signals = Signals(outcome=Outcome.SERVED, remaining=0, reset_s=20)
+
+    pace = answered(spent(1, quota=quota), signals)
+
+    assert departures(pace, until_s=20.0)[0] >= 20.0
+    assert len(departures(pace, until_s=40.0)) > 40
+
+
+def test_a_reset_far_away_is_a_window_away_at_most() -> None:
+    """No header can stop the endpoint for longer than a window."""
+    signals = Signals(outcome=Outcome.SERVED, remaining=0, reset_s=999_999_999)
+
+    pace = answered(spent(1), signals)
+
+    assert next_free_s(pace, now_s=0.0) < 6 * STEADY_WINDOW_S
 
 
 def test_the_headers_raise_and_lower_the_quota() -> None:
@@ -102,7 +148,7 @@ def test_the_headers_raise_and_lower_the_quota() -> None:
     assert pace.quota == Quota(burst_per_s=75, steady_per_min=750)
 
 
-@pytest.mark.parametrize("retry_after_s", [0.0, 1.0, 59.0])
+@pytest.mark.parametrize("retry_after_s", [0.0, 1.0, 59.0, 300.0])
 @pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
 def test_a_wait_is_never_shorter_than_retry_after(
     retry_after_s: float, chance: float
@@ -122,7 +168,18 @@ def test_a_later_answer_never_shortens_a_wait() -> None:
 
     pace = answered(answered(answered(spent(3), long), short), _SERVED)
 
+    assert pace.held_until_s >= 30
     assert next_free_s(pace, now_s=0.0) >= 30
+
+
+def test_workers_that_one_reset_lets_go_do_not_leave_together() -> None:
+    """Chance spreads them over their interval, not only over the backoff."""
+    signals = Signals(outcome=Outcome.THROTTLED, retry_after_s=30)
+
+    paces = [fed(spent(1), signals, now_s=0.0, chance=n / 97) for n in range(97)]
+    waits_s = [next_free_s(pace, now_s=0.0) for pace in paces]
+
+    assert max(waits_s) - min(waits_s) > 10
 
 
 def test_failures_in_a_row_wait_longer_and_a_success_forgets_them() -> None:
