@@ -12,8 +12,9 @@ from agents.engine.reader import Poll, Reader
 from agents.engine.watchdog import guarded
 from agents.lanes.consent import ConsentLane
 from agents.lanes.events import EventsLane
-from agents.lanes.lane import LaneOptions, LaneService
+from agents.lanes.lane import LaneService
 from agents.lanes.lists import ListsLane
+from agents.lanes.options import LaneOptions
 from agents.lanes.plain import PlainLane
 from streams.actions.activation import Lane
 from streams.delivery.joining import apart, merged

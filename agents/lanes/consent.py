@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from agents.context import Context
-from agents.lanes.lane import LaneOptions, Waiting
+from agents.lanes.options import LaneOptions
 from agents.lanes.plain import PlainLane
+from agents.lanes.receipt import Waiting
 from streams.delivery.joining import last_consent
 from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict

@@ -7,8 +7,9 @@ from functools import partial
 import structlog
 
 from agents.context import Context
-from agents.lanes.lane import LaneOptions, Waiting
+from agents.lanes.options import LaneOptions
 from agents.lanes.plain import PlainLane
+from agents.lanes.receipt import Waiting
 from streams.actions.intents import EventRecord
 from streams.delivery.joining import apart
 from streams.delivery.queue import Group

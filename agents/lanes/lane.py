@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -17,8 +16,18 @@ from agents.context import (
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
 from agents.engine.watchdog import end_process
-from agents.lanes.receipt import Receipt, letter_of, outcome_of, receipt_of
-from streams.actions.activation import Activation, Lane
+from agents.lanes.options import LaneOptions
+from agents.lanes.receipt import (
+    MS_PER_S,
+    Receipt,
+    Waiting,
+    expires_ms,
+    is_leaving,
+    letter_of,
+    outcome_of,
+    receipt_of,
+)
+from streams.actions.activation import Activation
 from streams.delivery.queue import Coalescer, Group, Item
 from streams.delivery.told import Told
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
@@ -29,41 +38,20 @@ TICK_S = 0.05
 UNPASSED_EACH = 5
 """Offsets a lane may have open for each item of its window; some 100 bytes each."""
 
+SWEEP_S = 5.0
+"""How often what is too old is looked for."""
+
 SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
 AGAIN = discarded("repeat: the lane has it already, from before a worker ended")
+EXPIRED = dead_letter(
+    "expired: it waited longer than expire_after_s; Klaviyo may have it all the same"
+)
 
 _decode = msgspec.json.Decoder(Activation).decode
 
 
-Waiting = Item[Receipt]
 Send = Callable[[Group, Sequence[Waiting]], Awaitable[list[ItemVerdict] | None]]
 """Sends a batch; None means not now: it goes back to wait."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneOptions:
-    """Bounds of one lane.
-
-    Attributes:
-        lane: Which one.
-        items_max: Most items a batch holds.
-        age_s: How long an item waits for company.
-        window_items: Most items the lane holds.
-        page_items: What a look-up takes; larger batches are cut at whole pages.
-        batches_max: Most batches under way.
-        grace_s: How long one under way may go on when its partition leaves.
-        rest_s: How long what concerns the same profile waits after a batch: Klaviyo
-            takes a change of consent before it makes it.
-    """
-
-    lane: Lane
-    items_max: int
-    age_s: float
-    window_items: int
-    page_items: int = 1
-    batches_max: int = 8
-    grace_s: float = 10.0
-    rest_s: float = 0.0
 
 
 class LaneService(Service):
@@ -123,7 +111,7 @@ class LaneService(Service):
 
     def _forget_leaving(self) -> None:
         """Nothing of a partition on its way out may wait: it would hold it up."""
-        for item in self._queue.drop(lambda receipt: receipt.part.closing):
+        for item in self._queue.drop(is_leaving):
             for receipt in item.receipts:
                 receipt.part.release()
         self._room.set()
@@ -133,6 +121,21 @@ class LaneService(Service):
         while not self.should_stop:
             self._start_ready()
             await asyncio.sleep(TICK_S)
+
+    @Service.task
+    async def _sweep(self) -> None:
+        while not self.should_stop:
+            await self._expire()
+            await asyncio.sleep(SWEEP_S)
+
+    async def _expire(self) -> None:
+        """Give up what has waited too long."""
+        now_ms = self._context.now_ms()
+        gone = self._queue.drop(lambda item: expires_ms(item) <= now_ms)
+        letters = [(receipt, EXPIRED) for item in gone for receipt in item.receipts]
+        if letters:
+            await self._settle(letters, action="")
+            self._room.set()
 
     def _full(self) -> bool:
         """Superseded records wait for nothing, but their offsets do, behind others'."""
@@ -148,14 +151,21 @@ class LaneService(Service):
         letters: list[tuple[Receipt, ItemVerdict]],
         pointless: list[tuple[Receipt, ItemVerdict]],
     ) -> None:
+        usual_s = self._context.settings.expire_after_s
         try:
             activation = _decode(record.value or b"")
         except Exception as fault:  # noqa: BLE001 - no record stops the next one
             poison = poison_of(fault)
             refused = dead_letter(f"{poison.code}: {poison.reason}")
-            letters.append((receipt_of(part, record), refused))
+            unread = receipt_of(part, record, expire_after_s=usual_s)
+            letters.append((unread, refused))
             return
-        receipt = receipt_of(part, record, message_id=activation.message_id)
+        receipt = receipt_of(
+            part,
+            record,
+            expire_after_s=activation.expire_after_s or usual_s,
+            message_id=activation.message_id,
+        )
         place = (receipt.part.tp.partition, receipt.offset)
         if self._told.is_again(receipt.value or b"", place=place):
             pointless.append((receipt, AGAIN))
@@ -189,11 +199,16 @@ class LaneService(Service):
         sending = asyncio.ensure_future(self._send(group, items))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
-        await asyncio.wait([sending])
-        if sending.cancelled():
+        oldest_ms = min(map(expires_ms, items))
+        left_s = (oldest_ms - self._context.now_ms()) / MS_PER_S
+        done, _ = await asyncio.wait([sending], timeout=max(left_s, TICK_S))
+        if not done:
+            sending.cancel()
+            await asyncio.wait([sending])
+        elif sending.cancelled():
             self._abandon(items)
             return
-        verdicts = sending.result()
+        verdicts = None if sending.cancelled() else sending.result()
         if verdicts is None:
             pointless = self._queue.put_back(items)
             self._forget_leaving()
@@ -207,6 +222,8 @@ class LaneService(Service):
         await self._settle(settled, action=group.action)
         if verdicts is not None:
             self._rest(items)
+        if not done:
+            await self._expire()
         self._room.set()
 
     def _rest(self, items: Sequence[Waiting]) -> None:

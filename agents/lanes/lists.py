@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from agents.context import Context
 from agents.engine.producer import Message
-from agents.lanes.lane import LaneOptions, LaneService, Waiting
-from agents.lanes.receipt import Receipt
+from agents.lanes.lane import LaneService
+from agents.lanes.options import LaneOptions
+from agents.lanes.receipt import Receipt, Waiting
 from streams.actions.intents import ProfileUpsert
 from streams.actions.kinds import named_by
 from streams.audiences.pairing import Pairing, PairingRequest, encode, paired

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from agents.context import Context
-from agents.lanes.lane import LaneOptions, LaneService, Waiting
-from agents.lanes.receipt import Receipt
+from agents.lanes.lane import LaneService
+from agents.lanes.options import LaneOptions
+from agents.lanes.receipt import Receipt, Waiting
 from streams.delivery.queue import Coalescer, Group, Join
 from streams.delivery.verdict import ItemVerdict, dead_letter
 from streams.klaviyo.carriers import CARRIERS, Carrier, upsert

@@ -8,8 +8,11 @@ from agents.engine.partition import Partition
 from streams.delivery import outcome
 from streams.delivery.deadletter import DeadLetter
 from streams.delivery.outcome import OutcomeItem
+from streams.delivery.queue import Item
 from streams.delivery.verdict import ItemVerdict
 from streams.events.origin import Origin
+
+MS_PER_S = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +25,8 @@ class Receipt:
         origin: The source record behind it.
         key: Its key.
         value: Its value.
-        written_ms: When it was written to the lane, milliseconds since the epoch.
-        source_ms: When the source record was written.
+        source_ms: When the source record was written, milliseconds since the epoch.
+        expires_ms: From then on it is not sent any more.
         message_id: The producer's name for the event.
     """
 
@@ -32,12 +35,17 @@ class Receipt:
     origin: Origin
     key: bytes | None
     value: bytes | None
-    written_ms: int
     source_ms: int
+    expires_ms: int
     message_id: str = ""
 
 
-def receipt_of(part: Partition, record: Record, *, message_id: str = "") -> Receipt:
+Waiting = Item[Receipt]
+
+
+def receipt_of(
+    part: Partition, record: Record, *, expire_after_s: float, message_id: str = ""
+) -> Receipt:
     """Note what is needed of a record until it is settled."""
     return Receipt(
         part=part,
@@ -45,10 +53,20 @@ def receipt_of(part: Partition, record: Record, *, message_id: str = "") -> Rece
         origin=origin_or_position(record),
         key=record.key,
         value=record.value,
-        written_ms=record.timestamp,
         source_ms=source_time_ms(record),
+        expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
         message_id=message_id,
     )
+
+
+def is_leaving(item: Waiting) -> bool:
+    """Whether another worker will have the partition of an item."""
+    return any(receipt.part.closing for receipt in item.receipts)
+
+
+def expires_ms(item: Waiting) -> int:
+    """When an item is too old to be sent: with the last of those it answers for."""
+    return max(receipt.expires_ms for receipt in item.receipts)
 
 
 def outcome_of(receipt: Receipt, verdict: ItemVerdict, *, now_ms: int) -> OutcomeItem:

@@ -59,6 +59,8 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         message_id: The producer's name for the event; empty when it gave none.
         audience: Audience key, where an audience caused it.
         batch: What it may share a request with.
+        expire_after_s: How long it may wait on its lane; 0 for as long as the settings
+            say.
     """
 
     action: str
@@ -70,6 +72,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str = ""
     audience: str = ""
     batch: Batch = ANY_BATCH
+    expire_after_s: float = 0.0
 
 
 _LANE_OF: Final = {

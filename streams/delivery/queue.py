@@ -179,15 +179,15 @@ class Coalescer(Generic[R]):
             self._busy.discard(item.key)
             self._show(item.key)
 
-    def drop(self, lost: Callable[[R], bool]) -> list[Item[R]]:
-        """Forget waiting items any receipt of which is lost to another worker."""
+    def drop(self, lost: Callable[[Item[R]], bool]) -> list[Item[R]]:
+        """Forget waiting items: their partition has left, or they are too old."""
         gone: list[Item[R]] = []
         for key, line in list(self._lines.items()):
-            kept = deque(item for item in line if not any(map(lost, item.receipts)))
+            kept = deque(item for item in line if not lost(item))
             if len(kept) == len(line):
                 continue
             self._hide(key, line[0].group)
-            gone += (item for item in line if any(map(lost, item.receipts)))
+            gone += (item for item in line if lost(item))
             self._count -= len(line) - len(kept)
             self._lines[key] = kept
             if not kept:

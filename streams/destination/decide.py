@@ -129,7 +129,12 @@ class _Work:
                 self._reasons.append(found.why)
             else:
                 wanted = complete(found.intent, self._event)
-                self._do(activated.action, wanted, batch=batch)
+                self._do(
+                    activated.action,
+                    wanted,
+                    batch=batch,
+                    expire_after_s=rule.expire_after_s,
+                )
 
     def decision(self) -> Decision:
         """All of it."""
@@ -150,6 +155,7 @@ class _Work:
         *,
         audience: str = "",
         batch: Batch = ANY_BATCH,
+        expire_after_s: float = 0.0,
     ) -> None:
         activation = Activation(
             action=action,
@@ -161,6 +167,7 @@ class _Work:
             message_id=self._event.message_id,
             audience=audience,
             batch=batch,
+            expire_after_s=expire_after_s,
         )
         self._activations.append(activation)
 

@@ -12,7 +12,15 @@ from streams.mapping import Mapping, MappingError, compile_mapping
 from streams.mapping.root import INTERNAL_KEY
 from streams.triggers.trigger import Trigger, compile_trigger
 
-_OURS: Final = ("name", "action", "trigger", "fields", "enabled", "batching")
+_OURS: Final = (
+    "name",
+    "action",
+    "trigger",
+    "fields",
+    "enabled",
+    "batching",
+    "expire_after_s",
+)
 _ALIASES: Final = {
     "partnerAction": "action",
     "actionSlug": "action",
@@ -91,6 +99,9 @@ def _rule(
             )
         ),
         batching=batching,
+        expire_after_s=mistakes.seconds_at(
+            given.get("expire_after_s"), at=f"{at}.expire_after_s"
+        ),
     )
 
 

@@ -4,9 +4,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 Json = Any
+
+SECONDS_MAX: Final = 315_360_000
+"""Ours: ten years; a longer wait is a slip of the pen."""
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -46,6 +49,16 @@ class Mistakes:
             return value
         self.note(at, "is neither true nor false")
         return default
+
+    def seconds_at(self, value: Json, *, at: str) -> float:
+        """Give seconds; 0 where they are none or absent."""
+        if value is None:
+            return 0.0
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and 0 < value <= SECONDS_MAX:
+            return float(value)
+        self.note(at, "is no number of seconds above 0")
+        return 0.0
 
     def choice_at(self, value: Json, *, at: str, default: E) -> E:
         """Give one of a few words; the default where it is none or absent."""

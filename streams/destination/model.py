@@ -63,6 +63,8 @@ class MappingRule:
         fields: Event -> payload.
         metrics: Metrics that it names itself, for the preflight.
         batching: How its payloads are put together.
+        expire_after_s: How long one may wait for Klaviyo; 0 for as long as the worker's
+            settings say.
     """
 
     name: str
@@ -71,6 +73,7 @@ class MappingRule:
     fields: Callable[[Event], Any]
     metrics: tuple[str, ...]
     batching: Batching
+    expire_after_s: float = 0.0
 
     def activated(self, event: Event, *, rules: ContactRules) -> Activated:
         """Map an event that the trigger took, and act on the payload."""

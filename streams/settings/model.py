@@ -10,6 +10,7 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Partitions = Annotated[int, Meta(ge=1, le=10_000)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+LongSeconds = Annotated[float, Meta(gt=0, le=315_360_000)]
 Hop = Literal["intake", "activate", "deliver"]
 LaneName = Literal["consent", "lists", "events", "profiles", "privacy"]
 LANES: tuple[LaneName, ...] = get_args(LaneName)
@@ -120,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_max_items: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     batch_max_age_s: Seconds = 0.25
     lane_window_items: Count = 20_000
+    expire_after_s: LongSeconds = 1_209_600.0
 
     session_timeout_s: Seconds = 20.0
     rebalance_timeout_s: Seconds = 60.0

@@ -1,14 +1,17 @@
 """A lane whose sending the test plays, on a clock that waits for nobody."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from agents.context import ORIGIN, TIME
 from agents.engine.kafka import Record
-from agents.lanes.lane import LaneOptions, LaneService, Waiting
-from agents.lanes.receipt import Receipt
+from agents.lanes.lane import LaneService
+from agents.lanes.options import LaneOptions
+from agents.lanes.receipt import Receipt, Waiting
 from streams.actions.activation import Activation, Lane
 from streams.actions.intents import Intent, ListAdd, ListRemove
 from streams.delivery.joining import last_word
@@ -51,8 +54,17 @@ def lane_record(
     user: str = "",
     intent: Callable[[str], Intent] = added,
     caused_by: int | None = None,
+    expire_after_s: float = 0.0,
 ) -> Record:
-    """An activation on the lane; `caused_by` is the source's offset, if another."""
+    """An activation on the lane.
+
+    Args:
+        offset: Its place.
+        user: Whom it is about; by default one for each place.
+        intent: What is wanted for them.
+        caused_by: The source's offset, if another.
+        expire_after_s: What its mapping says of its age.
+    """
     user = user or f"u{offset}"
     source_offset = offset if caused_by is None else caused_by
     origin = Origin(topic="source", partition=0, offset=source_offset)
@@ -64,6 +76,7 @@ def lane_record(
         origin=origin,
         message_id=f"m{source_offset}",
         audience="vip",
+        expire_after_s=expire_after_s,
     )
     return record(
         msgspec.json.encode(activation),
@@ -85,8 +98,13 @@ class Desk:
         self.batches: list[list[str]] = []
         self.sendable = True
         self.answer: Send = self._accept
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         self.lane = LaneService(
-            context(self.producer),
+            replace(
+                context(self.producer),
+                now_ms=lambda: NOW_MS + int((loop.time() - began_s) * 1_000),
+            ),
             options=LaneOptions(
                 lane=Lane.LISTS,
                 items_max=items_max,

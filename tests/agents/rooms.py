@@ -10,8 +10,8 @@ import msgspec
 from agents.context import ORIGIN
 from agents.deliver import Room, room_of
 from agents.engine.kafka import Record
-from agents.lanes.lane import Waiting
 from agents.lanes.plain import PlainLane
+from agents.lanes.receipt import Waiting
 from streams.actions.activation import Activation, Lane
 from streams.actions.intents import Intent
 from streams.actions.kinds import kind_of, list_of
@@ -134,6 +134,7 @@ def lane_record(offset: int, intent: Intent, *, user: str = "u") -> Record:
     made = activation(offset, intent, user=user)
     return record(
         msgspec.json.encode(made),
+        timestamp=int(START_S * 1_000),
         offset=offset,
         key=user.encode(),
         headers=[(ORIGIN, str(made.origin).encode())],

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from agents.deliver import room_of
-from agents.lanes.lane import Waiting
 from agents.lanes.lists import ListsLane
+from agents.lanes.receipt import Waiting
 from streams.actions.activation import Activation, Lane
 from streams.actions.intents import ListAdd, ListRemove, ProfileUpsert
 from streams.actions.kinds import named_by

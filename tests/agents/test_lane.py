@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from agents.engine.producer import Message
-from agents.lanes.lane import Waiting
+from agents.lanes.receipt import Waiting
 from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter
 from streams.delivery.verdict import delivered as accepted
@@ -25,7 +25,7 @@ def test_what_waits_long_enough_goes_together() -> None:
     assert desk.batches == [["u0", "u1", "u2", "u3", "u4"]]
     assert [item.origin.offset for item in items] == [0, 1, 2, 3, 4]
     assert [item.message_id for item in items] == ["m0", "m1", "m2", "m3", "m4"]
-    assert {item.latency_ms for item in items} == {SOURCE_AGE_MS}
+    assert min(item.latency_ms for item in items) >= SOURCE_AGE_MS
     assert desk.part.position == 5
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from agents.engine.partition import Partition
-from agents.lanes.lane import Waiting
+from agents.lanes.receipt import Waiting
 from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict
 from streams.delivery.verdict import delivered as accepted

@@ -249,6 +249,15 @@ def test_what_a_mapping_says_of_batches(
     assert activation.batch == batch_of(rule, activated) == batch
 
 
+def test_a_mapping_s_own_expiry_goes_with_what_it_asks_for() -> None:
+    """Where it says nothing, the settings count."""
+    event = _event(event="Buy")
+    [told] = _decided(event, {**TRACKS, "expire_after_s": 90}).activations
+    [usual] = _decided(event, TRACKS).activations
+
+    assert (told.expire_after_s, usual.expire_after_s) == (90, 0)
+
+
 def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
     """On the profiles lane, as an upsert without a list."""
     upserts = {**ON_TRACK, "action": "upsertProfile", "fields": {"list_id": "L"}}

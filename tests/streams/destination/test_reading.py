@@ -215,6 +215,16 @@ def test_a_country_setting_reads_national_numbers() -> None:
             id="directive",
         ),
         pytest.param(
+            [{"action": "trackEvent", "expire_after_s": True}],
+            "mappings[0].expire_after_s: is no number of seconds",
+            id="expiry",
+        ),
+        pytest.param(
+            [{"action": "trackEvent", "expire_after_s": -1}],
+            "mappings[0].expire_after_s: is no number of seconds above 0",
+            id="negative-expiry",
+        ),
+        pytest.param(
             [{"action": "trackEvent", "batching": {"size": 0}}],
             "mappings[0].batching.size: is no whole number",
             id="batch-size",
