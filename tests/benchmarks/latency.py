@@ -1,0 +1,202 @@
+"""`python -m tests.benchmarks.latency`: from publish to acceptance, under its rate."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import click
+import orjson
+from confluent_kafka import Producer
+
+from agents.context import clock_ms
+from tests.benchmarks import latency_report, staging, timed
+from tests.benchmarks.backlog import FLUSH_S, await_empty
+from tests.benchmarks.latency_report import Run
+from tests.benchmarks.processes import Worker
+from tests.benchmarks.runs import HOPS, Stage
+from tests.benchmarks.workload import Published, audience_moves, track_events
+
+NO_QUOTAS = 1_000.0
+"""Times Klaviyo's: too large to be met, and its headers say so to the client."""
+
+WITHIN_S = 120.0
+_BULK_EVENTS = "/api/event-bulk-create-jobs"
+_EVENTS = "/api/events"
+
+
+@click.command()
+@click.option(
+    "--rate",
+    default=100,
+    show_default=True,
+    type=click.IntRange(min=1, max=2_000),
+    help="Events a second.",
+)
+@click.option(
+    "--seconds",
+    default=60,
+    show_default=True,
+    type=click.IntRange(min=1, max=3_600),
+    help="How long they are published.",
+)
+@click.option(
+    "--audience-share",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(min=0, max=1),
+    help="Share of them that are audience moves; the others are track events.",
+)
+@click.option(
+    "--warm-up-seconds",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=0, max=600),
+    help="The same before them, not counted: lists are created then.",
+)
+@click.option(
+    "--quota-scale",
+    default=NO_QUOTAS,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="1.0 is Klaviyo's quotas; the default is never met.",
+)
+@click.option(
+    "--job-seconds",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How long an import job of the sandbox takes.",
+)
+def main(  # noqa: PLR0913  # one argument an option
+    *,
+    rate: int,
+    seconds: int,
+    audience_share: float,
+    warm_up_seconds: int,
+    quota_scale: float,
+    job_seconds: float,
+) -> None:
+    """Print how long events take to be accepted; nothing is asserted.
+
+    One worker with all hops; a sandbox whose quotas are not met.
+    """
+    records = _mix(rate * (warm_up_seconds + seconds), share=audience_share)
+    staged = staging.staged(quota_scale=quota_scale, job_s=job_seconds, journaled=True)
+    with staged as (stage, sandbox):
+        late_s, cpu_s = _carried(stage, records, rate=rate)
+        accepted = _accepted(sandbox.requests(), stage.home / "journal")
+        run = _read(stage, accepted)
+    click.echo(
+        f"{rate} events/s for {seconds} s, {audience_share:.0%} audience moves; the"
+        f" worker took {cpu_s / (warm_up_seconds + seconds):.0%} of a core; the"
+        f" publisher was late by {late_s * 1000:.0f} ms at most\n"
+    )
+    for line in latency_report.lines(run, after=rate * warm_up_seconds):
+        click.echo(line)
+
+
+def _mix(count: int, *, share: float) -> list[Published]:
+    """Track events and audience moves, evenly mixed."""
+    is_move = [int((n + 1) * share) > int(n * share) for n in range(count)]
+    moves = iter(audience_moves(sum(is_move)))
+    tracks = iter(map(_tracked, track_events(count - sum(is_move))))
+    return [next(moves) if move else next(tracks) for move in is_move]
+
+
+def _tracked(value: bytes) -> Published:
+    return Published(key=orjson.loads(value)["userId"].encode(), value=value)
+
+
+def _carried(
+    stage: Stage, records: Sequence[Published], *, rate: int
+) -> tuple[float, float]:
+    """Give a worker the records at their rate, and wait for its last commit.
+
+    Returns:
+        How late the publisher was at most, and the worker's CPU time meanwhile.
+    """
+    hop = staging.lane_hop("lists", "events", hops="intake,activate,deliver")
+    with staging.worker(stage, hop) as worker:
+        cpu_s = worker.cpu_s
+        late_s = _publish_paced(stage, records, rate=rate)
+        cpu_s = worker.cpu_s - cpu_s
+        _await_all(stage, worker)
+    return late_s, cpu_s
+
+
+def _publish_paced(stage: Stage, records: Iterable[Published], *, rate: int) -> float:
+    """Publish at a steady rate; gives how late the latest was.
+
+    Raises:
+        TimeoutError: Kafka does not take it.
+    """
+    producer = Producer({"bootstrap.servers": stage.bootstrap, "linger.ms": 0})
+    topic = stage.reads(HOPS[0])
+    began_s, late_s = time.monotonic(), 0.0
+    for number, record in enumerate(records):
+        due_s = began_s + number / rate
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        late_s = max(late_s, time.monotonic() - due_s)
+        producer.produce(topic, record.value, record.key, timestamp=clock_ms())
+        producer.poll(0)
+    if producer.flush(FLUSH_S):
+        raise TimeoutError("Kafka did not take all")
+    return late_s
+
+
+def _await_all(stage: Stage, worker: Worker) -> None:
+    lanes = (staging.one_lane("lists"), staging.one_lane("events"))
+    with stage.backlogs(*HOPS[:2], *lanes) as backlogs:
+        await_empty(backlogs, worker, within_s=WITHIN_S)
+
+
+def _accepted(log: Sequence[Mapping[str, object]], journal: Path) -> dict[str, int]:
+    """When the sandbox took each event, by its unique id, milliseconds.
+
+    The journal has the bodies, the log the times; both are in the order of arrival.
+    """
+    lines = [
+        line
+        for path in journal.iterdir()
+        for line in path.read_text().splitlines()[-len(log) :]
+    ]
+    found: dict[str, int] = {}
+    for text, entry in zip(lines, log[-len(lines) :], strict=True):
+        line = json.loads(text)
+        if line["path"] in {_BULK_EVENTS, _EVENTS} and line["status"] < 300:
+            at_ms = int(float(str(entry["time_s"])) * 1000)
+            found |= dict.fromkeys(_unique_ids(json.loads(line["body"])), at_ms)
+    return found
+
+
+def _unique_ids(body: object) -> list[str]:
+    """Every `unique_id` in a body, however deep."""
+    if isinstance(body, list):
+        return [name for part in body for name in _unique_ids(part)]
+    if not isinstance(body, dict):
+        return []
+    own = [body["unique_id"]] if isinstance(body.get("unique_id"), str) else []
+    return own + [name for part in body.values() for name in _unique_ids(part)]
+
+
+def _read(stage: Stage, accepted: Mapping[str, int]) -> Run:
+    topics = stage.settings.topics
+    of_lanes = [
+        record
+        for lane in ("lists", "events")
+        for record in timed.read(stage.bootstrap, topics.activations(lane))
+    ]
+    source = timed.read(stage.bootstrap, stage.reads(HOPS[0]))
+    return Run(
+        source=sorted(source, key=lambda record: record.at_ms),
+        events=timed.by_origin(timed.read(stage.bootstrap, topics.events)),
+        lanes=timed.by_origin(of_lanes),
+        accepted=accepted,
+        ends=timed.ends(timed.read(stage.bootstrap, topics.outcomes)),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""A broker, a sandbox as the caller wants it, and topics: what a run stands on."""
+
+import json
+import signal
+import sys
+import tempfile
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agents.context import kafka_access
+from agents.topics import ensure
+from streams.sandbox.journal import VARIABLE
+from tests.benchmarks.processes import Command, Sandbox, Worker, ask
+from tests.benchmarks.runs import PAIR_PARTITIONS, PARTITIONS, Hop, Stage
+from tests.brokers import choice
+
+SEED_S = 120.0
+
+LANES = ("consent", "lists", "events", "profiles", "privacy")
+
+
+class TunedSandbox(Sandbox):
+    """A sandbox with quotas and jobs as told.
+
+    Args:
+        log: What it prints goes there.
+        quota_scale: 1.0 is Klaviyo's quotas; 1,000 is never met.
+        job_s: How long an import job takes.
+        journal: Directory that takes every request with its body; None is none.
+    """
+
+    def __init__(
+        self, log: Path, *, quota_scale: float, job_s: float, journal: Path | None
+    ) -> None:
+        quotas = ("--quota-scale", str(quota_scale))
+        orders = ("--port", "0", *quotas, "--job-seconds", str(job_s))
+        env = {VARIABLE: str(journal)} if journal else {}
+        Command.__init__(self, "sandbox", *orders, env=env, log=log)
+
+    def seed(self, topic: str, rows: list[dict[str, Any]]) -> list[str]:
+        """Put in profiles or lists, past the API; gives their ids."""
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            f"{self.url}/sandbox/{topic}", data=json.dumps(rows).encode()
+        )
+        with urllib.request.urlopen(request, timeout=SEED_S) as answer:  # noqa: S310 - our own server
+            ids: list[str] = json.load(answer)["ids"]
+            return ids
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The latest requests, oldest first, each with its time."""
+        entries: list[dict[str, Any]] = ask(f"{self.url}/sandbox/requests")["log"]
+        return entries
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """A broker as the other benchmarks take it; gives its address.
+
+    Raises:
+        ClickException: There is none.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    chosen = choice.shared()
+    if chosen.broker is None:
+        raise click.ClickException(f"no broker: {chosen}")
+    try:
+        click.echo(f"broker    {chosen.broker.name}, on the same machine\n")
+        yield chosen.broker.bootstrap
+    finally:
+        chosen.broker.close()
+
+
+@contextmanager
+def staged(
+    *, quota_scale: float, job_s: float, journaled: bool = False
+) -> Iterator[tuple[Stage, TunedSandbox]]:
+    """A broker, a sandbox and topics of their own, all gone after the block."""
+    prefix = "klaviyo-streams-bench-"
+    with broker() as bootstrap, tempfile.TemporaryDirectory(prefix=prefix) as name:
+        home = Path(name)
+        journal = home / "journal" if journaled else None
+        if journal:
+            journal.mkdir()
+        log = home / f"sandbox-{uuid.uuid4().hex[:8]}.log"
+        with TunedSandbox(
+            log, quota_scale=quota_scale, job_s=job_s, journal=journal
+        ) as sandbox:
+            stage = Stage(bootstrap=bootstrap, sandbox=sandbox, home=home)
+            ensure(kafka_access(stage.settings), stage.settings)
+            yield stage, sandbox
+
+
+def lane_hop(*lanes: str, hops: str) -> Hop:
+    """The last hop with these lanes, and those before it that are named."""
+    before = len(hops.split(",")) - 1
+    partitions = PARTITIONS * (before + len(lanes)) + PAIR_PARTITIONS
+    return Hop(name="bench", hops=hops, lane=",".join(lanes), partitions=partitions)
+
+
+def worker(stage: Stage, hop: Hop, **env: str) -> Worker:
+    """A worker with settings beside the stage's; ready when entered."""
+    told: Mapping[str, str] = stage.env | hop.env | env
+    log = stage.home / f"{stage.app}.{hop.name}.log"
+    return Worker(told, partitions=hop.partitions, log=log)
+
+
+def one_lane(name: str) -> Hop:
+    """A lane alone, for its backlog."""
+    return Hop(name=f"deliver.{name}", hops="deliver", lane=name)
