@@ -19,7 +19,17 @@ from agents.lanes.plain import PlainLane
 from streams.actions.activation import Lane
 from streams.delivery.joining import apart, merged
 from streams.klaviyo.exits import SETTLE_S
+from streams.klaviyo.lane_quotas import UNSUBSCRIBE
 from streams.klaviyo.quotas import LOOKUP_MAX_VALUES
+
+ITEMS_MAX: Final = {Lane.PRIVACY: 10}
+"""Lanes whose items each take a request of their own, of a quota of 60 a minute."""
+
+PAGE_ITEMS: Final = {
+    Lane.LISTS: LOOKUP_MAX_VALUES,
+    Lane.CONSENT: UNSUBSCRIBE.limit.items,
+}
+"""What one request takes: a batch is cut at whole ones."""
 
 
 class Room(Protocol):
@@ -62,9 +72,10 @@ def _options(context: Context, lane: Lane) -> LaneOptions:
     settings = context.settings
     return LaneOptions(
         lane=lane,
-        items_max=settings.batch_max_items,
+        rank=list(Lane).index(lane),
+        items_max=min(settings.batch_max_items, ITEMS_MAX.get(lane, 10_000)),
         age_s=settings.batch_max_age_s,
-        page_items=LOOKUP_MAX_VALUES if lane is Lane.LISTS else 1,
+        page_items=PAGE_ITEMS.get(lane, 1),
         window_items=settings.lane_window_items,
         grace_s=settings.rebalance_timeout_s / 4,
         rest_s=SETTLE_S if lane is Lane.CONSENT else 0.0,

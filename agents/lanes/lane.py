@@ -28,7 +28,7 @@ from agents.lanes.receipt import (
     receipt_of,
 )
 from streams.actions.activation import Activation
-from streams.delivery.queue import Coalescer, Group, Item
+from streams.delivery.queue import BACKFILL, Coalescer, Group, Item
 from streams.delivery.told import Told
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
 
@@ -181,14 +181,19 @@ class LaneService(Service):
         ready = self._queue.ready(
             now_s=now_s, items_max=options.items_max, age_s=options.age_s
         )
-        for group in ready:
-            if len(self._batches) < options.batches_max and self._sendable(group):
+        for group in sorted(ready, key=_is_backfill):
+            if len(self._batches) < self._most(group) and self._sendable(group):
                 items = self._queue.take(
                     group, items_max=options.items_max, page_items=options.page_items
                 )
                 batch = asyncio.create_task(self._deliver(group, items))
                 self._batches.add(batch)
                 batch.add_done_callback(self._ended)
+
+    def _most(self, group: Group) -> int:
+        """How many there may be for one more; the past leaves half to others."""
+        most = self._options.batches_max
+        return most // 2 if _is_backfill(group) else most
 
     def _ended(self, batch: asyncio.Task[None]) -> None:
         self._batches.discard(batch)
@@ -267,6 +272,10 @@ class LaneService(Service):
         for receipt, _ in settled:
             receipt.part.done((receipt.offset,))
             receipt.part.release()
+
+
+def _is_backfill(group: Group) -> bool:
+    return group.target == BACKFILL
 
 
 def _unpassed(part: Partition, taken: int) -> int:

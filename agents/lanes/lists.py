@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from agents.context import Context
 from agents.engine.producer import Message
+from agents.lanes.callers import Callers
 from agents.lanes.lane import LaneService
 from agents.lanes.options import LaneOptions
 from agents.lanes.receipt import Receipt, Waiting
@@ -30,6 +31,7 @@ class ListsLane:
 
     def __init__(self, context: Context, options: LaneOptions) -> None:
         self._context = context
+        self._callers = Callers(context.klaviyo, rank=options.rank)
         self._asked: dict[str, str] = {}
         self._fence: frozenset[str] = frozenset()
         self.service = LaneService(
@@ -45,7 +47,9 @@ class ListsLane:
         self._fence |= await running_imports(self._context.klaviyo)
 
     def sendable(self, group: Group) -> bool:
-        """Whether the list is known; asking for it is `ask`'s."""
+        """Whether the list is known and the gate free; asking for it is `ask`'s."""
+        if not self._callers.is_free(group):
+            return False
         known = self._list_id(group) or self._pairing(group).refused
         return bool(known) or group.target not in self._asked
 
@@ -59,7 +63,7 @@ class ListsLane:
         if not list_id:
             await self._ask(group, gone="")
             return None
-        answer = await self._change(group.kind, list_id, items)
+        answer = await self._change(group, list_id, items)
         if not isinstance(answer, ListGone):
             pairs = zip(answer, items, strict=True)
             return [remarked(one, item.activation.intent) for one, item in pairs]
@@ -69,15 +73,15 @@ class ListsLane:
         return None
 
     async def _change(
-        self, kind: str, list_id: str, items: Sequence[Waiting]
+        self, group: Group, list_id: str, items: Sequence[Waiting]
     ) -> list[ItemVerdict] | ListGone:
-        klaviyo = self._context.klaviyo
+        klaviyo = self._callers.of(group)
         intents = [item.activation.intent for item in items]
         profiles = [named_by(intent) for intent in intents]
-        if kind == "patch":
+        if group.kind == "patch":
             upserts = [one for one in intents if isinstance(one, ProfileUpsert)]
             return await upsert_patched(klaviyo, upserts, list_id=list_id)
-        if kind == "add":
+        if group.kind == "add":
             few = self._context.settings.bulk_min_items
             return await add_members(klaviyo, list_id, profiles, bulk_min_items=few)
         fence = self._fence

@@ -11,6 +11,8 @@ class LaneOptions:
 
     Attributes:
         lane: Which one.
+        rank: Which of two lanes goes first where they want the same of Klaviyo: the
+            lower one.
         items_max: Most items a batch holds.
         age_s: How long an item waits for company.
         window_items: Most items the lane holds.
@@ -25,7 +27,8 @@ class LaneOptions:
     items_max: int
     age_s: float
     window_items: int
+    rank: int = 0
     page_items: int = 1
-    batches_max: int = 8
+    batches_max: int = 64
     grace_s: float = 10.0
     rest_s: float = 0.0

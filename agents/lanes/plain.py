@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from agents.context import Context
+from agents.lanes.callers import Callers
 from agents.lanes.lane import LaneService
 from agents.lanes.options import LaneOptions
 from agents.lanes.receipt import Receipt, Waiting
@@ -23,12 +24,13 @@ class PlainLane:
         self, context: Context, options: LaneOptions, *, join: Join[Receipt]
     ) -> None:
         self.context = context
+        self._callers = Callers(context.klaviyo, rank=options.rank)
         self.service = LaneService(
             context,
             options=options,
             queue=Coalescer[Receipt](join),
             send=self.send,
-            sendable=lambda _group: True,
+            sendable=self._callers.is_free,
         )
 
     async def take_over(self, _partition: int) -> None:
@@ -39,7 +41,8 @@ class PlainLane:
     ) -> list[ItemVerdict] | None:
         """Do what the batch wants."""
         intents = [item.activation.intent for item in items]
-        answer = await (await self.carrier(group.kind))(self.context.klaviyo, intents)
+        klaviyo = self._callers.of(group)
+        answer = await (await self.carrier(group.kind))(klaviyo, intents)
         if isinstance(answer, ListGone):
             return [_GONE] * len(items)
         return [remarked(*pair) for pair in zip(answer, intents, strict=True)]

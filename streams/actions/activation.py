@@ -19,7 +19,10 @@ from streams.events.origin import Origin
 
 
 class Lane(StrEnum):
-    """A durable outbox with its own lag: one for each family of quotas."""
+    """A durable outbox with its own lag: one for each family of quotas.
+
+    In the order in which they go where two want the same of Klaviyo.
+    """
 
     CONSENT = "consent"
     LISTS = "lists"

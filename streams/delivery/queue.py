@@ -9,7 +9,7 @@ what Klaviyo ends with is the last word (invariants 2 and 4).
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from streams.actions.activation import ANY_BATCH, Activation, Batch
 from streams.actions.intents import EventRecord
@@ -30,7 +30,8 @@ class Group(NamedTuple):
 
     Attributes:
         kind: The operation that does it.
-        target: The list: `id:<list id>`, `audience:<key>`, or empty for none.
+        target: The list: `id:<list id>`, `audience:<key>`; `BACKFILL`, or empty for
+            none.
         action: The action's name.
         batch: What the mapping says of batches.
     """
@@ -61,8 +62,14 @@ class Item(Generic[R]):
         return Key(self.activation.user, matter_of(self.activation))
 
 
+BACKFILL: Final = "backfill"
+"""The target of events of the past, which go behind all others."""
+
+
 def target_of(activation: Activation) -> str:
-    """The list it means: `id:<list id>`, `audience:<key>`, or empty for none."""
+    """The list it means: `id:<list id>`, `audience:<key>`; for an event, its past."""
+    if isinstance(activation.intent, EventRecord):
+        return BACKFILL if activation.intent.backfill else ""
     if list_id := list_of(activation.intent):
         return f"id:{list_id}"
     return f"audience:{activation.audience}" if activation.audience else ""

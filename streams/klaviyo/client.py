@@ -1,5 +1,6 @@
 """The client: sends requests at the gate's pace until Klaviyo settles them."""
 
+import copy
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -48,6 +49,10 @@ class KlaviyoClient:
             of the first answers replace it.
         request_timeout_s: After so long without an answer a request is sent again.
 
+    Attributes:
+        jobs: The import jobs it follows.
+        waiting: How many of its requests stand at the gate.
+
     Raises:
         ConfigError: The key or the URL cannot be one.
     """
@@ -69,7 +74,23 @@ class KlaviyoClient:
         self._watchman = Watchman(watch)
         self._quota_scale = quota_scale
         self._gate = Gate(timing)
+        self._rank = 0
+        self.waiting = 0
         self.jobs = ImportJobs(self)
+
+    def ranked(self, rank: int) -> Self:
+        """Give the same client for one purpose.
+
+        Args:
+            rank: Its rank at the gate; the lowest goes first.
+
+        Returns:
+            A client that counts its own requests that are waiting.
+        """
+        other = copy.copy(self)
+        other._rank = rank  # noqa: SLF001 - another of this class
+        other.waiting = 0
+        return other
 
     def __repr__(self) -> str:
         return f"KlaviyoClient({self._transport!r})"
@@ -115,9 +136,12 @@ class KlaviyoClient:
     async def attempt(self, request: Request) -> Answer:
         """Send once, after waiting at the gate, and say how it went."""
         endpoint = request.endpoint
-        await self._gate.enter(
-            endpoint.name, quota=endpoint.quota.scaled(self._quota_scale)
-        )
+        quota = endpoint.quota.scaled(self._quota_scale)
+        self.waiting += 1
+        try:
+            await self._gate.enter(endpoint.name, quota=quota, rank=self._rank)
+        finally:
+            self.waiting -= 1
         signals, sent_s = _ABANDONED, self._timing.clock()
         try:
             answer, headers = await self._transport.exchange(request)

@@ -26,7 +26,10 @@ _PACKAGES = (
     "uvloop",
 )
 _COUNTS = ("profiles", "members", "requests")
-_NAME_CHARS = 18
+_NAME_CHARS = 20
+TEAMS = (1, 2)
+"""Workers of one application."""
+
 _MAPPED_AIM_PER_S = 30_000
 """Issue 3: mapping is never the bottleneck."""
 
@@ -106,11 +109,16 @@ def _measure(workload: Workload, bootstrap: str, home: Path, *, events: int) -> 
     size_bytes = sum(len(record.value) for record in records) // len(records)
     click.echo(f"\n{workload.name}: {events} events of {size_bytes} bytes")
     _measure_hops(records, bootstrap, home)
-    with runs.staged(bootstrap, home) as stage:
-        spent = runs.all_hops(stage, records)
-    each_us = spent.cpu_s / events * 1e6
-    _say("all hops", f"{each_us:6.0f} µs CPU an event: {1e6 / each_us:.0f} a second")
-    _say("one worker", f"{events / spent.wall_s:6.0f} events a second")
+    for workers in TEAMS:
+        with runs.staged(bootstrap, home) as stage:
+            spent = runs.all_hops(stage, records, workers=workers)
+        each_us = spent.cpu_s / events * 1e6
+        rate = f"{1e6 / each_us:.0f} a second and core"
+        wall = f"{events / spent.wall_s:.0f} a second by the wall"
+        _say(
+            f"all hops, {workers} of them",
+            f"{each_us:6.0f} µs CPU an event: {rate}, {wall}",
+        )
     counts = (f"{spent.sandbox[name]} {name}" for name in _COUNTS)
     _say("the sandbox holds", ", ".join(counts))
 

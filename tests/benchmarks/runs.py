@@ -17,6 +17,9 @@ from tests.benchmarks.workload import Published
 from tests.brokers.ports import free_ports
 
 PARTITIONS = 8
+LANES = ("lists", "profiles", "events")
+"""Those that the backlogs fill."""
+
 PAIR_PARTITIONS = 4
 """Of the audiences topic; `agents/topics.py`."""
 
@@ -43,7 +46,7 @@ class Hop:
     @property
     def env(self) -> dict[str, str]:
         """What makes a worker run it alone."""
-        lanes = self.lane or "lists,profiles"
+        lanes = self.lane or ",".join(LANES)
         return {"KLAVIYO_STREAMS_HOPS": self.hops, "KLAVIYO_STREAMS_LANES": lanes}
 
 
@@ -59,13 +62,12 @@ def _lane(name: str) -> Hop:
 HOPS = (
     Hop(name="intake", hops="intake"),
     Hop(name="activate", hops="activate"),
-    _lane("lists"),
-    _lane("profiles"),
+    *(_lane(name) for name in LANES),
 )
 ALL = Hop(
     name="intake",
     hops="intake,activate,deliver",
-    partitions=4 * PARTITIONS + PAIR_PARTITIONS,
+    partitions=(2 + len(LANES)) * PARTITIONS + PAIR_PARTITIONS,
 )
 """It reads what intake reads."""
 
@@ -100,14 +102,12 @@ class Stage:
         return {
             "KLAVIYO_API_KEY": "bench",
             "KLAVIYO_STREAMS_APP_ID": self.app,
-            "KLAVIYO_STREAMS_DATA_DIR": str(self.home / self.app),
             "KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
             "KLAVIYO_STREAMS_KLAVIYO_URL": self.sandbox.url,
             "KLAVIYO_STREAMS_SOURCE_TOPICS": f"{self.app}.source",
             "KLAVIYO_STREAMS_TOPIC_PARTITIONS": str(PARTITIONS),
             "KLAVIYO_STREAMS_TOPIC_PREFIX": f"{self.app}.",
             "KLAVIYO_STREAMS_LOG_LEVEL": "warning",
-            "KLAVIYO_STREAMS_WEB_PORT": str(free_ports(1)[0]),
         }
 
     @property
@@ -115,10 +115,17 @@ class Stage:
         """The same, read."""
         return load(self.env, None, for_delivery=True)
 
-    def worker(self, hop: Hop) -> Worker:
-        """Start a worker that runs a hop; it is ready when entered."""
-        log = self.home / f"{self.app}.{hop.name}.log"
-        return Worker(self.env | hop.env, partitions=hop.partitions, log=log)
+    def worker(self, hop: Hop, *, number: int = 0) -> Worker:
+        """Start a worker that runs a hop; it is ready when it has its share."""
+        name = f"{self.app}.{hop.name}.{number}"
+        env = {
+            **self.env,
+            **hop.env,
+            "KLAVIYO_STREAMS_DATA_DIR": str(self.home / name),
+            "KLAVIYO_STREAMS_WEB_PORT": str(free_ports(1)[0]),
+        }
+        share = hop.partitions // (number + 1)
+        return Worker(env, partitions=share, log=self.home / f"{name}.log")
 
     def reads(self, hop: Hop) -> str:
         """The topic a hop reads."""
@@ -164,10 +171,10 @@ def one_hop(
     return spent, {hop.name: found for hop, found in zip(after, written, strict=True)}
 
 
-def all_hops(stage: Stage, records: Sequence[Published]) -> Spent:
-    """Give one worker with all hops the records of the source topic."""
+def all_hops(stage: Stage, records: Sequence[Published], *, workers: int = 1) -> Spent:
+    """Give workers with all hops the records of the source topic."""
     with stage.backlogs(*HOPS) as backlogs:
-        return _spent(stage, ALL, records, backlogs=backlogs)
+        return _spent(stage, ALL, records, backlogs=backlogs, workers=workers)
 
 
 def _spent(
@@ -176,16 +183,21 @@ def _spent(
     records: Sequence[Published],
     *,
     backlogs: Sequence[Backlog],
+    workers: int = 1,
 ) -> Spent:
-    """Publish to a ready worker and wait until every record has its outcome."""
+    """Publish to ready workers and wait until every record has its outcome."""
     topic = stage.reads(hop)
     within_s = WITHIN_S + len(records) * WITHIN_S_PER_EVENT
-    with stage.worker(hop) as worker:
-        began_s, began_cpu_s = time.monotonic(), worker.cpu_s
+    with ExitStack() as running:
+        team = [
+            running.enter_context(stage.worker(hop, number=number))
+            for number in range(workers)
+        ]
+        began_s, began_cpu_s = time.monotonic(), sum(one.cpu_s for one in team)
         publish(stage.bootstrap, topic, records)
-        await_empty(backlogs, worker, within_s=within_s)
+        await_empty(backlogs, team[0], within_s=within_s)
         return Spent(
             wall_s=time.monotonic() - began_s,
-            cpu_s=worker.cpu_s - began_cpu_s,
+            cpu_s=sum(one.cpu_s for one in team) - began_cpu_s,
             sandbox=stage.sandbox.state(),
         )

@@ -42,14 +42,20 @@ def identify_upserts(events: int) -> list[Published]:
     return [_upsert(n) for n in range(events)]
 
 
-def track_events(events: int) -> list[bytes]:
+def product_views(events: int) -> list[Published]:
     """Every event another user's, of a product, as a shop's page sends it."""
-    return [_published(n, number=n, body=_viewed(n)).value for n in range(events)]
+    return [_published(n, number=n, body=_viewed(n)) for n in range(events)]
+
+
+def track_events(events: int) -> list[bytes]:
+    """The same as lines."""
+    return [one.value for one in product_views(events)]
 
 
 WORKLOADS = (
     Workload(name="audience moves", make=audience_moves),
     Workload(name="profile upserts", make=identify_upserts),
+    Workload(name="track events", make=product_views),
 )
 
 

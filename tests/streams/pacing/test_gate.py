@@ -93,6 +93,56 @@ async def test_who_gives_up_waiting_leaves_the_queue(gate: Gate, clock: Clock) -
     assert clock.now_s >= 5
 
 
+async def test_the_lowest_rank_goes_first_however_late_it_comes(gate: Gate) -> None:
+    """And of one rank whoever came first; whoever stands at the door lets them by."""
+    left: list[tuple[int, int]] = []
+    await gate.enter("a", quota=_QUOTA)
+    gate.fed("a", Signals(outcome=Outcome.THROTTLED, retry_after_s=5))
+
+    async def leave(rank: int, number: int) -> None:
+        await gate.enter("a", quota=_QUOTA, rank=rank)
+        left.append((rank, number))
+
+    came = [(3, 0), (3, 1), (1, 2), (0, 3), (1, 4), (3, 5)]
+    await asyncio.gather(*(leave(*one) for one in came))
+
+    assert left == sorted(came)
+    pace = gate.pace("a")
+    assert pace is not None
+    assert pace.in_flight == len(came)
+
+
+async def test_who_is_called_and_leaves_gives_back_what_was_spent(
+    clock: Clock,
+) -> None:
+    """Called by whoever stands at the door, and cancelled at the same moment."""
+    here, leaves = asyncio.Event(), list[asyncio.Task[None]]()
+
+    async def sleep(wait_s: float) -> None:
+        """Stand at the door until the other one is here; it leaves when called."""
+        for one in leaves:
+            one.cancel()
+        await clock.sleep(wait_s)
+        await here.wait()
+
+    gate = Gate(Timing(clock=lambda: clock.now_s, sleep=sleep, rng=lambda: 0.5))
+    await gate.enter("a", quota=_QUOTA)
+    gate.fed("a", Signals(outcome=Outcome.THROTTLED, retry_after_s=5))
+    stands = asyncio.create_task(gate.enter("a", quota=_QUOTA, rank=1))
+    await asyncio.sleep(0)
+    called = asyncio.create_task(gate.enter("a", quota=_QUOTA, rank=0))
+    await asyncio.sleep(0)
+
+    leaves.append(called)
+    here.set()
+    await asyncio.gather(stands, called, return_exceptions=True)
+
+    pace = gate.pace("a")
+    assert pace is not None
+    assert called.cancelled()
+    assert pace.in_flight == 1
+
+
 async def test_a_wait_too_short_for_the_clock_still_ends(
     gate: Gate, clock: Clock
 ) -> None:

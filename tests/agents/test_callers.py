@@ -1,0 +1,57 @@
+"""A batch is cut when the gate is free, not before."""
+
+import asyncio
+
+from agents.lanes.callers import Callers
+from streams.delivery.queue import BACKFILL, Group
+from streams.klaviyo import requests
+from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.requests import Request
+from streams.pacing.gate import Timing
+from streams.sandbox import Sandbox, SandboxConfig
+from tests.streams.klaviyo.fakes import KEY
+
+RECORDS = Group("record", "", "trackEvent")
+PAST = RECORDS._replace(target=BACKFILL)
+WITHIN_S = 30.0
+UPSERTS = Group("upsert", "", "upsertProfile")
+
+
+def _upsert(name: str) -> Request:
+    resource = requests.profile_resource({"external_id": name})
+    return requests.upsert_profile(resource)
+
+
+async def test_what_stands_at_the_gate_holds_up_its_own_kind_only() -> None:
+    """And the past goes behind the present, though it came first."""
+    asleep, awake = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        asleep.set()
+        await awake.wait()
+        await asyncio.sleep(0.001)
+
+    loop = asyncio.get_running_loop()
+    timing = Timing(clock=loop.time, sleep=sleep, rng=lambda: 0.5)
+    left: list[str] = []
+
+    async def send(group: Group, name: str) -> None:
+        await callers.of(group).call(_upsert(name))
+        left.append(name)
+
+    async with (
+        Sandbox(SandboxConfig(quota_scale=None)) as klaviyo,
+        KlaviyoClient(api_key=KEY, timing=timing, base_url=klaviyo.url) as client,
+    ):
+        callers = Callers(client, rank=0)
+        sending = [asyncio.create_task(send(PAST, f"past {n}")) for n in range(9)]
+        await asyncio.wait_for(asleep.wait(), WITHIN_S)
+        sending.append(asyncio.create_task(send(RECORDS, "present")))
+        await asyncio.sleep(0)
+        free = [callers.is_free(one) for one in (PAST, RECORDS, UPSERTS)]
+        awake.set()
+        await asyncio.gather(*sending)
+
+        assert free == [False, False, True]
+        assert all(map(callers.is_free, (PAST, RECORDS, UPSERTS)))
+    assert left.index("present") < left.index("past 8")
