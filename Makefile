@@ -5,6 +5,7 @@ EVENTS ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+QUICK := $(VENV)/.quick.log
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers format bench kafka lock clean
@@ -19,7 +20,14 @@ demo: $(STAMP) ## The whole journey on this machine, compared with the truth
 	@$(BIN)/klaviyo-streams demo
 
 test: lint types layers ## Everything CI runs: lint, types, layers, all tests, coverage
-	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage erase
+	@echo "tests without Kafka run beside those with it, and are printed after them"
+	@$(BIN)/coverage run --parallel-mode -m pytest -m "not kafka" > $(QUICK) 2>&1 & \
+	  quick=$$!; \
+	  $(BIN)/coverage run --parallel-mode -m pytest -m kafka -p no:cacheprovider; \
+	  kafka=$$?; wait $$quick; quick=$$?; cat $(QUICK); rm -f $(QUICK); \
+	  exit $$((kafka | quick))
+	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 check: lint types layers ## Before a commit: test, without Kafka and without slow tests

@@ -22,7 +22,7 @@ from agents.engine.producer import REFUSED, Message
 from agents.engine.reader import Poll, Reader
 from agents.engine.watchdog import guarded
 from agents.intake import bury
-from streams.actions.activation import Activation, lane_of
+from streams.actions.activation import Activation, Lane, lane_of
 from streams.actions.intents import Refusal
 from streams.audiences.row import Memberships, decode_row, encode_row
 from streams.delivery import outcome
@@ -34,6 +34,8 @@ from streams.errors import PoisonRecord
 from streams.events.decode import decode
 
 STAGE = "activate"
+
+TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,7 +73,7 @@ class _Work:
     def __init__(self, context: Context) -> None:
         self.letters: list[DeadLetter] = []
         self._context = context
-        self._activations: list[tuple[Record, Activation]] = []
+        self._activations: list[tuple[Record, Lane, bytes]] = []
         self._discarded: list[OutcomeItem] = []
         self._rows: dict[int, dict[bytes, Memberships]] = {}
         self._moved: dict[int, set[bytes]] = {}
@@ -90,24 +92,23 @@ class _Work:
         topics = self._context.settings.topics
         activations = [
             Message(
-                topics.activations(lane_of(activation.intent)),
-                activation.user.encode(),
-                _encode(activation),
+                topics.activations(lane),
+                record.key,
+                value,
                 [
-                    (ORIGIN, str(activation.origin).encode()),
+                    (ORIGIN, str(origin_of(record)).encode()),
                     (TIME, b"%d" % source_time_ms(record)),
                 ],
             )
-            for record, activation in self._activations
+            for record, lane, value in self._activations
         ]
         return activations + outcome_messages(self._context, STAGE, self._discarded)
 
     def refuse(self, offsets: Sequence[int]) -> None:
         """Bury what a lane did not take; `offsets` are those of `messages`."""
-        poison = PoisonRecord("too-large", "its activation is larger than a lane takes")
         self.letters += [
-            _letter(record, poison)
-            for (record, _), offset in zip(self._activations, offsets, strict=False)
+            _letter(record, TOO_LARGE)
+            for (record, _, _), offset in zip(self._activations, offsets, strict=False)
             if offset == REFUSED
         ]
 
@@ -123,13 +124,14 @@ class _Work:
         before = rows.get(key, {})
         try:
             decision = self._decided(record, before)
+            activations = [self._written(one) for one in decision.activations]
         except Exception as fault:  # noqa: BLE001 - no record stops the next one
             self.letters.append(_letter(record, poison_of(fault)))
             return
         if decision.memberships is not before:
             rows[key] = decision.memberships
             self._moved[partition].add(key)
-        self._activations += [(record, one) for one in decision.activations]
+        self._activations += [(record, *one) for one in activations]
         self.letters += [_refused(record, refusal) for refusal in decision.refusals]
         if decision.reason:
             item = outcome.item(
@@ -139,6 +141,17 @@ class _Work:
                 latency_ms=max(0, self._context.now_ms() - source_time_ms(record)),
             )
             self._discarded.append(item)
+
+    def _written(self, activation: Activation) -> tuple[Lane, bytes]:
+        """Write one down, before anything has moved.
+
+        Raises:
+            PoisonRecord: `too-large`.
+        """
+        value = _encode(activation)
+        if len(value) > self._context.settings.max_event_bytes:
+            raise TOO_LARGE
+        return lane_of(activation.intent), value
 
     def _decided(self, record: Record, before: Memberships) -> Decision:
         event = decode(

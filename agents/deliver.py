@@ -77,6 +77,7 @@ def _options(context: Context, lane: Lane) -> LaneOptions:
         age_s=settings.batch_max_age_s,
         page_items=PAGE_ITEMS.get(lane, 1),
         window_items=settings.lane_window_items,
+        window_bytes=settings.lane_window_bytes,
         grace_s=settings.rebalance_timeout_s / 4,
         rest_s=SETTLE_S if lane is Lane.CONSENT else 0.0,
     )

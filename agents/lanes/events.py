@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 import structlog
@@ -10,7 +11,7 @@ from agents.context import Context
 from agents.lanes.options import LaneOptions
 from agents.lanes.plain import PlainLane
 from agents.lanes.receipt import Waiting
-from streams.actions.intents import EventRecord
+from streams.actions.intents import EventRecord, Intent
 from streams.delivery.joining import apart
 from streams.delivery.queue import Group
 from streams.delivery.recent import Recent
@@ -24,8 +25,8 @@ from streams.klaviyo.repeats import REPEAT
 
 log = structlog.get_logger(__name__)
 
-FRESH_S = 300.0
-"""Ours: so long a list of the account's metrics is believed."""
+FRESH_S = 10.0
+"""Ours: so long a list of the account's metrics is believed to be whole."""
 
 REFUSED_WAIT_S = 60.0
 """Ours: until it is asked for again when Klaviyo refuses to give it."""
@@ -68,13 +69,14 @@ class EventsLane(PlainLane):
                 self._recorded.add(keys[at])
         return [verdicts[at] for at in range(len(items))]
 
-    async def carrier(self, kind: str) -> Carrier:
+    async def carrier(self, kind: str, intents: Sequence[Intent]) -> Carrier:
         """Record events, of known metrics only where others are dead letters."""
         del kind
+        wanted = {one.metric for one in intents if isinstance(one, EventRecord)}
         strict = self.context.destination.unknown_metric is UnknownMetric.DEAD_LETTER
         return partial(
             record,
-            known_metrics=await self._metrics() if strict else None,
+            known_metrics=await self._metrics(wanted) if strict else None,
             now_s=self.context.now_ms() / 1000,
         )
 
@@ -82,7 +84,7 @@ class EventsLane(PlainLane):
         metrics = self.context.destination.metrics
         if not metrics:
             return
-        known = await self._metrics()
+        known = await self._metrics(metrics.keys())
         policy = str(self.context.destination.unknown_metric)
         for name, nearest in missing_metrics(metrics, known):
             log.warning(
@@ -93,10 +95,11 @@ class EventsLane(PlainLane):
                 policy=policy,
             )
 
-    async def _metrics(self) -> frozenset[str]:
+    async def _metrics(self, wanted: AbstractSet[str]) -> frozenset[str]:
+        """Give the account's metrics, read again where one that is wanted is new."""
         async with self._reading:
             now_s = asyncio.get_running_loop().time()
-            while now_s - self._read_s > FRESH_S:
+            while now_s - self._read_s > FRESH_S and not wanted <= self._known:
                 try:
                     self._known = await metric_names(self.context.klaviyo)
                     self._read_s = now_s

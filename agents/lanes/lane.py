@@ -18,7 +18,6 @@ from agents.engine.partition import Partition
 from agents.engine.watchdog import end_process
 from agents.lanes.options import LaneOptions
 from agents.lanes.receipt import (
-    MS_PER_S,
     Receipt,
     Waiting,
     expires_ms,
@@ -27,6 +26,7 @@ from agents.lanes.receipt import (
     outcome_of,
     receipt_of,
 )
+from agents.lanes.window import Window
 from streams.actions.activation import Activation
 from streams.delivery.queue import BACKFILL, Coalescer, Group, Item
 from streams.delivery.told import Told
@@ -35,16 +35,19 @@ from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarde
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.05
-UNPASSED_EACH = 5
-"""Offsets a lane may have open for each item of its window; some 100 bytes each."""
+STARTED_TICK_S = 0.005
+"""Sooner, where there may be more: a batch needs that long to reach the gate."""
 
 SWEEP_S = 5.0
 """How often what is too old is looked for."""
 
+NEVER_MS = 2**63
+"""Milliseconds since the epoch, past any."""
+
 SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
 AGAIN = discarded("repeat: the lane has it already, from before a worker ended")
 EXPIRED = dead_letter(
-    "expired: it waited longer than expire_after_s; Klaviyo may have it all the same"
+    "expired: it, or what came after it of its kind, waited longer than expire_after_s"
 )
 
 _decode = msgspec.json.Decoder(Activation).decode
@@ -75,9 +78,10 @@ class LaneService(Service):
         self._sendable = sendable
         self._batches: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
-        self._taken: dict[Partition, int] = {}
+        self._window = Window(options)
         self._told = Told()
         self._resting = 0
+        self._soonest_ms = NEVER_MS
         self._room = asyncio.Event()
 
     @property
@@ -91,18 +95,17 @@ class LaneService(Service):
         pointless: list[tuple[Receipt, ItemVerdict]] = []
         for part, records in groups:
             for record in records:
-                self._taken[part] = record.offset
-                part.hold()
+                self._window.hold(part, record)
                 self._offer(part, record, letters, pointless)
         await self._settle([*letters, *pointless], action="")
+        await self._expire()
         while self._full():
             self._room.clear()
             await self._room.wait()
 
     def closing(self, parts: Sequence[Partition]) -> None:
         """Partitions on their way out: forget what waits, give what is sent a grace."""
-        for part in parts:
-            self._taken.pop(part, None)
+        self._window.forget(parts)
         self._forget_leaving()
         loop = asyncio.get_running_loop()
         for sending in self._sending:
@@ -113,14 +116,14 @@ class LaneService(Service):
         """Nothing of a partition on its way out may wait: it would hold it up."""
         for item in self._queue.drop(is_leaving):
             for receipt in item.receipts:
-                receipt.part.release()
+                self._window.release(receipt)
         self._room.set()
 
     @Service.task
     async def _pump(self) -> None:
         while not self.should_stop:
-            self._start_ready()
-            await asyncio.sleep(TICK_S)
+            started = self._start_ready()
+            await asyncio.sleep(STARTED_TICK_S if started else TICK_S)
 
     @Service.task
     async def _sweep(self) -> None:
@@ -129,20 +132,28 @@ class LaneService(Service):
             await asyncio.sleep(SWEEP_S)
 
     async def _expire(self) -> None:
-        """Give up what has waited too long."""
+        """Give up what has waited too long; what is under way has its own end."""
         now_ms = self._context.now_ms()
-        gone = self._queue.drop(lambda item: expires_ms(item) <= now_ms)
+        if now_ms < self._soonest_ms:
+            return
+        self._soonest_ms = NEVER_MS
+
+        def is_late(item: Waiting) -> bool:
+            self._watch(item)
+            return expires_ms(item) <= now_ms
+
+        gone = self._queue.drop(is_late)
         letters = [(receipt, EXPIRED) for item in gone for receipt in item.receipts]
         if letters:
             await self._settle(letters, action="")
             self._room.set()
 
+    def _watch(self, item: Waiting) -> None:
+        self._soonest_ms = min(self._soonest_ms, expires_ms(item))
+
     def _full(self) -> bool:
-        """Superseded records wait for nothing, but their offsets do, behind others'."""
         waiting = len(self._queue) + self._queue.busy_count - self._resting
-        unpassed = sum(map(_unpassed, self._taken, self._taken.values()))
-        window = self._options.window_items
-        return waiting >= window or unpassed >= UNPASSED_EACH * window
+        return self._window.is_full(waiting)
 
     def _offer(
         self,
@@ -172,15 +183,18 @@ class LaneService(Service):
             return
         now_s = asyncio.get_running_loop().time()
         item = Item(activation=activation, receipts=(receipt,), since_s=now_s)
+        self._watch(item)
         for older in self._queue.offer(item):
             pointless += [(old, SUPERSEDED) for old in older.receipts]
 
-    def _start_ready(self) -> None:
+    def _start_ready(self) -> bool:
+        """Cut batches; whether there was any."""
         options = self._options
         now_s = asyncio.get_running_loop().time()
         ready = self._queue.ready(
             now_s=now_s, items_max=options.items_max, age_s=options.age_s
         )
+        started = False
         for group in sorted(ready, key=_is_backfill):
             if len(self._batches) < self._most(group) and self._sendable(group):
                 items = self._queue.take(
@@ -189,6 +203,8 @@ class LaneService(Service):
                 batch = asyncio.create_task(self._deliver(group, items))
                 self._batches.add(batch)
                 batch.add_done_callback(self._ended)
+                started = True
+        return started
 
     def _most(self, group: Group) -> int:
         """How many there may be for one more; the past leaves half to others."""
@@ -204,19 +220,17 @@ class LaneService(Service):
         sending = asyncio.ensure_future(self._send(group, items))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
-        oldest_ms = min(map(expires_ms, items))
-        left_s = (oldest_ms - self._context.now_ms()) / MS_PER_S
-        done, _ = await asyncio.wait([sending], timeout=max(left_s, TICK_S))
-        if not done:
-            sending.cancel()
-            await asyncio.wait([sending])
-        elif sending.cancelled():
+        await asyncio.wait([sending])
+        if sending.cancelled():
             self._abandon(items)
             return
-        verdicts = None if sending.cancelled() else sending.result()
+        verdicts = sending.result()
         if verdicts is None:
             pointless = self._queue.put_back(items)
-            self._forget_leaving()
+            for item in items:
+                self._watch(item)
+            if any(map(is_leaving, items)):
+                self._forget_leaving()
             settled = [(r, SUPERSEDED) for item in pointless for r in item.receipts]
         else:
             settled = [
@@ -227,8 +241,6 @@ class LaneService(Service):
         await self._settle(settled, action=group.action)
         if verdicts is not None:
             self._rest(items)
-        if not done:
-            await self._expire()
         self._room.set()
 
     def _rest(self, items: Sequence[Waiting]) -> None:
@@ -249,7 +261,7 @@ class LaneService(Service):
         self._queue.settle(items)
         for item in items:
             for receipt in item.receipts:
-                receipt.part.release()
+                self._window.release(receipt)
         self._room.set()
 
     async def _settle(
@@ -271,13 +283,8 @@ class LaneService(Service):
         )
         for receipt, _ in settled:
             receipt.part.done((receipt.offset,))
-            receipt.part.release()
+            self._window.release(receipt)
 
 
 def _is_backfill(group: Group) -> bool:
     return group.target == BACKFILL
-
-
-def _unpassed(part: Partition, taken: int) -> int:
-    """Offsets taken in that a commit cannot pass yet; what is only fetched is none."""
-    return 0 if part.position is None else max(0, taken + 1 - part.position)

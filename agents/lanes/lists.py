@@ -1,6 +1,6 @@
 """The lists lane: members added and taken off, each list found or created first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from agents.context import Context
 from agents.engine.producer import Message
@@ -15,6 +15,7 @@ from streams.delivery.joining import last_word
 from streams.delivery.queue import Coalescer, Group
 from streams.delivery.verdict import ItemVerdict, dead_letter
 from streams.klaviyo.carry import remarked
+from streams.klaviyo.items import Identifier, folded, identifiers
 from streams.klaviyo.jobs import running_imports, wait_for_imports
 from streams.klaviyo.members import add_members, remove_members
 from streams.klaviyo.patches import upsert_patched
@@ -34,6 +35,7 @@ class ListsLane:
         self._callers = Callers(context.klaviyo, rank=options.rank)
         self._asked: dict[str, str] = {}
         self._fence: frozenset[str] = frozenset()
+        self._changing: set[tuple[str, Identifier]] = set()
         self.service = LaneService(
             context,
             options=options,
@@ -56,14 +58,25 @@ class ListsLane:
     async def send(
         self, group: Group, items: Sequence[Waiting]
     ) -> list[ItemVerdict] | None:
-        """Change one list; None when its audience has no list yet."""
+        """Change one list; None when its audience has no list yet.
+
+        And None while the same is under way for someone of them: an audience and a
+        mapping may mean one list, and are no word of each other in the queue.
+        """
         if refused := self._pairing(group).refused:
             return [dead_letter(f"no-list: {refused}")] * len(items)
         list_id = self._list_id(group)
         if not list_id:
             await self._ask(group, gone="")
             return None
-        answer = await self._change(group, list_id, items)
+        people = {(list_id, name) for item in items for name in _names(item)}
+        if not people.isdisjoint(self._changing):
+            return None
+        self._changing |= people
+        try:
+            answer = await self._change(group, list_id, items)
+        finally:
+            self._changing -= people
         if not isinstance(answer, ListGone):
             pairs = zip(answer, items, strict=True)
             return [remarked(one, item.activation.intent) for one, item in pairs]
@@ -105,3 +118,7 @@ class ListsLane:
         request = encode(PairingRequest(audience=audience, gone=gone))
         topic = self._context.settings.topics.audiences
         await self._context.producer.send([Message(topic, audience.encode(), request)])
+
+
+def _names(item: Waiting) -> Iterator[Identifier]:
+    return map(folded, identifiers(named_by(item.activation.intent)))

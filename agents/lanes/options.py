@@ -16,6 +16,7 @@ class LaneOptions:
         items_max: Most items a batch holds.
         age_s: How long an item waits for company.
         window_items: Most items the lane holds.
+        window_bytes: Most bytes of records the lane holds.
         page_items: What a look-up takes; larger batches are cut at whole pages.
         batches_max: Most batches under way.
         grace_s: How long one under way may go on when its partition leaves.
@@ -27,6 +28,7 @@ class LaneOptions:
     items_max: int
     age_s: float
     window_items: int
+    window_bytes: int = 1 << 26
     rank: int = 0
     page_items: int = 1
     batches_max: int = 64

@@ -8,6 +8,7 @@ from agents.lanes.callers import Callers
 from agents.lanes.lane import LaneService
 from agents.lanes.options import LaneOptions
 from agents.lanes.receipt import Receipt, Waiting
+from streams.actions.intents import Intent
 from streams.delivery.queue import Coalescer, Group, Join
 from streams.delivery.verdict import ItemVerdict, dead_letter
 from streams.klaviyo.carriers import CARRIERS, Carrier, upsert
@@ -42,13 +43,15 @@ class PlainLane:
         """Do what the batch wants."""
         intents = [item.activation.intent for item in items]
         klaviyo = self._callers.of(group)
-        answer = await (await self.carrier(group.kind))(klaviyo, intents)
+        carrier = await self.carrier(group.kind, intents)
+        answer = await carrier(klaviyo, intents)
         if isinstance(answer, ListGone):
             return [_GONE] * len(items)
         return [remarked(*pair) for pair in zip(answer, intents, strict=True)]
 
-    async def carrier(self, kind: str) -> Carrier:
-        """Give what does a kind of intent."""
+    async def carrier(self, kind: str, intents: Sequence[Intent]) -> Carrier:
+        """Give what does intents of a kind."""
+        del intents
         if kind == "upsert":
             few = self.context.settings.bulk_min_items
             return partial(upsert, bulk_min_items=few)

@@ -181,6 +181,9 @@ def _consent(change: ConsentChange, words: _Words) -> Newest:
         for channel, address in _channels(change)
         if hears(words, channel, address, list_id=change.list_id)
     )
+    if change.everywhere:
+        for channel, address in _channels(change):
+            words.hear("consent", "", channel, address, entered=False)
     if not kept:
         return Newest(None, words.row, words.why)
     if kept != change.channels:

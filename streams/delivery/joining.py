@@ -12,10 +12,19 @@ from streams.actions.intents import (
     ListRemove,
     ProfileUpsert,
 )
-from streams.actions.kinds import IDENTIFIERS, is_patch, named_by, same_person
+from streams.actions.kinds import (
+    IDENTIFIERS,
+    is_patch,
+    named_by,
+    person_of,
+    same_person,
+)
 from streams.delivery.queue import Item, Joined
 
 R = TypeVar("R")
+
+RECEIPTS_MAX = 1_000
+"""Ours: records that one item answers for."""
 
 
 def last_word(older: Item[R], newer: Item[R]) -> Joined[R] | None:
@@ -30,16 +39,21 @@ def last_word(older: Item[R], newer: Item[R]) -> Joined[R] | None:
     if isinstance(last, ListRemove):
         told = isinstance(first, ListRemove) or not _tells(first)
     else:
-        told = isinstance(first, ListRemove) or _says_all(last, first)
+        told = isinstance(first, ListRemove) or named_by(first) == named_by(last)
     return _instead(older, newer) if told else None
 
 
 def merged(older: Item[R], newer: Item[R]) -> Joined[R] | None:
-    """Profiles: one request that sets what either sets, the newer one winning."""
+    """Profiles: one request that sets what either sets, the newer one winning.
+
+    Only where both name the same: an address that Klaviyo refuses costs nobody else.
+    """
     first, last = older.activation.intent, newer.activation.intent
     if not isinstance(first, ProfileUpsert) or not isinstance(last, ProfileUpsert):
         return None
-    if not _alike(older, newer):
+    if not _alike(older, newer) or person_of(first) != person_of(last):
+        return None
+    if len(older.receipts) >= RECEIPTS_MAX:
         return None
     dropped = tuple(dict.fromkeys((*first.dropped, *last.dropped)))
     both = msgspec.structs.replace(
@@ -61,6 +75,7 @@ def last_consent(older: Item[R], newer: Item[R]) -> Joined[R] | None:
         and first.profile.items() <= last.profile.items()
         and {*first.channels} <= {*last.channels}
         and all(token in last.tokens for token in first.tokens)
+        and (last.everywhere or not first.everywhere)
     )
     return _instead(older, newer) if covered else None
 
@@ -90,11 +105,6 @@ def _tells(intent: Intent) -> bool:
     """Whether it says more of a profile than who it is."""
     profile = intent.profile if isinstance(intent, ListAdd | ProfileUpsert) else {}
     return not profile.keys() <= {*IDENTIFIERS}
-
-
-def _says_all(newer: Intent, older: Intent) -> bool:
-    """Whether a newer add says of the profile all that an older one says."""
-    return named_by(older).items() <= named_by(newer).items()
 
 
 def _instead(older: Item[R], newer: Item[R]) -> Joined[R]:

@@ -187,17 +187,22 @@ class Coalescer(Generic[R]):
             self._show(item.key)
 
     def drop(self, lost: Callable[[Item[R]], bool]) -> list[Item[R]]:
-        """Forget waiting items: their partition has left, or they are too old."""
+        """Forget waiting items, and what waits before them: the last word is theirs.
+
+        Args:
+            lost: Their partition has left, or they are too old.
+        """
         gone: list[Item[R]] = []
         for key, line in list(self._lines.items()):
-            kept = deque(item for item in line if not lost(item))
-            if len(kept) == len(line):
+            many = max(
+                (at + 1 for at, item in enumerate(line) if lost(item)), default=0
+            )
+            if not many:
                 continue
             self._hide(key, line[0].group)
-            gone += (item for item in line if lost(item))
-            self._count -= len(line) - len(kept)
-            self._lines[key] = kept
-            if not kept:
+            gone += [line.popleft() for _ in range(many)]
+            self._count -= many
+            if not line:
                 del self._lines[key]
             self._show(key)
         return gone

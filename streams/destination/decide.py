@@ -17,7 +17,7 @@ from streams.audiences.row import Memberships
 from streams.audiences.transition import Edge, Why, cross
 from streams.destination.model import Activated, Destination, MappingRule
 from streams.errors import PoisonRecord
-from streams.events.contact import phone_of
+from streams.events.contact import email_of, phone_of
 from streams.events.identity import identifiers_of
 from streams.events.model import CanonicalEvent
 
@@ -56,14 +56,10 @@ def decide(
         event: The event.
         memberships: Audience -> membership, of this event's user.
         destination: Which audiences are synced, and what the mappings are.
-
-    Raises:
-        PoisonRecord: An audience event that can't be read.
     """
     work = _Work(event, memberships, destination)
     if destination.sync_audiences:
-        for move in audience_moves(event):
-            work.move(move)
+        work.sync()
     for rule in destination.matching(event.body):
         work.map(rule)
     return work.decision()
@@ -82,8 +78,16 @@ class _Work:
         self._refusals: list[Refusal] = []
         self._reasons: list[str] = []
 
-    def move(self, move: AudienceMove) -> None:
-        """Let an audience event count; an edge becomes a list change."""
+    def sync(self) -> None:
+        """Let count what the event says of audiences; the rest of it counts anyway."""
+        try:
+            for move in audience_moves(self._event):
+                self._move(move)
+        except PoisonRecord as fault:
+            self._refusals.append(Refusal(code=fault.code, reason=fault.reason))
+
+    def _move(self, move: AudienceMove) -> None:
+        """Let one count; an edge becomes a list change."""
         rule = self._destination.audiences.get(move.audience)
         if rule is not None and not rule.enabled:
             self._reasons.append(NOT_SYNCED)
@@ -176,6 +180,8 @@ class _Work:
         identifiers = identifiers_of(
             self._event, phone_of=partial(phone_of, country=country)
         )
+        if not email_of(identifiers.get("email", "")):
+            identifiers.pop("email", None)
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone Klaviyo takes"

@@ -49,35 +49,29 @@ async def _unsubscribe(
     client: Caller, items: Sequence[UnsubscribeItem]
 ) -> list[ItemVerdict]:
     ledger = Ledger(len(items))
-    freely: dict[str, dict[int, UnsubscribeItem]] = defaultdict(dict)
+    freely: dict[int, UnsubscribeItem] = {}
     guarded: dict[str, dict[int, UnsubscribeItem]] = defaultdict(dict)
     for index, item in enumerate(items):
         wrong = _fault(item)
         if wrong:
             ledger.dead_letter(index, wrong)
-            continue
-        list_id = item.list_id or ""
-        groups = guarded if list_id and not item.everywhere else freely
-        groups[list_id][index] = item
-    in_part = await asyncio.gather(
-        *(
-            _Guard(client, at, ledger=ledger).let_go(some)
-            for at, some in guarded.items()
-        )
-    )
-    await asyncio.gather(
-        *(_submit(client, at, some, ledger=ledger) for at, some in freely.items())
-    )
-    return _remarked(ledger.verdicts(), set().union(*in_part))
+        elif item.list_id:
+            guarded[item.list_id][index] = item
+        else:
+            freely[index] = item
+    guards = [_Guard(client, at, ledger=ledger) for at in guarded]
+    await asyncio.gather(*map(_Guard.let_go, guards, guarded.values()))
+    for guard in guards:
+        freely |= guard.elsewhere
+    await _submit(client, freely, ledger=ledger)
+    in_part = set[int]().union(*(guard.left_alone for guard in guards))
+    return _remarked(ledger.verdicts(), in_part)
 
 
 async def _submit(
-    client: Caller,
-    list_id: str,
-    items: Mapping[int, UnsubscribeItem],
-    *,
-    ledger: Ledger,
+    client: Caller, items: Mapping[int, UnsubscribeItem], *, ledger: Ledger
 ) -> None:
+    """Unsubscribe globally, which bears to be asked twice."""
     lines = [
         Item(index=index, profile={}, resource=_resource(item))
         for index, item in items.items()
@@ -85,10 +79,10 @@ async def _submit(
     await submit(
         client,
         lines,
-        write=partial(consent_requests.unsubscribe, list_id=list_id),
+        write=partial(consent_requests.unsubscribe, list_id=""),
         limit=UNSUBSCRIBE.limit,
         ledger=ledger,
-        list_id=list_id,
+        list_id="",
     )
 
 
@@ -99,40 +93,61 @@ class _Guard:
         client: Sends the requests.
         list_id: Klaviyo's id of the list.
         ledger: Takes the verdicts.
+
+    Attributes:
+        left_alone: Places of items one address of which is not on the list.
+        elsewhere: What is to be unsubscribed globally, because its item says so.
     """
 
     def __init__(self, client: Caller, list_id: str, *, ledger: Ledger) -> None:
         self._client = client
         self._list_id = list_id
         self._ledger = ledger
+        self.left_alone: set[int] = set()
+        self.elsewhere: dict[int, UnsubscribeItem] = {}
 
-    async def let_go(self, items: Mapping[int, UnsubscribeItem]) -> set[int]:
-        """Unsubscribe members.
-
-        Returns:
-            Places of items of which one address was left alone.
-        """
+    async def let_go(self, items: Mapping[int, UnsubscribeItem]) -> None:
+        """Unsubscribe members."""
         names = {index: addresses_of(item) for index, item in items.items()}
         hits = await find_members(
             self._client, names, list_id=self._list_id, ledger=self._ledger
         )
         if hits is None:
             self._no_list(items)
-            return set()
-        on_list = {at: item for at, item in items.items() if self._is_in(at, hits)}
+            return
+        on_list = {at: it for at, it in items.items() if self._is_in(at, it, hits)}
         strangers = await self._strangers(on_list, hits)
         on_list = {at: it for at, it in on_list.items() if self._ledger.is_open(at)}
         going = leavers(on_list, hits, strangers=strangers)
         way_out = Exit(self._client, self._list_id, ledger=self._ledger)
         if not await way_out.lead(going):
             self._no_list(on_list)
-        return strangers
+            return
+        for at in strangers & on_list.keys():
+            self._part(at, on_list[at], names=hits[at])
 
-    def _is_in(self, index: int, hits: Hits) -> bool:
+    def _is_in(self, index: int, item: UnsubscribeItem, hits: Hits) -> bool:
         """Say whether an item is to go on; settle it where nobody has its address."""
-        if index not in hits and self._ledger.is_open(index):
+        if index in hits or not self._ledger.is_open(index):
+            return self._ledger.is_open(index)
+        if item.everywhere:
+            self.elsewhere[index] = msgspec.structs.replace(item, list_id=None)
+        else:
             self._ledger.discarded(index, NOT_ON_LIST)
-        return self._ledger.is_open(index)
+        return False
+
+    def _part(
+        self, index: int, item: UnsubscribeItem, *, names: Mapping[str, object]
+    ) -> None:
+        """See to the address of an item that is not on the list."""
+        if not item.everywhere:
+            self.left_alone.add(index)
+            return
+        known = dict.fromkeys(addresses_of(item).keys() & names.keys())
+        channels = frozenset(one for one in item.channels if one.address not in known)
+        self.elsewhere[index] = msgspec.structs.replace(
+            item, list_id=None, channels=channels, **known
+        )
 
     async def _strangers(
         self, items: Mapping[int, UnsubscribeItem], hits: Hits

@@ -137,6 +137,19 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_not_json, parse_int=_integer)
 def json_value(text: str) -> Json:
     """Read JSON; text that is none comes back as it is."""
     try:
-        return _DECODER.decode(text)
+        value = _DECODER.decode(text)
+        return _whole(value) if "\\u" in text else value
     except (ValueError, RecursionError):
         return text
+
+
+def _whole(value: Json) -> Json:
+    """Put U+FFFD in the place of half letters, which UTF-8 cannot write."""
+    if isinstance(value, str):
+        units = value.encode("utf-16-le", "surrogatepass")
+        return units.decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return list(map(_whole, value))
+    if isinstance(value, dict):
+        return {_whole(name): _whole(held) for name, held in value.items()}
+    return value

@@ -12,6 +12,9 @@ from streams.pacing.window import Pace, Quota, fed, next_free_s, spend
 _TICK_S = 0.001
 """Shortest sleep: a shorter one may not move a clock at all."""
 
+LOOK_AGAIN_S = 5.0
+"""Ours: an answer to an earlier request may better what there is to wait for."""
+
 _ABANDONED = Signals(outcome=Outcome.ABANDONED)
 
 
@@ -112,7 +115,7 @@ class Gate:
     async def _stand(self, door: _Door, *, rank: int) -> None:
         while True:
             while (wait_s := self._wait_s(door)) > 0:
-                await self.rest(wait_s)
+                await self.rest(min(wait_s, LOOK_AGAIN_S))
             door.pace = spend(door.pace, now_s=self._timing.clock())
             overtaker = door.next_below(rank)
             if overtaker is None:

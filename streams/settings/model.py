@@ -121,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_max_items: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     batch_max_age_s: Seconds = 0.25
     lane_window_items: Count = 20_000
+    lane_window_bytes: Count = 64_000_000
     expire_after_s: LongSeconds = 1_209_600.0
 
     session_timeout_s: Seconds = 20.0

@@ -92,7 +92,13 @@ def lane_record(
 class Desk:
     """A lane whose sending the test plays, and the partition it serves."""
 
-    def __init__(self, *, window_items: int = 100, items_max: int = 10) -> None:
+    def __init__(
+        self,
+        *,
+        window_items: int = 100,
+        window_bytes: int = 1_000_000,
+        items_max: int = 10,
+    ) -> None:
         self.producer = FakeProducer()
         self.part = partition("t.activations.lists")
         self.batches: list[list[str]] = []
@@ -110,6 +116,7 @@ class Desk:
                 items_max=items_max,
                 age_s=0.25,
                 window_items=window_items,
+                window_bytes=window_bytes,
                 grace_s=GRACE_S,
             ),
             queue=Coalescer[Receipt](last_word),

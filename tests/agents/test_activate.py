@@ -155,6 +155,31 @@ def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
     assert len(_activations(producer)) == 1
 
 
+def test_what_a_mapping_makes_that_cannot_be_written_is_a_dead_letter() -> None:
+    """It ends no worker, moves no row, and the next event counts."""
+    half = {
+        "@replace": {
+            "value": {"@path": "$.event"},
+            "pattern": "x",
+            "replacement": "\ud800",
+        }
+    }
+    mappings = [{"action": "trackEvent", "fields": {"metric_name": half}}]
+    destination = destination_of({"mappings": mappings})
+    producer = FakeProducer()
+
+    _turn(
+        context(producer, destination=destination),
+        _event(0, event="xyz"),
+        _event(1, event="plain"),
+    )
+
+    [item] = producer.outcomes()
+    [activation] = _activations(producer, "t.activations.events")
+    assert item.verdict is Verdict.DEAD_LETTER
+    assert activation.origin.offset == 1
+
+
 def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
     """Kafka's refusal is not the end of a record without an outcome."""
     producer = FakeProducer(max_bytes={PROFILES: 1_000})

@@ -185,6 +185,28 @@ async def test_an_audience_klaviyo_takes_no_list_for_says_so(desk: Desk) -> None
     assert ends == {(Verdict.DEAD_LETTER, "no-list")}
 
 
+async def test_a_removal_waits_for_the_import_of_the_same_list_by_another_name(
+    desk: Desk,
+) -> None:
+    """An audience and a mapping may mean one list; both are one person's."""
+    list_id = _list(desk)
+    desk.pair(Pairing(list_id=list_id))
+    adding = asyncio.create_task(
+        desk.lane.send(Group("add", VIP, "any"), _items(count=5))
+    )
+    while not desk.klaviyo.state.jobs.running:  # noqa: ASYNC110 - a sandbox tells nobody
+        await asyncio.sleep(0)
+
+    by_id = Group("remove", f"id:{list_id}", "any")
+    early = await desk.lane.send(by_id, _items("remove"))
+    await adding
+    late = await _verdicts(desk, by_id, _items("remove"))
+
+    assert early is None
+    assert late == {(Verdict.DELIVERED, "")}
+    assert desk.members(list_id) == 4
+
+
 async def test_a_removal_waits_for_the_import_of_a_killed_owner(desk: Desk) -> None:
     """Taken over while it ran, it cannot add anyone back afterwards."""
     list_id = _list(desk)

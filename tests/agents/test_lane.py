@@ -79,6 +79,28 @@ def test_what_a_killed_worker_s_successor_tells_again_is_not_sent_again() -> Non
     assert desk.part.position == 3
 
 
+def test_a_lane_takes_in_no_more_bytes_than_its_window() -> None:
+    """Large records fill it sooner than many small ones."""
+
+    async def story(desk: Desk) -> None:
+        desk.sendable = False
+        await desk.take_in(lane_record(0))
+        second = asyncio.create_task(desk.take_in(lane_record(1)))
+        await asyncio.sleep(1)
+        full.append(not second.done())
+        desk.sendable = True
+        await second
+
+    full: list[bool] = []
+    one_bytes = len(lane_record(0).value or b"")
+    desk = play(story, window_bytes=one_bytes + 1)
+
+    assert full == [True]
+    assert [item.verdict for item in desk.producer.outcomes()] == [
+        Verdict.DELIVERED
+    ] * 2
+
+
 def test_what_was_refused_and_comes_back_is_sent() -> None:
     """A dead letter is requeued as it was, once what refused it is mended."""
 

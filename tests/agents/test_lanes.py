@@ -61,15 +61,17 @@ def test_after_a_take_over_nobody_is_asked_to_leave_who_may_be_leaving() -> None
         pytest.param(_leaves("L"), 0.0, SETTLE_S, id="leaves-a-list"),
         pytest.param(_leaves("L"), 4.0, SETTLE_S - 4.0, id="leaves-it-a-little-later"),
         pytest.param(_leaves("L"), SETTLE_S, 0.0, id="leaves-it-long-after"),
-        pytest.param(consent(given=False), 0.0, 0.0, id="leaves-all"),
-        pytest.param(consent(given=True), 0.0, 0.0, id="subscribes"),
-        pytest.param(consent(given=True, list_id="L"), 0.0, 0.0, id="joins-a-list"),
+        pytest.param(consent(given=False), 0.0, SETTLE_S, id="leaves-all"),
+        pytest.param(consent(given=True), 0.0, SETTLE_S, id="subscribes"),
         pytest.param(
-            Suppression(change="suppress", email=ANN), 0.0, 0.0, id="is-suppressed"
+            consent(given=True, list_id="L"), 0.0, SETTLE_S, id="joins-a-list"
+        ),
+        pytest.param(
+            Suppression(change="suppress", email=ANN), 0.0, SETTLE_S, id="is-suppressed"
         ),
     ],
 )
-def test_only_who_leaves_a_list_waits_after_a_take_over(
+def test_every_change_of_consent_waits_after_a_take_over(
     intent: Intent, age_s: float, waits_s: float
 ) -> None:
     """And no longer than until what the owner before asked is done."""
@@ -82,6 +84,27 @@ def test_only_who_leaves_a_list_waits_after_a_take_over(
         return now_s() - began_s
 
     assert play(Lane.CONSENT, story) == pytest.approx(waits_s, abs=0.5)
+
+
+def test_two_users_of_one_address_are_not_both_asked_to_leave_a_list() -> None:
+    """Before and after a login: the second would be unsubscribed from everything."""
+
+    async def story(desk: Desk) -> bool:
+        list_id = await _members(desk)
+        async with desk.room.service:
+            await desk.take_in(lane_record(0, _leaves(list_id), user="anonymous"))
+            await asyncio.sleep(1)
+            await desk.take_in(lane_record(1, _leaves(list_id), user="known"))
+            await asyncio.sleep(3 * SETTLE_S)
+        ends.extend(desk.ends())
+        return is_subscribed(desk.klaviyo, ANN)
+
+    ends: list[tuple[int, str, str]] = []
+
+    subscribed = play(Lane.CONSENT, story, settle_s=SETTLING_S)
+
+    assert ends == [(0, "delivered", ""), (1, "discarded", "not-on-list")]
+    assert subscribed
 
 
 def test_a_user_s_next_change_of_consent_waits_until_the_one_before_is_made() -> None:

@@ -22,8 +22,8 @@ WINDOW_ITEMS = 500
 POLLS_RECORDS = 3 * 2_000
 """Beside its window a lane holds the poll that fills it, one behind, and one read."""
 
-GROWTH_MAX_BYTES = 64 << 20
-"""For two workers with nothing to do but to wait."""
+GROWTH_MAX_BYTES = 96 << 20
+"""For two workers of five lanes each, with nothing to do but to wait."""
 
 SHAPE = Shape(events=25_000, users=20_000, audiences=("vip", "cart"))
 

@@ -84,6 +84,15 @@ def test_a_global_withdrawal_is_newer_than_a_subscription_to_a_list() -> None:
     assert user.left(listed, at(20)) == listed
 
 
+def test_who_leaves_everywhere_has_left_every_list() -> None:
+    """A late subscription to another list is older than that."""
+    user = User()
+    leaves = consent(given=False, list_id="L", everywhere=True)
+    user.hear(leaves, at(10))
+
+    assert user.left(consent(given=True, list_id="M"), at(5)) is None
+
+
 def test_a_subscription_to_a_list_ends_an_older_global_withdrawal() -> None:
     """As in Klaviyo; the withdrawal that comes late would end it too."""
     user = User()

@@ -29,7 +29,7 @@ EMAIL = {"email": "a@b.co"}
         pytest.param(add(), remove(), True, id="in-then-out"),
         pytest.param(remove(), add(), True, id="out-then-in"),
         pytest.param(remove(), remove(), True, id="out-twice"),
-        pytest.param(add(), add(external_id="u", title="Dr"), True, id="newer-tells"),
+        pytest.param(add(), add(external_id="u", title="Dr"), False, id="newer-tells"),
         pytest.param(
             add(external_id="u", title="Dr"),
             add(external_id="u", title="Dr"),

@@ -11,7 +11,6 @@ from streams.audiences.row import Memberships
 from streams.destination.decide import Decision, complete, decide
 from streams.destination.model import Destination
 from streams.destination.reading import destination_of
-from streams.errors import PoisonRecord
 from streams.events.model import CanonicalEvent, Kind
 from streams.events.origin import Origin
 
@@ -186,7 +185,7 @@ def test_an_event_without_anything_to_do_says_so(
     assert (decision.activations, decision.reason) == ((), reason)
 
 
-def test_an_edge_of_nobody_klaviyo_knows_is_poison() -> None:
+def test_an_edge_of_nobody_klaviyo_knows_is_refused() -> None:
     """A person must look: the audience asks for something that cannot be done."""
     event = _event(
         userId="",
@@ -195,8 +194,10 @@ def test_an_edge_of_nobody_klaviyo_knows_is_poison() -> None:
         properties={"audience_key": "vip"},
     )
 
-    with pytest.raises(PoisonRecord, match="no-identifier"):
-        _decided(event)
+    decision = _decided(event)
+
+    assert [refusal.code for refusal in decision.refusals] == ["no-identifier"]
+    assert decision.memberships == {}
 
 
 @pytest.mark.parametrize(

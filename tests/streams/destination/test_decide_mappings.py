@@ -95,6 +95,18 @@ def test_refusals_stand_beside_activations() -> None:
     assert decision.reason == ""
 
 
+def test_an_audience_that_cannot_be_read_costs_the_event_nothing_else() -> None:
+    """Its mappings count; the audience's part is a dead letter."""
+    event = _event(event="Audience Entered", properties={"audience_key": 7})
+
+    decision = _decided(event, TRACKS)
+
+    [refusal] = decision.refusals
+    [activation] = decision.activations
+    assert refusal.code == "bad-audience-key"
+    assert activation.action == "trackEvent"
+
+
 def test_a_refusal_alone_is_no_discard() -> None:
     """It is a dead letter, which is an outcome."""
     decision = _decided(_event(event="Buy"), SUBSCRIBES)

@@ -53,7 +53,7 @@ async def test_no_request_of_the_endpoint_leaves_during_a_retry_after(
         await asyncio.gather(*(client.call(_LIST) for _ in range(10)))
 
     assert began_s == 0
-    assert clock.slept_s[0] >= 9
+    assert sum(clock.slept_s[:2]) >= 9
 
 
 def status(condition: Condition, reason: str = "") -> LaneStatus:

@@ -56,16 +56,22 @@ async def test_who_asks_twice_is_not_unsubscribed_globally(
     "kind", [FaultKind.CUT, FaultKind.CUT_BEFORE, FaultKind.SERVER_ERROR]
 )
 @pytest.mark.parametrize("settle_s", [0.0, 5.0])
+@pytest.mark.parametrize("everywhere", [False, True], ids=["", "everywhere"])
 async def test_a_lost_answer_unsubscribes_nobody_globally(
-    clock: FakeClock, kind: FaultKind, settle_s: float
+    clock: FakeClock, kind: FaultKind, *, settle_s: float, everywhere: bool
 ) -> None:
-    """Carried out or not, done at once or later: who is still there is asked first."""
+    """Carried out or not, done at once or later: who is still there is asked first.
+
+    A member is one, whatever is to become of others.
+    """
     config = SandboxConfig(quota_scale=None, clock_s=clock.read, settle_s=settle_s)
     async with account(config, clock) as (klaviyo, client):
         list_id = await joined(client, {"email": ANN}, {"email": BOB})
         clock.now_s += settle_s
         klaviyo.fail(Fault(kind=kind, path=UNSUBSCRIBE, count=1))
-        items = [leaver(one, list_id=list_id) for one in (ANN, BOB)]
+        items = [
+            leaver(one, list_id=list_id, everywhere=everywhere) for one in (ANN, BOB)
+        ]
 
         verdicts = await unsubscribe(client, items)
 

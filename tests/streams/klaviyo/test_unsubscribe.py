@@ -55,7 +55,7 @@ async def test_who_is_not_on_the_list_is_not_unsubscribed_globally(
 
 
 async def test_everywhere_means_it(client: KlaviyoClient, klaviyo: Sandbox) -> None:
-    """With the switch, who is not on the list is unsubscribed globally, unasked."""
+    """With the switch, who is not on the list is unsubscribed globally."""
     list_id = await joined(client, {"email": ANN})
     await apart_from(client, email=BOB)
 
@@ -66,7 +66,26 @@ async def test_everywhere_means_it(client: KlaviyoClient, klaviyo: Sandbox) -> N
     assert endings(verdicts) == ["delivered"] * 2
     assert is_subscribed(klaviyo, ANN)
     assert not is_subscribed(klaviyo, BOB)
-    assert requested(klaviyo, "GET", "/profiles") == 0
+
+
+async def test_everywhere_means_the_address_that_is_not_on_the_list_too(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """An item with two addresses of two people: one leaves, one is unsubscribed."""
+    list_id = await joined(client, {"email": ANN})
+    await apart_from(client, phone_number=PHONE)
+    item = leaver(
+        ANN, list_id=list_id, everywhere=True, phone_number=PHONE, channels=BOTH
+    )
+
+    verdicts = await unsubscribe(client, [item])
+
+    assert endings(verdicts) == ["delivered"]
+    [texted] = klaviyo.state.profiles.owners({"phone_number": PHONE})
+    said = klaviyo.state.consents.of(texted.id).status(("sms", "marketing"))
+    assert on_list(klaviyo, list_id) == set()
+    assert is_subscribed(klaviyo, ANN)
+    assert said == "UNSUBSCRIBED"
 
 
 async def test_without_a_list_it_is_global(

@@ -18,6 +18,16 @@ PATH: Json = {"@path": "$.t"}
         ),
         pytest.param({"@liquid": "{{ t | slice: 1, 2 }}"}, "🎉b", id="slice"),
         pytest.param({"@path": "$.t[1]"}, "\ufffd", id="half-a-letter"),
+        pytest.param(
+            {
+                "@json": {
+                    "mode": "decode",
+                    "value": r'{"a": ["\ud83c", "\ud83c\udf89"]}',
+                }
+            },
+            {"a": ["\ufffd", "🎉"]},
+            id="json",
+        ),
     ],
 )
 def test_no_half_of_a_letter_leaves_a_mapping(mapping: Json, expected: object) -> None:
