@@ -7,6 +7,7 @@ from faust.types import StreamT
 
 from agents.context import (
     ORIGIN,
+    READ_AT,
     TIME,
     Context,
     origin_of,
@@ -98,6 +99,7 @@ class _Work:
                 [
                     (ORIGIN, str(origin_of(record)).encode()),
                     (TIME, b"%d" % source_time_ms(record)),
+                    (READ_AT, b"%d" % record.offset),
                 ],
             )
             for record, lane, value in self._activations

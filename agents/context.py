@@ -29,6 +29,10 @@ would be older than that topic's retention, and gone before it is read.
 """
 
 
+READ_AT = "ks.read-at"
+"""Header with the offset on the events topic of the event that caused an activation."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The worker's services; hops hold nothing else."""
@@ -86,6 +90,14 @@ def source_time_ms(record: Record) -> int:
         if name == TIME:
             return int(value)
     return int(record.timestamp)
+
+
+def read_at(record: Record) -> int:
+    """Where activate read the event that caused an activation."""
+    for name, value in record.headers:
+        if name == READ_AT:
+            return int(value)
+    return 0
 
 
 def position_of(record: Record) -> Origin:

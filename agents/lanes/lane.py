@@ -11,7 +11,6 @@ from agents.context import (
     Context,
     dead_letter_messages,
     outcome_messages,
-    poison_of,
 )
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
@@ -165,20 +164,17 @@ class LaneService(Service):
         usual_s = self._context.settings.expire_after_s
         try:
             activation = _decode(record.value or b"")
-        except Exception as fault:  # noqa: BLE001 - no record stops the next one
-            poison = poison_of(fault)
-            refused = dead_letter(f"{poison.code}: {poison.reason}")
-            unread = receipt_of(part, record, expire_after_s=usual_s)
-            letters.append((unread, refused))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            refused = dead_letter("unreadable: the record is no activation")
+            letters.append((receipt_of(part, record, usual_s=usual_s), refused))
             return
-        receipt = receipt_of(
-            part,
-            record,
-            expire_after_s=activation.expire_after_s or usual_s,
-            message_id=activation.message_id,
-        )
-        place = (receipt.part.tp.partition, receipt.offset)
-        if self._told.is_again(receipt.value or b"", place=place):
+        receipt = receipt_of(part, record, usual_s=usual_s, activation=activation)
+        if self._told.is_again(
+            receipt.value or b"",
+            place=(part.tp.partition, receipt.offset),
+            user=activation.user,
+            turn=receipt.turn,
+        ):
             pointless.append((receipt, AGAIN))
             return
         now_s = asyncio.get_running_loop().time()
@@ -274,7 +270,7 @@ class LaneService(Service):
         for receipt, verdict in settled:
             if verdict.verdict is Verdict.DEAD_LETTER:
                 letters.append(letter_of(self._stage, receipt, verdict))
-                self._told.forget(receipt.value or b"")
+                self._told.forget(receipt.value or b"", turn=receipt.turn)
         await self._context.producer.send(
             [
                 *dead_letter_messages(self._context, letters),

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from agents.context import origin_or_position, source_time_ms
+from agents.context import origin_or_position, read_at, source_time_ms
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
+from streams.actions.activation import Activation
 from streams.delivery import outcome
 from streams.delivery.deadletter import DeadLetter
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.queue import Item
+from streams.delivery.told import Turn
 from streams.delivery.verdict import ItemVerdict
 from streams.events.origin import Origin
 
@@ -28,6 +30,7 @@ class Receipt:
         source_ms: When the source record was written, milliseconds since the epoch.
         expires_ms: From then on it is not sent any more.
         message_id: The producer's name for the event.
+        turn: When activate came to it.
     """
 
     part: Partition
@@ -38,15 +41,31 @@ class Receipt:
     source_ms: int
     expires_ms: int
     message_id: str = ""
+    turn: Turn = (0, 0)
 
 
 Waiting = Item[Receipt]
 
 
 def receipt_of(
-    part: Partition, record: Record, *, expire_after_s: float, message_id: str = ""
+    part: Partition,
+    record: Record,
+    *,
+    usual_s: float,
+    activation: Activation | None = None,
 ) -> Receipt:
-    """Note what is needed of a record until it is settled."""
+    """Note what is needed of a record until it is settled.
+
+    Args:
+        part: Its partition.
+        record: The record.
+        usual_s: How long one may wait whose mapping says nothing of that.
+        activation: What it says; None where nobody can read it.
+    """
+    expire_after_s, message_id, number = usual_s, "", 0
+    if activation is not None:
+        expire_after_s = activation.expire_after_s or usual_s
+        message_id, number = activation.message_id, activation.number
     return Receipt(
         part=part,
         offset=record.offset,
@@ -56,6 +75,7 @@ def receipt_of(
         source_ms=source_time_ms(record),
         expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
         message_id=message_id,
+        turn=(read_at(record), number),
     )
 
 

@@ -5,23 +5,33 @@ from hashlib import blake2b
 from typing import Final
 
 TOLD_MAX: Final = 100_000
-"""Activations remembered by a lane: some 20 MB at most."""
+"""Activations remembered by a lane: some 40 MB at most."""
 
 Place = tuple[int, int]
 """Partition and offset of a record of the lane."""
+
+Turn = tuple[int, int]
+"""When activate came to it: the event's offset, and which of its activations it is."""
+
+_Name = tuple[bytes, Turn]
 
 
 class Told:
     """The latest activations of a lane, and where each stood first.
 
-    An activation names its source record, so two of the same bytes are one that was
-    told twice. The same event says something else once its mapping was mended.
+    Those of the same turn and bytes are one that was told twice. A replay has turns of
+    its own, and what a mended mapping makes of an event has other bytes.
+
+    Whoever takes a partition over knows nothing of what was settled before. When the
+    first of several changes is among that, and all are told again, the first is news
+    and is sent: then those after it must be sent again too, or it has the last word.
     """
 
     def __init__(self) -> None:
-        self._first: OrderedDict[bytes, Place] = OrderedDict()
+        self._first: OrderedDict[_Name, tuple[Place, str]] = OrderedDict()
+        self._of_user: dict[str, dict[_Name, None]] = {}
 
-    def is_again(self, raw: bytes, *, place: Place) -> bool:
+    def is_again(self, raw: bytes, *, place: Place, user: str, turn: Turn) -> bool:
         """Whether an earlier record of the partition said the very same.
 
         A record that is read once more is no repetition of itself.
@@ -29,19 +39,39 @@ class Told:
         Args:
             raw: Value of the record.
             place: Where it lies.
+            user: Whose it is.
+            turn: Its turn in activate.
         """
-        name = _digest(raw)
-        first = self._first.setdefault(name, place)
+        name = (_digest(raw), turn)
+        if name not in self._first:
+            self._forget_after(user, turn)
+        first, _ = self._first.setdefault(name, (place, user))
+        self._of_user.setdefault(user, {})[name] = None
         if len(self._first) > TOLD_MAX:
-            self._first.popitem(last=False)
+            self._drop(next(iter(self._first)))
         if first[0] == place[0] and first[1] < place[1]:
             return True
-        self._first[name] = place
+        self._first[name] = (place, user)
         return False
 
-    def forget(self, raw: bytes) -> None:
+    def forget(self, raw: bytes, *, turn: Turn) -> None:
         """Let it be told again: it was refused, and comes back once that is mended."""
-        self._first.pop(_digest(raw), None)
+        self._drop((_digest(raw), turn))
+
+    def _forget_after(self, user: str, turn: Turn) -> None:
+        """Something older turns up behind what came after it: that is told again."""
+        names = self._of_user.get(user, {})  # by turn: what is later was forgotten
+        while names and next(reversed(names))[1] > turn:
+            self._drop(next(reversed(names)))
+
+    def _drop(self, name: _Name) -> None:
+        _, user = self._first.pop(name, (None, None))
+        if user is None:
+            return
+        names = self._of_user[user]
+        del names[name]
+        if not names:
+            del self._of_user[user]
 
 
 def _digest(raw: bytes) -> bytes:

@@ -66,4 +66,4 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     heard_s: float = -math.inf
     told_s: float = -math.inf
     remaining: int = 0
-    others: float = 0.5
+    others: float = 0.1

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from agents.context import ORIGIN, TIME
+from agents.context import ORIGIN, READ_AT, TIME
 from agents.engine.kafka import Record
 from agents.lanes.lane import LaneService
 from agents.lanes.options import LaneOptions
@@ -85,6 +85,7 @@ def lane_record(
         headers=[
             (ORIGIN, str(origin).encode()),
             (TIME, b"%d" % (NOW_MS - SOURCE_AGE_MS)),
+            (READ_AT, b"%d" % source_offset),
         ],
     )
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from agents.activate import turn
-from agents.context import ORIGIN, TIME, Context
+from agents.context import ORIGIN, READ_AT, TIME, Context
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
 from streams.actions.activation import Activation
@@ -60,15 +60,19 @@ def _activations(producer: FakeProducer, topic: str = LISTS) -> list[Activation]
 
 
 def test_an_edge_goes_to_its_lane_with_its_origin() -> None:
-    """Keyed by user; origin and time are the source record's, not the hop's own."""
+    """Keyed by user; origin and time are the source record's, the place the hop's."""
     producer = FakeProducer()
 
-    _turn(context(producer), _event(0, origin="source/5/99"))
+    _turn(context(producer), _event(7, origin="source/5/99"))
 
     [message] = producer.to(LISTS)
     [activation] = _activations(producer)
     assert message.key == b"user-1"
-    assert message.headers == [(ORIGIN, b"source/5/99"), (TIME, b"%d" % NOW_MS)]
+    assert message.headers == [
+        (ORIGIN, b"source/5/99"),
+        (TIME, b"%d" % NOW_MS),
+        (READ_AT, b"7"),
+    ]
     assert str(activation.origin) == "source/5/99"
     assert activation.action == "addProfileToList"
     assert isinstance(activation.intent, ListAdd)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Message, Producer
+from confluent_kafka import KafkaException, Message, Producer
 
 from agents.context import kafka_access
 from agents.topics import ensure
@@ -24,6 +24,9 @@ API_KEY = "pk_0fThisTestOnly" + "7" * 16
 
 WITHIN_S = 60.0
 """How long a test waits for what must happen: a loaded machine of two cores."""
+
+LONG = bool(os.environ.get("KLAVIYO_STREAMS_TESTS_LONG"))
+"""Play the fault matrix for minutes instead of seconds, with ten kills for three."""
 
 SHORTEST_SESSION_S = 6.0
 """Kafka's `group.min.session.timeout.ms`."""
@@ -121,10 +124,35 @@ class Pipeline:
         self.until(met)
         return found
 
-    def publish(self, records: Iterable[Record]) -> list[Origin]:
-        """Append records to the source topic; where each landed, in order."""
+    @property
+    def standing(self) -> tuple[dict[str, frozenset[str]], int]:
+        """Who is in which group, and how often partitions left a lane so far."""
+        members = {name: group.members for name, group in self.groups.items()}
+        workers = self.workers.values()
+        return members, sum(len(one.events("lane_closing")) for one in workers)
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory of all workers."""
+        return sum(worker.rss_bytes for worker in self.workers.values())
+
+    def watch(self, seconds: float) -> int:
+        """Let time pass; the most memory seen."""
+        until_s = time.monotonic() + seconds
+        seen = [self.rss_bytes]
+
+        def over() -> bool:
+            seen.append(self.rss_bytes)
+            return time.monotonic() > until_s
+
+        self.until(over, within_s=seconds + WITHIN_S)
+        return max(seen)
+
+    def publish(self, records: Iterable[Record], *, topic: str = "") -> list[Origin]:
+        """Append records to the source topic, or another; where each landed."""
         options: dict[str, Any] = {
             "bootstrap.servers": self.settings.kafka_bootstrap_servers,
+            "enable.idempotence": True,
             "partitioner": "murmur2_random",
             "message.max.bytes": 16_000_000,
             "linger.ms": 5,
@@ -137,7 +165,9 @@ class Pipeline:
 
         for number, (key, value) in enumerate(records):
             done = partial(report, number)
-            producer.produce(self.source, value, key.encode(), on_delivery=done)
+            producer.produce(
+                topic or self.source, value, key.encode(), on_delivery=done
+            )
             producer.poll(0)
         assert producer.flush(WITHIN_S) == 0
         return [landed[number] for number in sorted(landed)]
@@ -159,9 +189,16 @@ class Pipeline:
     ) -> None:
         """Return when each has an outcome and every hop has committed all there is."""
         self.await_outcomes(origins, within_s=within_s)
-        hops = self.groups.values()
-        self.until(lambda: not any(hop.lag for hop in hops), within_s=within_s)
+        self.until(lambda: not self.lagging, within_s=within_s)
         self.outcomes.read()
+
+    @property
+    def lagging(self) -> bool:
+        """Whether a hop has not committed all there is, or nobody can tell."""
+        try:
+            return any(hop.lag for hop in self.groups.values())
+        except KafkaException:  # a partition's leader or coordinator is away
+            return True
 
     def await_letters(self, count: int) -> list[Letter]:
         """Return when there are so many dead letters; all there are."""
@@ -193,6 +230,9 @@ class Pipeline:
         if self.workers:
             for group in self.groups.values():
                 group.close()
+            # An admin client logs through Python. Let go of once its broker is gone,
+            # it logs that from its own thread, and each waits for the other for good.
+            self.groups.clear()
             self.outcomes.close()
             self._deadletters.close()
 

@@ -5,7 +5,7 @@ import pytest
 
 from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd
-from streams.delivery.told import TOLD_MAX, Told
+from streams.delivery.told import TOLD_MAX, Place, Told
 from streams.events.origin import Origin
 
 
@@ -19,6 +19,12 @@ def _activation(offset: int = 0, *, number: int = 0, list_id: str = "L") -> byte
         number=number,
     )
     return msgspec.json.encode(activation)
+
+
+def _told(told: Told, offset: int, place: Place, *, user: str = "u") -> bool:
+    """Tell of an event, and whether that is known."""
+    raw = _activation(offset)
+    return told.is_again(raw, place=place, user=user, turn=(offset, 0))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,7 @@ def test_a_repetition_is_what_stands_behind_the_first(
     """A record that is read again must be sent again: nobody knows whether it was."""
     told = Told()
 
-    heard = [told.is_again(_activation(), place=place) for place in places]
+    heard = [_told(told, 0, place) for place in places]
 
     assert heard == again
 
@@ -60,26 +66,66 @@ def test_a_repetition_is_what_stands_behind_the_first(
 def test_another_activation_is_no_repetition(other: bytes) -> None:
     """An event may cause several."""
     told = Told()
-    told.is_again(_activation(), place=(0, 5))
+    _told(told, 0, (0, 5))
 
-    assert not told.is_again(other, place=(0, 9))
+    assert not told.is_again(other, place=(0, 9), user="u", turn=(0, 0))
 
 
 def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
     """Memory is bounded; what is forgotten is sent twice, which does no harm."""
     told = Told()
     for offset in range(TOLD_MAX + 1):
-        told.is_again(_activation(offset), place=(0, offset))
+        _told(told, offset, (0, offset))
 
-    assert told.is_again(_activation(1), place=(0, TOLD_MAX + 2))
-    assert not told.is_again(_activation(0), place=(0, TOLD_MAX + 3))
+    assert _told(told, 1, (0, TOLD_MAX + 2))
+    assert not _told(told, 0, (0, TOLD_MAX + 3))
 
 
 def test_what_was_refused_may_be_told_again() -> None:
     """A dead letter comes back once what refused it is mended."""
     told = Told()
-    told.is_again(_activation(), place=(0, 5))
+    _told(told, 0, (0, 5))
 
-    told.forget(_activation())
+    told.forget(_activation(), turn=(0, 0))
 
-    assert not told.is_again(_activation(), place=(0, 9))
+    assert not _told(told, 0, (0, 9))
+
+
+def test_a_replay_is_no_repetition() -> None:
+    """Activate reads the same event at another place: somebody wants it again."""
+    told = Told()
+    _told(told, 0, (0, 5))
+
+    assert not told.is_again(_activation(), place=(0, 9), user="u", turn=(70, 0))
+
+
+@pytest.mark.parametrize(
+    ("offsets", "again"),
+    [
+        pytest.param([1, 2, 1, 2], [False, False, True, True], id="all-were-heard"),
+        pytest.param([2, 1, 2], [False, False, False], id="the-first-was-not"),
+        pytest.param([2, 3, 1, 2, 3], [False] * 5, id="the-first-of-three-was-not"),
+        pytest.param(
+            [1, 3, 2, 1], [False, False, False, True], id="what-came-before-stays-known"
+        ),
+    ],
+)
+def test_what_follows_an_older_change_is_sent_behind_it(
+    offsets: list[int], again: list[bool]
+) -> None:
+    """Else the older one had the last word; its owner before had settled it."""
+    told = Told()
+
+    heard = [_told(told, offset, (0, at)) for at, offset in enumerate(offsets)]
+
+    assert heard == again
+
+
+def test_who_else_is_told_of_changes_nothing() -> None:
+    """Another user's older record is no sign of a repetition."""
+    told = Told()
+    _told(told, 2, (0, 0))
+
+    _told(told, 1, (0, 1), user="v")
+
+    assert _told(told, 2, (0, 2))
