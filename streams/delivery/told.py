@@ -4,8 +4,9 @@ from collections import OrderedDict
 from hashlib import blake2b
 from typing import Final
 
-TOLD_MAX: Final = 100_000
-"""Activations remembered by a lane: some 40 MB at most."""
+TOLD_MAX: Final = 20_000
+"""Activations remembered by a lane, some 8 MB: several times what activate tells
+between two commits."""
 
 Place = tuple[int, int]
 """Partition and offset of a record of the lane."""
