@@ -5,7 +5,7 @@ EVENTS ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-QUICK := $(VENV)/.quick.log
+PYTEST = $(BIN)/coverage run --parallel-mode -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers format bench kafka lock clean
@@ -21,12 +21,14 @@ demo: $(STAMP) ## The whole journey on this machine, compared with the truth
 
 test: lint types layers ## Everything CI runs: lint, types, layers, all tests, coverage
 	@$(BIN)/coverage erase
-	@echo "tests without Kafka run beside those with it, and are printed after them"
-	@$(BIN)/coverage run --parallel-mode -m pytest -m "not kafka" > $(QUICK) 2>&1 & \
-	  quick=$$!; \
-	  $(BIN)/coverage run --parallel-mode -m pytest -m kafka -p no:cacheprovider; \
-	  kafka=$$?; wait $$quick; quick=$$?; cat $(QUICK); rm -f $(QUICK); \
-	  exit $$((kafka | quick))
+	@echo "three runs side by side; those without journeys are printed at the end"
+	@$(PYTEST) -m "not kafka" > $(VENV)/.quick.log 2>&1 & quick=$$!; \
+	  $(PYTEST) -m kafka --ignore=tests/journeys > $(VENV)/.engine.log 2>&1 & engine=$$!; \
+	  trap 'kill $$quick $$engine; exit 130' INT TERM; \
+	  $(PYTEST) -m kafka tests/journeys; code=$$?; \
+	  wait $$engine || code=1; cat $(VENV)/.engine.log; \
+	  wait $$quick || code=1; cat $(VENV)/.quick.log; \
+	  rm -f $(VENV)/.engine.log $(VENV)/.quick.log; exit $$code
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
