@@ -10,10 +10,14 @@ from agents.context import (
     READ_AT,
     TIME,
     Context,
+    is_activation,
+    mode_of,
     origin_of,
     origin_or_position,
     outcome_messages,
     poison_of,
+    replay_headers,
+    replay_of,
     source_time_ms,
 )
 from agents.engine.boot import EngineApp
@@ -22,8 +26,13 @@ from agents.engine.partition import Partition
 from agents.engine.producer import REFUSED, Message
 from agents.engine.reader import Poll, Reader
 from agents.engine.watchdog import guarded
-from agents.intake import bury
-from streams.actions.activation import Activation, Lane, lane_of
+from agents.intake import STOPPED, bury
+from streams.actions.activation import (
+    Activation,
+    Lane,
+    decode_activation,
+    lane_of,
+)
 from streams.actions.intents import Refusal
 from streams.audiences.row import Memberships, decode_row, encode_row
 from streams.delivery import outcome
@@ -31,8 +40,10 @@ from streams.delivery.deadletter import DeadLetter
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import discarded
 from streams.destination.decide import Decision, decide
+from streams.destination.readmit import readmitted
 from streams.errors import PoisonRecord
 from streams.events.decode import decode
+from streams.events.model import Replay
 
 STAGE = "activate"
 
@@ -100,6 +111,7 @@ class _Work:
                     (ORIGIN, str(origin_of(record)).encode()),
                     (TIME, b"%d" % source_time_ms(record)),
                     (READ_AT, b"%d" % record.offset),
+                    *replay_headers(record),
                 ],
             )
             for record, lane, value in self._activations
@@ -141,6 +153,7 @@ class _Work:
                 discarded(decision.reason),
                 message_id=decision.message_id,
                 latency_ms=max(0, self._context.now_ms() - source_time_ms(record)),
+                replay=replay_of(record),
             )
             self._discarded.append(item)
 
@@ -156,14 +169,31 @@ class _Work:
         return lane_of(activation.intent), value
 
     def _decided(self, record: Record, before: Memberships) -> Decision:
+        replay = self._replay(record)
+        if replay and self._context.is_stopped(replay.id):
+            return Decision(memberships=before, reason=STOPPED.reason)
+        if replay and is_activation(record):
+            return readmitted(decode_activation(record.value), before, replay=replay)
         event = decode(
             record.value,
             origin=origin_of(record),
             record_time_ms=source_time_ms(record),
             now_ms=self._context.now_ms(),
             max_event_bytes=self._context.settings.max_event_bytes,
+            replay=replay,
         )
         return decide(event, before, destination=self._context.destination)
+
+    def _replay(self, record: Record) -> Replay | None:
+        """The replay that takes an event in again."""
+        if not (name := replay_of(record)):
+            return None
+        age_ms = int(self._context.settings.replay_backfill_after_s * 1000)
+        return Replay(
+            id=name,
+            mode=mode_of(record),
+            backfill_before_ms=self._context.now_ms() - age_ms,
+        )
 
 
 def _refused(record: Record, refusal: Refusal) -> DeadLetter:
@@ -178,4 +208,6 @@ def _letter(record: Record, poison: PoisonRecord) -> DeadLetter:
         reason=poison.reason,
         key=record.key,
         value=record.value,
+        replay=replay_of(record),
+        source_ms=source_time_ms(record),
     )

@@ -40,7 +40,7 @@ def build(settings: Settings, destination: Destination) -> EngineApp:
     )
     context = _context(settings, destination)
     klaviyo = KlaviyoService(context.klaviyo)
-    app.before = [context.producer, context.lists, klaviyo]
+    app.before = [context.producer, context.lists, context.replays, klaviyo]
     for hop in settings.hops:
         _HOPS[hop](app, context)
     app.before.append(_watchdog(app, settings))
@@ -64,6 +64,7 @@ def _context(settings: Settings, destination: Destination) -> Context:
             directory=Path(settings.data_dir) if on_disk else None,
         ),
         lists=View(topic=settings.topics.lists, kafka=kafka),
+        replays=View(topic=settings.topics.replays, kafka=kafka),
         klaviyo=klaviyo_client(settings),
         destination=destination,
         now_ms=clock_ms,
@@ -78,7 +79,9 @@ def _merge_rows(held: bytes | None, read: bytes) -> bytes:
 
 
 def _intake(app: EngineApp, context: Context) -> None:
-    options = _reading(context, "intake", *context.settings.source_topics)
+    settings = context.settings
+    topics = (*settings.source_topics, settings.topics.reentry)
+    options = _reading(context, "intake", *topics)
     reader = Reader(app, kafka=context.kafka, options=options)
     intake.register(app, context, reader)
     app.readers.append(reader)

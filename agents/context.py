@@ -14,6 +14,7 @@ from streams.delivery.deadletter import DeadLetter
 from streams.delivery.outcome import OutcomeItem
 from streams.destination.model import Destination
 from streams.errors import PoisonRecord
+from streams.events.model import ReplayMode
 from streams.events.origin import Origin
 from streams.klaviyo.client import KlaviyoClient
 from streams.settings import Settings
@@ -33,6 +34,17 @@ READ_AT = "ks.read-at"
 """Header with the offset on the events topic of the event that caused an activation."""
 
 
+REPLAY = "ks.replay"
+"""Header that names the replay which takes a record in again."""
+
+REPLAY_MODE = "ks.replay-mode"
+"""Header with what that replay is for: a `ReplayMode`."""
+
+ACTIVATION = "ks.activation"
+"""Header of a record on the events topic that is no event but an activation of it, on
+its way back to a lane: activate judges whether it is still the last word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The worker's services; hops hold nothing else."""
@@ -42,9 +54,19 @@ class Context:
     producer: Producer
     memberships: Table
     lists: View
+    replays: View
     klaviyo: KlaviyoClient
     destination: Destination
     now_ms: Callable[[], int]
+
+    def is_stopped(self, replay: str) -> bool:
+        """Whether somebody has stopped a replay: what of it is under way ends here."""
+        return bool(replay) and stop_key(replay) in self.replays.rows
+
+
+def stop_key(replay: str) -> bytes:
+    """Name the row of the replays topic that stops a replay."""
+    return f"{replay}/stop".encode()
 
 
 def clock_ms() -> int:
@@ -87,7 +109,7 @@ def origin_or_position(record: Record) -> Origin:
 def source_time_ms(record: Record) -> int:
     """When the source record was written, milliseconds since the epoch."""
     for name, value in record.headers:
-        if name == TIME:
+        if name == TIME and value.isdigit():
             return int(value)
     return int(record.timestamp)
 
@@ -98,6 +120,37 @@ def read_at(record: Record) -> int:
         if name == READ_AT:
             return int(value)
     return 0
+
+
+def replay_of(record: Record) -> str:
+    """Name the replay that takes a record in again; empty the first time."""
+    return _header(record, REPLAY)
+
+
+def mode_of(record: Record) -> ReplayMode:
+    """What its replay is for."""
+    try:
+        return ReplayMode(_header(record, REPLAY_MODE) or ReplayMode.CORRECT)
+    except ValueError:
+        return ReplayMode.CORRECT
+
+
+def is_activation(record: Record) -> bool:
+    """Whether a record of the events topic is an activation on its way back."""
+    return bool(_header(record, ACTIVATION))
+
+
+def _header(record: Record, wanted: str) -> str:
+    for name, value in record.headers:
+        if name == wanted:
+            return bytes(value).decode("utf-8", "replace")
+    return ""
+
+
+def replay_headers(record: Record) -> list[tuple[str, bytes]]:
+    """Headers that a record of a replay hands on; none the first time."""
+    kept = (REPLAY, REPLAY_MODE)
+    return [(name, value) for name, value in record.headers if name in kept]
 
 
 def position_of(record: Record) -> Origin:

@@ -40,10 +40,12 @@ def specs(settings: Settings) -> list[TopicSpec]:
     lanes = [topics.activations(lane) for lane in Lane]
     rows = [
         *((name, many, safe) for name in (*settings.source_topics, topics.outcomes)),
-        *((name, many, wide) for name in (topics.events, *lanes)),
+        *((name, many, wide) for name in (topics.events, topics.reentry, *lanes)),
         (topics.deadletters, many, kept),
         (topics.audiences, 4, kept),
         (topics.lists, 1, compact),
+        (topics.replays, 1, compact),
+        (topics.handled, 1, compact),
         (topics.memberships_changelog, many, compact),
     ]
     return [

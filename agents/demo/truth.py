@@ -3,9 +3,8 @@
 Apart from the pipeline: nothing of `streams/` is imported, so that the two can
 disagree.
 
-Memberships and consents go by event time, whatever the order of arrival. Attributes of
-a profile go by arrival, repeats included: each is what the last profile update to
-reach Kafka that says something of it says.
+Memberships, consents and attributes go by event time, whatever the order of arrival;
+at equal times by arrival.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,7 +103,7 @@ def _inside(
 
 def _attributes(published: Iterable[Happening]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for one in published:
+    for one in sorted(published, key=lambda one: one.time_ms):
         if one.upserts:
             found.setdefault(email_of(one.user), {}).update(one.attributes)
     return found

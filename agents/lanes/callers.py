@@ -1,11 +1,11 @@
 """Clients of one lane: what of it waits at the gate is cut into no more batches."""
 
 from streams.actions.activation import Lane
-from streams.delivery.queue import BACKFILL, Group
+from streams.delivery.queue import Group
 from streams.klaviyo.client import KlaviyoClient
 
 LAST = len(Lane)
-"""The rank of what was meant for the past: behind every lane."""
+"""The rank of the past, backfill and replays: behind every lane."""
 
 
 class Callers:
@@ -26,10 +26,9 @@ class Callers:
 
     def of(self, group: Group) -> KlaviyoClient:
         """Give the client of a group's kind."""
-        past = group.target == BACKFILL
-        kind = (group.kind, past)
+        kind = (group.kind, group.past)
         if kind not in self._of:
-            self._of[kind] = self._klaviyo.ranked(LAST if past else self._rank)
+            self._of[kind] = self._klaviyo.ranked(LAST if group.past else self._rank)
         return self._of[kind]
 
     def is_free(self, group: Group) -> bool:

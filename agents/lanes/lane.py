@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
 import structlog
 from mode import Service
 
@@ -26,10 +25,11 @@ from agents.lanes.receipt import (
     receipt_of,
 )
 from agents.lanes.window import Window
-from streams.actions.activation import Activation
-from streams.delivery.queue import BACKFILL, Coalescer, Group, Item
+from streams.actions.activation import decode_activation
+from streams.delivery.queue import Coalescer, Group, Item
 from streams.delivery.told import Told
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
+from streams.errors import PoisonRecord
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +45,10 @@ NEVER_MS = 2**63
 
 SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
 AGAIN = discarded("repeat: the lane has it already, from before a worker ended")
+STOPPED = discarded("replay-stopped")
 EXPIRED = dead_letter(
     "expired: it, or what came after it of its kind, waited longer than expire_after_s"
 )
-
-_decode = msgspec.json.Decoder(Activation).decode
 
 
 Send = Callable[[Group, Sequence[Waiting]], Awaitable[list[ItemVerdict] | None]]
@@ -163,12 +162,15 @@ class LaneService(Service):
     ) -> None:
         usual_s = self._context.settings.expire_after_s
         try:
-            activation = _decode(record.value or b"")
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            refused = dead_letter("unreadable: the record is no activation")
+            activation = decode_activation(record.value)
+        except PoisonRecord as poison:
+            refused = dead_letter(f"{poison.code}: {poison.reason}")
             letters.append((receipt_of(part, record, usual_s=usual_s), refused))
             return
         receipt = receipt_of(part, record, usual_s=usual_s, activation=activation)
+        if self._context.is_stopped(activation.replay):
+            pointless.append((receipt, STOPPED))
+            return
         if self._told.is_again(
             receipt.value or b"",
             place=(part.tp.partition, receipt.offset),
@@ -283,4 +285,4 @@ class LaneService(Service):
 
 
 def _is_backfill(group: Group) -> bool:
-    return group.target == BACKFILL
+    return group.past

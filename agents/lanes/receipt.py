@@ -31,6 +31,7 @@ class Receipt:
         expires_ms: From then on it is not sent any more.
         message_id: The producer's name for the event.
         turn: When activate came to it.
+        replay: The replay that caused it; empty for what happens now.
     """
 
     part: Partition
@@ -42,6 +43,7 @@ class Receipt:
     expires_ms: int
     message_id: str = ""
     turn: Turn = (0, 0)
+    replay: str = ""
 
 
 Waiting = Item[Receipt]
@@ -76,6 +78,7 @@ def receipt_of(
         expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
         message_id=message_id,
         turn=(read_at(record), number),
+        replay=activation.replay if activation else "",
     )
 
 
@@ -96,6 +99,7 @@ def outcome_of(receipt: Receipt, verdict: ItemVerdict, *, now_ms: int) -> Outcom
         verdict,
         message_id=receipt.message_id,
         latency_ms=max(0, now_ms - receipt.source_ms),
+        replay=receipt.replay,
     )
 
 
@@ -109,4 +113,6 @@ def letter_of(stage: str, receipt: Receipt, verdict: ItemVerdict) -> DeadLetter:
         reason=words.strip() or code,
         key=receipt.key,
         value=receipt.value,
+        replay=receipt.replay,
+        source_ms=receipt.source_ms,
     )

@@ -15,6 +15,7 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
+from streams.errors import PoisonRecord
 from streams.events.origin import Origin
 
 
@@ -64,6 +65,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         batch: What it may share a request with.
         expire_after_s: How long it may wait on its lane; 0 for as long as the settings
             say.
+        replay: The replay that caused it; empty for what happens now.
     """
 
     action: str
@@ -76,6 +78,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     audience: str = ""
     batch: Batch = ANY_BATCH
     expire_after_s: float = 0.0
+    replay: str = ""
 
 
 _LANE_OF: Final = {
@@ -87,6 +90,21 @@ _LANE_OF: Final = {
     Suppression: Lane.CONSENT,
     Deletion: Lane.PRIVACY,
 }
+
+
+_decode = msgspec.json.Decoder(Activation).decode
+
+
+def decode_activation(value: bytes | None) -> Activation:
+    """Read what a lane carries.
+
+    Raises:
+        PoisonRecord: It is something else.
+    """
+    try:
+        return _decode(value or b"")
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise PoisonRecord("unreadable", "the record is no activation") from None
 
 
 def lane_of(intent: Intent) -> Lane:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from streams.actions.attributes import Setting, fresh
 from streams.actions.intents import (
     Consent,
     ConsentChange,
@@ -66,6 +67,8 @@ def newest(intent: Intent, row: Memberships, *, event: CanonicalEvent) -> Newest
         return _deletion(intent, words)
     if words.deleted_later(intent):
         return Newest(None, row, Why.STALE)
+    if isinstance(intent, Setting):
+        intent = words.hear_attributes(intent)
     match intent:
         case ConsentChange():
             return _consent(intent, words)
@@ -75,7 +78,8 @@ def newest(intent: Intent, row: Memberships, *, event: CanonicalEvent) -> Newest
             entered = intent.change == "suppress"
             return _single(intent, "suppressed", words, entered=entered)
         case _:
-            return Newest(intent, row)
+            is_late = isinstance(intent, ProfileUpsert) and words.nothing_left
+            return Newest(None if is_late else intent, words.row, Why.STALE)
 
 
 def deleted_later(row: Memberships, event: CanonicalEvent) -> bool:
@@ -96,6 +100,7 @@ class _Words:
         self._row = row
         self._event = event
         self.why = ""
+        self.nothing_left = False
 
     def hear(self, *names: str, entered: bool) -> bool:
         """Whether a word is newer than the last one on its matter; it counts then."""
@@ -106,6 +111,7 @@ class _Words:
             time_ms=self._event.time_ms,
             origin=self._event.origin,
             message_id=self._event.message_id,
+            mode=self._event.replay.mode if self._event.replay else None,
         )
         if after is not None:
             self.put(key, after)
@@ -120,6 +126,12 @@ class _Words:
         ]
         self.why = next((why for is_new, why in told if not is_new), self.why)
         return all(is_new for is_new, _ in told)
+
+    def hear_attributes(self, intent: Setting) -> Setting:
+        """Leave out the attributes that were set later."""
+        found = fresh(intent, self._row, event=self._event)
+        self._row, self.nothing_left = found.row, found.is_late
+        return found.intent
 
     def withdrawn_later(self, *names: str) -> bool:
         """Whether the last word on a matter is a withdrawal, and newer."""
@@ -169,7 +181,7 @@ def _on_list(intent: ListAdd | ListRemove | ProfileUpsert, words: _Words) -> New
     entered = not isinstance(intent, ListRemove)
     if words.hear_about(intent, "list", list_of(intent), entered=entered):
         return Newest(intent, words.row)
-    if isinstance(intent, ProfileUpsert):
+    if isinstance(intent, ProfileUpsert) and not words.nothing_left:
         return Newest(msgspec.structs.replace(intent, list_id=""), words.row)
     return Newest(None, words.row, words.why)
 

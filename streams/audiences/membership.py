@@ -18,6 +18,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         message_ids: Every event heard of at exactly `time_ms`, sorted, at most
             `MESSAGE_IDS_MAX`: a producer's repeat of one changes nothing.
         list_id: The Klaviyo list the word was about, where an event named one.
+        revision: How often a replay has corrected it.
     """
 
     inside: bool
@@ -25,6 +26,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     origin: Origin
     message_ids: tuple[str, ...] = ()
     list_id: str = ""
+    revision: int = 0
 
 
 def heard(*message_ids: str) -> tuple[str, ...]:

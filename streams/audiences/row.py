@@ -59,6 +59,6 @@ def _join(one: Membership, other: Membership) -> Membership:
 
 
 def _rank(membership: Membership) -> tuple[object, ...]:
-    """Order by event time, then origin; the rest only makes the order total."""
+    """Order by event time, then origin, then correction; the rest makes it total."""
     m = membership
-    return (m.time_ms, m.origin, m.inside, m.list_id)
+    return (m.time_ms, m.origin, m.revision, m.inside, m.list_id)

@@ -13,6 +13,7 @@ import msgspec
 
 from streams.audiences.membership import Membership, heard
 from streams.audiences.reading import AudienceMove
+from streams.events.model import ReplayMode
 from streams.events.origin import Origin
 
 
@@ -41,13 +42,14 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     list_id: str
 
 
-def cross(
+def cross(  # noqa: PLR0913 - an event's parts, not the event: commands cross too
     before: Membership | None,
     move: AudienceMove,
     *,
     time_ms: int,
     origin: Origin,
     message_id: str,
+    mode: ReplayMode | None = None,
 ) -> tuple[Membership | None, Edge | None, Why]:
     """Move a membership by one event.
 
@@ -62,12 +64,18 @@ def cross(
         time_ms: When the event happened.
         origin: The event's source record.
         message_id: The producer's name for the event; empty when there is none.
+        mode: What the replay is for that takes the event in again. The last word itself
+            is told again where that is asked for, or where a mended mapping makes
+            another of it; an older one never.
 
     Returns:
         What to remember from now on, None when that did not change; the edge to
         deliver, if any; and why.
     """
     if before is not None and (time_ms, origin) <= (before.time_ms, before.origin):
+        is_last = (time_ms, origin) == (before.time_ms, before.origin)
+        if is_last and _tells_again(mode, before, move):
+            return _told_again(before, move)
         return _outranked(before, time_ms=time_ms, origin=origin, message_id=message_id)
     same_time = before is not None and time_ms == before.time_ms
     earlier_ids = before.message_ids if before is not None and same_time else ()
@@ -81,6 +89,26 @@ def cross(
         list_id=_list_of(before, move),
     )
     edge = _edge_between(before, after, audience=move.audience)
+    return after, edge, _reason(edge)
+
+
+def _tells_again(
+    mode: ReplayMode | None, before: Membership, move: AudienceMove
+) -> bool:
+    other = before.inside != move.entered
+    return mode is ReplayMode.AGAIN or (mode is ReplayMode.CORRECT and other)
+
+
+def _told_again(
+    before: Membership, move: AudienceMove
+) -> tuple[Membership | None, Edge, Why]:
+    list_id = move.list_id or before.list_id
+    edge = Edge(audience=move.audience, entered=move.entered, list_id=list_id)
+    if (before.inside, before.list_id) == (move.entered, list_id):
+        return None, edge, _reason(edge)
+    after = msgspec.structs.replace(
+        before, inside=move.entered, list_id=list_id, revision=before.revision + 1
+    )
     return after, edge, _reason(edge)
 
 

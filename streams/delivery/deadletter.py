@@ -13,6 +13,15 @@ VALUE_MAX_BYTES = 900_000
 
 _PREFIX = "__connect.errors."
 
+SOURCE_MS = "ks.time-ms"
+"""When the source record was written: what is requeued keeps it."""
+
+REPLAY = "ks.replay"
+"""The replay that took it in again."""
+
+TRUNCATED = "ks.truncated-from-bytes"
+"""How long the value was that is kept cut."""
+
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """One dead letter.
@@ -24,6 +33,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
         reason: The fault in words, without any value of the record.
         key: Key of the record at that stage.
         value: Its value, untouched unless larger than `VALUE_MAX_BYTES`.
+        replay: The replay that took the record in again; empty the first time.
+        source_ms: When the source record was written, milliseconds since the epoch.
     """
 
     origin: Origin
@@ -32,6 +43,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     key: bytes | None
     value: bytes | None
+    replay: str = ""
+    source_ms: int = 0
 
 
 def headers(letter: DeadLetter, *, connector: str) -> list[tuple[str, bytes]]:
@@ -46,8 +59,12 @@ def headers(letter: DeadLetter, *, connector: str) -> list[tuple[str, bytes]]:
         "exception.message": letter.reason,
     }
     lines = [(_PREFIX + name, text.encode()) for name, text in named.items()]
+    if letter.source_ms:
+        lines.append((SOURCE_MS, b"%d" % letter.source_ms))
+    if letter.replay:
+        lines.append((REPLAY, letter.replay.encode()))
     if letter.value is not None and len(letter.value) > VALUE_MAX_BYTES:
-        lines.append(("ks.truncated-from-bytes", str(len(letter.value)).encode()))
+        lines.append((TRUNCATED, str(len(letter.value)).encode()))
     return lines
 
 

@@ -19,6 +19,7 @@ class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         attempts: Requests that carried it.
         message_id: The producer's name for the event; empty when it gave none.
         latency_ms: From the source record's Kafka timestamp to here.
+        replay: The replay that took the record in again; empty the first time.
     """
 
     origin: Origin
@@ -28,6 +29,7 @@ class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     attempts: int = 1
     message_id: str = ""
     latency_ms: int = 0
+    replay: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,7 +60,12 @@ _decoder = msgspec.json.Decoder(Outcome)
 
 
 def item(
-    origin: Origin, verdict: ItemVerdict, *, message_id: str = "", latency_ms: int = 0
+    origin: Origin,
+    verdict: ItemVerdict,
+    *,
+    message_id: str = "",
+    latency_ms: int = 0,
+    replay: str = "",
 ) -> OutcomeItem:
     """One item's line."""
     return OutcomeItem(
@@ -69,6 +76,7 @@ def item(
         attempts=verdict.attempts,
         message_id=message_id,
         latency_ms=latency_ms,
+        replay=replay,
     )
 
 

@@ -9,7 +9,7 @@ what Klaviyo ends with is the last word (invariants 2 and 4).
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from streams.actions.activation import ANY_BATCH, Activation, Batch
 from streams.actions.intents import EventRecord
@@ -30,16 +30,17 @@ class Group(NamedTuple):
 
     Attributes:
         kind: The operation that does it.
-        target: The list: `id:<list id>`, `audience:<key>`; `BACKFILL`, or empty for
-            none.
+        target: The list: `id:<list id>`, `audience:<key>`; empty for none.
         action: The action's name.
         batch: What the mapping says of batches.
+        past: Whether it goes behind all others: events of the past, and replays.
     """
 
     kind: str
     target: str
     action: str
     batch: Batch = ANY_BATCH
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,9 @@ class Item(Generic[R]):
     def group(self) -> Group:
         """The batch it can go into."""
         one = self.activation
-        return Group(kind_of(one.intent), target_of(one), one.action, one.batch)
+        return Group(
+            kind_of(one.intent), target_of(one), one.action, one.batch, is_past(one)
+        )
 
     @property
     def key(self) -> Key:
@@ -62,14 +65,15 @@ class Item(Generic[R]):
         return Key(self.activation.user, matter_of(self.activation))
 
 
-BACKFILL: Final = "backfill"
-"""The target of events of the past, which go behind all others."""
+def is_past(activation: Activation) -> bool:
+    """Whether what happens now goes first."""
+    intent = activation.intent
+    backfill = isinstance(intent, EventRecord) and intent.backfill
+    return backfill or bool(activation.replay)
 
 
 def target_of(activation: Activation) -> str:
-    """The list it means: `id:<list id>`, `audience:<key>`; for an event, its past."""
-    if isinstance(activation.intent, EventRecord):
-        return BACKFILL if activation.intent.backfill else ""
+    """The list it means: `id:<list id>`, `audience:<key>`; empty for none."""
     if list_id := list_of(activation.intent):
         return f"id:{list_id}"
     return f"audience:{activation.audience}" if activation.audience else ""

@@ -19,13 +19,14 @@ from streams.destination.model import Activated, Destination, MappingRule
 from streams.errors import PoisonRecord
 from streams.events.contact import email_of, phone_of
 from streams.events.identity import identifiers_of
-from streams.events.model import CanonicalEvent
+from streams.events.model import CanonicalEvent, ReplayMode
 
 _ADD: Final = "addProfileToList"
 _REMOVE: Final = "removeProfileFromList"
 
 NOT_SYNCED: Final = "audience-not-synced"
 NO_MAPPING: Final = "no-mapping"
+REBUILT: Final = "rebuilt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ class _Work:
             time_ms=event.time_ms,
             origin=event.origin,
             message_id=event.message_id,
+            mode=event.replay.mode if event.replay else None,
         )
         if edge is None:
             self._reasons.append(why)
@@ -142,6 +144,13 @@ class _Work:
 
     def decision(self) -> Decision:
         """All of it."""
+        replay = self._event.replay
+        if replay and replay.mode is ReplayMode.REBUILD:
+            return Decision(
+                memberships=self._row,
+                reason=REBUILT,
+                message_id=self._event.message_id,
+            )
         idle = not self._activations and not self._refusals
         reasons = dict.fromkeys(self._reasons or [NO_MAPPING])
         return Decision(
@@ -172,6 +181,7 @@ class _Work:
             audience=audience,
             batch=batch,
             expire_after_s=expire_after_s,
+            replay=self._event.replay.id if self._event.replay else "",
         )
         self._activations.append(activation)
 
@@ -194,9 +204,14 @@ class _Work:
 def complete(intent: Intent, event: CanonicalEvent) -> Intent:
     """Give an event that has no time or unique id those of its record.
 
-    Klaviyo would take the time of its arrival, and keep one event a second.
+    Klaviyo would take the time of its arrival, and keep one event a second. An event
+    of long ago that a replay brings fires no flow.
     """
-    if not isinstance(intent, EventRecord) or (intent.time and intent.unique_id):
+    if not isinstance(intent, EventRecord):
+        return intent
+    if event.replay and event.time_ms < event.replay.backfill_before_ms:
+        intent = msgspec.structs.replace(intent, backfill=True)
+    if intent.time and intent.unique_id:
         return intent
     origin = f"{event.origin}@{event.time_ms}"
     return msgspec.structs.replace(

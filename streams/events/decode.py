@@ -7,7 +7,7 @@ import orjson
 
 from streams.errors import PoisonRecord
 from streams.events.identity import id_of, plain_id, user_of
-from streams.events.model import KINDS, CanonicalEvent, Kind, section
+from streams.events.model import KINDS, CanonicalEvent, Kind, Replay, section
 from streams.events.moment import event_time_ms
 from streams.events.origin import Origin
 
@@ -23,13 +23,14 @@ _VERSION = re.compile(r"[12](\.[0-9]+){0,2}")
 """Versions of Segment's tracking API so far: 1, 1.x and 2, as number or text."""
 
 
-def decode(
+def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     raw: bytes | None,
     *,
     origin: Origin,
     record_time_ms: int,
     now_ms: int,
     max_event_bytes: int = MAX_EVENT_BYTES,
+    replay: Replay | None = None,
 ) -> CanonicalEvent:
     """Read one record value.
 
@@ -43,6 +44,7 @@ def decode(
         record_time_ms: Its Kafka timestamp, the time of an event that has none.
         now_ms: The clock, milliseconds since the epoch.
         max_event_bytes: A longer value is refused unread.
+        replay: The replay that takes it in again; None the first time.
 
     Raises:
         PoisonRecord: Nobody can read it; `code` says what is wrong.
@@ -58,6 +60,7 @@ def decode(
         time_ms=event_time_ms(body, record_time_ms=record_time_ms, now_ms=now_ms),
         origin=origin,
         body=body,
+        replay=replay,
     )
 
 

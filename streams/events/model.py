@@ -1,5 +1,6 @@
 """The canonical event: what every accepted format becomes."""
 
+from enum import StrEnum
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -9,6 +10,36 @@ from streams.events.origin import Origin
 Kind = Literal["track", "identify", "page", "screen", "group", "alias", "delete"]
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 """The calls of the Segment spec, as its `type` field writes them."""
+
+
+class ReplayMode(StrEnum):
+    """What a replay is for."""
+
+    CORRECT = "correct"
+    """What says the same as the first time does nothing; what a mended mapping makes of
+    it is done."""
+
+    AGAIN = "again"
+    """What is still the last word is told once more: it never reached Klaviyo, or was
+    undone there."""
+
+    REBUILD = "rebuild"
+    """The table learns what it has lost; Klaviyo hears nothing."""
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """That an event is taken in again.
+
+    Attributes:
+        id: Names the replay.
+        mode: What it is for.
+        backfill_before_ms: Events that happened before are recorded without firing
+            flows, milliseconds since the epoch.
+    """
+
+    id: str
+    mode: ReplayMode = ReplayMode.CORRECT
+    backfill_before_ms: int = 0
 
 
 class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +53,7 @@ class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
         time_ms: When it happened, milliseconds since the epoch.
         origin: The source record.
         body: The JSON object as the producer wrote it.
+        replay: The replay that takes it in again; None the first time.
     """
 
     kind: Kind
@@ -30,6 +62,7 @@ class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
     origin: Origin
     body: dict[str, Any]
+    replay: Replay | None = None
 
 
 def section(body: dict[str, Any], name: str) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def own_topics(settings: Settings) -> set[str]:
         topics.memberships_changelog,
         topics.outcomes,
         topics.deadletters,
+        topics.handled,
+        topics.reentry,
+        topics.replays,
         *(topics.activations(lane) for lane in LANES),
     }
 

@@ -65,6 +65,21 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.prefix}memberships-changelog"
 
     @property
+    def reentry(self) -> str:
+        """Source records that are taken in again, with their origin in a header."""
+        return f"{self.prefix}reentry"
+
+    @property
+    def replays(self) -> str:
+        """Replay → what it takes and how far it is; compacted."""
+        return f"{self.prefix}replays"
+
+    @property
+    def handled(self) -> str:
+        """Dead letter → what a person did with it; compacted."""
+        return f"{self.prefix}deadletters-handled"
+
+    @property
     def outcomes(self) -> str:
         """What became of every record."""
         return f"{self.prefix}outcomes"
@@ -123,6 +138,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lane_window_items: Count = 20_000
     lane_window_bytes: Count = 64_000_000
     expire_after_s: LongSeconds = 1_209_600.0
+    replay_backfill_after_s: LongSeconds = 86_400.0
 
     session_timeout_s: Seconds = 20.0
     rebalance_timeout_s: Seconds = 60.0

@@ -201,6 +201,7 @@ def context(
         producer=producer,
         memberships=FakeTable(producer),
         lists=FakeView(producer),
+        replays=FakeView(producer),
         klaviyo=klaviyo or FakeKlaviyo(),
         destination=destination or destination_of(None),
         now_ms=lambda: NOW_MS,

@@ -12,7 +12,7 @@ from agents.engine.kafka import Record
 from agents.engine.producer import Message
 from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd, ProfileUpsert
-from streams.audiences.row import decode_row
+from streams.audiences.row import audiences_in, decode_row
 from streams.delivery.verdict import Verdict
 from streams.destination.reading import destination_of
 from tests.agents.fakes import (
@@ -123,7 +123,7 @@ def test_the_table_is_written_after_what_it_caused_is_durable() -> None:
 
 
 def test_an_identify_goes_to_the_profiles_lane() -> None:
-    """It touches no membership."""
+    """It touches no membership; the row knows when the attributes were set."""
     producer = FakeProducer()
     surroundings = context(producer)
 
@@ -132,7 +132,9 @@ def test_an_identify_goes_to_the_profiles_lane() -> None:
     [upsert] = _activations(producer, PROFILES)
     assert upsert.action == "upsertProfile"
     assert isinstance(upsert.intent, ProfileUpsert)
-    assert _rows(surroundings) == {}
+    [row] = map(decode_row, _rows(surroundings).values())
+    assert audiences_in(row) == {}
+    assert len(row) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import asyncio
 
 from agents.lanes.callers import Callers
-from streams.delivery.queue import BACKFILL, Group
+from streams.delivery.queue import Group
 from streams.klaviyo import requests
 from streams.klaviyo.client import KlaviyoClient
 from streams.klaviyo.requests import Request
@@ -12,7 +12,7 @@ from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY
 
 RECORDS = Group("record", "", "trackEvent")
-PAST = RECORDS._replace(target=BACKFILL)
+PAST = RECORDS._replace(past=True)
 WITHIN_S = 30.0
 UPSERTS = Group("upsert", "", "upsertProfile")
 

@@ -32,7 +32,12 @@ def test_only_tables_are_compacted() -> None:
         name for name, spec in _specs().items() if "compact" in str(spec.config)
     }
 
-    assert compacted == {"t.lists", "t.memberships-changelog"}
+    assert compacted == {
+        "t.deadletters-handled",
+        "t.lists",
+        "t.memberships-changelog",
+        "t.replays",
+    }
 
 
 def test_all_pairings_are_in_one_partition() -> None:

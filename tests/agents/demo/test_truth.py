@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -95,9 +96,9 @@ def _attributes(traits: dict[str, Any]) -> dict[str, Any]:
 
 
 def _profiles(bodies: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each attribute is what the last to arrive says, the repeats among them."""
+    """Each attribute is what the last event by event time says that sets it."""
     found: dict[str, dict[str, Any]] = {}
-    for body in bodies:
+    for body in sorted(bodies, key=itemgetter("timestamp")):
         if body["type"] == "identify" and not words(body):
             traits = body["traits"]
             profile = found.setdefault(traits["email"], {})

@@ -35,10 +35,10 @@ def test_a_row_survives_its_bytes(row: Memberships) -> None:
 
 
 def test_a_row_can_be_read_by_eye() -> None:
-    """It is JSON, short enough for a changelog: state, time, origin, ids, list."""
+    """JSON, short enough for a changelog: state, time, origin, ids, list, revision."""
     row = {"vip": msgspec.structs.replace(T5, message_ids=("m",), list_id="L1")}
 
-    assert encode_row(row) == b'{"vip":[true,5,["t",0,7],["m"],"L1"]}'
+    assert encode_row(row) == b'{"vip":[true,5,["t",0,7],["m"],"L1",0]}'
 
 
 def test_a_damaged_row_is_not_taken_for_an_empty_one() -> None:

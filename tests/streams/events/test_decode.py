@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.audiences.reading import audience_moves
 from streams.errors import PoisonRecord
-from streams.events.decode import decode
+from streams.events.decode import MAX_EVENT_BYTES, decode
 from streams.events.identity import identifiers_of
 from streams.events.model import KINDS, CanonicalEvent
 from streams.events.origin import Origin
@@ -51,9 +51,17 @@ PERSONAS = st.dictionaries(
 )
 
 
-def read(raw: bytes | None, **limits: int) -> CanonicalEvent:
+def read(
+    raw: bytes | None, *, max_event_bytes: int = MAX_EVENT_BYTES
+) -> CanonicalEvent:
     """Decode with the fixed clock of the cases."""
-    return decode(raw, origin=ORIGIN, record_time_ms=NOW_MS, now_ms=NOW_MS, **limits)
+    return decode(
+        raw,
+        origin=ORIGIN,
+        record_time_ms=NOW_MS,
+        now_ms=NOW_MS,
+        max_event_bytes=max_event_bytes,
+    )
 
 
 @pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case.id)

@@ -1,0 +1,167 @@
+"""Each attribute ends as the last event by event time says, however events arrive."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from streams.actions.attributes import WORDS_MAX
+from streams.actions.commands import newest
+from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
+from streams.audiences.row import Memberships
+from streams.events.model import CanonicalEvent, Replay, ReplayMode
+from streams.events.origin import Origin
+
+WHO = {"external_id": "u-1"}
+
+
+def event(at: int, *, mode: ReplayMode | None = None) -> CanonicalEvent:
+    """The event of a moment; taken in again where a mode is named."""
+    return CanonicalEvent(
+        kind="identify",
+        user="u-1",
+        message_id=f"m-{at}",
+        time_ms=at,
+        origin=Origin(topic="s", partition=0, offset=at),
+        body={},
+        replay=Replay(id="r", mode=mode) if mode else None,
+    )
+
+
+def upsert(**profile: object) -> ProfileUpsert:
+    """An update of the user's profile."""
+    return ProfileUpsert(profile=WHO | profile)
+
+
+def sent(
+    row: Memberships, intent: ProfileUpsert, at: int, *, mode: ReplayMode | None = None
+) -> tuple[dict[str, Any] | None, Memberships]:
+    """The profile that is sent, None where none is; and the row after it."""
+    found = newest(intent, row, event=event(at, mode=mode))
+    if found.intent is None:
+        return None, found.row
+    assert isinstance(found.intent, ProfileUpsert)
+    return found.intent.profile, found.row
+
+
+SAID = {
+    1: upsert(first_name="A", properties={"plan": "free", "size": 1}),
+    2: upsert(first_name="B", location={"city": "Rome"}),
+    3: upsert(properties={"plan": "gold"}),
+}
+
+
+def _flat(profile: dict[str, Any]) -> dict[str, Any]:
+    nested = [n for n in ("properties", "location") if n in profile]
+    flat = {f"{n}.{k}": v for n in nested for k, v in profile[n].items()}
+    return {k: v for k, v in profile.items() if k not in nested} | flat
+
+
+@pytest.mark.parametrize("order", list(permutations(SAID)), ids=str)
+def test_the_order_of_arrival_makes_no_difference(order: tuple[int, ...]) -> None:
+    """Klaviyo, which takes what comes last, ends as the event times say."""
+    row: Memberships = {}
+    klaviyo: dict[str, Any] = {}
+
+    for at in order:
+        profile, row = sent(row, SAID[at], at)
+        klaviyo |= _flat(profile or {})
+
+    assert klaviyo == WHO | {
+        "first_name": "B",
+        "location.city": "Rome",
+        "properties.plan": "gold",
+        "properties.size": 1,
+    }
+
+
+def test_what_is_late_altogether_is_stale() -> None:
+    """Nothing is left to ask for."""
+    _, row = sent({}, upsert(first_name="B"), 2)
+
+    found = newest(upsert(first_name="A"), row, event=event(1))
+
+    assert (found.intent, found.row, found.why) == (None, row, "stale")
+
+
+def test_an_old_address_does_not_come_back() -> None:
+    """Where a user id says who it is, an address is an attribute."""
+    _, row = sent({}, upsert(email="new@example.com"), 2)
+
+    profile, _ = sent(row, upsert(email="old@example.com", first_name="A"), 1)
+
+    assert profile == WHO | {"first_name": "A"}
+
+
+def test_an_address_that_says_who_it_is_stays() -> None:
+    """Without a user id it is what names the profile."""
+    named = ProfileUpsert(profile={"email": "a@example.com", "first_name": "A"})
+    _, row = sent({}, named, 2)
+
+    later = ProfileUpsert(profile={"email": "a@example.com", "last_name": "L"})
+    profile, _ = sent(row, later, 1)
+
+    assert profile == later.profile
+
+
+@pytest.mark.parametrize("mode", [ReplayMode.CORRECT, ReplayMode.AGAIN])
+def test_a_mended_mapping_may_say_the_last_word_anew(mode: ReplayMode) -> None:
+    """The same event, mapped otherwise: what it sets is sent."""
+    _, row = sent({}, upsert(first_name="wrong"), 1)
+
+    profile, _ = sent(row, upsert(first_name="right"), 1, mode=mode)
+
+    assert profile == WHO | {"first_name": "right"}
+
+
+def test_a_replay_adds_to_an_array_once() -> None:
+    """What was added is added already; in a letter that never went out it is not."""
+    intent = ProfileUpsert(profile=dict(WHO), append={"seen": "G-32"})
+    row = newest(intent, {}, event=event(1)).row
+
+    replayed = newest(intent, row, event=event(1, mode=ReplayMode.CORRECT)).intent
+    requeued = newest(intent, row, event=event(1, mode=ReplayMode.AGAIN)).intent
+
+    assert replayed is None
+    assert requeued == intent
+
+
+def test_an_unset_that_is_late_does_not_take_what_was_set_since() -> None:
+    """A removal of a property is a word on it too."""
+    _, row = sent({}, upsert(properties={"plan": "gold"}), 2)
+    late = ProfileUpsert(profile=dict(WHO), unset=("plan", "size"))
+
+    found = newest(late, row, event=event(1)).intent
+
+    assert isinstance(found, ProfileUpsert)
+    assert found.unset == ("size",)
+
+
+def test_a_list_add_keeps_who_and_loses_what_is_late() -> None:
+    """The person goes on the list all the same."""
+    _, row = sent({}, upsert(first_name="B"), 2)
+    add = ListAdd(list_id="L", profile=WHO | {"first_name": "A"})
+
+    found = newest(add, row, event=event(1)).intent
+
+    assert found == ListAdd(list_id="L", profile=dict(WHO))
+
+
+def test_an_event_of_a_known_person_does_not_write_the_row() -> None:
+    """Track events are many."""
+    record = EventRecord(
+        metric="M", profile=WHO | {"email": "a@example.com"}, properties={}
+    )
+    row: Memberships = {}
+
+    assert newest(record, row, event=event(1)).row is row
+
+
+def test_a_row_does_not_grow_without_end() -> None:
+    """The oldest words are forgotten."""
+    row: Memberships = {}
+
+    for at in range(3 * WORDS_MAX):
+        _, row = sent(row, upsert(properties={f"p{at}": 1}), at)
+
+    assert len(row) == WORDS_MAX
