@@ -28,7 +28,7 @@ REFUSED = -1
 RETRY_WAIT_S = 1.0
 POLL_S = 0.05
 
-_OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "enable.idempotence": True,
     "acks": "all",
     "partitioner": "murmur2_random",
@@ -89,7 +89,7 @@ class Producer(Service):
 
     def __init__(self, kafka: KafkaAccess, **options: object) -> None:
         super().__init__()
-        self._config = kafka.librdkafka() | _OPTIONS | options
+        self._config = kafka.librdkafka() | OPTIONS | options
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
