@@ -1,0 +1,1 @@
+"""Replays: ranges of topics read anew, and fed behind what happens now."""

@@ -1,0 +1,151 @@
+"""A range of a topic, read from its first offset to its last."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaMessage
+
+from agents.engine.kafka import KafkaAccess
+from streams.errors import ConfigError
+from streams.replay.selection import Selection
+
+TIMEOUT_S: Final = 30.0
+POLL_S: Final = 0.5
+QUIET_POLLS: Final = 20
+"""So often nothing may come before what is left of a range is taken for gone: the last
+offsets may be markers of transactions, or compacted away."""
+
+Ends = dict[int, tuple[int, int]]
+
+
+class Range:
+    """Reads the partitions of a topic side by side.
+
+    Args:
+        kafka: Where it is.
+        topic: The topic.
+    """
+
+    def __init__(self, kafka: KafkaAccess, topic: str) -> None:
+        self._topic = topic
+        self._consumer = Consumer(
+            kafka.librdkafka()
+            | {
+                "group.id": "klaviyo-streams.replay",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.message.max.bytes": 16_000_000,
+                "queued.max.messages.kbytes": 16_384,
+            }
+        )
+        self._until: dict[int, int] = {}
+        self._quiet = 0
+        self.position: dict[int, int] = {}
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._consumer.close()
+
+    def ends(self, selection: Selection) -> Ends:
+        """Say where a selection begins and ends now, by partition.
+
+        Raises:
+            ConfigError: The topic or a partition is not there, or Kafka is not.
+        """
+        try:
+            return self._ends(selection)
+        except KafkaException as refused:
+            name = refused.args[0].name()
+            raise ConfigError([f"topic {self._topic}: {name}"]) from None
+
+    def _ends(self, selection: Selection) -> Ends:
+        found = self._consumer.list_topics(self._topic, timeout=TIMEOUT_S)
+        topic = found.topics[self._topic]
+        if topic.error is not None or not topic.partitions:
+            raise ConfigError([f"topic {self._topic}: not there; see: kafka-topics"])
+        if missing := selection.spans.keys() - topic.partitions.keys():
+            many = len(topic.partitions)
+            raise ConfigError(
+                [f"partition {min(missing)}: {self._topic} has 0 to {many - 1}"]
+            )
+        since = self._offsets_at(topic.partitions, selection.since_ms)
+        until = self._offsets_at(topic.partitions, selection.until_ms)
+        ends: Ends = {}
+        for partition in selection.spans or topic.partitions:
+            low, high = self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, partition), timeout=TIMEOUT_S
+            )
+            first, last = selection.spans.get(partition, (0, None))
+            begin = max(low, first, since.get(partition, low))
+            end = min(high, high if last is None else last, until.get(partition, high))
+            if end > begin:
+                ends[partition] = (begin, end)
+        return ends
+
+    def _offsets_at(
+        self, partitions: Mapping[int, object], time_ms: int | None
+    ) -> dict[int, int]:
+        """First offset written at a time or later; past the end it is the end."""
+        if time_ms is None:
+            return {}
+        asked = [TopicPartition(self._topic, p, time_ms) for p in partitions]
+        found = self._consumer.offsets_for_times(asked, timeout=TIMEOUT_S)
+        return {
+            spot.partition: spot.offset if spot.offset >= 0 else 2**63 - 1
+            for spot in found
+        }
+
+    def begin(self, ends: Ends, position: Mapping[int, int]) -> None:
+        """Be ready to read, from where it was left."""
+        self.position = {p: position.get(p, first) for p, (first, _) in ends.items()}
+        self._until = {
+            p: last for p, (_, last) in ends.items() if self.position[p] < last
+        }
+        self._assign()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it is read."""
+        return not self._until
+
+    def read(self, count: int) -> list[KafkaMessage]:
+        """Give the next records, none where none came for a moment.
+
+        Raises:
+            ConfigError: Kafka refuses.
+        """
+        if self.is_over:
+            return []
+        taken = []
+        for message in self._consumer.consume(count, POLL_S):
+            if (error := message.error()) is not None:
+                raise ConfigError([f"topic {self._topic}: {error.name()}"])
+            partition, offset = _place(message)
+            if offset < self._until.get(partition, 0):
+                taken.append(message)
+                self._pass(partition, offset + 1)
+        self._quiet = 0 if taken else self._quiet + 1
+        if self._quiet >= QUIET_POLLS:
+            for partition, last in list(self._until.items()):
+                self._pass(partition, last)
+        return taken
+
+    def _pass(self, partition: int, offset: int) -> None:
+        self.position[partition] = offset
+        if offset >= self._until[partition]:
+            del self._until[partition]
+            spot = TopicPartition(self._topic, partition)
+            self._consumer.incremental_unassign([spot])
+
+    def _assign(self) -> None:
+        self._consumer.incremental_assign(
+            [
+                TopicPartition(self._topic, partition, self.position[partition])
+                for partition in self._until
+            ]
+        )
+
+
+def _place(message: Any) -> tuple[int, int]:  # noqa: ANN401 - confluent's types allow None
+    return message.partition(), message.offset()

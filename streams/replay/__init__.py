@@ -1,0 +1,1 @@
+"""Which records a replay takes, and how far it is."""

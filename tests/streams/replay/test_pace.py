@@ -1,0 +1,37 @@
+"""The tap of a replay: what happens now goes first."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.replay.pace import SAVED_S, Feed, filled, spent
+
+TAP = Feed(per_s=1_000.0, ahead_max=500)
+
+
+def test_it_gives_its_rate_and_no_more() -> None:
+    """Over a minute of ticks."""
+    tap, given_out = TAP, 0
+
+    for tick in range(1, 1_201):
+        tap = filled(tap, now_s=tick * 0.05, waiting=0)
+        given_out += int(tap.credit)
+        tap = spent(tap, int(tap.credit))
+
+    assert given_out == 60_000
+
+
+def test_while_much_waits_nothing_is_taken_in() -> None:
+    """Nor is anything saved up for later."""
+    tap = filled(TAP, now_s=10.0, waiting=500)
+    after = filled(tap, now_s=10.01, waiting=0)
+
+    assert tap.credit == 0
+    assert after.credit < 11
+
+
+@given(st.floats(0, 100), st.integers(0, 1_000))
+def test_no_burst_stands_before_the_present(passed_s: float, waiting: int) -> None:
+    """However long the pause was."""
+    tap = filled(TAP, now_s=passed_s, waiting=waiting)
+
+    assert 0 <= tap.credit <= min(TAP.per_s * SAVED_S, max(500 - waiting, 0))
