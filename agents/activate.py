@@ -23,8 +23,9 @@ from agents.context import (
 from agents.engine.boot import EngineApp
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
+from agents.engine.poll import Poll
 from agents.engine.producer import REFUSED, Message
-from agents.engine.reader import Poll, Reader
+from agents.engine.reader import Reader
 from agents.engine.watchdog import guarded
 from agents.intake import STOPPED, bury
 from streams.actions.activation import (

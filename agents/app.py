@@ -6,6 +6,7 @@ from pathlib import Path
 from agents import activate, deliver, health, intake, pair
 from agents.context import Context, clock_ms, kafka_access
 from agents.engine.boot import EngineApp, reader_ages_s
+from agents.engine.positions import Positions
 from agents.engine.producer import Producer
 from agents.engine.reader import Reader, ReaderOptions
 from agents.engine.table import Table
@@ -40,7 +41,13 @@ def build(settings: Settings, destination: Destination) -> EngineApp:
     )
     context = _context(settings, destination)
     klaviyo = KlaviyoService(context.klaviyo)
-    app.before = [context.producer, context.lists, context.replays, klaviyo]
+    app.before = [
+        context.producer,
+        context.lists,
+        context.replays,
+        context.positions,
+        klaviyo,
+    ]
     for hop in settings.hops:
         _HOPS[hop](app, context)
     app.before.append(_watchdog(app, settings))
@@ -65,6 +72,9 @@ def _context(settings: Settings, destination: Destination) -> Context:
         ),
         lists=View(topic=settings.topics.lists, kafka=kafka),
         replays=View(topic=settings.topics.replays, kafka=kafka),
+        positions=Positions(
+            topic=settings.topics.positions, kafka=kafka, producer=producer
+        ),
         klaviyo=klaviyo_client(settings),
         destination=destination,
         now_ms=clock_ms,
@@ -82,7 +92,9 @@ def _intake(app: EngineApp, context: Context) -> None:
     settings = context.settings
     topics = (*settings.source_topics, settings.topics.reentry)
     options = _reading(context, "intake", *topics)
-    reader = Reader(app, kafka=context.kafka, options=options)
+    reader = Reader(
+        app, kafka=context.kafka, options=options, positions=context.positions
+    )
     intake.register(app, context, reader)
     app.readers.append(reader)
 
@@ -94,6 +106,7 @@ def _activate(app: EngineApp, context: Context) -> None:
         options=_reading(context, "activate", context.settings.topics.events),
         open_partition=context.memberships.open,
         close_partition=context.memberships.close,
+        positions=context.positions,
     )
     activate.register(app, context, reader)
     app.readers.append(reader)
@@ -107,6 +120,7 @@ def _deliver(app: EngineApp, context: Context) -> None:
         kafka=context.kafka,
         options=_reading(context, "pair", topics.audiences),
         closing=pairer.closing,
+        positions=context.positions,
     )
     pair.register(app, pairer, requests)
     app.readers.append(requests)
@@ -118,6 +132,7 @@ def _deliver(app: EngineApp, context: Context) -> None:
             options=_reading(context, f"deliver.{lane}", topics.activations(lane)),
             open_partition=room.take_over,
             closing=room.service.closing,
+            positions=context.positions,
         )
         deliver.register(app, room.service, reader=reader, name=lane)
         app.before.append(room.service)

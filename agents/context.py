@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agents.engine.kafka import KafkaAccess, Record
+from agents.engine.positions import Positions
 from agents.engine.producer import Message, Producer
 from agents.engine.table import Table
 from agents.engine.view import View
@@ -55,6 +56,7 @@ class Context:
     memberships: Table
     lists: View
     replays: View
+    positions: Positions
     klaviyo: KlaviyoClient
     destination: Destination
     now_ms: Callable[[], int]

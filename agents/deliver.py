@@ -8,7 +8,8 @@ from faust.types import StreamT
 
 from agents.context import Context
 from agents.engine.boot import EngineApp
-from agents.engine.reader import Poll, Reader
+from agents.engine.poll import Poll
+from agents.engine.reader import Reader
 from agents.engine.watchdog import guarded
 from agents.lanes.consent import ConsentLane
 from agents.lanes.events import EventsLane

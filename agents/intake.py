@@ -21,8 +21,9 @@ from agents.context import (
 )
 from agents.engine.boot import EngineApp
 from agents.engine.kafka import Record
+from agents.engine.poll import Poll
 from agents.engine.producer import REFUSED, Message
-from agents.engine.reader import Poll, Reader
+from agents.engine.reader import Reader
 from agents.engine.watchdog import guarded
 from streams.delivery import outcome
 from streams.delivery.deadletter import DeadLetter

@@ -16,8 +16,9 @@ from agents.context import Context
 from agents.engine.boot import EngineApp
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
+from agents.engine.poll import Poll
 from agents.engine.producer import Message
-from agents.engine.reader import Poll, Reader
+from agents.engine.reader import Reader
 from agents.engine.watchdog import end_process, guarded
 from streams.audiences.pairing import (
     Pairing,

@@ -46,6 +46,7 @@ def specs(settings: Settings) -> list[TopicSpec]:
         (topics.lists, 1, compact),
         (topics.replays, 1, compact),
         (topics.handled, 1, compact),
+        (topics.positions, 1, compact),
         (topics.memberships_changelog, many, compact),
     ]
     return [

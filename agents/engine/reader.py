@@ -18,6 +18,8 @@ from mode import Service
 
 from agents.engine.kafka import KafkaAccess, Record
 from agents.engine.partition import Partition
+from agents.engine.poll import Poll
+from agents.engine.positions import Positions
 from agents.engine.watchdog import end_process
 from streams.errors import EngineError
 
@@ -25,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 POLL_MS = 500
 RETRY_WAIT_S = 1.0
+NOTE_EVERY_S = 5.0
 NEVER_MS = 10**12
 """`max_poll_interval_ms` is only this client's own alarm; it must never go off (S1)."""
 
@@ -65,31 +68,10 @@ class ReaderOptions:
         return self.rebalance_timeout_s * 0.6
 
 
-class Poll:
-    """What one fetch brought, by partition."""
-
-    def __init__(self, groups: Sequence[tuple[Partition, list[Record]]]) -> None:
-        self._groups = groups
-
-    def begin(self) -> list[tuple[Partition, list[Record]]]:
-        """The groups still owned; their partitions stay open until `end`."""
-        live = [(part, records) for part, records in self._groups if part.live]
-        for part, _ in live:
-            part.hold()
-        return live
-
-    @staticmethod
-    def end(groups: Iterable[tuple[Partition, list[Record]]]) -> None:
-        """Every record of these groups has its outcome, durably."""
-        for part, records in groups:
-            part.done([record.offset for record in records])
-            part.release()
-
-
 class Reader(Service):
     """One consumer group member: fetches, hands on, commits the contiguous prefix."""
 
-    def __init__(  # noqa: PLR0913 - three hooks, each for its moment, most readers have none
+    def __init__(  # noqa: PLR0913 - hooks, each for its moment, most readers have none
         self,
         app: AppT,
         *,
@@ -98,6 +80,7 @@ class Reader(Service):
         open_partition: Callable[[int], Awaitable[None]] | None = None,
         close_partition: Callable[[int], None] | None = None,
         closing: Callable[[Sequence[Partition]], None] | None = None,
+        positions: Positions | None = None,
     ) -> None:
         super().__init__()
         self.channel: ChannelT[Poll] = app.channel(maxsize=1)
@@ -110,6 +93,7 @@ class Reader(Service):
         self._open_partition = open_partition
         self._close_partition = close_partition
         self._closing = closing
+        self._positions = positions
 
     @property
     def label(self) -> str:
@@ -124,7 +108,9 @@ class Reader(Service):
     async def on_stop(self) -> None:
         """Finish what is under way, commit it, leave the group."""
         if self._in_group:
-            await self._give_up(list(self.partitions.values()))
+            parts = list(self.partitions.values())
+            await self._give_up(parts)
+            await self._note(parts)
             await self._consumer.stop()
 
     @Service.task
@@ -142,6 +128,17 @@ class Reader(Service):
         while not self.should_stop:
             await self.sleep(self.options.commit_interval_s)
             await self._commit()
+
+    @Service.task
+    async def _note_regularly(self) -> None:
+        while not self.should_stop:
+            await self.sleep(NOTE_EVERY_S)
+            await self._note(self.partitions.values())
+
+    async def _note(self, parts: Iterable[Partition]) -> None:
+        if self._positions:
+            committed = {part.tp: part.committed for part in parts}
+            await self._positions.note(self.options.group, committed)
 
     async def _joined(self) -> AIOKafkaConsumer:
         while True:
@@ -238,9 +235,13 @@ class Reader(Service):
 
     async def _open(self, part: Partition) -> None:
         """Recover the state of a partition, then let it be read."""
-        while self._open_partition and not part.closed:
+        while not part.closed:
             try:
-                await self._open_partition(part.tp.partition)
+                if self._positions:
+                    group = self.options.group
+                    await self._positions.restore(group, part.tp, self._consumer)
+                if self._open_partition:
+                    await self._open_partition(part.tp.partition)
             except KafkaError as fault:
                 log.warning("recovery_retried", error=type(fault).__name__)
                 await asyncio.sleep(RETRY_WAIT_S)

@@ -10,6 +10,7 @@ from rocksdict import Options, Rdict, WriteBatch
 from streams.errors import EngineError
 
 _OFFSET_KEY = b"\x00changelog-offset"
+_SOURCE_KEY = b"\x00changelog-id"
 WRITE_BUFFER_BYTES = 8 << 20
 """RocksDB's own default, 64 MiB, is for each partition; FAUST.md, 2."""
 
@@ -19,6 +20,13 @@ class Store(Protocol):
 
     #: Offset of the next changelog record to apply; 0 when nothing was.
     next_offset: int
+
+    #: Id of the changelog that these rows came from; empty when nobody knows.
+    source: str
+
+    def claim(self, source: str) -> None:
+        """Note which changelog they come from."""
+        ...
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """The rows that exist."""
@@ -42,7 +50,12 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.next_offset = 0
+        self.source = ""
         self._rows: dict[bytes, bytes] = {}
+
+    def claim(self, source: str) -> None:
+        """See `Store`."""
+        self.source = source
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """See `Store`."""
@@ -57,7 +70,7 @@ class MemoryStore:
     def wipe(self) -> None:
         """See `Store`."""
         self._rows.clear()
-        self.next_offset = 0
+        self.next_offset, self.source = 0, ""
 
     def close(self) -> None:
         """See `Store`."""
@@ -85,6 +98,13 @@ class RocksStore:
             ) from fault
         stored = self._rows.get(_OFFSET_KEY)
         self.next_offset = int(stored) if isinstance(stored, bytes) else 0
+        source = self._rows.get(_SOURCE_KEY)
+        self.source = source.decode() if isinstance(source, bytes) else ""
+
+    def claim(self, source: str) -> None:
+        """See `Store`."""
+        self._rows[_SOURCE_KEY] = source.encode()
+        self.source = source
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """See `Store`."""

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents.engine.kafka import KafkaAccess, Record
 from agents.engine.producer import REFUSED, Message, Producer
 from agents.engine.store import MemoryStore, RocksStore, Store
+from agents.engine.topic_ids import topic_id
 from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
@@ -115,14 +116,21 @@ class Table:
 
     async def _replay(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         store = self._stores[tp.partition]
+        source = await topic_id(self._kafka, self.changelog)
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]
         first = (await consumer.beginning_offsets([tp]))[tp]
-        if store.next_offset > end:
+        is_other = bool(source and store.source) and store.source != source
+        if store.next_offset > end or is_other:
             log.warning(
-                "table_wiped", partition=tp.partition, reason="changelog is new"
+                "table_wiped",
+                partition=tp.partition,
+                reason="the changelog topic was made anew",
+                fix="if that was no wish of yours: deploy/RUNBOOK.md, changelog lost",
             )
             store.wipe()
+        if source and store.source != source:
+            store.claim(source)
         consumer.seek(tp, max(store.next_offset, first))
         while await consumer.position(tp) < end:
             fetched = await consumer.getmany(

@@ -99,6 +99,7 @@ def own_topics(settings: Settings) -> set[str]:
         topics.outcomes,
         topics.deadletters,
         topics.handled,
+        topics.positions,
         topics.reentry,
         topics.replays,
         *(topics.activations(lane) for lane in LANES),

@@ -75,6 +75,11 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.prefix}replays"
 
     @property
+    def positions(self) -> str:
+        """Group and partition → offset, in case Kafka forgets it; compacted."""
+        return f"{self.prefix}positions"
+
+    @property
     def handled(self) -> str:
         """Dead letter → what a person did with it; compacted."""
         return f"{self.prefix}deadletters-handled"

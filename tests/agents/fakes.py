@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.context import Context, kafka_access
 from agents.engine.kafka import KafkaAccess, Record
 from agents.engine.partition import Partition
+from agents.engine.positions import Positions
 from agents.engine.producer import REFUSED, Message, Producer
 from agents.engine.table import Table
 from agents.engine.view import View
@@ -202,6 +203,7 @@ def context(
         memberships=FakeTable(producer),
         lists=FakeView(producer),
         replays=FakeView(producer),
+        positions=Positions(topic="t.positions", kafka=_NOWHERE, producer=producer),
         klaviyo=klaviyo or FakeKlaviyo(),
         destination=destination or destination_of(None),
         now_ms=lambda: NOW_MS,

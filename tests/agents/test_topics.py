@@ -36,6 +36,7 @@ def test_only_tables_are_compacted() -> None:
         "t.deadletters-handled",
         "t.lists",
         "t.memberships-changelog",
+        "t.positions",
         "t.replays",
     }
 

@@ -58,7 +58,7 @@ class Pipeline:
         self.klaviyo = klaviyo
         self.source = f"{prefix}source"
         self.workers: dict[str, Worker] = {}
-        self._home = home
+        self.home = home
         self._environ = _environ(
             {
                 "kafka_bootstrap_servers": broker.bootstrap,
@@ -108,8 +108,8 @@ class Pipeline:
 
     def start(self, name: str, **settings: object) -> Worker:
         """Start a worker, or start it again with the table it left."""
-        own = _named({"data_dir": self._home / name, **settings})
-        worker = Worker(name, environ=self._environ | own, home=self._home)
+        own = _named({"data_dir": self.home / name, **settings})
+        worker = Worker(name, environ=self._environ | own, home=self.home)
         self.workers[name] = worker
         return worker
 

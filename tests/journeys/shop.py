@@ -60,6 +60,10 @@ class Day:
         self._told += count
         return self.pipeline.publish(records(part))
 
+    def publish_again(self) -> list[Origin]:
+        """Publish all records so far a second time; where they landed."""
+        return self.pipeline.publish(records(self._published[: self._told]))
+
     def wrong(self) -> list[str]:
         """What Klaviyo holds otherwise than all that was published says, in words."""
         wanted = truth(self._published[: self._told], self._shape.audiences)

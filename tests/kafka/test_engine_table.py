@@ -129,17 +129,19 @@ async def test_a_restart_reads_only_what_its_store_lacks(bench: Bench) -> None:
     assert bench.merged == ([b"2"] if bench.directory else [*ROWS.values(), b"2"])
 
 
-async def test_a_changelog_made_anew_forgets_the_store(bench: Bench) -> None:
-    """A store ahead of its changelog is not of that changelog: it is wiped."""
+@pytest.mark.parametrize("rows", [1, 250], ids=["shorter", "longer"])
+async def test_a_changelog_made_anew_forgets_the_store(bench: Bench, rows: int) -> None:
+    """A store of another topic of that name is wiped, however long the new one is."""
     table = await bench.opened()
     await table.write({0: ROWS})
     bench.close()
     bench.recreate()
-    await bench.append({b"new": b"1"})
+    new = {b"new-%d" % number: b"1" for number in range(rows)}
+    await bench.append(new)
 
     again = await bench.opened()
 
-    assert again.get_many(0, [*ROWS, b"new"]) == {b"new": b"1"}
+    assert again.get_many(0, [*ROWS, *new]) == new
 
 
 async def test_a_late_stale_row_does_not_win(bench: Bench) -> None:

@@ -12,8 +12,9 @@ from faust.types import StreamT
 from agents.engine.boot import EngineApp, reader_ages_s
 from agents.engine.kafka import KafkaAccess, Record
 from agents.engine.partition import Partition
+from agents.engine.poll import Poll
 from agents.engine.producer import Producer
-from agents.engine.reader import Poll, Reader, ReaderOptions
+from agents.engine.reader import Reader, ReaderOptions
 from agents.engine.table import Table
 from agents.engine.watchdog import Watchdog, guarded
 from tests.kafka.traps.job import (

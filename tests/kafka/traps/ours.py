@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
-from agents.engine.reader import Poll
+from agents.engine.poll import Poll
 from tests.kafka.traps.engine import Hop, Worker, heads
 from tests.kafka.traps.job import (
     DAWDLE_S,

@@ -1,0 +1,86 @@
+"""Where each group was, beside what Kafka remembers of it.
+
+Kafka forgets the offsets of a group that was down for a week, and somebody may delete
+them. Read from the beginning, a lane would put people on lists again whom it took off
+since, and mail for consents a second time. So a worker notes its positions on a topic
+of its own too, under the id of the topic they are of: one made anew starts from its
+beginning.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from agents.engine.kafka import KafkaAccess
+from agents.engine.producer import Message, Producer
+from agents.engine.topic_ids import topic_id
+from agents.engine.view import View
+
+log = structlog.get_logger(__name__)
+
+
+class Positions(View):
+    """Positions of all groups.
+
+    Args:
+        topic: Compacted, of one partition.
+        kafka: Where it is.
+        producer: Writes it.
+    """
+
+    def __init__(self, *, topic: str, kafka: KafkaAccess, producer: Producer) -> None:
+        super().__init__(topic=topic, kafka=kafka)
+        self._name = topic
+        self._access = kafka
+        self._producer = producer
+        self._ids: dict[str, str] = {}
+        self._noted: dict[tuple[str, TopicPartition], int] = {}
+
+    async def note(
+        self, group: str, committed: Mapping[TopicPartition, int | None]
+    ) -> None:
+        """Write down where a group is, where that is news; durable on return."""
+        news = {
+            (group, tp): offset
+            for tp, offset in committed.items()
+            if offset is not None and self._noted.get((group, tp)) != offset
+        }
+        keys = {spot: await self._key(*spot) for spot in news}
+        await self._producer.send(
+            [
+                Message(self._name, key, b"%d" % news[spot], partition=0)
+                for spot, key in keys.items()
+                if key
+            ]
+        )
+        self._noted |= news
+
+    async def restore(
+        self, group: str, tp: TopicPartition, consumer: AIOKafkaConsumer
+    ) -> None:
+        """Go on where the group was, if Kafka has forgotten it.
+
+        Raises:
+            KafkaError: Kafka doesn't answer now; try again.
+        """
+        if await consumer.committed(tp) is not None:
+            return
+        await self.catch_up()
+        noted = self.rows.get(await self._key(group, tp), b"")
+        if not noted.isdigit():
+            return
+        await consumer.position(tp)  # else aiokafka sets one of its own after ours
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        end = (await consumer.end_offsets([tp]))[tp]
+        if int(noted) <= end:
+            consumer.seek(tp, max(int(noted), first))
+            await consumer.commit({tp: max(int(noted), first)})
+            log.warning("position_restored", group=group, partition=tp.partition)
+
+    async def _key(self, group: str, tp: TopicPartition) -> bytes:
+        """Name a row; empty where nobody can tell one topic from its successor."""
+        if not self._ids.get(tp.topic):
+            self._ids[tp.topic] = await topic_id(self._access, tp.topic)
+        known = self._ids[tp.topic]
+        return f"{group}/{known}/{tp.topic}/{tp.partition}".encode() if known else b""
