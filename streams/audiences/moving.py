@@ -183,8 +183,9 @@ def missing(copy: Copy, there: Copy) -> Copy:
     """
     rows = {}
     for user, row in copy.rows.items():
-        joined = merge(there.rows.get(user, {}), row)
-        if joined != there.rows.get(user):
+        held = there.rows.get(user)
+        joined = row if held is None else merge(held, row)
+        if joined != held:
             rows[user] = joined
     pairings = {
         audience: pairing

@@ -122,9 +122,10 @@ def test_an_import_beside_workers_is_refused(
 
 
 def test_a_newer_word_there_stays(pipeline: Pipeline, new: Pipeline) -> None:
-    """And a file from standard input is as good as one with a name."""
+    """And the table a worker has on its disk learns the rest when it starts again."""
+    told = moves(WHO, "vip", entered=True, at_s=1)
     pipeline.run()
-    pipeline.await_quiet(pipeline.publish(moves(WHO, "vip", entered=True, at_s=1)))
+    pipeline.await_quiet(pipeline.publish(told))
     exported = _typed(pipeline, "export", "-")
     new.run()
     origins = new.publish(moves(WHO[:3], "vip", entered=False, at_s=2))
@@ -141,6 +142,12 @@ def test_a_newer_word_there_stays(pipeline: Pipeline, new: Pipeline) -> None:
 
     assert "written: 27 rows" in applied.stdout
     assert _counts(new) == [{"audience": "vip", "inside": 27, "left": 3}]
+
+    before = new.klaviyo.changes()
+    new.start("w0")
+    new.await_quiet(new.publish(told))
+
+    assert new.klaviyo.changes() == before
 
 
 def _made(new: Pipeline) -> None:

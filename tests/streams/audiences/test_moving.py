@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.audiences.membership import Membership
+from streams.audiences.membership import Membership, heard
 from streams.audiences.moving import (
     MISTAKES_MAX,
     Copy,
@@ -30,7 +30,7 @@ WORDS = st.builds(
     inside=st.booleans(),
     time_ms=st.integers(0, 2**41),
     origin=ORIGINS,
-    message_ids=st.lists(TEXT, max_size=2).map(tuple),
+    message_ids=st.lists(TEXT, max_size=2).map(lambda ids: heard(*ids)),
     list_id=TEXT,
     revision=st.integers(0, 3),
 )
