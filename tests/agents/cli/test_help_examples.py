@@ -106,7 +106,7 @@ def klaviyo() -> Iterator[Klaviyo]:
 
 @pytest.fixture(scope="module")
 def cluster(kafka: Broker) -> dict[str, str]:
-    """Settings of a cluster that has the topics of a worker."""
+    """Settings of a cluster that has the topics of a worker, as many as by default."""
     if not kafka.durable:
         pytest.skip(f"needs a durable broker, and this run has {kafka.name}")
     app = f"examples-{uuid.uuid4().hex[:8]}"
@@ -115,7 +115,6 @@ def cluster(kafka: Broker) -> dict[str, str]:
         "KLAVIYO_STREAMS_APP_ID": app,
         "KLAVIYO_STREAMS_TOPIC_PREFIX": f"{app}.",
         "KLAVIYO_STREAMS_SOURCE_TOPICS": f"{app}.source",
-        "KLAVIYO_STREAMS_TOPIC_PARTITIONS": "2",
     }
     made = CliRunner().invoke(main, ["topics"], env=settings)
     assert made.exit_code == 0, made.output
