@@ -1,8 +1,15 @@
 """Compacted topics read from outside a worker, to their end."""
 
+import time
 from collections.abc import Iterator
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 
 from agents.engine.kafka import KafkaAccess
 from streams.audiences.row import Memberships, decode_row, merge
@@ -11,6 +18,13 @@ from streams.errors import ConfigError
 TIMEOUT_S = 30.0
 RECORDS = 10_000
 POLL_S = 0.2
+
+_PASSES = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+"""What a topic that was made a moment ago may answer."""
 
 
 def read_rows(kafka: KafkaAccess, topic: str) -> dict[str, Memberships]:
@@ -66,9 +80,7 @@ def _read(
         raise ConfigError([f"topic {topic}: not there; run: klaviyo-streams topics"])
     ends: dict[int, int] = {}
     for partition in found.partitions:
-        first, end = consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=TIMEOUT_S
-        )
+        first, end = _bounds(consumer, TopicPartition(topic, partition))
         if end > first:
             ends[partition] = end
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in ends])
@@ -79,3 +91,15 @@ def _read(
         for spot in consumer.position([TopicPartition(topic, p) for p in ends]):
             if spot.offset >= ends[spot.partition]:
                 del ends[spot.partition]
+
+
+def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    until_s = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+        except KafkaException as refused:
+            passes = refused.args[0].code() in _PASSES
+            if not passes or time.monotonic() > until_s:
+                raise
+            time.sleep(POLL_S)

@@ -8,21 +8,26 @@ import click
 import orjson
 
 from agents.changelog import read_rows
+from agents.cli.moving import export, import_
 from agents.cli.options import read_settings, settings_option
 from agents.context import kafka_access
 from streams.audiences.membership import Membership
 from streams.audiences.row import Memberships, audiences_in
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @settings_option
 @click.option("--user", help="Only this user: all audiences, in or out.")
 @click.option("--audience", help="Only this audience: everyone in it.")
-def audiences(*, file: Path | None, user: str | None, audience: str | None) -> None:
+@click.pass_context
+def audiences(
+    ctx: click.Context, *, file: Path | None, user: str | None, audience: str | None
+) -> None:
     """Show who is in which audience, as the memberships table has it.
 
     Reads the table's changelog from Kafka: no worker has to run. Without an option it
-    counts the members of each audience; with one it prints JSON lines.
+    counts the members of each audience; with one it prints JSON lines. Its commands
+    move the table to another cluster.
 
     \b
     Examples:
@@ -30,6 +35,11 @@ def audiences(*, file: Path | None, user: str | None, audience: str | None) -> N
       klaviyo-streams audiences --user u-17
       klaviyo-streams audiences --audience big_spenders
     """  # noqa: D301 - click reads the backspace
+    if ctx.invoked_subcommand is not None:
+        if user is not None or audience is not None:
+            raise click.UsageError("--user and --audience are of no command")
+        ctx.obj = file
+        return
     settings = read_settings(file)
     topic = settings.topics.memberships_changelog
     found = read_rows(kafka_access(settings), topic)
@@ -42,6 +52,10 @@ def audiences(*, file: Path | None, user: str | None, audience: str | None) -> N
         lines = _counts(rows.values())
     for line in lines:
         click.echo(orjson.dumps(line))
+
+
+audiences.add_command(export)
+audiences.add_command(import_)
 
 
 def _of_user(user: str, row: Memberships) -> Iterator[dict[str, object]]:

@@ -37,7 +37,7 @@ EVENTS_MAX = 20_000
 def demo(
     context: click.Context, *, events: int, seed: int, kafka: str, keep: bool
 ) -> None:
-    r"""Show the whole journey on this machine, and judge it.
+    """Show the whole journey on this machine, and judge it.
 
     Starts a broker, a local Klaviyo with Klaviyo's quotas and a worker; publishes a
     shop's day of audiences, orders, subscriptions and profile updates, with repeats
@@ -54,6 +54,6 @@ def demo(
       klaviyo-streams demo --events 1000 --seed 7
       klaviyo-streams demo --kafka localhost:9092
       klaviyo-streams demo --keep
-    """
+    """  # noqa: D301 - click reads the backspace
     plan = Plan(events=events, seed=seed, kafka=kafka, keep=keep)
     context.exit(play(plan, Console()))

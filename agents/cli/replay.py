@@ -84,7 +84,7 @@ def replay(  # noqa: PLR0913 - one argument an option
     resume: str | None,
     stop: str | None,
 ) -> None:
-    r"""Take records in again: a range of a source topic, of events or of a lane.
+    """Take records in again: a range of a source topic, of events or of a lane.
 
     Without --apply it only counts, and shows some. Records go through the same hops as
     the first time, behind what happens now, under their first origin: an older one
@@ -101,7 +101,7 @@ def replay(  # noqa: PLR0913 - one argument an option
       klaviyo-streams replay --audience big_spenders --mode again --no-wait --apply
       klaviyo-streams replay --topic events --partition 0 --rate 500 --apply
       klaviyo-streams replay --list
-    """
+    """  # noqa: D301 - click reads the backspace
     settings = read_settings(file)
     order = Order(rate_per_s=rate, ahead_max=ahead, waits=not no_wait)
     if listed or stop:

@@ -26,7 +26,7 @@ class PairingRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     gone: str = ""
 
 
-_pairing = msgspec.json.Decoder(Pairing).decode
+_PAIRING = msgspec.json.Decoder(Pairing)
 _request = msgspec.json.Decoder(PairingRequest).decode
 encode = msgspec.json.encode
 
@@ -37,7 +37,16 @@ NONE = Pairing(list_id="")
 def paired(rows: Mapping[bytes, bytes], audience: str) -> Pairing:
     """An audience's pairing; `NONE` when there is none yet."""
     row = rows.get(audience.encode())
-    return _pairing(row) if row else NONE
+    return decode_pairing(row) if row else NONE
+
+
+def decode_pairing(value: bytes) -> Pairing:
+    """Read a pairing.
+
+    Raises:
+        msgspec.MsgspecError: It is something else.
+    """
+    return _PAIRING.decode(value)
 
 
 def decode_request(value: bytes) -> PairingRequest:

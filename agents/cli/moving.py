@@ -1,0 +1,153 @@
+"""`klaviyo-streams audiences export` and `import`: a table that moves."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from agents import moving, parquet
+from agents.cli.options import read_settings, settings_option
+from streams.audiences.moving import Copy, lines, missing, read_lines
+from streams.errors import ConfigError
+from streams.settings import Settings
+
+STDIO = Path("-")
+FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+PARQUET = "parquet"
+
+_say: Callable[[str], None] = partial(click.echo, err=True)
+
+
+@click.command("export")
+@click.argument("target", metavar="FILE|-", type=FILE)
+@settings_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", PARQUET]),
+    help="Without it, what the file's name ends in says; Parquet needs pyarrow.",
+)
+@click.pass_obj
+def export(
+    parent: Path | None, *, target: Path, file: Path | None, form: str | None
+) -> None:
+    """Write all that the memberships table has to a file, to move it elsewhere.
+
+    Audiences, the words of commands and attributes, and which list each audience has:
+    a JSON line each, after a header. What workers do after it isn't in it: for a move,
+    stop them first. Parquet has a line for each word, for reading it with other tools.
+
+    \b
+    Examples:
+      klaviyo-streams audiences export memberships.jsonl
+      klaviyo-streams audiences export - | gzip > memberships.jsonl.gz
+      klaviyo-streams audiences export memberships.parquet
+    """  # noqa: D301 - click reads the backspace
+    form = form or (PARQUET if target.suffix == ".parquet" else "jsonl")
+    if target == STDIO and form == PARQUET:
+        raise click.UsageError("Parquet is not written to standard output")
+    if target != STDIO and not target.parent.is_dir():
+        raise click.UsageError(f"{target.parent} is no directory")
+    copy = moving.read(read_settings(file or parent), say=_say)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    if target == STDIO:
+        for line in lines(copy, exported_at=now):
+            click.echo(line)
+    else:
+        with replacing(target) as path:
+            _write(path, copy, form=form, exported_at=now)
+    _say(f"exported {copy.told()}")
+
+
+@click.command("import")
+@click.argument("source", metavar="FILE|-", type=FILE)
+@settings_option
+@click.option("--apply", is_flag=True, help="Write; without it, only count.")
+@click.option("--force", is_flag=True, help="Write though workers run.")
+@click.pass_obj
+def import_(
+    parent: Path | None, *, source: Path, file: Path | None, apply: bool, force: bool
+) -> None:
+    """Take in what export wrote, beside what is there: the newer word wins.
+
+    The file is read to its end before anything is written. Workers must be stopped:
+    they hold the table in memory, and hear of it at their next start.
+
+    Words name records of the old cluster: at equal event times, the greater topic,
+    partition and offset still wins, and offsets of a new topic begin at 0.
+
+    \b
+    Examples:
+      klaviyo-streams audiences import memberships.jsonl
+      klaviyo-streams audiences import memberships.jsonl --apply
+      klaviyo-streams audiences import memberships.parquet --settings production.yaml
+      gunzip -c memberships.jsonl.gz | klaviyo-streams audiences import - --apply
+    """  # noqa: D301 - click reads the backspace
+    copy = _read(source)
+    click.echo(f"in the file: {copy.told()}")
+    settings = read_settings(file or parent)
+    running = moving.workers_running(settings)
+    if apply and running and not force:
+        raise ConfigError([_running(settings, running)])
+    there = moving.read(settings, say=_say)
+    click.echo(f"there already: {there.told()}")
+    wanted = missing(copy, there)
+    if not apply:
+        click.echo(f"to write: {wanted.told()}")
+        if running:
+            click.echo(_running(settings, running))
+        click.echo("nothing was written; --apply writes it")
+        return
+    moving.write(settings, wanted, say=_say)
+    click.echo(f"written: {wanted.told()}")
+
+
+def _running(settings: Settings, running: int) -> str:
+    return (
+        f"workers of {settings.app_id} run ({running}) and would ignore it until their "
+        "next start: stop the workers first, or say --force"
+    )
+
+
+def _read(source: Path) -> Copy:
+    name = "standard input" if source == STDIO else str(source)
+    try:
+        if source.suffix == ".parquet":
+            return parquet.read(source)
+        with click.open_file(str(source), "rb") as given:
+            return read_lines(given)
+    except ConfigError as fault:
+        told = [f"{name}: {mistake}" for mistake in fault.mistakes]
+        raise ConfigError(told) from None
+    except OSError as fault:
+        raise ConfigError([f"{name}: {fault.strerror}"]) from None
+
+
+def _write(path: Path, copy: Copy, *, form: str, exported_at: str) -> None:
+    if form == PARQUET:
+        parquet.write(path, copy, exported_at=exported_at)
+        return
+    with path.open("wb") as out:
+        out.writelines(line + b"\n" for line in lines(copy, exported_at=exported_at))
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give a file beside it that takes its place at the end, whole and on disk.
+
+    Only its owner may read it: commands are remembered by people's addresses.
+    """
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    path = Path(name)
+    try:
+        yield path
+        os.fsync(handle)
+        path.replace(target)
+    finally:
+        os.close(handle)
+        path.unlink(missing_ok=True)

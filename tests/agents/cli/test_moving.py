@@ -1,0 +1,103 @@
+"""The files of a move: whole or not there, and refused where they can't be read."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agents.cli import main
+from agents.cli.moving import replacing
+from tests.streams.audiences.test_moving import LINES
+
+NOWHERE = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+
+
+def _typed(*arguments: str, given: bytes = b"") -> Result:
+    asked = ["audiences", *arguments]
+    return CliRunner().invoke(main, asked, env=NOWHERE, input=given)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_a_file_that_is_no_export_is_refused(tmp_path: Path, ending: str) -> None:
+    """By its name, before Kafka is asked for anything."""
+    file = tmp_path / f"some.{ending}"
+    file.write_text("nope\n")
+
+    result = _typed("import", str(file), "--apply")
+
+    assert result.exit_code == 1
+    assert f"{file}: " in result.output
+    assert "export it again" in result.output
+
+
+def test_each_line_that_is_wrong_is_named() -> None:
+    """Of standard input too."""
+    given = b"\n".join([LINES[0], b"nope", LINES[1], b"[]"])
+
+    result = _typed("import", "-", given=given)
+
+    assert result.exit_code == 1
+    told = [line.partition("; ")[0] for line in result.output.splitlines()]
+    assert told == [
+        "Error: standard input: line 2: no JSON",
+        "standard input: line 4: expected `object`, got `array`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        pytest.param(("import", "none.jsonl"), 1, "No such file", id="no-file"),
+        pytest.param(("import", "none.parquet"), 1, "No such file", id="no-parquet"),
+        pytest.param(
+            ("export", "none/all.jsonl"), 2, "none is no directory", id="no-directory"
+        ),
+        pytest.param(
+            ("export", "-", "--format", "parquet"), 2, "standard output", id="stdout"
+        ),
+        pytest.param(
+            ("--user", "u", "export", "-"), 2, "of no command", id="of-the-other"
+        ),
+    ],
+)
+def test_what_can_not_be_done_is_told(
+    arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    """In words."""
+    result = _typed(*arguments)
+
+    assert result.exit_code == code
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_file_takes_its_place_at_the_end_and_is_its_owner_s(tmp_path: Path) -> None:
+    """People are in it."""
+    target = tmp_path / "all.jsonl"
+    target.write_text("old")
+
+    with replacing(target) as path:
+        path.write_text("new")
+        before = target.read_text()
+
+    assert (before, target.read_text()) == ("old", "new")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert [*tmp_path.iterdir()] == [target]
+
+
+def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    """And nothing beside it."""
+    target = tmp_path / "all.jsonl"
+    target.write_text("old")
+
+    def cut() -> None:
+        with replacing(target) as path:
+            path.write_text("half")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        cut()
+
+    assert target.read_text() == "old"
+    assert [*tmp_path.iterdir()] == [target]
