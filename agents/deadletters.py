@@ -17,6 +17,7 @@ from streams.delivery.requeue import MODE, Plan, Sending
 from streams.delivery.verdict import discarded
 from streams.events.origin import Origin
 from streams.settings import Settings
+from streams.settings.model import LANES
 
 STAGE = "deadletters"
 
@@ -47,11 +48,21 @@ class DeadLetters:
     Args:
         settings: They name both, and the largest record.
         kafka: Where Kafka is.
+        connect: Gives what writes there.
     """
 
-    def __init__(self, settings: Settings, kafka: KafkaAccess) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        kafka: KafkaAccess,
+        *,
+        connect: Callable[[KafkaAccess], Publisher] = Publisher,
+    ) -> None:
+        topics = settings.topics
         self._settings = settings
         self._kafka = kafka
+        self._connect = connect
+        self._ours = {topics.events, topics.reentry, *map(topics.activations, LANES)}
 
     def handled(self) -> dict[Place, Handled]:
         """What was done with which.
@@ -89,7 +100,7 @@ class DeadLetters:
             ConfigError: Kafka does not take it. What is noted is done.
         """
         done = Requeued([], [Stuck(letter, "origin-unknown") for letter in plan.lost])
-        publisher = Publisher(self._kafka) if apply else None
+        publisher = self._connect(self._kafka) if apply else None
         for start in range(0, len(plan.sendings), AT_ONCE):
             sendings = plan.sendings[start : start + AT_ONCE]
             found = self._found(sendings, with_letters=apply)
@@ -116,7 +127,7 @@ class DeadLetters:
         Raises:
             ConfigError: Kafka does not take it. What is noted is done.
         """
-        publisher = Publisher(self._kafka)
+        publisher = self._connect(self._kafka)
         items = [
             outcome.item(
                 one.letter.origin if one.letter else self._place_of(one),
@@ -152,6 +163,8 @@ class DeadLetters:
 
     def _why_not(self, one: Sending, found: dict[Origin, Record | Gone]) -> str:
         """Why one cannot be sent; empty when it can, as far as anybody has looked."""
+        if one.way is Way.SOURCE and one.origin.topic in self._ours:
+            return "no-source"
         record = found.get(self._value_of(one))
         whose = "source" if one.way is Way.SOURCE else "dead-letter"
         if record is None:

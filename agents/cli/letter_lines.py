@@ -24,6 +24,7 @@ _WAYS: Final = {
 
 _WHY_STUCK: Final = {
     "origin-unknown": "no dead letter of this project; discard it",
+    "no-source": "it came from a topic of this project; requeue it as it is",
     "source-expired": "Kafka has deleted the source record; have it published again",
     "source-missing": "the source record is not there, or is another one now",
     "dead-letter-expired": "Kafka has deleted the dead letter meanwhile",
