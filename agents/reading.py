@@ -45,14 +45,18 @@ def read_whole(kafka: KafkaAccess, topic: str) -> Iterator[Message]:
     """
     with _consumer(kafka) as consumer:
         bounds = {p: _bounds(consumer, topic, p) for p in _partitions(consumer, topic)}
-        open_ = {partition for partition, (first, end) in bounds.items() if end > first}
-        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in open_])
-        while open_:
+        ends = {
+            partition: end for partition, (first, end) in bounds.items() if end > first
+        }
+        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in ends])
+        while ends:
             for message in _consumed(consumer, RECORDS):
-                if message.error() is None:
+                partition, offset = _place_of(message)
+                is_end = message.error() is not None
+                if not is_end:
                     yield message
-                else:
-                    open_.discard(_partition_of(message))
+                if is_end or offset + 1 >= ends.get(partition, 0):
+                    ends.pop(partition, None)
 
 
 def read_places(
@@ -81,17 +85,18 @@ def _of_partition(
     for place in places:
         if place.offset < first:
             yield place, Gone.EXPIRED
-        elif place.offset >= end:
+            continue
+        if place.offset >= end:
             yield place, Gone.MISSING
-        else:
-            at = _offset_of(last)
-            if at is None or place.offset - at > READ_ON:
-                consumer.assign([TopicPartition(topic, partition, place.offset)])
-                at = None
-            if at is None or at < place.offset:
-                last = _read_up_to(consumer, place.offset)
-            is_there = last is not None and _offset_of(last) == place.offset
-            yield place, last if last and is_there else Gone.MISSING
+            continue
+        at = _place_of(last)[1] if last else None
+        if at is None or place.offset - at > READ_ON:
+            consumer.assign([TopicPartition(topic, partition, place.offset)])
+            at = -1
+        if at < place.offset:
+            last = _read_up_to(consumer, place.offset)
+        is_there = last is not None and _place_of(last)[1] == place.offset
+        yield place, last if last and is_there else Gone.MISSING
 
 
 def _read_up_to(consumer: Consumer, offset: int) -> Message | None:
@@ -100,7 +105,7 @@ def _read_up_to(consumer: Consumer, offset: int) -> Message | None:
         [message] = _consumed(consumer, 1)
         if message.error() is not None:
             return None
-        if (_offset_of(message) or 0) >= offset:
+        if _place_of(message)[1] >= offset:
             return message
 
 
@@ -137,14 +142,11 @@ def _bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     return first, end
 
 
-def _offset_of(message: Message | None) -> int | None:
-    return None if message is None else message.offset()
-
-
-def _partition_of(message: Message) -> int:
-    partition = message.partition()
-    assert partition is not None  # noqa: S101 - only an error without a place has none
-    return partition
+def _place_of(message: Message) -> tuple[int, int]:
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None  # noqa: S101 - no error is left that has none
+    assert offset is not None  # noqa: S101 - the same
+    return partition, offset
 
 
 @contextmanager
@@ -155,6 +157,7 @@ def _consumer(kafka: KafkaAccess) -> Iterator[Consumer]:
             "group.id": "klaviyo-streams.reading",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,  # or each partition's end is half a second away
         }
     )
     try:
