@@ -23,7 +23,7 @@ STAGE = "deadletters"
 
 DISCARDED = discarded("discarded-by-operator")
 
-AT_ONCE = 500
+AT_ONCE = 200
 """Records durable before their dead letters count as handled: a command that is killed
 leaves so many at most that the next one sends again."""
 

@@ -84,11 +84,11 @@ def requeued(done: Requeued, *, before: int, replay: str) -> Iterator[str]:
     verb = "requeued" if replay else "would requeue"
     letters = [letter for one in done.sendings for letter in one.letters]
     yield f"{verb} {len(letters)} dead letters as {len(done.sendings)} records"
+    yield from _by_reason(letters)
     for way, words in _WAYS.items():
         of_way = [one for one in done.sendings if one.way is way]
         if of_way:
-            yield f"  {len(of_way)} {words}"
-    yield from _by_reason(letters)
+            yield f"records: {len(of_way)} {words}"
     stuck: dict[str, list[StoredLetter]] = defaultdict(list)
     for letter, why in done.stuck:
         stuck[why].append(letter)

@@ -92,6 +92,25 @@ def test_a_filter_that_is_none_is_told(
     assert words in result.output
 
 
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        pytest.param(("--since", "2020-01-01"), 1, id="a-day"),
+        pytest.param(("--since", "2020-01-01T00:00:00+02:00"), 1, id="a-zone"),
+        pytest.param(("--until", "2020-01-01T00:00:00Z"), 0, id="before-it"),
+        pytest.param(("--since", "2020-01-01", "--stage", "deliver"), 0, id="both"),
+        pytest.param(("--place", "0/1", "--place", "0/0"), 1, id="two-places"),
+    ],
+)
+def test_filters_say_which_are_meant(
+    desk: Desk, options: tuple[str, ...], count: int
+) -> None:
+    """All that are given must be met; of several places, one."""
+    desk.bury(letter_at(0))
+
+    assert f"would requeue {count} dead letters" in desk.told("requeue", *options)
+
+
 def test_a_dry_run_writes_nothing(desk: Desk) -> None:
     """And says what would be done."""
     desk.bury(letter_at(0), letter_at(1, **LANE))
