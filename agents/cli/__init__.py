@@ -4,6 +4,7 @@ import click
 
 from agents.cli.audiences import audiences
 from agents.cli.check import check
+from agents.cli.deadletters import deadletters
 from agents.cli.demo import demo
 from agents.cli.explain import explain
 from agents.cli.metrics import metrics
@@ -37,6 +38,7 @@ def main() -> None:
     klaviyo-streams worker           run a worker
     klaviyo-streams audiences        who is in which audience
     klaviyo-streams replay           take records in again
+    klaviyo-streams deadletters      look at what failed, send it again, put it away
     klaviyo-streams check            read a destination file, name every mistake
     klaviyo-streams metrics          which metrics of its mappings Klaviyo misses
     klaviyo-streams explain          say what would be done for events on stdin
@@ -50,6 +52,7 @@ _COMMANDS = (
     topics,
     audiences,
     replay,
+    deadletters,
     sandbox,
     check,
     metrics,

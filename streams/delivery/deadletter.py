@@ -4,8 +4,13 @@ Header names follow Kafka Connect's dead letter queue (`errors.deadletterqueue.c
 headers.enable`), so that tools made for it read ours.
 """
 
+from collections.abc import Iterable
+from typing import Final
+
 import msgspec
 
+from streams.actions.activation import Lane
+from streams.errors import PoisonRecord
 from streams.events.origin import Origin
 
 VALUE_MAX_BYTES = 900_000
@@ -21,6 +26,12 @@ REPLAY = "ks.replay"
 
 TRUNCATED = "ks.truncated-from-bytes"
 """How long the value was that is kept cut."""
+
+
+DELIVER: Final = "deliver."
+"""Begins the stage of each lane."""
+
+STAGES: Final = frozenset({"intake", "activate", *(DELIVER + lane for lane in Lane)})
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,3 +82,33 @@ def headers(letter: DeadLetter, *, connector: str) -> list[tuple[str, bytes]]:
 def body(letter: DeadLetter) -> bytes | None:
     """The value to keep, cut to what a topic takes."""
     return None if letter.value is None else letter.value[:VALUE_MAX_BYTES]
+
+
+def read(
+    headers: Iterable[tuple[str, bytes | None]],
+    *,
+    key: bytes | None,
+    value: bytes | None,
+) -> DeadLetter | None:
+    """Read what `headers` and `body` wrote; None for a record of somebody else's."""
+    told = {name: (text or b"").decode("utf-8", "replace") for name, text in headers}
+    place = [told.get(_PREFIX + name, "") for name in ("topic", "partition", "offset")]
+    stage = told.get(_PREFIX + "stage", "")
+    code = told.get(_PREFIX + "exception.class.name", "")
+    if stage not in STAGES or not code:
+        return None
+    try:
+        origin = Origin.parse("/".join(place))
+    except PoisonRecord:
+        return None
+    written = told.get(SOURCE_MS, "")
+    return DeadLetter(
+        origin=origin,
+        stage=stage,
+        code=code,
+        reason=told.get(_PREFIX + "exception.message", ""),
+        key=key,
+        value=value,
+        replay=told.get(REPLAY, ""),
+        source_ms=int(written) if written.isdecimal() else 0,
+    )

@@ -72,14 +72,24 @@ def test_audiences_says_nothing_of_who_is_unknown(full: Pipeline, option: str) -
     assert _lines(_typed(full.environ, "audiences", option, "nobody")) == []
 
 
-def test_audiences_before_any_worker_says_what_is_missing(full: Pipeline) -> None:
-    """In words, with the topic's name."""
+@pytest.mark.parametrize(
+    ("command", "topic"),
+    [
+        pytest.param(["audiences"], "memberships-changelog", id="audiences"),
+        pytest.param(["deadletters", "list"], "deadletters-handled", id="deadletters"),
+    ],
+)
+def test_a_command_before_any_worker_says_what_is_missing(
+    full: Pipeline, command: list[str], topic: str
+) -> None:
+    """In words, with the topic's name and what makes it."""
     prefix = {"KLAVIYO_STREAMS_TOPIC_PREFIX": "not-there."}
 
-    result = _typed({**full.environ, **prefix}, "audiences")
+    result = _typed({**full.environ, **prefix}, *command)
 
     assert result.exit_code == 1
-    assert "not-there.memberships-changelog: not there" in result.output
+    assert f"not-there.{topic}: not there" in result.output
+    assert "klaviyo-streams topics" in result.output
     assert "Traceback" not in result.output
 
 
@@ -119,7 +129,12 @@ def test_topics_that_must_be_alike_and_are_not_are_refused(full: Pipeline) -> No
 
 def test_the_key_is_in_no_command_s_output(full: Pipeline) -> None:
     """It is in the environment of each."""
-    commands = [["audiences"], ["topics"], ["topics", "--dry-run"]]
+    commands = [
+        ["audiences"],
+        ["deadletters", "list"],
+        ["topics"],
+        ["topics", "--dry-run"],
+    ]
 
     outputs = [_typed(full.environ, *command).output for command in commands]
 

@@ -1,0 +1,155 @@
+"""`klaviyo-streams deadletters`: look at what failed, send it again, put it away."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import orjson
+
+from agents.cli import letter_lines as lines
+from agents.cli.letter_options import PlaceType, filter_options, meant
+from agents.cli.options import read_settings, settings_option
+from agents.context import clock_ms, kafka_access
+from agents.deadletters import DeadLetters
+from agents.reentry import new_id
+from streams.delivery.handled import Action, Handled, is_handled
+from streams.delivery.letters import Filters, grouped
+from streams.delivery.requeue import plan
+
+
+@click.group()
+def deadletters() -> None:
+    """Look at dead letters, send them again, or put them away.
+
+    A dead letter is a record nobody could use as it was. Mend what it names (the
+    destination file, a list, the record's producer), then requeue it.
+
+    \b
+    Examples:
+      klaviyo-streams deadletters list
+      klaviyo-streams deadletters show 3/17
+      klaviyo-streams deadletters requeue --reason list-gone --apply
+      klaviyo-streams deadletters discard --stage intake --until 2026-11-01 --apply
+    """  # noqa: D301 - click reads the backspace
+
+
+@deadletters.command("list")
+@settings_option
+@click.option("--all", "everything", is_flag=True, help="Also those handled.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+def list_(*, file: Path | None, everything: bool, as_json: bool) -> None:
+    """Count the dead letters not handled yet, by stage and reason.
+
+    \b
+    Examples:
+      klaviyo-streams deadletters list
+      klaviyo-streams deadletters list --all --json
+    """  # noqa: D301 - click reads the backspace
+    letters = _letters(file)
+    rows = {} if everything else letters.handled()
+    groups = grouped(one for one in letters.all() if not is_handled(one, rows))
+    if as_json:
+        for group in groups:
+            click.echo(orjson.dumps(lines.group_of(group)))
+        return
+    for line in lines.table(groups):
+        click.echo(line)
+
+
+@deadletters.command()
+@settings_option
+@click.argument("more", nargs=-1, metavar="[PARTITION/OFFSET]...", type=PlaceType())
+@filter_options
+def show(*, file: Path | None, filters: Filters, again: bool) -> None:
+    """Print dead letters as JSON lines, with their values: customers' data.
+
+    \b
+    Examples:
+      klaviyo-streams deadletters show 3/17
+      klaviyo-streams deadletters show --reason bad-email --since 2026-11-25
+    """  # noqa: D301 - click reads the backspace
+    letters = _letters(file)
+    rows = letters.handled()
+    for one in letters.all():
+        row = rows.get(one.place) if is_handled(one, rows) else None
+        if filters.take(one) and (row is None or again or filters.places):
+            click.echo(orjson.dumps(lines.shown(one, row)))
+
+
+@deadletters.command()
+@settings_option
+@filter_options
+@click.option(
+    "--from-source",
+    is_flag=True,
+    help="Make them anew from their source records, by the present mapping.",
+)
+@click.option("--apply", "is_real", is_flag=True, help="Do it; else only say what.")
+def requeue(
+    *,
+    file: Path | None,
+    filters: Filters,
+    again: bool,
+    from_source: bool,
+    is_real: bool,
+) -> None:
+    """Send dead letters into the journey again.
+
+    Those of intake and activate start over; those of a lane are sent unless something
+    newer was said meanwhile (outcome `stale`). One that fails again is a new dead
+    letter. Without --apply nothing is written.
+
+    \b
+    Examples:
+      klaviyo-streams deadletters requeue --reason list-gone
+      klaviyo-streams deadletters requeue --reason list-gone --apply
+      klaviyo-streams deadletters requeue --reason bad-email --from-source --apply
+      klaviyo-streams deadletters requeue --place 3/17 --place 3/18 --apply
+    """  # noqa: D301 - click reads the backspace
+    letters = _letters(file)
+    found, before = meant(letters, filters, again=again)
+    replay = new_id(datetime.now(UTC))
+    done = letters.requeue(
+        plan(found, from_source=from_source),
+        replay=replay,
+        now_ms=clock_ms,
+        apply=is_real,
+    )
+    for line in lines.requeued(done, before=before, replay=replay if is_real else ""):
+        click.echo(line)
+
+
+@deadletters.command()
+@settings_option
+@filter_options
+@click.option("--why", default="", help="Kept beside each; no customer's data.")
+@click.option("--apply", "is_real", is_flag=True, help="Do it; else only say what.")
+def discard(
+    *, file: Path | None, filters: Filters, again: bool, why: str, is_real: bool
+) -> None:
+    """Put dead letters away for good: they are listed no more, and have an outcome.
+
+    Without --apply nothing is written.
+
+    \b
+    Examples:
+      klaviyo-streams deadletters discard --reason not-json
+      klaviyo-streams deadletters discard --place 3/17 --why "a test" --apply
+    """  # noqa: D301 - click reads the backspace
+    letters = _letters(file)
+    found, before = meant(letters, filters, again=again)
+    if is_real:
+        noted = Handled(
+            action=Action.DISCARDED,
+            at_ms=clock_ms(),
+            replay=new_id(datetime.now(UTC)),
+            reason=why,
+        )
+        letters.discard(found, noted)
+    for line in lines.discarded(found, before=before, is_real=is_real):
+        click.echo(line)
+
+
+def _letters(file: Path | None) -> DeadLetters:
+    settings = read_settings(file)
+    return DeadLetters(settings, kafka_access(settings))

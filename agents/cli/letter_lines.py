@@ -1,0 +1,151 @@
+"""What `klaviyo-streams deadletters` says of dead letters."""
+
+import base64
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import orjson
+
+from agents.deadletters import Requeued
+from streams.delivery.handled import Handled
+from streams.delivery.letters import LetterGroup, StoredLetter, Way
+
+SAMPLE = 5
+"""Places named of many."""
+
+_WAYS: Final = {
+    Way.EVENT: "taken in again",
+    Way.ACTIVATION: "judged again, for their lane",
+    Way.SOURCE: "taken in again from the source topic",
+}
+
+_WHY_STUCK: Final = {
+    "origin-unknown": "no dead letter of this project; discard it",
+    "no-source": "it came from a topic of this project; requeue it as it is",
+    "source-expired": "Kafka has deleted the source record; have it published again",
+    "source-missing": "the source record is not there, or is another one now",
+    "dead-letter-expired": "Kafka has deleted the dead letter meanwhile",
+    "dead-letter-missing": "the dead letter is not there any more",
+    "too-large": "larger than max_event_bytes; raise that, and the topics' limits",
+}
+
+
+def group_of(group: LetterGroup) -> dict[str, object]:
+    """Say of a group what a program reads."""
+    return {
+        "stage": group.stage,
+        "reason": group.code,
+        "count": group.many,
+        "first": _moment(group.first_ms),
+        "last": _moment(group.last_ms),
+        "example": str(group.example),
+    }
+
+
+def table(groups: Sequence[LetterGroup]) -> Iterator[str]:
+    """Say the same to a person."""
+    if not groups:
+        yield "no dead letters"
+        return
+    rows = [["count", "stage", "reason", "first", "last", "example"]]
+    for group in groups:
+        told = {name: str(value) for name, value in group_of(group).items()}
+        rows.append([told[name] or "-" for name in rows[0]])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        yield "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
+
+
+def shown(one: StoredLetter, row: Handled | None) -> dict[str, object]:
+    """Say all of a dead letter."""
+    told: dict[str, object] = {
+        "place": str(one.place),
+        "at": _moment(one.at_ms),
+        "reason": one.code,
+        "headers": {name: _text(value) for name, value in one.headers},
+        "key": _text(one.key),
+        "value": _json(one.value),
+    }
+    return told if row is None else told | {"handled": msgspec.to_builtins(row)}
+
+
+def requeued(done: Requeued, *, before: int, replay: str) -> Iterator[str]:
+    """Say what came of a requeue.
+
+    Args:
+        done: What came of it.
+        before: How many were left out since they were handled before.
+        replay: The command's name; empty when nothing was written.
+    """
+    verb = "requeued" if replay else "would requeue"
+    letters = [letter for one in done.sendings for letter in one.letters]
+    yield f"{verb} {len(letters)} dead letters as {len(done.sendings)} records"
+    yield from _by_reason(letters)
+    for way, words in _WAYS.items():
+        of_way = [one for one in done.sendings if one.way is way]
+        if of_way:
+            yield f"records: {len(of_way)} {words}"
+    stuck: dict[str, list[StoredLetter]] = defaultdict(list)
+    for letter, why in done.stuck:
+        stuck[why].append(letter)
+    for why, ones in sorted(stuck.items()):
+        yield f"cannot requeue {len(ones)}, {why}: {_sample(ones)}"
+        yield f"  {_WHY_STUCK[why]}"
+    yield from _left_out(before)
+    yield f"as replay {replay}" if replay else _DRY
+
+
+def discarded(
+    letters: Collection[StoredLetter], *, before: int, is_real: bool
+) -> Iterator[str]:
+    """Say what was put away, or would be."""
+    verb = "discarded" if is_real else "would discard"
+    yield f"{verb} {len(letters)} dead letters"
+    yield from _by_reason(letters)
+    yield from _left_out(before)
+    if not is_real:
+        yield _DRY
+
+
+_DRY = "nothing was written; --apply does it"
+
+
+def _left_out(before: int) -> Iterator[str]:
+    if before:
+        yield f"left out {before} handled before; --handled takes them too"
+
+
+def _by_reason(letters: Iterable[StoredLetter]) -> Iterator[str]:
+    groups: dict[tuple[str, str], list[StoredLetter]] = defaultdict(list)
+    for one in letters:
+        groups[one.stage or "-", one.code].append(one)
+    for (stage, code), ones in sorted(groups.items()):
+        yield f"  {len(ones)} {stage} {code}: {_sample(ones)}"
+
+
+def _sample(letters: Iterable[StoredLetter]) -> str:
+    places = [str(one.place) for one in letters]
+    more = ["..."] if len(places) > SAMPLE else []
+    return " ".join([*places[:SAMPLE], *more])
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def _json(value: bytes | None) -> object:
+    try:
+        return None if value is None else orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return _text(value)
+
+
+def _text(value: bytes | None) -> object:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value or b"").decode()}

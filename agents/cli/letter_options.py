@@ -1,0 +1,128 @@
+"""Which dead letters a command means: the options that several of them share."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+import click
+
+from agents.cli.options import F
+from agents.deadletters import DeadLetters
+from streams.delivery.deadletter import STAGES
+from streams.delivery.handled import is_handled
+from streams.delivery.letters import Filters, Place, StoredLetter
+
+
+class _Time(click.ParamType):
+    """ISO 8601, as milliseconds since the epoch; UTC where it names no zone."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """Read it."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            fix = "not an ISO 8601 time, like 2026-11-25T21:00:00Z or 2026-11-25"
+            self.fail(f"{value!r} is {fix}", param, ctx)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+
+
+class PlaceType(click.ParamType):
+    """PARTITION/OFFSET."""
+
+    name = "partition/offset"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Place:
+        """Read it."""
+        try:
+            return Place.parse(str(value))
+        except ValueError as mistake:
+            self.fail(str(mistake), param, ctx)
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--reason", metavar="CODE", default="", help="Those of this fault."),
+    click.option(
+        "--stage",
+        metavar="STAGE",
+        type=click.Choice(sorted({*STAGES, "deliver"})),
+        default=None,
+        help="Those that failed there: intake, activate, deliver, deliver.LANE.",
+    ),
+    click.option("--since", type=_Time(), help="Those that came then or later."),
+    click.option("--until", type=_Time(), help="Those that came before then."),
+    click.option(
+        "--place",
+        "places",
+        multiple=True,
+        type=PlaceType(),
+        help="The one that lies there; may be repeated.",
+    ),
+    click.option("--all", "everything", is_flag=True, help="Every one."),
+    click.option("--handled", "again", is_flag=True, help="Also those handled before."),
+)
+
+
+def filter_options(command: F) -> F:
+    """Add the options that say which are meant; the command gets a `Filters`."""
+
+    @wraps(command)
+    def filtered(  # noqa: PLR0913 - one for each option
+        *args: Any,  # noqa: ANN401 - the command's own
+        reason: str,
+        stage: str | None,
+        since: int | None,
+        until: int | None,
+        places: tuple[Place, ...],
+        everything: bool,
+        **kwargs: Any,  # noqa: ANN401 - the command's own
+    ) -> object:
+        more = kwargs.pop("more", ())
+        filters = Filters(
+            reason=reason,
+            stage=stage or "",
+            since_ms=since,
+            until_ms=until,
+            places=frozenset((*places, *more)),
+        )
+        if filters.are_none and not everything:
+            raise click.UsageError(
+                "which dead letters? Give --reason, --stage, --since, --until or "
+                "--place, which narrow one another, or --all"
+            )
+        return command(*args, filters=filters, **kwargs)
+
+    for option in reversed(_OPTIONS):
+        filtered = option(filtered)
+    return filtered  # type: ignore[return-value] # as click types its decorators
+
+
+def meant(
+    letters: DeadLetters, filters: Filters, *, again: bool
+) -> tuple[list[StoredLetter], int]:
+    """Those that are meant, without their values, and how many were handled before."""
+    rows = letters.handled()
+    found: list[StoredLetter] = []
+    before = 0
+    for one in letters.all():
+        if not filters.take(one):
+            continue
+        if is_handled(one, rows) and not again:
+            before += 1
+        else:
+            found.append(one.without_value())
+    return found, before

@@ -1,0 +1,115 @@
+"""A broker with topics of dead letters, and the command line before it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from click.testing import CliRunner, Result
+
+from agents.cli import main
+from agents.context import kafka_access
+from agents.embedded import EmbeddedBroker
+from agents.engine.kafka import KafkaAccess
+from agents.engine.producer import Message
+from agents.reading import read_whole
+from agents.reentry import Publisher
+from streams.delivery import deadletter
+from streams.delivery.deadletter import DeadLetter
+from streams.events.origin import Origin
+from streams.settings import Settings, load
+
+KEY = "pk_" + "5ecret" * 5
+ADDRESS = "ada@example.com"
+
+
+class Desk:
+    """The command line, and what it leaves in Kafka."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._environ = {
+            "KLAVIYO_API_KEY": KEY,
+            "KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "KLAVIYO_STREAMS_TOPIC_PREFIX": "t.",
+            "KLAVIYO_STREAMS_SOURCE_TOPICS": "source",
+        }
+        self.publisher = Publisher(self.kafka)
+
+    @property
+    def settings(self) -> Settings:
+        """As the commands have them."""
+        return load(self._environ)
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """The broker."""
+        return kafka_access(self.settings)
+
+    def bury(self, *letters: DeadLetter) -> None:
+        """Keep dead letters, in the partition 0."""
+        self.publisher.publish(
+            [
+                Message(
+                    self.settings.topics.deadletters,
+                    letter.key,
+                    deadletter.body(letter),
+                    deadletter.headers(letter, connector="app"),
+                    0,
+                )
+                for letter in letters
+            ]
+        )
+
+    def typed(self, *arguments: str) -> Result:
+        """Type a command; it tells no key and no traceback."""
+        command = ["deadletters", *arguments]
+        result = CliRunner().invoke(main, command, env=self._environ)
+        assert KEY not in result.output
+        assert "Traceback" not in result.output
+        return result
+
+    def told(self, *arguments: str) -> str:
+        """Type one that goes well."""
+        result = self.typed(*arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def headers(self, topic: str, name: str) -> list[bytes]:
+        """One header of all of a topic."""
+        records = read_whole(self.kafka, topic)
+        found = [dict(record.headers() or [])[name] for record in records]
+        assert all(isinstance(value, bytes) for value in found)
+        return [value for value in found if isinstance(value, bytes)]
+
+    def values(self, topic: str) -> list[bytes | None]:
+        """All of a topic."""
+        return [record.value() for record in read_whole(self.kafka, topic)]
+
+    def modes(self, topic: str) -> list[tuple[bytes, bytes | None, bytes | None]]:
+        """Mode, key and value of all of a topic."""
+        pairs = [(one.key(), one.value()) for one in read_whole(self.kafka, topic)]
+        modes = self.headers(topic, "ks.replay-mode")
+        return [(mode, *pair) for mode, pair in zip(modes, pairs, strict=True)]
+
+
+@contextmanager
+def opened() -> Iterator[Desk]:
+    """Empty topics."""
+    with EmbeddedBroker() as broker:
+        broker.create_topics(
+            "source",
+            *(f"t.{name}" for name in ("deadletters", "deadletters-handled")),
+            *(f"t.{name}" for name in ("reentry", "events", "outcomes")),
+        )
+        yield Desk(broker.bootstrap)
+
+
+def letter_at(offset: int = 0, **told: object) -> DeadLetter:
+    """A dead letter of a source record; `told` is other than usual."""
+    usual = {
+        "origin": Origin(topic="source", partition=0, offset=offset),
+        "stage": "intake",
+        "code": "not-json",
+        "reason": "not a JSON text",
+        "key": b"k",
+        "value": b'{"email": "%s"}' % ADDRESS.encode(),
+    }
+    return DeadLetter(**(usual | told))  # type: ignore[arg-type] # one field each
