@@ -1,4 +1,6 @@
-"""The memberships table read from outside a worker: its changelog, to the end."""
+"""Compacted topics read from outside a worker, to the end: the memberships table."""
+
+from collections.abc import Iterator
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
@@ -9,6 +11,9 @@ from streams.errors import ConfigError
 TIMEOUT_S = 30.0
 RECORDS = 10_000
 
+POLL_S = 0.2
+"""So long it waits for so many; the end is looked at in between."""
+
 
 def read_rows(kafka: KafkaAccess, topic: str) -> dict[str, Memberships]:
     """Every user's row as the changelog has it now.
@@ -16,12 +21,37 @@ def read_rows(kafka: KafkaAccess, topic: str) -> dict[str, Memberships]:
     Raises:
         ConfigError: Kafka or the topic is not there.
     """
+    rows: dict[str, Memberships] = {}
+    for key, value in _records(kafka, topic):
+        if key is not None and value is not None:
+            user = key.decode()
+            rows[user] = merge(rows.get(user, {}), decode_row(value))
+    return rows
+
+
+def read_values(kafka: KafkaAccess, topic: str) -> dict[bytes, bytes]:
+    """Give the last value of each key.
+
+    Raises:
+        ConfigError: Kafka or the topic is not there.
+    """
+    values: dict[bytes, bytes] = {}
+    for key, value in _records(kafka, topic):
+        values.pop(key or b"", None)
+        if value is not None:
+            values[key or b""] = value
+    return values
+
+
+def _records(
+    kafka: KafkaAccess, topic: str
+) -> Iterator[tuple[bytes | None, bytes | None]]:
     consumer = Consumer(
         kafka.librdkafka()
         | {"group.id": "klaviyo-streams.reading", "enable.auto.commit": False}
     )
     try:
-        return _read(consumer, topic)
+        yield from _read(consumer, topic)
     except KafkaException as refused:
         error = refused.args[0]
         raise ConfigError([f"kafka_bootstrap_servers: {error.name()}"]) from None
@@ -29,7 +59,9 @@ def read_rows(kafka: KafkaAccess, topic: str) -> dict[str, Memberships]:
         consumer.close()
 
 
-def _read(consumer: Consumer, topic: str) -> dict[str, Memberships]:
+def _read(
+    consumer: Consumer, topic: str
+) -> Iterator[tuple[bytes | None, bytes | None]]:
     found = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
     if found.error is not None or not found.partitions:
         raise ConfigError([f"topic {topic}: not there; has a worker run yet?"])
@@ -41,20 +73,10 @@ def _read(consumer: Consumer, topic: str) -> dict[str, Memberships]:
         if end > first:
             ends[partition] = end
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in ends])
-    rows: dict[str, Memberships] = {}
     while ends:
-        for message in consumer.consume(RECORDS, timeout=1.0):
+        for message in consumer.consume(RECORDS, timeout=POLL_S):
             if message.error() is None:
-                _apply(rows, message.key(), message.value())
+                yield message.key(), message.value()
         for spot in consumer.position([TopicPartition(topic, p) for p in ends]):
             if spot.offset >= ends[spot.partition]:
                 del ends[spot.partition]
-    return rows
-
-
-def _apply(
-    rows: dict[str, Memberships], key: bytes | None, value: bytes | None
-) -> None:
-    if key is not None and value is not None:
-        user = key.decode()
-        rows[user] = merge(rows.get(user, {}), decode_row(value))

@@ -7,6 +7,7 @@ from agents.cli.check import check
 from agents.cli.demo import demo
 from agents.cli.explain import explain
 from agents.cli.metrics import metrics
+from agents.cli.reconcile import reconcile
 from agents.cli.sandbox import sandbox
 from agents.cli.send import send
 from agents.cli.topics import topics
@@ -35,6 +36,7 @@ def main() -> None:
     klaviyo-streams topics           create the topics a worker needs
     klaviyo-streams worker           run a worker
     klaviyo-streams audiences        who is in which audience
+    klaviyo-streams reconcile        compare the table with the lists in Klaviyo
     klaviyo-streams check            read a destination file, name every mistake
     klaviyo-streams metrics          which metrics of its mappings Klaviyo misses
     klaviyo-streams explain          say what would be done for events on stdin
@@ -47,6 +49,7 @@ _COMMANDS = (
     worker,
     topics,
     audiences,
+    reconcile,
     sandbox,
     check,
     metrics,

@@ -1,0 +1,1 @@
+"""What is told once more, and why: the table compared with what Klaviyo has."""
