@@ -8,6 +8,7 @@ from agents.cli.deadletters import deadletters
 from agents.cli.demo import demo
 from agents.cli.explain import explain
 from agents.cli.metrics import metrics
+from agents.cli.reconcile import reconcile
 from agents.cli.replay import replay
 from agents.cli.sandbox import sandbox
 from agents.cli.send import send
@@ -39,6 +40,7 @@ def main() -> None:
     klaviyo-streams audiences        who is in which audience
     klaviyo-streams replay           take records in again
     klaviyo-streams deadletters      look at what failed, send it again, put it away
+    klaviyo-streams reconcile        compare the table with the lists in Klaviyo
     klaviyo-streams check            read a destination file, name every mistake
     klaviyo-streams metrics          which metrics of its mappings Klaviyo misses
     klaviyo-streams explain          say what would be done for events on stdin
@@ -53,6 +55,7 @@ _COMMANDS = (
     audiences,
     replay,
     deadletters,
+    reconcile,
     sandbox,
     check,
     metrics,

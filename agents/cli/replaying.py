@@ -12,13 +12,14 @@ import click
 from msgspec.structs import replace
 
 from agents.context import clock_ms, kafka_access
+from agents.endings import Endings
 from agents.reentry import Publisher, new_id
-from agents.replaying.endings import Endings
 from agents.replaying.feeding import Feeder, Now
 from agents.replaying.lag import Lag
 from agents.replaying.ranges import Range
 from agents.replaying.registry import Registry
 from agents.replaying.taking import Sample, Taking
+from agents.replaying.tally import Tally
 from streams.replay.pace import Feed
 from streams.replay.selection import Selection
 from streams.replay.state import ReplayState, Status, remaining_s
@@ -117,7 +118,8 @@ class Replaying:
     ) -> None:
         fed_before = state.fed
         outcomes = self._settings.topics.outcomes
-        with closing(Endings(self._kafka, outcomes, replay=state.id)) as endings:
+        with closing(Endings(self._kafka, outcomes, replay=state.id)) as found:
+            tally = Tally(found)
             feeder = Feeder(
                 state,
                 source=source,
@@ -128,8 +130,8 @@ class Replaying:
             )
             tap = Feed(per_s=self._order.rate_per_s, ahead_max=self._order.ahead_max)
             try:
-                state = feeder.feed(tap, say=lambda now: self._say(now, endings))
-                self._await(state, endings, fed=state.fed - fed_before)
+                state = feeder.feed(tap, say=lambda now: self._say(now, tally))
+                self._await(state, tally, fed=state.fed - fed_before)
             except KeyboardInterrupt:
                 click.echo(
                     "\ninterrupted; what is taken in goes on.\n"
@@ -138,20 +140,20 @@ class Replaying:
                 )
                 sys.exit(130)
 
-    def _await(self, state: ReplayState, endings: Endings, *, fed: int) -> None:
+    def _await(self, state: ReplayState, tally: Tally, *, fed: int) -> None:
         if state.status is Status.STOPPED:
             click.echo(f"stopped after {state.fed} records")
             return
         click.echo(f"taken in: {fed}; unreadable and passed over: {state.unreadable}")
-        while self._order.waits and endings.ended < fed:
-            endings.read(wait_s=0.5)
+        while self._order.waits and tally.ended < fed:
+            tally.read(wait_s=0.5)
             if self._is_time():
-                click.echo(f"{endings.ended} of {fed} ended", err=True)
+                click.echo(f"{tally.ended} of {fed} ended", err=True)
         if self._order.waits:
-            _say_endings(endings.counts)
+            _say_endings(tally.counts)
 
-    def _say(self, now: Now, endings: Endings) -> None:
-        endings.read()
+    def _say(self, now: Now, tally: Tally) -> None:
+        tally.read()
         if not self._is_time():
             return
         left_s = remaining_s(now.state, per_s=now.per_s)
@@ -161,7 +163,7 @@ class Replaying:
             held = f"; waits: {now.hop} has {now.waiting} records to do"
         click.echo(
             f"{now.state.total - now.state.left} of {now.state.total} offsets, "
-            f"{now.state.fed} taken in, {endings.ended} ended, {now.per_s:.0f}/s, "
+            f"{now.state.fed} taken in, {tally.ended} ended, {now.per_s:.0f}/s, "
             f"{left} left{held}",
             err=True,
         )

@@ -92,6 +92,22 @@ def deleted_later(row: Memberships, event: CanonicalEvent) -> bool:
     return _Words(row, event).withdrawn_later("deleted", "")
 
 
+def commanded_since(row: Memberships, list_id: str, word: Membership) -> bool:
+    """Whether a command moved the user on or off a list after an audience's word.
+
+    Args:
+        row: The user's row.
+        list_id: Klaviyo's id of the list.
+        word: The audience's.
+    """
+    about = MARK.join(("", "list", list_id, ""))
+    return any(
+        key.startswith(about)
+        and (last.time_ms, last.origin) > (word.time_ms, word.origin)
+        for key, last in row.items()
+    )
+
+
 class _Words:
     """A row that hears an event."""
 

@@ -17,12 +17,12 @@ from streams.audiences.row import Memberships
 from streams.audiences.transition import Edge, Why, cross
 from streams.destination.model import Activated, Destination, MappingRule
 from streams.errors import PoisonRecord
-from streams.events.contact import email_of, phone_of
+from streams.events.contact import ContactRules, email_of, phone_of
 from streams.events.identity import identifiers_of
 from streams.events.model import CanonicalEvent, ReplayMode
 
-_ADD: Final = "addProfileToList"
-_REMOVE: Final = "removeProfileFromList"
+ADD: Final = "addProfileToList"
+REMOVE: Final = "removeProfileFromList"
 
 NOT_SYNCED: Final = "audience-not-synced"
 NO_MAPPING: Final = "no-mapping"
@@ -110,7 +110,7 @@ class _Work:
         else:
             named = edge.list_id or (rule.list_id if rule is not None else "")
             self._do(
-                _REMOVE if not edge.entered else _ADD,
+                REMOVE if not edge.entered else ADD,
                 self._list_change(edge, named),
                 audience=edge.audience,
             )
@@ -186,12 +186,7 @@ class _Work:
         self._activations.append(activation)
 
     def _list_change(self, edge: Edge, list_id: str) -> ListAdd | ListRemove:
-        country = self._destination.contact_rules.country
-        identifiers = identifiers_of(
-            self._event, phone_of=partial(phone_of, country=country)
-        )
-        if not email_of(identifiers.get("email", "")):
-            identifiers.pop("email", None)
+        identifiers = named_in(self._event, rules=self._destination.contact_rules)
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone Klaviyo takes"
@@ -199,6 +194,16 @@ class _Work:
         if edge.entered:
             return ListAdd(list_id=list_id, profile={**identifiers})
         return ListRemove(list_id=list_id, identifiers=identifiers)
+
+
+def named_in(event: CanonicalEvent, *, rules: ContactRules) -> dict[str, str]:
+    """Name whom an event's audience moves: what Klaviyo takes of its identifiers."""
+    identifiers = identifiers_of(
+        event, phone_of=partial(phone_of, country=rules.country)
+    )
+    if not email_of(identifiers.get("email", "")):
+        identifiers.pop("email", None)
+    return identifiers
 
 
 def complete(intent: Intent, event: CanonicalEvent) -> Intent:

@@ -127,6 +127,23 @@ def members_with(field: str, values: Iterable[str], *, list_id: str) -> Request:
     )
 
 
+def members(list_id: str) -> Request:
+    """Ask who is on a list.
+
+    Args:
+        list_id: Klaviyo's id of the list.
+    """
+    endpoint = lane_quotas.GET_LIST_PROFILES
+    return Request(
+        endpoint=endpoint,
+        path=endpoint.path.replace("{id}", encoded(list_id)),
+        query=(
+            ("fields[profile]", "email,phone_number,external_id"),
+            ("page[size]", str(PAGE_MAX)),
+        ),
+    )
+
+
 def _job(
     endpoint: Endpoint,
     resources: Iterable[bytes],

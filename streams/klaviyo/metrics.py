@@ -29,7 +29,7 @@ TRIES: Final = 3
 _MENDING: Final[Mapping[str, str]] = {
     "cannot-connect": "is that where Klaviyo is, and does the network lead there?",
     "unauthorized": "Klaviyo does not know the API key; make a private key there",
-    "permission-denied": "the API key may not read metrics; it needs metrics:read",
+    "permission-denied": "the API key lacks a scope of this: {scopes}",
     "blocked-by-challenge": "Klaviyo blocks this address; have it allow-listed there",
     "revision-retired": "Klaviyo has no such revision any more; upgrade this program",
 }
@@ -58,9 +58,9 @@ class Impatient:
                     tries += 1
                     if tries < TRIES and not answer.blocked:
                         continue
-                    return _given_up(answer)
+                    return _given_up(answer, request)
                 case OperatorFault():
-                    return _given_up(answer)
+                    return _given_up(answer, request)
                 case _:
                     return answer
 
@@ -77,8 +77,9 @@ class Impatient:
         await self._client.pause(wait_s)
 
 
-def _given_up(answer: Temporary | OperatorFault) -> Rejected:
-    hint = _MENDING.get(answer.reason, "")
+def _given_up(answer: Temporary | OperatorFault, request: Request) -> Rejected:
+    scopes = ", ".join(sorted(request.endpoint.scopes))
+    hint = _MENDING.get(answer.reason, "").format(scopes=scopes)
     reason = f"{answer.reason}; {hint}" if hint else answer.reason
     return Rejected(status=answer.status, reason=reason)
 

@@ -1,11 +1,36 @@
 """All pages of a listing."""
 
+from collections.abc import AsyncIterator
 from typing import Any
+
+import msgspec
 
 from streams.klaviyo.answers import Accepted, Rejected, Settled
 from streams.klaviyo.caller import Caller
 from streams.klaviyo.requests import Request
 from streams.klaviyo.responses import next_cursor, resources
+
+
+async def each_page(client: Caller, request: Request) -> AsyncIterator[Settled]:
+    """Follow a listing to its last page, a page at a time.
+
+    Yields:
+        `Accepted` for each page. A refusal ends it: what came before is half a listing.
+    """
+    seen: set[str] = set()
+    while True:
+        answer = await client.call(request)
+        yield answer
+        if not isinstance(answer, Accepted):
+            return
+        cursor = next_cursor(answer.data)
+        if cursor == "":
+            return
+        if cursor is None or cursor in seen:
+            yield Rejected(status=200, attempts=0, reason="unreadable-page")
+            return
+        seen.add(cursor)
+        request = request.at_cursor(cursor)
 
 
 async def all_pages(client: Caller, request: Request) -> Settled:
@@ -16,18 +41,10 @@ async def all_pages(client: Caller, request: Request) -> Settled:
         so that half a listing never passes for a whole one.
     """
     rows: list[Any] = []
-    seen: set[str] = set()
     attempts = 0
-    while True:
-        answer = await client.call(request)
+    async for answer in each_page(client, request):
         attempts += answer.attempts
         if not isinstance(answer, Accepted):
-            return answer
+            return msgspec.structs.replace(answer, attempts=attempts)
         rows += resources(answer.data)
-        cursor = next_cursor(answer.data)
-        if cursor == "":
-            return Accepted(status=200, attempts=attempts, data={"data": rows})
-        if cursor is None or cursor in seen:
-            return Rejected(status=200, attempts=attempts, reason="unreadable-page")
-        seen.add(cursor)
-        request = request.at_cursor(cursor)
+    return Accepted(status=200, attempts=attempts, data={"data": rows})

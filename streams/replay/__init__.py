@@ -1,1 +1,1 @@
-"""Which records a replay takes, and how far it is."""
+"""What is told once more: ranges of topics, and the table held against Klaviyo."""

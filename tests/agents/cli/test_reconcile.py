@@ -1,0 +1,139 @@
+"""What `reconcile` prints; the journeys run it on a real Kafka."""
+
+import json
+from collections import Counter
+
+import pytest
+from click.testing import CliRunner
+
+from agents.cli import main
+from agents.cli.reconcile import ended_lines, found_lines
+from agents.reconcile import Found
+from streams.audiences.membership import Membership
+from streams.events.origin import Origin
+from streams.klaviyo.rosters import Member
+from streams.replay.reconcile import Comparison
+from streams.replay.words import Word
+
+
+def word(user: str, *, audience: str = "vip", inside: bool = True) -> Word:
+    """One word."""
+    origin = Origin(topic="s", partition=0, offset=0)
+    membership = Membership(inside=inside, time_ms=1, origin=origin)
+    return Word(user=user, audience=audience, membership=membership)
+
+
+def found(*, gone: bool = False, list_id: str = "L1") -> Found:
+    """Two audiences with one list: six missing, one unexpected, one of another's."""
+    words = {
+        one.user: one
+        for one in (
+            *(word(f"u-{number}") for number in range(6)),
+            word("left", audience="lapsed", inside=False),
+        )
+    }
+    members = [
+        Member(profile_id="P", external_id="left"),
+        Member(profile_id="Q", email="someone@example.com"),
+    ]
+    return Found(
+        list_id=list_id,
+        gone=gone,
+        members=0 if gone else 2,
+        words=words,
+        differences=Comparison(words, [] if gone else members).differences(),
+    )
+
+
+def test_a_person_reads_counts_and_a_few_users() -> None:
+    """No address of a member whom the table doesn't know."""
+    assert list(found_lines(found(), as_json=False)) == [
+        "lapsed: 0 inside; list L1: 2 on it",
+        "  missing            0",
+        "  unexpected         1  left",
+        "  others             1",
+        "vip: 6 inside; list L1: 2 on it",
+        "  missing            6  u-0, u-1, u-2, u-3, u-4, …",
+        "  unexpected         0",
+        "  others             1",
+    ]
+
+
+def test_a_program_reads_every_difference() -> None:
+    """A line for the counts of an audience, then one a difference."""
+    read = [json.loads(line) for line in found_lines(found(), as_json=True)]
+
+    assert read[:2] == [
+        {
+            "audience": audience,
+            "list_id": "L1",
+            "gone": False,
+            "inside": inside,
+            "members": 2,
+            "missing": inside,
+            "unexpected": 1 - inside // 6,
+            "others": 1,
+        }
+        for audience, inside in (("lapsed", 0), ("vip", 6))
+    ]
+    assert Counter(one["kind"] for one in read[2:]) == {
+        "missing": 6,
+        "unexpected": 1,
+        "others": 1,
+    }
+    assert read[-1] == {"kind": "others", "profile_id": "Q", "list_id": "L1"}
+
+
+@pytest.mark.parametrize(
+    ("list_id", "said"),
+    [
+        pytest.param("L1", "vip: 6 inside; list L1: gone in Klaviyo", id="gone"),
+        pytest.param("", "vip: 6 inside; no list yet", id="none-yet"),
+    ],
+)
+def test_a_list_that_is_not_there_is_said_to_be(list_id: str, said: str) -> None:
+    """Everyone inside is missing on it."""
+    lines = list(found_lines(found(gone=True, list_id=list_id), as_json=False))
+
+    assert said in lines
+
+
+def test_the_ends_are_counted() -> None:
+    """By verdict and reason."""
+    ended = Counter({("delivered", ""): 15, ("discarded", "stale"): 5})
+
+    assert list(ended_lines(ended, as_json=False)) == [
+        "  delivered         15",
+        "  discarded          5 stale",
+    ]
+    assert [json.loads(line)["count"] for line in ended_lines(ended, as_json=True)] == [
+        15,
+        5,
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--resync", "--apply"], id="of-all"),
+        pytest.param(["--resync", "--audience", "vip"], id="dry"),
+    ],
+)
+def test_a_resync_must_be_meant(options: list[str]) -> None:
+    """It tells everyone again: one audience at a time, and on purpose."""
+    result = CliRunner().invoke(main, ["reconcile", *options])
+
+    assert result.exit_code == 2
+    assert "--resync needs --audience and --apply" in result.output
+
+
+def test_without_a_key_it_says_so() -> None:
+    """Before it reads anything."""
+    result = CliRunner().invoke(
+        main,
+        ["reconcile"],
+        env={"KLAVIYO_API_KEY": "", "KLAVIYO_STREAMS_HOPS": "intake"},
+    )
+
+    assert result.exit_code == 1
+    assert "klaviyo_api_key: missing" in result.output
