@@ -90,8 +90,8 @@ GUARD_AGE_MAX_S = 15.0
 """But not by more."""
 
 ROUNDED_S = 1.5
-"""Reset is rounded up to a second, and answers take time: a window that ends later by
-no more is the same, and the earliest end is the truest."""
+"""Reset is rounded up to a second, and says it as late as the answer comes: a window
+that ends later by no more is the same, and the earliest end is the truest."""
 
 DRIFT_S = 0.003
 """How much a window's end may move each minute: 50 ppm, a bad quartz."""
@@ -129,7 +129,7 @@ def answered(pace: Pace, signals: Signals, *, now_s: float) -> Pace:
         return _told(
             pace,
             now_s=now_s,
-            served_s=now_s - signals.latency_s / 2,
+            latency_s=signals.latency_s,
             remaining=signals.remaining,
             ends_s=now_s + min(signals.reset_s, STEADY_WINDOW_S),
             weight=weight,
@@ -176,19 +176,19 @@ def _told(  # noqa: PLR0913  # each is one number of the law, by its name
     pace: Pace,
     *,
     now_s: float,
-    served_s: float,
+    latency_s: float,
     remaining: int,
     ends_s: float,
     weight: float,
 ) -> Pace:
-    """Take in what RateLimit headers said of the window at `served_s`."""
-    ends_s = _end(pace, ends_s=ends_s)
+    """Take in what RateLimit headers said of the window, half the latency ago."""
+    ends_s = _end(pace, ends_s=ends_s, late_s=ROUNDED_S + latency_s)
     if ends_s < min(now_s, pace.ends_s - STEADY_WINDOW_S / 2):
         return pace  # overtaken by an answer of a later window
     others, watched = _others(pace, remaining=remaining, now_s=now_s, ends_s=ends_s)
     unseen = UNSEEN / math.sqrt(pace.quota.steady_per_min) / watched
     company = min(1.0, (abs(others) + unseen) / COMPANY)
-    left_s = max(ends_s - served_s, 0.0)
+    left_s = max(ends_s - (now_s - latency_s / 2), 0.0)
     room = _room(pace, remaining=remaining, company=company)
     guard_s = GUARD_ALONE_S + company * (
         GUARD_S - GUARD_ALONE_S + min(GUARD_AGE / rate_per_s(pace), GUARD_AGE_MAX_S)
@@ -228,13 +228,16 @@ def _pushed(pace: Pace, *, excess: float, company: float, weight: float) -> floa
     return _bounded(share ** (1.0 - whole))
 
 
-def _end(pace: Pace, *, ends_s: float) -> float:
-    """Say when the steady window ends, in the light of the ends named before."""
+def _end(pace: Pace, *, ends_s: float, late_s: float) -> float:
+    """Say when the steady window ends, in the light of the ends named before.
+
+    What an answer names is never too early, and too late by `late_s` at most.
+    """
     if pace.ends_s == -math.inf:
         return ends_s
     rounds = round((ends_s - pace.ends_s) / STEADY_WINDOW_S)
     known_s = pace.ends_s + rounds * (STEADY_WINDOW_S + DRIFT_S)
-    return min(ends_s, known_s) if ends_s - known_s < ROUNDED_S else ends_s
+    return min(ends_s, known_s) if ends_s - known_s < late_s else ends_s
 
 
 def _others(

@@ -104,6 +104,17 @@ def test_who_is_alone_has_the_whole_quota_from_the_third_window_on(
     assert worker.refused < 0.01 * worker.sent.total()
 
 
+def test_slow_answers_do_not_hide_when_a_window_ends() -> None:
+    """They name its end seconds late; the earliest that was named holds."""
+    simulation = Simulation(fixed(_TINY), seed=_SEED, latency_s=1.0)
+    (worker,) = simulation.add_workers(1)
+
+    simulation.run(until_s=HOUR_S)
+
+    served = worker.served_between(3 * MINUTE_S, HOUR_S)
+    assert served >= 0.98 * 57 * _TINY.steady_per_min
+
+
 def test_a_key_with_a_tenth_of_the_published_quota_is_not_overrun() -> None:
     """The first answer says so."""
     simulation = Simulation(fixed(_MEDIUM), seed=_SEED, published=_MEDIUM.scaled(10))
