@@ -58,7 +58,7 @@ Send = Callable[[Group, Sequence[Waiting]], Awaitable[list[ItemVerdict] | None]]
 class LaneService(Service):
     """Batches a lane and settles it; never holds more than its window."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each by its name, and all are needed
         self,
         context: Context,
         *,
@@ -66,6 +66,7 @@ class LaneService(Service):
         queue: Coalescer[Receipt],
         send: Send,
         sendable: Callable[[Group], bool],
+        due: Callable[[Group], bool],
     ) -> None:
         super().__init__()
         self._context = context
@@ -74,6 +75,7 @@ class LaneService(Service):
         self._queue = queue
         self._send = send
         self._sendable = sendable
+        self._due = due
         self._batches: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
         self._window = Window(options)
@@ -186,23 +188,31 @@ class LaneService(Service):
             pointless += [(old, SUPERSEDED) for old in older.receipts]
 
     def _start_ready(self) -> bool:
-        """Cut batches; whether there was any."""
+        """Cut batches, one of a kind: the next of it would stand behind this one."""
         options = self._options
         now_s = asyncio.get_running_loop().time()
         ready = self._queue.ready(
             now_s=now_s, items_max=options.items_max, age_s=options.age_s
         )
-        started = False
+        started: set[tuple[str, bool]] = set()
         for group in sorted(ready, key=_is_backfill):
-            if len(self._batches) < self._most(group) and self._sendable(group):
+            kind = (group.kind, _is_backfill(group))
+            if kind not in started and self._may_go(group):
                 items = self._queue.take(
                     group, items_max=options.items_max, page_items=options.page_items
                 )
                 batch = asyncio.create_task(self._deliver(group, items))
                 self._batches.add(batch)
                 batch.add_done_callback(self._ended)
-                started = True
-        return started
+                started.add(kind)
+        return bool(started)
+
+    def _may_go(self, group: Group) -> bool:
+        """Whether it is time for a batch; a full one gains nothing by waiting."""
+        if len(self._batches) >= self._most(group) or not self._sendable(group):
+            return False
+        items_max = self._options.items_max
+        return self._queue.is_full(group, items_max=items_max) or self._due(group)
 
     def _most(self, group: Group) -> int:
         """How many there may be for one more; the past leaves half to others."""

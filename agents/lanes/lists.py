@@ -42,6 +42,7 @@ class ListsLane:
             queue=Coalescer[Receipt](last_word),
             send=self.send,
             sendable=self.sendable,
+            due=self._callers.is_due,
         )
 
     async def take_over(self, _partition: int) -> None:

@@ -32,6 +32,7 @@ class PlainLane:
             queue=Coalescer[Receipt](join),
             send=self.send,
             sendable=self._callers.is_free,
+            due=self._callers.is_due,
         )
 
     async def take_over(self, _partition: int) -> None:

@@ -157,13 +157,22 @@ class Coalescer(Generic[R]):
         return superseded
 
     def ready(self, *, now_s: float, items_max: int, age_s: float) -> list[Group]:
-        """Groups that are full or whose oldest item has waited long enough."""
-        return [
+        """Groups that are full or whose oldest item has waited long enough.
+
+        The longest wait first, so that no list's backlog holds up the others.
+        """
+        since_s = {g: next(iter(i.values())).since_s for g, i in self._groups.items()}
+        found = [
             group
-            for group, items in self._groups.items()
-            if len(items) >= _most(group, items_max)
-            or now_s - next(iter(items.values())).since_s >= age_s
+            for group in self._groups
+            if self.is_full(group, items_max=items_max)
+            or now_s - since_s[group] >= age_s
         ]
+        return sorted(found, key=since_s.__getitem__)
+
+    def is_full(self, group: Group, *, items_max: int) -> bool:
+        """Whether a batch of a group that waits can hold no more."""
+        return len(self._groups[group]) >= _most(group, items_max)
 
     def take(
         self, group: Group, *, items_max: int, page_items: int = 1

@@ -152,6 +152,10 @@ class KlaviyoClient:
         self._watchman.saw(endpoint.name, answer)
         return answer
 
+    def wait_s(self, endpoint: Endpoint) -> float:
+        """Say how long a request that came now would stand at the gate at least."""
+        return self._gate.wait_s(endpoint.name)
+
     async def rest(self, *, failures: int) -> None:
         """Wait after that many failures in a row."""
         chance = self._timing.rng()

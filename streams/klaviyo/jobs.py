@@ -1,9 +1,9 @@
 """Import jobs followed to their end, many with one call."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -47,8 +47,9 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True):
 class ImportJobs:
     """Follows import jobs: one poller, whatever their number.
 
-    Alone, a job is asked for by its id. Of several, the list of running jobs is asked
-    for, and by its id only one that is not in it any more.
+    Alone, a job is asked for by its id. Of several, the list of the latest jobs is
+    asked for; those that are not in it are looked for in the list of running ones, and
+    by their ids.
 
     Args:
         client: Sends the requests.
@@ -98,11 +99,18 @@ class ImportJobs:
     async def _look(self) -> None:
         asked = set(self._waiting)
         if len(asked) > 1:
+            latest = await _latest(self._client)
+            for job_id in asked & latest.keys():
+                self._tell(job_id, latest[job_id])
+            asked -= latest.keys()
+        if len(asked) > 1:
             asked -= await running_imports(self._client)
         for job_id in asked:
-            state = await _state(self._client, job_id)
-            if state is not None:
-                self._waiting.pop(job_id).set_result(state)
+            self._tell(job_id, await _state(self._client, job_id))
+
+    def _tell(self, job_id: str, state: JobState | None) -> None:
+        if state is not None:
+            self._waiting.pop(job_id).set_result(state)
 
 
 class Follower(Caller, Protocol):
@@ -122,6 +130,13 @@ async def running_imports(client: Caller) -> frozenset[str]:
     return frozenset(map(id_of, resources(answer.data)))
 
 
+async def _latest(client: Caller) -> dict[str, JobState | None]:
+    """List the hundred jobs submitted last; None for those that run."""
+    answer = await client.call(requests.latest_imports())
+    rows = resources(answer.data) if isinstance(answer, Accepted) else ()
+    return {id_of(row): _state_in(row) for row in rows}
+
+
 async def wait_for_imports(client: Follower, job_ids: Iterable[str]) -> None:
     """Wait until none of these jobs runs: the fence after a takeover."""
     await asyncio.gather(*map(client.jobs.end_of, job_ids))
@@ -133,7 +148,11 @@ async def _state(client: Caller, job_id: str) -> JobState | None:
     if not isinstance(answer, Accepted):
         return JobState(status=JobStatus.UNKNOWN)
     rows = resources(answer.data)
-    attributes = attributes_of(rows[0]) if rows else {}
+    return _state_in(rows[0]) if rows else None
+
+
+def _state_in(row: Mapping[str, Any]) -> JobState | None:
+    attributes = attributes_of(row)
     failed = attributes.get("failed_count")
     match attributes.get("status"):
         case "complete":

@@ -111,6 +111,18 @@ def running_imports() -> Request:
     )
 
 
+def latest_imports() -> Request:
+    """List the import jobs that came last, and how they ended."""
+    return _to(
+        quotas.GET_IMPORT_JOBS,
+        query=(
+            ("sort", "-created_at"),
+            ("fields[profile-bulk-import-job]", "status,failed_count"),
+            ("page[size]", str(quotas.PAGE_MAX)),
+        ),
+    )
+
+
 def import_job(job_id: str) -> Request:
     """Ask for one import job."""
     fields = ("fields[profile-bulk-import-job]", "status,failed_count")

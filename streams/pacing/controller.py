@@ -20,8 +20,10 @@ leaves of the window, `weight` the part of a window since the last answer.
   relatively. It is the additive increase (in the logarithm) of AIMD. That it leaves the
   sum of the shares off 1 by some percent costs little, for `level` closes the gap.
 - The reserve is for arrivals of other tools that nobody sees coming: a multiple of the
-  square root of L, as the spread of random arrivals grows. It and PULL fade when nobody
-  else uses the key (`others`).
+  square root of L, as the spread of random arrivals grows.
+- `company`, 0 to 1, says how far somebody else uses the key, or may without having been
+  seen in so short a time. The reserve and PULL fade with it, and whoever is alone takes
+  the whole at once (ALONE): then `level` alone spends what is left to the last request.
 - Without headers the share grows e-fold in a third of a window until the first 429,
   then some 4 % a window; a 429 cuts it to 65 %: AIMD alone.
 
@@ -63,8 +65,17 @@ CALM_PER_MIN = 150
 COMPANY = 0.1
 """Others that use a tenth of the quota count in full; below, more as if alone."""
 
-OTHERS_GAIN = 0.5
-"""How fast the use of others is followed: by a half a window."""
+WATCHED_MAX = 2.0
+"""The use of others is followed by a half a window; by more, while less was seen."""
+
+UNSEEN = 0.05
+"""What others may use without being seen in a window, over the square root of L."""
+
+WATCHED_MIN = 0.02
+"""Of a newcomer (`Pace.watched`), or where windows do not end when they should."""
+
+ALONE = 30.0
+"""How fast a worker takes the whole when nobody else uses the key: e-fold in 2 s."""
 
 GUARD_S = 1.0
 """Remaining is spent as if the window were longer by this: Reset is rounded."""
@@ -79,8 +90,8 @@ GUARD_AGE_MAX_S = 15.0
 """But not by more."""
 
 ROUNDED_S = 1.5
-"""Reset is rounded up to a second, and answers take time: a window that ends later by
-no more is the same, and the earliest end is the truest."""
+"""Reset is rounded up to a second, and says it as late as the answer comes: a window
+that ends later by no more is the same, and the earliest end is the truest."""
 
 DRIFT_S = 0.003
 """How much a window's end may move each minute: 50 ppm, a bad quartz."""
@@ -118,7 +129,7 @@ def answered(pace: Pace, signals: Signals, *, now_s: float) -> Pace:
         return _told(
             pace,
             now_s=now_s,
-            served_s=now_s - signals.latency_s / 2,
+            latency_s=signals.latency_s,
             remaining=signals.remaining,
             ends_s=now_s + min(signals.reset_s, STEADY_WINDOW_S),
             weight=weight,
@@ -165,16 +176,19 @@ def _told(  # noqa: PLR0913  # each is one number of the law, by its name
     pace: Pace,
     *,
     now_s: float,
-    served_s: float,
+    latency_s: float,
     remaining: int,
     ends_s: float,
     weight: float,
 ) -> Pace:
-    """Take in what RateLimit headers said of the window at `served_s`."""
-    ends_s = _end(pace, ends_s=ends_s)
-    others = _others(pace, remaining=remaining, now_s=now_s, ends_s=ends_s)
-    company = min(1.0, abs(others) / COMPANY)
-    left_s = max(ends_s - served_s, 0.0)
+    """Take in what RateLimit headers said of the window, half the latency ago."""
+    ends_s = _end(pace, ends_s=ends_s, late_s=ROUNDED_S + latency_s)
+    if ends_s < min(now_s, pace.ends_s - STEADY_WINDOW_S / 2):
+        return pace  # overtaken by an answer of a later window
+    others, watched = _others(pace, remaining=remaining, now_s=now_s, ends_s=ends_s)
+    unseen = UNSEEN / math.sqrt(pace.quota.steady_per_min) / watched
+    company = min(1.0, (abs(others) + unseen) / COMPANY)
+    left_s = max(ends_s - (now_s - latency_s / 2), 0.0)
     room = _room(pace, remaining=remaining, company=company)
     guard_s = GUARD_ALONE_S + company * (
         GUARD_S - GUARD_ALONE_S + min(GUARD_AGE / rate_per_s(pace), GUARD_AGE_MAX_S)
@@ -186,6 +200,7 @@ def _told(  # noqa: PLR0913  # each is one number of the law, by its name
         told_s=now_s,
         remaining=remaining,
         others=others,
+        watched=watched,
         ends_s=ends_s,
         level=min(level, LEVEL_MAX),
         share=_pushed(pace, excess=excess, company=company, weight=weight),
@@ -208,27 +223,40 @@ def _pushed(pace: Pace, *, excess: float, company: float, weight: float) -> floa
         return pace.share
     calm = min(1.0, max(pace.quota.steady_per_min / CALM_PER_MIN, 1.0 - company))
     push = GAIN * excess + PULL * company * math.log(ANCHOR / pace.share)
-    return _bounded(pace.share * math.exp(calm * push * weight))
+    share = pace.share * math.exp(calm * push * weight)
+    whole = min(1.0, (1.0 - company) * ALONE * weight)
+    return _bounded(share ** (1.0 - whole))
 
 
-def _end(pace: Pace, *, ends_s: float) -> float:
-    """Say when the steady window ends, in the light of the ends named before."""
+def _end(pace: Pace, *, ends_s: float, late_s: float) -> float:
+    """Say when the steady window ends, in the light of the ends named before.
+
+    What an answer names is never too early, and too late by `late_s` at most.
+    """
     if pace.ends_s == -math.inf:
         return ends_s
     rounds = round((ends_s - pace.ends_s) / STEADY_WINDOW_S)
     known_s = pace.ends_s + rounds * (STEADY_WINDOW_S + DRIFT_S)
-    return min(ends_s, known_s) if ends_s - known_s < ROUNDED_S else ends_s
+    return min(ends_s, known_s) if ends_s - known_s < late_s else ends_s
 
 
-def _others(pace: Pace, *, remaining: int, now_s: float, ends_s: float) -> float:
+def _others(
+    pace: Pace, *, remaining: int, now_s: float, ends_s: float
+) -> tuple[float, float]:
     """Follow the use of others; two answers of one window show it.
 
     Answers that overtake each other show too little and then too much: it evens out.
     What stays below zero is no fixed window, so `company` takes it for company.
+
+    Returns:
+        Their use, and how many windows it speaks for.
     """
+    if (ends_s - pace.ends_s + ROUNDED_S) % STEADY_WINDOW_S > 2 * ROUNDED_S:
+        return pace.others, WATCHED_MIN
     if ends_s - pace.ends_s > STEADY_WINDOW_S / 2:
-        return pace.others
+        return pace.others, pace.watched
     windows = (now_s - pace.told_s) / STEADY_WINDOW_S
+    watched = min(pace.watched + windows, WATCHED_MAX)
     seen = (pace.remaining - remaining - 1) / pace.quota.steady_per_min
-    others = pace.others + OTHERS_GAIN * (seen - pace.others * windows)
-    return min(max(others, -1.0), 1.0)
+    others = pace.others + (seen - pace.others * windows) / watched
+    return min(max(others, -1.0), 1.0), watched

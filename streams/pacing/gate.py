@@ -133,6 +133,11 @@ class Gate:
         door = self._doors.get(name)
         return door.pace if door else None
 
+    def wait_s(self, name: str) -> float:
+        """Say how long a request that came now would stand at the door at least."""
+        door = self._doors.get(name)
+        return self._wait_s(door) if door else 0.0
+
     async def rest(self, wait_s: float) -> None:
         """Wait, for a reason that is no quota: a poll, a cancelled job."""
         await self._timing.sleep(max(wait_s, _TICK_S))

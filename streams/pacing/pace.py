@@ -48,6 +48,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         told_s: When the latest one with RateLimit headers came.
         remaining: What that one said is left in the steady window.
         others: Requests a window of everybody else, as a part of the quota.
+        watched: Windows, or part of one, that `others` speaks for.
     """
 
     quota: Quota
@@ -66,4 +67,5 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     heard_s: float = -math.inf
     told_s: float = -math.inf
     remaining: int = 0
-    others: float = 0.1
+    others: float = 0.0
+    watched: float = 0.02

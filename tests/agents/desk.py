@@ -104,6 +104,7 @@ class Desk:
         self.part = partition("t.activations.lists")
         self.batches: list[list[str]] = []
         self.sendable = True
+        self.due = True
         self.answer: Send = self._accept
         loop = asyncio.get_running_loop()
         began_s = loop.time()
@@ -123,6 +124,7 @@ class Desk:
             queue=Coalescer[Receipt](last_word),
             send=self._send,
             sendable=lambda _: self.sendable,
+            due=lambda _: self.due,
         )
 
     async def take_in(self, *records: Record) -> None:

@@ -2,18 +2,23 @@
 
 import asyncio
 
-from agents.lanes.callers import Callers
+import pytest
+
+from agents.lanes.callers import ASKED, LEAD_S, Callers
 from streams.delivery.queue import Group
 from streams.klaviyo import requests
+from streams.klaviyo.carriers import CARRIERS
 from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.quotas import UPSERT_PROFILE
 from streams.klaviyo.requests import Request
 from streams.pacing.gate import Timing
 from streams.sandbox import Sandbox, SandboxConfig
-from tests.streams.klaviyo.fakes import KEY
+from tests.streams.klaviyo.fakes import KEY, FakeClock
 
 RECORDS = Group("record", "", "trackEvent")
 PAST = RECORDS._replace(past=True)
 WITHIN_S = 30.0
+PATCHES = Group("patch", "", "upsertProfile")
 UPSERTS = Group("upsert", "", "upsertProfile")
 
 
@@ -55,3 +60,33 @@ async def test_what_stands_at_the_gate_holds_up_its_own_kind_only() -> None:
         assert free == [False, False, True]
         assert all(map(callers.is_free, (PAST, RECORDS, UPSERTS)))
     assert left.index("present") < left.index("past 8")
+
+
+async def test_a_batch_is_due_when_its_request_could_leave() -> None:
+    """By what it asks of Klaviyo: nothing has gone to the import of profiles yet."""
+    clock = FakeClock()
+    async with (
+        Sandbox(SandboxConfig(quota_scale=0.1, clock_s=clock.read)) as klaviyo,
+        KlaviyoClient(
+            api_key=KEY,
+            timing=clock.timing(),
+            base_url=klaviyo.url,
+            quota_scale=0.1,
+        ) as client,
+    ):
+        callers = Callers(client, rank=0)
+        before = callers.is_due(PATCHES)
+        await callers.of(PATCHES).call(_upsert("a"))
+        due = [callers.is_due(one) for one in (PATCHES, UPSERTS)]
+        clock.now_s += client.wait_s(UPSERT_PROFILE) - LEAD_S
+        soon = callers.is_due(PATCHES)
+
+    assert before
+    assert due == [False, True]
+    assert soon
+
+
+@pytest.mark.parametrize("kind", CARRIERS)
+def test_of_every_kind_it_is_known_where_it_would_wait(kind: str) -> None:
+    """A new one may not be forgotten."""
+    assert ASKED[kind]

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from agents.engine.producer import Message
 from agents.lanes.receipt import Waiting
+from streams.actions.intents import ListAdd
 from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter
 from streams.delivery.verdict import delivered as accepted
@@ -37,6 +39,61 @@ def test_a_full_batch_does_not_wait_for_its_age() -> None:
         await asyncio.sleep(1)
 
     assert [len(batch) for batch in play(story).batches] == [10, 2]
+
+
+def test_a_batch_waits_for_its_turn_at_the_gate_unless_it_is_full() -> None:
+    """What comes meanwhile goes along; a full one could take in nothing more."""
+
+    async def story(desk: Desk) -> None:
+        desk.due = False
+        await desk.take_in(*map(lane_record, range(5)))
+        await asyncio.sleep(1)
+        before.extend(desk.batches)
+        await desk.take_in(*map(lane_record, range(5, 12)))
+        await asyncio.sleep(1)
+        full.extend(map(len, desk.batches))
+        desk.due = True
+        await asyncio.sleep(1)
+
+    before: list[list[str]] = []
+    full: list[int] = []
+    desk = play(story)
+
+    assert (before, full) == ([], [10])
+    assert list(map(len, desk.batches)) == [10, 2]
+
+
+def test_of_one_kind_one_batch_is_cut_at_a_time() -> None:
+    """The second list's would stand at the gate behind the first one's, half empty."""
+
+    async def story(desk: Desk) -> None:
+        gone = asyncio.Event()
+
+        async def stand(_: Group, items: Sequence[Waiting]) -> list[ItemVerdict] | None:
+            desk.sendable = False
+            await gone.wait()
+            return [accepted(status=202)] * len(items)
+
+        desk.answer = stand
+        await desk.take_in(
+            lane_record(0, intent=partial(_added_to, "one")),
+            lane_record(1, intent=partial(_added_to, "two")),
+        )
+        await asyncio.sleep(1)
+        cut.extend(desk.batches)
+        desk.sendable = True
+        await asyncio.sleep(1)
+        gone.set()
+
+    cut: list[list[str]] = []
+    desk = play(story)
+
+    assert cut == [["u0"]]
+    assert desk.batches == [["u0"], ["u1"]]
+
+
+def _added_to(list_id: str, user: str) -> ListAdd:
+    return ListAdd(list_id=list_id, profile={"external_id": user})
 
 
 def test_a_superseded_record_has_its_outcome_and_its_offset_is_done() -> None:

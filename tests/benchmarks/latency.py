@@ -118,7 +118,7 @@ def _carried(
         How late the publisher was at most, and the worker's CPU time meanwhile.
     """
     hop = staging.lane_hop("lists", "events", hops="intake,activate,deliver")
-    with staging.worker(stage, hop) as worker:
+    with stage.worker(hop) as worker:
         cpu_s = worker.cpu_s
         late_s = _publish_paced(stage, records, rate=rate)
         cpu_s = worker.cpu_s - cpu_s

@@ -180,7 +180,7 @@ def _measured(stage: Stage, sandbox: TunedSandbox, plan: Plan) -> Measured:
     """
     hop = staging.lane_hop(*plan.lanes, hops="deliver")
     with (
-        staging.worker(stage, hop, **plan.env) as worker,
+        stage.worker(hop, env=plan.env) as worker,
         _backlogs(stage, plan.lanes) as backlogs,
     ):
         stretch = _next_stretch(plan)

@@ -55,7 +55,7 @@ def main(*, records: int, rate: int, seconds: int) -> None:
     """
     with staging.staged(quota_scale=1_000.0, job_s=0.05) as (stage, sandbox):
         hop = staging.lane_hop("lists", "events", hops="intake,activate,deliver")
-        with staging.worker(stage, hop) as worker:
+        with stage.worker(hop) as worker:
             lines = track_events(records)
             publish(stage.bootstrap, stage.reads(HOPS[0]), list(map(_keyed, lines)))
             _settle(stage, worker, count=records)

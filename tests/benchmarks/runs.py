@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,9 @@ class Spent:
     sandbox: dict[str, Any]
 
 
+_NOTHING: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """A broker, a sandbox and topics of one run's own."""
@@ -115,17 +118,26 @@ class Stage:
         """The same, read."""
         return load(self.env, None, for_delivery=True)
 
-    def worker(self, hop: Hop, *, number: int = 0) -> Worker:
-        """Start a worker that runs a hop; it is ready when it has its share."""
+    def worker(
+        self, hop: Hop, *, number: int = 0, env: Mapping[str, str] = _NOTHING
+    ) -> Worker:
+        """Start a worker that runs a hop; it is ready when it has its share.
+
+        Args:
+            hop: What it runs.
+            number: Of its team, from 0.
+            env: Settings beside the stage's.
+        """
         name = f"{self.app}.{hop.name}.{number}"
-        env = {
+        told = {
             **self.env,
             **hop.env,
             "KLAVIYO_STREAMS_DATA_DIR": str(self.home / name),
             "KLAVIYO_STREAMS_WEB_PORT": str(free_ports(1)[0]),
+            **env,
         }
         share = hop.partitions // (number + 1)
-        return Worker(env, partitions=share, log=self.home / f"{name}.log")
+        return Worker(told, partitions=share, log=self.home / f"{name}.log")
 
     def reads(self, hop: Hop) -> str:
         """The topic a hop reads."""

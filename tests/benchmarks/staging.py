@@ -6,7 +6,7 @@ import sys
 import tempfile
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import click
 from agents.context import kafka_access
 from agents.topics import ensure
 from streams.sandbox.journal import VARIABLE
-from tests.benchmarks.processes import Command, Sandbox, Worker, ask
+from tests.benchmarks.processes import Command, Sandbox, ask
 from tests.benchmarks.runs import PAIR_PARTITIONS, PARTITIONS, Hop, Stage
 from tests.brokers import choice
 
@@ -101,13 +101,6 @@ def lane_hop(*lanes: str, hops: str) -> Hop:
     before = len(hops.split(",")) - 1
     partitions = PARTITIONS * (before + len(lanes)) + PAIR_PARTITIONS
     return Hop(name="bench", hops=hops, lane=",".join(lanes), partitions=partitions)
-
-
-def worker(stage: Stage, hop: Hop, **env: str) -> Worker:
-    """A worker with settings beside the stage's; ready when entered."""
-    told: Mapping[str, str] = stage.env | hop.env | env
-    log = stage.home / f"{stage.app}.{hop.name}.log"
-    return Worker(told, partitions=hop.partitions, log=log)
 
 
 def one_lane(name: str) -> Hop:

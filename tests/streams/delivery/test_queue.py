@@ -43,6 +43,26 @@ def test_the_last_word_for_a_profile_and_list_wins(lists: Coalescer[int]) -> Non
     assert lists.ready(now_s=1.0, items_max=9, age_s=0.5) == [REMOVALS]
 
 
+def test_the_group_that_waits_longest_comes_first(lists: Coalescer[int]) -> None:
+    """Whichever was there first: one list's backlog holds up no other."""
+    lists.offer(_item(1, user="a", since_s=5.0))
+    lists.offer(_item(2, user="b", since_s=4.0, removed=True))
+
+    assert lists.ready(now_s=9.0, items_max=9, age_s=0.5) == [REMOVALS, ADDS]
+
+
+def test_a_group_is_full_when_a_batch_can_hold_no_more(
+    lists: Coalescer[int],
+) -> None:
+    """By the lane's bound; a mapping's may be lower."""
+    lists.offer(_item(1, user="a"))
+    lists.offer(_item(2, user="b"))
+
+    full = [lists.is_full(ADDS, items_max=most) for most in (1, 2, 3)]
+
+    assert full == [True, True, False]
+
+
 def test_what_is_under_way_is_not_superseded(lists: Coalescer[int]) -> None:
     """A removal behind an add that is being sent waits for its end."""
     lists.offer(_item(1))

@@ -78,7 +78,7 @@ async def test_a_job_klaviyo_does_not_know_has_ended(client: KlaviyoClient) -> N
 
 
 async def test_many_jobs_are_polled_together(clock: FakeClock) -> None:
-    """Of a hundred long jobs one listing a look, and one request each at their end."""
+    """Of a hundred long jobs one listing a look, which says how each ended."""
     config = SandboxConfig(quota_scale=None, job_s=30.0, clock_s=clock.read)
     async with (
         Sandbox(config) as klaviyo,
@@ -90,8 +90,27 @@ async def test_many_jobs_are_polled_together(clock: FakeClock) -> None:
 
         states = await asyncio.gather(*map(client.jobs.end_of, job_ids))
 
-        assert len(states) == 100
-        assert 100 < polls(klaviyo) <= 120
+        assert states == [JobState(status=JobStatus.COMPLETE, failed=0)] * 100
+        assert polls(klaviyo) <= 20
+
+
+async def test_jobs_that_are_not_among_the_latest_are_followed_too(
+    clock: FakeClock,
+) -> None:
+    """One of them costs a listing of those that run, and a request at its end."""
+    config = SandboxConfig(quota_scale=None, job_s=30.0, clock_s=clock.read)
+    async with (
+        Sandbox(config) as klaviyo,
+        KlaviyoClient(
+            api_key=KEY, timing=clock.timing(), base_url=klaviyo.url, quota_scale=100
+        ) as client,
+    ):
+        job_ids = await submit(client, 130)
+
+        states = await asyncio.gather(*map(client.jobs.end_of, job_ids))
+
+        assert states == [JobState(status=JobStatus.COMPLETE, failed=0)] * 130
+        assert polls(klaviyo) <= 70
 
 
 async def test_running_imports_are_listed_over_all_pages(clock: FakeClock) -> None:

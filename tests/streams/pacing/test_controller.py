@@ -48,6 +48,42 @@ def test_the_share_follows_what_is_left(remaining: int, grows: int) -> None:
     assert (share - 0.2) * grows > 0
 
 
+def each_second(*answers: Signals) -> Pace:
+    """Send and hear by the clock, at a small share."""
+    pace = Pace(quota=_QUOTA, share=0.05)
+    for now_s, answer in enumerate(answers):
+        pace = fed(spend(pace, now_s=now_s), answer, now_s=now_s, chance=0.5)
+    return pace
+
+
+def test_who_sees_nobody_else_takes_the_whole() -> None:
+    """Each answer is one request below the last: nobody else has sent any."""
+    alone = each_second(*(told(100 - n, 40 - n) for n in range(20)))
+    beside = each_second(*(told(100 - 2 * n, 40 - n) for n in range(20)))
+
+    assert alone.share > 0.6
+    assert beside.share < 0.1
+
+
+def test_windows_that_end_at_any_time_do_not_prove_anybody_alone() -> None:
+    """A sliding one gives back what left it, and hides the use of others so."""
+    sliding = each_second(*(told(100 - n, 40 - 3 * n % 30) for n in range(20)))
+
+    assert sliding.share < 0.1
+
+
+def test_an_answer_of_a_window_that_is_over_says_nothing_of_the_next() -> None:
+    """It was overtaken; taken for news it would stop the worker for a moment."""
+    before = after(told(149, 60))
+    pace = spend(spend(before, now_s=1.0), now_s=1.5)
+    pace = fed(pace, told(148, 59), now_s=2.0, chance=0.5)
+
+    late = fed(pace, told(2, 0), now_s=2.2, chance=0.5)
+
+    assert (late.ends_s, late.remaining) == (pace.ends_s, pace.remaining)
+    assert (late.level, late.others) == (pace.level, pace.others)
+
+
 def test_of_two_shares_the_greater_gains_less() -> None:
     """So they become alike, whatever is left."""
     signals = told(90, 30)

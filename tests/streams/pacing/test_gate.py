@@ -155,6 +155,22 @@ async def test_a_wait_too_short_for_the_clock_still_ends(
     assert min(clock.slept_s) >= 0.001
 
 
+async def test_the_gate_says_how_long_a_request_would_stand(
+    gate: Gate, clock: Clock
+) -> None:
+    """Of an endpoint that nobody asked yet, not at all."""
+    before_s = gate.wait_s("a")
+    await gate.enter("a", quota=_QUOTA)
+
+    wait_s = gate.wait_s("a")
+    clock.now_s += wait_s
+    await gate.enter("a", quota=_QUOTA)
+
+    assert before_s == 0
+    assert wait_s > 0
+    assert clock.slept_s == []
+
+
 def test_an_endpoint_nobody_entered_has_no_pace(gate: Gate) -> None:
     """There is nothing to show."""
     assert gate.pace("a") is None

@@ -80,6 +80,41 @@ def test_small_quotas_are_used_too(
     assert found.refused <= refused
 
 
+@pytest.mark.parametrize("begins_s", [0.0, 25.0, 50.0])
+@pytest.mark.parametrize(
+    "quota",
+    [
+        pytest.param(Quota(burst_per_s=1, steady_per_min=6), id="6-a-minute"),
+        pytest.param(_TINY, id="15-a-minute"),
+        pytest.param(_SMALL, id="60-a-minute"),
+        pytest.param(_MEDIUM, id="150-a-minute"),
+    ],
+)
+def test_who_is_alone_has_the_whole_quota_from_the_third_window_on(
+    quota: Quota, begins_s: float
+) -> None:
+    """Every window of an hour, wherever in one the worker comes."""
+    simulation = Simulation(fixed(quota), seed=_SEED)
+    (worker,) = simulation.add_workers(1, Stay(from_s=begins_s))
+
+    simulation.run(until_s=HOUR_S)
+
+    windows = [worker.served[minute] for minute in range(3, 60)]
+    assert min(windows) >= 0.95 * quota.steady_per_min
+    assert worker.refused < 0.01 * worker.sent.total()
+
+
+def test_slow_answers_do_not_hide_when_a_window_ends() -> None:
+    """They name its end seconds late; the earliest that was named holds."""
+    simulation = Simulation(fixed(_TINY), seed=_SEED, latency_s=1.0)
+    (worker,) = simulation.add_workers(1)
+
+    simulation.run(until_s=HOUR_S)
+
+    served = worker.served_between(3 * MINUTE_S, HOUR_S)
+    assert served >= 0.98 * 57 * _TINY.steady_per_min
+
+
 def test_a_key_with_a_tenth_of_the_published_quota_is_not_overrun() -> None:
     """The first answer says so."""
     simulation = Simulation(fixed(_MEDIUM), seed=_SEED, published=_MEDIUM.scaled(10))
