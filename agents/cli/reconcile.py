@@ -64,8 +64,8 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     Examples:
       klaviyo-streams reconcile
       klaviyo-streams reconcile --audience big_spenders --json
-      klaviyo-streams reconcile --audience big_spenders --apply
-      klaviyo-streams reconcile --audience big_spenders --apply --resync
+      klaviyo-streams reconcile --audience big_spenders --apply --no-wait
+      klaviyo-streams reconcile --audience big_spenders --apply --resync --no-wait
     """  # noqa: D301 - click reads the backspace
     if resync and not (audiences and is_real):
         raise click.UsageError("--resync needs --audience and --apply")

@@ -80,7 +80,7 @@ class Positions(View):
 
     async def _key(self, group: str, tp: TopicPartition) -> bytes:
         """Name a row; empty where nobody can tell one topic from its successor."""
-        if not self._ids.get(tp.topic):
+        if tp.topic not in self._ids:
             self._ids[tp.topic] = await topic_id(self._access, tp.topic)
         known = self._ids[tp.topic]
         return f"{group}/{known}/{tp.topic}/{tp.partition}".encode() if known else b""

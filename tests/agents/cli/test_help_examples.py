@@ -46,6 +46,7 @@ KAFKA, KLAVIYO = "localhost:9092", "localhost:8900"
 
 EXITS = {
     "metrics": {0, 1},  # 1 where Klaviyo lacks a metric
+    "reconcile": {0, 1},  # 1 where a list differs from its audience
 }
 """By command: the codes its examples may end with, where it is not 0 alone."""
 
