@@ -5,6 +5,8 @@ EVENTS ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RECOVERY := $(addprefix tests/journeys/test_,\
+	deadletters.py drills.py moving.py reconcile.py replay.py)
 PYTEST = $(BIN)/coverage run --parallel-mode -m pytest
 
 .DEFAULT_GOAL := help
@@ -21,14 +23,16 @@ demo: $(STAMP) ## The whole journey on this machine, compared with the truth
 
 test: lint types layers ## Everything CI runs: lint, types, layers, all tests, coverage
 	@$(BIN)/coverage erase
-	@echo "three runs side by side; those without journeys are printed at the end"
+	@echo "four runs side by side; all but the journeys are printed at the end"
 	@$(PYTEST) -m "not kafka" > $(VENV)/.quick.log 2>&1 & quick=$$!; \
 	  $(PYTEST) -m kafka --ignore=tests/journeys > $(VENV)/.engine.log 2>&1 & engine=$$!; \
-	  trap 'kill $$quick $$engine; exit 130' INT TERM; \
-	  $(PYTEST) -m kafka tests/journeys; code=$$?; \
+	  $(PYTEST) -m kafka $(RECOVERY) > $(VENV)/.recovery.log 2>&1 & recovery=$$!; \
+	  trap 'kill $$quick $$engine $$recovery; exit 130' INT TERM; \
+	  $(PYTEST) -m kafka tests/journeys $(addprefix --ignore=,$(RECOVERY)); code=$$?; \
+	  wait $$recovery || code=1; cat $(VENV)/.recovery.log; \
 	  wait $$engine || code=1; cat $(VENV)/.engine.log; \
 	  wait $$quick || code=1; cat $(VENV)/.quick.log; \
-	  rm -f $(VENV)/.engine.log $(VENV)/.quick.log; exit $$code
+	  rm -f $(VENV)/.recovery.log $(VENV)/.engine.log $(VENV)/.quick.log; exit $$code
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

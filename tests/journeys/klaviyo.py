@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,13 @@ class Klaviyo:
             for entry in log
             if method in ("", entry["method"]) and entry["template"].startswith(path)
         ]
+
+    def asked(self) -> Counter[str]:
+        """How often each operation was called so far, by `METHOD path`."""
+        counts = Counter[str]()
+        for row in self.ask("GET", "requests")["counters"]:
+            counts[f"{row['method']} {row['path']}"] += row["requests"]
+        return counts
 
     def fail(self, kind: str, **fault: object) -> str:
         """Put a fault in force; returns its id."""

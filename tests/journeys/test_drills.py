@@ -59,14 +59,6 @@ def _start(pipeline: Pipeline) -> None:
     pipeline.await_members(WORKERS)
 
 
-def _asked(pipeline: Pipeline) -> Counter[str]:
-    """How often each operation was called so far."""
-    counts = Counter[str]()
-    for row in pipeline.klaviyo.ask("GET", "requests")["counters"]:
-        counts[f"{row['method']} {row['path']}"] += row["requests"]
-    return counts
-
-
 def _consents(asked: Counter[str]) -> int:
     return sum(
         count
@@ -100,7 +92,7 @@ def test_the_changelog_topic_is_lost(day: Day, say: Say) -> None:
     """The table is rebuilt from the source topic, and Klaviyo hears nothing of it."""
     pipeline = day.pipeline
     _stop(pipeline)
-    asked, changes = _asked(pipeline), pipeline.klaviyo.changes()
+    asked, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
     _made_anew(pipeline, pipeline.settings.topics.memberships_changelog)
     _start(pipeline)
 
@@ -111,7 +103,7 @@ def test_the_changelog_topic_is_lost(day: Day, say: Say) -> None:
     assert "discarded rebuilt" in said
     assert "vip" in counted
     assert pipeline.klaviyo.changes() == changes
-    assert _consents(_asked(pipeline) - asked) == 0
+    assert _consents(pipeline.klaviyo.asked() - asked) == 0
     assert pipeline.workers["w0"].events("table_wiped")
     _judge(day, day.publish(PART))
 
@@ -129,7 +121,7 @@ def test_the_offsets_of_all_groups_are_lost(day: Day, say: Say) -> None:
     pipeline = day.pipeline
     pipeline.watch(NOTED_S)
     _stop(pipeline)
-    asked, changes = _asked(pipeline), pipeline.klaviyo.changes()
+    asked, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
     client: AdminClient = admin(pipeline.broker.bootstrap)
     groups = [group.name for group in pipeline.groups.values()]
     for deleted in client.delete_consumer_groups(groups).values():
@@ -137,7 +129,7 @@ def test_the_offsets_of_all_groups_are_lost(day: Day, say: Say) -> None:
     _start(pipeline)
     pipeline.watch(NOTED_S)
 
-    news = _asked(pipeline) - asked
+    news = pipeline.klaviyo.asked() - asked
     restored = sum(
         len(worker.events("position_restored")) for worker in pipeline.workers.values()
     )
@@ -181,12 +173,12 @@ def test_the_api_key_is_revoked_and_renewed(day: Day) -> None:
 def test_a_whole_day_is_published_twice(day: Day, say: Say) -> None:
     """New offsets, the same events: no list change, no consent, no event twice."""
     pipeline = day.pipeline
-    asked, changes = _asked(pipeline), pipeline.klaviyo.changes()
+    asked, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
 
     origins = day.publish_again()
     pipeline.await_quiet(origins, within_s=2 * WITHIN_S)
 
-    news = _asked(pipeline) - asked
+    news = pipeline.klaviyo.asked() - asked
     say(f"{len(origins)} records again; requests: {dict(news)}")
     assert pipeline.klaviyo.changes() == changes
     assert _consents(news) == 0

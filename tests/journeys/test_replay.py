@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from collections import Counter
 
 import orjson
 import pytest
@@ -31,15 +30,6 @@ RECORDS = 6_000
 CONSENT = ("/api/profile-subscription", "/api/profile-suppression")
 
 
-def _asked(pipeline: Pipeline) -> Counter[str]:
-    """How often each operation was called so far."""
-    rows = pipeline.klaviyo.ask("GET", "requests")["counters"]
-    counts = Counter[str]()
-    for row in rows:
-        counts[f"{row['method']} {row['path']}"] += row["requests"]
-    return counts
-
-
 def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     pipeline: Pipeline, say: Say
 ) -> None:
@@ -48,12 +38,12 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     pipeline.run(workers=2)
     origins = day.publish(RECORDS)
     pipeline.await_quiet(origins)
-    changes, asked = pipeline.klaviyo.changes(), _asked(pipeline)
+    changes, asked = pipeline.klaviyo.changes(), pipeline.klaviyo.asked()
 
     said = command("replay", "--apply", "--rate", "5000", environ=pipeline.environ)
     pipeline.await_quiet(origins)
 
-    after = _asked(pipeline)
+    after = pipeline.klaviyo.asked()
     news = after - asked
     say(f"replayed {RECORDS}: {said.splitlines()[-8:]}; requests {dict(news)}")
     assert f"taken in: {RECORDS}" in said
@@ -124,7 +114,7 @@ def test_what_was_undone_in_klaviyo_is_told_again(pipeline: Pipeline) -> None:
     origins = pipeline.publish(moves(people, "vip", entered=True))
     origins += pipeline.publish(moves(people, "cart", entered=True))
     pipeline.await_quiet(origins)
-    asked = _asked(pipeline)
+    asked = pipeline.klaviyo.asked()
 
     again = ("--mode", "again", "--apply", "--audience", "vip")
     one = command("replay", *again, "--user", "p-3", environ=pipeline.environ)
@@ -137,7 +127,7 @@ def test_what_was_undone_in_klaviyo_is_told_again(pipeline: Pipeline) -> None:
     assert "taken in: 20;" in all_
     assert "taken in: 0;" in none
     assert "delivered" in all_
-    assert _asked(pipeline) - asked
+    assert pipeline.klaviyo.asked() - asked
 
 
 def test_an_interrupted_replay_goes_on_where_it_was_left(pipeline: Pipeline) -> None:
