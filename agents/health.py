@@ -18,6 +18,7 @@ def register(app: EngineApp) -> None:
         readers = {
             reader.options.name: {
                 "partitions": len(reader.partitions),
+                "recovering": sum(not p.ready for p in reader.partitions.values()),
                 "unfinished": sum(p.unfinished for p in reader.partitions.values()),
             }
             for reader in app.readers

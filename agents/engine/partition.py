@@ -15,7 +15,7 @@ class Partition:
         ready: Its state is recovered; it may be read.
         closing: It is about to be revoked; nothing new begins.
         closed: It is another worker's; nothing more may be done in its name.
-        committed: Last offset committed by us.
+        committed: Last offset that Kafka is known to have for the group.
         opening: The recovery of its state, while that lasts.
     """
 

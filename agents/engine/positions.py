@@ -58,25 +58,32 @@ class Positions(View):
 
     async def restore(
         self, group: str, tp: TopicPartition, consumer: AIOKafkaConsumer
-    ) -> None:
+    ) -> int | None:
         """Go on where the group was, if Kafka has forgotten it.
+
+        Returns:
+            Offset that Kafka has for the group now; None if it is new to the topic.
 
         Raises:
             KafkaError: Kafka doesn't answer now; try again.
         """
-        if await consumer.committed(tp) is not None:
-            return
+        committed: int | None = await consumer.committed(tp)
+        if committed is not None:
+            return committed
         await self.catch_up()
         noted = self.rows.get(await self._key(group, tp), b"")
         if not noted.isdigit():
-            return
+            return None
         await consumer.position(tp)  # else aiokafka sets one of its own after ours
-        first = (await consumer.beginning_offsets([tp]))[tp]
+        first: int = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]
-        if int(noted) <= end:
-            consumer.seek(tp, max(int(noted), first))
-            await consumer.commit({tp: max(int(noted), first)})
-            log.warning("position_restored", group=group, partition=tp.partition)
+        if int(noted) > end:
+            return None
+        restored = max(int(noted), first)
+        consumer.seek(tp, restored)
+        await consumer.commit({tp: restored})
+        log.warning("position_restored", group=group, partition=tp.partition)
+        return restored
 
     async def _key(self, group: str, tp: TopicPartition) -> bytes:
         """Name a row; empty where nobody can tell one topic from its successor."""

@@ -108,9 +108,7 @@ class Reader(Service):
     async def on_stop(self) -> None:
         """Finish what is under way, commit it, leave the group."""
         if self._in_group:
-            parts = list(self.partitions.values())
-            await self._give_up(parts)
-            await self._note(parts)
+            await self._give_up(list(self.partitions.values()))
             await self._consumer.stop()
 
     @Service.task
@@ -238,8 +236,9 @@ class Reader(Service):
         while not part.closed:
             try:
                 if self._positions:
-                    group = self.options.group
-                    await self._positions.restore(group, part.tp, self._consumer)
+                    part.committed = await self._positions.restore(
+                        self.options.group, part.tp, self._consumer
+                    )
                 if self._open_partition:
                     await self._open_partition(part.tp.partition)
             except KafkaError as fault:
@@ -267,13 +266,15 @@ class Reader(Service):
             await asyncio.wait_for(idle, self.options.drain_s)
         except TimeoutError:
             end_process(f"{self.options.name}: work outlived its partition")
-        await self._last_commit()
+        await self._last_commit(parts)
         for part in parts:
             self._let_go(part)
 
-    async def _last_commit(self) -> None:
+    async def _last_commit(self, parts: Sequence[Partition]) -> None:
         try:
-            await asyncio.wait_for(self._commit(), self.options.commit_interval_s + 4)
+            async with asyncio.timeout(self.options.commit_interval_s + 4):
+                await self._commit()
+                await self._note(parts)
         except TimeoutError:
             log.warning("last_commit_timed_out", hop=self.options.name)
 

@@ -40,13 +40,14 @@ def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
     for port in ports:
         pipeline.start(f"on-{port}", web_port=port)
     began, revocations = pipeline.await_members(2), _revocations(pipeline)
+    pipeline.until(lambda: not any(_lists(port)["recovering"] for port in ports))
     pipeline.klaviyo.fail("server-error", status=503)
 
     origins = pipeline.publish(records(published))
     before_bytes = _rss(pipeline)
     most_bytes = _wait_out(pipeline)
     held_back = pipeline.groups["deliver.lists"].lag
-    held = [_unfinished(port) for port in ports]
+    held = [_lists(port)["unfinished"] for port in ports]
     during = {name: group.members for name, group in pipeline.groups.items()}
     struck = pipeline.klaviyo.struck()
     pipeline.klaviyo.mend()
@@ -66,13 +67,13 @@ def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
     assert pipeline.klaviyo.members() == members(wanted)
 
 
-def _unfinished(port: int) -> int:
-    """List changes a worker has fetched and not settled."""
+def _lists(port: int) -> dict[str, int]:
+    """What a worker says of its lane: partitions, and list changes not settled."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", "/healthz")
         answer = json.loads(connection.getresponse().read())
-    count: int = answer["readers"]["deliver.lists"]["unfinished"]
-    return count
+    counts: dict[str, int] = answer["readers"]["deliver.lists"]
+    return counts
 
 
 def _revocations(pipeline: Pipeline) -> int:

@@ -12,7 +12,7 @@ from streams.events.origin import Origin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
 from tests.journeys.events import START_MS, email_of, moves, users
-from tests.journeys.harness import Pipeline, Record
+from tests.journeys.harness import WITHIN_S, Pipeline, Record
 from tests.journeys.klaviyo import ROOT
 from tests.journeys.shop import Day, dead
 
@@ -137,11 +137,11 @@ def test_an_interrupted_replay_goes_on_where_it_was_left(pipeline: Pipeline) -> 
     origins = pipeline.publish(moves(people, "vip", entered=True))
     pipeline.await_quiet(origins)
 
-    slow = _begun(pipeline, "--rate", "200", "--apply")
+    slow = _begun(pipeline, "--rate", "50", "--apply")
     name = _name(slow)
     pipeline.until(lambda: _fed(pipeline, name) > 0)
     slow.send_signal(signal.SIGINT)
-    said, _ = slow.communicate(timeout=30)
+    said, _ = slow.communicate(timeout=WITHIN_S)
     fed = _fed(pipeline, name)
     command("replay", "--resume", name, "--rate", "5000", environ=pipeline.environ)
     resumed = _fed(pipeline, name)
