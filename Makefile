@@ -2,6 +2,7 @@
 PYTHON ?= python3
 ACTION ?= start
 EVENTS ?= 20000
+PART ?= journey
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -11,6 +12,7 @@ PYTEST = $(BIN)/coverage run --parallel-mode -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers format bench kafka lock clean
+.PHONY: $(addprefix bench-,all journey quota latency table pacing replay)
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -53,8 +55,28 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Print the numbers: CPU time per event, events per second
+bench: bench-$(PART) ## Print the numbers; PART=quota latency table pacing replay all
+
+bench-all: bench-journey bench-quota bench-latency bench-table bench-pacing bench-replay
+
+bench-journey: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks --events $(EVENTS)
+
+bench-quota: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.quota_use
+
+bench-latency: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.latency
+	@$(BIN)/python -m tests.benchmarks.latency --quota-scale 1
+
+bench-table: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.table --memberships 1000000
+
+bench-pacing: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.pacing
+
+bench-replay: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.replaying
 
 kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or status)
 	@$(BIN)/python -m tests.brokers $(ACTION)

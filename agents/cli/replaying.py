@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from agents.context import clock_ms, kafka_access
 from agents.endings import Endings
+from agents.interrupts import interrupt_on_signals
 from agents.reentry import Publisher, new_id
 from agents.replaying.feeding import Feeder, Now
 from agents.replaying.lag import Lag
@@ -116,6 +117,7 @@ class Replaying:
     def _feed(
         self, state: ReplayState, source: Range, taking: Taking, registry: Registry
     ) -> None:
+        interrupt_on_signals()
         fed_before = state.fed
         outcomes = self._settings.topics.outcomes
         with closing(Endings(self._kafka, outcomes, replay=state.id)) as found:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -22,6 +21,7 @@ from agents.demo.traffic import Endings
 from agents.demo.verdict import Holdings, Judgement, judge
 from agents.demo.watch import endings_of
 from agents.demo.workload import Happening, Shape, publish, truth
+from agents.interrupts import interrupt_on_signals
 from streams.errors import StreamsError
 
 AUDIENCES = ("abandoned-cart", "vip")
@@ -65,8 +65,7 @@ def play(plan: Plan, console: Console) -> int:
     Raises:
         KeyboardInterrupt: On SIGINT and SIGTERM, after all is cleaned up.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    interrupt_on_signals()
     home = Path(tempfile.mkdtemp(prefix="klaviyo-streams-demo-"))
     try:
         code = _Demo(plan, console, home).play()
@@ -78,13 +77,6 @@ def play(plan: Plan, console: Console) -> int:
     else:
         shutil.rmtree(home, ignore_errors=True)
     return code
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    """Begin to clean up; who presses Ctrl-C again does not stop that."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _say_logs(home: Path, console: Console) -> None:

@@ -1,5 +1,6 @@
 """A Faust app whose Kafka side is this room's."""
 
+import asyncio
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
@@ -83,6 +84,11 @@ class EngineApp(faust.App):
         """
         await super().on_first_start()
         self.flow_control.resume()
+
+    async def on_stop(self) -> None:
+        """Stop the readers side by side: each may wait for a request under way."""
+        await asyncio.gather(*(reader.stop() for reader in self.readers))
+        await super().on_stop()
 
 
 def reader_ages_s(app: EngineApp) -> list[tuple[str, float]]:

@@ -171,17 +171,16 @@ class Reader(Service):
     async def _fetch(self, asked: Iterable[TopicPartition]) -> Fetched:
         try:
             fetched: Fetched = await self._consumer.getmany(
-                _NOWHERE, *asked, timeout_ms=POLL_MS, max_records=self._max_records
+                _NOWHERE,
+                *asked,
+                timeout_ms=POLL_MS,
+                max_records=self.options.max_records,
             )
         except KafkaError as fault:
             await self._recover(fault)
             return {}
         self.polled_at_s = asyncio.get_running_loop().time()
         return fetched
-
-    @property
-    def _max_records(self) -> int:
-        return self.options.max_records
 
     async def _recover(self, fault: KafkaError) -> None:
         """A broken membership is left and joined anew; what was read is re-read."""

@@ -3,14 +3,17 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
 from confluent_kafka import Producer
 
-from agents.context import clock_ms
+from agents.context import clock_ms, kafka_access
+from agents.reading import read_whole
+from streams.audiences.pairing import decode_pairing
 from tests.benchmarks import latency_report, staging, timed
 from tests.benchmarks.backlog import FLUSH_S, await_empty
 from tests.benchmarks.latency_report import Run
@@ -22,8 +25,6 @@ NO_QUOTAS = 1_000.0
 """Times Klaviyo's: too large to be met, and its headers say so to the client."""
 
 WITHIN_S = 120.0
-_BULK_EVENTS = "/api/event-bulk-create-jobs"
-_EVENTS = "/api/events"
 
 
 @click.command()
@@ -153,7 +154,7 @@ def _await_all(stage: Stage, worker: Worker) -> None:
 
 
 def _accepted(log: Sequence[Mapping[str, object]], journal: Path) -> dict[str, int]:
-    """When the sandbox took each event, by its unique id, milliseconds.
+    """When the sandbox took each event and each list add, by name, milliseconds.
 
     The journal has the bodies, the log the times; both are in the order of arrival.
     """
@@ -165,9 +166,10 @@ def _accepted(log: Sequence[Mapping[str, object]], journal: Path) -> dict[str, i
     found: dict[str, int] = {}
     for text, entry in zip(lines, log[-len(lines) :], strict=True):
         line = json.loads(text)
-        if line["path"] in {_BULK_EVENTS, _EVENTS} and line["status"] < 300:
+        named = _NAMED.get(line["path"])
+        if named and line["method"] == "POST" and line["status"] < 300:
             at_ms = int(float(str(entry["time_s"])) * 1000)
-            found |= dict.fromkeys(_unique_ids(json.loads(line["body"])), at_ms)
+            found |= dict.fromkeys(named(json.loads(line["body"])), at_ms)
     return found
 
 
@@ -181,6 +183,24 @@ def _unique_ids(body: object) -> list[str]:
     return own + [name for part in body.values() for name in _unique_ids(part)]
 
 
+def _adds(body: dict[str, Any]) -> list[str]:
+    """Name whom an import puts on which list."""
+    [target] = body["data"]["relationships"]["lists"]["data"]
+    profiles = body["data"]["attributes"]["profiles"]["data"]
+    return [_add(target["id"], one["attributes"]["external_id"]) for one in profiles]
+
+
+def _add(list_id: str, user: str) -> str:
+    return f"{list_id}/{user}"
+
+
+_NAMED: Mapping[str, Callable[[dict[str, Any]], list[str]]] = {
+    "/api/event-bulk-create-jobs": _unique_ids,
+    "/api/events": _unique_ids,
+    "/api/profile-bulk-import-jobs": _adds,
+}
+
+
 def _read(stage: Stage, accepted: Mapping[str, int]) -> Run:
     topics = stage.settings.topics
     of_lanes = [
@@ -189,13 +209,28 @@ def _read(stage: Stage, accepted: Mapping[str, int]) -> Run:
         for record in timed.read(stage.bootstrap, topics.activations(lane))
     ]
     source = timed.read(stage.bootstrap, stage.reads(HOPS[0]))
+    lists = {
+        (one.key() or b"").decode(): decode_pairing(one.value() or b"").list_id
+        for one in read_whole(kafka_access(stage.settings), topics.lists)
+    }
+    named = {one.spot: _name(orjson.loads(one.value), lists) for one in source}
     return Run(
         source=sorted(source, key=lambda record: record.at_ms),
         events=timed.by_origin(timed.read(stage.bootstrap, topics.events)),
         lanes=timed.by_origin(of_lanes),
-        accepted=accepted,
+        accepted={
+            spot: accepted[name] for spot, name in named.items() if name in accepted
+        },
         ends=timed.ends(timed.read(stage.bootstrap, topics.outcomes)),
     )
+
+
+def _name(event: dict[str, Any], lists: Mapping[str, str]) -> str:
+    """Name an event, or the list add it makes, as requests name it."""
+    if event["event"] != "Audience Entered":
+        name: str = event["messageId"]
+        return name
+    return _add(lists[event["properties"]["audience_key"]], event["userId"])
 
 
 if __name__ == "__main__":

@@ -4,13 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import orjson
-
 from tests.benchmarks.timed import End, Spot, Spread, Timed, spread
 
 _DELIVER = "deliver."
-_EVENTS = "deliver.events"
-"""Only an event's request names what it came from: its unique id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +17,15 @@ class Run:
         source: What was published, in that order.
         events: When each source record was passed on by intake.
         lanes: When it was passed on by activate.
-        accepted: Unique id of an event → when the sandbox took it.
+        accepted: When the sandbox took what a source record asks for, where its
+            request names that: events, and adds by import.
         ends: The last outcome of each source record.
     """
 
     source: list[Timed]
     events: Mapping[Spot, int]
     lanes: Mapping[Spot, int]
-    accepted: Mapping[str, int]
+    accepted: Mapping[Spot, int]
     ends: Mapping[Spot, End]
 
     def stage_of(self, record: Timed) -> str:
@@ -71,10 +68,8 @@ def _waits_s(run: Run, record: Timed) -> dict[str, float]:
     passed_ms = (end - start for start, end in pairwise(times_ms))
     waits_ms = dict(zip(_HOPS, passed_ms, strict=True))
     waits_ms["publish to outcome"] = times_ms[-1] - record.at_ms
-    if run.stage_of(record) == _EVENTS:
-        taken_ms = run.accepted.get(orjson.loads(record.value)["messageId"])
-        if taken_ms is not None:
-            waits_ms["to acceptance"] = taken_ms - record.at_ms
+    if spot in run.accepted:
+        waits_ms["to acceptance"] = run.accepted[spot] - record.at_ms
     return {leg: wait_ms / 1000 for leg, wait_ms in waits_ms.items()}
 
 

@@ -170,8 +170,7 @@ def test_the_api_key_is_revoked_and_renewed(day: Day) -> None:
     pipeline.klaviyo.fail("unauthorized")
     origins = day.publish(PART)
     pipeline.until(lambda: pipeline.klaviyo.struck() > 5)
-    for worker in pipeline.workers.values():
-        worker.kill()
+    _stop(pipeline)
     pipeline.klaviyo.mend()
 
     _start(pipeline)

@@ -130,8 +130,11 @@ def test_what_was_undone_in_klaviyo_is_told_again(pipeline: Pipeline) -> None:
     assert pipeline.klaviyo.asked() - asked
 
 
-def test_an_interrupted_replay_goes_on_where_it_was_left(pipeline: Pipeline) -> None:
-    """Ctrl-C, then `--resume`; one that was stopped begins again."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_replay_goes_on_where_it_was_left(
+    pipeline: Pipeline, number: signal.Signals
+) -> None:
+    """Ctrl-C or SIGTERM, then `--resume`; one that was stopped begins again."""
     people = users("p", 2_000)
     pipeline.run()
     origins = pipeline.publish(moves(people, "vip", entered=True))
@@ -140,7 +143,7 @@ def test_an_interrupted_replay_goes_on_where_it_was_left(pipeline: Pipeline) -> 
     slow = _begun(pipeline, "--rate", "50", "--apply")
     name = _name(slow)
     pipeline.until(lambda: _fed(pipeline, name) > 0)
-    slow.send_signal(signal.SIGINT)
+    slow.send_signal(number)
     said, _ = slow.communicate(timeout=WITHIN_S)
     fed = _fed(pipeline, name)
     command("replay", "--resume", name, "--rate", "5000", environ=pipeline.environ)
