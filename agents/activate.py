@@ -174,7 +174,12 @@ class _Work:
         if replay and self._context.is_stopped(replay.id):
             return Decision(memberships=before, reason=STOPPED.reason)
         if replay and is_activation(record):
-            return readmitted(decode_activation(record.value), before, replay=replay)
+            return readmitted(
+                decode_activation(record.value),
+                before,
+                replay=replay,
+                destination=self._context.destination,
+            )
         event = decode(
             record.value,
             origin=origin_of(record),

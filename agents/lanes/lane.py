@@ -45,7 +45,6 @@ NEVER_MS = 2**63
 
 SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
 AGAIN = discarded("repeat: the lane has it already, from before a worker ended")
-STOPPED = discarded("replay-stopped")
 EXPIRED = dead_letter(
     "expired: it, or what came after it of its kind, waited longer than expire_after_s"
 )
@@ -80,6 +79,7 @@ class LaneService(Service):
         self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
         self._window = Window(options)
         self._told = Told()
+        self._put_back_s: dict[Group, float] = {}
         self._resting = 0
         self._soonest_ms = NEVER_MS
         self._room = asyncio.Event()
@@ -170,9 +170,6 @@ class LaneService(Service):
             letters.append((receipt_of(part, record, usual_s=usual_s), refused))
             return
         receipt = receipt_of(part, record, usual_s=usual_s, activation=activation)
-        if self._context.is_stopped(activation.replay):
-            pointless.append((receipt, STOPPED))
-            return
         if self._told.is_again(
             receipt.value or b"",
             place=(part.tp.partition, receipt.offset),
@@ -192,7 +189,10 @@ class LaneService(Service):
         options = self._options
         now_s = asyncio.get_running_loop().time()
         ready = self._queue.ready(
-            now_s=now_s, items_max=options.items_max, age_s=options.age_s
+            now_s=now_s,
+            items_max=options.items_max,
+            age_s=options.age_s,
+            put_back_s=self._put_back_s,
         )
         started: set[tuple[str, bool]] = set()
         for group in sorted(ready, key=_is_backfill):
@@ -234,6 +234,7 @@ class LaneService(Service):
             return
         verdicts = sending.result()
         if verdicts is None:
+            self._put_back_s[group] = asyncio.get_running_loop().time()
             pointless = self._queue.put_back(items)
             for item in items:
                 self._watch(item)
@@ -241,6 +242,7 @@ class LaneService(Service):
                 self._forget_leaving()
             settled = [(r, SUPERSEDED) for item in pointless for r in item.receipts]
         else:
+            self._put_back_s.pop(group, None)
             settled = [
                 (receipt, verdict)
                 for item, verdict in zip(items, verdicts, strict=True)

@@ -119,25 +119,36 @@ def _heard(
     """Note that an event sets these; the same row where that says nothing new."""
     if isinstance(intent, EventRecord) and names <= _CONTACTS:
         return row  # whose it is: the table is not written for each event
-    kept = sorted(names)
-    key = _PREFIX + json.dumps(kept, ensure_ascii=False)
+    key = _key(names)
     word = Membership(inside=False, time_ms=event.time_ms, origin=event.origin)
     before = row.get(key)
     known = before is not None and _rank(before) >= _rank(word)
-    if not kept or known or len(key) > NAME_MAX_CHARS:
+    if not names or known or len(key) > NAME_MAX_CHARS:
         return row
     outdone = {
         old
         for old, held in _words(row)
-        if old != key and _rank(held) < _rank(word) and {*_named(old)} <= {*kept}
+        if old != key and _rank(held) < _rank(word) and names.issuperset(_named(old))
     }
     return _trimmed({k: v for k, v in row.items() if k not in outdone} | {key: word})
 
 
 def _trimmed(row: Memberships) -> Memberships:
+    """Let the oldest words become one, as late as the later: nothing old comes back."""
     words = sorted(_words(row), key=lambda one: _rank(one[1]))
-    dropped = {key for key, _ in words[:-WORDS_MAX]}
-    return {k: v for k, v in row.items() if k not in dropped} if dropped else row
+    if len(words) <= WORDS_MAX:
+        return row
+    while len(words) > WORDS_MAX:
+        (one, _), (other, later) = words[:2]
+        joined = _key({*_named(one), *_named(other)})
+        kept = [(joined, later)] if len(joined) <= NAME_MAX_CHARS else []
+        words = [*kept, *words[2 if kept else 1 :]]
+    others = {k: v for k, v in row.items() if not k.startswith(_PREFIX)}
+    return others | dict(words)
+
+
+def _key(names: Iterable[str]) -> str:
+    return _PREFIX + json.dumps(sorted(names), ensure_ascii=False)
 
 
 def _words(row: Memberships) -> Iterator[tuple[str, Membership]]:

@@ -15,28 +15,25 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.actions.attributes import Setting, fresh
 from streams.actions.intents import (
     Consent,
     ConsentChange,
     Deletion,
+    EventRecord,
     Intent,
     ListAdd,
     ListRemove,
     ProfileUpsert,
     Suppression,
 )
-from streams.actions.kinds import list_of, person_of
+from streams.actions.kinds import list_of
+from streams.actions.words import Words
 from streams.audiences.membership import Membership
-from streams.audiences.reading import AudienceMove
 from streams.audiences.row import MARK, Memberships
-from streams.audiences.transition import Why, cross
-from streams.events.model import CanonicalEvent
+from streams.audiences.transition import Why
+from streams.events.model import CanonicalEvent, ReplayMode
 
-COMMANDS_MAX: Final = 128
-"""Ours: commands remembered of a user; a device used by crowds fills no row."""
-
-_TOLD: Final = frozenset({Why.ENTERED, Why.EXITED, Why.UNCHANGED})
+_SAID_ONCE: Final = (ConsentChange, Suppression, Deletion)
 _ADDRESS: Final = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
 
@@ -54,32 +51,44 @@ class Newest(NamedTuple):
     why: str = ""
 
 
-def newest(intent: Intent, row: Memberships, *, event: CanonicalEvent) -> Newest:
+def newest(
+    intent: Intent,
+    row: Memberships,
+    *,
+    event: CanonicalEvent,
+    retells: bool = False,
+) -> Newest:
     """Hold a command against the last words on the same matter.
 
     Args:
         intent: What an event asks for.
         row: The user's row.
         event: The event.
+        retells: Whether a replay may say anything again. Else it says no consent, no
+            suppression and no deletion again: people change theirs in Klaviyo too, and
+            of an event only another mapping's part may have failed.
     """
-    words = _Words(row, event)
-    if isinstance(intent, Deletion):
-        return _deletion(intent, words)
-    if words.deleted_later(intent):
+    mode = event.replay.mode if event.replay else None
+    if mode is ReplayMode.AGAIN and not retells and isinstance(intent, _SAID_ONCE):
+        mode = ReplayMode.CORRECT
+    words = Words(row, event, mode)
+    if not isinstance(intent, Deletion) and words.deleted_later(intent):
         return Newest(None, row, Why.STALE)
-    if isinstance(intent, Setting):
-        intent = words.hear_attributes(intent)
     match intent:
+        case Deletion():
+            found = _deletion(intent, words)
         case ConsentChange():
-            return _consent(intent, words)
-        case ListAdd() | ListRemove() | ProfileUpsert() if list_of(intent):
-            return _on_list(intent, words)
+            found = _consent(intent, words)
         case Suppression():
             entered = intent.change == "suppress"
-            return _single(intent, "suppressed", words, entered=entered)
+            found = _single(intent, "suppressed", words, entered=entered)
+        case ListAdd():
+            found = _added(intent, words)
+        case ProfileUpsert() | EventRecord():
+            found = _set(intent, words)
         case _:
-            is_late = isinstance(intent, ProfileUpsert) and words.nothing_left
-            return Newest(None if is_late else intent, words.row, Why.STALE)
+            found = _on_list(intent, words)
+    return found
 
 
 def deleted_later(row: Memberships, event: CanonicalEvent) -> bool:
@@ -89,120 +98,57 @@ def deleted_later(row: Memberships, event: CanonicalEvent) -> bool:
         row: The user's row.
         event: The event.
     """
-    return _Words(row, event).withdrawn_later("deleted", "")
+    return Words(row, event).withdrawn_later("deleted", "")
 
 
 def commanded_since(row: Memberships, list_id: str, word: Membership) -> bool:
     """Whether a command moved the user on or off a list after an audience's word.
+
+    A consent on the list does too, and so does the withdrawal from all.
 
     Args:
         row: The user's row.
         list_id: Klaviyo's id of the list.
         word: The audience's.
     """
-    about = MARK.join(("", "list", list_id, ""))
+    everywhere = MARK.join(("", "consent", "", ""))
+    whats = ("list", "consent") if list_id else ()
+    about = tuple(MARK.join(("", what, list_id, "")) for what in whats)
     return any(
-        key.startswith(about)
+        (key.startswith(about) or (key.startswith(everywhere) and not last.inside))
         and (last.time_ms, last.origin) > (word.time_ms, word.origin)
         for key, last in row.items()
     )
 
 
-class _Words:
-    """A row that hears an event."""
-
-    def __init__(self, row: Memberships, event: CanonicalEvent) -> None:
-        self._before = row
-        self._row = row
-        self._event = event
-        self.why = ""
-        self.nothing_left = False
-
-    def hear(self, *names: str, entered: bool) -> bool:
-        """Whether a word is newer than the last one on its matter; it counts then."""
-        key = MARK + MARK.join(names)
-        after, _, why = cross(
-            self._row.get(key),
-            AudienceMove(audience=key, entered=entered),
-            time_ms=self._event.time_ms,
-            origin=self._event.origin,
-            message_id=self._event.message_id,
-            mode=self._event.replay.mode if self._event.replay else None,
-        )
-        if after is not None:
-            self.put(key, after)
-        self.why = why
-        return why in _TOLD
-
-    def hear_about(self, intent: Intent, *names: str, entered: bool) -> bool:
-        """The same of a person, by each of their identifiers: all must agree."""
-        told = [
-            (self.hear(*names, one, entered=entered), self.why)
-            for one in self._people(intent)
-        ]
-        self.why = next((why for is_new, why in told if not is_new), self.why)
-        return all(is_new for is_new, _ in told)
-
-    def hear_attributes(self, intent: Setting) -> Setting:
-        """Leave out the attributes that were set later."""
-        found = fresh(intent, self._row, event=self._event)
-        self._row, self.nothing_left = found.row, found.is_late
-        return found.intent
-
-    def withdrawn_later(self, *names: str) -> bool:
-        """Whether the last word on a matter is a withdrawal, and newer."""
-        last = self._row.get(MARK + MARK.join(names))
-        now = (self._event.time_ms, self._event.origin)
-        return (
-            last is not None and not last.inside and now < (last.time_ms, last.origin)
-        )
-
-    def deleted_later(self, intent: Intent) -> bool:
-        """Whether whom it is about was deleted after it: nobody makes them anew."""
-        people = {"", *self._people(intent)}
-        return any(self.withdrawn_later("deleted", one) for one in people)
-
-    def _people(self, intent: Intent) -> list[str]:
-        """Name whom it is about; the user is not named again."""
-        user = f"external_id={self._event.user}"
-        return ["" if one == user else one for one in person_of(intent)] or [""]
-
-    def put(self, key: str, word: Membership) -> None:
-        """Remember a word."""
-        if self._row is self._before:
-            self._row = dict(self._before)
-        self._row[key] = word
-
-    @property
-    def row(self) -> Memberships:
-        """The row now; the same object when nothing moved."""
-        return self._row if self._row is self._before else _trimmed(self._row)
-
-    def leave_all(self) -> None:
-        """Let the user be out of every audience that said otherwise before."""
-        event = self._event
-        now = (event.time_ms, event.origin)
-        for key, word in self._row.items():
-            if word.inside and (word.time_ms, word.origin) < now:
-                gone = Membership(
-                    inside=False,
-                    time_ms=event.time_ms,
-                    origin=event.origin,
-                    list_id=word.list_id,
-                )
-                self.put(key, gone)
-
-
-def _on_list(intent: ListAdd | ListRemove | ProfileUpsert, words: _Words) -> Newest:
+def _on_list(intent: Intent, words: Words) -> Newest:
     entered = not isinstance(intent, ListRemove)
-    if words.hear_about(intent, "list", list_of(intent), entered=entered):
+    list_id = list_of(intent)
+    if not list_id or words.hear_about(intent, "list", list_id, entered=entered):
         return Newest(intent, words.row)
     if isinstance(intent, ProfileUpsert) and not words.nothing_left:
         return Newest(msgspec.structs.replace(intent, list_id=""), words.row)
     return Newest(None, words.row, words.why)
 
 
-def _consent(change: ConsentChange, words: _Words) -> Newest:
+def _added(intent: ListAdd, words: Words) -> Newest:
+    """Its attributes are heard only where they are sent."""
+    found = _on_list(intent, words)
+    if found.intent is None:
+        return found
+    return Newest(words.hear_attributes(intent), words.row)
+
+
+def _set(intent: ProfileUpsert | EventRecord, words: Words) -> Newest:
+    """What nothing is left of is late; an event has happened all the same."""
+    left = words.hear_attributes(intent)
+    if isinstance(left, ProfileUpsert) and left.list_id:
+        return _on_list(left, words)
+    is_late = isinstance(left, ProfileUpsert) and words.nothing_left
+    return Newest(None if is_late else left, words.row, Why.STALE)
+
+
+def _consent(change: ConsentChange, words: Words) -> Newest:
     hears = _subscribes if change.consent is Consent.SUBSCRIBED else _unsubscribes
     kept = tuple(
         channel
@@ -233,7 +179,7 @@ def _devices(change: ConsentChange) -> str:
     return blake2b(said.encode(), digest_size=8).hexdigest()
 
 
-def _subscribes(words: _Words, channel: str, address: str, *, list_id: str) -> bool:
+def _subscribes(words: Words, channel: str, address: str, *, list_id: str) -> bool:
     """Hear a subscription, which ends a global withdrawal too."""
     if words.withdrawn_later("consent", "", channel, address):
         words.why = Why.STALE
@@ -244,28 +190,21 @@ def _subscribes(words: _Words, channel: str, address: str, *, list_id: str) -> b
     return told
 
 
-def _unsubscribes(words: _Words, channel: str, address: str, *, list_id: str) -> bool:
+def _unsubscribes(words: Words, channel: str, address: str, *, list_id: str) -> bool:
     return words.hear("consent", list_id, channel, address, entered=False)
 
 
-def _deletion(intent: Deletion, words: _Words) -> Newest:
+def _deletion(intent: Deletion, words: Words) -> Newest:
+    """Who came back since is not deleted by a replay."""
+    if words.is_outlived:
+        return Newest(None, words.row, Why.STALE)
     found = _single(intent, "deleted", words, entered=False)
     if found.intent is not None:
         words.leave_all()
     return found._replace(row=words.row)
 
 
-def _single(intent: Intent, what: str, words: _Words, *, entered: bool) -> Newest:
+def _single(intent: Intent, what: str, words: Words, *, entered: bool) -> Newest:
     if words.hear_about(intent, what, entered=entered):
         return Newest(intent, words.row)
     return Newest(None, words.row, words.why)
-
-
-def _trimmed(row: Memberships) -> Memberships:
-    """Forget the oldest commands when there are too many."""
-    commands = [key for key in row if key.startswith(MARK)]
-    if len(commands) <= COMMANDS_MAX:
-        return row
-    commands.sort(key=lambda key: (row[key].time_ms, row[key].origin))
-    dropped = {*commands[:-COMMANDS_MAX]}
-    return {key: word for key, word in row.items() if key not in dropped}

@@ -7,7 +7,7 @@ what Klaviyo ends with is the last word (invariants 2 and 4).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -16,6 +16,9 @@ from streams.actions.intents import EventRecord
 from streams.actions.kinds import kind_of, list_of
 
 R = TypeVar("R")
+
+NEVER: Mapping["Group", float] = {}
+"""No group was put back."""
 
 
 class Key(NamedTuple):
@@ -156,10 +159,18 @@ class Coalescer(Generic[R]):
             self._show(key)
         return superseded
 
-    def ready(self, *, now_s: float, items_max: int, age_s: float) -> list[Group]:
+    def ready(
+        self,
+        *,
+        now_s: float,
+        items_max: int,
+        age_s: float,
+        put_back_s: Mapping[Group, float] = NEVER,
+    ) -> list[Group]:
         """Groups that are full or whose oldest item has waited long enough.
 
-        The longest wait first, so that no list's backlog holds up the others.
+        The longest wait first, so that no list's backlog holds up the others; what was
+        put back has waited since then, so that it does not either.
         """
         since_s = {g: next(iter(i.values())).since_s for g, i in self._groups.items()}
         found = [
@@ -168,7 +179,7 @@ class Coalescer(Generic[R]):
             if self.is_full(group, items_max=items_max)
             or now_s - since_s[group] >= age_s
         ]
-        return sorted(found, key=since_s.__getitem__)
+        return sorted(found, key=lambda one: max(since_s[one], put_back_s.get(one, 0)))
 
     def is_full(self, group: Group, *, items_max: int) -> bool:
         """Whether a batch of a group that waits can hold no more."""

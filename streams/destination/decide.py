@@ -9,6 +9,7 @@ import msgspec
 import orjson
 
 from streams.actions.activation import ANY_BATCH, Activation, Batch
+from streams.actions.attributes import fresh
 from streams.actions.commands import deleted_later, newest
 from streams.actions.intents import EventRecord, Intent, ListAdd, ListRemove, Refusal
 from streams.actions.times import iso_of_ms
@@ -105,17 +106,18 @@ class _Work:
             message_id=event.message_id,
             mode=event.replay.mode if event.replay else None,
         )
-        if edge is None:
-            self._reasons.append(why)
-        else:
-            named = edge.list_id or (rule.list_id if rule is not None else "")
-            self._do(
-                REMOVE if not edge.entered else ADD,
-                self._list_change(edge, named),
-                audience=edge.audience,
-            )
+        named = rule.list_id if rule is not None else ""
+        change = self._list_change(edge, edge.list_id or named) if edge else None
         if moved is not None:
             self._row = {**self._row, move.audience: moved}
+        if change is None:
+            self._reasons.append(why)
+            return
+        if isinstance(change, ListRemove):
+            self._do(REMOVE, change, audience=move.audience)
+            return
+        added, self._row, _ = fresh(change, self._row, event=event)
+        self._do(ADD, added, audience=move.audience)
 
     def map(self, rule: MappingRule) -> None:
         """Let a mapping count that takes the event."""

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 from agents.engine.producer import Message
 from agents.lanes.receipt import Waiting
-from streams.actions.intents import ListAdd
 from streams.delivery.queue import Group
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter
 from streams.delivery.verdict import delivered as accepted
@@ -61,39 +59,6 @@ def test_a_batch_waits_for_its_turn_at_the_gate_unless_it_is_full() -> None:
 
     assert (before, full) == ([], [10])
     assert list(map(len, desk.batches)) == [10, 2]
-
-
-def test_of_one_kind_one_batch_is_cut_at_a_time() -> None:
-    """The second list's would stand at the gate behind the first one's, half empty."""
-
-    async def story(desk: Desk) -> None:
-        gone = asyncio.Event()
-
-        async def stand(_: Group, items: Sequence[Waiting]) -> list[ItemVerdict] | None:
-            desk.sendable = False
-            await gone.wait()
-            return [accepted(status=202)] * len(items)
-
-        desk.answer = stand
-        await desk.take_in(
-            lane_record(0, intent=partial(_added_to, "one")),
-            lane_record(1, intent=partial(_added_to, "two")),
-        )
-        await asyncio.sleep(1)
-        cut.extend(desk.batches)
-        desk.sendable = True
-        await asyncio.sleep(1)
-        gone.set()
-
-    cut: list[list[str]] = []
-    desk = play(story)
-
-    assert cut == [["u0"]]
-    assert desk.batches == [["u0"], ["u1"]]
-
-
-def _added_to(list_id: str, user: str) -> ListAdd:
-    return ListAdd(list_id=list_id, profile={"external_id": user})
 
 
 def test_a_superseded_record_has_its_outcome_and_its_offset_is_done() -> None:

@@ -1,8 +1,10 @@
 """Records that are taken in again: with their origin, their replay, and its mode."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
+import orjson
 import pytest
 
 from agents.activate import turn
@@ -18,7 +20,9 @@ from agents.context import (
 from agents.engine.kafka import Record
 from agents.intake import take_in
 from streams.actions.activation import Activation, decode_activation
-from streams.actions.intents import EventRecord, ListAdd
+from streams.actions.intents import EventRecord, Intent, ListAdd, ListRemove
+from streams.actions.kinds import named_by
+from streams.destination.reading import destination_of
 from streams.events.origin import Origin
 from tests.agents.fakes import (
     NOW_MS,
@@ -28,8 +32,9 @@ from tests.agents.fakes import (
     partition,
     record,
 )
-from tests.journeys.events import moves
+from tests.journeys.events import START_MS, moves
 
+WHO = {"external_id": "u-1"}
 FROM = Origin(topic="source", partition=3, offset=17)
 DAY_MS = 86_400_000
 LANES = ("t.activations.lists", "t.activations.events")
@@ -207,3 +212,71 @@ def test_an_event_of_long_ago_fires_no_flow_when_it_comes_back() -> None:
 
     intents = [one.intent for one in _activations(producer)]
     assert [isinstance(i, EventRecord) and i.backfill for i in intents] == [True, False]
+
+
+def _intents(producer: FakeProducer) -> list[Intent]:
+    return [one.intent for one in _activations(producer)]
+
+
+def test_an_audience_that_is_synced_no_more_moves_no_list() -> None:
+    """Whatever waits among the dead letters."""
+    off = destination_of({"audiences": {"vip": {"enabled": False}}})
+    producer = FakeProducer()
+
+    _turn(context(producer, destination=off), _back(_activation()))
+
+    assert _activations(producer) == []
+    assert [item.reason for item in producer.outcomes()] == ["audience-not-synced"]
+
+
+def test_an_activation_means_the_list_that_the_settings_name_now() -> None:
+    """The one it named is not in Klaviyo any more."""
+    producer = FakeProducer()
+    services = context(producer)
+    [(user, value)] = moves(["u-1"], "vip", entered=True)
+    headers = ((ORIGIN, str(FROM).encode()),)
+    _turn(services, record(value, key=user.encode(), headers=headers))
+    [told] = _activations(producer)
+    producer.sent.clear()
+    mended = replace(services, destination=destination_of({"audiences": {"vip": "L2"}}))
+
+    old = msgspec.structs.replace(told, intent=ListAdd(list_id="L1", profile=WHO))
+    _turn(mended, _back(old))
+
+    [intent] = _intents(producer)
+    assert isinstance(intent, ListAdd)
+    assert intent.list_id == "L2"
+
+
+def test_a_table_rebuilt_from_a_lane_knows_the_list_that_an_event_named() -> None:
+    """An exit that names none is from that one."""
+    producer = FakeProducer()
+    services = context(producer)
+    entered = _activation(intent=ListAdd(list_id="LX", profile=WHO))
+
+    _turn(services, _back(entered, "rebuild"))
+    [(user, value)] = moves(["u-1"], "vip", entered=False, at_s=60)
+    _turn(services, record(value, key=user.encode()))
+
+    [intent] = _intents(producer)
+    assert isinstance(intent, ListRemove)
+    assert intent.list_id == "LX"
+
+
+def test_a_repair_does_not_bring_an_old_address_back() -> None:
+    """Somebody has changed theirs since they entered."""
+    producer = FakeProducer()
+    services = context(producer)
+    told = {"type": "identify", "userId": "u-1", "timestamp": START_MS + 5_000}
+    value = orjson.dumps(told | {"traits": {"email": "new@example.com"}})
+    _turn(services, record(value, key=b"u-1"))
+    producer.sent.clear()
+
+    entered = _activation(
+        time_ms=START_MS,
+        intent=ListAdd(list_id="", profile=WHO | {"email": "old@example.com"}),
+    )
+    _turn(services, _back(entered))
+    _turn(services, _entered("again"))
+
+    assert [named_by(one) for one in _intents(producer)] == [WHO] * 2

@@ -7,7 +7,7 @@ import pytest
 
 from streams.actions.attributes import WORDS_MAX
 from streams.actions.commands import newest
-from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
+from streams.actions.intents import EventRecord, ListAdd, ListRemove, ProfileUpsert
 from streams.audiences.row import Memberships
 from streams.events.model import CanonicalEvent, Replay, ReplayMode
 from streams.events.origin import Origin
@@ -157,11 +157,35 @@ def test_an_event_of_a_known_person_does_not_write_the_row() -> None:
     assert newest(record, row, event=event(1)).row is row
 
 
-def test_a_row_does_not_grow_without_end() -> None:
-    """The oldest words are forgotten."""
+def test_a_row_does_not_grow_without_end_and_nothing_old_comes_back() -> None:
+    """The oldest words become one."""
+    row: Memberships = {}
+    for at in range(1, 3 * WORDS_MAX):
+        _, row = sent(row, upsert(properties={f"p{at}": 1}), at)
+
+    late, _ = sent(row, upsert(properties={"p1": 0}), 0)
+
+    assert len(row) == WORDS_MAX
+    assert late is None
+
+
+def test_attributes_beyond_any_name_are_forgotten() -> None:
+    """A row is far below what its topic takes, whatever names there are."""
     row: Memberships = {}
 
     for at in range(3 * WORDS_MAX):
-        _, row = sent(row, upsert(properties={f"p{at}": 1}), at)
+        _, row = sent(row, upsert(properties={f"{at}{'p' * 2_000}": 1}), at)
 
     assert len(row) == WORDS_MAX
+
+
+def test_attributes_of_a_list_add_that_is_late_are_not_taken_for_sent() -> None:
+    """An older event's still count: they are the last that Klaviyo hears of."""
+    removal = ListRemove(list_id="L", identifiers=WHO)
+    row = newest(removal, {}, event=event(3)).row
+    add = ListAdd(list_id="L", profile=WHO | {"first_name": "B"})
+    row = newest(add, row, event=event(2)).row
+
+    profile, _ = sent(row, upsert(first_name="A"), 1)
+
+    assert profile == WHO | {"first_name": "A"}

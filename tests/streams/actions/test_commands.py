@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.actions.commands import COMMANDS_MAX, newest
+from streams.actions.commands import newest
 from streams.actions.intents import (
     Deletion,
     EventRecord,
@@ -17,6 +17,7 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
+from streams.actions.words import COMMANDS_MAX
 from streams.audiences.membership import Membership
 from streams.audiences.row import MARK, decode_row, encode_row
 from streams.events.origin import Origin

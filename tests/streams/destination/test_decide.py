@@ -7,7 +7,7 @@ import pytest
 from streams.actions.activation import Activation
 from streams.actions.intents import EventRecord, ListAdd, ListRemove
 from streams.audiences.membership import Membership
-from streams.audiences.row import Memberships
+from streams.audiences.row import Memberships, audiences_in
 from streams.destination.decide import Decision, complete, decide
 from streams.destination.model import Destination
 from streams.destination.reading import destination_of
@@ -72,6 +72,17 @@ def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
     )
     assert decision.memberships["vip"].inside
     assert decision.reason == ""
+
+
+def test_a_late_enter_does_not_bring_an_old_address_back() -> None:
+    """Nor does a replayed one: the add would set it anew."""
+    changed = _event("identify", time_ms=20, traits={"email": "new@b.co"})
+    row = _decided(changed).memberships
+
+    [activation] = _decided(_entered(), row).activations
+
+    assert isinstance(activation.intent, ListAdd)
+    assert activation.intent.profile == {"external_id": "u1"}
 
 
 def test_an_exit_becomes_a_removal() -> None:
@@ -160,7 +171,7 @@ def test_an_audience_beside_others_moves_alone() -> None:
     """A user's row holds them all."""
     decision = _decided(_entered("new"), _member(inside=True, time_ms=5))
 
-    assert {*decision.memberships} == {"vip", "new"}
+    assert {*audiences_in(decision.memberships)} == {"vip", "new"}
     assert decision.memberships["vip"].time_ms == 5
 
 

@@ -9,6 +9,8 @@ from streams.destination.model import AudienceRule, Destination
 from streams.events.model import CanonicalEvent
 from streams.events.origin import Origin
 from streams.replay.words import Listed, Words, about
+from tests.streams.actions.commanding import at as event_at
+from tests.streams.actions.commanding import consent
 
 PAIRED = {b"vip": encode(Pairing(list_id="L1"))}
 
@@ -100,6 +102,24 @@ def test_a_later_command_of_a_mapping_leaves_the_audience_without_a_word() -> No
     }
 
     assert words(rows).get("L1", {}).keys() == {"earlier", "other"}
+
+
+def _consented(at: int, *, given: bool, list_id: str) -> Memberships:
+    change = consent(given=given, list_id=list_id)
+    return newest(change, {"vip": said(at=5)}, event=event_at(at)).row
+
+
+def test_a_later_consent_on_the_list_leaves_the_audience_without_a_word() -> None:
+    """Whoever left the list, or all, is not put back; a subscriber is not taken off."""
+    rows = {
+        "left": _consented(6, given=False, list_id="L1"),
+        "left-all": _consented(6, given=False, list_id=""),
+        "joined": _consented(6, given=True, list_id="L1"),
+        "joined-no-list": _consented(6, given=True, list_id=""),
+        "earlier": _consented(4, given=False, list_id="L1"),
+    }
+
+    assert words(rows).get("L1", {}).keys() == {"joined-no-list", "earlier"}
 
 
 def test_words_about_some_audiences() -> None:
