@@ -60,6 +60,9 @@ class Fresh(NamedTuple):
 def fresh(intent: Setting, row: Memberships, *, event: CanonicalEvent) -> Fresh:
     """Leave out what a later event has set, and note what this one sets.
 
+    A list add keeps its address unless it is replayed: the user's profile may be on its
+    way in another lane, and until it is there Klaviyo knows them by nothing else.
+
     Args:
         intent: What an event asks for.
         row: The user's row.
@@ -76,8 +79,9 @@ def fresh(intent: Setting, row: Memberships, *, event: CanonicalEvent) -> Fresh:
             intent = _not_added_twice(
                 intent, _set_since(row, lambda told: told >= rank)
             )
-    if wanted & late:
-        intent = _pruned(intent, late)
+    names_who = isinstance(intent, ListAdd) and not event.replay
+    if gone := wanted & (late - _CONTACTS if names_who else late):
+        intent = _pruned(intent, gone)
     adds = isinstance(intent, ProfileUpsert) and (intent.append or intent.unappend)
     nothing = bool(wanted | added) and wanted <= late and not adds
     return Fresh(intent, _heard(row, intent, (wanted - late) | added, event), nothing)

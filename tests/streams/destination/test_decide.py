@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.actions.activation import Activation
@@ -11,7 +12,7 @@ from streams.audiences.row import Memberships, audiences_in
 from streams.destination.decide import Decision, complete, decide
 from streams.destination.model import Destination
 from streams.destination.reading import destination_of
-from streams.events.model import CanonicalEvent, Kind
+from streams.events.model import CanonicalEvent, Kind, Replay
 from streams.events.origin import Origin
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
@@ -74,15 +75,25 @@ def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
     assert decision.reason == ""
 
 
-def test_a_late_enter_does_not_bring_an_old_address_back() -> None:
-    """Nor does a replayed one: the add would set it anew."""
+@pytest.mark.parametrize(
+    ("replay", "left"),
+    [
+        pytest.param(None, {"external_id": "u1", "email": "a@b.co"}, id="live"),
+        pytest.param(Replay(id="r"), {"external_id": "u1"}, id="replayed"),
+    ],
+)
+def test_a_replayed_enter_does_not_bring_an_old_address_back(
+    replay: Replay | None, left: dict[str, str]
+) -> None:
+    """A live one keeps it: Klaviyo may not know the user by their id yet."""
     changed = _event("identify", time_ms=20, traits={"email": "new@b.co"})
     row = _decided(changed).memberships
+    entered = msgspec.structs.replace(_entered(), replay=replay)
 
-    [activation] = _decided(_entered(), row).activations
+    [activation] = _decided(entered, row).activations
 
     assert isinstance(activation.intent, ListAdd)
-    assert activation.intent.profile == {"external_id": "u1"}
+    assert activation.intent.profile == left
 
 
 def test_an_exit_becomes_a_removal() -> None:
