@@ -104,7 +104,8 @@ class Replaying:
         state = registry.one(replay)
         if state.status is Status.STOPPED:
             state = replace(state, position={}, status=Status.RUNNING)
-        registry.go_on(replay)
+            registry.write(state)  # first: killed in between, it is stopped still
+            registry.go_on(replay)
         if not state.left:
             click.echo(f"replay {replay}: all of it is taken in")
             return
@@ -129,6 +130,7 @@ class Replaying:
                 publisher=Publisher(self._kafka),
                 registry=registry,
                 lag=Lag(self._kafka, self._settings),
+                tally=tally,
             )
             tap = Feed(per_s=self._order.rate_per_s, ahead_max=self._order.ahead_max)
             try:
@@ -147,10 +149,11 @@ class Replaying:
             click.echo(f"stopped after {state.fed} records")
             return
         click.echo(f"taken in: {fed}; unreadable and passed over: {state.unreadable}")
-        while self._order.waits and tally.ended < fed:
+        while self._order.waits and tally.left:
             tally.read(wait_s=0.5)
             if self._is_time():
-                click.echo(f"{tally.ended} of {fed} ended", err=True)
+                known = tally.ended + tally.left
+                click.echo(f"{tally.ended} of {known} ended", err=True)
         if self._order.waits:
             _say_endings(tally.counts)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message, Producer
@@ -40,21 +41,34 @@ class Positions(View):
     async def note(
         self, group: str, committed: Mapping[TopicPartition, int | None]
     ) -> None:
-        """Write down where a group is, where that is news; durable on return."""
+        """Write down where a group is, where that is news; durable on return.
+
+        What is of a topic whose id Kafka doesn't tell now is news the next time too.
+        """
         news = {
-            (group, tp): offset
+            tp: offset
             for tp, offset in committed.items()
             if offset is not None and self._noted.get((group, tp)) != offset
         }
-        keys = {spot: await self._key(*spot) for spot in news}
-        await self._producer.send(
-            [
-                Message(self._name, key, b"%d" % news[spot], partition=0)
-                for spot, key in keys.items()
-                if key
-            ]
-        )
-        self._noted |= news
+        for topic in {tp.topic for tp in news}:
+            some = {tp: offset for tp, offset in news.items() if tp.topic == topic}
+            await self._note_topic(group, topic, some)
+
+    async def _note_topic(
+        self, group: str, topic: str, news: Mapping[TopicPartition, int]
+    ) -> None:
+        try:
+            known = await self._id_of(topic)
+        except KafkaError:
+            return
+        if known:
+            await self._producer.send(
+                [
+                    Message(self._name, _row(group, known, tp), b"%d" % at, partition=0)
+                    for tp, at in news.items()
+                ]
+            )
+            self._noted |= {(group, tp): at for tp, at in news.items()}
 
     async def restore(
         self, group: str, tp: TopicPartition, consumer: AIOKafkaConsumer
@@ -71,7 +85,8 @@ class Positions(View):
         if committed is not None:
             return committed
         await self.catch_up()
-        noted = self.rows.get(await self._key(group, tp), b"")
+        known = await self._id_of(tp.topic)
+        noted = self.rows.get(_row(group, known, tp), b"") if known else b""
         if not noted.isdigit():
             return None
         await consumer.position(tp)  # else aiokafka sets one of its own after ours
@@ -85,9 +100,17 @@ class Positions(View):
         log.warning("position_restored", group=group, partition=tp.partition)
         return restored
 
-    async def _key(self, group: str, tp: TopicPartition) -> bytes:
-        """Name a row; empty where nobody can tell one topic from its successor."""
-        if tp.topic not in self._ids:
-            self._ids[tp.topic] = await topic_id(self._access, tp.topic)
-        known = self._ids[tp.topic]
-        return f"{group}/{known}/{tp.topic}/{tp.partition}".encode() if known else b""
+    async def _id_of(self, topic: str) -> str:
+        """Give its id; empty where nobody can tell one topic from its successor.
+
+        Raises:
+            KafkaError: Kafka doesn't answer now.
+        """
+        known = self._ids.get(topic) or await topic_id(self._access, topic)
+        if known:
+            self._ids[topic] = known
+        return known
+
+
+def _row(group: str, known: str, tp: TopicPartition) -> bytes:
+    return f"{group}/{known}/{tp.topic}/{tp.partition}".encode()

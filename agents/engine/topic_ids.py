@@ -3,7 +3,8 @@
 import asyncio
 
 import structlog
-from confluent_kafka import KafkaException, TopicCollection
+from aiokafka.errors import KafkaConnectionError
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
 
 from agents.engine.kafka import KafkaAccess
@@ -15,23 +16,40 @@ TIMEOUT_S = 10.0
 EMBEDDED = "mockCluster"
 """How librdkafka's mock cluster calls itself: it has no controller to ask for ids."""
 
+_NONE = str(Uuid(0, 0))
+"""What a broker older than ids (2.8) gives for one."""
+
+_UNSUPPORTED = {
+    KafkaError.UNSUPPORTED_VERSION,
+    KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001 - its public name
+}
+
 
 async def topic_id(kafka: KafkaAccess, topic: str) -> str:
-    """Give Kafka's own id of a topic; empty where the broker has none to give."""
+    """Give Kafka's own id of a topic; empty where the broker has none to give.
+
+    Raises:
+        aiokafka.errors.KafkaError: Kafka doesn't answer now; try again.
+    """
     return await asyncio.to_thread(_topic_id, kafka, topic)
 
 
 def _topic_id(kafka: KafkaAccess, topic: str) -> str:
     try:
-        admin = AdminClient(kafka.librdkafka())
-        cluster = str(admin.list_topics(topic, timeout=TIMEOUT_S).cluster_id)
-        if cluster.startswith(EMBEDDED):
-            return ""
-        asked = admin.describe_topics(
-            TopicCollection([topic]), request_timeout=TIMEOUT_S
-        )
-        return str(asked[topic].result().topic_id)
+        known = _described(kafka, topic)
     except KafkaException as refused:
-        error = refused.args[0].name()
-        log.warning("topic_id_unknown", topic=topic, error=error)
+        error = refused.args[0]
+        if error.code() in _UNSUPPORTED:
+            return ""
+        log.warning("topic_id_unknown", topic=topic, error=error.name())
+        raise KafkaConnectionError(f"id of {topic}: {error.name()}") from None
+    return "" if known == _NONE else known
+
+
+def _described(kafka: KafkaAccess, topic: str) -> str:
+    admin = AdminClient(kafka.librdkafka())
+    cluster = str(admin.list_topics(topic, timeout=TIMEOUT_S).cluster_id)
+    if cluster.startswith(EMBEDDED):
         return ""
+    asked = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)
+    return str(asked[topic].result().topic_id)

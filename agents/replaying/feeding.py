@@ -12,6 +12,7 @@ from agents.replaying.lag import Lag
 from agents.replaying.ranges import Range
 from agents.replaying.registry import Registry
 from agents.replaying.taking import Taking
+from agents.replaying.tally import Tally
 from streams.replay.pace import Feed, filled, spent
 from streams.replay.state import ReplayState, Status
 
@@ -47,6 +48,7 @@ class Feeder:
         publisher: Writes them.
         registry: Where it notes how far it is, and is stopped.
         lag: What waits before the hops.
+        tally: Is told what is taken in.
     """
 
     def __init__(  # noqa: PLR0913 - what a command puts together
@@ -58,6 +60,7 @@ class Feeder:
         publisher: Publisher,
         registry: Registry,
         lag: Lag,
+        tally: Tally,
     ) -> None:
         self.state = state
         self._source = source
@@ -65,6 +68,7 @@ class Feeder:
         self._publisher = publisher
         self._registry = registry
         self._lag = lag
+        self._tally = tally
         self._hop, self._waiting = "", 0
         self._asked_s = self._written_s = float("-inf")
 
@@ -103,6 +107,7 @@ class Feeder:
         read = self._source.read(min(credit, READ_RECORDS))
         taken = [found for found in map(self._taking.take, read) if found is not None]
         self._publisher.publish([message for message, _ in taken])
+        self._tally.took_in(sample.origin for _, sample in taken)
         self.state = msgspec.structs.replace(
             self.state,
             position=dict(self._source.position),

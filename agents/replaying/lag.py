@@ -1,7 +1,7 @@
 """How many records wait before the hops: a replay lets them go first."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -52,11 +52,9 @@ class Lag:
             return "Kafka does not answer", 1 << 62
 
     def _backlogs(self) -> Iterator[tuple[str, int]]:
-        spots = [spot for some in self._spots.values() for spot in some]
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call] # not typed there
-        ends = self._admin.list_offsets(
-            dict.fromkeys(spots, latest), request_timeout=ASK_S
-        )
+        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call] # the same
+        ends, starts = self._bounds(latest), self._bounds(earliest)
         asked = [
             next(
                 iter(
@@ -71,11 +69,16 @@ class Lag:
         ]
         for one in asked:
             done = one.result()
-            yield (
-                str(done.group_id),
-                sum(
-                    ends[TopicPartition(spot.topic, spot.partition)].result().offset
-                    - max(spot.offset, 0)
-                    for spot in done.topic_partitions
-                ),
-            )
+            backlog = 0
+            for spot in done.topic_partitions:
+                place = TopicPartition(spot.topic, spot.partition)
+                start = starts[place].result().offset
+                backlog += ends[place].result().offset - max(spot.offset, start)
+            yield str(done.group_id), backlog
+
+    def _bounds(self, spec: OffsetSpec) -> Mapping[TopicPartition, Any]:
+        """Future of each partition's offset."""
+        spots = [spot for some in self._spots.values() for spot in some]
+        return self._admin.list_offsets(
+            dict.fromkeys(spots, spec), request_timeout=ASK_S
+        )

@@ -1,9 +1,10 @@
 """A range of a topic, read from its first offset to its last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from agents.engine.kafka import KafkaAccess
@@ -12,15 +13,16 @@ from streams.replay.selection import Selection
 
 TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.5
-QUIET_POLLS: Final = 20
-"""So often nothing may come before what is left of a range is taken for gone: the last
-offsets may be markers of transactions, or compacted away."""
 
 Ends = dict[int, tuple[int, int]]
 
 
 class Range:
     """Reads the partitions of a topic side by side.
+
+    The last offsets of a partition may hold no record: markers of transactions, or
+    what was compacted away. So a partition is read when a record behind its range
+    comes, or when Kafka says that its log ends.
 
     Args:
         kafka: Where it is.
@@ -35,12 +37,12 @@ class Range:
                 "group.id": "klaviyo-streams.replay",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
                 "fetch.message.max.bytes": 16_000_000,
                 "queued.max.messages.kbytes": 16_384,
             }
         )
         self._until: dict[int, int] = {}
-        self._quiet = 0
         self.position: dict[int, int] = {}
 
     def close(self) -> None:
@@ -53,11 +55,8 @@ class Range:
         Raises:
             ConfigError: The topic or a partition is not there, or Kafka is not.
         """
-        try:
+        with self._asking():
             return self._ends(selection)
-        except KafkaException as refused:
-            name = refused.args[0].name()
-            raise ConfigError([f"topic {self._topic}: {name}"]) from None
 
     def _ends(self, selection: Selection) -> Ends:
         found = self._consumer.list_topics(self._topic, timeout=TIMEOUT_S)
@@ -69,13 +68,12 @@ class Range:
             raise ConfigError(
                 [f"partition {min(missing)}: {self._topic} has 0 to {many - 1}"]
             )
-        since = self._offsets_at(topic.partitions, selection.since_ms)
-        until = self._offsets_at(topic.partitions, selection.until_ms)
+        chosen = list(selection.spans or topic.partitions)
+        since = self._offsets_at(chosen, selection.since_ms)
+        until = self._offsets_at(chosen, selection.until_ms)
         ends: Ends = {}
-        for partition in selection.spans or topic.partitions:
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(self._topic, partition), timeout=TIMEOUT_S
-            )
+        for partition in chosen:
+            low, high = self._bounds(partition)
             first, last = selection.spans.get(partition, (0, None))
             begin = max(low, first, since.get(partition, low))
             end = min(high, high if last is None else last, until.get(partition, high))
@@ -83,14 +81,24 @@ class Range:
                 ends[partition] = (begin, end)
         return ends
 
+    def _bounds(self, partition: int) -> tuple[int, int]:
+        spot = TopicPartition(self._topic, partition)
+        return self._consumer.get_watermark_offsets(spot, timeout=TIMEOUT_S)
+
     def _offsets_at(
-        self, partitions: Mapping[int, object], time_ms: int | None
+        self, partitions: Iterable[int], time_ms: int | None
     ) -> dict[int, int]:
         """First offset written at a time or later; past the end it is the end."""
         if time_ms is None:
             return {}
         asked = [TopicPartition(self._topic, p, time_ms) for p in partitions]
         found = self._consumer.offsets_for_times(asked, timeout=TIMEOUT_S)
+        for spot in found:
+            if spot.error is not None:
+                name = spot.error.name()
+                raise ConfigError(
+                    [f"topic {self._topic}, partition {spot.partition}: {name}"]
+                )
         return {
             spot.partition: spot.offset if spot.offset >= 0 else 2**63 - 1
             for spot in found
@@ -117,19 +125,31 @@ class Range:
         """
         if self.is_over:
             return []
-        taken = []
-        for message in self._consumer.consume(count, POLL_S):
-            if (error := message.error()) is not None:
-                raise ConfigError([f"topic {self._topic}: {error.name()}"])
-            partition, offset = _place(message)
-            if offset < self._until.get(partition, 0):
-                taken.append(message)
-                self._pass(partition, offset + 1)
-        self._quiet = 0 if taken else self._quiet + 1
-        if self._quiet >= QUIET_POLLS:
-            for partition, last in list(self._until.items()):
-                self._pass(partition, last)
-        return taken
+        with self._asking():
+            found = self._consumer.consume(count, POLL_S)
+            return [message for message in found if self._take(message)]
+
+    def _take(self, message: KafkaMessage) -> bool:
+        """Move on with a record, or with the word that a partition has no more."""
+        is_record = _is_record(message)
+        partition, offset = _place(message)
+        if partition not in self._until:
+            return False
+        until = self._until[partition]
+        if is_record and offset < until:
+            self._pass(partition, offset + 1)
+            return True
+        if is_record or offset >= until or offset >= self._bounds(partition)[1]:
+            self._pass(partition, until)
+        return False  # else a new leader spoke before it knew where the log ends
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as refused:
+            name = refused.args[0].name()
+            raise ConfigError([f"topic {self._topic}: {name}"]) from None
 
     def _pass(self, partition: int, offset: int) -> None:
         self.position[partition] = offset
@@ -145,6 +165,18 @@ class Range:
                 for partition in self._until
             ]
         )
+
+
+def _is_record(message: KafkaMessage) -> bool:
+    """Whether it is one, and not the end of a partition.
+
+    Raises:
+        KafkaException: It is another error.
+    """
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+        raise KafkaException(error)
+    return error is None
 
 
 def _place(message: Any) -> tuple[int, int]:  # noqa: ANN401 - confluent's types allow None

@@ -23,9 +23,17 @@ _NEVER_MS: Final = 253_370_764_800_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A record that a replay takes, without anything of a person."""
+    """A record that a replay takes, without anything of a person.
+
+    Attributes:
+        place: Where it lies.
+        origin: Under what it has its outcomes.
+        time_ms: When it happened, milliseconds since the epoch.
+        kind: Its type and name, or its action; empty where nobody has read it.
+    """
 
     place: str
+    origin: Origin
     time_ms: int
     kind: str
 
@@ -69,15 +77,18 @@ class Taking:
     def take(self, message: KafkaMessage) -> tuple[Message, Sample] | None:
         """Give a record its way back; None where it is not meant."""
         raw = self._raw(message)
+        if len(raw.value or b"") > self._settings.max_event_bytes:
+            self.unreadable += 1  # the reentry topic would refuse it, each time again
+            return None
         if raw.is_activation:
             return self._activation(raw)
-        sample = Sample(place=raw.place, time_ms=raw.source_ms, kind="")
+        kind, time_ms = "", raw.source_ms
         if not self._filter.takes_all:
             event = self._event(raw)
             if event is None or not self._filter.takes_event(event):
                 return None
             kind = f"{event.kind} {event.body.get('event', '')}".rstrip()
-            sample = Sample(place=raw.place, time_ms=event.time_ms, kind=kind)
+            time_ms = event.time_ms
         back = event_again(
             self._settings.topics,
             raw.value,
@@ -87,7 +98,7 @@ class Taking:
             replay=self._replay,
             mode=self._selection.mode,
         )
-        return back, sample
+        return back, _sample(raw, time_ms=time_ms, kind=kind)
 
     def _activation(self, raw: Raw) -> tuple[Message, Sample] | None:
         try:
@@ -106,8 +117,7 @@ class Taking:
             replay=self._replay,
             mode=self._selection.mode,
         )
-        kind = activation.action
-        return back, Sample(place=raw.place, time_ms=activation.time_ms, kind=kind)
+        return back, _sample(raw, time_ms=activation.time_ms, kind=activation.action)
 
     def _event(self, raw: Raw) -> CanonicalEvent | None:
         try:
@@ -138,6 +148,10 @@ class Taking:
             place=str(here),
             is_activation=self._is_lane or ACTIVATION in headers,
         )
+
+
+def _sample(raw: Raw, *, time_ms: int, kind: str) -> Sample:
+    return Sample(place=raw.place, origin=raw.origin, time_ms=time_ms, kind=kind)
 
 
 def _origin(value: bytes | None) -> Origin | None:

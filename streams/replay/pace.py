@@ -34,7 +34,8 @@ def filled(feed: Feed, *, now_s: float, waiting: int) -> Feed:
     if waiting >= feed.ahead_max:
         return msgspec.structs.replace(feed, credit=0.0, at_s=now_s)
     saved = feed.credit + feed.per_s * (now_s - feed.at_s)
-    room = min(saved, feed.per_s * SAVED_S, float(feed.ahead_max - waiting))
+    most = max(feed.per_s * SAVED_S, 1.0)  # a record is taken in whole
+    room = min(saved, most, float(feed.ahead_max - waiting))
     return msgspec.structs.replace(feed, credit=max(room, 0.0), at_s=now_s)
 
 

@@ -53,7 +53,8 @@ def spans_of(
             taken.
 
     Raises:
-        ConfigError: One is no such thing, or ends before it begins.
+        ConfigError: One is no such thing, ends before it begins, or is of a partition
+            that is named already.
     """
     spans: dict[int, tuple[int, int | None]] = dict.fromkeys(partitions, (0, None))
     for text in offsets:
@@ -62,10 +63,15 @@ def spans_of(
             raise ConfigError(
                 [f"--offsets {text}: is no PARTITION:FROM-UNTIL, such as 3:100-200"]
             )
-        first, last = int(found[2] or 0), int(found[3]) if found[3] else None
+        partition, first = int(found[1]), int(found[2] or 0)
+        last = int(found[3]) if found[3] else None
         if last is not None and last <= first:
             raise ConfigError([f"--offsets {text}: ends before it begins"])
-        spans[int(found[1])] = (first, last)
+        if partition in spans:
+            raise ConfigError(
+                [f"partition {partition}: named twice; take its parts in two replays"]
+            )
+        spans[partition] = (first, last)
     return spans
 
 
@@ -118,6 +124,8 @@ class Filter:
     def takes_activation(self, activation: Activation) -> bool:
         """Whether what a lane carries is among them; it has no event to match."""
         chosen = self._selection
+        if chosen.where:
+            return False
         if chosen.user and activation.user != chosen.user:
             return False
         return not chosen.audience or activation.audience == chosen.audience

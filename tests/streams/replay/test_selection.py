@@ -72,6 +72,7 @@ def test_an_event_whose_audience_nobody_can_read_is_about_none() -> None:
         pytest.param({"user": "u-2"}, False, id="another-user"),
         pytest.param({"audience": "vip", "user": "u-1"}, True, id="both"),
         pytest.param({"audience": "cart"}, False, id="another-audience"),
+        pytest.param({"where": 'type = "track"'}, False, id="no-event-to-match"),
     ],
 )
 def test_an_activation_is_taken_by_its_user_and_audience(
@@ -108,6 +109,19 @@ def test_no_span_is_an_error_that_shows_one(text: str) -> None:
     """And so is one that ends before it begins."""
     with pytest.raises(ConfigError, match="--offsets"):
         spans_of([], [text])
+
+
+@pytest.mark.parametrize(
+    ("partitions", "offsets"),
+    [
+        pytest.param([], ["3:1-2", "3:5-6"], id="two-spans"),
+        pytest.param([3], ["3:5-6"], id="whole-and-a-span"),
+    ],
+)
+def test_a_partition_is_named_once(partitions: list[int], offsets: list[str]) -> None:
+    """Which of the two is meant is nobody's guess: each has a replay of its own."""
+    with pytest.raises(ConfigError, match=r"partition 3: named twice.*two replays"):
+        spans_of(partitions, offsets)
 
 
 @pytest.mark.parametrize(

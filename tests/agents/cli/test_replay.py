@@ -1,0 +1,173 @@
+"""A replay on the command line, against a broker in this process."""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from confluent_kafka import Consumer, TopicPartition
+
+from agents.cli import main, replaying
+from agents.context import ORIGIN, REPLAY, kafka_access
+from agents.embedded import PARTITIONS, EmbeddedBroker
+from agents.engine.kafka import KafkaAccess
+from agents.engine.producer import Message
+from agents.reentry import Publisher
+from agents.replaying.registry import Registry
+from streams.delivery import outcome
+from streams.delivery.outcome import OutcomeItem
+from streams.delivery.verdict import Verdict
+from streams.events.origin import Origin
+from streams.replay.selection import Selection
+from streams.replay.state import ReplayState, Status
+from streams.settings import Settings, load
+
+MAX_EVENT_BYTES = 1_000
+NAME = "r-1"
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class Desk:
+    """The command line, before topics in Kafka."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._environ = {
+            "KLAVIYO_API_KEY": "pk_test",
+            "KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "KLAVIYO_STREAMS_TOPIC_PREFIX": "t.",
+            "KLAVIYO_STREAMS_SOURCE_TOPICS": "source",
+            "KLAVIYO_STREAMS_MAX_EVENT_BYTES": str(MAX_EVENT_BYTES),
+        }
+        self.settings: Settings = load(self._environ)
+        self.kafka: KafkaAccess = kafka_access(self.settings)
+        self.registry = Registry(self.kafka, self.settings)
+        self._publisher = Publisher(self.kafka)
+
+    def publish(self, *messages: Message) -> None:
+        """Write records."""
+        self._publisher.publish(messages)
+
+    def replay(self, *arguments: str) -> str:
+        """Type a command; what it says, and what it died of."""
+        result = CliRunner().invoke(main, ["replay", *arguments], env=self._environ)
+        return f"{result.output}{result.exception or ''}"
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    """Empty topics; signals mean afterwards what they meant before."""
+    before = {number: signal.getsignal(number) for number in (2, 15)}
+    with EmbeddedBroker() as broker:
+        names = ("reentry", "events", "outcomes", "replays")
+        broker.create_topics("source", *(f"t.{name}" for name in names))
+        yield Desk(broker.bootstrap)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@contextmanager
+def workers(desk: Desk) -> Iterator[None]:
+    """Each record that is taken in again ends at once."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_answer, args=(desk, ended))
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _answer(desk: Desk, ended: threading.Event) -> None:
+    consumer = Consumer(desk.kafka.librdkafka() | {"group.id": "workers"})
+    topic = desk.settings.topics.reentry
+    with closing(consumer):
+        consumer.assign([TopicPartition(topic, part, 0) for part in range(PARTITIONS)])
+        while not ended.is_set():
+            told = [dict(one.headers() or ()) for one in consumer.consume(100, 0.1)]
+            desk.publish(*_outcomes(desk, told))
+
+
+def _outcomes(desk: Desk, told: Sequence[Mapping[str, Any]]) -> list[Message]:
+    items = [
+        OutcomeItem(
+            origin=Origin.parse(headers[ORIGIN].decode()),
+            verdict=Verdict.DISCARDED,
+            replay=headers[REPLAY].decode(),
+        )
+        for headers in told
+    ]
+    topic = desk.settings.topics.outcomes
+    return [Message(topic, None, value) for value in outcome.encode("activate", items)]
+
+
+def test_a_record_larger_than_an_event_is_passed_over(desk: Desk) -> None:
+    """Kafka would refuse it at the reentry topic, each time again."""
+    values = (b"{}", b" " * (MAX_EVENT_BYTES + 1), b" " * MAX_EVENT_BYTES)
+    desk.publish(*(Message("source", b"k", value, [], 0) for value in values))
+
+    counted = desk.replay()
+    said = desk.replay("--apply", "--no-wait")
+
+    assert "unreadable, and passed over\t1" in counted
+    assert "takes 2 records" in counted
+    assert "taken in: 2; unreadable and passed over: 1" in said
+
+
+def test_a_replay_ends_when_each_origin_has(desk: Desk) -> None:
+    """Of two records with one origin, a redelivery, there may be one outcome."""
+    again = [(ORIGIN, b"source/0/7")]
+    desk.publish(
+        Message("t.events", b"k", b"{}", again, 0),
+        Message("t.events", b"k", b"{}", again, 0),
+        Message("t.events", b"k", b"{}", [(ORIGIN, b"source/0/8")], 0),
+    )
+
+    with workers(desk):
+        said = desk.replay("--topic", "events", "--apply")
+
+    assert "taken in: 3" in said
+    assert "discarded" in said
+
+
+def _stopped(desk: Desk) -> None:
+    desk.publish(*(Message("source", b"k", b"{}", [], 0) for _ in range(3)))
+    state = ReplayState(
+        id=NAME,
+        selection=Selection(topic="source"),
+        ends={0: (0, 3)},
+        position={0: 3},
+        status=Status.FED,
+    )
+    desk.registry.write(state)
+    desk.registry.stop(NAME)
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_one_that_was_stopped_begins_again_wherever_its_resume_was_killed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Killed before its next write, it has all of its range before it still."""
+    _stopped(desk)
+
+    class Dying(Registry):
+        """Writes so often, and no more."""
+
+        left = writes
+
+        def _put(self, key: bytes, value: bytes | None) -> None:
+            if not self.left:
+                raise SystemExit(137)
+            self.left -= 1
+            super()._put(key, value)
+
+    monkeypatch.setattr(replaying, "Registry", Dying)
+    desk.replay("--resume", NAME)
+    monkeypatch.undo()
+    again = desk.replay("--resume", NAME, "--no-wait")
+
+    assert f"replay {NAME}: 3 of 3 offsets left" in again

@@ -1,0 +1,151 @@
+"""What a topic's id is, and what is made of a broker that does not tell it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from confluent_kafka import KafkaError as Refusal
+from confluent_kafka import KafkaException, Uuid
+
+from agents.embedded import EmbeddedBroker
+from agents.engine import reader, table, topic_ids
+from agents.engine.kafka import KafkaAccess
+from agents.engine.reader import Reader, ReaderOptions
+from agents.engine.table import Table
+from agents.engine.topic_ids import topic_id
+from tests.agents.fakes import FakeProducer
+
+NOWHERE = KafkaAccess(bootstrap="127.0.0.1:9")
+ID = Uuid(1, 2)
+
+
+def _admin(found: Uuid | int) -> Callable[[object], object]:
+    """What describes topics so, or refuses to with this code."""
+
+    class FakeAdmin:
+        """A cluster's admin client, as far as ids need it."""
+
+        def __init__(self, _: object) -> None:
+            pass
+
+        def list_topics(self, _: str, *, timeout: float) -> object:
+            """See `AdminClient`."""
+            del timeout
+            return SimpleNamespace(cluster_id="c")
+
+        def describe_topics(
+            self, _: object, *, request_timeout: float
+        ) -> dict[str, Future[Any]]:
+            """See `AdminClient`."""
+            del request_timeout
+            answer = Future[Any]()
+            if isinstance(found, Uuid):
+                answer.set_result(SimpleNamespace(topic_id=found))
+            else:
+                answer.set_exception(KafkaException(Refusal(found)))
+            return {"t": answer}
+
+    return FakeAdmin
+
+
+@pytest.mark.parametrize(
+    ("found", "known"),
+    [
+        pytest.param(ID, str(ID), id="told"),
+        pytest.param(Uuid(0, 0), "", id="older-than-ids"),
+        pytest.param(Refusal.UNSUPPORTED_VERSION, "", id="cannot-be-asked"),
+        pytest.param(Refusal._UNSUPPORTED_FEATURE, "", id="client-says-so"),  # noqa: SLF001 - its public name
+    ],
+)
+async def test_an_id_is_what_a_broker_has(
+    monkeypatch: pytest.MonkeyPatch, found: Uuid | int, known: str
+) -> None:
+    """None where it has none to give."""
+    monkeypatch.setattr(topic_ids, "AdminClient", _admin(found))
+
+    assert await topic_id(NOWHERE, "t") == known
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(Refusal._TIMED_OUT, id="timed-out"),  # noqa: SLF001 - its public name
+        pytest.param(Refusal._TRANSPORT, id="away"),  # noqa: SLF001 - its public name
+        pytest.param(Refusal.UNKNOWN_TOPIC_OR_PART, id="no-topic-yet"),
+    ],
+)
+async def test_what_may_pass_is_to_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch, found: int
+) -> None:
+    """It says nothing of the topic."""
+    monkeypatch.setattr(topic_ids, "AdminClient", _admin(found))
+
+    with pytest.raises(KafkaError):
+        await topic_id(NOWHERE, "t")
+
+
+async def test_a_broker_that_is_away_is_to_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before it has said what it is."""
+    monkeypatch.setattr(topic_ids, "TIMEOUT_S", 0.2)
+
+    with pytest.raises(KafkaError):
+        await topic_id(NOWHERE, "t")
+
+
+async def test_the_embedded_broker_has_none() -> None:
+    """It has no controller to ask."""
+    with EmbeddedBroker() as broker:
+        broker.create_topics("t")
+        known = await topic_id(KafkaAccess(bootstrap=broker.bootstrap), "t")
+
+    assert known == ""
+
+
+async def test_a_table_is_recovered_when_the_id_of_its_changelog_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its partition is not read before."""
+    asked: list[str] = []
+
+    async def told(_: KafkaAccess, topic: str) -> str:
+        asked.append(topic)
+        await asyncio.sleep(0)
+        if len(asked) < 3:
+            raise KafkaConnectionError
+        return "id"
+
+    monkeypatch.setattr(table, "topic_id", told)
+    monkeypatch.setattr(reader, "RETRY_WAIT_S", 0.0)
+    with EmbeddedBroker() as broker:
+        broker.create_topics("rows")
+        access = KafkaAccess(bootstrap=broker.bootstrap)
+        rows = Table(
+            changelog="rows",
+            kafka=access,
+            producer=FakeProducer(),
+            merge=lambda _, read: read,
+            directory=tmp_path,
+        )
+        one = _reader(access, rows)
+        one.assigned([TopicPartition("in", 0)])
+        part = one.partitions[TopicPartition("in", 0)]
+        assert part.opening is not None
+        await part.opening
+        rows.close(0)
+
+    assert part.ready
+    assert asked == ["rows"] * 3
+
+
+def _reader(access: KafkaAccess, rows: Table) -> Reader:
+    app: Any = SimpleNamespace(channel=lambda maxsize: maxsize)
+    options = ReaderOptions(name="hop", group="g", topics=("in",))
+    return Reader(app, kafka=access, options=options, open_partition=rows.open)
