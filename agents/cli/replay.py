@@ -42,8 +42,9 @@ from streams.settings import Settings
     default=ReplayMode.CORRECT.value,
     show_default=True,
     type=click.Choice([mode.value for mode in ReplayMode]),
-    help="correct: what says the same as before does nothing. again: what is still the "
-    "last word is told once more. rebuild: the table learns, Klaviyo hears nothing.",
+    help="correct: what says the same as before does nothing. again: list changes and "
+    "attributes that are still the last word are told once more; of a lane, all. "
+    "rebuild: the table learns what workers have read, Klaviyo hears nothing.",
 )
 @click.option("--apply", is_flag=True, help="Do it; without it, count and show some.")
 @click.option(
@@ -63,7 +64,7 @@ from streams.settings import Settings
 @click.option("--no-wait", is_flag=True, help="End when all is taken in.")
 @click.option("--list", "listed", is_flag=True, help="List replays, the latest first.")
 @click.option("--resume", metavar="ID", help="Go on with one where it was left.")
-@click.option("--stop", metavar="ID", help="Stop one; what is under way ends there.")
+@click.option("--stop", metavar="ID", help="Stop one; what no lane has yet ends there.")
 def replay(  # noqa: PLR0913 - one argument an option
     *,
     file: Path | None,

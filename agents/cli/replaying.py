@@ -17,12 +17,14 @@ from agents.interrupts import interrupt_on_signals
 from agents.reentry import Publisher, new_id
 from agents.replaying.feeding import Feeder, Now
 from agents.replaying.lag import Lag
-from agents.replaying.ranges import Range
+from agents.replaying.ranges import Ends, Range
+from agents.replaying.reached import reached
 from agents.replaying.registry import Registry
 from agents.replaying.taking import Sample, Taking
 from agents.replaying.tally import Tally
+from streams.events.model import ReplayMode
 from streams.replay.pace import Feed
-from streams.replay.selection import Selection
+from streams.replay.selection import Selection, up_to
 from streams.replay.state import ReplayState, Status, remaining_s
 from streams.settings import Settings
 
@@ -64,7 +66,7 @@ class Replaying:
         """Say what a replay would take."""
         taking = Taking(self._settings, selection, replay="")
         with closing(Range(self._kafka, selection.topic)) as source:
-            ends = source.ends(selection)
+            ends = self._ends(source, selection)
             counts, samples = _counted(source, ends, taking)
         for partition, (first, last) in sorted(ends.items()):
             taken = counts.get(partition, 0)
@@ -87,7 +89,7 @@ class Replaying:
             state = ReplayState(
                 id=replay,
                 selection=selection,
-                ends=source.ends(selection),
+                ends=self._ends(source, selection),
                 position={},
                 began_ms=clock_ms(),
             )
@@ -114,6 +116,14 @@ class Replaying:
         taking.unreadable = state.unreadable
         with closing(Range(self._kafka, state.selection.topic)) as source:
             self._feed(state, source, taking, registry)
+
+    def _ends(self, source: Range, selection: Selection) -> Ends:
+        """A table learns nothing that live events have still to tell Klaviyo."""
+        ends = source.ends(selection)
+        if selection.mode is not ReplayMode.REBUILD:
+            return ends
+        topic = selection.topic
+        return up_to(ends, reached(self._kafka, self._settings, topic=topic, ends=ends))
 
     def _feed(
         self, state: ReplayState, source: Range, taking: Taking, registry: Registry

@@ -146,3 +146,18 @@ def left_in(ends: Mapping[int, tuple[int, int]], position: Mapping[int, int]) ->
         position: Partition → the next one to read.
     """
     return sum(last - position.get(p, first) for p, (first, last) in ends.items())
+
+
+def up_to(
+    ends: Mapping[int, tuple[int, int]], reached: Mapping[int, int]
+) -> dict[int, tuple[int, int]]:
+    """Cut a range where live reading has come to.
+
+    Args:
+        ends: Partition → first offset and the one after the last.
+        reached: Partition → the first offset not read; a partition without one is left.
+    """
+    cut = {
+        p: (first, min(last, reached.get(p, last))) for p, (first, last) in ends.items()
+    }
+    return {p: (first, last) for p, (first, last) in cut.items() if first < last}

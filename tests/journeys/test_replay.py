@@ -130,6 +130,20 @@ def test_what_was_undone_in_klaviyo_is_told_again(pipeline: Pipeline) -> None:
     assert pipeline.klaviyo.asked() - asked
 
 
+def test_a_rebuild_learns_nothing_that_is_still_to_be_told(pipeline: Pipeline) -> None:
+    """What no worker has read yet would end as a repeat, and never be told."""
+    people = users("p", 20)
+    worker = pipeline.run().workers["w0"]
+    pipeline.await_quiet(pipeline.publish(moves(people[:10], "vip", entered=True)))
+    worker.stop()
+    worker.ended()
+    pipeline.publish(moves(people[10:], "vip", entered=True))
+
+    counted = command("replay", "--mode", "rebuild", environ=pipeline.environ)
+
+    assert "takes 10 records" in counted
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_replay_goes_on_where_it_was_left(
     pipeline: Pipeline, number: signal.Signals

@@ -15,6 +15,7 @@ from streams.replay.selection import (
     left_in,
     moment_ms,
     spans_of,
+    up_to,
 )
 
 HERE = Origin(topic="s", partition=0, offset=1)
@@ -146,3 +147,10 @@ def test_no_moment_is_an_error_that_shows_one() -> None:
 def test_what_is_left_counts_from_where_it_is() -> None:
     """A partition that was not begun counts whole."""
     assert left_in({0: (10, 20), 1: (0, 5)}, {0: 18}) == 7
+
+
+def test_a_range_is_cut_where_live_reading_has_come_to() -> None:
+    """A partition that is not read from the range's beginning on falls away."""
+    ends = {0: (5, 9), 1: (5, 9), 2: (5, 9), 3: (5, 9)}
+
+    assert up_to(ends, {0: 7, 1: 5, 2: 20}) == {0: (5, 7), 2: (5, 9), 3: (5, 9)}
