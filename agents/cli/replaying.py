@@ -131,7 +131,10 @@ class Replaying:
         interrupt_on_signals()
         fed_before = state.fed
         outcomes = self._settings.topics.outcomes
-        with closing(Endings(self._kafka, outcomes, replay=state.id)) as found:
+        with (
+            closing(Endings(self._kafka, outcomes, replay=state.id)) as found,
+            closing(Lag(self._kafka, self._settings)) as lag,
+        ):
             tally = Tally(found)
             feeder = Feeder(
                 state,
@@ -139,7 +142,7 @@ class Replaying:
                 taking=taking,
                 publisher=Publisher(self._kafka),
                 registry=registry,
-                lag=Lag(self._kafka, self._settings),
+                lag=lag,
                 tally=tally,
             )
             tap = Feed(per_s=self._order.rate_per_s, ahead_max=self._order.ahead_max)

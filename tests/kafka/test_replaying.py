@@ -91,6 +91,7 @@ def test_records_that_have_expired_are_no_backlog(
         it.commit(offsets=spots, asynchronous=False)
     _delete(durable_kafka, [TopicPartition(topic, 0, 50), TopicPartition(topic, 1, 30)])
 
-    hop, waiting = Lag(kafka_access(told), told).most()
+    with closing(Lag(kafka_access(told), told)) as lag:
+        hop, waiting = lag.most()
 
     assert (hop, waiting) == (group, 0 + 20 + 10)
