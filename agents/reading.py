@@ -73,7 +73,7 @@ def read_places(
     """The record at each place, or why there is none; in the order of the places.
 
     Raises:
-        ConfigError: Kafka is not there.
+        ConfigError: Kafka is not there, or does not let a topic be read.
     """
     with _consumer(kafka) as consumer:
         for (topic, partition), group in groupby(
@@ -137,7 +137,10 @@ def _consumed(consumer: Consumer, count: int) -> list[Message]:
 
 def _partitions(consumer: Consumer, topic: str, *, must_be: bool = True) -> list[int]:
     found = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
-    is_there = found.error is None and bool(found.partitions)
+    error = found.error
+    if error is not None and error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise ConfigError([f"topic {topic}: {error.name()}"])  # it may well be there
+    is_there = error is None and bool(found.partitions)
     if not is_there and must_be:
         mistake = f"topic {topic}: not there; has a worker run yet?"
         raise ConfigError([f"{mistake} `klaviyo-streams topics` makes it"])
