@@ -200,9 +200,21 @@ def _consumer(kafka: KafkaAccess) -> Iterator[Consumer]:
         }
     )
     try:
-        yield consumer
+        with kafka_told():
+            yield consumer
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def kafka_told() -> Iterator[None]:
+    """Let what Kafka refuses be told in words.
+
+    Raises:
+        ConfigError: Instead of a KafkaException.
+    """
+    try:
+        yield
     except KafkaException as refused:
         error = refused.args[0]
         raise ConfigError([f"kafka_bootstrap_servers: {error.name()}"]) from None
-    finally:
-        consumer.close()
