@@ -8,7 +8,7 @@ from confluent_kafka import Message as Record
 
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
-from agents.reading import Gone, read_places, read_whole
+from agents.reading import Gone, ReadPlaces, place_reader, read_whole
 from agents.reentry import Publisher, activation_again, event_again
 from streams.delivery import handled, outcome
 from streams.delivery.handled import Action, Handled
@@ -26,6 +26,10 @@ DISCARDED = discarded("discarded-by-operator")
 AT_ONCE = 200
 """Records durable before their dead letters count as handled: a command that is killed
 leaves so many at most that the next one sends again."""
+
+
+SAY_EVERY_MS = 5_000
+"""Ours: a reader is told so often how far it is."""
 
 
 class Stuck(NamedTuple):
@@ -86,7 +90,13 @@ class DeadLetters:
             yield _stored(record)
 
     def requeue(
-        self, plan: Plan, *, replay: str, now_ms: Callable[[], int], apply: bool
+        self,
+        plan: Plan,
+        *,
+        replay: str,
+        now_ms: Callable[[], int],
+        apply: bool,
+        say: Callable[[str], None] = lambda _: None,
     ) -> Requeued:
         """Send what can be sent, then note it; without `apply` only look.
 
@@ -95,31 +105,59 @@ class DeadLetters:
             replay: Names the command.
             now_ms: The clock.
             apply: Whether to do it.
+            say: Told how far it is, now and then.
 
         Raises:
             ConfigError: Kafka does not take it. What is noted is done.
         """
         done = Requeued([], [Stuck(letter, "origin-unknown") for letter in plan.lost])
         publisher = self._connect(self._kafka) if apply else None
-        for start in range(0, len(plan.sendings), AT_ONCE):
-            sendings = plan.sendings[start : start + AT_ONCE]
-            found = self._found(sendings, with_letters=apply)
-            able = [one for one in sendings if not self._why_not(one, found)]
-            done.sendings.extend(able)
-            done.stuck.extend(
-                Stuck(letter, why)
-                for one in sendings
-                if (why := self._why_not(one, found))
-                for letter in one.letters
-            )
-            if publisher is not None:
-                publisher.publish(
-                    [self._message(one, found, replay=replay) for one in able]
-                )
-                noted = Handled(action=Action.REQUEUED, at_ms=now_ms(), replay=replay)
-                letters = [letter for one in able for letter in one.letters]
-                publisher.publish(self._rows(letters, noted))
+        ordered = sorted(plan.sendings, key=self._value_of)  # read in runs
+        count, said_ms = len(ordered), now_ms()
+        with place_reader(self._kafka) as read:
+            for start in range(0, count, AT_ONCE):
+                sendings = ordered[start : start + AT_ONCE]
+                found = self._found(sendings, read, with_letters=apply)
+                able = self._sorted_out(sendings, found, done)
+                if publisher is not None:
+                    noted = Handled(
+                        action=Action.REQUEUED, at_ms=now_ms(), replay=replay
+                    )
+                    self._send(publisher, able, found, noted)
+                seen = start + len(sendings)
+                if seen == count or now_ms() - said_ms >= SAY_EVERY_MS:
+                    said_ms = now_ms()
+                    say(f"{seen} of {count} records")
         return done
+
+    def _sorted_out(
+        self,
+        sendings: Sequence[Sending],
+        found: dict[Origin, Record | Gone],
+        done: Requeued,
+    ) -> list[Sending]:
+        """Note which can be sent and which cannot; give those that can."""
+        reasons = [(one, self._why_not(one, found)) for one in sendings]
+        able = [one for one, why in reasons if not why]
+        done.sendings.extend(able)
+        done.stuck.extend(
+            Stuck(letter, why) for one, why in reasons if why for letter in one.letters
+        )
+        return able
+
+    def _send(
+        self,
+        publisher: Publisher,
+        able: Sequence[Sending],
+        found: dict[Origin, Record | Gone],
+        noted: Handled,
+    ) -> None:
+        """Send records, then note their dead letters."""
+        publisher.publish(
+            [self._message(one, found, replay=noted.replay) for one in able]
+        )
+        letters = [letter for one in able for letter in one.letters]
+        publisher.publish(self._rows(letters, noted))
 
     def discard(self, letters: Sequence[StoredLetter], noted: Handled) -> None:
         """Put them away for good, with an outcome each.
@@ -142,7 +180,7 @@ class DeadLetters:
         publisher.publish(self._rows(letters, noted))
 
     def _found(
-        self, sendings: Sequence[Sending], *, with_letters: bool
+        self, sendings: Sequence[Sending], read: ReadPlaces, *, with_letters: bool
     ) -> dict[Origin, Record | Gone]:
         """Records that sendings take their values from, as far as they are wanted."""
         places = [
@@ -150,7 +188,7 @@ class DeadLetters:
             for one in sendings
             if with_letters or one.way is Way.SOURCE
         ]
-        return dict(read_places(self._kafka, places))
+        return dict(read(places))
 
     def _value_of(self, one: Sending) -> Origin:
         """Where a sending takes its value from."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from confluent_kafka import Consumer, TopicPartition
 
 from agents.engine.kafka import KafkaAccess
+from agents.reading import kafka_told
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.errors import ConfigError
@@ -28,7 +29,7 @@ class Endings:
         replay: Names the replay.
 
     Raises:
-        ConfigError: The topic is not there.
+        ConfigError: Kafka or the topic is not there.
     """
 
     def __init__(self, kafka: KafkaAccess, topic: str, *, replay: str) -> None:
@@ -37,6 +38,14 @@ class Endings:
             kafka.librdkafka()
             | {"group.id": "klaviyo-streams.reading", "enable.auto.commit": False}
         )
+        try:
+            with kafka_told():
+                self._consumer.assign(self._ends(topic))
+        except ConfigError:
+            self._consumer.close()
+            raise
+
+    def _ends(self, topic: str) -> list[TopicPartition]:
         found = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
         if found.error is not None or not found.partitions:
             raise ConfigError([f"topic {topic}: not there; has a worker run yet?"])
@@ -44,7 +53,7 @@ class Endings:
         for place in places:
             ask = self._consumer.get_watermark_offsets
             place.offset = ask(place, timeout=TIMEOUT_S)[1]
-        self._consumer.assign(places)
+        return places
 
     def wait(
         self, origins: Iterable[Origin], *, progress: Callable[[int], None]

@@ -8,7 +8,9 @@ from confluent_kafka.admin import AdminClient
 from agents.changelog import read_compacted, read_rows
 from agents.context import kafka_access
 from agents.engine.producer import Message
+from agents.reading import kafka_told
 from agents.reentry import Publisher
+from agents.replaying.lag import Lag
 from streams.audiences import pairing
 from streams.audiences.moving import Copy
 from streams.audiences.row import encode_row
@@ -18,6 +20,9 @@ from streams.settings import Settings
 TIMEOUT_S = 30.0
 ROWS_EACH = 10_000
 """Rows between two words of progress; each part is durable before the next."""
+
+NOBODY_KNOWS = 1 << 60
+"""`Lag` gives more where Kafka doesn't say."""
 
 Say = Callable[[str], None]
 """Takes a line of progress."""
@@ -77,6 +82,25 @@ def write(settings: Settings, copy: Copy, *, say: Say) -> None:
             ]
         )
         say(f"written {start + len(part)} of {len(users)} rows")
+
+
+def waiting(settings: Settings) -> tuple[str, int]:
+    """Say which hop has most to do, and how many records wait for it.
+
+    The table has what they say as told already: exported now, nobody would tell it.
+
+    Raises:
+        ConfigError: Kafka does not say.
+    """
+    with kafka_told():
+        lag = Lag(kafka_access(settings), settings)
+    try:
+        hop, count = lag.most()
+    except ValueError:  # no topic is there at all; `read` says so
+        return "", 0
+    if count > NOBODY_KNOWS:
+        raise ConfigError([f"kafka: {hop}: nobody knows how many records wait"])
+    return hop.removeprefix(f"{settings.app_id}."), count
 
 
 def workers_running(settings: Settings) -> int:

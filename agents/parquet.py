@@ -15,6 +15,9 @@ from streams.events.origin import Origin
 WORDS_EACH: Final = 100_000
 """Words in a row group."""
 
+MAGIC: Final = b"PAR1"
+"""Every Parquet file begins with it (Parquet's file format, "File format")."""
+
 _HEADER: Final = b"klaviyo-streams"
 _PAIRINGS: Final = b"klaviyo-streams.pairings"
 _PAIRING_ROWS = msgspec.json.Decoder(dict[str, Pairing])

@@ -1,9 +1,10 @@
 """Topics read by commands: one to its end, or the records at given places."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from itertools import groupby
 
 from confluent_kafka import (
@@ -45,6 +46,12 @@ class Gone(StrEnum):
     """Nothing lies there: compacted away, or the topic is another one now."""
 
 
+Found = tuple[Origin, Message | Gone]
+"""A place, and what lies there."""
+
+ReadPlaces = Callable[[Iterable[Origin]], Iterator[Found]]
+
+
 def read_whole(kafka: KafkaAccess, topic: str) -> Iterator[Message]:
     """Every record there is now, in order within its partition.
 
@@ -67,27 +74,40 @@ def read_whole(kafka: KafkaAccess, topic: str) -> Iterator[Message]:
                     ends.pop(partition, None)
 
 
-def read_places(
-    kafka: KafkaAccess, places: Iterable[Origin]
-) -> Iterator[tuple[Origin, Message | Gone]]:
+def read_places(kafka: KafkaAccess, places: Iterable[Origin]) -> Iterator[Found]:
     """The record at each place, or why there is none; in the order of the places.
 
     Raises:
-        ConfigError: Kafka is not there.
+        ConfigError: Kafka is not there, or does not let a topic be read.
+    """
+    with place_reader(kafka) as read:
+        yield from read(places)
+
+
+@contextmanager
+def place_reader(kafka: KafkaAccess) -> Iterator[ReadPlaces]:
+    """Give a `read_places` that opens its connections once, however often it is called.
+
+    Raises:
+        ConfigError: Kafka is not there, or does not let a topic be read.
     """
     with _consumer(kafka) as consumer:
-        for (topic, partition), group in groupby(
-            sorted(set(places)), key=lambda place: (place.topic, place.partition)
-        ):
-            if partition not in _partitions(consumer, topic, must_be=False):
-                yield from ((place, Gone.MISSING) for place in group)
-            else:
-                yield from _of_partition(consumer, topic, partition, group)
+        yield partial(_at_places, consumer)
+
+
+def _at_places(consumer: Consumer, places: Iterable[Origin]) -> Iterator[Found]:
+    for (topic, partition), group in groupby(
+        sorted(set(places)), key=lambda place: (place.topic, place.partition)
+    ):
+        if partition not in _partitions(consumer, topic, must_be=False):
+            yield from ((place, Gone.MISSING) for place in group)
+        else:
+            yield from _of_partition(consumer, topic, partition, group)
 
 
 def _of_partition(
     consumer: Consumer, topic: str, partition: int, places: Iterable[Origin]
-) -> Iterator[tuple[Origin, Message | Gone]]:
+) -> Iterator[Found]:
     first, end = _bounds(consumer, topic, partition)
     last: Message | None = None
     for place in places:
@@ -137,7 +157,10 @@ def _consumed(consumer: Consumer, count: int) -> list[Message]:
 
 def _partitions(consumer: Consumer, topic: str, *, must_be: bool = True) -> list[int]:
     found = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
-    is_there = found.error is None and bool(found.partitions)
+    error = found.error
+    if error is not None and error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise ConfigError([f"topic {topic}: {error.name()}"])  # it may well be there
+    is_there = error is None and bool(found.partitions)
     if not is_there and must_be:
         mistake = f"topic {topic}: not there; has a worker run yet?"
         raise ConfigError([f"{mistake} `klaviyo-streams topics` makes it"])
@@ -177,9 +200,21 @@ def _consumer(kafka: KafkaAccess) -> Iterator[Consumer]:
         }
     )
     try:
-        yield consumer
+        with kafka_told():
+            yield consumer
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def kafka_told() -> Iterator[None]:
+    """Let what Kafka refuses be told in words.
+
+    Raises:
+        ConfigError: Instead of a KafkaException.
+    """
+    try:
+        yield
     except KafkaException as refused:
         error = refused.args[0]
         raise ConfigError([f"kafka_bootstrap_servers: {error.name()}"]) from None
-    finally:
-        consumer.close()

@@ -3,31 +3,27 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from agents.changelog import read_compacted, read_rows
-from agents.context import clock_ms, kafka_access
+from agents.context import kafka_access
 from agents.endings import Ending, Endings
 from agents.engine.producer import Message
 from agents.klaviyo import klaviyo_client
-from agents.reading import Gone, read_places
+from agents.naming import Namer, Say
 from agents.reentry import Publisher, activation_again, new_id
 from streams.actions.activation import Activation
-from streams.destination.decide import named_in
 from streams.destination.model import Destination
-from streams.errors import ConfigError, PoisonRecord
-from streams.events.decode import decode
-from streams.events.origin import Origin
+from streams.errors import ConfigError
 from streams.klaviyo.metrics import Impatient
 from streams.klaviyo.results import ListGone
 from streams.klaviyo.rosters import Member, read_members
-from streams.replay.reconcile import Comparison, Differences
+from streams.replay.reconcile import Comparison, Found, passed_over
 from streams.replay.repairs import repairs
-from streams.replay.words import Listed, Words, about
+from streams.replay.words import Listed, Target, Words, about
 from streams.settings import Settings
 
 SAY_EVERY_S = 5.0
@@ -35,27 +31,6 @@ SAY_EVERY_S = 5.0
 
 CHUNK = 5_000
 """Records written together."""
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What one list came to.
-
-    Attributes:
-        list_id: Klaviyo's id; empty when its audience has no list yet.
-        gone: Klaviyo has no such list.
-        members: How many are on it.
-        words: What the table says of it.
-        differences: What has to change.
-    """
-
-    list_id: str
-    gone: bool
-    members: int
-    words: Words
-    differences: Differences
 
 
 class Reconciler:
@@ -67,17 +42,23 @@ class Reconciler:
         say: Told how far what takes long is.
 
     Raises:
-        ConfigError: There is no API key, or it cannot be one.
+        ConfigError: There is no API key, or it cannot be one; or the destination syncs
+            no audiences, so that the table's words on them are of long ago.
     """
 
     def __init__(
         self, settings: Settings, destination: Destination, *, say: Say
     ) -> None:
+        if not destination.sync_audiences:
+            raise ConfigError([_NO_SYNC])
         self._client = klaviyo_client(settings)
         self._settings = settings
         self._destination = destination
         self._kafka = kafka_access(settings)
         self._say = say
+        self._namer = Namer(
+            settings, destination, client=self._client, ticker=self._ticker
+        )
 
     def find(
         self, audiences: Collection[str] = (), *, everyone: bool = False
@@ -88,7 +69,8 @@ class Reconciler:
         judged.
 
         Args:
-            audiences: Only these; all that have a list where none is named.
+            audiences: Only these. Where none is named, all; but those that have no list
+                yet are passed over.
             everyone: Count all who are inside as missing.
 
         Raises:
@@ -96,35 +78,36 @@ class Reconciler:
             EngineError: Klaviyo does not let a list be read.
         """
         before = self._words()
-        chosen = [name for name, words in before.items() if about(words, audiences)]
-        known = {one.audience for name in chosen for one in before[name].values()}
+        chosen = [target for target, words in before.items() if about(words, audiences)]
+        known = {one.audience for target in chosen for one in before[target].values()}
         if unknown := set(audiences) - known:
             names = ", ".join(sorted(unknown))
             raise ConfigError([f"audience {names}: the table knows nobody of it"])
-        if not audiences:
-            chosen = [list_id for list_id in chosen if list_id]
-        rosters = asyncio.run(self._rosters(chosen))
+        compared = [target for target in chosen if target.list_id or audiences]
+        rosters = asyncio.run(self._rosters({one.list_id for one in compared}))
         after = self._words()
         return [
             self._compared(
-                list_id,
-                rosters[list_id],
-                before=before[list_id],
-                words=after.get(list_id, {}),
+                target,
+                rosters[target.list_id],
+                before=before[target],
+                words=after.get(target, {}),
                 audiences=audiences,
                 everyone=everyone,
             )
-            for list_id in sorted(chosen)
+            if target in compared
+            else passed_over(after.get(target, {}))
+            for target in sorted(chosen)
         ]
 
-    def _words(self) -> dict[str, Words]:
+    def _words(self) -> dict[Target, Words]:
         topics = self._settings.topics
         pairings = read_compacted(self._kafka, topics.lists)
         rows = read_rows(self._kafka, topics.memberships_changelog)
         return Listed(self._destination, pairings).words(rows)
 
     async def _rosters(
-        self, list_ids: Sequence[str]
+        self, list_ids: Collection[str]
     ) -> dict[str, list[Member] | ListGone]:
         async with self._client as client:
             patient = Impatient(client)
@@ -132,12 +115,12 @@ class Reconciler:
                 one: await read_members(patient, one, progress=self._reading(one))
                 if one
                 else ListGone(list_id="")
-                for one in list_ids
+                for one in sorted(list_ids)
             }
 
     def _compared(  # noqa: PLR0913 - what was read, and what was asked for
         self,
-        list_id: str,
+        target: Target,
         roster: list[Member] | ListGone,
         *,
         before: Words,
@@ -148,51 +131,15 @@ class Reconciler:
         members = [] if isinstance(roster, ListGone) else roster
         moving = {user for user, word in words.items() if before.get(user) != word}
         comparison = Comparison(words, members, moving=moving)
-        self._ask_sources(comparison, everyone=everyone)
-        differences = comparison.differences(everyone=everyone)
+        self._namer.name(comparison, everyone=everyone)
         chosen = about(words, audiences)
         return Found(
-            list_id=list_id,
+            list_id=target.list_id,
             gone=isinstance(roster, ListGone),
             members=len(members),
             words=chosen,
-            differences=replace(
-                differences,
-                missing=tuple(d for d in differences.missing if d.word.user in chosen),
-                unexpected=tuple(
-                    d for d in differences.unexpected if d.word.user in chosen
-                ),
-            ),
+            differences=comparison.differences(everyone=everyone).of(chosen),
         )
-
-    def _ask_sources(self, comparison: Comparison, *, everyone: bool) -> None:
-        unsure = comparison.unsure(everyone=everyone)
-        users = {word.membership.origin: word.user for word in unsure}
-        tick = self._ticker()
-        for number, (origin, identifiers) in enumerate(self._named(users)):
-            comparison.tell(users[origin], identifiers)
-            tick(f"{number + 1} of {len(users)} source records read")
-
-    def _named(
-        self, users: dict[Origin, str]
-    ) -> Iterator[tuple[Origin, dict[str, str]]]:
-        """Give what the source records call these users; what is another's is not."""
-        rules = self._destination.contact_rules
-        for origin, message in read_places(self._kafka, users):
-            if isinstance(message, Gone):
-                continue
-            try:
-                event = decode(
-                    message.value(),
-                    origin=origin,
-                    record_time_ms=message.timestamp()[1],
-                    now_ms=clock_ms(),
-                    max_event_bytes=self._settings.max_event_bytes,
-                )
-                if event.user == users[origin]:
-                    yield origin, named_in(event, rules=rules)
-            except PoisonRecord:
-                continue
 
     def repair(
         self, found: Sequence[Found], *, replay: str, wait: bool
@@ -208,6 +155,7 @@ class Reconciler:
             How many ended how; nothing without waiting.
         """
         activations = [one for each in found for one in repairs(each.differences)]
+        self._namer.read_times({one.origin: one.user for one in activations})
         topics = self._settings.topics
         endings = Endings(self._kafka, topics.outcomes, replay=replay)
         try:
@@ -235,13 +183,20 @@ class Reconciler:
             tick(f"{start + len(chunk)} of {total} sent")
 
     def message(self, activation: Activation, replay: str) -> Message:
-        """Write a repair as activate takes it, behind what its user did before."""
+        """Write a repair as activate takes it, behind what its user did before.
+
+        It bears the time at which its source record was written, as the first one did:
+        `deadletters requeue --from-source` tells by it that the record is still the
+        same. Where it is gone, nobody asks for it; the event's time does.
+        """
         return activation_again(
             self._settings.topics,
             msgspec.json.encode(activation),
             user=activation.user.encode(),
             origin=activation.origin,
-            source_ms=activation.time_ms,
+            source_ms=self._namer.time_ms(
+                activation.origin, otherwise=activation.time_ms
+            ),
             replay=replay,
         )
 
@@ -266,6 +221,12 @@ class Reconciler:
                 self._say(line)
 
         return tick
+
+
+_NO_SYNC = (
+    "sync_audiences is off, by itself or since a mapping takes audience events to "
+    "lists: audiences move no lists, and there is nothing to compare"
+)
 
 
 def new_replay() -> str:

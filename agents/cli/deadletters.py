@@ -1,6 +1,7 @@
 """`klaviyo-streams deadletters`: look at what failed, send it again, put it away."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ def deadletters() -> None:
     Examples:
       klaviyo-streams deadletters list
       klaviyo-streams deadletters show 3/17
-      klaviyo-streams deadletters requeue --reason list-gone --apply
+      klaviyo-streams deadletters requeue --reason list-gone --from-source --apply
       klaviyo-streams deadletters discard --stage intake --until 2026-11-01 --apply
     """  # noqa: D301 - click reads the backspace
 
@@ -73,7 +74,7 @@ def show(*, file: Path | None, filters: Filters, again: bool) -> None:
     for one in letters.all():
         row = rows.get(one.place) if is_handled(one, rows) else None
         if filters.take(one) and (row is None or again or filters.places):
-            click.echo(orjson.dumps(lines.shown(one, row)))
+            click.echo(lines.shown(one, row))
 
 
 @deadletters.command()
@@ -85,7 +86,9 @@ def show(*, file: Path | None, filters: Filters, again: bool) -> None:
     help="Make them anew from their source records, by the present mapping.",
 )
 @click.option("--apply", "is_real", is_flag=True, help="Do it; else only say what.")
-def requeue(
+@click.pass_context
+def requeue(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
     *,
     file: Path | None,
     filters: Filters,
@@ -97,26 +100,35 @@ def requeue(
 
     Those of intake and activate start over; those of a lane are sent unless something
     newer was said meanwhile (outcome `stale`). One that fails again is a new dead
-    letter. Without --apply nothing is written.
+    letter. A change of a lane names its list as it was: after `list-gone` say
+    --from-source, and the present mapping names it.
+
+    Without --apply nothing is written. It exits with 1 where some cannot be requeued,
+    and with --apply also where none is meant. Interrupted, it loses nothing: what is
+    not noted yet goes again with the next one.
 
     \b
     Examples:
-      klaviyo-streams deadletters requeue --reason list-gone
-      klaviyo-streams deadletters requeue --reason list-gone --apply
-      klaviyo-streams deadletters requeue --reason bad-email --from-source --apply
+      klaviyo-streams deadletters requeue --reason list-gone --from-source
+      klaviyo-streams deadletters requeue --reason list-gone --from-source --apply
+      klaviyo-streams deadletters requeue --stage deliver.profiles --apply
       klaviyo-streams deadletters requeue --place 3/17 --place 3/18 --apply
     """  # noqa: D301 - click reads the backspace
     letters = _letters(file)
     found, before = meant(letters, filters, again=again)
     replay = new_id(datetime.now(UTC))
+    if is_real and found:
+        click.echo(f"replay {replay}")
     done = letters.requeue(
         plan(found, from_source=from_source),
         replay=replay,
         now_ms=clock_ms,
         apply=is_real,
+        say=partial(click.echo, err=True),
     )
-    for line in lines.requeued(done, before=before, replay=replay if is_real else ""):
+    for line in lines.requeued(done, before=before, is_real=is_real):
         click.echo(line)
+    ctx.exit(1 if done.stuck or (is_real and not found) else 0)
 
 
 @deadletters.command()
@@ -124,12 +136,19 @@ def requeue(
 @filter_options
 @click.option("--why", default="", help="Kept beside each; no customer's data.")
 @click.option("--apply", "is_real", is_flag=True, help="Do it; else only say what.")
-def discard(
-    *, file: Path | None, filters: Filters, again: bool, why: str, is_real: bool
+@click.pass_context
+def discard(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    *,
+    file: Path | None,
+    filters: Filters,
+    again: bool,
+    why: str,
+    is_real: bool,
 ) -> None:
     """Put dead letters away for good: they are listed no more, and have an outcome.
 
-    Without --apply nothing is written.
+    Without --apply nothing is written; with it, it exits with 1 where none is meant.
 
     \b
     Examples:
@@ -148,6 +167,7 @@ def discard(
         letters.discard(found, noted)
     for line in lines.discarded(found, before=before, is_real=is_real):
         click.echo(line)
+    ctx.exit(1 if is_real and not found else 0)
 
 
 def _letters(file: Path | None) -> DeadLetters:

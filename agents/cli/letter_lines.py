@@ -60,8 +60,8 @@ def table(groups: Sequence[LetterGroup]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
 
 
-def shown(one: StoredLetter, row: Handled | None) -> dict[str, object]:
-    """Say all of a dead letter."""
+def shown(one: StoredLetter, row: Handled | None) -> bytes:
+    """Say all of a dead letter, as one line of JSON."""
     told: dict[str, object] = {
         "place": str(one.place),
         "at": _moment(one.at_ms),
@@ -70,18 +70,23 @@ def shown(one: StoredLetter, row: Handled | None) -> dict[str, object]:
         "key": _text(one.key),
         "value": _json(one.value),
     }
-    return told if row is None else told | {"handled": msgspec.to_builtins(row)}
+    if row is not None:
+        told |= {"handled": msgspec.to_builtins(row)}
+    try:
+        return orjson.dumps(told)
+    except TypeError:  # nested too deep: it reads 1,024 levels, and writes 254
+        return orjson.dumps(told | {"value": _text(one.value)})
 
 
-def requeued(done: Requeued, *, before: int, replay: str) -> Iterator[str]:
+def requeued(done: Requeued, *, before: int, is_real: bool) -> Iterator[str]:
     """Say what came of a requeue.
 
     Args:
         done: What came of it.
         before: How many were left out since they were handled before.
-        replay: The command's name; empty when nothing was written.
+        is_real: Whether anything was written.
     """
-    verb = "requeued" if replay else "would requeue"
+    verb = "requeued" if is_real else "would requeue"
     letters = [letter for one in done.sendings for letter in one.letters]
     yield f"{verb} {len(letters)} dead letters as {len(done.sendings)} records"
     yield from _by_reason(letters)
@@ -96,7 +101,8 @@ def requeued(done: Requeued, *, before: int, replay: str) -> Iterator[str]:
         yield f"cannot requeue {len(ones)}, {why}: {_sample(ones)}"
         yield f"  {_WHY_STUCK[why]}"
     yield from _left_out(before)
-    yield f"as replay {replay}" if replay else _DRY
+    if not is_real:
+        yield _DRY
 
 
 def discarded(

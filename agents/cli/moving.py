@@ -32,15 +32,25 @@ _say: Callable[[str], None] = partial(click.echo, err=True)
     type=click.Choice(["jsonl", PARQUET]),
     help="Without it, what the file's name ends in says; Parquet needs pyarrow.",
 )
+@click.option("--force", is_flag=True, help="Write though records wait for a hop.")
 @click.pass_obj
 def export(
-    parent: Path | None, *, target: Path, file: Path | None, form: str | None
+    parent: Path | None,
+    *,
+    target: Path,
+    file: Path | None,
+    form: str | None,
+    force: bool,
 ) -> None:
     """Write all that the memberships table has to a file, to move it elsewhere.
 
     Audiences, the words of commands and attributes, and which list each audience has:
-    a JSON line each, after a header. What workers do after it isn't in it: for a move,
-    stop them first. Parquet has a line for each word, for reading it with other tools.
+    a JSON line each, after a header. Parquet has a line for each word, for reading it
+    with other tools.
+
+    For a move, stop the producers, wait until nothing waits for any hop, stop the
+    workers, and export: what waits is told in the table already, and would be told
+    to nobody from then on. So while records wait it refuses; --force is for a backup.
 
     \b
     Examples:
@@ -53,30 +63,53 @@ def export(
         raise click.UsageError("Parquet is not written to standard output")
     if target != STDIO and not target.parent.is_dir():
         raise click.UsageError(f"{target.parent} is no directory")
-    copy = moving.read(read_settings(file or parent), say=_say)
+    settings = read_settings(file or parent)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if target == STDIO:
+        copy = _quiet_copy(settings, force=force)
         for line in lines(copy, exported_at=now):
             click.echo(line)
     else:
-        with replacing(target) as path:
+        with _told_of(target), replacing(target) as path:
+            copy = _quiet_copy(settings, force=force)
             _write(path, copy, form=form, exported_at=now)
     _say(f"exported {copy.told()}")
+
+
+def _quiet_copy(settings: Settings, *, force: bool) -> Copy:
+    """Read the table while nothing waits, or as it is."""
+    hop, count = moving.waiting(settings)
+    if count:
+        told = f"{hop} has {count} waiting; stop producers, let workers finish"
+        if not force:
+            raise ConfigError([f"{told}, or say --force"])
+        _say(told)
+    return moving.read(settings, say=_say)
+
+
+@contextmanager
+def _told_of(target: Path) -> Iterator[None]:
+    """Let it be told in words when a file can't be written."""
+    try:
+        yield
+    except OSError as fault:
+        raise ConfigError([f"{target}: {fault.strerror or fault}"]) from None
 
 
 @click.command("import")
 @click.argument("source", metavar="FILE|-", type=FILE)
 @settings_option
 @click.option("--apply", is_flag=True, help="Write; without it, only count.")
-@click.option("--force", is_flag=True, help="Write though workers run.")
 @click.pass_obj
 def import_(
-    parent: Path | None, *, source: Path, file: Path | None, apply: bool, force: bool
+    parent: Path | None, *, source: Path, file: Path | None, apply: bool
 ) -> None:
     """Take in what export wrote, beside what is there: the newer word wins.
 
-    The file is read to its end before anything is written. Workers must be stopped:
-    they hold the table in memory, and hear of it at their next start.
+    The file is read to its end before anything is written. Workers must be stopped to
+    its end: they hold the table in memory, would never read what is written, and could
+    write what is newer before it. It fails where one has started meanwhile; stop it
+    then, and import again.
 
     Words name records of the old cluster: at equal event times, the greater topic,
     partition and offset still wins, and offsets of a new topic begin at 0.
@@ -92,7 +125,7 @@ def import_(
     click.echo(f"in the file: {copy.told()}")
     settings = read_settings(file or parent)
     running = moving.workers_running(settings)
-    if apply and running and not force:
+    if apply and running:
         raise ConfigError([_running(settings, running)])
     there = moving.read(settings, say=_say)
     click.echo(f"there already: {there.told()}")
@@ -103,21 +136,26 @@ def import_(
             click.echo(_running(settings, running))
         click.echo("nothing was written; --apply writes it")
         return
+    if running := moving.workers_running(settings):
+        raise ConfigError([_running(settings, running)])
     moving.write(settings, wanted, say=_say)
+    if running := moving.workers_running(settings):
+        started = f"workers of {settings.app_id} have started meanwhile ({running})"
+        raise ConfigError([f"{started}: stop the workers, and import again"])
     click.echo(f"written: {wanted.told()}")
 
 
 def _running(settings: Settings, running: int) -> str:
     return (
-        f"workers of {settings.app_id} run ({running}) and would ignore it until their "
-        "next start: stop the workers first, or say --force"
+        f"workers of {settings.app_id} run ({running}) and would ignore it: "
+        "stop the workers first"
     )
 
 
 def _read(source: Path) -> Copy:
     name = "standard input" if source == STDIO else str(source)
     try:
-        if source.suffix == ".parquet":
+        if source.suffix == ".parquet" or _begins_as_parquet(source):
             return parquet.read(source)
         with click.open_file(str(source), "rb") as given:
             return read_lines(given)
@@ -126,6 +164,14 @@ def _read(source: Path) -> Copy:
         raise ConfigError(told) from None
     except OSError as fault:
         raise ConfigError([f"{name}: {fault.strerror}"]) from None
+
+
+def _begins_as_parquet(source: Path) -> bool:
+    """Say of a file, whatever it is called; what is piped in is read once only."""
+    if not source.is_file():
+        return False
+    with source.open("rb") as given:
+        return given.read(len(parquet.MAGIC)) == parquet.MAGIC
 
 
 def _write(path: Path, copy: Copy, *, form: str, exported_at: str) -> None:

@@ -10,8 +10,9 @@ import orjson
 from agents import logs
 from agents.cli.options import read_worker, settings_option
 from agents.endings import Ending
-from agents.reconcile import Found, Reconciler, new_replay
+from agents.reconcile import Reconciler, new_replay
 from streams.delivery.verdict import Verdict
+from streams.replay.reconcile import Found
 from streams.replay.words import Word
 
 EXAMPLES = 5
@@ -56,9 +57,14 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     then exits with 0, or with 1 where a repair became a dead letter.
 
     A list that is gone in Klaviyo counts everyone inside as missing; --apply makes it
-    again, unless an event or the settings name it. Someone whose source record Kafka no
-    longer keeps is told by their user key alone. The API key needs lists:read and
-    profiles:read.
+    again, unless an event or the settings name it. An audience that has no list yet is
+    only named, and the exit code is 1 where somebody is inside; with --audience,
+    --apply has its list found or made.
+
+    Someone whose source record Kafka no longer keeps is added by their user key where
+    it is an e-mail address, or the user id of a profile that Klaviyo has. The rest
+    can't be named: they are counted apart, and not touched. The API key needs
+    lists:read and profiles:read.
 
     \b
     Examples:
@@ -76,14 +82,16 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     for each in found:
         _print(found_lines(each, as_json=as_json))
     total = sum(each.differences.count for each in found)
+    code = 0 if all(each.is_equal for each in found if not each.compared) else 1
     if not (total and is_real):
-        ctx.exit(1 if total else 0)
+        ctx.exit(1 if total else code)
     replay = new_replay()
     click.echo(_sending(replay, total, as_json=as_json))
     ended = work.repair(found, replay=replay, wait=not no_wait)
     _print(ended_lines(ended, as_json=as_json))
     if any(verdict == Verdict.DEAD_LETTER for verdict, _ in ended):
-        ctx.exit(1)
+        code = 1
+    ctx.exit(code)
 
 
 def found_lines(found: Found, *, as_json: bool) -> Iterator[str]:
@@ -111,18 +119,23 @@ def _counted(found: Found) -> Iterator[Line]:
     """Give the counts of each audience of a list; the others are the list's."""
     missing = Counter(one.word.audience for one in found.differences.missing)
     unexpected = Counter(one.word.audience for one in found.differences.unexpected)
+    unnamed = Counter(one.word.audience for one in found.differences.unnamed)
     inside = Counter(one.audience for one in found.words.values() if one.inside)
     for audience in sorted({one.audience for one in found.words.values()}):
-        yield {
+        line: Line = {
             "audience": audience,
             "list_id": found.list_id,
-            "gone": found.gone,
             "inside": inside[audience],
+        }
+        compared: Line = {
+            "gone": found.gone,
             "members": found.members,
             "missing": missing[audience],
             "unexpected": unexpected[audience],
+            "unnamed": unnamed[audience],
             "others": len(found.differences.others),
         }
+        yield line | compared if found.compared else line
 
 
 def _json(found: Found) -> Iterator[Line]:
@@ -140,9 +153,14 @@ def _text(found: Found) -> Iterator[str]:
     for line in _counted(found):
         audience = line["audience"]
         yield f"{audience}: {line['inside']} inside; {_where(found)}"
+        if not found.compared:
+            continue
         for kind, words in kinds.items():
             users = [word.user for word in words if word.audience == audience]
-            yield f"  {kind:<10} {line[kind]:>9} {_some(users)}".rstrip()
+            if kind != "unnamed":
+                yield f"  {kind:<10} {line[kind]:>9}  {_some(users)}".rstrip()
+            elif users:
+                yield f"  {len(users)} can't be named, not touched: {_some(users)}"
         yield f"  {'others':<10} {line['others']:>9}"
 
 
@@ -155,12 +173,13 @@ def _where(found: Found) -> str:
 
 def _some(users: Sequence[str]) -> str:
     more = ", …" if len(users) > EXAMPLES else ""
-    return f" {', '.join(users[:EXAMPLES])}{more}" if users else ""
+    return f"{', '.join(users[:EXAMPLES])}{more}"
 
 
 def _kinds(found: Found) -> Iterator[tuple[str, list[Word]]]:
     yield "missing", [one.word for one in found.differences.missing]
     yield "unexpected", [one.word for one in found.differences.unexpected]
+    yield "unnamed", [one.word for one in found.differences.unnamed]
 
 
 def _sending(replay: str, total: int, *, as_json: bool) -> str:

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from streams.errors import EngineError
 from streams.klaviyo import requests
 from streams.klaviyo.answers import Accepted, Rejected, Settled
 from streams.klaviyo.caller import Caller
 from streams.klaviyo.isolate import Refused, apart, chunked
 from streams.klaviyo.items import LOOKUP_FIELDS, Identifier, Item, folded, identifiers
 from streams.klaviyo.ledger import Ledger
+from streams.klaviyo.metrics import Impatient
 from streams.klaviyo.pages import all_pages
 from streams.klaviyo.quotas import LOOKUP_MAX_VALUES, URL_MAX_BYTES
+from streams.klaviyo.requests import Request
 from streams.klaviyo.responses import attributes_of, id_of, resources
 
 Ids = dict[int, list[str]]
@@ -21,6 +24,8 @@ Ids = dict[int, list[str]]
 
 Row = Mapping[str, Any]
 """One profile of an answer."""
+
+BAD_REQUEST = 400
 
 _VALUES_MAX_BYTES = URL_MAX_BYTES - len(
     requests.find_profiles("phone_number", ()).target
@@ -52,6 +57,33 @@ async def find_ids(client: Caller, items: Iterable[Item], *, ledger: Ledger) -> 
         for index in lookup.settled():
             del left[index]
     return found
+
+
+async def known_users(client: Caller, users: Sequence[str]) -> set[str]:
+    """Say which user ids Klaviyo has a profile of.
+
+    Args:
+        client: Sends the requests, a hundred ids in each.
+        users: User ids; one that Klaviyo refuses has no profile.
+
+    Raises:
+        EngineError: Klaviyo does not say.
+    """
+    names = {index: ("external_id", user) for index, user in enumerate(users)}
+    lookup = Lookup(_Resolute(client), Ledger(len(users)), names)
+    await lookup.run()
+    return {users[index] for index in lookup.found()}
+
+
+class _Resolute(Impatient):
+    """Raises where Klaviyo says nothing of the ids: apart, each would fail alike."""
+
+    async def call(self, request: Request) -> Settled:
+        """Send until Klaviyo settles it."""
+        answer = await super().call(request)
+        if isinstance(answer, Rejected) and answer.status != BAD_REQUEST:
+            raise EngineError(f"profiles cannot be looked up: {answer.reason}")
+        return answer
 
 
 class Lookup:

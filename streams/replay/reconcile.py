@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.events.identity import usable_email
 from streams.klaviyo.items import LOOKUP_FIELDS, Identifier, folded
@@ -16,7 +16,7 @@ class Missing:
 
     Attributes:
         word: What the table says.
-        identifiers: What names them, from the source record; empty when it is gone.
+        identifiers: What names them; empty where nobody can tell.
     """
 
     word: Word
@@ -43,17 +43,73 @@ class Differences:
     Attributes:
         missing: To be put on the list.
         unexpected: To be taken off it.
+        unnamed: Inside, and maybe not on the list: the source record is gone, and
+            Klaviyo knows no such user id. Left alone, since an add by what may be the
+            id of a device would make a profile that is nobody's.
         others: Members the table has never heard of: somebody else's, left alone.
     """
 
     missing: tuple[Missing, ...]
     unexpected: tuple[Unexpected, ...]
+    unnamed: tuple[Missing, ...]
     others: tuple[Member, ...]
 
     @property
     def count(self) -> int:
         """How many there are to be repaired."""
         return len(self.missing) + len(self.unexpected)
+
+    def of(self, users: Collection[str]) -> "Differences":
+        """Keep those of some users; the others are the list's."""
+        return replace(
+            self,
+            missing=tuple(one for one in self.missing if one.word.user in users),
+            unexpected=tuple(one for one in self.unexpected if one.word.user in users),
+            unnamed=tuple(one for one in self.unnamed if one.word.user in users),
+        )
+
+
+NO_DIFFERENCES = Differences(missing=(), unexpected=(), unnamed=(), others=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one list came to.
+
+    Attributes:
+        list_id: Klaviyo's id; empty when its audience has no list yet.
+        gone: Klaviyo has no such list.
+        members: How many are on it.
+        words: What the table says of it.
+        differences: What has to change.
+        compared: Whether it was; an audience without a list is only where it is named.
+    """
+
+    list_id: str
+    gone: bool
+    members: int
+    words: Words
+    differences: Differences
+    compared: bool = True
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing is known to differ; without a list, nobody may be inside."""
+        if self.compared:
+            return not self.differences.count
+        return not any(word.inside for word in self.words.values())
+
+
+def passed_over(words: Words) -> Found:
+    """Give what is said of an audience that has no list yet and was not named."""
+    return Found(
+        list_id="",
+        gone=True,
+        members=0,
+        words=words,
+        differences=NO_DIFFERENCES,
+        compared=False,
+    )
 
 
 class Comparison:
@@ -104,8 +160,16 @@ class Comparison:
             or (user not in self._present and (word.inside or strangers))
         ]
 
+    def nameless(self, *, everyone: bool = False) -> list[str]:
+        """List who is missing and whom nothing names but the user key.
+
+        Args:
+            everyone: All who are inside, found or not.
+        """
+        return [word.user for word in self._missing(everyone) if not self._name(word)]
+
     def tell(self, user: str, identifiers: Mapping[str, str]) -> None:
-        """Take in what a user's source record calls them."""
+        """Take in what names a user: their source record or their profile."""
         if self._words[user].inside:
             self._told[user] = identifiers
         self._seat(user, identifiers.items())
@@ -116,14 +180,13 @@ class Comparison:
         Args:
             everyone: Count all who are inside as missing.
         """
+        missing = [
+            Missing(word=word, identifiers=self._name(word))
+            for word in self._missing(everyone)
+        ]
         return Differences(
-            missing=tuple(
-                Missing(word=word, identifiers=self._told.get(user, {}))
-                for user, word in self._words.items()
-                if word.inside
-                and user not in self._moving
-                and (everyone or user not in self._present)
-            ),
+            missing=tuple(one for one in missing if one.identifiers),
+            unnamed=tuple(one for one in missing if not one.identifiers),
             unexpected=tuple(
                 Unexpected(word=self._last(users), member=self._members[seat])
                 for seat, users in sorted(self._users.items())
@@ -135,6 +198,18 @@ class Comparison:
                 if seat not in self._users
             ),
         )
+
+    def _missing(self, everyone: bool) -> list[Word]:  # noqa: FBT001 - as asked for
+        return [
+            word
+            for user, word in self._words.items()
+            if word.inside
+            and user not in self._moving
+            and (everyone or user not in self._present)
+        ]
+
+    def _name(self, word: Word) -> Mapping[str, str]:
+        return self._told.get(word.user) or key_names(word.user)
 
     def _seat(self, user: str, names: Iterable[Identifier]) -> None:
         for name in names:
@@ -151,5 +226,8 @@ class Comparison:
 
 
 def key_names(user: str) -> dict[str, str]:
-    """Name someone by their user key alone: an e-mail address, else a user id."""
-    return {"email": user} if usable_email(user) == user else {"external_id": user}
+    """Name someone by their user key alone, where it is an e-mail address.
+
+    Another key may be a user id or that of a device, and nobody can tell which.
+    """
+    return {"email": user} if usable_email(user) == user else {}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from streams.actions.activation import Activation
 from streams.actions.intents import Intent, ListAdd, ListRemove
 from streams.destination.decide import ADD, REMOVE
-from streams.replay.reconcile import Differences, Missing, Unexpected, key_names
+from streams.replay.reconcile import Differences, Missing, Unexpected
 from streams.replay.words import Word
 
 
@@ -16,10 +16,8 @@ def repairs(differences: Differences) -> Iterator[Activation]:
 
 
 def _added(one: Missing) -> Activation:
-    named = one.identifiers or key_names(one.word.user)
-    return _activation(
-        one.word, ADD, ListAdd(list_id=one.word.named, profile={**named})
-    )
+    intent = ListAdd(list_id=one.word.named, profile={**one.identifiers})
+    return _activation(one.word, ADD, intent)
 
 
 def _removed(one: Unexpected) -> Activation:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -44,36 +45,50 @@ Words = dict[str, Word]
 """User -> the last word on them."""
 
 
+class Target(NamedTuple):
+    """What words are about: a list, or an audience that has none yet.
+
+    Attributes:
+        list_id: Klaviyo's id; empty where there is none yet.
+        audience: Whose list it will be; empty where there is one.
+    """
+
+    list_id: str = ""
+    audience: str = ""
+
+
 class Listed:
     """Finds the list of each membership.
 
     Args:
-        destination: Which audiences are synced, and the lists that it names.
+        destination: Which audiences are synced, and the lists that it names. Where it
+            syncs none by themselves there are no words.
         pairings: The lists topic.
     """
 
     def __init__(
         self, destination: Destination, pairings: Mapping[bytes, bytes]
     ) -> None:
+        self._syncs = destination.sync_audiences
         self._rules = destination.audiences
         self._pairings = pairings
         self._paired: dict[str, str] = {}
 
-    def words(self, rows: Mapping[str, Memberships]) -> dict[str, Words]:
-        """Give the words on each list; the empty id stands for no list yet.
+    def words(self, rows: Mapping[str, Memberships]) -> dict[Target, Words]:
+        """Give the words on each list, and on each audience that has none yet.
 
         Where several audiences share a list, the last of them speaks for it, as it did
         when it happened. Where a mapping's command came later still, nobody does.
         """
-        found: defaultdict[str, Words] = defaultdict(dict)
-        for user, row in rows.items():
-            for list_id, word in self._of_user(user, row):
-                before = found[list_id].get(user)
+        found: defaultdict[Target, Words] = defaultdict(dict)
+        for user, row in rows.items() if self._syncs else ():
+            for target, word in self._of_user(user, row):
+                before = found[target].get(user)
                 if before is None or before.rank < word.rank:
-                    found[list_id][user] = word
+                    found[target][user] = word
         return found
 
-    def _of_user(self, user: str, row: Memberships) -> Iterator[tuple[str, Word]]:
+    def _of_user(self, user: str, row: Memberships) -> Iterator[tuple[Target, Word]]:
         for audience, membership in audiences_in(row).items():
             rule = self._rules.get(audience, AudienceRule())
             if not rule.enabled:
@@ -84,7 +99,7 @@ class Listed:
                 word = Word(
                     user=user, audience=audience, membership=membership, named=named
                 )
-                yield list_id, word
+                yield Target(list_id, "" if list_id else audience), word
 
     def _pair(self, audience: str) -> str:
         if audience not in self._paired:

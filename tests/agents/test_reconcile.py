@@ -73,9 +73,11 @@ def repaired(services: Context, members: list[Member]) -> list[Record]:
     table = services.memberships
     assert isinstance(table, FakeTable)
     rows = {key.decode(): decode_row(value) for key, value in table.rows.items()}
-    words = Listed(services.destination, {}).words(rows)[""]
+    [words] = Listed(services.destination, {}).words(rows).values()
     work = Reconciler(services.settings, services.destination, say=lambda _: None)
-    found = Comparison(words, members).differences()
+    comparison = Comparison(words, members)
+    comparison.tell("u-1", {"external_id": "u-1"})
+    found = comparison.differences()
     sent = [work.message(one, "r-1") for one in repairs(found)]
     return [
         record(one.value, key=one.key, topic=one.topic, headers=tuple(one.headers))

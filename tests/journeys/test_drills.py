@@ -246,11 +246,13 @@ def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
     origins = pipeline.publish([*_named(people, "right", at_s=0), *_joined(people)])
     pipeline.await_quiet(origins)
     assert len(dead(pipeline, origins)) == len(people)
-    until = _now()
+    refused = command("deadletters", "list", "--json", environ=pipeline.environ)
+    group = orjson.loads(refused)
 
     pipeline.workers["w0"].stop()
     pipeline.workers["w0"].ended()
     file.write_text(GOOD.replace("LIST", made))
+    until = _now()
     pipeline.start("w0")
     newer = pipeline.publish(_named(people[:10], "newer", at_s=60))
     pipeline.await_quiet(newer)
@@ -259,7 +261,14 @@ def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
         environ=pipeline.environ,
     )
     pipeline.await_quiet([*origins, *newer])
+    command(
+        *("deadletters", "discard", "--stage", "activate", "--reason", group["reason"]),
+        *("--since", since, "--until", until, "--apply"),
+        environ=pipeline.environ,
+    )
 
+    left = command("deadletters", "list", environ=pipeline.environ)
+    assert (group["count"], left) == (len(people), "no dead letters\n")
     profiles = pipeline.klaviyo.ask("GET", "profiles")
     names = Counter(one["first_name"] for one in profiles if one["external_id"])
     assert f"taken in: {len(origins)};" in said

@@ -233,7 +233,7 @@ def test_a_resync_tells_everyone_inside_again(rationed: Pipeline) -> None:
     assert members_of(klaviyo).keys() == {email_of(one) for one in who[5:]}
 
 
-def test_who_has_no_source_record_any_more_is_told_by_the_user_key(
+def test_who_has_no_source_record_any_more_is_added_by_a_known_user_id(
     rationed: Pipeline,
 ) -> None:
     """Retention has taken the records; the table has not forgotten."""

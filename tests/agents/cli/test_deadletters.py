@@ -11,6 +11,7 @@ from agents.engine.producer import Message
 from agents.reading import read_whole
 from agents.reentry import Publisher
 from streams.delivery import outcome
+from streams.delivery.deadletter import VALUE_MAX_BYTES
 from streams.delivery.requeue import plan
 from streams.errors import ConfigError
 from tests.agents.cli.letter_desk import ADDRESS, Desk, letter_at, opened
@@ -136,10 +137,72 @@ def test_each_goes_where_its_stage_says(desk: Desk) -> None:
     assert "requeued 2 dead letters as 2 records" in told
     assert desk.told("list") == "no dead letters\n"
     assert desk.told("list", "--all") != "no dead letters\n"
-    again = desk.told("requeue", "--all", "--apply")
+    again = desk.told("requeue", "--all", "--apply", code=1)
     assert "left out 2 handled before" in again
     forced = desk.told("requeue", "--all", "--handled")
     assert "would requeue 2" in forced
+
+
+def test_the_replay_is_named_before_anything_is_sent(desk: Desk) -> None:
+    """Who interrupts it knows what to ask for; what is long says how far it is."""
+    desk.bury(*(letter_at(offset) for offset in range(3)))
+
+    result = desk.typed("requeue", "--all", "--apply")
+
+    first, *rest = result.stdout.splitlines()
+    replay = first.removeprefix("replay ")
+    assert desk.headers("t.reentry", "ks.replay") == [replay.encode()] * 3
+    assert rest[0] == "requeued 3 dead letters as 3 records"
+    assert "3 of 3 records" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["requeue", "discard"])
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        pytest.param((), 0, id="dry"),
+        pytest.param(("--apply",), 1, id="apply"),
+    ],
+)
+def test_what_matches_nothing_has_not_gone_well(
+    desk: Desk, command: str, options: tuple[str, ...], code: int
+) -> None:
+    """A typing error in a reason, or somebody has done it already."""
+    desk.bury(letter_at(0))
+
+    result = desk.typed(command, "--reason", "not-jsno", *options)
+
+    assert result.exit_code == code
+    assert "0 dead letters" in result.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--apply",)], ids=["dry", "apply"])
+def test_what_can_not_be_requeued_has_not_gone_well(
+    desk: Desk, options: tuple[str, ...]
+) -> None:
+    """The others are sent."""
+    desk.bury(letter_at(0), letter_at(7, value=b"x" * (VALUE_MAX_BYTES + 1)))
+
+    result = desk.typed("requeue", "--all", *options)
+
+    assert result.exit_code == 1
+    assert "1 dead letters as 1 records" in result.stdout
+    assert "cannot requeue 1" in result.stdout
+
+
+def test_show_prints_what_is_nested_too_deep_to_write(desk: Desk) -> None:
+    """As text: it can be read, and not written again."""
+    depths = (100, 254, 600, 1_000, 5_000)
+    values = [b"[" * depth + b"]" * depth for depth in depths]
+    desk.bury(*(letter_at(n, value=value) for n, value in enumerate(values)))
+
+    lines = desk.told("show", "--all").splitlines()
+
+    found = [json.loads(line)["value"] for line in lines]
+    assert [one for one in found if isinstance(one, str)] == [
+        value.decode() for value in values[-len(found) + 1 :]
+    ]
+    assert not isinstance(found[0], str)
 
 
 def test_discard_leaves_an_outcome_and_a_row(desk: Desk) -> None:
@@ -165,7 +228,7 @@ def test_somebody_else_s_record_is_listed_and_never_sent(desk: Desk) -> None:
     desk.publisher.publish([Message(topic, None, None, [("h", None)], 0)])
 
     listed = desk.told("list")
-    told = desk.told("requeue", "--all", "--apply")
+    told = desk.told("requeue", "--all", "--apply", code=1)
     desk.told("discard", "--reason", "unreadable", "--apply")
 
     assert listed.splitlines()[1].split()[:3] == ["1", "-", "unreadable"]

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Consumer
 
+from agents import deadletters, reading
 from agents.engine.producer import Message
 from agents.reading import read_whole
 from streams.delivery.deadletter import VALUE_MAX_BYTES
@@ -33,7 +35,7 @@ def test_one_that_was_cut_is_sent_whole_from_its_source(desk: Desk) -> None:
     long = {"value": b"x" * CUT, "source_ms": source_ms}
     desk.bury(letter_at(0, **long), letter_at(7, **long))
 
-    told = desk.told("requeue", "--all", "--apply")
+    told = desk.told("requeue", "--all", "--apply", code=1)
 
     assert desk.modes("t.reentry") == [(b"again", b"sk", b"whole")]
     assert "1 taken in again from the source topic" in told
@@ -46,7 +48,7 @@ def test_another_record_in_the_source_s_place_is_not_sent(desk: Desk) -> None:
     [source_ms] = _publish_source(desk, b"another")
     desk.bury(letter_at(0, source_ms=source_ms - 1))
 
-    told = desk.told("requeue", "--all", "--from-source", "--apply")
+    told = desk.told("requeue", "--all", "--from-source", "--apply", code=1)
 
     assert "cannot requeue 1, source-missing" in told
     assert desk.values("t.reentry") == []
@@ -70,7 +72,7 @@ def test_one_that_is_too_large_for_the_journey_is_left(desk: Desk) -> None:
     [source_ms] = _publish_source(desk, b"x" * 1_000_001)
     desk.bury(letter_at(0, source_ms=source_ms))
 
-    told = desk.told("requeue", "--all", "--from-source")
+    told = desk.told("requeue", "--all", "--from-source", code=1)
 
     assert "cannot requeue 1, too-large" in told
     assert "max_event_bytes" in told
@@ -81,7 +83,30 @@ def test_a_record_of_our_own_topics_is_no_source(desk: Desk) -> None:
     desk.publisher.publish([Message("t.events", None, b"v", [], 0)])
     desk.bury(letter_at(origin=Origin(topic="t.events", partition=0, offset=0)))
 
-    told = desk.told("requeue", "--all", "--from-source", "--apply")
+    told = desk.told("requeue", "--all", "--from-source", "--apply", code=1)
 
     assert "cannot requeue 1, no-source: 0/0" in told
     assert desk.values("t.reentry") == []
+
+
+def test_source_records_are_read_by_one_consumer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many batches they make: each opening takes its time."""
+    opened: list[object] = []
+
+    class Counted(Consumer):
+        def __init__(self, settings: dict[str, str | int | float | bool]) -> None:
+            opened.append(self)
+            super().__init__(settings)
+
+    monkeypatch.setattr(reading, "Consumer", Counted)
+    monkeypatch.setattr(deadletters, "AT_ONCE", 10)
+    times = _publish_source(desk, b"v", count=50)
+    desk.bury(*(letter_at(at, source_ms=ms) for at, ms in enumerate(times)))
+    opened.clear()
+
+    desk.told("requeue", "--all", "--from-source", "--apply")
+
+    assert len(opened) == 3  # the handled ones, the dead letters, their sources
+    assert len(desk.values("t.reentry")) == 50

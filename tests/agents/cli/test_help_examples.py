@@ -45,6 +45,8 @@ KAFKA, KLAVIYO = "localhost:9092", "localhost:8900"
 """What stands in examples for a broker and for a sandbox of the reader's own."""
 
 EXITS = {
+    "deadletters discard": {0, 1},  # 1 where none is meant
+    "deadletters requeue": {0, 1},  # the same, or where one cannot be
     "metrics": {0, 1},  # 1 where Klaviyo lacks a metric
     "reconcile": {0, 1},  # 1 where a list differs from its audience
 }

@@ -1,13 +1,18 @@
 """The files of a move: whole or not there, and refused where they can't be read."""
 
+import errno
+import os
 import stat
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from agents import moving, parquet
 from agents.cli import main
+from agents.cli import moving as cli_moving
 from agents.cli.moving import replacing
+from streams.audiences.moving import Copy, read_lines
 from tests.streams.audiences.test_moving import LINES
 
 NOWHERE = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
@@ -101,3 +106,118 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
 
     assert target.read_text() == "old"
     assert [*tmp_path.iterdir()] == [target]
+
+
+def test_a_directory_that_takes_no_file_is_told_before_anything_is_read() -> None:
+    """In words, and before Kafka is asked."""
+    result = _typed("export", "/proc/all.jsonl")
+
+    assert result.exit_code == 1
+    assert "Error: /proc/all.jsonl: " in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("name", ["all.jsonl", "all.parquet"])
+def test_a_disk_that_is_full_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In words; the old file stays."""
+    target = tmp_path / name
+    target.write_text("old")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(moving, "read", lambda *_, **__: read_lines(LINES))
+    monkeypatch.setattr(moving, "waiting", lambda _: ("", 0))
+    monkeypatch.setattr(cli_moving, "_write", full)
+    result = _typed("export", str(target))
+
+    assert result.exit_code == 1
+    assert f"Error: {target}: No space left on device" in result.output
+    assert [*tmp_path.iterdir()] == [target]
+    assert target.read_text() == "old"
+
+
+def test_a_parquet_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    """Whatever it is called: it is not taken for lines of JSON."""
+    file = tmp_path / "backup"
+    copy = read_lines(LINES)
+    parquet.write(file, copy, exported_at="")
+
+    result = _typed("import", str(file))
+
+    assert f"in the file: {copy.told()}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        pytest.param((), 1, "deliver.lists has 200000 waiting", id="refused"),
+        pytest.param(("--force",), 0, "deliver.lists has 200000 waiting", id="forced"),
+    ],
+)
+def test_an_export_beside_what_waits_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    """The table has it as told, and nobody would tell it in the new cluster."""
+    target = tmp_path / "all.jsonl"
+    monkeypatch.setattr(moving, "read", lambda *_, **__: read_lines(LINES))
+    monkeypatch.setattr(moving, "waiting", lambda _: ("deliver.lists", 200_000))
+
+    result = _typed("export", str(target), *options)
+
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert "stop producers, let workers finish" in result.stderr
+    assert target.exists() is not bool(code)
+
+
+def test_a_worker_that_starts_while_rows_are_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the table before, and never hears of them."""
+    file = tmp_path / "all.jsonl"
+    file.write_bytes(b"\n".join(LINES))
+    running = iter([0, 0, 1])
+    monkeypatch.setattr(moving, "workers_running", lambda _: next(running))
+    monkeypatch.setattr(moving, "read", lambda *_, **__: Copy({}, {}))
+    written: list[Copy] = []
+    monkeypatch.setattr(moving, "write", lambda _, copy, **__: written.append(copy))
+
+    result = _typed("import", str(file), "--apply")
+
+    assert len(written) == 1
+    assert result.exit_code == 1
+    assert "import again" in result.output
+    assert "written: " not in result.stdout
+
+
+def test_a_worker_that_starts_while_the_table_is_read_stops_the_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it writes meanwhile is newer than what was read."""
+    file = tmp_path / "all.jsonl"
+    file.write_bytes(b"\n".join(LINES))
+    running = iter([0, 1])
+    monkeypatch.setattr(moving, "workers_running", lambda _: next(running))
+    monkeypatch.setattr(moving, "read", lambda *_, **__: Copy({}, {}))
+    written: list[Copy] = []
+    monkeypatch.setattr(moving, "write", lambda _, copy, **__: written.append(copy))
+
+    result = _typed("import", str(file), "--apply")
+
+    assert written == []
+    assert result.exit_code == 1
+    assert "stop the workers first" in result.output
+
+
+def test_nobody_may_import_beside_workers() -> None:
+    """They would never read what is written, and it could lie behind newer rows."""
+    result = _typed("import", "-", "--apply", "--force")
+
+    assert result.exit_code == 2

@@ -8,11 +8,10 @@ from click.testing import CliRunner
 
 from agents.cli import main
 from agents.cli.reconcile import ended_lines, found_lines
-from agents.reconcile import Found
 from streams.audiences.membership import Membership
 from streams.events.origin import Origin
 from streams.klaviyo.rosters import Member
-from streams.replay.reconcile import Comparison
+from streams.replay.reconcile import Comparison, Found
 from streams.replay.words import Word
 
 
@@ -24,11 +23,15 @@ def word(user: str, *, audience: str = "vip", inside: bool = True) -> Word:
 
 
 def found(*, gone: bool = False, list_id: str = "L1") -> Found:
-    """Two audiences with one list: six missing, one unexpected, one of another's."""
+    """Two audiences with one list: six missing, one unexpected, one of another's.
+
+    And one whom nobody can name.
+    """
     words = {
         one.user: one
         for one in (
             *(word(f"u-{number}") for number in range(6)),
+            word("device"),
             word("left", audience="lapsed", inside=False),
         )
     }
@@ -36,12 +39,15 @@ def found(*, gone: bool = False, list_id: str = "L1") -> Found:
         Member(profile_id="P", external_id="left"),
         Member(profile_id="Q", email="someone@example.com"),
     ]
+    comparison = Comparison(words, [] if gone else members)
+    for number in range(6):
+        comparison.tell(f"u-{number}", {"external_id": f"u-{number}"})
     return Found(
         list_id=list_id,
         gone=gone,
         members=0 if gone else 2,
         words=words,
-        differences=Comparison(words, [] if gone else members).differences(),
+        differences=comparison.differences(),
     )
 
 
@@ -52,9 +58,10 @@ def test_a_person_reads_counts_and_a_few_users() -> None:
         "  missing            0",
         "  unexpected         1  left",
         "  others             1",
-        "vip: 6 inside; list L1: 2 on it",
+        "vip: 7 inside; list L1: 2 on it",
         "  missing            6  u-0, u-1, u-2, u-3, u-4, …",
         "  unexpected         0",
+        "  1 can't be named, not touched: device",
         "  others             1",
     ]
 
@@ -70,15 +77,17 @@ def test_a_program_reads_every_difference() -> None:
             "gone": False,
             "inside": inside,
             "members": 2,
-            "missing": inside,
-            "unexpected": 1 - inside // 6,
+            "missing": missing,
+            "unexpected": 1 - inside // 7,
+            "unnamed": inside - missing,
             "others": 1,
         }
-        for audience, inside in (("lapsed", 0), ("vip", 6))
+        for audience, inside, missing in (("lapsed", 0, 0), ("vip", 7, 6))
     ]
     assert Counter(one["kind"] for one in read[2:]) == {
         "missing": 6,
         "unexpected": 1,
+        "unnamed": 1,
         "others": 1,
     }
     assert read[-1] == {"kind": "others", "profile_id": "Q", "list_id": "L1"}
@@ -87,8 +96,8 @@ def test_a_program_reads_every_difference() -> None:
 @pytest.mark.parametrize(
     ("list_id", "said"),
     [
-        pytest.param("L1", "vip: 6 inside; list L1: gone in Klaviyo", id="gone"),
-        pytest.param("", "vip: 6 inside; no list yet", id="none-yet"),
+        pytest.param("L1", "vip: 7 inside; list L1: gone in Klaviyo", id="gone"),
+        pytest.param("", "vip: 7 inside; no list yet", id="none-yet"),
     ],
 )
 def test_a_list_that_is_not_there_is_said_to_be(list_id: str, said: str) -> None:

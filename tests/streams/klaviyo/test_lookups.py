@@ -5,11 +5,14 @@ from collections.abc import Mapping
 import pytest
 from aiohttp import web
 
+from streams.errors import EngineError
 from streams.klaviyo.client import KlaviyoClient
 from streams.klaviyo.items import Item
 from streams.klaviyo.ledger import Ledger
-from streams.klaviyo.lookups import find_ids, match_rows
+from streams.klaviyo.lookups import find_ids, known_users, match_rows
+from streams.sandbox import Sandbox
 from tests.streams.klaviyo.fakes import KEY, FakeClock, Server
+from tests.streams.sandbox.api import Api
 
 
 def row(profile_id: str, **attributes: str) -> dict[str, object]:
@@ -133,3 +136,38 @@ async def test_rows_written_otherwise_are_asked_for_one_by_one(
         ids = await find_ids(client, items, ledger=Ledger(3))
 
     assert ids == {n: [f"01-{number}"] for n, number in enumerate(numbers)}
+
+
+async def test_user_ids_that_have_a_profile_are_found(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """A hundred in a request; one that Klaviyo takes for no id has none."""
+    users = [f"u-{number}" for number in range(250)]
+    async with Api(klaviyo.url) as api:
+        known = [{"external_id": user} for user in users[::2]]
+        await api.post("/sandbox/profiles", known)
+
+    found = await known_users(client, [*users, ""])
+
+    assert found == set(users[::2])
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+async def test_a_klaviyo_that_does_not_say_is_no_klaviyo_without_profiles(
+    clock: FakeClock, status: int
+) -> None:
+    """It is told, and not asked for each id apart."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"errors": [{"detail": "no"}]}, status=status)
+
+    async with (
+        Server(handler) as server,
+        KlaviyoClient(
+            api_key=KEY, timing=clock.timing(), base_url=server.url
+        ) as client,
+    ):
+        with pytest.raises(EngineError, match="cannot be looked up"):
+            await known_users(client, [f"u-{number}" for number in range(90)])
+
+    assert len(server.requests) <= 3

@@ -40,12 +40,17 @@ def compared(
     moving: frozenset[str] = frozenset(),
     everyone: bool = False,
 ) -> tuple[set[str], set[tuple[str, str]], set[str]]:
-    """Give who is missing, who is unexpected as which profile, and the others."""
+    """Give who is missing, who is unexpected as which profile, and the others.
+
+    Whom no record names, a profile does.
+    """
     by_user = {one.user: one for one in words}
     comparison = Comparison(by_user, list(members), moving=moving)
     for one in comparison.unsure(everyone=everyone):
         if told and one.user in told:
             comparison.tell(one.user, told[one.user])
+    for user in comparison.nameless(everyone=everyone):
+        comparison.tell(user, {"external_id": user})
     return plain(comparison.differences(everyone=everyone))
 
 
@@ -155,22 +160,38 @@ def test_a_resync_counts_all_inside_as_missing() -> None:
 @pytest.mark.parametrize(
     ("user", "named"),
     [
-        pytest.param("u-1", {"external_id": "u-1"}, id="user-id"),
+        pytest.param("u-1", {}, id="user-id-or-device"),
         pytest.param("a@x.io", {"email": "a@x.io"}, id="address"),
-        pytest.param("A@x.io", {"external_id": "A@x.io"}, id="user-id-like-one"),
+        pytest.param("A@x.io", {}, id="user-id-like-one"),
     ],
 )
-def test_a_user_key_names_someone_where_nothing_else_does(
+def test_a_user_key_names_someone_where_it_is_an_address(
     user: str, named: dict[str, str]
 ) -> None:
     """The key of events without an id is the address in lower case."""
     assert key_names(user) == named
 
 
+def test_whom_nothing_names_is_counted_apart_and_not_repaired() -> None:
+    """The key may be a device's, and an add by it would make a profile of nobody's."""
+    words = {one.user: one for one in (word("d-1"), word("a@x.io"), word("u-1"))}
+    comparison = Comparison(words, [])
+
+    nameless = comparison.nameless()
+    comparison.tell("u-1", {"external_id": "u-1"})
+    found = comparison.differences()
+
+    assert nameless == ["d-1", "u-1"]
+    assert [one.word.user for one in found.missing] == ["a@x.io", "u-1"]
+    assert [one.word.user for one in found.unnamed] == ["d-1"]
+    assert [one.user for one in repairs(found)] == ["a@x.io", "u-1"]
+    assert found.of({"a@x.io"}).unnamed == ()
+
+
 def test_the_repairs_carry_the_table_s_word_and_what_names_the_person() -> None:
     """Added by the source record or the key, removed by Klaviyo's own words."""
     words = {
-        one.user: one for one in (word("u-1", named="L9"), word("u-2"), out("u-3"))
+        one.user: one for one in (word("u-1", named="L9"), word("e@x.io"), out("u-3"))
     }
     there = member("P", external_id="u-3", email="three@x.io")
     comparison = Comparison(words, [there])
@@ -180,7 +201,7 @@ def test_the_repairs_carry_the_table_s_word_and_what_names_the_person() -> None:
 
     assert [one.intent for one in made] == [
         ListAdd(list_id="L9", profile={"external_id": "u-1", "email": "one@x.io"}),
-        ListAdd(list_id="", profile={"external_id": "u-2"}),
+        ListAdd(list_id="", profile={"email": "e@x.io"}),
         ListRemove(
             list_id="", identifiers={"external_id": "u-3", "email": "three@x.io"}
         ),

@@ -8,7 +8,7 @@ from streams.audiences.row import Memberships
 from streams.destination.model import AudienceRule, Destination
 from streams.events.model import CanonicalEvent
 from streams.events.origin import Origin
-from streams.replay.words import Listed, Words, about
+from streams.replay.words import Listed, Target, Words, about
 from tests.streams.actions.commanding import at as event_at
 from tests.streams.actions.commanding import consent
 
@@ -34,8 +34,8 @@ def words(
     destination = Destination(mappings=(), audiences=rules)
     found = Listed(destination, PAIRED).words(rows)
     return {
-        name: {w.user: (w.audience, w.named, w.inside) for w in told.values()}
-        for name, told in found.items()
+        target.list_id: {w.user: (w.audience, w.named, w.inside) for w in told.values()}
+        for target, told in found.items()
     }
 
 
@@ -71,6 +71,29 @@ def test_of_two_audiences_with_one_list_the_last_word_counts() -> None:
     assert words(rows, **rules) == {
         "L2": {"in": ("b", "L2", True), "out": ("a", "L2", False)}
     }
+
+
+def test_audiences_without_a_list_keep_their_words_apart() -> None:
+    """Each will have a list of its own: whoever is in both is on both."""
+    rows: dict[str, Memberships] = {
+        "u": {"a": said(at=1), "b": said(at=2), "c": said(inside=False, at=3)},
+        "v": {"a": said(at=1)},
+    }
+
+    found = Listed(Destination(mappings=()), {}).words(rows)
+
+    assert {target: set(told) for target, told in found.items()} == {
+        Target(audience="a"): {"u", "v"},
+        Target(audience="b"): {"u"},
+        Target(audience="c"): {"u"},
+    }
+
+
+def test_with_the_sync_of_audiences_off_nobody_says_anything() -> None:
+    """What the table has of them was heard before it was switched off."""
+    off = Destination(mappings=(), sync_audiences=False)
+
+    assert Listed(off, PAIRED).words({"u": {"vip": said()}}) == {}
 
 
 def test_an_audience_that_is_not_synced_says_nothing() -> None:
@@ -126,7 +149,8 @@ def test_words_about_some_audiences() -> None:
     """All where none is named."""
     rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
     rows = {"u": {"a": said()}, "v": {"b": said()}}
-    found = Listed(Destination(mappings=(), audiences=rules), {}).words(rows)["L2"]
+    listed = Listed(Destination(mappings=(), audiences=rules), {})
+    found = listed.words(rows)[Target(list_id="L2")]
 
     def kept(*audiences: str) -> Words:
         return about(found, audiences)

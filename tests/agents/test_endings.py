@@ -1,0 +1,45 @@
+"""Outcomes that cannot be followed are told, never a traceback."""
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
+from agents import endings
+from agents.embedded import EmbeddedBroker
+from agents.endings import Endings
+from agents.engine.kafka import KafkaAccess
+from streams.errors import ConfigError
+
+
+class _Refused(Consumer):
+    """One whose broker does not answer."""
+
+    def list_topics(self, *_: object, **__: object) -> object:
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))  # noqa: SLF001 - its name
+
+
+class _Silent(Consumer):
+    """One whose broker names its topics, and then answers no more."""
+
+    def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its name
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        pytest.param(_Refused, "_TRANSPORT", id="no-answer"),
+        pytest.param(_Silent, "_TIMED_OUT", id="no-answer-any-more"),
+    ],
+)
+def test_a_kafka_that_does_not_answer_is_told(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Consumer], words: str
+) -> None:
+    """As every other command tells it."""
+    monkeypatch.setattr(endings, "Consumer", kind)
+
+    with EmbeddedBroker() as broker:
+        broker.create_topics("t.outcomes")
+        access = KafkaAccess(bootstrap=broker.bootstrap)
+
+        with pytest.raises(ConfigError, match=f"kafka_bootstrap_servers: {words}"):
+            Endings(access, "t.outcomes", replay="r-1")
