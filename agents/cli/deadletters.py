@@ -83,7 +83,8 @@ def show(*, file: Path | None, filters: Filters, again: bool) -> None:
 @click.option(
     "--from-source",
     is_flag=True,
-    help="Make them anew from their source records, by the present mapping.",
+    help="Make them anew from their source records, by the present mapping; all that "
+    "these cause is told again.",
 )
 @click.option("--apply", "is_real", is_flag=True, help="Do it; else only say what.")
 @click.pass_context
