@@ -23,7 +23,7 @@ from streams.klaviyo.results import ListGone
 
 _GONE = dead_letter(
     "list-gone: the list that the event or the settings name is not in Klaviyo; "
-    "mend audience_lists, or the mapping (then requeue with --from-source)"
+    "mend audience_lists or the mapping, then requeue with --from-source"
 )
 
 
