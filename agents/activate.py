@@ -10,6 +10,7 @@ from agents.context import (
     READ_AT,
     TIME,
     Context,
+    failed_lanes_of,
     is_activation,
     mode_of,
     origin_of,
@@ -199,6 +200,7 @@ class _Work:
             id=name,
             mode=mode_of(record),
             backfill_before_ms=self._context.now_ms() - age_ms,
+            failed_lanes=failed_lanes_of(record),
         )
 
 

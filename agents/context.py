@@ -41,6 +41,9 @@ REPLAY = "ks.replay"
 REPLAY_MODE = "ks.replay-mode"
 """Header with what that replay is for: a `ReplayMode`."""
 
+FAILED_LANES = "ks.failed-lanes"
+"""Header with the lanes on which an event failed that is requeued, comma-separated."""
+
 ACTIVATION = "ks.activation"
 """Header of a record on the events topic that is no event but an activation of it, on
 its way back to a lane: activate judges whether it is still the last word."""
@@ -137,6 +140,11 @@ def mode_of(record: Record) -> ReplayMode:
         return ReplayMode.CORRECT
 
 
+def failed_lanes_of(record: Record) -> frozenset[str]:
+    """Lanes on which it failed, where it is requeued."""
+    return frozenset(filter(None, _header(record, FAILED_LANES).split(",")))
+
+
 def is_activation(record: Record) -> bool:
     """Whether a record of the events topic is an activation on its way back."""
     return bool(_header(record, ACTIVATION))
@@ -151,7 +159,7 @@ def _header(record: Record, wanted: str) -> str:
 
 def replay_headers(record: Record) -> list[tuple[str, bytes]]:
     """Headers that a record of a replay hands on; none the first time."""
-    kept = (REPLAY, REPLAY_MODE)
+    kept = (REPLAY, REPLAY_MODE, FAILED_LANES)
     return [(name, value) for name, value in record.headers if name in kept]
 
 

@@ -223,7 +223,7 @@ class DeadLetters:
         again = (
             partial(activation_again, user=record.key())
             if one.way is Way.ACTIVATION
-            else partial(event_again, key=record.key())
+            else partial(event_again, key=record.key(), failed_lanes=one.failed_lanes)
         )
         return again(
             self._settings.topics,

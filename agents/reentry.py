@@ -1,12 +1,19 @@
 """Records on their way back into the journey, written by commands, not by workers."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from confluent_kafka import KafkaException, Producer
 
-from agents.context import ACTIVATION, ORIGIN, REPLAY, REPLAY_MODE, TIME
+from agents.context import (
+    ACTIVATION,
+    FAILED_LANES,
+    ORIGIN,
+    REPLAY,
+    REPLAY_MODE,
+    TIME,
+)
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import OPTIONS, Message
 from streams.errors import ConfigError
@@ -31,6 +38,7 @@ def event_again(  # noqa: PLR0913 - a record's parts
     source_ms: int,
     replay: str,
     mode: ReplayMode = ReplayMode.CORRECT,
+    failed_lanes: Iterable[str] = (),
 ) -> Message:
     """A source record that intake takes in again.
 
@@ -42,9 +50,13 @@ def event_again(  # noqa: PLR0913 - a record's parts
         source_ms: When it was written, milliseconds since the epoch.
         replay: Names the replay.
         mode: What the replay is for.
+        failed_lanes: On which it failed; what else it caused is not said again where
+            people change it in Klaviyo too.
     """
     headers = _headers(origin, source_ms=source_ms, replay=replay, mode=mode)
-    return Message(topics.reentry, key, value, headers)
+    lanes = ",".join(sorted(failed_lanes))
+    failed = [(FAILED_LANES, lanes.encode())] if lanes else []
+    return Message(topics.reentry, key, value, [*headers, *failed])
 
 
 def activation_again(  # noqa: PLR0913 - a record's parts

@@ -82,7 +82,9 @@ def _quiet_copy(settings: Settings, *, force: bool) -> Copy:
     if count:
         told = f"{hop} has {count} waiting; stop producers, let workers finish"
         if not force:
-            raise ConfigError([f"{told}, or say --force"])
+            raise ConfigError(
+                [f"{told}, or say --force (after transactions a few always wait)"]
+            )
         _say(told)
     return moving.read(settings, say=_say)
 

@@ -6,12 +6,15 @@ from importlib.metadata import version
 from typing import Any
 
 import faust
+import structlog
 from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 from mode.types import ServiceT
 
 from agents.engine.reader import Reader
 from streams.errors import EngineError
+
+log = structlog.get_logger(__name__)
 
 WRITTEN_FOR = {
     "faust-streaming": "0.15.3",
@@ -87,7 +90,10 @@ class EngineApp(faust.App):
 
     async def on_stop(self) -> None:
         """Stop the readers side by side: each may wait for a request under way."""
-        await asyncio.gather(*(reader.stop() for reader in self.readers))
+        stops = (reader.stop() for reader in self.readers)
+        for fault in await asyncio.gather(*stops, return_exceptions=True):
+            if fault is not None:
+                log.error("reader_not_stopped", error=str(fault))
         await super().on_stop()
 
 

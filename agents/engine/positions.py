@@ -106,10 +106,9 @@ class Positions(View):
         Raises:
             KafkaError: Kafka doesn't answer now.
         """
-        known = self._ids.get(topic) or await topic_id(self._access, topic)
-        if known:
-            self._ids[topic] = known
-        return known
+        if topic not in self._ids:
+            self._ids[topic] = await topic_id(self._access, topic)
+        return self._ids[topic]
 
 
 def _row(group: str, known: str, tp: TopicPartition) -> bytes:

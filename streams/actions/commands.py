@@ -66,7 +66,7 @@ def newest(
         event: The event.
         retells: Whether a replay may say anything again. Else it says no consent, no
             suppression and no deletion again: people change theirs in Klaviyo too, and
-            of an event only another mapping's part may have failed.
+            of an event another mapping's part may be all that failed.
     """
     mode = event.replay.mode if event.replay else None
     if mode is ReplayMode.AGAIN and not retells and isinstance(intent, _SAID_ONCE):

@@ -102,10 +102,12 @@ class Words:
 
     @property
     def is_outlived(self) -> bool:
-        """Whether a replay speaks, and the user was heard of since."""
+        """Whether a replay says a deletion again, and the user was heard of since."""
         now = (self._event.time_ms, self._event.origin)
-        speaks = self._mode in {ReplayMode.CORRECT, ReplayMode.AGAIN}
-        return speaks and any(
+        again = self._mode in {ReplayMode.CORRECT, ReplayMode.AGAIN} and any(
+            key.startswith(f"{MARK}deleted{MARK}") for key in self._before
+        )
+        return again and any(
             (word.time_ms, word.origin) > now for word in self._before.values()
         )
 

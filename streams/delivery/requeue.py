@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from streams.delivery.deadletter import DELIVER
 from streams.delivery.letters import StoredLetter, Way
 from streams.events.model import ReplayMode
 from streams.events.origin import Origin
@@ -34,6 +35,15 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     source_ms: int
     letters: tuple[StoredLetter, ...]
+
+    @property
+    def failed_lanes(self) -> frozenset[str]:
+        """Lanes on which it failed."""
+        return frozenset(
+            letter.stage.removeprefix(DELIVER)
+            for letter in self.letters
+            if letter.stage.startswith(DELIVER)
+        )
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from streams.actions.activation import ANY_BATCH, Activation, Batch
+from streams.actions.activation import ANY_BATCH, Activation, Batch, lane_of
 from streams.actions.attributes import fresh
 from streams.actions.commands import deleted_later, newest
 from streams.actions.intents import EventRecord, Intent, ListAdd, ListRemove, Refusal
@@ -131,7 +131,9 @@ class _Work:
             return
         batch = batch_of(rule, activated)
         for intent in activated.result:
-            found = newest(intent, self._row, event=self._event)
+            replay = self._event.replay
+            retells = replay is not None and lane_of(intent) in replay.failed_lanes
+            found = newest(intent, self._row, event=self._event, retells=retells)
             self._row = found.row
             if found.intent is None:
                 self._reasons.append(found.why)

@@ -35,11 +35,14 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
         mode: What it is for.
         backfill_before_ms: Events that happened before are recorded without firing
             flows, milliseconds since the epoch.
+        failed_lanes: Lanes on which the event failed: what people change in Klaviyo
+            too is said again on these only.
     """
 
     id: str
     mode: ReplayMode = ReplayMode.CORRECT
     backfill_before_ms: int = 0
+    failed_lanes: frozenset[str] = frozenset()
 
 
 class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -158,7 +158,7 @@ def test_a_newer_word_there_stays(pipeline: Pipeline, new: Pipeline) -> None:
         input=exported.stdout_bytes,
     )
 
-    assert "written: 27 rows" in applied.stdout
+    assert "written: 30 rows, 1 audiences, 27 members" in applied.stdout
     assert _counts(new) == [{"audience": "vip", "inside": 27, "left": 3}]
 
     before = new.klaviyo.changes()

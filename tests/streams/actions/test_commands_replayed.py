@@ -65,6 +65,13 @@ def test_who_came_back_is_not_deleted_again(mode: ReplayMode, *, retells: bool) 
     assert (found.intent, found.why) == (None, Why.STALE)
 
 
+def test_a_deletion_that_was_never_said_is_said_by_a_replay() -> None:
+    """Its mapping was wrong, and the user has been heard of since."""
+    row = told(ADD, 2)
+
+    assert newest(DELETION, row, event=again(1, ReplayMode.CORRECT)).intent == DELETION
+
+
 def test_a_rebuilt_table_learns_of_a_deletion_that_was_outlived() -> None:
     """Who was in an audience before it is not in it any more."""
     user = User()

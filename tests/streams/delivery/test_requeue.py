@@ -46,6 +46,13 @@ def test_from_the_source_each_source_record_goes_once() -> None:
     ]
 
 
+def test_from_the_source_it_is_said_which_lanes_failed() -> None:
+    """Consent is asked for again only where its own lane is among them."""
+    [one, other] = plan(LETTERS, from_source=True).sendings
+
+    assert [{*one.failed_lanes}, {*other.failed_lanes}] == [{"lists"}, set()]
+
+
 def test_one_that_was_cut_goes_from_the_source_unasked() -> None:
     """What is left of it is nothing anybody can read."""
     [one] = plan([kept(more=CUT)], from_source=False).sendings
