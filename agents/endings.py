@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -27,14 +28,22 @@ class Endings:
         kafka: Where Kafka is.
         topic: The outcomes topic.
         replay: Names the replay.
+        connect: Gives what reads there.
 
     Raises:
         ConfigError: Kafka or the topic is not there.
     """
 
-    def __init__(self, kafka: KafkaAccess, topic: str, *, replay: str) -> None:
+    def __init__(
+        self,
+        kafka: KafkaAccess,
+        topic: str,
+        *,
+        replay: str,
+        connect: Callable[[dict[str, Any]], Consumer] = Consumer,
+    ) -> None:
         self._replay = replay
-        self._consumer = Consumer(
+        self._consumer = connect(
             kafka.librdkafka()
             | {"group.id": "klaviyo-streams.reading", "enable.auto.commit": False}
         )

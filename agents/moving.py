@@ -1,6 +1,7 @@
 """The memberships table on its way out of a cluster, or into another."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -94,10 +95,11 @@ def waiting(settings: Settings) -> tuple[str, int]:
     """
     with kafka_told():
         lag = Lag(kafka_access(settings), settings)
-    try:
-        hop, count = lag.most()
-    except ValueError:  # no topic is there at all; `read` says so
-        return "", 0
+    with closing(lag):
+        try:
+            hop, count = lag.most()
+        except ValueError:  # no topic is there at all; `read` says so
+            return "", 0
     if count > NOBODY_KNOWS:
         raise ConfigError([f"kafka: {hop}: nobody knows how many records wait"])
     return hop.removeprefix(f"{settings.app_id}."), count

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -49,6 +50,9 @@ class Gone(StrEnum):
 Found = tuple[Origin, Message | Gone]
 """A place, and what lies there."""
 
+Connect = Callable[[dict[str, Any]], Consumer]
+"""Gives a consumer with these options."""
+
 ReadPlaces = Callable[[Iterable[Origin]], Iterator[Found]]
 
 
@@ -74,24 +78,33 @@ def read_whole(kafka: KafkaAccess, topic: str) -> Iterator[Message]:
                     ends.pop(partition, None)
 
 
-def read_places(kafka: KafkaAccess, places: Iterable[Origin]) -> Iterator[Found]:
+def read_places(
+    kafka: KafkaAccess, places: Iterable[Origin], *, connect: Connect = Consumer
+) -> Iterator[Found]:
     """The record at each place, or why there is none; in the order of the places.
+
+    Args:
+        kafka: Where they are.
+        places: Of any topics.
+        connect: Gives what reads there.
 
     Raises:
         ConfigError: Kafka is not there, or does not let a topic be read.
     """
-    with place_reader(kafka) as read:
+    with place_reader(kafka, connect=connect) as read:
         yield from read(places)
 
 
 @contextmanager
-def place_reader(kafka: KafkaAccess) -> Iterator[ReadPlaces]:
+def place_reader(
+    kafka: KafkaAccess, *, connect: Connect = Consumer
+) -> Iterator[ReadPlaces]:
     """Give a `read_places` that opens its connections once, however often it is called.
 
     Raises:
         ConfigError: Kafka is not there, or does not let a topic be read.
     """
-    with _consumer(kafka) as consumer:
+    with _consumer(kafka, connect) as consumer:
         yield partial(_at_places, consumer)
 
 
@@ -189,8 +202,8 @@ def _place_of(message: Message) -> tuple[int, int]:
 
 
 @contextmanager
-def _consumer(kafka: KafkaAccess) -> Iterator[Consumer]:
-    consumer = Consumer(
+def _consumer(kafka: KafkaAccess, connect: Connect = Consumer) -> Iterator[Consumer]:
+    consumer = connect(
         kafka.librdkafka()
         | {
             "group.id": "klaviyo-streams.reading",

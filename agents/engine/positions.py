@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message, Producer
-from agents.engine.topic_ids import topic_id
+from agents.engine.topic_ids import Ask, topic_id
 from agents.engine.view import View
 
 log = structlog.get_logger(__name__)
@@ -28,13 +28,22 @@ class Positions(View):
         topic: Compacted, of one partition.
         kafka: Where it is.
         producer: Writes it.
+        ask: Gives ids of topics.
     """
 
-    def __init__(self, *, topic: str, kafka: KafkaAccess, producer: Producer) -> None:
+    def __init__(
+        self,
+        *,
+        topic: str,
+        kafka: KafkaAccess,
+        producer: Producer,
+        ask: Ask = topic_id,
+    ) -> None:
         super().__init__(topic=topic, kafka=kafka)
         self._name = topic
         self._access = kafka
         self._producer = producer
+        self._ask = ask
         self._ids: dict[str, str] = {}
         self._noted: dict[tuple[str, TopicPartition], int] = {}
 
@@ -107,7 +116,7 @@ class Positions(View):
             KafkaError: Kafka doesn't answer now.
         """
         if topic not in self._ids:
-            self._ids[topic] = await topic_id(self._access, topic)
+            self._ids[topic] = await self._ask(self._access, topic)
         return self._ids[topic]
 
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents.engine.kafka import KafkaAccess, Record
 from agents.engine.producer import REFUSED, Message, Producer
 from agents.engine.store import MemoryStore, RocksStore, Store
-from agents.engine.topic_ids import topic_id
+from agents.engine.topic_ids import Ask, topic_id
 from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ Merge: TypeAlias = Callable[[bytes | None, bytes], bytes]
 class Table:
     """Rows by partition and key; only open partitions can be touched."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a table's parts, each by its name
         self,
         *,
         changelog: str,
@@ -38,6 +38,7 @@ class Table:
         producer: Producer,
         merge: Merge,
         directory: Path | None,
+        ask: Ask = topic_id,
     ) -> None:
         """Name the table's parts.
 
@@ -47,12 +48,14 @@ class Table:
             producer: Writes it.
             merge: Decides between a row held and a row recovered.
             directory: Where RocksDB lies; None keeps rows in memory.
+            ask: Gives ids of topics.
         """
         self.changelog = changelog
         self._kafka = kafka
         self._producer = producer
         self._merge = merge
         self._directory = directory
+        self._ask = ask
         self._stores: dict[int, Store] = {}
 
     async def open(self, partition: int) -> None:
@@ -116,7 +119,7 @@ class Table:
 
     async def _replay(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         store = self._stores[tp.partition]
-        source = await topic_id(self._kafka, self.changelog)
+        source = await self._ask(self._kafka, self.changelog)
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]
         first = (await consumer.beginning_offsets([tp]))[tp]

@@ -1,6 +1,8 @@
 """Which topic of a name it is: one that was deleted and made again is another."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaConnectionError
@@ -25,18 +27,34 @@ _UNSUPPORTED = {
 }
 
 
-async def topic_id(kafka: KafkaAccess, topic: str) -> str:
+Ask = Callable[[KafkaAccess, str], Awaitable[str]]
+"""Like `topic_id`."""
+
+
+async def topic_id(
+    kafka: KafkaAccess,
+    topic: str,
+    *,
+    connect: Callable[[dict[str, Any]], AdminClient] = AdminClient,
+) -> str:
     """Give Kafka's own id of a topic; empty where the broker has none to give.
+
+    Args:
+        kafka: Where the topic is.
+        topic: The topic.
+        connect: Gives what asks there.
 
     Raises:
         aiokafka.errors.KafkaError: Kafka doesn't answer now; try again.
     """
-    return await asyncio.to_thread(_topic_id, kafka, topic)
+    return await asyncio.to_thread(_topic_id, kafka, topic, connect)
 
 
-def _topic_id(kafka: KafkaAccess, topic: str) -> str:
+def _topic_id(
+    kafka: KafkaAccess, topic: str, connect: Callable[[dict[str, Any]], AdminClient]
+) -> str:
     try:
-        known = _described(kafka, topic)
+        known = _described(connect(kafka.librdkafka()), topic)
     except KafkaException as refused:
         error = refused.args[0]
         if error.code() in _UNSUPPORTED:
@@ -46,8 +64,7 @@ def _topic_id(kafka: KafkaAccess, topic: str) -> str:
     return "" if known == _NONE else known
 
 
-def _described(kafka: KafkaAccess, topic: str) -> str:
-    admin = AdminClient(kafka.librdkafka())
+def _described(admin: AdminClient, topic: str) -> str:
     cluster = str(admin.list_topics(topic, timeout=TIMEOUT_S).cluster_id)
     if cluster.startswith(EMBEDDED):
         return ""

@@ -1,6 +1,6 @@
 """A range of a topic, read from its first offset to its last."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -27,11 +27,18 @@ class Range:
     Args:
         kafka: Where it is.
         topic: The topic.
+        connect: Gives what reads there.
     """
 
-    def __init__(self, kafka: KafkaAccess, topic: str) -> None:
+    def __init__(
+        self,
+        kafka: KafkaAccess,
+        topic: str,
+        *,
+        connect: Callable[[dict[str, Any]], Consumer] = Consumer,
+    ) -> None:
         self._topic = topic
-        self._consumer = Consumer(
+        self._consumer = connect(
             kafka.librdkafka()
             | {
                 "group.id": "klaviyo-streams.replay",

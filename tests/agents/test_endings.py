@@ -3,7 +3,6 @@
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-from agents import endings
 from agents.embedded import EmbeddedBroker
 from agents.endings import Endings
 from agents.engine.kafka import KafkaAccess
@@ -31,15 +30,11 @@ class _Silent(Consumer):
         pytest.param(_Silent, "_TIMED_OUT", id="no-answer-any-more"),
     ],
 )
-def test_a_kafka_that_does_not_answer_is_told(
-    monkeypatch: pytest.MonkeyPatch, kind: type[Consumer], words: str
-) -> None:
+def test_a_kafka_that_does_not_answer_is_told(kind: type[Consumer], words: str) -> None:
     """As every other command tells it."""
-    monkeypatch.setattr(endings, "Consumer", kind)
-
     with EmbeddedBroker() as broker:
         broker.create_topics("t.outcomes")
         access = KafkaAccess(bootstrap=broker.bootstrap)
 
         with pytest.raises(ConfigError, match=f"kafka_bootstrap_servers: {words}"):
-            Endings(access, "t.outcomes", replay="r-1")
+            Endings(access, "t.outcomes", replay="r-1", connect=kind)

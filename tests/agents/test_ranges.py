@@ -67,13 +67,9 @@ def _read(source: Range, ends: ranges.Ends) -> int:
     return count
 
 
-def test_what_comes_late_is_not_taken_for_gone(
-    kafka: KafkaAccess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_comes_late_is_not_taken_for_gone(kafka: KafkaAccess) -> None:
     """However often the broker gives nothing before."""
-    monkeypatch.setattr(ranges, "Consumer", Slow)
-
-    with closing(Range(kafka, "source")) as source:
+    with closing(Range(kafka, "source", connect=Slow)) as source:
         count = _read(source, source.ends(Selection(topic="source")))
 
     assert count == MANY
@@ -87,9 +83,7 @@ def test_a_log_that_lost_its_end_ends_where_it_does(kafka: KafkaAccess) -> None:
     assert count == MANY
 
 
-def test_a_log_that_only_seems_to_end_is_read_on(
-    kafka: KafkaAccess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_log_that_only_seems_to_end_is_read_on(kafka: KafkaAccess) -> None:
     """A new leader says so before it knows where the log ends."""
 
     class Early(Consumer):
@@ -106,8 +100,7 @@ def test_a_log_that_only_seems_to_end_is_read_on(
             super().get_watermark_offsets(partition, *args, **kwargs)
             return 0, MANY // 2 + 1
 
-    monkeypatch.setattr(ranges, "Consumer", Early)
-    with closing(Range(kafka, "source")) as source:
+    with closing(Range(kafka, "source", connect=Early)) as source:
         count = _read(source, {0: (0, MANY // 2 + 1)})
 
     assert count == MANY // 2 + 1
@@ -121,13 +114,11 @@ def test_a_log_that_only_seems_to_end_is_read_on(
     ],
 )
 def test_a_partition_whose_times_nobody_knows_is_not_left_out(
-    kafka: KafkaAccess, monkeypatch: pytest.MonkeyPatch, selection: Selection
+    kafka: KafkaAccess, selection: Selection
 ) -> None:
     """Nor taken whole."""
-    monkeypatch.setattr(ranges, "Consumer", Limping)
-
     with (
-        closing(Range(kafka, "source")) as source,
+        closing(Range(kafka, "source", connect=Limping)) as source,
         pytest.raises(ConfigError, match="partition 99: _UNKNOWN_PARTITION"),
     ):
         source.ends(selection)

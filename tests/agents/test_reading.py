@@ -4,7 +4,6 @@ import pytest
 from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
-from agents import reading
 from agents.engine.kafka import KafkaAccess
 from agents.reading import Gone, read_places
 from streams.errors import ConfigError
@@ -30,16 +29,13 @@ def _answering(code: int) -> type[Consumer]:
     return Answering
 
 
-def _read(monkeypatch: pytest.MonkeyPatch, code: int) -> list[tuple[Origin, object]]:
-    monkeypatch.setattr(reading, "Consumer", _answering(code))
-    return list(read_places(NOWHERE, [PLACE]))
+def _read(code: int) -> list[tuple[Origin, object]]:
+    return list(read_places(NOWHERE, [PLACE], connect=_answering(code)))
 
 
-def test_a_topic_that_kafka_does_not_know_has_no_records(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_topic_that_kafka_does_not_know_has_no_records() -> None:
     """It was deleted: nothing lies there any more."""
-    found = _read(monkeypatch, KafkaError.UNKNOWN_TOPIC_OR_PART)
+    found = _read(KafkaError.UNKNOWN_TOPIC_OR_PART)
 
     assert found == [(PLACE, Gone.MISSING)]
 
@@ -47,11 +43,9 @@ def test_a_topic_that_kafka_does_not_know_has_no_records(
 @pytest.mark.parametrize(
     "code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.LEADER_NOT_AVAILABLE]
 )
-def test_a_topic_that_can_not_be_read_is_not_taken_for_none(
-    monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
+def test_a_topic_that_can_not_be_read_is_not_taken_for_none(code: int) -> None:
     """Records may lie there: nobody may act as if they were gone."""
     name = KafkaError(code).name()
 
     with pytest.raises(ConfigError, match=f"topic source: {name}"):
-        _read(monkeypatch, code)
+        _read(code)

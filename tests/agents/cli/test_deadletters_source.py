@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Consumer
 
-from agents import deadletters, reading
 from agents.engine.producer import Message
 from agents.reading import read_whole
 from streams.delivery.deadletter import VALUE_MAX_BYTES
@@ -87,26 +85,3 @@ def test_a_record_of_our_own_topics_is_no_source(desk: Desk) -> None:
 
     assert "cannot requeue 1, no-source: 0/0" in told
     assert desk.values("t.reentry") == []
-
-
-def test_source_records_are_read_by_one_consumer(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many batches they make: each opening takes its time."""
-    opened: list[object] = []
-
-    class Counted(Consumer):
-        def __init__(self, settings: dict[str, str | int | float | bool]) -> None:
-            opened.append(self)
-            super().__init__(settings)
-
-    monkeypatch.setattr(reading, "Consumer", Counted)
-    monkeypatch.setattr(deadletters, "AT_ONCE", 10)
-    times = _publish_source(desk, b"v", count=50)
-    desk.bury(*(letter_at(at, source_ms=ms) for at, ms in enumerate(times)))
-    opened.clear()
-
-    desk.told("requeue", "--all", "--from-source", "--apply")
-
-    assert len(opened) == 3  # the handled ones, the dead letters, their sources
-    assert len(desk.values("t.reentry")) == 50

@@ -150,33 +150,6 @@ def test_a_parquet_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     assert f"in the file: {copy.told()}" in result.output
 
 
-@pytest.mark.parametrize(
-    ("options", "code", "words"),
-    [
-        pytest.param((), 1, "deliver.lists has 200000 waiting", id="refused"),
-        pytest.param(("--force",), 0, "deliver.lists has 200000 waiting", id="forced"),
-    ],
-)
-def test_an_export_beside_what_waits_is_refused(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    options: tuple[str, ...],
-    code: int,
-    words: str,
-) -> None:
-    """The table has it as told, and nobody would tell it in the new cluster."""
-    target = tmp_path / "all.jsonl"
-    monkeypatch.setattr(moving, "read", lambda *_, **__: read_lines(LINES))
-    monkeypatch.setattr(moving, "waiting", lambda _: ("deliver.lists", 200_000))
-
-    result = _typed("export", str(target), *options)
-
-    assert result.exit_code == code
-    assert words in result.stderr
-    assert "stop producers, let workers finish" in result.stderr
-    assert target.exists() is not bool(code)
-
-
 def test_a_worker_that_starts_while_rows_are_written_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

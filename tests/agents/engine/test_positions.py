@@ -9,11 +9,11 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from agents.engine import positions
 from agents.engine.kafka import KafkaAccess
 from agents.engine.positions import Positions
 from agents.engine.producer import Message
 from agents.engine.reader import Reader, ReaderOptions
+from agents.engine.topic_ids import Ask
 from tests.agents.fakes import FakeProducer, partition, run
 
 TP = TopicPartition("in", 0)
@@ -41,10 +41,10 @@ class Ids:
 class FakePositions(Positions):
     """Reads what the producer kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Ask) -> None:
         self.kept = FakeProducer()
         access = KafkaAccess(bootstrap="127.0.0.1:9")
-        super().__init__(topic="positions", kafka=access, producer=self.kept)
+        super().__init__(topic="positions", kafka=access, producer=self.kept, ask=ask)
 
     async def catch_up(self) -> None:
         """See `View`."""
@@ -86,12 +86,9 @@ class FakeConsumer:
         """See `AIOKafkaConsumer`."""
 
 
-async def test_what_could_not_be_noted_is_noted_the_next_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_could_not_be_noted_is_noted_the_next_time() -> None:
     """Though the group has not moved since."""
-    monkeypatch.setattr(positions, "topic_id", Ids({"in": [None, "id"]}))
-    known = FakePositions()
+    known = FakePositions(Ids({"in": [None, "id"]}))
 
     await known.note(GROUP, {TP: 7})
     before = known.noted()
@@ -102,22 +99,17 @@ async def test_what_could_not_be_noted_is_noted_the_next_time(
     assert [one.value for one in known.kept.sent] == [b"7"]
 
 
-async def test_a_topic_that_nobody_knows_keeps_no_other_from_being_noted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_topic_that_nobody_knows_keeps_no_other_from_being_noted() -> None:
     """One that was deleted, say."""
     ids = Ids({"in": [None], "other": ["id"]})
-    monkeypatch.setattr(positions, "topic_id", ids)
-    known = FakePositions()
+    known = FakePositions(ids)
 
     await known.note(GROUP, {TP: 7, OTHER: 8})
 
     assert known.noted() == {b"g/id/other/0": b"8"}
 
 
-def test_a_partition_leaves_though_nobody_says_which_topic_it_is_of(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_partition_leaves_though_nobody_says_which_topic_it_is_of() -> None:
     """Kafka that is silent holds up no rebalance and no shutdown."""
 
     async def silent(*_: object) -> str:
@@ -130,7 +122,7 @@ def test_a_partition_leaves_though_nobody_says_which_topic_it_is_of(
             app,
             kafka=KafkaAccess(bootstrap="127.0.0.1:9"),
             options=ReaderOptions(name="hop", group=GROUP, topics=("in",)),
-            positions=FakePositions(),
+            positions=FakePositions(silent),
         )
         one.partitions[TP] = partition("in")
         one.partitions[TP].committed = 7
@@ -139,18 +131,13 @@ def test_a_partition_leaves_though_nobody_says_which_topic_it_is_of(
         assert one.partitions == {}
         return asyncio.get_running_loop().time() - began_s
 
-    monkeypatch.setattr(positions, "topic_id", silent)
-
     assert run(story()) < 10
 
 
-async def test_what_was_noted_is_restored_when_the_id_is_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_was_noted_is_restored_when_the_id_is_told() -> None:
     """Without it the lane would begin again at its beginning."""
     consumer = FakeConsumer()
-    monkeypatch.setattr(positions, "topic_id", Ids({"in": [None, "id"]}))
-    known = FakePositions()
+    known = FakePositions(Ids({"in": [None, "id"]}))
     known.kept.sent.append(Message("positions", b"g/id/in/0", b"7"))
 
     with pytest.raises(KafkaError):

@@ -1,7 +1,6 @@
 """What a topic's id is, and what is made of a broker that does not tell it."""
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from confluent_kafka import KafkaError as Refusal
 from confluent_kafka import KafkaException, Uuid
 
 from agents.embedded import EmbeddedBroker
-from agents.engine import reader, table, topic_ids
+from agents.engine import topic_ids
 from agents.engine.kafka import KafkaAccess
 from agents.engine.reader import Reader, ReaderOptions
 from agents.engine.table import Table
@@ -25,7 +24,7 @@ NOWHERE = KafkaAccess(bootstrap="127.0.0.1:9")
 ID = Uuid(1, 2)
 
 
-def _admin(found: Uuid | int) -> Callable[[object], object]:
+def _admin(found: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client as is asked
     """What describes topics so, or refuses to with this code."""
 
     class FakeAdmin:
@@ -63,13 +62,9 @@ def _admin(found: Uuid | int) -> Callable[[object], object]:
         pytest.param(Refusal._UNSUPPORTED_FEATURE, "", id="client-says-so"),  # noqa: SLF001 - its public name
     ],
 )
-async def test_an_id_is_what_a_broker_has(
-    monkeypatch: pytest.MonkeyPatch, found: Uuid | int, known: str
-) -> None:
+async def test_an_id_is_what_a_broker_has(found: Uuid | int, known: str) -> None:
     """None where it has none to give."""
-    monkeypatch.setattr(topic_ids, "AdminClient", _admin(found))
-
-    assert await topic_id(NOWHERE, "t") == known
+    assert await topic_id(NOWHERE, "t", connect=_admin(found)) == known
 
 
 @pytest.mark.parametrize(
@@ -80,14 +75,10 @@ async def test_an_id_is_what_a_broker_has(
         pytest.param(Refusal.UNKNOWN_TOPIC_OR_PART, id="no-topic-yet"),
     ],
 )
-async def test_what_may_pass_is_to_be_tried_again(
-    monkeypatch: pytest.MonkeyPatch, found: int
-) -> None:
+async def test_what_may_pass_is_to_be_tried_again(found: int) -> None:
     """It says nothing of the topic."""
-    monkeypatch.setattr(topic_ids, "AdminClient", _admin(found))
-
     with pytest.raises(KafkaError):
-        await topic_id(NOWHERE, "t")
+        await topic_id(NOWHERE, "t", connect=_admin(found))
 
 
 async def test_a_broker_that_is_away_is_to_be_tried_again(
@@ -109,8 +100,8 @@ async def test_the_embedded_broker_has_none() -> None:
     assert known == ""
 
 
-async def test_a_table_is_recovered_when_the_id_of_its_changelog_is_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_a_table_is_recovered_when_its_changelog_s_id_is_told(
+    tmp_path: Path,
 ) -> None:
     """Its partition is not read before."""
     asked: list[str] = []
@@ -122,8 +113,6 @@ async def test_a_table_is_recovered_when_the_id_of_its_changelog_is_told(
             raise KafkaConnectionError
         return "id"
 
-    monkeypatch.setattr(table, "topic_id", told)
-    monkeypatch.setattr(reader, "RETRY_WAIT_S", 0.0)
     with EmbeddedBroker() as broker:
         broker.create_topics("rows")
         access = KafkaAccess(bootstrap=broker.bootstrap)
@@ -133,6 +122,7 @@ async def test_a_table_is_recovered_when_the_id_of_its_changelog_is_told(
             producer=FakeProducer(),
             merge=lambda _, read: read,
             directory=tmp_path,
+            ask=told,
         )
         one = _reader(access, rows)
         one.assigned([TopicPartition("in", 0)])
