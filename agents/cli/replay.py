@@ -49,7 +49,7 @@ from streams.settings import Settings
 @click.option("--apply", is_flag=True, help="Do it; without it, count and show some.")
 @click.option(
     "--rate",
-    default=1_000.0,
+    default=500.0,
     show_default=True,
     type=click.FloatRange(min=1),
     help="Records a second at most.",
