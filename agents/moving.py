@@ -121,3 +121,37 @@ def workers_running(settings: Settings) -> int:
         if error.code() == KafkaError.GROUP_ID_NOT_FOUND:
             return 0
         raise ConfigError([f"kafka: group {group}: {error.name()}"]) from None
+
+
+def write_alone(
+    settings: Settings,
+    copy: Copy,
+    *,
+    say: Say,
+    running: Callable[[Settings], int] = workers_running,
+) -> None:
+    """Write while no worker runs: one would never read it, or write before it.
+
+    Args:
+        settings: Name the cluster and the topics.
+        copy: What is written, each row whole.
+        say: Told how far it is.
+        running: Counts workers.
+
+    Raises:
+        ConfigError: A worker runs, or has started meanwhile; or as `write`.
+    """
+    if found := running(settings):
+        raise ConfigError([told_running(settings, found)])
+    write(settings, copy, say=say)
+    if found := running(settings):
+        started = f"workers of {settings.app_id} have started meanwhile ({found})"
+        raise ConfigError([f"{started}: stop the workers, and import again"])
+
+
+def told_running(settings: Settings, found: int) -> str:
+    """Say that workers run, and what to do."""
+    return (
+        f"workers of {settings.app_id} run ({found}) and would ignore it: "
+        "stop the workers first"
+    )

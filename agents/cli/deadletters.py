@@ -83,8 +83,8 @@ def show(*, file: Path | None, filters: Filters, again: bool) -> None:
 @click.option(
     "--from-source",
     is_flag=True,
-    help="Make them anew from their source records, by the present mapping; all that "
-    "these cause is told again.",
+    help="Make them anew from their source records, by the present mapping: list "
+    "changes and attributes are told again, consent and deletion where they failed.",
 )
 @click.option("--apply", "is_real", is_flag=True, help="Do it; else only say what.")
 @click.pass_context
@@ -101,7 +101,7 @@ def requeue(  # noqa: PLR0913 - one argument an option
 
     Those of intake and activate start over; those of a lane are sent unless something
     newer was said meanwhile (outcome `stale`). One that fails again is a new dead
-    letter. A change of a lane names its list as it was: after `list-gone` say
+    letter. A mapping's list change names its list as it was: after `list-gone` say
     --from-source, and the present mapping names it.
 
     Without --apply nothing is written. It exits with 1 where some cannot be requeued,

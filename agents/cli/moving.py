@@ -70,7 +70,7 @@ def export(
         for line in lines(copy, exported_at=now):
             click.echo(line)
     else:
-        with _told_of(target), replacing(target) as path:
+        with told_of(target), replacing(target) as path:
             copy = _quiet_copy(settings, force=force)
             _write(path, copy, form=form, exported_at=now)
     _say(f"exported {copy.told()}")
@@ -90,7 +90,7 @@ def _quiet_copy(settings: Settings, *, force: bool) -> Copy:
 
 
 @contextmanager
-def _told_of(target: Path) -> Iterator[None]:
+def told_of(target: Path) -> Iterator[None]:
     """Let it be told in words when a file can't be written."""
     try:
         yield
@@ -128,30 +128,18 @@ def import_(
     settings = read_settings(file or parent)
     running = moving.workers_running(settings)
     if apply and running:
-        raise ConfigError([_running(settings, running)])
+        raise ConfigError([moving.told_running(settings, running)])
     there = moving.read(settings, say=_say)
     click.echo(f"there already: {there.told()}")
     wanted = missing(copy, there)
     if not apply:
         click.echo(f"to write: {wanted.told()}")
         if running:
-            click.echo(_running(settings, running))
+            click.echo(moving.told_running(settings, running))
         click.echo("nothing was written; --apply writes it")
         return
-    if running := moving.workers_running(settings):
-        raise ConfigError([_running(settings, running)])
-    moving.write(settings, wanted, say=_say)
-    if running := moving.workers_running(settings):
-        started = f"workers of {settings.app_id} have started meanwhile ({running})"
-        raise ConfigError([f"{started}: stop the workers, and import again"])
+    moving.write_alone(settings, wanted, say=_say)
     click.echo(f"written: {wanted.told()}")
-
-
-def _running(settings: Settings, running: int) -> str:
-    return (
-        f"workers of {settings.app_id} run ({running}) and would ignore it: "
-        "stop the workers first"
-    )
 
 
 def _read(source: Path) -> Copy:

@@ -1,7 +1,5 @@
 """The files of a move: whole or not there, and refused where they can't be read."""
 
-import errno
-import os
 import stat
 from pathlib import Path
 
@@ -10,11 +8,14 @@ from click.testing import CliRunner, Result
 
 from agents import moving, parquet
 from agents.cli import main
-from agents.cli import moving as cli_moving
-from agents.cli.moving import replacing
-from streams.audiences.moving import Copy, read_lines
+from agents.cli.moving import replacing, told_of
+from agents.embedded import EmbeddedBroker
+from streams.audiences.moving import read_lines
+from streams.errors import ConfigError
+from streams.settings import load
 from tests.streams.audiences.test_moving import LINES
 
+FULL = Path("/dev/full")
 NOWHERE = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 
 
@@ -117,24 +118,19 @@ def test_a_directory_that_takes_no_file_is_told_before_anything_is_read() -> Non
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("name", ["all.jsonl", "all.parquet"])
-def test_a_disk_that_is_full_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+@pytest.mark.skipif(not FULL.exists(), reason="no device here that is always full")
+def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
     """In words; the old file stays."""
-    target = tmp_path / name
+    target = tmp_path / "all.jsonl"
     target.write_text("old")
 
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(ConfigError, match=f"{target}: No space left on device"),
+        told_of(target),
+        replacing(target),
+    ):
+        FULL.write_bytes(b"rows")
 
-    monkeypatch.setattr(moving, "read", lambda *_, **__: read_lines(LINES))
-    monkeypatch.setattr(moving, "waiting", lambda _: ("", 0))
-    monkeypatch.setattr(cli_moving, "_write", full)
-    result = _typed("export", str(target))
-
-    assert result.exit_code == 1
-    assert f"Error: {target}: No space left on device" in result.output
     assert [*tmp_path.iterdir()] == [target]
     assert target.read_text() == "old"
 
@@ -150,43 +146,30 @@ def test_a_parquet_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     assert f"in the file: {copy.told()}" in result.output
 
 
-def test_a_worker_that_starts_while_rows_are_written_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("running", "words", "written"),
+    [
+        pytest.param([1], "stop the workers first", False, id="before"),
+        pytest.param([0, 1], "import again", True, id="meanwhile"),
+    ],
+)
+def test_a_worker_that_starts_while_the_table_is_moved_is_told(
+    running: list[int], words: str, *, written: bool
 ) -> None:
-    """It has read the table before, and never hears of them."""
-    file = tmp_path / "all.jsonl"
-    file.write_bytes(b"\n".join(LINES))
-    running = iter([0, 0, 1])
-    monkeypatch.setattr(moving, "workers_running", lambda _: next(running))
-    monkeypatch.setattr(moving, "read", lambda *_, **__: Copy({}, {}))
-    written: list[Copy] = []
-    monkeypatch.setattr(moving, "write", lambda _, copy, **__: written.append(copy))
+    """It would never read the rows, or write before them what is newer."""
+    copy, counts = read_lines(LINES), iter(running)
+    with EmbeddedBroker() as broker:
+        named = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}
+        told = load(named, for_delivery=False)
+        broker.create_topics(told.topics.memberships_changelog, told.topics.lists)
 
-    result = _typed("import", str(file), "--apply")
+        with pytest.raises(ConfigError, match=words):
+            moving.write_alone(
+                told, copy, say=lambda _: None, running=lambda _: next(counts)
+            )
+        there = moving.read(told, say=lambda _: None)
 
-    assert len(written) == 1
-    assert result.exit_code == 1
-    assert "import again" in result.output
-    assert "written: " not in result.stdout
-
-
-def test_a_worker_that_starts_while_the_table_is_read_stops_the_import(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What it writes meanwhile is newer than what was read."""
-    file = tmp_path / "all.jsonl"
-    file.write_bytes(b"\n".join(LINES))
-    running = iter([0, 1])
-    monkeypatch.setattr(moving, "workers_running", lambda _: next(running))
-    monkeypatch.setattr(moving, "read", lambda *_, **__: Copy({}, {}))
-    written: list[Copy] = []
-    monkeypatch.setattr(moving, "write", lambda _, copy, **__: written.append(copy))
-
-    result = _typed("import", str(file), "--apply")
-
-    assert written == []
-    assert result.exit_code == 1
-    assert "stop the workers first" in result.output
+    assert bool(there.rows) is written
 
 
 def test_nobody_may_import_beside_workers() -> None:
