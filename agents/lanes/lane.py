@@ -79,7 +79,6 @@ class LaneService(Service):
         self._sending: set[asyncio.Future[list[ItemVerdict] | None]] = set()
         self._window = Window(options)
         self._told = Told()
-        self._put_back_s: dict[Group, float] = {}
         self._resting = 0
         self._soonest_ms = NEVER_MS
         self._room = asyncio.Event()
@@ -189,10 +188,7 @@ class LaneService(Service):
         options = self._options
         now_s = asyncio.get_running_loop().time()
         ready = self._queue.ready(
-            now_s=now_s,
-            items_max=options.items_max,
-            age_s=options.age_s,
-            put_back_s=self._put_back_s,
+            now_s=now_s, items_max=options.items_max, age_s=options.age_s
         )
         started: set[tuple[str, bool]] = set()
         for group in sorted(ready, key=_is_backfill):
@@ -234,15 +230,14 @@ class LaneService(Service):
             return
         verdicts = sending.result()
         if verdicts is None:
-            self._put_back_s[group] = asyncio.get_running_loop().time()
-            pointless = self._queue.put_back(items)
+            now_s = asyncio.get_running_loop().time()
+            pointless = self._queue.put_back(items, now_s=now_s)
             for item in items:
                 self._watch(item)
             if any(map(is_leaving, items)):
                 self._forget_leaving()
             settled = [(r, SUPERSEDED) for item in pointless for r in item.receipts]
         else:
-            self._put_back_s.pop(group, None)
             settled = [
                 (receipt, verdict)
                 for item, verdict in zip(items, verdicts, strict=True)

@@ -7,7 +7,7 @@ what Klaviyo ends with is the last word (invariants 2 and 4).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -16,9 +16,6 @@ from streams.actions.intents import EventRecord
 from streams.actions.kinds import kind_of, list_of
 
 R = TypeVar("R")
-
-NEVER: Mapping["Group", float] = {}
-"""No group was put back."""
 
 
 class Key(NamedTuple):
@@ -116,6 +113,7 @@ class Coalescer(Generic[R]):
         self._lines: dict[Key, deque[Item[R]]] = {}
         self._groups: dict[Group, dict[Key, Item[R]]] = {}
         self._busy: set[Key] = set()
+        self._put_back_s: dict[Group, float] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -142,11 +140,12 @@ class Coalescer(Generic[R]):
         self._show(key)
         return superseded
 
-    def put_back(self, items: Iterable[Item[R]]) -> list[Item[R]]:
+    def put_back(self, items: Iterable[Item[R]], *, now_s: float) -> list[Item[R]]:
         """Return what was taken and not settled, before all that waits behind it."""
         superseded: list[Item[R]] = []
         for item in items:
             key = item.key
+            self._put_back_s[item.group] = now_s
             line = self._lines.setdefault(key, deque())
             joined = self._join(item, line[0]) if line else None
             if joined is None:
@@ -159,14 +158,7 @@ class Coalescer(Generic[R]):
             self._show(key)
         return superseded
 
-    def ready(
-        self,
-        *,
-        now_s: float,
-        items_max: int,
-        age_s: float,
-        put_back_s: Mapping[Group, float] = NEVER,
-    ) -> list[Group]:
+    def ready(self, *, now_s: float, items_max: int, age_s: float) -> list[Group]:
         """Groups that are full or whose oldest item has waited long enough.
 
         The longest wait first, so that no list's backlog holds up the others; what was
@@ -179,7 +171,8 @@ class Coalescer(Generic[R]):
             if self.is_full(group, items_max=items_max)
             or now_s - since_s[group] >= age_s
         ]
-        return sorted(found, key=lambda one: max(since_s[one], put_back_s.get(one, 0)))
+        back_s = self._put_back_s
+        return sorted(found, key=lambda one: max(since_s[one], back_s.get(one, 0.0)))
 
     def is_full(self, group: Group, *, items_max: int) -> bool:
         """Whether a batch of a group that waits can hold no more."""
@@ -207,6 +200,8 @@ class Coalescer(Generic[R]):
     def settle(self, items: Iterable[Item[R]]) -> None:
         """These have their verdict: what waited for them may go."""
         for item in items:
+            if self._put_back_s:  # seldom: a group is not named for each item
+                self._put_back_s.pop(item.group, None)
             self._busy.discard(item.key)
             self._show(item.key)
 

@@ -82,7 +82,7 @@ def test_a_put_back_item_yields_to_a_newer_one(lists: Coalescer[int]) -> None:
     taken = lists.take(ADDS, items_max=9)
     lists.offer(_item(2, removed=True))
 
-    superseded = lists.put_back(taken)
+    superseded = lists.put_back(taken, now_s=1.0)
 
     assert receipts(superseded) == [(1,)]
     assert lists.ready(now_s=9.0, items_max=1, age_s=0.0) == [REMOVALS]

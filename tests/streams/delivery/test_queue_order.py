@@ -118,7 +118,7 @@ def test_what_is_put_back_goes_before_what_waits(lists: Coalescer[int]) -> None:
     taken = lists.take(group, items_max=9)
     lists.offer(waiting(2, remove()))
 
-    superseded = lists.put_back(taken)
+    superseded = lists.put_back(taken, now_s=1.0)
 
     assert superseded == []
     assert len(lists) == 2
