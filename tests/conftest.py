@@ -4,8 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.brokers.fixtures", "tests.judging.plugin"]
+
+
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
+"""Tests run side by side on what machine there is: none fails for being slow."""
 
 
 @pytest.fixture(autouse=True)

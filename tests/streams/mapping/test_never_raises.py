@@ -122,7 +122,7 @@ _MAPPINGS = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mapping=_MAPPINGS, event=st.dictionaries(_KEYS, _JSON, max_size=5))
 def test_any_event_into_any_sound_mapping_never_raises(
     mapping: Json, event: dict[str, Json]

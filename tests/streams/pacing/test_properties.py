@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.pacing.backoff import CAP_S
@@ -37,7 +37,6 @@ _quotas = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(_quotas, _answers)
 def test_a_request_leaves_within_a_bound_and_never_within_retry_after(
     quota: Quota, answers: list[tuple[float, Signals, float]]
@@ -57,7 +56,6 @@ def test_a_request_leaves_within_a_bound_and_never_within_retry_after(
             held_until_s = max(held_until_s, now_s + signals.retry_after_s)
 
 
-@settings(deadline=None)
 @given(_quotas, _answers)
 def test_no_second_holds_more_than_the_burst(
     quota: Quota, answers: list[tuple[float, Signals, float]]
