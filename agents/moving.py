@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from agents.changelog import read_compacted, read_rows
@@ -21,6 +21,8 @@ from streams.settings import Settings
 TIMEOUT_S = 30.0
 ROWS_EACH = 10_000
 """Rows between two words of progress; each part is durable before the next."""
+
+NOBODY_IN_IT = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
 NOBODY_KNOWS = 1 << 60
 """`Lag` gives more where Kafka doesn't say."""
@@ -105,22 +107,30 @@ def waiting(settings: Settings) -> tuple[str, int]:
     return hop.removeprefix(f"{settings.app_id}."), count
 
 
-def workers_running(settings: Settings) -> int:
-    """How many workers hold the table in memory.
+def workers_run(settings: Settings) -> bool:
+    """Whether a worker holds the table in memory.
+
+    Groups are listed, not described: librdkafka 2.16 aborts the process when an admin
+    client loses the coordinator that it asks (its issue 4605). What a broker older than
+    2.6 does not say of a group counts as running.
 
     Raises:
         ConfigError: Kafka does not say.
     """
     admin = AdminClient(kafka_access(settings).librdkafka())
     group = f"{settings.app_id}.activate"
-    asked = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
     try:
-        return len(asked[group].result().members)
+        told = admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
     except KafkaException as refused:
-        error = refused.args[0]
-        if error.code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return 0
-        raise ConfigError([f"kafka: group {group}: {error.name()}"]) from None
+        raise _unknown(group, refused) from None
+    if told.errors:  # of a broker that may have it
+        raise _unknown(group, told.errors[0])
+    states = {one.group_id: one.state for one in told.valid}
+    return states.get(group, ConsumerGroupState.DEAD) not in NOBODY_IN_IT
+
+
+def _unknown(group: str, refused: KafkaException) -> ConfigError:
+    return ConfigError([f"kafka: group {group}: {refused.args[0].name()}"])
 
 
 def write_alone(
@@ -128,7 +138,7 @@ def write_alone(
     copy: Copy,
     *,
     say: Say,
-    running: Callable[[Settings], int] = workers_running,
+    running: Callable[[Settings], bool] = workers_run,
 ) -> None:
     """Write while no worker runs: one would never read it, or write before it.
 
@@ -136,22 +146,21 @@ def write_alone(
         settings: Name the cluster and the topics.
         copy: What is written, each row whole.
         say: Told how far it is.
-        running: Counts workers.
+        running: Whether workers do.
 
     Raises:
         ConfigError: A worker runs, or has started meanwhile; or as `write`.
     """
-    if found := running(settings):
-        raise ConfigError([told_running(settings, found)])
+    if running(settings):
+        raise ConfigError([told_running(settings)])
     write(settings, copy, say=say)
-    if found := running(settings):
-        started = f"workers of {settings.app_id} have started meanwhile ({found})"
+    if running(settings):
+        started = f"workers of {settings.app_id} have started meanwhile"
         raise ConfigError([f"{started}: stop the workers, and import again"])
 
 
-def told_running(settings: Settings, found: int) -> str:
+def told_running(settings: Settings) -> str:
     """Say that workers run, and what to do."""
     return (
-        f"workers of {settings.app_id} run ({found}) and would ignore it: "
-        "stop the workers first"
+        f"workers of {settings.app_id} run and would ignore it: stop the workers first"
     )

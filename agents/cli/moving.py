@@ -126,16 +126,16 @@ def import_(
     copy = _read(source)
     click.echo(f"in the file: {copy.told()}")
     settings = read_settings(file or parent)
-    running = moving.workers_running(settings)
+    running = moving.workers_run(settings)
     if apply and running:
-        raise ConfigError([moving.told_running(settings, running)])
+        raise ConfigError([moving.told_running(settings)])
     there = moving.read(settings, say=_say)
     click.echo(f"there already: {there.told()}")
     wanted = missing(copy, there)
     if not apply:
         click.echo(f"to write: {wanted.told()}")
         if running:
-            click.echo(moving.told_running(settings, running))
+            click.echo(moving.told_running(settings))
         click.echo("nothing was written; --apply writes it")
         return
     moving.write_alone(settings, wanted, say=_say)

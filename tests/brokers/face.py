@@ -2,14 +2,16 @@
 
 import logging
 import time
+import warnings
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 _POLL_S = 0.05
+_ANSWER_S = 10.0
 _READY_S = 60.0
 """A cold JVM on a busy machine needs seconds; a minute means it will not come."""
 
@@ -71,6 +73,37 @@ def admin(bootstrap: str) -> AdminClient:
         "socket.timeout.ms": 10_000,
     }
     return AdminClient(settings, logger=_quiet)
+
+
+class Members(NamedTuple):
+    """Who is in a consumer group."""
+
+    ids: frozenset[str]
+    stable: bool
+    coordinator: int
+    """Id of its broker."""
+
+
+NOBODY = Members(frozenset(), stable=False, coordinator=-1)
+"""Of a group that no broker knows."""
+
+
+def members(client: AdminClient, group: str) -> Members:
+    """Who is in the group.
+
+    `describe_consumer_groups` would be newer, but aborts the process when a broker
+    goes away meanwhile (librdkafka's issue 4605).
+
+    Raises:
+        KafkaException: Not every broker answers now.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        listed: list[Any] = client.list_groups(group, timeout=_ANSWER_S)
+    for found in listed:
+        ids = frozenset(member.id for member in found.members)
+        return Members(ids, found.state == "Stable", found.broker.id)
+    return NOBODY
 
 
 def await_brokers(bootstrap: str, *, count: int, within_s: float = _READY_S) -> None:

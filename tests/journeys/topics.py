@@ -4,17 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupState,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.events.origin import Origin
-from tests.brokers.face import admin
+from tests.brokers.face import admin, members
 
 _ASK_S = 30.0
 _RECORDS = 5_000
@@ -130,14 +125,11 @@ class Group:
     @property
     def members(self) -> frozenset[str]:
         """Ids of its members; empty while it rebalances or its broker settles."""
-        asked = self._admin.describe_consumer_groups([self.name])[self.name]
         try:
-            found = asked.result(_ASK_S)
+            found = members(self._admin, self.name)
         except KafkaException:
             return frozenset()
-        if found.state is not ConsumerGroupState.STABLE:
-            return frozenset()
-        return frozenset(member.member_id for member in found.members)
+        return found.ids if found.stable else frozenset()
 
     def close(self) -> None:
         """Let go."""

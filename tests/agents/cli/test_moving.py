@@ -149,15 +149,15 @@ def test_a_parquet_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("running", "words", "written"),
     [
-        pytest.param([1], "stop the workers first", False, id="before"),
-        pytest.param([0, 1], "import again", True, id="meanwhile"),
+        pytest.param([True], "stop the workers first", False, id="before"),
+        pytest.param([False, True], "import again", True, id="meanwhile"),
     ],
 )
 def test_a_worker_that_starts_while_the_table_is_moved_is_told(
-    running: list[int], words: str, *, written: bool
+    running: list[bool], words: str, *, written: bool
 ) -> None:
     """It would never read the rows, or write before them what is newer."""
-    copy, counts = read_lines(LINES), iter(running)
+    copy, answers = read_lines(LINES), iter(running)
     with EmbeddedBroker() as broker:
         named = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}
         told = load(named, for_delivery=False)
@@ -165,7 +165,7 @@ def test_a_worker_that_starts_while_the_table_is_moved_is_told(
 
         with pytest.raises(ConfigError, match=words):
             moving.write_alone(
-                told, copy, say=lambda _: None, running=lambda _: next(counts)
+                told, copy, say=lambda _: None, running=lambda _: next(answers)
             )
         there = moving.read(told, say=lambda _: None)
 

@@ -10,7 +10,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.cimpl import NewTopic
 
-from tests.brokers.face import Broker, admin
+from tests.brokers.face import Broker, admin, members
 from tests.kafka.traps.job import DONE, WITHIN_S, Entry, Job, entries
 from tests.kafka.traps.process import Worker
 
@@ -82,12 +82,11 @@ class Lab:
         return node
 
     def _coordinator(self) -> int:
-        def ask() -> int:
-            asked = self._admin.describe_consumer_groups([self.base.group])
-            node = asked[self.base.group].result(_ANSWER_S).coordinator
-            return int(node.id) - 1
-
-        return _insisting(ask)
+        """The node that has the group, which is there once it has committed."""
+        start = [TopicPartition(self.base.source, 0, 0)]
+        _insisting(partial(self._asker.commit, offsets=start, asynchronous=False))
+        found = _insisting(partial(members, self._admin, self.base.group))
+        return found.coordinator - 1
 
     def delete_changelog(self) -> None:
         """Delete it; return when it is gone."""
@@ -165,12 +164,8 @@ class Lab:
 
     def members(self) -> int:
         """How many members the group has."""
-
-        def ask() -> int:
-            asked = self._admin.describe_consumer_groups([self.base.group])
-            return len(asked[self.base.group].result(_ANSWER_S).members)
-
-        return _insisting(ask)
+        ask = partial(members, self._admin, self.base.group)
+        return len(_insisting(ask).ids)
 
     def rows(self) -> dict[bytes, bytes]:
         """Latest value of each key in the changelog."""
