@@ -44,7 +44,9 @@ def worker(*, file: Path | None, create_topics: bool) -> None:
     mode.loop.use("uvloop")
     app = build(settings, destination)
     _relax_garbage_collection()
-    process = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True)
+    process = faust.Worker(
+        app, override_logging=False, redirect_stdouts=False, quiet=True
+    )
     process.spinner = None  # its escape codes would stand in the log
     process.execute_from_commandline()
 

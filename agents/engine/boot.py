@@ -11,6 +11,7 @@ from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 from mode.types import ServiceT
 
+from agents.engine import connections
 from agents.engine.reader import Reader
 from streams.errors import EngineError
 
@@ -67,6 +68,7 @@ class EngineApp(faust.App):
 
     def __init__(self, app_id: str, **options: Any) -> None:  # noqa: ANN401 - Faust's own settings, typed there
         check_versions()
+        connections.mend()
         super().__init__(
             app_id,
             broker="kafka://unused",

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.brokers import face, jars
 from tests.brokers.ports import free_ports
 from tests.brokers.properties import CLUSTER_ID, Node, node_properties
+from tests.leash import spawn
 
 _STOP_S = 15.0
 """An orderly shutdown moves its leaders away first; then patience ends."""
@@ -25,10 +26,6 @@ _JVM_FLAGS = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
 )
-
-_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jvm-spawner")
-"""`setpriv --pdeathsig` fires at the end of the *thread* that started the child, so
-one thread that lives as long as the interpreter starts them all."""
 
 
 def usable() -> str | None:
@@ -147,8 +144,9 @@ class JvmKafka:
 
     def _launch(self, number: int) -> None:
         node = self.nodes[number]
-        command = [*_leash(), *node.command("kafka.Kafka", str(node.settings))]
-        self._running[number] = _spawner.submit(_spawn, command, node.home).result()
+        command = node.command("kafka.Kafka", str(node.settings))
+        with (node.home / "kafka.log").open("ab") as log:
+            self._running[number] = spawn(command, stdout=log, own_session=True)
 
     def _await_all(self) -> None:
         try:
@@ -193,23 +191,6 @@ def _format(node: JvmNode) -> None:
     args = ("format", "-t", CLUSTER_ID, "-c", str(node.settings))
     command = node.command("kafka.tools.StorageTool", *args)
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - no shell
-
-
-def _spawn(command: Sequence[str], home: Path) -> subprocess.Popen[bytes]:
-    with (home / "kafka.log").open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 - our own command, no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def _leash() -> tuple[str, ...]:
-    """On Linux the kernel ends the child when we die, even by `kill -9`."""
-    setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
 
 
 def _log_tail(nodes: Sequence[JvmNode]) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from tests.leash import spawn
+
 ROOT = Path(__file__).parents[2]
 _END_S = 15.0
 _ANSWER_S = 300.0
@@ -24,16 +26,9 @@ class Klaviyo:
 
     def __init__(self, *options: str) -> None:
         command = [sys.executable, "-m", "agents.cli", "sandbox", "--port", "0"]
-        self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            [*command, *options],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self._process = spawn([*command, *options], cwd=ROOT, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._process.stdout.readline().decode()
         assert line.startswith("Klaviyo sandbox on http://"), line
         self.url = line.split()[3]
 

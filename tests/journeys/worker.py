@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.journeys.klaviyo import ROOT
+from tests.leash import spawn
 
 _END_S = 40.0
 
@@ -25,13 +26,11 @@ class Worker:
         self.name = name
         self._log = home / f"{name}.log"
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = spawn(
                 [sys.executable, "-m", "agents.cli", "worker", "--no-create-topics"],
                 cwd=ROOT,
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
+                env=environ,
                 stdout=log,
-                stderr=subprocess.STDOUT,
             )
 
     @property

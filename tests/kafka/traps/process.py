@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tests.kafka.traps.job import WITHIN_S, Job
+from tests.leash import spawn
 
 _END_S = 15.0
 _ROOT = Path(__file__).parents[3]
@@ -21,12 +22,8 @@ class Worker:
         self._log = Path(job.home, f"{job.name}.log")
         command = [sys.executable, "-m", f"tests.kafka.traps.{program}"]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-                [*command, msgspec.json.encode(job).decode()],
-                cwd=_ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+            self._process = spawn(
+                [*command, msgspec.json.encode(job).decode()], cwd=_ROOT, stdout=log
             )
 
     @property
