@@ -15,8 +15,9 @@ from typing import Final
 import structlog
 from structlog.typing import EventDict, Processor
 
-_QUIET = ("aiokafka", "mode", "faust", "aiohttp.access", "asyncio")
-"""Libraries whose informational lines say nothing an operator can use."""
+_QUIET = ("aiokafka", "mode", "faust", "aiohttp.access", "asyncio", "agents")
+"""Whose informational lines say nothing an operator can use; in the name of our own
+modules mode tells which service starts and stops."""
 
 FEW: Final = 5
 WINDOW_S: Final = 10.0

@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 REFUSED = -1
 """Stands for the offset of a record that is larger than its topic takes."""
 
+UNTOLD = -2
+"""Stands for the offset of a record that is durable, at an offset nobody told: its
+acknowledgement was lost with a broker, and that of a later record vouches for it."""
+
 RETRY_WAIT_S = 1.0
 POLL_S = 0.05
 
@@ -68,7 +72,7 @@ class _Flight:
     ) -> None:
         if error is None:
             offset = None if landed is None else landed.offset()
-            self.offsets[index] = REFUSED if offset is None else offset
+            self.offsets[index] = UNTOLD if offset is None else offset
         elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self.failed = error
         else:
@@ -114,7 +118,8 @@ class Producer(Service):
         without end: an older record never lands behind a newer one of its key alone.
 
         Returns:
-            The offset of each; `REFUSED` for one larger than its topic takes.
+            The offset of each, or `UNTOLD`; `REFUSED` for one larger than its topic
+            takes.
 
         Raises:
             EngineError: The producer is dead (fenced, unauthorized).

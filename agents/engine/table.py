@@ -73,8 +73,8 @@ class Table:
             isolation_level="read_committed",
             **self._kafka.aiokafka(),
         )
-        await consumer.start()
         try:
+            await consumer.start()
             await self._replay(consumer, TopicPartition(self.changelog, partition))
         finally:
             await consumer.stop()
@@ -110,7 +110,8 @@ class Table:
                 raise EngineError("a changelog row is larger than its topic takes")
             store = self._stores.get(partition)
             if store and landed:
-                store.write(rows, next_offset=max(landed) + 1)
+                told = max(landed) + 1  # what is untold is read again, to no effect
+                store.write(rows, next_offset=max(store.next_offset, told))
 
     def _new_store(self, partition: int) -> Store:
         if self._directory is None:

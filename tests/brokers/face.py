@@ -128,6 +128,33 @@ def _seen(client: AdminClient) -> int:
         return 0
 
 
+def await_in_sync(bootstrap: str, *, within_s: float = _READY_S) -> None:
+    """Return when each partition has all its replicas in sync.
+
+    Until then a broker may be the only one that can lead some of them: without it they
+    wait for its return, whoever else is up.
+
+    Raises:
+        TimeoutError: Some are not, in time.
+    """
+    client = admin(bootstrap)
+    deadline_s = time.monotonic() + within_s
+    while behind := _behind(client):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"not in sync within {within_s:.0f} s: {behind}")
+        time.sleep(_POLL_S)
+
+
+def _behind(client: AdminClient) -> list[str]:
+    topics = client.list_topics(timeout=_ANSWER_S).topics.values()
+    return [
+        f"{topic.topic}/{part.id}"
+        for topic in topics
+        for part in topic.partitions.values()
+        if set(part.isrs) != set(part.replicas)
+    ]
+
+
 def create_topics(
     bootstrap: str,
     names: tuple[str, ...],

@@ -220,8 +220,15 @@ class Pipeline:
         while not met():
             if time.monotonic() > deadline_s:
                 logs = "\n".join(one.log[-1500:] for one in self.workers.values())
-                raise AssertionError(f"not within {within_s:.0f} s\n{logs}")
+                said = f"not within {within_s:.0f} s; lags {self._lags()}"
+                raise AssertionError(f"{said}\n{logs}")
             time.sleep(_POLL_S)
+
+    def _lags(self) -> dict[str, int] | str:
+        try:
+            return {name: hop.lag for name, hop in self.groups.items()}
+        except KafkaException as fault:
+            return str(fault)
 
     def close(self) -> None:
         """End every worker and client."""

@@ -14,7 +14,7 @@ import pytest
 from agents.demo.workload import Shape
 from streams.events.origin import Origin
 from tests.brokers import choice
-from tests.brokers.face import Stoppable
+from tests.brokers.face import Stoppable, await_in_sync
 from tests.journeys.conftest import QUICK, Say
 from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
 from tests.journeys.klaviyo import Klaviyo
@@ -82,6 +82,7 @@ def test_a_broker_of_three_killed_and_back_loses_nothing(
 
     for node in KILLED:
         origins += day.publish(PART)
+        await_in_sync(brokers.bootstrap)
         brokers.kill(node=node)
         origins += day.publish(PART)
         pipeline.watch(AWAY_S)
@@ -98,6 +99,7 @@ def _one_by_one(day: Day, brokers: Stoppable) -> list[Origin]:
     origins: list[Origin] = []
     for node in range(BROKERS):
         origins += day.publish(PART)
+        await_in_sync(brokers.bootstrap)
         brokers.restart(node=node)
     return origins
 

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import REFUSED, Message, Producer
+from agents.engine.producer import REFUSED, UNTOLD, Message, Producer
 from tests.brokers.face import Broker, Stoppable
 from tests.kafka.traps.freeze import frozen
 from tests.kafka.traps.serving import serving
@@ -15,6 +15,9 @@ from tests.kafka.traps.serving import serving
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 _WAIT_S = 30.0
+
+UNACKNOWLEDGED = {"enable.idempotence": False, "acks": 0}
+"""No broker tells where a record lies."""
 
 
 def _values(broker: Broker, topic: str, *, partition: int = 0) -> list[bytes | None]:
@@ -105,6 +108,23 @@ async def test_records_too_many_for_one_batch_of_the_topic_are_delivered(
     log = _values(durable_kafka, topic)
     assert [log[offset] for offset in offsets] == values
     assert REFUSED not in offsets
+
+
+async def test_a_durable_record_whose_offset_is_not_told_is_not_refused(
+    durable_kafka: Broker, topic_prefix: str
+) -> None:
+    """It is reported so where an acknowledgement was lost, and where none is asked."""
+    topic = f"{topic_prefix}t"
+    durable_kafka.create_topics(topic)
+    access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
+
+    async with serving(Producer(access, **UNACKNOWLEDGED)) as producer:
+        offsets = await producer.send(_numbered(topic, 3))
+
+    assert offsets == [UNTOLD] * 3
+    async with asyncio.timeout(_WAIT_S):
+        while _values(durable_kafka, topic) != [b"0", b"1", b"2"]:  # noqa: ASYNC110 - a broker has no event
+            await asyncio.sleep(0.05)
 
 
 async def test_a_sequence_that_failed_is_sent_again_whole_and_in_order(

@@ -1,7 +1,7 @@
 """The table on a real Kafka: what is recovered, and what is not."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -11,7 +11,7 @@ import pytest_asyncio
 from confluent_kafka.admin import AdminClient
 
 from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import Message, Producer
+from agents.engine.producer import UNTOLD, Message, Producer
 from agents.engine.table import Table
 from streams.errors import EngineError
 from tests.brokers.face import Broker, admin
@@ -114,6 +114,32 @@ async def test_what_was_written_is_recovered(bench: Bench) -> None:
     again = await bench.opened()
 
     assert again.get_many(0, [*ROWS, b"absent"]) == ROWS | {b"7": b"2"}
+
+
+class Forgetful(Producer):
+    """Tells of no offset, as after acknowledgements that were lost with a broker."""
+
+    async def send(self, messages: Sequence[Message]) -> list[int]:
+        """Send them."""
+        await super().send(messages)
+        return [UNTOLD] * len(messages)
+
+
+async def test_rows_at_untold_offsets_are_held_and_read_again(bench: Bench) -> None:
+    """They are durable: the worker goes on with them, and a restart has them too."""
+    before = await bench.opened()
+    await before.write({0: ROWS})
+    access = KafkaAccess(bootstrap=bench.broker.bootstrap)
+    async with serving(Forgetful(access)) as bench.producer:
+        table = await bench.opened()
+        await table.write({0: {b"7": b"2"}})
+    held = table.get_many(0, [b"7"])
+
+    again = await bench.opened()
+
+    assert held == {b"7": b"2"}
+    assert again.get_many(0, ROWS) == ROWS | held
+    assert bench.merged == ([b"2"] if bench.directory else [*ROWS.values(), b"2"])
 
 
 async def test_a_restart_reads_only_what_its_store_lacks(bench: Bench) -> None:
