@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.face import Stoppable
+from tests.brokers.face import Stoppable, await_in_sync
 from tests.kafka.traps.job import HOLDING, OPENING, TAKEN, Store, values
 from tests.kafka.traps.lab import Lab
 
@@ -113,6 +113,7 @@ def test_with_one_of_three_brokers_killed_it_goes_on(
         lab.produce(values(6_000))
         lab.until(lambda: len(lab.seen()) > 200)
 
+        await_in_sync(three_brokers.bootstrap)
         three_brokers.kill(node=lab.leader(lab.base.source))
         lab.until(lambda: sum(lab.committed()) == 6_000)
 
