@@ -5,6 +5,7 @@ goes ahead (trap L5). Here nothing is acknowledged by anyone before `send` retur
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -99,7 +100,7 @@ class Producer(Service):
 
     async def on_start(self) -> None:
         """Connect and begin to serve delivery reports."""
-        self._rdkafka = RdKafka(self._config, logger=_quiet)
+        self._rdkafka = RdKafka(self._config, logger=_lines)
         self._thread = threading.Thread(target=self._serve, name="reports", daemon=True)
         self._thread.start()
 
@@ -175,11 +176,12 @@ class Producer(Service):
             end_process(f"producer: {type(fault).__name__} in a delivery report")
 
 
-class _Quiet:
-    """librdkafka's own lines, as events of ours."""
+class _Lines:
+    """librdkafka's own lines; each facility is a logger, so a kind of its own."""
 
     def log(self, level: int, pattern: str, *args: object) -> None:
-        log.info("librdkafka", level=level, facility=str(args[0]) if args else pattern)
+        facility = args[0] if args else "other"
+        logging.getLogger(f"librdkafka.{facility}").log(level, pattern, *args)
 
 
-_quiet: Any = _Quiet()
+_lines: Any = _Lines()
