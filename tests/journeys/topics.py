@@ -36,8 +36,8 @@ class Letter(NamedTuple):
 class Tail:
     """One topic, read on from where it was left.
 
-    Where nothing came for a while it connects anew: after its broker was killed, and
-    with it left Kafka's metadata, librdkafka 2.16 may fetch no more, and say nothing.
+    Where nothing came for a while it connects anew. Beside a killed broker journeys
+    stood still while their workers were quiet; that this consumer did is a guess.
     """
 
     def __init__(self, bootstrap: str, topic: str) -> None:
