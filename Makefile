@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RECOVERY := $(addprefix tests/journeys/test_,\
-	deadletters.py drills.py moving.py reconcile.py replay.py)
+	admin/dead_letters.py drills.py admin/table_export.py admin/reconcile.py replay.py)
 PYTEST = $(BIN)/coverage run --parallel-mode -m pytest
 
 .DEFAULT_GOAL := help

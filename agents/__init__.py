@@ -1,1 +1,1 @@
-"""What the stream processor moves: Faust agents, one file a hop."""
+"""What the stream processor moves: Faust agents, one file a stage."""

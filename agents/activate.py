@@ -1,51 +1,51 @@
-"""Hop 2: events move memberships and are mapped; what follows goes on its lane."""
+"""Stage 2: events move memberships and are mapped; what follows goes on its lane."""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 from faust.types import StreamT
 
-from agents.context import (
-    ORIGIN,
-    READ_AT,
-    TIME,
-    Context,
-    failed_lanes_of,
-    is_activation,
-    mode_of,
-    origin_of,
-    origin_or_position,
-    outcome_messages,
-    poison_of,
-    replay_headers,
-    replay_of,
-    source_time_ms,
-)
-from agents.engine.boot import EngineApp
+from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
-from agents.engine.poll import Poll
-from agents.engine.producer import REFUSED, Message
+from agents.engine.poll import RecordBatch
+from agents.engine.producer import RECORD_TOO_LARGE, Message
 from agents.engine.reader import Reader
-from agents.engine.watchdog import guarded
-from agents.intake import STOPPED, bury
+from agents.engine.watchdog import exit_on_error
+from agents.intake import REPLAY_STOPPED, send_dead_letters
+from agents.shared.context import (
+    EVENT_OFFSET_HEADER,
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+    Context,
+    copy_replay_headers,
+    is_requeued_activation,
+    outcome_messages,
+    read_failed_lanes,
+    read_origin,
+    read_origin_or_own,
+    read_replay_id,
+    read_replay_mode,
+    read_source_time_ms,
+    to_poison_record,
+)
 from streams.actions.activation import (
     Activation,
-    Lane,
+    LaneId,
     decode_activation,
     lane_of,
 )
-from streams.actions.intents import Refusal
-from streams.audiences.row import Memberships, decode_row, encode_row
+from streams.actions.intents import PayloadRefusal
+from streams.dead_letters.encoding import DeadLetter
 from streams.delivery import outcome
-from streams.delivery.deadletter import DeadLetter
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import discarded
 from streams.destination.decide import Decision, decide
-from streams.destination.readmit import readmitted
+from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
-from streams.events.decode import decode
-from streams.events.model import Replay
+from streams.events.canonical_event import Replay
+from streams.events.formats.segment_json import decode
+from streams.state.user_row import UserRow, decode_row, encode_row
 
 STAGE = "activate"
 
@@ -55,51 +55,51 @@ _encode = msgspec.json.Encoder().encode
 
 
 def register(app: EngineApp, context: Context, reader: Reader) -> None:
-    """Put the hop's agent on the reader's channel."""
+    """Put the stage's agent on the reader's channel."""
 
     @app.agent(reader.channel, name=STAGE)
-    @guarded
-    async def activate(polls: StreamT[Poll]) -> None:
-        async for poll in polls:
-            groups = poll.begin()
-            await turn(context, groups)
-            poll.end(groups)
+    @exit_on_error
+    async def activate(batches: StreamT[RecordBatch]) -> None:
+        async for batch in batches:
+            groups = batch.start()
+            await process_batch(context, groups)
+            batch.finish(groups)
 
 
-async def turn(
+async def process_batch(
     context: Context, groups: Sequence[tuple[Partition, list[Record]]]
 ) -> None:
     """One poll: everything it causes is durable first, the table follows, then acks.
 
     A crash before the table was written repeats the edges, one after finds them told.
     """
-    work = _Work(context)
+    result = _BatchResult(context)
     for part, records in groups:
-        work.take(part.tp.partition, records)
-    work.refuse(await context.producer.send(work.messages()))
-    await bury(context, STAGE, work.letters)
-    await context.memberships.write(work.changes())
+        result.decide_partition(part.tp.partition, records)
+    result.reject_oversized(await context.producer.send(result.messages()))
+    await send_dead_letters(context, STAGE, result.dead_letters)
+    await context.user_states.write(result.changed_rows())
 
 
-class _Work:
+class _BatchResult:
     """What one poll adds up to."""
 
     def __init__(self, context: Context) -> None:
-        self.letters: list[DeadLetter] = []
+        self.dead_letters: list[DeadLetter] = []
         self._context = context
-        self._activations: list[tuple[Record, Lane, bytes]] = []
+        self._activations: list[tuple[Record, LaneId, bytes]] = []
         self._discarded: list[OutcomeItem] = []
-        self._rows: dict[int, dict[bytes, Memberships]] = {}
-        self._moved: dict[int, set[bytes]] = {}
+        self._rows: dict[int, dict[bytes, UserRow]] = {}
+        self._changed_keys: dict[int, set[bytes]] = {}
 
-    def take(self, partition: int, records: Iterable[Record]) -> None:
+    def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
         """Decide a partition's records, in order."""
         keyed = [(record, record.key or b"") for record in records]
-        stored = self._context.memberships.get_many(partition, {k for _, k in keyed})
+        stored = self._context.user_states.get_many(partition, {k for _, k in keyed})
         self._rows[partition] = {key: decode_row(row) for key, row in stored.items()}
-        self._moved[partition] = set()
+        self._changed_keys[partition] = set()
         for record, key in keyed:
-            self._decide(partition, key, record)
+            self._process_record(partition, key, record)
 
     def messages(self) -> list[Message]:
         """Activations on their lanes and what was discarded."""
@@ -110,56 +110,65 @@ class _Work:
                 record.key,
                 value,
                 [
-                    (ORIGIN, str(origin_of(record)).encode()),
-                    (TIME, b"%d" % source_time_ms(record)),
-                    (READ_AT, b"%d" % record.offset),
-                    *replay_headers(record),
+                    (ORIGIN_HEADER, str(read_origin(record)).encode()),
+                    (SOURCE_TIME_HEADER, b"%d" % read_source_time_ms(record)),
+                    (EVENT_OFFSET_HEADER, b"%d" % record.offset),
+                    *copy_replay_headers(record),
                 ],
             )
             for record, lane, value in self._activations
         ]
         return activations + outcome_messages(self._context, STAGE, self._discarded)
 
-    def refuse(self, offsets: Sequence[int]) -> None:
+    def reject_oversized(self, offsets: Sequence[int]) -> None:
         """Bury what a lane did not take; `offsets` are those of `messages`."""
-        self.letters += [
-            _letter(record, TOO_LARGE)
+        self.dead_letters += [
+            _build_dead_letter(record, TOO_LARGE)
             for (record, _, _), offset in zip(self._activations, offsets, strict=False)
-            if offset == REFUSED
+            if offset == RECORD_TOO_LARGE
         ]
 
-    def changes(self) -> dict[int, dict[bytes, bytes]]:
+    def changed_rows(self) -> dict[int, dict[bytes, bytes]]:
         """Rows that moved: partition -> user -> row."""
         return {
-            partition: {key: encode_row(self._rows[partition][key]) for key in moved}
-            for partition, moved in self._moved.items()
+            partition: {
+                key: encode_row(self._rows[partition][key]) for key in changed_keys
+            }
+            for partition, changed_keys in self._changed_keys.items()
         }
 
-    def _decide(self, partition: int, key: bytes, record: Record) -> None:
+    def _process_record(self, partition: int, key: bytes, record: Record) -> None:
         rows = self._rows[partition]
-        before = rows.get(key, {})
+        current_row = rows.get(key, {})
         try:
-            decision = self._decided(record, before)
-            activations = [self._written(one) for one in decision.activations]
+            decision = self._decide_record(record, current_row)
+            activations = [
+                self._encode_activation(activation)
+                for activation in decision.activations
+            ]
         except Exception as fault:  # noqa: BLE001 - no record stops the next one
-            self.letters.append(_letter(record, poison_of(fault)))
+            self.dead_letters.append(
+                _build_dead_letter(record, to_poison_record(fault))
+            )
             return
-        if decision.memberships is not before:
-            rows[key] = decision.memberships
-            self._moved[partition].add(key)
-        self._activations += [(record, *one) for one in activations]
-        self.letters += [_refused(record, refusal) for refusal in decision.refusals]
+        if decision.row is not current_row:
+            rows[key] = decision.row
+            self._changed_keys[partition].add(key)
+        self._activations += [(record, *activation) for activation in activations]
+        self.dead_letters += [
+            _refusal_dead_letter(record, refusal) for refusal in decision.refusals
+        ]
         if decision.reason:
-            item = outcome.item(
-                origin_of(record),
+            item = outcome.outcome_item(
+                read_origin(record),
                 discarded(decision.reason),
                 message_id=decision.message_id,
-                latency_ms=max(0, self._context.now_ms() - source_time_ms(record)),
-                replay=replay_of(record),
+                latency_ms=max(0, self._context.now_ms() - read_source_time_ms(record)),
+                replay=read_replay_id(record),
             )
             self._discarded.append(item)
 
-    def _written(self, activation: Activation) -> tuple[Lane, bytes]:
+    def _encode_activation(self, activation: Activation) -> tuple[LaneId, bytes]:
         """Write one down, before anything has moved.
 
         Raises:
@@ -170,52 +179,52 @@ class _Work:
             raise TOO_LARGE
         return lane_of(activation.intent), value
 
-    def _decided(self, record: Record, before: Memberships) -> Decision:
-        replay = self._replay(record)
-        if replay and self._context.is_stopped(replay.id):
-            return Decision(memberships=before, reason=STOPPED.reason)
-        if replay and is_activation(record):
-            return readmitted(
+    def _decide_record(self, record: Record, current_row: UserRow) -> Decision:
+        replay = self._read_replay(record)
+        if replay and self._context.is_replay_stopped(replay.id):
+            return Decision(row=current_row, reason=REPLAY_STOPPED.reason)
+        if replay and is_requeued_activation(record):
+            return revalidate(
                 decode_activation(record.value),
-                before,
+                current_row,
                 replay=replay,
                 destination=self._context.destination,
             )
         event = decode(
             record.value,
-            origin=origin_of(record),
-            record_time_ms=source_time_ms(record),
+            origin=read_origin(record),
+            record_time_ms=read_source_time_ms(record),
             now_ms=self._context.now_ms(),
             max_event_bytes=self._context.settings.max_event_bytes,
             replay=replay,
         )
-        return decide(event, before, destination=self._context.destination)
+        return decide(event, current_row, destination=self._context.destination)
 
-    def _replay(self, record: Record) -> Replay | None:
+    def _read_replay(self, record: Record) -> Replay | None:
         """The replay that takes an event in again."""
-        if not (name := replay_of(record)):
+        if not (replay_id := read_replay_id(record)):
             return None
         age_ms = int(self._context.settings.replay_backfill_after_s * 1000)
         return Replay(
-            id=name,
-            mode=mode_of(record),
+            id=replay_id,
+            mode=read_replay_mode(record),
             backfill_before_ms=self._context.now_ms() - age_ms,
-            failed_lanes=failed_lanes_of(record),
+            failed_lanes=read_failed_lanes(record),
         )
 
 
-def _refused(record: Record, refusal: Refusal) -> DeadLetter:
-    return _letter(record, PoisonRecord(refusal.code, refusal.reason))
+def _refusal_dead_letter(record: Record, refusal: PayloadRefusal) -> DeadLetter:
+    return _build_dead_letter(record, PoisonRecord(refusal.code, refusal.reason))
 
 
-def _letter(record: Record, poison: PoisonRecord) -> DeadLetter:
+def _build_dead_letter(record: Record, poison: PoisonRecord) -> DeadLetter:
     return DeadLetter(
-        origin=origin_or_position(record),
+        origin=read_origin_or_own(record),
         stage=STAGE,
         code=poison.code,
         reason=poison.reason,
         key=record.key,
         value=record.value,
-        replay=replay_of(record),
-        source_ms=source_time_ms(record),
+        replay=read_replay_id(record),
+        source_ms=read_source_time_ms(record),
     )

@@ -1,27 +1,27 @@
-"""The worker: services, readers and hops, put together from the settings."""
+"""The worker: services, readers and stages, put together from the settings."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from agents import activate, deliver, health, intake, pair
-from agents.context import Context, clock_ms, kafka_access
-from agents.engine.boot import EngineApp, reader_ages_s
-from agents.engine.positions import Positions
+from agents import activate, deliver, health, intake, list_resolver
+from agents.engine.faust_app import EngineApp, reader_poll_ages_s
+from agents.engine.global_table import GlobalTable
+from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Producer
 from agents.engine.reader import Reader, ReaderOptions
 from agents.engine.table import Table
-from agents.engine.view import View
 from agents.engine.watchdog import Watchdog
-from agents.klaviyo import KlaviyoService, klaviyo_client
-from streams.actions.activation import Lane
-from streams.audiences.row import decode_row, encode_row, merge
+from agents.shared.context import Context, clock_ms, kafka_access
+from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
+from streams.actions.activation import LaneId
 from streams.destination.model import Destination
 from streams.settings import Settings
+from streams.state.user_row import decode_row, encode_row, merge_rows
 
-STUCK_LIMIT_S = 600.0
+READER_STUCK_LIMIT_S = 600.0
 
 
-def build(settings: Settings, destination: Destination) -> EngineApp:
+def build_app(settings: Settings, destination: Destination) -> EngineApp:
     """One worker's app.
 
     Args:
@@ -39,114 +39,116 @@ def build(settings: Settings, destination: Destination) -> EngineApp:
         web_port=settings.web_port or 6066,
         datadir=settings.data_dir,
     )
-    context = _context(settings, destination)
+    context = _build_context(settings, destination)
     klaviyo = KlaviyoService(context.klaviyo)
-    app.before = [
+    app.base_services = [
         context.producer,
-        context.lists,
+        context.audience_lists,
         context.replays,
-        context.positions,
+        context.offset_backup,
         klaviyo,
     ]
-    for hop in settings.hops:
-        _HOPS[hop](app, context)
-    app.before.append(_watchdog(app, settings))
+    for stage in settings.stages:
+        _STAGES[stage](app, context)
+    app.base_services.append(_build_watchdog(app, settings))
     health.register(app)
     return app
 
 
-def _context(settings: Settings, destination: Destination) -> Context:
+def _build_context(settings: Settings, destination: Destination) -> Context:
     kafka = kafka_access(settings)
     producer = Producer(kafka)
-    on_disk = settings.table_store == "rocksdb"
+    is_on_disk = settings.table_store == "rocksdb"
     return Context(
         settings=settings,
         kafka=kafka,
         producer=producer,
-        memberships=Table(
+        user_states=Table(
             changelog=settings.topics.memberships_changelog,
             kafka=kafka,
             producer=producer,
             merge=_merge_rows,
-            directory=Path(settings.data_dir) if on_disk else None,
+            directory=Path(settings.data_dir) if is_on_disk else None,
         ),
-        lists=View(topic=settings.topics.lists, kafka=kafka),
-        replays=View(topic=settings.topics.replays, kafka=kafka),
-        positions=Positions(
-            topic=settings.topics.positions, kafka=kafka, producer=producer
+        audience_lists=GlobalTable(topic=settings.topics.audience_lists, kafka=kafka),
+        replays=GlobalTable(topic=settings.topics.replays, kafka=kafka),
+        offset_backup=OffsetBackup(
+            topic=settings.topics.offset_backup, kafka=kafka, producer=producer
         ),
-        klaviyo=klaviyo_client(settings),
+        klaviyo=create_klaviyo_client(settings),
         destination=destination,
         now_ms=clock_ms,
     )
 
 
-def _merge_rows(held: bytes | None, read: bytes) -> bytes:
+def _merge_rows(current_row: bytes | None, changelog_row: bytes) -> bytes:
     """Whatever a worker that should have been dead wrote late undoes nothing."""
-    if held is None:
-        return read
-    return encode_row(merge(decode_row(held), decode_row(read)))
+    if current_row is None:
+        return changelog_row
+    return encode_row(merge_rows(decode_row(current_row), decode_row(changelog_row)))
 
 
-def _intake(app: EngineApp, context: Context) -> None:
+def _add_intake(app: EngineApp, context: Context) -> None:
     settings = context.settings
-    topics = (*settings.source_topics, settings.topics.reentry)
-    options = _reading(context, "intake", *topics)
+    topics = (*settings.source_topics, settings.topics.reprocess)
+    options = _reader_options(context, "intake", *topics)
     reader = Reader(
-        app, kafka=context.kafka, options=options, positions=context.positions
+        app, kafka=context.kafka, options=options, offset_backup=context.offset_backup
     )
     intake.register(app, context, reader)
     app.readers.append(reader)
 
 
-def _activate(app: EngineApp, context: Context) -> None:
+def _add_activate(app: EngineApp, context: Context) -> None:
     reader = Reader(
         app,
         kafka=context.kafka,
-        options=_reading(context, "activate", context.settings.topics.events),
-        open_partition=context.memberships.open,
-        close_partition=context.memberships.close,
-        positions=context.positions,
+        options=_reader_options(context, "activate", context.settings.topics.events),
+        open_partition=context.user_states.open,
+        close_partition=context.user_states.close,
+        offset_backup=context.offset_backup,
     )
     activate.register(app, context, reader)
     app.readers.append(reader)
 
 
-def _deliver(app: EngineApp, context: Context) -> None:
+def _add_deliver(app: EngineApp, context: Context) -> None:
     topics = context.settings.topics
-    pairer = pair.Pairer(context)
-    requests = Reader(
+    resolver = list_resolver.ListResolver(context)
+    request_reader = Reader(
         app,
         kafka=context.kafka,
-        options=_reading(context, "pair", topics.audiences),
-        closing=pairer.closing,
-        positions=context.positions,
+        options=_reader_options(context, "pair", topics.list_requests),
+        on_partitions_revoked=resolver.on_partitions_revoked,
+        offset_backup=context.offset_backup,
     )
-    pair.register(app, pairer, requests)
-    app.readers.append(requests)
-    for lane in map(Lane, context.settings.lanes):
-        room = deliver.room_of(context, lane)
+    list_resolver.register(app, resolver, request_reader)
+    app.readers.append(request_reader)
+    for lane in map(LaneId, context.settings.lanes):
+        lane_stage = deliver.build_lane(context, lane)
         reader = Reader(
             app,
             kafka=context.kafka,
-            options=_reading(context, f"deliver.{lane}", topics.activations(lane)),
-            open_partition=room.take_over,
-            closing=room.service.closing,
-            positions=context.positions,
+            options=_reader_options(
+                context, f"deliver.{lane}", topics.activations(lane)
+            ),
+            open_partition=lane_stage.on_partition_assigned,
+            on_partitions_revoked=lane_stage.service.on_partitions_revoked,
+            offset_backup=context.offset_backup,
         )
-        deliver.register(app, room.service, reader=reader, name=lane)
-        app.before.append(room.service)
+        deliver.register(app, lane_stage.service, reader=reader, name=lane)
+        app.base_services.append(lane_stage.service)
         app.readers.append(reader)
 
 
-_HOPS: dict[str, Callable[[EngineApp, Context], None]] = {
-    "intake": _intake,
-    "activate": _activate,
-    "deliver": _deliver,
+_STAGES: dict[str, Callable[[EngineApp, Context], None]] = {
+    "intake": _add_intake,
+    "activate": _add_activate,
+    "deliver": _add_deliver,
 }
 
 
-def _reading(context: Context, name: str, *topics: str) -> ReaderOptions:
+def _reader_options(context: Context, name: str, *topics: str) -> ReaderOptions:
     settings = context.settings
     return ReaderOptions(
         name=name,
@@ -158,9 +160,9 @@ def _reading(context: Context, name: str, *topics: str) -> ReaderOptions:
     )
 
 
-def _watchdog(app: EngineApp, settings: Settings) -> Watchdog:
+def _build_watchdog(app: EngineApp, settings: Settings) -> Watchdog:
     return Watchdog(
         frozen_limit_s=settings.session_timeout_s,
-        stuck_limit_s=STUCK_LIMIT_S,
-        ages_s=lambda: reader_ages_s(app),
+        stuck_limit_s=READER_STUCK_LIMIT_S,
+        poll_ages_s=lambda: reader_poll_ages_s(app),
     )

@@ -1,4 +1,4 @@
-"""Hop 3: lanes become requests to Klaviyo, verdicts become outcomes."""
+"""Stage 3: lanes become requests to Klaviyo, verdicts become outcomes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,39 +6,39 @@ from typing import Final, Protocol
 
 from faust.types import StreamT
 
-from agents.context import Context
-from agents.engine.boot import EngineApp
-from agents.engine.poll import Poll
+from agents.engine.faust_app import EngineApp
+from agents.engine.poll import RecordBatch
 from agents.engine.reader import Reader
-from agents.engine.watchdog import guarded
+from agents.engine.watchdog import exit_on_error
 from agents.lanes.consent import ConsentLane
 from agents.lanes.events import EventsLane
 from agents.lanes.lane import LaneService
 from agents.lanes.lists import ListsLane
 from agents.lanes.options import LaneOptions
-from agents.lanes.plain import PlainLane
-from streams.actions.activation import Lane
-from streams.delivery.joining import apart, merged
-from streams.klaviyo.exits import SETTLE_S
-from streams.klaviyo.lane_quotas import UNSUBSCRIBE
-from streams.klaviyo.quotas import LOOKUP_MAX_VALUES
+from agents.lanes.simple import SimpleLane
+from agents.shared.context import Context
+from streams.actions.activation import LaneId
+from streams.delivery.merge_policies import merge_profiles, never_merge
+from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES
+from streams.klaviyo.api.lane_endpoints import UNSUBSCRIBE
+from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
 
-ITEMS_MAX: Final = {Lane.PRIVACY: 10}
+BATCH_ITEMS_MAX: Final = {LaneId.PRIVACY: 10}
 """Lanes whose items each take a request of their own, of a quota of 60 a minute."""
 
 PAGE_ITEMS: Final = {
-    Lane.LISTS: LOOKUP_MAX_VALUES,
-    Lane.CONSENT: UNSUBSCRIBE.limit.items,
+    LaneId.LISTS: LOOKUP_MAX_VALUES,
+    LaneId.CONSENT: UNSUBSCRIBE.limit.items,
 }
 """What one request takes: a batch is cut at whole ones."""
 
 
-class Room(Protocol):
+class Lane(Protocol):
     """One lane, running."""
 
     service: LaneService
 
-    async def take_over(self, _partition: int) -> None:
+    async def on_partition_assigned(self, _partition: int) -> None:
         """Do what must be done before a partition is read."""
 
 
@@ -46,39 +46,41 @@ def register(app: EngineApp, lane: LaneService, *, reader: Reader, name: str) ->
     """Put a lane's agent on its reader's channel."""
 
     @app.agent(reader.channel, name=f"deliver.{name}")
-    @guarded
-    async def deliver(polls: StreamT[Poll]) -> None:
-        async for poll in polls:
-            groups = poll.begin()
-            await lane.take_in(groups)
+    @exit_on_error
+    async def deliver(batches: StreamT[RecordBatch]) -> None:
+        async for batch in batches:
+            groups = batch.start()
+            await lane.enqueue(groups)
             for part, _ in groups:
                 part.release()
 
 
-def room_of(context: Context, lane: Lane) -> Room:
+def build_lane(context: Context, lane_id: LaneId) -> Lane:
     """Build a lane."""
-    return _ROOMS[lane](context, _options(context, lane))
+    return _LANE_CLASSES[lane_id](context, _lane_options(context, lane_id))
 
 
-_ROOMS: Final[dict[Lane, Callable[[Context, LaneOptions], Room]]] = {
-    Lane.CONSENT: ConsentLane,
-    Lane.LISTS: ListsLane,
-    Lane.EVENTS: EventsLane,
-    Lane.PROFILES: partial(PlainLane, join=merged),
-    Lane.PRIVACY: partial(PlainLane, join=apart),
+_LANE_CLASSES: Final[dict[LaneId, Callable[[Context, LaneOptions], Lane]]] = {
+    LaneId.CONSENT: ConsentLane,
+    LaneId.LISTS: ListsLane,
+    LaneId.EVENTS: EventsLane,
+    LaneId.PROFILES: partial(SimpleLane, merge=merge_profiles),
+    LaneId.PRIVACY: partial(SimpleLane, merge=never_merge),
 }
 
 
-def _options(context: Context, lane: Lane) -> LaneOptions:
+def _lane_options(context: Context, lane_id: LaneId) -> LaneOptions:
     settings = context.settings
     return LaneOptions(
-        lane=lane,
-        rank=list(Lane).index(lane),
-        items_max=min(settings.batch_max_items, ITEMS_MAX.get(lane, 10_000)),
-        age_s=settings.batch_max_age_s,
-        page_items=PAGE_ITEMS.get(lane, 1),
-        window_items=settings.lane_window_items,
-        window_bytes=settings.lane_window_bytes,
+        lane=lane_id,
+        rank=list(LaneId).index(lane_id),
+        batch_max_items=min(
+            settings.batch_max_items, BATCH_ITEMS_MAX.get(lane_id, 10_000)
+        ),
+        batch_max_age_s=settings.batch_max_age_s,
+        page_items=PAGE_ITEMS.get(lane_id, 1),
+        max_pending_items=settings.lane_max_pending_items,
+        max_pending_bytes=settings.lane_max_pending_bytes,
         grace_s=settings.rebalance_timeout_s / 4,
-        rest_s=SETTLE_S if lane is Lane.CONSENT else 0.0,
+        settle_delay_s=JOB_SETTLE_S if lane_id is LaneId.CONSENT else 0.0,
     )

@@ -1,44 +1,44 @@
-"""Hop 1: bytes of the source topics become canonical events, keyed by user."""
+"""Stage 1: bytes of the source topics become canonical events, keyed by user."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from faust.types import StreamT
 
-from agents.context import (
-    ORIGIN,
-    TIME,
-    Context,
-    dead_letter_messages,
-    origin_of,
-    origin_or_position,
-    outcome_messages,
-    poison_of,
-    position_of,
-    replay_headers,
-    replay_of,
-    source_time_ms,
-)
-from agents.engine.boot import EngineApp
+from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
-from agents.engine.poll import Poll
-from agents.engine.producer import REFUSED, Message
+from agents.engine.poll import RecordBatch
+from agents.engine.producer import RECORD_TOO_LARGE, Message
 from agents.engine.reader import Reader
-from agents.engine.watchdog import guarded
+from agents.engine.watchdog import exit_on_error
+from agents.shared.context import (
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+    Context,
+    copy_replay_headers,
+    dead_letter_messages,
+    outcome_messages,
+    own_origin,
+    read_origin,
+    read_origin_or_own,
+    read_replay_id,
+    read_source_time_ms,
+    to_poison_record,
+)
+from streams.dead_letters.encoding import DeadLetter
 from streams.delivery import outcome
-from streams.delivery.deadletter import DeadLetter
 from streams.delivery.verdict import dead_letter, discarded
 from streams.errors import PoisonRecord
-from streams.events.decode import decode
+from streams.events.formats.segment_json import decode
 from streams.events.origin import Origin
 
 STAGE = "intake"
 
 TOO_LARGE = PoisonRecord("too-large", "larger than the events topic takes")
-STOPPED = discarded("replay-stopped")
+REPLAY_STOPPED = discarded("replay-stopped")
 
 
-class Stopped(NamedTuple):
+class StoppedRecord(NamedTuple):
     """A record of a replay that somebody has stopped."""
 
     origin: Origin
@@ -46,63 +46,75 @@ class Stopped(NamedTuple):
 
 
 def register(app: EngineApp, context: Context, reader: Reader) -> None:
-    """Put the hop's agent on the reader's channel."""
+    """Put the stage's agent on the reader's channel."""
 
     @app.agent(reader.channel, name=STAGE)
-    @guarded
-    async def intake(polls: StreamT[Poll]) -> None:
-        async for poll in polls:
-            groups = poll.begin()
-            await take_in(context, [r for _, records in groups for r in records])
-            poll.end(groups)
+    @exit_on_error
+    async def intake(batches: StreamT[RecordBatch]) -> None:
+        async for batch in batches:
+            groups = batch.start()
+            await process_records(
+                context, [r for _, records in groups for r in records]
+            )
+            batch.finish(groups)
 
 
-async def take_in(context: Context, records: Sequence[Record]) -> None:
+async def process_records(context: Context, records: Sequence[Record]) -> None:
     """Send every record on, as an event or as a dead letter; durable on return."""
-    read = [_read(context, record) for record in records]
-    events = [(r, m) for r, m in zip(records, read, strict=True) if type(m) is Message]
+    converted = [_convert(context, record) for record in records]
+    events = [
+        (r, m) for r, m in zip(records, converted, strict=True) if type(m) is Message
+    ]
     offsets = await context.producer.send([message for _, message in events])
-    letters = [letter for letter in read if isinstance(letter, DeadLetter)]
-    letters += [
-        _letter(
+    dead_letters = [
+        failed_record
+        for failed_record in converted
+        if isinstance(failed_record, DeadLetter)
+    ]
+    dead_letters += [
+        _build_dead_letter(
             context,
             record,
             TOO_LARGE,
         )
         for (record, _), offset in zip(events, offsets, strict=True)
-        if offset == REFUSED
+        if offset == RECORD_TOO_LARGE
     ]
-    await bury(context, STAGE, letters)
+    await send_dead_letters(context, STAGE, dead_letters)
     stopped = [
-        outcome.item(one.origin, STOPPED, replay=one.replay)
-        for one in read
-        if isinstance(one, Stopped)
+        outcome.outcome_item(
+            stopped_record.origin, REPLAY_STOPPED, replay=stopped_record.replay
+        )
+        for stopped_record in converted
+        if isinstance(stopped_record, StoppedRecord)
     ]
     await context.producer.send(outcome_messages(context, STAGE, stopped))
 
 
-async def bury(context: Context, stage: str, letters: Sequence[DeadLetter]) -> None:
+async def send_dead_letters(
+    context: Context, stage: str, dead_letters: Sequence[DeadLetter]
+) -> None:
     """Keep dead letters and their outcomes; durable on return."""
     items = [
-        outcome.item(
-            letter.origin,
-            dead_letter(f"{letter.code}: {letter.reason}"),
-            replay=letter.replay,
+        outcome.outcome_item(
+            failed_record.origin,
+            dead_letter(f"{failed_record.code}: {failed_record.reason}"),
+            replay=failed_record.replay,
         )
-        for letter in letters
+        for failed_record in dead_letters
     ]
-    messages = dead_letter_messages(context, letters)
+    messages = dead_letter_messages(context, dead_letters)
     await context.producer.send([*messages, *outcome_messages(context, stage, items)])
 
 
-def _read(context: Context, record: Record) -> Message | DeadLetter | Stopped:
-    again = record.topic == context.settings.topics.reentry
-    replay = replay_of(record) if again else ""
-    if context.is_stopped(replay):
-        return Stopped(origin_or_position(record), replay)
+def _convert(context: Context, record: Record) -> Message | DeadLetter | StoppedRecord:
+    is_reprocessed = record.topic == context.settings.topics.reprocess
+    replay = read_replay_id(record) if is_reprocessed else ""
+    if context.is_replay_stopped(replay):
+        return StoppedRecord(read_origin_or_own(record), replay)
     try:
-        origin = origin_of(record) if again else position_of(record)
-        time_ms = source_time_ms(record) if again else record.timestamp
+        origin = read_origin(record) if is_reprocessed else own_origin(record)
+        time_ms = read_source_time_ms(record) if is_reprocessed else record.timestamp
         event = decode(
             record.value,
             origin=origin,
@@ -111,25 +123,30 @@ def _read(context: Context, record: Record) -> Message | DeadLetter | Stopped:
             max_event_bytes=context.settings.max_event_bytes,
         )
     except Exception as fault:  # noqa: BLE001 - no record stops the next one
-        return _letter(context, record, poison_of(fault))
-    headers = [(ORIGIN, str(origin).encode()), (TIME, b"%d" % time_ms)]
+        return _build_dead_letter(context, record, to_poison_record(fault))
+    headers = [
+        (ORIGIN_HEADER, str(origin).encode()),
+        (SOURCE_TIME_HEADER, b"%d" % time_ms),
+    ]
     return Message(
         context.settings.topics.events,
         event.user.encode(),
         record.value,
-        headers + replay_headers(record) if again else headers,
+        headers + copy_replay_headers(record) if is_reprocessed else headers,
     )
 
 
-def _letter(context: Context, record: Record, poison: PoisonRecord) -> DeadLetter:
-    again = record.topic == context.settings.topics.reentry
+def _build_dead_letter(
+    context: Context, record: Record, poison: PoisonRecord
+) -> DeadLetter:
+    is_reprocessed = record.topic == context.settings.topics.reprocess
     return DeadLetter(
-        origin=origin_or_position(record) if again else position_of(record),
+        origin=read_origin_or_own(record) if is_reprocessed else own_origin(record),
         stage=STAGE,
         code=poison.code,
         reason=poison.reason,
         key=record.key,
         value=record.value,
-        replay=replay_of(record) if again else "",
-        source_ms=source_time_ms(record) if again else record.timestamp,
+        replay=read_replay_id(record) if is_reprocessed else "",
+        source_ms=read_source_time_ms(record) if is_reprocessed else record.timestamp,
     )

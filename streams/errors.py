@@ -20,12 +20,12 @@ class ConfigError(StreamsError):
     """The settings are wrong; each mistake is named with its path.
 
     Args:
-        mistakes: One line a mistake, `path: what is wrong; what would be right`.
+        problems: One line a mistake, `path: what is wrong; what would be right`.
     """
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class PoisonRecord(StreamsError):

@@ -17,7 +17,7 @@ settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
-def _log_as_ever() -> Iterator[None]:
+def _reset_logging() -> Iterator[None]:
     """A command that a test runs in this process sets up the log of all of it."""
     yield
     structlog.reset_defaults()

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULE_MAX_LINES = 300
 
-ALLOWED = {
+TOP_LEVEL_NAMES = {
     ".ci",
     ".github",
     ".gitignore",
@@ -30,7 +30,7 @@ ALLOWED = {
 }
 """What may stand at the top of the repository. A new name takes a reason."""
 
-ROOMS = {
+PACKAGES = {
     "actions",
     "audiences",
     "delivery",
@@ -46,10 +46,17 @@ ROOMS = {
 }
 """The rooms of `streams/`, from the design."""
 
-FAUST_FACE = {"faust", "faust.types", "faust.cli", "faust.web", "mode", "mode.loop"}
-"""What a hop may import of Faust and mode; the inside is `agents.engine`'s."""
+ALLOWED_FAUST_MODULES = {
+    "faust",
+    "faust.types",
+    "faust.cli",
+    "faust.web",
+    "mode",
+    "mode.loop",
+}
+"""What a stage may import of Faust and mode; the inside is `agents.engine`'s."""
 
-HOSTS = ("pypi." + "org", "files.python" + "hosted", "--index" + "-url")
+REGISTRY_HOSTS = ("pypi." + "org", "files.python" + "hosted", "--index" + "-url")
 """Where packages come from is the machine's business: pip's settings know."""
 
 
@@ -87,36 +94,36 @@ def test_a_module_has_at_most_three_hundred_lines(path: Path) -> None:
 def test_the_top_level_holds_only_known_names() -> None:
     """A stray file at the top is noticed; what git ignores is not looked at."""
     ignored = _ignored()
-    found = {
+    names = {
         path.name
         for path in ROOT.iterdir()
         if not any(path.match(pattern) for pattern in ignored)
     }
 
-    assert found - ALLOWED == set()
+    assert names - TOP_LEVEL_NAMES == set()
 
 
-def test_streams_holds_only_the_rooms_of_the_design() -> None:
+def test_streams_holds_only_the_packages_of_the_design() -> None:
     """A new room takes a place in the design and in the layers first."""
-    found = {path.parent.name for path in (ROOT / "streams").glob("*/__init__.py")}
+    packages = {path.parent.name for path in (ROOT / "streams").glob("*/__init__.py")}
 
-    assert found - ROOMS == set()
+    assert packages - PACKAGES == set()
 
 
-def test_the_sandbox_is_kept_from_every_room_there_is() -> None:
+def test_the_sandbox_contract_names_every_package() -> None:
     """The contract that names the rooms one by one forgets none."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = project["tool"]["importlinter"]["contracts"]
     sandbox = next(
         c for c in contracts if c.get("source_modules") == ["streams.sandbox"]
     )
-    rooms = {
+    packages = {
         f"streams.{path.stem}"
         for path in (ROOT / "streams").iterdir()
         if (path / "__init__.py").exists() or path.suffix == ".py"
     } - {"streams.__init__", "streams.sandbox"}
 
-    assert rooms - set(sandbox["forbidden_modules"]) == set()
+    assert packages - set(sandbox["forbidden_modules"]) == set()
 
 
 @pytest.mark.parametrize(
@@ -128,14 +135,16 @@ def test_the_sandbox_is_kept_from_every_room_there_is() -> None:
     ],
 )
 def test_only_the_engine_knows_the_inside_of_faust(path: Path) -> None:
-    """A hop imports what Faust shows; what it hides can change under us."""
-    inside = {
+    """A stage imports what Faust shows; what it hides can change under us."""
+    internal_modules = {
         name
         for name in _imported(path)
-        if name.split(".")[0] in {"faust", "mode"} and name not in FAUST_FACE
+        if name.split(".")[0] in {"faust", "mode"} and name not in ALLOWED_FAUST_MODULES
     }
 
-    assert {name for name in inside if not name.startswith("faust.types")} == set()
+    assert {
+        name for name in internal_modules if not name.startswith("faust.types")
+    } == set()
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml", "Makefile"])
@@ -143,7 +152,7 @@ def test_no_registry_is_named(name: str) -> None:
     """The lock holds versions and hashes; it installs from any mirror."""
     text = (ROOT / name).read_text()
 
-    assert [host for host in HOSTS if host in text] == []
+    assert [host for host in REGISTRY_HOSTS if host in text] == []
 
 
 def test_every_locked_package_has_hashes() -> None:

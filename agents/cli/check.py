@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from streams.destination.loader import read_destination
 from streams.destination.model import Destination, MappingRule
-from streams.destination.reading import read_destination
 from streams.triggers.trigger import Trigger
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 import orjson
 
+from agents.admin.dead_letters import DeadLetters
 from agents.cli import letter_lines as lines
 from agents.cli.letter_options import PlaceType, filter_options, meant
 from agents.cli.options import read_settings, settings_option
-from agents.context import clock_ms, kafka_access
-from agents.deadletters import DeadLetters
-from agents.reentry import new_id
-from streams.delivery.handled import Action, Handled, is_handled
-from streams.delivery.letters import Filters, grouped
-from streams.delivery.requeue import plan
+from agents.shared.context import clock_ms, kafka_access
+from agents.shared.reprocess import new_replay_id
+from streams.dead_letters.record import DeadLetterFilter, group_by_fault
+from streams.dead_letters.requeue import plan_requeue
+from streams.dead_letters.resolutions import Resolution, ResolutionAction, is_resolved
 
 
 @click.group()
@@ -47,8 +47,10 @@ def list_(*, file: Path | None, everything: bool, as_json: bool) -> None:
       klaviyo-streams deadletters list --all --json
     """  # noqa: D301 - click reads the backspace
     letters = _letters(file)
-    rows = {} if everything else letters.handled()
-    groups = grouped(one for one in letters.all() if not is_handled(one, rows))
+    rows = {} if everything else letters.read_resolutions()
+    groups = group_by_fault(
+        one for one in letters.read_all() if not is_resolved(one, rows)
+    )
     if as_json:
         for group in groups:
             click.echo(orjson.dumps(lines.group_of(group)))
@@ -61,7 +63,7 @@ def list_(*, file: Path | None, everything: bool, as_json: bool) -> None:
 @settings_option
 @click.argument("more", nargs=-1, metavar="[PARTITION/OFFSET]...", type=PlaceType())
 @filter_options
-def show(*, file: Path | None, filters: Filters, again: bool) -> None:
+def show(*, file: Path | None, filters: DeadLetterFilter, again: bool) -> None:
     """Print dead letters as JSON lines, with their values: customers' data.
 
     \b
@@ -70,10 +72,10 @@ def show(*, file: Path | None, filters: Filters, again: bool) -> None:
       klaviyo-streams deadletters show --reason bad-email --since 2026-11-25
     """  # noqa: D301 - click reads the backspace
     letters = _letters(file)
-    rows = letters.handled()
-    for one in letters.all():
-        row = rows.get(one.place) if is_handled(one, rows) else None
-        if filters.take(one) and (row is None or again or filters.places):
+    rows = letters.read_resolutions()
+    for one in letters.read_all():
+        row = rows.get(one.topic_offset) if is_resolved(one, rows) else None
+        if filters.matches(one) and (row is None or again or filters.topic_offsets):
             click.echo(lines.shown(one, row))
 
 
@@ -92,7 +94,7 @@ def requeue(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
     *,
     file: Path | None,
-    filters: Filters,
+    filters: DeadLetterFilter,
     again: bool,
     from_source: bool,
     is_real: bool,
@@ -117,19 +119,19 @@ def requeue(  # noqa: PLR0913 - one argument an option
     """  # noqa: D301 - click reads the backspace
     letters = _letters(file)
     found, before = meant(letters, filters, again=again)
-    replay = new_id(datetime.now(UTC))
+    replay = new_replay_id(datetime.now(UTC))
     if is_real and found:
         click.echo(f"replay {replay}")
     done = letters.requeue(
-        plan(found, from_source=from_source),
+        plan_requeue(found, from_source=from_source),
         replay=replay,
         now_ms=clock_ms,
         apply=is_real,
-        say=partial(click.echo, err=True),
+        report=partial(click.echo, err=True),
     )
     for line in lines.requeued(done, before=before, is_real=is_real):
         click.echo(line)
-    ctx.exit(1 if done.stuck or (is_real and not found) else 0)
+    ctx.exit(1 if done.not_requeueable or (is_real and not found) else 0)
 
 
 @deadletters.command()
@@ -142,7 +144,7 @@ def discard(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
     *,
     file: Path | None,
-    filters: Filters,
+    filters: DeadLetterFilter,
     again: bool,
     why: str,
     is_real: bool,
@@ -159,11 +161,11 @@ def discard(  # noqa: PLR0913 - one argument an option
     letters = _letters(file)
     found, before = meant(letters, filters, again=again)
     if is_real:
-        noted = Handled(
-            action=Action.DISCARDED,
+        noted = Resolution(
+            action=ResolutionAction.DISCARDED,
             at_ms=clock_ms(),
-            replay=new_id(datetime.now(UTC)),
-            reason=why,
+            replay=new_replay_id(datetime.now(UTC)),
+            note=why,
         )
         letters.discard(found, noted)
     for line in lines.discarded(found, before=before, is_real=is_real):

@@ -13,9 +13,9 @@ from agents.cli.lines import Answer, Answering, answer_lines
 from agents.cli.trial import Step, read_object
 from agents.cli.trying import FILE, destination_in, trying
 from streams.errors import ConfigError, StreamsError
-from streams.klaviyo.caller import Caller
-from streams.klaviyo.carry import names_of
-from streams.klaviyo.dry import DryKlaviyo
+from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.execute import intent_identifiers
+from streams.klaviyo.fake_client import FakeKlaviyo
 from streams.mapping import UNDEFINED, MappingError, Unmappable, compile_mapping
 from streams.triggers.trigger import compile_trigger
 
@@ -59,9 +59,11 @@ def explain(*, file: Path | None, trigger: str | None, mapping: Path | None) -> 
         answer_lines(runner, answering)
 
 
-def dry(steps: list[Step]) -> Caller:
+def dry(steps: list[Step]) -> KlaviyoApi:
     """Give a Klaviyo without a network that knows whom the steps are about."""
-    return DryKlaviyo(names_of(intent) for step in steps for intent in step.intents)
+    return FakeKlaviyo(
+        intent_identifiers(intent) for step in steps for intent in step.intents
+    )
 
 
 def _matches(fql: str) -> Answering:

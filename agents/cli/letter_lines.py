@@ -9,17 +9,17 @@ from typing import Final
 import msgspec
 import orjson
 
-from agents.deadletters import Requeued
-from streams.delivery.handled import Handled
-from streams.delivery.letters import LetterGroup, StoredLetter, Way
+from agents.admin.dead_letters import RequeueResult
+from streams.dead_letters.record import DeadLetterGroup, DeadLetterRecord, RequeueRoute
+from streams.dead_letters.resolutions import Resolution
 
 SAMPLE = 5
 """Places named of many."""
 
 _WAYS: Final = {
-    Way.EVENT: "taken in again",
-    Way.ACTIVATION: "judged again, for their lane",
-    Way.SOURCE: "taken in again from the source topic",
+    RequeueRoute.EVENT: "taken in again",
+    RequeueRoute.ACTIVATION: "judged again, for their lane",
+    RequeueRoute.SOURCE: "taken in again from the source topic",
 }
 
 _WHY_STUCK: Final = {
@@ -33,19 +33,19 @@ _WHY_STUCK: Final = {
 }
 
 
-def group_of(group: LetterGroup) -> dict[str, object]:
+def group_of(group: DeadLetterGroup) -> dict[str, object]:
     """Say of a group what a program reads."""
     return {
         "stage": group.stage,
         "reason": group.code,
-        "count": group.many,
+        "count": group.record_count,
         "first": _moment(group.first_ms),
         "last": _moment(group.last_ms),
-        "example": str(group.example),
+        "example": str(group.last_offset),
     }
 
 
-def table(groups: Sequence[LetterGroup]) -> Iterator[str]:
+def table(groups: Sequence[DeadLetterGroup]) -> Iterator[str]:
     """Say the same to a person."""
     if not groups:
         yield "no dead letters"
@@ -60,11 +60,11 @@ def table(groups: Sequence[LetterGroup]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
 
 
-def shown(one: StoredLetter, row: Handled | None) -> bytes:
+def shown(one: DeadLetterRecord, row: Resolution | None) -> bytes:
     """Say all of a dead letter, as one line of JSON."""
     told: dict[str, object] = {
-        "place": str(one.place),
-        "at": _moment(one.at_ms),
+        "place": str(one.topic_offset),
+        "at": _moment(one.timestamp_ms),
         "reason": one.code,
         "headers": {name: _text(value) for name, value in one.headers},
         "key": _text(one.key),
@@ -78,7 +78,7 @@ def shown(one: StoredLetter, row: Handled | None) -> bytes:
         return orjson.dumps(told | {"value": _text(one.value)})
 
 
-def requeued(done: Requeued, *, before: int, is_real: bool) -> Iterator[str]:
+def requeued(done: RequeueResult, *, before: int, is_real: bool) -> Iterator[str]:
     """Say what came of a requeue.
 
     Args:
@@ -87,15 +87,15 @@ def requeued(done: Requeued, *, before: int, is_real: bool) -> Iterator[str]:
         is_real: Whether anything was written.
     """
     verb = "requeued" if is_real else "would requeue"
-    letters = [letter for one in done.sendings for letter in one.letters]
-    yield f"{verb} {len(letters)} dead letters as {len(done.sendings)} records"
+    letters = [letter for one in done.requeued for letter in one.dead_letters]
+    yield f"{verb} {len(letters)} dead letters as {len(done.requeued)} records"
     yield from _by_reason(letters)
     for way, words in _WAYS.items():
-        of_way = [one for one in done.sendings if one.way is way]
+        of_way = [one for one in done.requeued if one.route is way]
         if of_way:
             yield f"records: {len(of_way)} {words}"
-    stuck: dict[str, list[StoredLetter]] = defaultdict(list)
-    for letter, why in done.stuck:
+    stuck: dict[str, list[DeadLetterRecord]] = defaultdict(list)
+    for letter, why in done.not_requeueable:
         stuck[why].append(letter)
     for why, ones in sorted(stuck.items()):
         yield f"cannot requeue {len(ones)}, {why}: {_sample(ones)}"
@@ -106,7 +106,7 @@ def requeued(done: Requeued, *, before: int, is_real: bool) -> Iterator[str]:
 
 
 def discarded(
-    letters: Collection[StoredLetter], *, before: int, is_real: bool
+    letters: Collection[DeadLetterRecord], *, before: int, is_real: bool
 ) -> Iterator[str]:
     """Say what was put away, or would be."""
     verb = "discarded" if is_real else "would discard"
@@ -125,16 +125,16 @@ def _left_out(before: int) -> Iterator[str]:
         yield f"left out {before} handled before; --handled takes them too"
 
 
-def _by_reason(letters: Iterable[StoredLetter]) -> Iterator[str]:
-    groups: dict[tuple[str, str], list[StoredLetter]] = defaultdict(list)
+def _by_reason(letters: Iterable[DeadLetterRecord]) -> Iterator[str]:
+    groups: dict[tuple[str, str], list[DeadLetterRecord]] = defaultdict(list)
     for one in letters:
         groups[one.stage or "-", one.code].append(one)
     for (stage, code), ones in sorted(groups.items()):
         yield f"  {len(ones)} {stage} {code}: {_sample(ones)}"
 
 
-def _sample(letters: Iterable[StoredLetter]) -> str:
-    places = [str(one.place) for one in letters]
+def _sample(letters: Iterable[DeadLetterRecord]) -> str:
+    places = [str(one.topic_offset) for one in letters]
     more = ["..."] if len(places) > SAMPLE else []
     return " ".join([*places[:SAMPLE], *more])
 

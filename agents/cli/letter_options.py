@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from agents.admin.dead_letters import DeadLetters
 from agents.cli.options import F
-from agents.deadletters import DeadLetters
-from streams.delivery.deadletter import STAGES
-from streams.delivery.handled import is_handled
-from streams.delivery.letters import Filters, Place, StoredLetter
+from streams.dead_letters.encoding import STAGES
+from streams.dead_letters.record import DeadLetterFilter, DeadLetterRecord, TopicOffset
+from streams.dead_letters.resolutions import is_resolved
 
 
 class _Time(click.ParamType):
@@ -46,10 +46,10 @@ class PlaceType(click.ParamType):
         value: object,
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> Place:
+    ) -> TopicOffset:
         """Read it."""
         try:
-            return Place.parse(str(value))
+            return TopicOffset.parse(str(value))
         except ValueError as mistake:
             self.fail(str(mistake), param, ctx)
 
@@ -87,19 +87,19 @@ def filter_options(command: F) -> F:
         stage: str | None,
         since: int | None,
         until: int | None,
-        places: tuple[Place, ...],
+        places: tuple[TopicOffset, ...],
         everything: bool,
         **kwargs: Any,  # noqa: ANN401 - the command's own
     ) -> object:
         more = kwargs.pop("more", ())
-        filters = Filters(
-            reason=reason,
+        filters = DeadLetterFilter(
+            code=reason,
             stage=stage or "",
             since_ms=since,
             until_ms=until,
-            places=frozenset((*places, *more)),
+            topic_offsets=frozenset((*places, *more)),
         )
-        if filters.are_none and not everything:
+        if filters.is_empty and not everything:
             raise click.UsageError(
                 "which dead letters? Give --reason, --stage, --since, --until or "
                 "--place, which narrow one another, or --all"
@@ -112,16 +112,16 @@ def filter_options(command: F) -> F:
 
 
 def meant(
-    letters: DeadLetters, filters: Filters, *, again: bool
-) -> tuple[list[StoredLetter], int]:
+    letters: DeadLetters, filters: DeadLetterFilter, *, again: bool
+) -> tuple[list[DeadLetterRecord], int]:
     """Those that are meant, without their values, and how many were handled before."""
-    rows = letters.handled()
-    found: list[StoredLetter] = []
+    rows = letters.read_resolutions()
+    found: list[DeadLetterRecord] = []
     before = 0
-    for one in letters.all():
-        if not filters.take(one):
+    for one in letters.read_all():
+        if not filters.matches(one):
             continue
-        if is_handled(one, rows) and not again:
+        if is_resolved(one, rows) and not again:
             before += 1
         else:
             found.append(one.without_value())

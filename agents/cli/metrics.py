@@ -7,16 +7,20 @@ from typing import Final
 
 import click
 
-from agents import logs
 from agents.cli.trying import FILE, client_for, destination_in, klaviyo_url_option
-from streams.destination.mappings import METRIC_FIELDS
-from streams.destination.model import Destination, MappingRule, UnknownMetric
-from streams.klaviyo.client import KlaviyoClient
-from streams.klaviyo.metrics import Impatient, metric_names, missing_metrics
+from agents.shared import logging
+from streams.destination.mapping_rules import METRIC_FIELDS
+from streams.destination.model import Destination, MappingRule, UnknownMetricPolicy
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.lookups.metrics import (
+    FailFastClient,
+    fetch_metric_names,
+    find_missing_metrics,
+)
 
-_POLICY: Final[Mapping[UnknownMetric, str]] = {
-    UnknownMetric.ALLOW: "their events are sent; Klaviyo may make a new metric of each",
-    UnknownMetric.DEAD_LETTER: "their events become dead letters: unknown-metric",
+_POLICY: Final[Mapping[UnknownMetricPolicy, str]] = {
+    UnknownMetricPolicy.ALLOW: "their events are sent; Klaviyo may make a new metric of each",
+    UnknownMetricPolicy.DEAD_LETTER: "their events become dead letters: unknown-metric",
 }
 """What becomes of events whose metric Klaviyo doesn't have."""
 
@@ -37,7 +41,7 @@ def metrics(ctx: click.Context, *, file: Path | None, klaviyo_url: str) -> None:
       klaviyo-streams metrics --destination destination.yaml
       KLAVIYO_API_KEY=any klaviyo-streams metrics --klaviyo-url http://localhost:8900
     """  # noqa: D301 - click reads the backspace
-    logs.configure("error")
+    logging.configure_logging("error")
     destination = destination_in(file)
     client = client_for(destination, url=klaviyo_url)
     known = asyncio.run(_known(client))
@@ -49,7 +53,7 @@ def metrics(ctx: click.Context, *, file: Path | None, klaviyo_url: str) -> None:
 
 async def _known(client: KlaviyoClient) -> frozenset[str]:
     async with client:
-        return await metric_names(Impatient(client))
+        return await fetch_metric_names(FailFastClient(client))
 
 
 def told(destination: Destination, known: Collection[str]) -> Iterator[str]:
@@ -60,7 +64,7 @@ def told(destination: Destination, known: Collection[str]) -> Iterator[str]:
         known: Names of the metrics there are.
     """
     named = destination.metrics
-    missing = missing_metrics(named, known)
+    missing = find_missing_metrics(named, known)
     for name, nearest in missing:
         hint = f"did you mean {nearest!r}?" if nearest else "no name is like it"
         yield f"missing: {name!r}, named by {', '.join(named[name])}; {hint}"

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import click
 
-from agents import moving, parquet
+from agents.admin import parquet, table_export
 from agents.cli.options import read_settings, settings_option
-from streams.audiences.moving import Copy, lines, missing, read_lines
+from streams.audiences.table_snapshot import (
+    TableSnapshot,
+    missing_from,
+    read_lines,
+    write_lines,
+)
 from streams.errors import ConfigError
 from streams.settings import Settings
 
@@ -32,7 +37,7 @@ _say: Callable[[str], None] = partial(click.echo, err=True)
     type=click.Choice(["jsonl", PARQUET]),
     help="Without it, what the file's name ends in says; Parquet needs pyarrow.",
 )
-@click.option("--force", is_flag=True, help="Write though records wait for a hop.")
+@click.option("--force", is_flag=True, help="Write though records wait for a stage.")
 @click.pass_obj
 def export(
     parent: Path | None,
@@ -48,7 +53,7 @@ def export(
     a JSON line each, after a header. Parquet has a line for each word, for reading it
     with other tools.
 
-    For a move, stop the producers, wait until nothing waits for any hop, stop the
+    For a move, stop the producers, wait until nothing waits for any stage, stop the
     workers, and export: what waits is told in the table already, and would be told
     to nobody from then on. So while records wait it refuses; --force is for a backup.
 
@@ -67,26 +72,26 @@ def export(
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if target == STDIO:
         copy = _quiet_copy(settings, force=force)
-        for line in lines(copy, exported_at=now):
+        for line in write_lines(copy, exported_at=now):
             click.echo(line)
     else:
         with told_of(target), replacing(target) as path:
             copy = _quiet_copy(settings, force=force)
             _write(path, copy, form=form, exported_at=now)
-    _say(f"exported {copy.told()}")
+    _say(f"exported {copy.summary()}")
 
 
-def _quiet_copy(settings: Settings, *, force: bool) -> Copy:
+def _quiet_copy(settings: Settings, *, force: bool) -> TableSnapshot:
     """Read the table while nothing waits, or as it is."""
-    hop, count = moving.waiting(settings)
+    stage, count = table_export.largest_lag(settings)
     if count:
-        told = f"{hop} has {count} waiting; stop producers, let workers finish"
+        told = f"{stage} has {count} waiting; stop producers, let workers finish"
         if not force:
             raise ConfigError(
                 [f"{told}, or say --force (after transactions a few always wait)"]
             )
         _say(told)
-    return moving.read(settings, say=_say)
+    return table_export.read_snapshot(settings, report=_say)
 
 
 @contextmanager
@@ -124,33 +129,33 @@ def import_(
       gunzip -c memberships.jsonl.gz | klaviyo-streams audiences import - --apply
     """  # noqa: D301 - click reads the backspace
     copy = _read(source)
-    click.echo(f"in the file: {copy.told()}")
+    click.echo(f"in the file: {copy.summary()}")
     settings = read_settings(file or parent)
-    running = moving.workers_run(settings)
+    running = table_export.are_workers_running(settings)
     if apply and running:
-        raise ConfigError([moving.told_running(settings)])
-    there = moving.read(settings, say=_say)
-    click.echo(f"there already: {there.told()}")
-    wanted = missing(copy, there)
+        raise ConfigError([table_export.running_workers_problem(settings)])
+    there = table_export.read_snapshot(settings, report=_say)
+    click.echo(f"there already: {there.summary()}")
+    wanted = missing_from(copy, there)
     if not apply:
-        click.echo(f"to write: {wanted.told()}")
+        click.echo(f"to write: {wanted.summary()}")
         if running:
-            click.echo(moving.told_running(settings))
+            click.echo(table_export.running_workers_problem(settings))
         click.echo("nothing was written; --apply writes it")
         return
-    moving.write_alone(settings, wanted, say=_say)
-    click.echo(f"written: {wanted.told()}")
+    table_export.write_while_stopped(settings, wanted, report=_say)
+    click.echo(f"written: {wanted.summary()}")
 
 
-def _read(source: Path) -> Copy:
+def _read(source: Path) -> TableSnapshot:
     name = "standard input" if source == STDIO else str(source)
     try:
         if source.suffix == ".parquet" or _begins_as_parquet(source):
-            return parquet.read(source)
+            return parquet.read_parquet(source)
         with click.open_file(str(source), "rb") as given:
             return read_lines(given)
     except ConfigError as fault:
-        told = [f"{name}: {mistake}" for mistake in fault.mistakes]
+        told = [f"{name}: {mistake}" for mistake in fault.problems]
         raise ConfigError(told) from None
     except OSError as fault:
         raise ConfigError([f"{name}: {fault.strerror}"]) from None
@@ -161,15 +166,17 @@ def _begins_as_parquet(source: Path) -> bool:
     if not source.is_file():
         return False
     with source.open("rb") as given:
-        return given.read(len(parquet.MAGIC)) == parquet.MAGIC
+        return given.read(len(parquet.PARQUET_MAGIC)) == parquet.PARQUET_MAGIC
 
 
-def _write(path: Path, copy: Copy, *, form: str, exported_at: str) -> None:
+def _write(path: Path, copy: TableSnapshot, *, form: str, exported_at: str) -> None:
     if form == PARQUET:
-        parquet.write(path, copy, exported_at=exported_at)
+        parquet.write_parquet(path, copy, exported_at=exported_at)
         return
     with path.open("wb") as out:
-        out.writelines(line + b"\n" for line in lines(copy, exported_at=exported_at))
+        out.writelines(
+            line + b"\n" for line in write_lines(copy, exported_at=exported_at)
+        )
 
 
 @contextmanager

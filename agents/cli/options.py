@@ -10,8 +10,8 @@ import click
 from agents.cli.trying import destination_in
 from streams.destination.model import Destination
 from streams.errors import ConfigError
-from streams.settings import Settings, load
-from streams.settings.reading import destination_named
+from streams.settings import Settings, load_settings
+from streams.settings.loader import find_destination_path
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -33,17 +33,17 @@ def read_worker(
 
     Args:
         file: The settings file, if one is named.
-        for_delivery: Whether the API key is needed where the hop `deliver` is on.
+        for_delivery: Whether the API key is needed where the stage `deliver` is on.
 
     Raises:
         ConfigError: Every mistake there is, each with its path.
     """
-    named = destination_named(os.environ, file)
+    named = find_destination_path(os.environ, file)
     path = Path(named) if named else None
     if path is not None and not path.is_file():
         raise ConfigError([f"destination: no such file: {path}"])
     destination = destination_in(path)
-    settings = load(
+    settings = load_settings(
         os.environ,
         file,
         base=destination.settings,

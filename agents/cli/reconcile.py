@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 import orjson
 
-from agents import logs
+from agents.admin.outcome_reader import OutcomeCode
+from agents.admin.reconcile import Reconciler, new_repair_id
 from agents.cli.options import read_worker, settings_option
-from agents.endings import Ending
-from agents.reconcile import Reconciler, new_replay
+from agents.shared import logging
 from streams.delivery.verdict import Verdict
-from streams.replay.reconcile import Found
-from streams.replay.words import Word
+from streams.reconcile.comparison import ListReport
+from streams.reconcile.desired_memberships import DesiredMembership
 
 EXAMPLES = 5
 """User keys shown of each kind."""
@@ -75,17 +75,17 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     """  # noqa: D301 - click reads the backspace
     if resync and not (audiences and is_real):
         raise click.UsageError("--resync needs --audience and --apply")
-    logs.configure("warning")
+    logging.configure_logging("warning")
     settings, destination = read_worker(file)
-    work = Reconciler(settings, destination, say=_say)
-    found = work.find(audiences, everyone=resync)
+    work = Reconciler(settings, destination, report=_say)
+    found = work.compare(audiences, resync=resync)
     for each in found:
         _print(found_lines(each, as_json=as_json))
-    total = sum(each.differences.count for each in found)
-    code = 0 if all(each.is_equal for each in found if not each.compared) else 1
+    total = sum(each.differences.repair_count for each in found)
+    code = 0 if all(each.is_in_sync for each in found if not each.is_compared) else 1
     if not (total and is_real):
         ctx.exit(1 if total else code)
-    replay = new_replay()
+    replay = new_repair_id()
     click.echo(_sending(replay, total, as_json=as_json))
     ended = work.repair(found, replay=replay, wait=not no_wait)
     _print(ended_lines(ended, as_json=as_json))
@@ -94,7 +94,7 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     ctx.exit(code)
 
 
-def found_lines(found: Found, *, as_json: bool) -> Iterator[str]:
+def found_lines(found: ListReport, *, as_json: bool) -> Iterator[str]:
     """Say what one list came to.
 
     Args:
@@ -115,45 +115,45 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _counted(found: Found) -> Iterator[Line]:
+def _counted(found: ListReport) -> Iterator[Line]:
     """Give the counts of each audience of a list; the others are the list's."""
-    missing = Counter(one.word.audience for one in found.differences.missing)
-    unexpected = Counter(one.word.audience for one in found.differences.unexpected)
-    unnamed = Counter(one.word.audience for one in found.differences.unnamed)
-    inside = Counter(one.audience for one in found.words.values() if one.inside)
-    for audience in sorted({one.audience for one in found.words.values()}):
+    missing = Counter(one.desired.audience for one in found.differences.missing)
+    unexpected = Counter(one.desired.audience for one in found.differences.unexpected)
+    unnamed = Counter(one.desired.audience for one in found.differences.unidentified)
+    inside = Counter(one.audience for one in found.desired.values() if one.inside)
+    for audience in sorted({one.audience for one in found.desired.values()}):
         line: Line = {
             "audience": audience,
             "list_id": found.list_id,
             "inside": inside[audience],
         }
         compared: Line = {
-            "gone": found.gone,
-            "members": found.members,
+            "gone": found.is_list_gone,
+            "members": found.member_count,
             "missing": missing[audience],
             "unexpected": unexpected[audience],
             "unnamed": unnamed[audience],
-            "others": len(found.differences.others),
+            "others": len(found.differences.unmanaged),
         }
-        yield line | compared if found.compared else line
+        yield line | compared if found.is_compared else line
 
 
-def _json(found: Found) -> Iterator[Line]:
+def _json(found: ListReport) -> Iterator[Line]:
     yield from _counted(found)
     at = {"list_id": found.list_id}
     for kind, words in _kinds(found):
         for word in words:
             yield {"kind": kind, "user": word.user, "audience": word.audience, **at}
-    for member in found.differences.others:
+    for member in found.differences.unmanaged:
         yield {"kind": "others", "profile_id": member.profile_id, **at}
 
 
-def _text(found: Found) -> Iterator[str]:
+def _text(found: ListReport) -> Iterator[str]:
     kinds = dict(_kinds(found))
     for line in _counted(found):
         audience = line["audience"]
         yield f"{audience}: {line['inside']} inside; {_where(found)}"
-        if not found.compared:
+        if not found.is_compared:
             continue
         for kind, words in kinds.items():
             users = [word.user for word in words if word.audience == audience]
@@ -164,10 +164,10 @@ def _text(found: Found) -> Iterator[str]:
         yield f"  {'others':<10} {line['others']:>9}"
 
 
-def _where(found: Found) -> str:
+def _where(found: ListReport) -> str:
     if not found.list_id:
         return "no list yet"
-    state = "gone in Klaviyo" if found.gone else f"{found.members} on it"
+    state = "gone in Klaviyo" if found.is_list_gone else f"{found.member_count} on it"
     return f"list {found.list_id}: {state}"
 
 
@@ -176,10 +176,10 @@ def _some(users: Sequence[str]) -> str:
     return f"{', '.join(users[:EXAMPLES])}{more}"
 
 
-def _kinds(found: Found) -> Iterator[tuple[str, list[Word]]]:
-    yield "missing", [one.word for one in found.differences.missing]
-    yield "unexpected", [one.word for one in found.differences.unexpected]
-    yield "unnamed", [one.word for one in found.differences.unnamed]
+def _kinds(found: ListReport) -> Iterator[tuple[str, list[DesiredMembership]]]:
+    yield "missing", [one.desired for one in found.differences.missing]
+    yield "unexpected", [one.desired for one in found.differences.unexpected]
+    yield "unnamed", [one.desired for one in found.differences.unidentified]
 
 
 def _sending(replay: str, total: int, *, as_json: bool) -> str:
@@ -188,7 +188,7 @@ def _sending(replay: str, total: int, *, as_json: bool) -> str:
     return f"replay {replay}: {total} to repair"
 
 
-def ended_lines(ended: Counter[Ending], *, as_json: bool) -> Iterator[str]:
+def ended_lines(ended: Counter[OutcomeCode], *, as_json: bool) -> Iterator[str]:
     """Say how the repairs ended, a line each way."""
     for (verdict, reason), count in sorted(ended.items()):
         if as_json:

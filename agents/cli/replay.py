@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
+from agents.admin.replay.selector import qualified_topic
+from agents.admin.replay.store import ReplayStore
 from agents.cli.options import read_settings, settings_option
 from agents.cli.replaying import Order, Replaying
-from agents.context import kafka_access
-from agents.replaying.registry import Registry
-from agents.replaying.taking import full_name
+from agents.shared.context import kafka_access
 from streams.errors import ConfigError
-from streams.events.model import ReplayMode
-from streams.replay.selection import Selection, moment_ms, spans_of
+from streams.events.canonical_event import ReplayMode
+from streams.replay.selection import ReplaySelection, parse_offset_ranges, parse_time_ms
 from streams.replay.state import ReplayState
 from streams.settings import Settings
 
@@ -39,7 +39,7 @@ from streams.settings import Settings
 @click.option("--where", default="", metavar="FQL", help="Only events that match.")
 @click.option(
     "--mode",
-    default=ReplayMode.CORRECT.value,
+    default=ReplayMode.CHANGES_ONLY.value,
     show_default=True,
     type=click.Choice([mode.value for mode in ReplayMode]),
     help="correct: what says the same as before does nothing. again: list changes and "
@@ -59,7 +59,7 @@ from streams.settings import Settings
     default=2_000,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Wait while so many records, live ones too, wait before a hop.",
+    help="Wait while so many records, live ones too, wait before a stage.",
 )
 @click.option("--no-wait", is_flag=True, help="End when all is taken in.")
 @click.option("--list", "listed", is_flag=True, help="List replays, the latest first.")
@@ -87,7 +87,7 @@ def replay(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Take records in again: a range of a source topic, of events or of a lane.
 
-    Without --apply it only counts, and shows some. Records go through the same hops as
+    Without --apply it only counts, and shows some. Records go through the same stages as
     the first time, behind what happens now, under their first origin: an older one
     undoes nothing, a repeat changes nothing, each event is recorded once. Events that
     happened longer ago than replay_backfill_after_s fire no flows.
@@ -112,11 +112,11 @@ def replay(  # noqa: PLR0913 - one argument an option
     if resume:
         replaying.go_on(resume)
         return
-    selection = Selection(
+    selection = ReplaySelection(
         topic=_topic(settings, topic),
-        spans=spans_of(partitions, offsets),
-        since_ms=moment_ms(since, name="--since") if since else None,
-        until_ms=moment_ms(until, name="--until") if until else None,
+        offset_ranges=parse_offset_ranges(partitions, offsets),
+        since_ms=parse_time_ms(since, option="--since") if since else None,
+        until_ms=parse_time_ms(until, option="--until") if until else None,
         user=user,
         audience=audience,
         where=where,
@@ -130,7 +130,7 @@ def replay(  # noqa: PLR0913 - one argument an option
 
 def _topic(settings: Settings, named: str | None) -> str:
     if named:
-        return full_name(settings, named)
+        return qualified_topic(settings, named)
     if len(settings.source_topics) > 1:
         names = ", ".join(settings.source_topics)
         raise ConfigError([f"--topic: name one of the source topics: {names}"])
@@ -138,16 +138,16 @@ def _topic(settings: Settings, named: str | None) -> str:
 
 
 def _administer(settings: Settings, *, stop: str | None) -> None:
-    registry = Registry(kafka_access(settings), settings)
+    registry = ReplayStore(kafka_access(settings), settings)
     if stop:
-        state = registry.one(stop)
+        state = registry.read(stop)
         registry.stop(state.id)
         click.echo(
             f"stopped {state.id}; "
             f"go on with: klaviyo-streams replay --resume {state.id}"
         )
         return
-    states = registry.all()
+    states = registry.read_all()
     for state in states:
         click.echo(_line(state))
     if not states:
@@ -155,9 +155,9 @@ def _administer(settings: Settings, *, stop: str | None) -> None:
 
 
 def _line(state: ReplayState) -> str:
-    began = datetime.fromtimestamp(state.began_ms / 1000, UTC)
-    done = state.total - state.left
+    began = datetime.fromtimestamp(state.started_ms / 1000, UTC)
+    done = state.total - state.remaining
     return (
         f"{state.id}\t{state.status}\t{began:%Y-%m-%dT%H:%MZ}\t{state.selection.topic}"
-        f"\t{state.selection.mode}\t{done} of {state.total} read, {state.fed} taken in"
+        f"\t{state.selection.mode}\t{done} of {state.total} read, {state.records_published} taken in"
     )

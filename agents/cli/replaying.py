@@ -11,21 +11,21 @@ from typing import Final
 import click
 from msgspec.structs import replace
 
-from agents.context import clock_ms, kafka_access
-from agents.endings import Endings
-from agents.interrupts import interrupt_on_signals
-from agents.reentry import Publisher, new_id
-from agents.replaying.feeding import Feeder, Now
-from agents.replaying.lag import Lag
-from agents.replaying.ranges import Ends, Range
-from agents.replaying.reached import reached
-from agents.replaying.registry import Registry
-from agents.replaying.taking import Sample, Taking
-from agents.replaying.tally import Tally
-from streams.events.model import ReplayMode
-from streams.replay.pace import Feed
-from streams.replay.selection import Selection, up_to
-from streams.replay.state import ReplayState, Status, remaining_s
+from agents.admin.outcome_reader import OutcomeReader
+from agents.admin.replay.committed_offsets import read_committed_offsets
+from agents.admin.replay.lag import LagReader
+from agents.admin.replay.outcome_counter import OutcomeCounter
+from agents.admin.replay.runner import ReplayProgress, ReplayRunner
+from agents.admin.replay.selector import RecordPreview, RecordSelector
+from agents.admin.replay.store import ReplayStore
+from agents.admin.replay.topic_range import PartitionBounds, TopicRange
+from agents.shared.context import clock_ms, kafka_access
+from agents.shared.reprocess import RecordPublisher, new_replay_id
+from agents.shared.signals import interrupt_on_signals
+from streams.events.canonical_event import ReplayMode
+from streams.replay.selection import ReplaySelection, clip_bounds
+from streams.replay.state import ReplayState, ReplayStatus, estimate_remaining_s
+from streams.replay.token_bucket import ReplayBucket
 from streams.settings import Settings
 
 SAMPLES: Final = 5
@@ -39,7 +39,7 @@ class Order:
 
     Attributes:
         rate_per_s: Records a second at most.
-        ahead_max: It waits while so many records wait before a hop.
+        ahead_max: It waits while so many records wait before a stage.
         waits: Whether it waits for the outcomes.
     """
 
@@ -62,10 +62,10 @@ class Replaying:
         self._kafka = kafka_access(settings)
         self._said_s = float("-inf")
 
-    def count(self, selection: Selection) -> None:
+    def count(self, selection: ReplaySelection) -> None:
         """Say what a replay would take."""
-        taking = Taking(self._settings, selection, replay="")
-        with closing(Range(self._kafka, selection.topic)) as source:
+        taking = RecordSelector(self._settings, selection, replay="")
+        with closing(TopicRange(self._kafka, selection.topic)) as source:
             ends = self._ends(source, selection)
             counts, samples = _counted(source, ends, taking)
         for partition, (first, last) in sorted(ends.items()):
@@ -74,27 +74,27 @@ class Replaying:
         for sample in samples:
             at = datetime.fromtimestamp(sample.time_ms / 1000, UTC)
             click.echo(
-                f"such as\t{sample.place}\t{at:%Y-%m-%dT%H:%M:%SZ}\t{sample.kind}"
+                f"such as\t{sample.location}\t{at:%Y-%m-%dT%H:%M:%SZ}\t{sample.kind}"
             )
         if taking.unreadable:
             click.echo(f"unreadable, and passed over\t{taking.unreadable}")
         click.echo(f"takes {sum(counts.values())} records; do it with --apply")
 
-    def begin(self, selection: Selection) -> None:
+    def begin(self, selection: ReplaySelection) -> None:
         """Begin a replay, and watch it to its end."""
-        replay = new_id(datetime.now(UTC))
-        taking = Taking(self._settings, selection, replay=replay)
-        registry = Registry(self._kafka, self._settings)
-        with closing(Range(self._kafka, selection.topic)) as source:
+        replay = new_replay_id(datetime.now(UTC))
+        taking = RecordSelector(self._settings, selection, replay=replay)
+        registry = ReplayStore(self._kafka, self._settings)
+        with closing(TopicRange(self._kafka, selection.topic)) as source:
             state = ReplayState(
                 id=replay,
                 selection=selection,
-                ends=self._ends(source, selection),
-                position={},
-                began_ms=clock_ms(),
+                bounds=self._ends(source, selection),
+                positions={},
+                started_ms=clock_ms(),
             )
             click.echo(f"replay {replay}: {state.total} offsets of {selection.topic}")
-            registry.write(state)
+            registry.save(state)
             self._feed(state, source, taking, registry)
 
     def go_on(self, replay: str) -> None:
@@ -102,53 +102,64 @@ class Replaying:
 
         What was under way when it was stopped ended there, and nobody knows where.
         """
-        registry = Registry(self._kafka, self._settings)
-        state = registry.one(replay)
-        if state.status is Status.STOPPED:
-            state = replace(state, position={}, status=Status.RUNNING)
-            registry.write(state)  # first: killed in between, it is stopped still
-            registry.go_on(replay)
-        if not state.left:
+        registry = ReplayStore(self._kafka, self._settings)
+        state = registry.read(replay)
+        if state.status is ReplayStatus.STOPPED:
+            state = replace(state, position={}, status=ReplayStatus.RUNNING)
+            registry.save(state)  # first: killed in between, it is stopped still
+            registry.clear_stop(replay)
+        if not state.remaining:
             click.echo(f"replay {replay}: all of it is taken in")
             return
-        click.echo(f"replay {replay}: {state.left} of {state.total} offsets left")
-        taking = Taking(self._settings, state.selection, replay=replay)
+        click.echo(f"replay {replay}: {state.remaining} of {state.total} offsets left")
+        taking = RecordSelector(self._settings, state.selection, replay=replay)
         taking.unreadable = state.unreadable
-        with closing(Range(self._kafka, state.selection.topic)) as source:
+        with closing(TopicRange(self._kafka, state.selection.topic)) as source:
             self._feed(state, source, taking, registry)
 
-    def _ends(self, source: Range, selection: Selection) -> Ends:
+    def _ends(self, source: TopicRange, selection: ReplaySelection) -> PartitionBounds:
         """A table learns nothing that live events have still to tell Klaviyo."""
-        ends = source.ends(selection)
-        if selection.mode is not ReplayMode.REBUILD:
+        ends = source.find_bounds(selection)
+        if selection.mode is not ReplayMode.STATE_ONLY:
             return ends
         topic = selection.topic
-        return up_to(ends, reached(self._kafka, self._settings, topic=topic, ends=ends))
+        return clip_bounds(
+            ends,
+            read_committed_offsets(
+                self._kafka, self._settings, topic=topic, partitions=ends
+            ),
+        )
 
     def _feed(
-        self, state: ReplayState, source: Range, taking: Taking, registry: Registry
+        self,
+        state: ReplayState,
+        source: TopicRange,
+        taking: RecordSelector,
+        registry: ReplayStore,
     ) -> None:
         interrupt_on_signals()
-        fed_before = state.fed
+        fed_before = state.records_published
         outcomes = self._settings.topics.outcomes
         with (
-            closing(Endings(self._kafka, outcomes, replay=state.id)) as found,
-            closing(Lag(self._kafka, self._settings)) as lag,
+            closing(OutcomeReader(self._kafka, outcomes, replay=state.id)) as found,
+            closing(LagReader(self._kafka, self._settings)) as lag,
         ):
-            tally = Tally(found)
-            feeder = Feeder(
+            tally = OutcomeCounter(found)
+            feeder = ReplayRunner(
                 state,
-                source=source,
-                taking=taking,
-                publisher=Publisher(self._kafka),
-                registry=registry,
-                lag=lag,
-                tally=tally,
+                topic_range=source,
+                selector=taking,
+                publisher=RecordPublisher(self._kafka),
+                store=registry,
+                lag_reader=lag,
+                outcomes=tally,
             )
-            tap = Feed(per_s=self._order.rate_per_s, ahead_max=self._order.ahead_max)
+            tap = ReplayBucket(
+                rate_per_s=self._order.rate_per_s, max_lag=self._order.ahead_max
+            )
             try:
-                state = feeder.feed(tap, say=lambda now: self._say(now, tally))
-                self._await(state, tally, fed=state.fed - fed_before)
+                state = feeder.run(tap, report=lambda now: self._say(now, tally))
+                self._await(state, tally, fed=state.records_published - fed_before)
             except KeyboardInterrupt:
                 click.echo(
                     "\ninterrupted; what is taken in goes on.\n"
@@ -157,31 +168,31 @@ class Replaying:
                 )
                 sys.exit(130)
 
-    def _await(self, state: ReplayState, tally: Tally, *, fed: int) -> None:
-        if state.status is Status.STOPPED:
-            click.echo(f"stopped after {state.fed} records")
+    def _await(self, state: ReplayState, tally: OutcomeCounter, *, fed: int) -> None:
+        if state.status is ReplayStatus.STOPPED:
+            click.echo(f"stopped after {state.records_published} records")
             return
         click.echo(f"taken in: {fed}; unreadable and passed over: {state.unreadable}")
-        while self._order.waits and tally.left:
+        while self._order.waits and tally.pending_count:
             tally.read(wait_s=0.5)
             if self._is_time():
-                known = tally.ended + tally.left
-                click.echo(f"{tally.ended} of {known} ended", err=True)
+                known = tally.completed + tally.pending_count
+                click.echo(f"{tally.completed} of {known} ended", err=True)
         if self._order.waits:
             _say_endings(tally.counts)
 
-    def _say(self, now: Now, tally: Tally) -> None:
+    def _say(self, now: ReplayProgress, tally: OutcomeCounter) -> None:
         tally.read()
         if not self._is_time():
             return
-        left_s = remaining_s(now.state, per_s=now.per_s)
+        left_s = estimate_remaining_s(now.state, per_s=now.per_s)
         left = str(timedelta(seconds=round(left_s))) if left_s is not None else "?"
         held = ""
-        if now.waiting >= self._order.ahead_max:
-            held = f"; waits: {now.hop} has {now.waiting} records to do"
+        if now.lag >= self._order.ahead_max:
+            held = f"; waits: {now.group} has {now.lag} records to do"
         click.echo(
-            f"{now.state.total - now.state.left} of {now.state.total} offsets, "
-            f"{now.state.fed} taken in, {tally.ended} ended, {now.per_s:.0f}/s, "
+            f"{now.state.total - now.state.remaining} of {now.state.total} offsets, "
+            f"{now.state.records_published} taken in, {tally.completed} ended, {now.per_s:.0f}/s, "
             f"{left} left{held}",
             err=True,
         )
@@ -200,14 +211,14 @@ def _say_endings(counts: Mapping[str, int]) -> None:
 
 
 def _counted(
-    source: Range, ends: dict[int, tuple[int, int]], taking: Taking
-) -> tuple[dict[int, int], list[Sample]]:
+    source: TopicRange, ends: dict[int, tuple[int, int]], taking: RecordSelector
+) -> tuple[dict[int, int], list[RecordPreview]]:
     counts: dict[int, int] = {}
-    samples: list[Sample] = []
-    source.begin(ends, {})
-    while not source.is_over:
+    samples: list[RecordPreview] = []
+    source.start(ends, {})
+    while not source.is_finished:
         for message in source.read(COUNT_RECORDS):
-            if (found := taking.take(message)) is None:
+            if (found := taking.select(message)) is None:
                 continue
             partition = message.partition() or 0
             counts[partition] = counts.get(partition, 0) + 1

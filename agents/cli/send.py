@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from agents import logs
 from agents.cli.lines import Answering, answer_lines
 from agents.cli.trying import (
     FILE,
@@ -17,9 +16,10 @@ from agents.cli.trying import (
     klaviyo_url_option,
     trying,
 )
-from streams.destination.model import Destination, UnknownMetric
-from streams.klaviyo.client import KlaviyoClient
-from streams.klaviyo.metrics import Impatient, metric_names
+from agents.shared import logging
+from streams.destination.model import Destination, UnknownMetricPolicy
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.lookups.metrics import FailFastClient, fetch_metric_names
 
 
 @click.command()
@@ -37,7 +37,7 @@ def send(*, file: Path | None, klaviyo_url: str) -> None:
         | KLAVIYO_API_KEY=any klaviyo-streams send --klaviyo-url http://localhost:8900
       klaviyo-streams send --destination destination.yaml < events.jsonl
     """  # noqa: D301 - click reads the backspace
-    logs.configure("warning")
+    logging.configure_logging("warning")
     destination = destination_in(file)
     client = client_for(destination, url=klaviyo_url)
     with asyncio.Runner() as runner, _sending(runner, client, destination) as answered:
@@ -51,8 +51,8 @@ def _sending(
     runner.run(client.__aenter__())
     try:
         known = None
-        if destination.unknown_metric is UnknownMetric.DEAD_LETTER:
-            known = runner.run(metric_names(Impatient(client)))
+        if destination.unknown_metric is UnknownMetricPolicy.DEAD_LETTER:
+            known = runner.run(fetch_metric_names(FailFastClient(client)))
         yield trying(
             destination,
             connect=lambda _: client,

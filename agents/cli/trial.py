@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import orjson
 
-from streams.actions.intents import Intent, Refusal
-from streams.audiences.reading import ENTERED_EVENT, EXITED_EVENT
+from streams.actions.intents import Intent, PayloadRefusal
+from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
-from streams.destination.lone import lone_rule
-from streams.destination.model import Activated, Destination
+from streams.destination.model import Destination, MappingResult
+from streams.destination.standalone_rule import standalone_rule
 from streams.errors import PoisonRecord
-from streams.klaviyo.requests import Request
+from streams.klaviyo.api.requests import Request
 
 Json = Any
 
@@ -58,7 +58,7 @@ class Step:
     """
 
     index: int
-    activated: Activated | None = None
+    activated: MappingResult | None = None
     intents: tuple[Intent, ...] = ()
     verdict: ItemVerdict = _NOTHING
 
@@ -113,7 +113,7 @@ def _asked(told: dict[str, Json]) -> bytes:
 @lru_cache(maxsize=_RULES_MAX)
 def _rule(asked: bytes) -> Any:  # noqa: ANN401 - lru_cache hides the type anyway
     action, mapping, subscribe = orjson.loads(asked)
-    return lone_rule(action, mapping=mapping, trigger=subscribe)
+    return standalone_rule(action, mapping=mapping, trigger=subscribe)
 
 
 def steps_of(trial: Trial) -> list[Step]:
@@ -129,15 +129,15 @@ def _steps(index: int, event: Json, trial: Trial) -> Iterator[Step]:
     if not isinstance(event, dict):
         yield Step(index=index, verdict=_NO_EVENT)
         return
-    found = trial.destination.activations(event)
+    found = trial.destination.map_event(event)
     if not found:
         moves = event.get("event") in (ENTERED_EVENT, EXITED_EVENT)
         synced = moves and trial.destination.sync_audiences
         yield Step(index=index, verdict=_AUDIENCE if synced else _NO_MAPPING)
     for activated in found:
         result = activated.result
-        if isinstance(result, Refusal):
-            ended = discarded if result.moot and not trial.tested else dead_letter
+        if isinstance(result, PayloadRefusal):
+            ended = discarded if result.is_noop and not trial.tested else dead_letter
             refused = ended(f"{result.code}: {result.reason}")
             yield Step(index=index, activated=activated, verdict=refused)
         else:

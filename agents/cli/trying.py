@@ -12,14 +12,14 @@ import click
 from agents.cli.lines import Answer, Answering
 from agents.cli.trial import Step, answer, read_trial, spoken_for, steps_of
 from streams.delivery.verdict import ItemVerdict
+from streams.destination.loader import compile_destination, read_destination
 from streams.destination.model import Destination
-from streams.destination.reading import destination_of, read_destination
 from streams.errors import ConfigError
-from streams.klaviyo.caller import Caller
-from streams.klaviyo.carry import carry_out
-from streams.klaviyo.client import BASE_URL, KlaviyoClient
-from streams.klaviyo.recorder import Recorder
-from streams.pacing.gate import Timing
+from streams.klaviyo.api.client import BASE_URL, KlaviyoClient
+from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.execute import execute
+from streams.klaviyo.recording_client import RecordingClient
+from streams.rate_limiting.limiter import Clock
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """A file on the command line."""
@@ -28,7 +28,7 @@ klaviyo_url_option = click.option(
     "--klaviyo-url", default=BASE_URL, show_default=True, help="Where Klaviyo is."
 )
 
-Connect = Callable[[list[Step]], Caller]
+Connect = Callable[[list[Step]], KlaviyoApi]
 """Gives what the requests of a line are sent to."""
 
 
@@ -38,7 +38,11 @@ def destination_in(file: Path | None) -> Destination:
     Raises:
         ConfigError: Every mistake there is, each with its path.
     """
-    return destination_of(None) if file is None else read_destination(file.read_bytes())
+    return (
+        compile_destination(None)
+        if file is None
+        else read_destination(file.read_bytes())
+    )
 
 
 def client_for(destination: Destination, *, url: str) -> KlaviyoClient:
@@ -51,8 +55,8 @@ def client_for(destination: Destination, *, url: str) -> KlaviyoClient:
     key = os.environ.get(name, "")
     if not key:
         raise ConfigError([f"{name}: missing in the environment; it is the API key"])
-    timing = Timing(clock=time.monotonic, sleep=asyncio.sleep, rng=random.random)
-    return KlaviyoClient(api_key=key, timing=timing, base_url=url)
+    timing = Clock(monotonic_s=time.monotonic, sleep=asyncio.sleep, rng=random.random)
+    return KlaviyoClient(api_key=key, clock=timing, base_url=url)
 
 
 def trying(
@@ -71,8 +75,10 @@ def trying(
         clock_s: What time it is; None leaves events of the future to Klaviyo.
     """
 
-    async def carried(recorder: Recorder, steps: list[Step]) -> list[ItemVerdict]:
-        verdicts = await carry_out(
+    async def carried(
+        recorder: RecordingClient, steps: list[Step]
+    ) -> list[ItemVerdict]:
+        verdicts = await execute(
             recorder,
             [intent for step in steps for intent in step.intents],
             known_metrics=known_metrics,
@@ -83,7 +89,7 @@ def trying(
     async def answered(line: bytes) -> Answer:
         trial = read_trial(line, destination)
         steps = steps_of(trial)
-        recorder = Recorder(connect(steps))
+        recorder = RecordingClient(connect(steps))
         parts = [steps] if trial.together else [[step] for step in steps]
         try:
             ended = [one for part in parts for one in await carried(recorder, part)]

@@ -7,11 +7,11 @@ import click
 import faust
 import mode.loop
 
-from agents import logs
-from agents.app import build
+from agents.app import build_app
 from agents.cli.options import read_worker, settings_option
-from agents.context import kafka_access
-from agents.topics import ensure
+from agents.shared import logging
+from agents.shared.context import kafka_access
+from agents.shared.topics import ensure_topics
 
 GC_ALLOCATIONS = 20_000
 """Objects made between two collections; at Python's 700 they took 15 % of the CPU."""
@@ -26,7 +26,7 @@ GC_ALLOCATIONS = 20_000
     help="Create missing topics before starting.",
 )
 def worker(*, file: Path | None, create_topics: bool) -> None:
-    """Run a worker: intake, activate and deliver, or the hops the settings name.
+    """Run a worker: intake, activate and deliver, or the stages the settings name.
 
     Stop it with SIGTERM: it finishes what is under way, commits it, and exits 0.
     Exit code 70 means it ended itself rather than lose a record: start it again.
@@ -35,14 +35,14 @@ def worker(*, file: Path | None, create_topics: bool) -> None:
     Examples:
       KLAVIYO_API_KEY=... klaviyo-streams worker
       klaviyo-streams worker --settings production.yaml
-      KLAVIYO_STREAMS_HOPS=deliver klaviyo-streams worker --no-create-topics
+      KLAVIYO_STREAMS_STAGES=deliver klaviyo-streams worker --no-create-topics
     """  # noqa: D301 - click reads the backspace
     settings, destination = read_worker(file)
-    logs.configure(settings.log_level)
+    logging.configure_logging(settings.log_level)
     if create_topics:
-        ensure(kafka_access(settings), settings)
+        ensure_topics(kafka_access(settings), settings)
     mode.loop.use("uvloop")
-    app = build(settings, destination)
+    app = build_app(settings, destination)
     _relax_garbage_collection()
     process = faust.Worker(
         app, override_logging=False, redirect_stdouts=False, quiet=True

@@ -21,7 +21,7 @@ from agents.demo.traffic import Endings
 from agents.demo.verdict import Holdings, Judgement, judge
 from agents.demo.watch import endings_of
 from agents.demo.workload import Happening, Shape, publish, truth
-from agents.interrupts import interrupt_on_signals
+from agents.shared.signals import interrupt_on_signals
 from streams.errors import StreamsError
 
 AUDIENCES = ("abandoned-cart", "vip")

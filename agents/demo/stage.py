@@ -14,13 +14,13 @@ from typing import Any
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from agents.context import kafka_access
 from agents.demo.children import Child
 from agents.demo.faults import DemoError
 from agents.demo.traffic import quiet
-from agents.embedded import PARTITIONS, EmbeddedBroker
-from agents.topics import ensure, specs
-from streams.settings import Settings, load
+from agents.shared.context import kafka_access
+from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
+from agents.shared.topics import ensure_topics, topic_specs
+from streams.settings import Settings, load_settings
 
 JOB_S = 0.2
 """Length of an import job; Klaviyo's take seconds to minutes."""
@@ -111,9 +111,9 @@ def staged(kafka: str, home: Path) -> Iterator[Stage]:
         passed = _kafka_environment(os.environ) if kafka else {}
         url = sandbox.said(_URL)
         told = passed | worker_environment(bootstrap, klaviyo_url=url, home=home)
-        settings = load(told, None)
+        settings = load_settings(told, None)
         if broker is not None:
-            broker.create_topics(*(spec.name for spec in specs(settings)))
+            broker.create_topics(*(spec.name for spec in topic_specs(settings)))
         else:
             stack.callback(_leave_as_found, settings, _create_topics(settings))
         worker = stack.enter_context(_worker(plain | told, home))
@@ -134,7 +134,7 @@ def worker_environment(
         "KLAVIYO_STREAMS_KLAVIYO_URL": klaviyo_url,
         "KLAVIYO_STREAMS_SOURCE_TOPICS": f"{app}.source",
         "KLAVIYO_STREAMS_TABLE_STORE": "memory",
-        "KLAVIYO_STREAMS_TOPIC_PARTITIONS": str(PARTITIONS),
+        "KLAVIYO_STREAMS_TOPIC_PARTITIONS": str(PARTITIONS_PER_TOPIC),
         "KLAVIYO_STREAMS_TOPIC_PREFIX": f"{app}.",
         "KLAVIYO_STREAMS_WEB_PORT": "0",
     }
@@ -163,8 +163,10 @@ def _worker(env: Mapping[str, str], home: Path) -> Child:
 def _create_topics(settings: Settings) -> list[str]:
     kafka = kafka_access(settings)
     try:
-        AdminClient(kafka.librdkafka(), logger=quiet).list_topics(timeout=ANSWER_S)
-        return ensure(kafka, settings)
+        AdminClient(kafka.librdkafka_options(), logger=quiet).list_topics(
+            timeout=ANSWER_S
+        )
+        return ensure_topics(kafka, settings)
     except KafkaException as fault:
         where = settings.kafka_bootstrap_servers
         raise DemoError(
@@ -174,7 +176,7 @@ def _create_topics(settings: Settings) -> list[str]:
 
 def _leave_as_found(settings: Settings, topics: list[str]) -> None:
     """Take topics and groups off a Kafka that is not the demo's, if it allows that."""
-    kafka = kafka_access(settings).librdkafka()
+    kafka = kafka_access(settings).librdkafka_options()
     admin = AdminClient(kafka, logger=quiet)
     found = admin.list_consumer_groups(request_timeout=ANSWER_S).result().valid
     names = [group.group_id for group in found]

@@ -8,11 +8,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
-from agents.context import kafka_access
 from agents.demo.faults import DemoError
 from agents.demo.happening import Happening
 from agents.demo.truth import outcomes_due
-from streams.delivery.outcome import OutcomeItem, decode
+from agents.shared.context import kafka_access
+from streams.delivery.outcome import OutcomeItem, decode_outcome
 from streams.events.origin import Origin
 from streams.settings import Settings
 
@@ -46,7 +46,7 @@ class Publisher:
     def __init__(
         self, settings: Settings, events: Sequence[Happening], *, rate_per_s: float
     ) -> None:
-        options = kafka_access(settings).librdkafka()
+        options = kafka_access(settings).librdkafka_options()
         options |= {"enable.idempotence": True, "linger.ms": 5}
         self._producer = Producer(options, logger=quiet)
         self._topic = settings.source_topics[0]
@@ -97,7 +97,7 @@ class Outcomes:
 
     def __init__(self, settings: Settings) -> None:
         topic = settings.topics.outcomes
-        options = kafka_access(settings).librdkafka()
+        options = kafka_access(settings).librdkafka_options()
         options |= {"group.id": f"{settings.app_id}.demo", "enable.auto.commit": False}
         self._consumer = Consumer(options, logger=quiet)
         found = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
@@ -111,7 +111,7 @@ class Outcomes:
         for record in self._consumer.consume(READ_RECORDS, wait_s):
             value = record.value()
             if record.error() is None and value is not None:
-                outcome = decode(value)
+                outcome = decode_outcome(value)
                 for item in outcome.items:
                     self._note(outcome.stage, outcome.action, item)
 

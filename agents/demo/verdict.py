@@ -14,10 +14,10 @@ from agents.demo.checks import (
 )
 from agents.demo.traffic import Endings
 from agents.demo.truth import Truth
-from streams.actions.activation import Lane
+from streams.actions.activation import LaneId
 from streams.delivery.verdict import Verdict
 
-LISTS_STAGE = f"deliver.{Lane.LISTS}"
+LISTS_STAGE = f"deliver.{LaneId.LISTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

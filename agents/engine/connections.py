@@ -11,22 +11,22 @@ from typing import Any, Final
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 
-_SEND: Final = AIOKafkaConnection.send
+_ORIGINAL_SEND: Final = AIOKafkaConnection.send
 
 
-def mend() -> None:
+def patch_connections() -> None:
     """Let every connection of this process fail as one that is broken."""
-    AIOKafkaConnection.send = _send
+    AIOKafkaConnection.send = _send_or_raise_kafka_error
 
 
-def _send(
+def _send_or_raise_kafka_error(
     self: AIOKafkaConnection,
     request: Any,  # noqa: ANN401 - as it is typed there
     expect_response: bool = True,  # noqa: FBT001, FBT002 - as it is called there
 ) -> Any:  # noqa: ANN401 - as it is typed there
     try:
-        return _SEND(self, request, expect_response)
-    except RuntimeError as closed:
+        return _ORIGINAL_SEND(self, request, expect_response)
+    except RuntimeError as failure:
         self.close(reason=CloseReason.CONNECTION_BROKEN)
-        where = f"{self.host}:{self.port}"
-        raise KafkaConnectionError(f"Connection at {where} closed") from closed
+        address = f"{self.host}:{self.port}"
+        raise KafkaConnectionError(f"Connection at {address} closed") from failure

@@ -24,7 +24,7 @@ class KafkaAccess:
     def __repr__(self) -> str:
         return f"KafkaAccess({self.bootstrap}, {self.security_protocol})"
 
-    def aiokafka(self) -> dict[str, Any]:
+    def aiokafka_options(self) -> dict[str, Any]:
         """Keyword arguments of `AIOKafkaConsumer`."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
@@ -41,7 +41,7 @@ class KafkaAccess:
             options["ssl_context"] = ssl.create_default_context(cafile=cafile)
         return options
 
-    def librdkafka(self) -> dict[str, Any]:
+    def librdkafka_options(self) -> dict[str, Any]:
         """Configuration of `confluent_kafka` clients."""
         options: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from aiokafka import TopicPartition
 
-from agents.engine.ledger import Ledger
+from agents.engine.ledger import OffsetTracker
 
 
 class Partition:
@@ -13,52 +13,55 @@ class Partition:
 
     Attributes:
         ready: Its state is recovered; it may be read.
-        closing: It is about to be revoked; nothing new begins.
-        closed: It is another worker's; nothing more may be done in its name.
-        committed: Last offset that Kafka is known to have for the group.
-        opening: The recovery of its state, while that lasts.
+        revoking: It is about to be revoked; nothing new begins.
+        revoked: It is another worker's; nothing more may be done in its name.
+        committed_offset: Last offset that Kafka is known to have for the group.
+        recovery_task: The recovery of its state, while that lasts.
     """
 
     def __init__(self, tp: TopicPartition) -> None:
         self.tp = tp
         self.ready = False
-        self.closing = False
-        self.closed = False
-        self.committed: int | None = None
-        self.opening: asyncio.Task[None] | None = None
-        self._ledger = Ledger()
+        self.revoking = False
+        self.revoked = False
+        self.committed_offset: int | None = None
+        self.recovery_task: asyncio.Task[None] | None = None
+        self._offsets = OffsetTracker()
         self._holds = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
-    def live(self) -> bool:
+    def is_active(self) -> bool:
         """Whether work may begin on it."""
-        return self.ready and not self.closing
+        return self.ready and not self.revoking
 
     @property
-    def position(self) -> int | None:
+    def commit_offset(self) -> int | None:
         """Offset that may be committed: nothing below it is unfinished."""
-        return self._ledger.position
+        return self._offsets.commit_offset
 
     @property
-    def owes_commit(self) -> bool:
+    def has_uncommitted(self) -> bool:
         """Whether there is progress that Kafka does not know of."""
-        return self.position is not None and self.position != self.committed
+        return (
+            self.commit_offset is not None
+            and self.commit_offset != self.committed_offset
+        )
 
     @property
-    def unfinished(self) -> int:
+    def unfinished_count(self) -> int:
         """Records delivered and without an outcome."""
-        return len(self._ledger)
+        return len(self._offsets)
 
     def track(self, offsets: Sequence[int]) -> None:
-        """These were handed to the hop."""
-        self._ledger.track(offsets)
+        """These were handed to the stage."""
+        self._offsets.track(offsets)
 
-    def done(self, offsets: Sequence[int]) -> None:
+    def mark_done(self, offsets: Sequence[int]) -> None:
         """These have their outcome; said too late, it is ignored."""
-        if not self.closed:
-            self._ledger.done(offsets)
+        if not self.revoked:
+            self._offsets.mark_done(offsets)
 
     def hold(self) -> None:
         """Work on it is under way: a rebalance waits for `release`."""
@@ -71,6 +74,6 @@ class Partition:
         if not self._holds:
             self._idle.set()
 
-    async def idle(self) -> None:
+    async def wait_idle(self) -> None:
         """Return when no work on it is under way."""
         await self._idle.wait()

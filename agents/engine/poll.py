@@ -6,22 +6,22 @@ from agents.engine.kafka import Record
 from agents.engine.partition import Partition
 
 
-class Poll:
+class RecordBatch:
     """Groups of records, each of one partition."""
 
     def __init__(self, groups: Sequence[tuple[Partition, list[Record]]]) -> None:
         self._groups = groups
 
-    def begin(self) -> list[tuple[Partition, list[Record]]]:
+    def start(self) -> list[tuple[Partition, list[Record]]]:
         """The groups still owned; their partitions stay open until `end`."""
-        live = [(part, records) for part, records in self._groups if part.live]
-        for part, _ in live:
+        active = [(part, records) for part, records in self._groups if part.is_active]
+        for part, _ in active:
             part.hold()
-        return live
+        return active
 
     @staticmethod
-    def end(groups: Iterable[tuple[Partition, list[Record]]]) -> None:
+    def finish(groups: Iterable[tuple[Partition, list[Record]]]) -> None:
         """Every record of these groups has its outcome, durably."""
         for part, records in groups:
-            part.done([record.offset for record in records])
+            part.mark_done([record.offset for record in records])
             part.release()

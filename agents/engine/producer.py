@@ -23,17 +23,17 @@ from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
 
-REFUSED = -1
+RECORD_TOO_LARGE = -1
 """Stands for the offset of a record that is larger than its topic takes."""
 
-UNTOLD = -2
+OFFSET_UNKNOWN = -2
 """Stands for the offset of a record that is durable, at an offset nobody told: its
 acknowledgement was lost with a broker, and that of a later record vouches for it."""
 
 RETRY_WAIT_S = 1.0
 POLL_S = 0.05
 
-OPTIONS: dict[str, Any] = {
+PRODUCER_OPTIONS: dict[str, Any] = {
     "enable.idempotence": True,
     "acks": "all",
     "partitioner": "murmur2_random",
@@ -56,37 +56,40 @@ class Message(NamedTuple):
     partition: int = -1
 
 
-class _Flight:
+class _SendAttempt:
     """One call of `send`: the reports still awaited and the offsets so far."""
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.offsets = [REFUSED] * size
-        self.failed: KafkaError | None = None
-        self.batch_refused = False
-        self.landed: asyncio.Future[None] = loop.create_future()
+        self.offsets = [RECORD_TOO_LARGE] * size
+        self.error: KafkaError | None = None
+        self.batch_too_large = False
+        self.completed: asyncio.Future[None] = loop.create_future()
         self._loop = loop
-        self._awaited = size
+        self._pending_count = size
         self._lock = threading.Lock()
 
-    def report(
-        self, index: int, error: KafkaError | None, landed: Report | None = None
+    def on_delivery(
+        self,
+        index: int,
+        error: KafkaError | None,
+        delivered_message: Report | None = None,
     ) -> None:
         if error is None:
-            offset = None if landed is None else landed.offset()
-            self.offsets[index] = UNTOLD if offset is None else offset
+            offset = None if delivered_message is None else delivered_message.offset()
+            self.offsets[index] = OFFSET_UNKNOWN if offset is None else offset
         elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
-            self.failed = error
+            self.error = error
         else:
-            self.batch_refused |= landed is not None
+            self.batch_too_large |= delivered_message is not None
         with self._lock:  # a refusal is reported on the loop, all else on the thread
-            self._awaited -= 1
-            last = self._awaited == 0
-        if last:
-            self._loop.call_soon_threadsafe(self._land)
+            self._pending_count -= 1
+            is_last = self._pending_count == 0
+        if is_last:
+            self._loop.call_soon_threadsafe(self._complete)
 
-    def _land(self) -> None:
-        if not self.landed.done():
-            self.landed.set_result(None)
+    def _complete(self) -> None:
+        if not self.completed.done():
+            self.completed.set_result(None)
 
 
 class Producer(Service):
@@ -94,19 +97,21 @@ class Producer(Service):
 
     def __init__(self, kafka: KafkaAccess, **options: object) -> None:
         super().__init__()
-        self._config = kafka.librdkafka() | OPTIONS | options
-        self._ending = threading.Event()
+        self._config = kafka.librdkafka_options() | PRODUCER_OPTIONS | options
+        self._stop_requested = threading.Event()
         self._thread: threading.Thread | None = None
 
     async def on_start(self) -> None:
         """Connect and begin to serve delivery reports."""
-        self._rdkafka = RdKafka(self._config, logger=_lines)
-        self._thread = threading.Thread(target=self._serve, name="reports", daemon=True)
+        self._rdkafka = RdKafka(self._config, logger=_librdkafka_log)
+        self._thread = threading.Thread(
+            target=self._poll_reports, name="reports", daemon=True
+        )
         self._thread.start()
 
     async def on_stop(self) -> None:
         """Hand over what is still under way, then end."""
-        self._ending.set()
+        self._stop_requested.set()
         if self._thread is None:
             return
         await asyncio.to_thread(self._thread.join, 10)
@@ -128,55 +133,55 @@ class Producer(Service):
         if not messages:
             return []
         while True:
-            flight = await self._fly(messages)
-            if flight.failed is None and flight.batch_refused and len(messages) > 1:
+            attempt = await self._send_once(messages)
+            if attempt.error is None and attempt.batch_too_large and len(messages) > 1:
                 return await self._send_halves(messages)
-            if flight.failed is None:
-                return flight.offsets
-            if flight.failed.fatal():
-                raise EngineError(f"producer: {flight.failed.name()}")
-            log.warning("produce_retried", error=flight.failed.name(), n=len(messages))
+            if attempt.error is None:
+                return attempt.offsets
+            if attempt.error.fatal():
+                raise EngineError(f"producer: {attempt.error.name()}")
+            log.warning("produce_retried", error=attempt.error.name(), n=len(messages))
             await asyncio.sleep(RETRY_WAIT_S)
 
     async def _send_halves(self, messages: Sequence[Message]) -> list[int]:
         """A broker refuses a whole batch: part it, until the one too large is alone."""
         middle = len(messages) // 2
-        before = await self.send(messages[:middle])
-        return before + await self.send(messages[middle:])
+        first_half = await self.send(messages[:middle])
+        return first_half + await self.send(messages[middle:])
 
-    async def _fly(self, messages: Sequence[Message]) -> _Flight:
-        flight = _Flight(len(messages), asyncio.get_running_loop())
+    async def _send_once(self, messages: Sequence[Message]) -> _SendAttempt:
+        attempt = _SendAttempt(len(messages), asyncio.get_running_loop())
         for index, message in enumerate(messages):
-            while not self._produce(flight, index, message):  # noqa: ASYNC110 - librdkafka has no event for room in its queue
+            while not self._enqueue(attempt, index, message):  # noqa: ASYNC110 - librdkafka has no event for room in its queue
                 await asyncio.sleep(POLL_S)
-        await flight.landed
-        return flight
+        await attempt.completed
+        return attempt
 
-    def _produce(self, flight: _Flight, index: int, message: Message) -> bool:
+    def _enqueue(self, attempt: _SendAttempt, index: int, message: Message) -> bool:
         try:
             self._rdkafka.produce(
                 message.topic,
                 message.value,
                 message.key,
                 message.partition,
-                partial(flight.report, index),
+                partial(attempt.on_delivery, index),
                 headers=message.headers,
             )
         except BufferError:
             return False
-        except KafkaException as refused:
-            flight.report(index, refused.args[0])
+        except KafkaException as failure:
+            attempt.on_delivery(index, failure.args[0])
         return True
 
-    def _serve(self) -> None:
+    def _poll_reports(self) -> None:
         try:
-            while not self._ending.is_set():
+            while not self._stop_requested.is_set():
                 self._rdkafka.poll(POLL_S)
         except Exception as fault:  # noqa: BLE001 - without reports every send would hang
             end_process(f"producer: {type(fault).__name__} in a delivery report")
 
 
-class _Lines:
+class _LibrdkafkaLog:
     """librdkafka's own lines; each facility is a logger, so a kind of its own."""
 
     def log(self, level: int, pattern: str, *args: object) -> None:
@@ -184,4 +189,4 @@ class _Lines:
         logging.getLogger(f"librdkafka.{facility}").log(level, pattern, *args)
 
 
-_lines: Any = _Lines()
+_librdkafka_log: Any = _LibrdkafkaLog()

@@ -1,7 +1,7 @@
-"""Reads topics for one hop and commits what is finished, and nothing else.
+"""Reads topics for one stage and commits what is finished, and nothing else.
 
 It stands in for Faust's consumer and conductor, which skip and commit over records
-(traps L1-L4, L6, S1). The hop's agent is fed through an ordinary Faust channel.
+(traps L1-L4, L6, S1). The stage's agent is fed through an ordinary Faust channel.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from faust.types import AppT, ChannelT
 from mode import Service
 
 from agents.engine.kafka import KafkaAccess, Record
+from agents.engine.offset_backup import OffsetBackup
 from agents.engine.partition import Partition
-from agents.engine.poll import Poll
-from agents.engine.positions import Positions
+from agents.engine.poll import RecordBatch
 from agents.engine.watchdog import end_process
 from streams.errors import EngineError
 
@@ -27,23 +27,23 @@ log = structlog.get_logger(__name__)
 
 POLL_MS = 500
 RETRY_WAIT_S = 1.0
-NOTE_EVERY_S = 5.0
-NEVER_MS = 10**12
+BACKUP_INTERVAL_S = 5.0
+MAX_POLL_INTERVAL_MS = 10**12
 """`max_poll_interval_ms` is only this client's own alarm; it must never go off (S1)."""
 
-_NOWHERE = TopicPartition("__nowhere", 0)
+_PLACEHOLDER_PARTITION = TopicPartition("__nowhere", 0)
 """Named in every poll, so that it never means "all partitions"."""
 
 
-Fetched: TypeAlias = dict[TopicPartition, list[Record]]
+FetchedRecords: TypeAlias = dict[TopicPartition, list[Record]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderOptions:
-    """How one hop reads.
+    """How one stage reads.
 
     Attributes:
-        name: The hop; also the suffix of its consumer group.
+        name: The stage; also the suffix of its consumer group.
         group: Consumer group id.
         topics: What it reads.
         max_records: Most records one poll hands to the agent.
@@ -63,7 +63,7 @@ class ReaderOptions:
     rebalance_timeout_s: float = 60.0
 
     @property
-    def drain_s(self) -> float:
+    def drain_timeout_s(self) -> float:
         """How long work under way may hold up a rebalance."""
         return self.rebalance_timeout_s * 0.6
 
@@ -79,21 +79,21 @@ class Reader(Service):
         options: ReaderOptions,
         open_partition: Callable[[int], Awaitable[None]] | None = None,
         close_partition: Callable[[int], None] | None = None,
-        closing: Callable[[Sequence[Partition]], None] | None = None,
-        positions: Positions | None = None,
+        on_partitions_revoked: Callable[[Sequence[Partition]], None] | None = None,
+        offset_backup: OffsetBackup | None = None,
     ) -> None:
         super().__init__()
-        self.channel: ChannelT[Poll] = app.channel(maxsize=1)
+        self.channel: ChannelT[RecordBatch] = app.channel(maxsize=1)
         self.options = options
         self.partitions: dict[TopicPartition, Partition] = {}
         self.polled_at_s = 0.0
-        self.held_back = False
-        self._in_group = False
+        self.waiting_for_stage = False
+        self._has_joined = False
         self._kafka = kafka
         self._open_partition = open_partition
         self._close_partition = close_partition
-        self._closing = closing
-        self._positions = positions
+        self._on_partitions_revoked = on_partitions_revoked
+        self._offset_backup = offset_backup
 
     @property
     def label(self) -> str:
@@ -102,24 +102,26 @@ class Reader(Service):
 
     async def on_start(self) -> None:
         """Join the group; wait for the brokers as long as it takes."""
-        self._consumer = await self._joined()
-        self._in_group = True
+        self._consumer = await self._join()
+        self._has_joined = True
 
     async def on_stop(self) -> None:
         """Finish what is under way, commit it, leave the group."""
-        if self._in_group:
-            await self._give_up(list(self.partitions.values()))
+        if self._has_joined:
+            await self._drain_and_drop(list(self.partitions.values()))
             await self._consumer.stop()
 
     @Service.task
     async def _read(self) -> None:
         while not self.should_stop:
-            asked = {tp: part for tp, part in self.partitions.items() if part.live}
-            groups = self._accept(await self._fetch(asked), asked)
+            polled = {
+                tp: part for tp, part in self.partitions.items() if part.is_active
+            }
+            groups = self._accept(await self._fetch(polled), polled)
             if groups:
-                self.held_back = True
-                await self.channel.put(Poll(groups))  # type: ignore[arg-type] # a channel carries any value; Faust types only events
-            self.held_back = False
+                self.waiting_for_stage = True
+                await self.channel.put(RecordBatch(groups))  # type: ignore[arg-type] # a channel carries any value; Faust types only events
+            self.waiting_for_stage = False
 
     @Service.task
     async def _commit_regularly(self) -> None:
@@ -128,17 +130,17 @@ class Reader(Service):
             await self._commit()
 
     @Service.task
-    async def _note_regularly(self) -> None:
+    async def _back_up_regularly(self) -> None:
         while not self.should_stop:
-            await self.sleep(NOTE_EVERY_S)
-            await self._note(self.partitions.values())
+            await self.sleep(BACKUP_INTERVAL_S)
+            await self._back_up_offsets(self.partitions.values())
 
-    async def _note(self, parts: Iterable[Partition]) -> None:
-        if self._positions:
-            committed = {part.tp: part.committed for part in parts}
-            await self._positions.note(self.options.group, committed)
+    async def _back_up_offsets(self, parts: Iterable[Partition]) -> None:
+        if self._offset_backup:
+            committed = {part.tp: part.committed_offset for part in parts}
+            await self._offset_backup.save(self.options.group, committed)
 
-    async def _joined(self) -> AIOKafkaConsumer:
+    async def _join(self) -> AIOKafkaConsumer:
         while True:
             consumer = self._new_consumer()
             try:
@@ -160,41 +162,41 @@ class Reader(Service):
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-            max_poll_interval_ms=NEVER_MS,
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             max_partition_fetch_bytes=options.max_fetch_bytes,
             session_timeout_ms=int(options.session_timeout_s * 1000),
             heartbeat_interval_ms=int(options.session_timeout_s * 1000 / 6),
             rebalance_timeout_ms=int(options.rebalance_timeout_s * 1000),
-            **self._kafka.aiokafka(),
+            **self._kafka.aiokafka_options(),
         )
 
-    async def _fetch(self, asked: Iterable[TopicPartition]) -> Fetched:
+    async def _fetch(self, polled: Iterable[TopicPartition]) -> FetchedRecords:
         try:
-            fetched: Fetched = await self._consumer.getmany(
-                _NOWHERE,
-                *asked,
+            fetched: FetchedRecords = await self._consumer.getmany(
+                _PLACEHOLDER_PARTITION,
+                *polled,
                 timeout_ms=POLL_MS,
                 max_records=self.options.max_records,
             )
         except KafkaError as fault:
-            await self._recover(fault)
+            await self._handle_fetch_error(fault)
             return {}
         self.polled_at_s = asyncio.get_running_loop().time()
         return fetched
 
-    async def _recover(self, fault: KafkaError) -> None:
+    async def _handle_fetch_error(self, fault: KafkaError) -> None:
         """A broken membership is left and joined anew; what was read is re-read."""
-        log.warning("fetch_failed", hop=self.options.name, error=type(fault).__name__)
+        log.warning("fetch_failed", stage=self.options.name, error=type(fault).__name__)
         await asyncio.sleep(RETRY_WAIT_S)
         if not fault.retriable:
-            await self._give_up(list(self.partitions.values()))
+            await self._drain_and_drop(list(self.partitions.values()))
             await self._consumer.stop()
-            self._consumer = await self._joined()
+            self._consumer = await self._join()
 
     def _accept(
         self,
-        fetched: Fetched,
-        asked: dict[TopicPartition, Partition],
+        fetched: FetchedRecords,
+        polled: dict[TopicPartition, Partition],
     ) -> list[tuple[Partition, list[Record]]]:
         """Track what still belongs to us; put back what changed hands meanwhile.
 
@@ -204,7 +206,7 @@ class Reader(Service):
         groups = []
         for tp, records in fetched.items():
             part = self.partitions.get(tp)
-            if part is asked[tp] and part.live:
+            if part is polled[tp] and part.is_active:
                 part.track([record.offset for record in records])
                 groups.append((part, records))
             elif tp in self._consumer.assignment():
@@ -212,30 +214,32 @@ class Reader(Service):
         return groups
 
     async def _commit(self) -> None:
-        owed = [part for part in self.partitions.values() if part.owes_commit]
-        offsets = {part.tp: part.position for part in owed}
+        uncommitted = [
+            part for part in self.partitions.values() if part.has_uncommitted
+        ]
+        offsets = {part.tp: part.commit_offset for part in uncommitted}
         if not offsets:
             return
         try:
             await self._consumer.commit(offsets)
         except (KafkaError, CommitFailedError, IllegalStateError) as fault:
-            log.warning("commit_failed", hop=self.options.name, error=str(fault))
+            log.warning("commit_failed", stage=self.options.name, error=str(fault))
             return
-        for part in owed:
-            part.committed = offsets[part.tp]
+        for part in uncommitted:
+            part.committed_offset = offsets[part.tp]
 
-    def assigned(self, tps: Iterable[TopicPartition]) -> None:
+    def on_assigned(self, tps: Iterable[TopicPartition]) -> None:
         """New partitions: each is read once its state is there."""
         for tp in tps:
             part = self.partitions[tp] = Partition(tp)
-            part.opening = asyncio.create_task(self._open(part))
+            part.recovery_task = asyncio.create_task(self._open(part))
 
     async def _open(self, part: Partition) -> None:
         """Recover the state of a partition, then let it be read."""
-        while not part.closed:
+        while not part.revoked:
             try:
-                if self._positions:
-                    part.committed = await self._positions.restore(
+                if self._offset_backup:
+                    part.committed_offset = await self._offset_backup.restore(
                         self.options.group, part.tp, self._consumer
                     )
                 if self._open_partition:
@@ -249,38 +253,38 @@ class Reader(Service):
                 break
         part.ready = True
 
-    async def revoked(self, tps: Iterable[TopicPartition]) -> None:
+    async def on_revoked(self, tps: Iterable[TopicPartition]) -> None:
         """Partitions on their way out: settle, commit, let go."""
-        await self._give_up(
+        await self._drain_and_drop(
             [self.partitions[tp] for tp in tps if tp in self.partitions]
         )
 
-    async def _give_up(self, parts: Sequence[Partition]) -> None:
+    async def _drain_and_drop(self, parts: Sequence[Partition]) -> None:
         for part in parts:
-            part.closing = True
-        idle = asyncio.gather(*(part.idle() for part in parts))
-        if self._closing:
-            self._closing(parts)
+            part.revoking = True
+        all_idle = asyncio.gather(*(part.wait_idle() for part in parts))
+        if self._on_partitions_revoked:
+            self._on_partitions_revoked(parts)
         try:
-            await asyncio.wait_for(idle, self.options.drain_s)
+            await asyncio.wait_for(all_idle, self.options.drain_timeout_s)
         except TimeoutError:
             end_process(f"{self.options.name}: work outlived its partition")
-        await self._last_commit(parts)
+        await self._final_commit(parts)
         for part in parts:
-            self._let_go(part)
+            self._drop(part)
 
-    async def _last_commit(self, parts: Sequence[Partition]) -> None:
+    async def _final_commit(self, parts: Sequence[Partition]) -> None:
         try:
             async with asyncio.timeout(self.options.commit_interval_s + 4):
                 await self._commit()
-                await self._note(parts)
+                await self._back_up_offsets(parts)
         except TimeoutError:
-            log.warning("last_commit_timed_out", hop=self.options.name)
+            log.warning("last_commit_timed_out", stage=self.options.name)
 
-    def _let_go(self, part: Partition) -> None:
-        part.closed = True
-        if part.opening:
-            part.opening.cancel()
+    def _drop(self, part: Partition) -> None:
+        part.revoked = True
+        if part.recovery_task:
+            part.recovery_task.cancel()
         if self.partitions.get(part.tp) is part:
             del self.partitions[part.tp]
         if self._close_partition:
@@ -294,7 +298,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         self._reader = reader
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._reader.revoked(revoked)
+        await self._reader.on_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._reader.assigned(assigned)
+        self._reader.on_assigned(assigned)

@@ -10,7 +10,7 @@ from rocksdict import Options, Rdict, WriteBatch
 from streams.errors import EngineError
 
 _OFFSET_KEY = b"\x00changelog-offset"
-_SOURCE_KEY = b"\x00changelog-id"
+_CHANGELOG_ID_KEY = b"\x00changelog-id"
 WRITE_BUFFER_BYTES = 8 << 20
 """RocksDB's own default, 64 MiB, is for each partition; FAUST.md, 2."""
 
@@ -22,9 +22,9 @@ class Store(Protocol):
     next_offset: int
 
     #: Id of the changelog that these rows came from; empty when nobody knows.
-    source: str
+    changelog_id: str
 
-    def claim(self, source: str) -> None:
+    def set_changelog_id(self, changelog_id: str) -> None:
         """Note which changelog they come from."""
         ...
 
@@ -50,12 +50,12 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.next_offset = 0
-        self.source = ""
+        self.changelog_id = ""
         self._rows: dict[bytes, bytes] = {}
 
-    def claim(self, source: str) -> None:
+    def set_changelog_id(self, changelog_id: str) -> None:
         """See `Store`."""
-        self.source = source
+        self.changelog_id = changelog_id
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """See `Store`."""
@@ -70,7 +70,7 @@ class MemoryStore:
     def wipe(self) -> None:
         """See `Store`."""
         self._rows.clear()
-        self.next_offset, self.source = 0, ""
+        self.next_offset, self.changelog_id = 0, ""
 
     def close(self) -> None:
         """See `Store`."""
@@ -96,23 +96,23 @@ class RocksStore:
                 "table store cannot be opened (is another worker using this data_dir? "
                 "give each its own KLAVIYO_STREAMS_DATA_DIR)"
             ) from fault
-        stored = self._rows.get(_OFFSET_KEY)
-        self.next_offset = int(stored) if isinstance(stored, bytes) else 0
-        source = self._rows.get(_SOURCE_KEY)
-        self.source = source.decode() if isinstance(source, bytes) else ""
+        stored_offset = self._rows.get(_OFFSET_KEY)
+        self.next_offset = int(stored_offset) if isinstance(stored_offset, bytes) else 0
+        stored_id = self._rows.get(_CHANGELOG_ID_KEY)
+        self.changelog_id = stored_id.decode() if isinstance(stored_id, bytes) else ""
 
-    def claim(self, source: str) -> None:
+    def set_changelog_id(self, changelog_id: str) -> None:
         """See `Store`."""
-        self._rows[_SOURCE_KEY] = source.encode()
-        self.source = source
+        self._rows[_CHANGELOG_ID_KEY] = changelog_id.encode()
+        self.changelog_id = changelog_id
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """See `Store`."""
-        asked: list[Any] = list(keys)
-        found = self._rows.get(asked) if asked else []
+        key_list: list[Any] = list(keys)
+        values = self._rows.get(key_list) if key_list else []
         return {
             key: row
-            for key, row in zip(asked, found or [], strict=True)
+            for key, row in zip(key_list, values or [], strict=True)
             if isinstance(row, bytes)
         }
 

@@ -14,16 +14,16 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.engine.kafka import KafkaAccess, Record
-from agents.engine.producer import REFUSED, Message, Producer
+from agents.engine.producer import RECORD_TOO_LARGE, Message, Producer
 from agents.engine.store import MemoryStore, RocksStore, Store
-from agents.engine.topic_ids import Ask, topic_id
+from agents.engine.topic_ids import TopicIdLookup, fetch_topic_id
 from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
 
-RECOVERY_RECORDS = 5_000
+RECOVERY_MAX_RECORDS = 5_000
 
-Merge: TypeAlias = Callable[[bytes | None, bytes], bytes]
+MergeRows: TypeAlias = Callable[[bytes | None, bytes], bytes]
 """Row held, row read from the changelog -> row to hold; must be idempotent."""
 
 
@@ -36,9 +36,9 @@ class Table:
         changelog: str,
         kafka: KafkaAccess,
         producer: Producer,
-        merge: Merge,
+        merge: MergeRows,
         directory: Path | None,
-        ask: Ask = topic_id,
+        get_topic_id: TopicIdLookup = fetch_topic_id,
     ) -> None:
         """Name the table's parts.
 
@@ -48,14 +48,14 @@ class Table:
             producer: Writes it.
             merge: Decides between a row held and a row recovered.
             directory: Where RocksDB lies; None keeps rows in memory.
-            ask: Gives ids of topics.
+            get_topic_id: Gives ids of topics.
         """
         self.changelog = changelog
         self._kafka = kafka
         self._producer = producer
         self._merge = merge
         self._directory = directory
-        self._ask = ask
+        self._get_topic_id = get_topic_id
         self._stores: dict[int, Store] = {}
 
     async def open(self, partition: int) -> None:
@@ -71,11 +71,11 @@ class Table:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            **self._kafka.aiokafka(),
+            **self._kafka.aiokafka_options(),
         )
         try:
             await consumer.start()
-            await self._replay(consumer, TopicPartition(self.changelog, partition))
+            await self._recover(consumer, TopicPartition(self.changelog, partition))
         finally:
             await consumer.stop()
 
@@ -105,27 +105,32 @@ class Table:
         ]
         offsets = iter(await self._producer.send(messages))
         for partition, rows in changes.items():
-            landed = [next(offsets) for _ in rows]
-            if REFUSED in landed:
+            written_offsets = [next(offsets) for _ in rows]
+            if RECORD_TOO_LARGE in written_offsets:
                 raise EngineError("a changelog row is larger than its topic takes")
             store = self._stores.get(partition)
-            if store and landed:
-                told = max(landed) + 1  # what is untold is read again, to no effect
-                store.write(rows, next_offset=max(store.next_offset, told))
+            if store and written_offsets:
+                next_offset = (
+                    max(written_offsets) + 1
+                )  # what is untold is read again, to no effect
+                store.write(rows, next_offset=max(store.next_offset, next_offset))
 
     def _new_store(self, partition: int) -> Store:
         if self._directory is None:
             return MemoryStore()
         return RocksStore(self._directory / self.changelog / str(partition))
 
-    async def _replay(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+    async def _recover(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
         store = self._stores[tp.partition]
-        source = await self._ask(self._kafka, self.changelog)
+        changelog_id = await self._get_topic_id(self._kafka, self.changelog)
         consumer.assign([tp])
-        end = (await consumer.end_offsets([tp]))[tp]
-        first = (await consumer.beginning_offsets([tp]))[tp]
-        is_other = bool(source and store.source) and store.source != source
-        if store.next_offset > end or is_other:
+        end_offset = (await consumer.end_offsets([tp]))[tp]
+        first_offset = (await consumer.beginning_offsets([tp]))[tp]
+        is_other_topic = (
+            bool(changelog_id and store.changelog_id)
+            and store.changelog_id != changelog_id
+        )
+        if store.next_offset > end_offset or is_other_topic:
             log.warning(
                 "table_wiped",
                 partition=tp.partition,
@@ -133,16 +138,16 @@ class Table:
                 fix="if that was no wish of yours: deploy/RUNBOOK.md, changelog lost",
             )
             store.wipe()
-        if source and store.source != source:
-            store.claim(source)
-        consumer.seek(tp, max(store.next_offset, first))
-        while await consumer.position(tp) < end:
+        if changelog_id and store.changelog_id != changelog_id:
+            store.set_changelog_id(changelog_id)
+        consumer.seek(tp, max(store.next_offset, first_offset))
+        while await consumer.position(tp) < end_offset:
             fetched = await consumer.getmany(
-                tp, timeout_ms=500, max_records=RECOVERY_RECORDS
+                tp, timeout_ms=500, max_records=RECOVERY_MAX_RECORDS
             )
             position = await consumer.position(tp)
             self._apply(store, fetched.get(tp, []), position)
-        log.info("table_recovered", partition=tp.partition, end=end)
+        log.info("table_recovered", partition=tp.partition, end=end_offset)
 
     def _apply(self, store: Store, records: list[Record], position: int) -> None:
         keyed = [r for r in records if r.key is not None and r.value is not None]

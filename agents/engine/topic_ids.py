@@ -15,10 +15,10 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 10.0
 
-EMBEDDED = "mockCluster"
+EMBEDDED_CLUSTER_PREFIX = "mockCluster"
 """How librdkafka's mock cluster calls itself: it has no controller to ask for ids."""
 
-_NONE = str(Uuid(0, 0))
+_NO_ID = str(Uuid(0, 0))
 """What a broker older than ids (2.8) gives for one."""
 
 _UNSUPPORTED = {
@@ -27,46 +27,50 @@ _UNSUPPORTED = {
 }
 
 
-Ask = Callable[[KafkaAccess, str], Awaitable[str]]
+TopicIdLookup = Callable[[KafkaAccess, str], Awaitable[str]]
 """Like `topic_id`."""
 
 
-async def topic_id(
+async def fetch_topic_id(
     kafka: KafkaAccess,
     topic: str,
     *,
-    connect: Callable[[dict[str, Any]], AdminClient] = AdminClient,
+    create_admin: Callable[[dict[str, Any]], AdminClient] = AdminClient,
 ) -> str:
     """Give Kafka's own id of a topic; empty where the broker has none to give.
 
     Args:
         kafka: Where the topic is.
         topic: The topic.
-        connect: Gives what asks there.
+        create_admin: Gives what asks there.
 
     Raises:
         aiokafka.errors.KafkaError: Kafka doesn't answer now; try again.
     """
-    return await asyncio.to_thread(_topic_id, kafka, topic, connect)
+    return await asyncio.to_thread(_fetch_topic_id, kafka, topic, create_admin)
 
 
-def _topic_id(
-    kafka: KafkaAccess, topic: str, connect: Callable[[dict[str, Any]], AdminClient]
+def _fetch_topic_id(
+    kafka: KafkaAccess,
+    topic: str,
+    create_admin: Callable[[dict[str, Any]], AdminClient],
 ) -> str:
     try:
-        known = _described(connect(kafka.librdkafka()), topic)
-    except KafkaException as refused:
-        error = refused.args[0]
+        topic_id = _describe_topic(create_admin(kafka.librdkafka_options()), topic)
+    except KafkaException as failure:
+        error = failure.args[0]
         if error.code() in _UNSUPPORTED:
             return ""
         log.warning("topic_id_unknown", topic=topic, error=error.name())
         raise KafkaConnectionError(f"id of {topic}: {error.name()}") from None
-    return "" if known == _NONE else known
+    return "" if topic_id == _NO_ID else topic_id
 
 
-def _described(admin: AdminClient, topic: str) -> str:
+def _describe_topic(admin: AdminClient, topic: str) -> str:
     cluster = str(admin.list_topics(topic, timeout=TIMEOUT_S).cluster_id)
-    if cluster.startswith(EMBEDDED):
+    if cluster.startswith(EMBEDDED_CLUSTER_PREFIX):
         return ""
-    asked = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)
-    return str(asked[topic].result().topic_id)
+    descriptions = admin.describe_topics(
+        TopicCollection([topic]), request_timeout=TIMEOUT_S
+    )
+    return str(descriptions[topic].result().topic_id)

@@ -30,30 +30,30 @@ TICK_S = 0.5
 
 def end_process(reason: str) -> NoReturn:
     """End now: no handlers, no commits, nothing acknowledged on the way out."""
-    log.error("worker_ended", reason=reason, fix="restart it; nothing is lost")
+    log.error("worker_exiting", reason=reason, fix="restart it; nothing is lost")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(EXIT_SOFTWARE)
 
 
-def guarded(
-    body: Callable[P, Coroutine[Any, Any, None]],
+def exit_on_error(
+    agent: Callable[P, Coroutine[Any, Any, None]],
 ) -> Callable[P, Coroutine[Any, Any, None]]:
     """Wrap an agent: an error that leaves it ends the process (traps L1, L2).
 
     The message of the error is not logged: it may quote a record.
     """
 
-    @wraps(body)
-    async def run(*args: P.args, **kwargs: P.kwargs) -> None:
+    @wraps(agent)
+    async def run_agent(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            await body(*args, **kwargs)
+            await agent(*args, **kwargs)
         except Exception as fault:  # noqa: BLE001 - whatever it is, no record may be skipped
             frames = traceback.extract_tb(fault.__traceback__)
-            where = [f"{frame.name}:{frame.lineno}" for frame in frames[-4:]]
-            end_process(f"{type(fault).__name__} in {' > '.join(where)}")
+            location = [f"{frame.name}:{frame.lineno}" for frame in frames[-4:]]
+            end_process(f"{type(fault).__name__} in {' > '.join(location)}")
 
-    return run
+    return run_agent
 
 
 class Watchdog(Service):
@@ -64,50 +64,50 @@ class Watchdog(Service):
         *,
         frozen_limit_s: float,
         stuck_limit_s: float,
-        ages_s: Callable[[], Sequence[tuple[str, float]]],
+        poll_ages_s: Callable[[], Sequence[tuple[str, float]]],
     ) -> None:
         """Set the limits.
 
         Args:
             frozen_limit_s: Longest time the loop may stand still; the session timeout.
             stuck_limit_s: Longest time a reader may go without a poll while it is
-                not held back by its hop.
-            ages_s: For each such reader, its name and seconds since its last poll.
+                not held back by its stage.
+            poll_ages_s: For each such reader, its name and seconds since its last poll.
         """
         super().__init__()
         self._frozen_limit_s = frozen_limit_s
         self._stuck_limit_s = stuck_limit_s
-        self._ages_s = ages_s
-        self._ticked_s = time.monotonic()
-        self._ending = threading.Event()
+        self._poll_ages_s = poll_ages_s
+        self._last_tick_s = time.monotonic()
+        self._stop_requested = threading.Event()
 
     async def on_start(self) -> None:
         """Begin to watch."""
-        self._ticked_s = time.monotonic()
+        self._last_tick_s = time.monotonic()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     async def on_stop(self) -> None:
         """Stop watching."""
-        self._ending.set()
+        self._stop_requested.set()
 
     @Service.task
     async def _tick(self) -> None:
         while not self.should_stop:
-            self.check_frozen()
-            self._ticked_s = time.monotonic()
-            self._check_stuck()
+            self.exit_if_frozen()
+            self._last_tick_s = time.monotonic()
+            self._exit_if_stuck()
             await asyncio.sleep(TICK_S)
 
-    def check_frozen(self) -> None:
+    def exit_if_frozen(self) -> None:
         """End the process if it stood still for longer than its session."""
-        if time.monotonic() - self._ticked_s > self._frozen_limit_s:
+        if time.monotonic() - self._last_tick_s > self._frozen_limit_s:
             end_process("frozen longer than the Kafka session: partitions are lost")
 
-    def _check_stuck(self) -> None:
-        for name, age_s in self._ages_s():
+    def _exit_if_stuck(self) -> None:
+        for name, age_s in self._poll_ages_s():
             if age_s > self._stuck_limit_s:
                 end_process(f"{name}: no poll for {age_s:.0f} s")
 
     def _watch(self) -> None:
-        while not self._ending.wait(TICK_S):
-            self.check_frozen()
+        while not self._stop_requested.wait(TICK_S):
+            self.exit_if_frozen()

@@ -1,1 +1,1 @@
-"""Lanes of hop 3: what each does with a batch; `lane` is what all of them share."""
+"""Lanes of stage 3: what each does with a batch; `lane` is what all of them share."""

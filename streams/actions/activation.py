@@ -19,7 +19,7 @@ from streams.errors import PoisonRecord
 from streams.events.origin import Origin
 
 
-class Lane(StrEnum):
+class LaneId(StrEnum):
     """A durable outbox with its own lag: one for each family of quotas.
 
     In the order in which they go where two want the same of Klaviyo.
@@ -32,7 +32,7 @@ class Lane(StrEnum):
     PRIVACY = "privacy"
 
 
-class Batch(
+class BatchOverride(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True
 ):
     """What a mapping says of batches, where it says other than its action does.
@@ -46,7 +46,7 @@ class Batch(
     key: str = ""
 
 
-ANY_BATCH: Final = Batch()
+DEFAULT_BATCH: Final = BatchOverride()
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,7 +59,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             list paired with the audience.
         time_ms: Event time that caused it, milliseconds since the epoch.
         origin: The source record that caused it.
-        number: Its place among the activations of that record.
+        index: Its place among the activations of that record.
         message_id: The producer's name for the event; empty when it gave none.
         audience: Audience key, where an audience caused it.
         batch: What it may share a request with.
@@ -73,22 +73,22 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     intent: Intent
     time_ms: int
     origin: Origin
-    number: int = 0
+    index: int = 0
     message_id: str = ""
     audience: str = ""
-    batch: Batch = ANY_BATCH
+    batch: BatchOverride = DEFAULT_BATCH
     expire_after_s: float = 0.0
     replay: str = ""
 
 
 _LANE_OF: Final = {
-    ProfileUpsert: Lane.PROFILES,
-    ListAdd: Lane.LISTS,
-    ListRemove: Lane.LISTS,
-    EventRecord: Lane.EVENTS,
-    ConsentChange: Lane.CONSENT,
-    Suppression: Lane.CONSENT,
-    Deletion: Lane.PRIVACY,
+    ProfileUpsert: LaneId.PROFILES,
+    ListAdd: LaneId.LISTS,
+    ListRemove: LaneId.LISTS,
+    EventRecord: LaneId.EVENTS,
+    ConsentChange: LaneId.CONSENT,
+    Suppression: LaneId.CONSENT,
+    Deletion: LaneId.PRIVACY,
 }
 
 
@@ -107,8 +107,8 @@ def decode_activation(value: bytes | None) -> Activation:
         raise PoisonRecord("unreadable", "the record is no activation") from None
 
 
-def lane_of(intent: Intent) -> Lane:
+def lane_of(intent: Intent) -> LaneId:
     """Name the lane: what must stay in order for one profile shares one."""
     if isinstance(intent, ProfileUpsert) and intent.list_id:
-        return Lane.LISTS
+        return LaneId.LISTS
     return _LANE_OF[type(intent)]

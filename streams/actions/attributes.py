@@ -14,14 +14,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
-from streams.audiences.membership import Membership
-from streams.audiences.row import MARK, Memberships
-from streams.events.model import CanonicalEvent, ReplayMode
+from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.events.origin import Origin
+from streams.state.last_write import LastWrite
+from streams.state.user_row import RESERVED_PREFIX, UserRow
 
-_PREFIX: Final = f"{MARK}set{MARK}"
+_PREFIX: Final = f"{RESERVED_PREFIX}set{RESERVED_PREFIX}"
 
-WORDS_MAX: Final = 16
+ATTRIBUTE_SETS_MAX: Final = 16
 """Ours: different sets of attributes remembered of a user."""
 
 NAME_MAX_CHARS: Final = 4_000
@@ -39,25 +39,27 @@ _NESTED: Final = ("properties", "location")
 Rank = tuple[int, Origin]
 
 
-Setting = ProfileUpsert | ListAdd | EventRecord
+AttributeUpdate = ProfileUpsert | ListAdd | EventRecord
 """What sets attributes."""
 
 
-class Fresh(NamedTuple):
+class FreshAttributes(NamedTuple):
     """What is left of an intent that sets attributes.
 
     Attributes:
         intent: The same without what a later event has set.
         row: The user's row after it; the same object when nothing moved.
-        is_late: Whether nothing is left of what it was to set.
+        fully_superseded: Whether nothing is left of what it was to set.
     """
 
-    intent: Setting
-    row: Memberships
-    is_late: bool
+    intent: AttributeUpdate
+    row: UserRow
+    fully_superseded: bool
 
 
-def fresh(intent: Setting, row: Memberships, *, event: CanonicalEvent) -> Fresh:
+def drop_stale_attributes(
+    intent: AttributeUpdate, row: UserRow, *, event: CanonicalEvent
+) -> FreshAttributes:
     """Leave out what a later event has set, and note what this one sets.
 
     A list add keeps its address unless it is replayed: the user's profile may be on its
@@ -69,121 +71,144 @@ def fresh(intent: Setting, row: Memberships, *, event: CanonicalEvent) -> Fresh:
         event: The event.
     """
     rank = (event.time_ms, event.origin)
-    wanted = frozenset(_names(intent.profile))
-    added = frozenset[str]()
-    late = _set_since(row, lambda told: told > rank)
+    names_set = frozenset(_attribute_names(intent.profile))
+    names_added = frozenset[str]()
+    stale_names = _names_written(row, lambda told: told > rank)
     if isinstance(intent, ProfileUpsert):
-        wanted |= _of_properties(intent.unset)
-        added = _of_properties((*intent.append, *intent.unappend))
-        if event.replay and event.replay.mode is ReplayMode.CORRECT:
-            intent = _not_added_twice(
-                intent, _set_since(row, lambda told: told >= rank)
+        names_set |= _of_properties(intent.unset)
+        names_added = _of_properties((*intent.append, *intent.unappend))
+        if event.replay and event.replay.mode is ReplayMode.CHANGES_ONLY:
+            intent = _drop_repeated_additions(
+                intent, _names_written(row, lambda told: told >= rank)
             )
-    names_who = isinstance(intent, ListAdd) and not event.replay
-    if gone := wanted & (late - _CONTACTS if names_who else late):
-        intent = _pruned(intent, gone)
+    keeps_contacts = isinstance(intent, ListAdd) and not event.replay
+    if dropped_names := names_set & (
+        stale_names - _CONTACTS if keeps_contacts else stale_names
+    ):
+        intent = _drop_names(intent, dropped_names)
     adds = isinstance(intent, ProfileUpsert) and (intent.append or intent.unappend)
-    nothing = bool(wanted | added) and wanted <= late and not adds
-    return Fresh(intent, _heard(row, intent, (wanted - late) | added, event), nothing)
+    fully_superseded = (
+        bool(names_set | names_added) and names_set <= stale_names and not adds
+    )
+    return FreshAttributes(
+        intent,
+        _record_write(row, intent, (names_set - stale_names) | names_added, event),
+        fully_superseded,
+    )
 
 
 def _of_properties(names: Iterable[str]) -> frozenset[str]:
     return frozenset(f"properties.{name}" for name in names)
 
 
-def _not_added_twice(intent: ProfileUpsert, told: frozenset[str]) -> ProfileUpsert:
+def _drop_repeated_additions(
+    intent: ProfileUpsert, recorded_names: frozenset[str]
+) -> ProfileUpsert:
     """What was added to an array once is not added again."""
 
-    def news(added: dict[str, Any]) -> dict[str, Any]:
-        return {k: v for k, v in added.items() if f"properties.{k}" not in told}
+    def not_recorded(added: dict[str, Any]) -> dict[str, Any]:
+        return {
+            k: v for k, v in added.items() if f"properties.{k}" not in recorded_names
+        }
 
     return msgspec.structs.replace(
-        intent, append=news(intent.append), unappend=news(intent.unappend)
+        intent,
+        append=not_recorded(intent.append),
+        unappend=not_recorded(intent.unappend),
     )
 
 
-def _pruned(intent: Setting, late: frozenset[str]) -> Setting:
-    profile = dict(_without(intent.profile, late))
+def _drop_names(intent: AttributeUpdate, names: frozenset[str]) -> AttributeUpdate:
+    profile = dict(_without(intent.profile, names))
     if not isinstance(intent, ProfileUpsert):
         return msgspec.structs.replace(intent, profile=profile)
-    unset = tuple(name for name in intent.unset if f"properties.{name}" not in late)
+    unset = tuple(name for name in intent.unset if f"properties.{name}" not in names)
     return msgspec.structs.replace(intent, profile=profile, unset=unset)
 
 
-def _set_since(row: Memberships, since: Callable[[Rank], bool]) -> frozenset[str]:
+def _names_written(row: UserRow, matches: Callable[[Rank], bool]) -> frozenset[str]:
     """Name the attributes that were set by a word of such a rank."""
     return frozenset(
-        name for key, word in _words(row) if since(_rank(word)) for name in _named(key)
+        name
+        for key, last_write in _attribute_writes(row)
+        if matches(_rank(last_write))
+        for name in _names_in_key(key)
     )
 
 
-def _heard(
-    row: Memberships, intent: Setting, names: frozenset[str], event: CanonicalEvent
-) -> Memberships:
+def _record_write(
+    row: UserRow, intent: AttributeUpdate, names: frozenset[str], event: CanonicalEvent
+) -> UserRow:
     """Note that an event sets these; the same row where that says nothing new."""
     if isinstance(intent, EventRecord) and names <= _CONTACTS:
         return row  # whose it is: the table is not written for each event
     key = _key(names)
-    word = Membership(inside=False, time_ms=event.time_ms, origin=event.origin)
+    last_write = LastWrite(inside=False, time_ms=event.time_ms, origin=event.origin)
     before = row.get(key)
-    known = before is not None and _rank(before) >= _rank(word)
-    if not names or known or len(key) > NAME_MAX_CHARS:
+    is_recorded = before is not None and _rank(before) >= _rank(last_write)
+    if not names or is_recorded or len(key) > NAME_MAX_CHARS:
         return row
-    outdone = {
+    superseded_keys = {
         old
-        for old, held in _words(row)
-        if old != key and _rank(held) < _rank(word) and names.issuperset(_named(old))
+        for old, older_write in _attribute_writes(row)
+        if old != key
+        and _rank(older_write) < _rank(last_write)
+        and names.issuperset(_names_in_key(old))
     }
-    return _trimmed({k: v for k, v in row.items() if k not in outdone} | {key: word})
+    return _merge_oldest_writes(
+        {k: v for k, v in row.items() if k not in superseded_keys} | {key: last_write}
+    )
 
 
-def _trimmed(row: Memberships) -> Memberships:
+def _merge_oldest_writes(row: UserRow) -> UserRow:
     """Let the oldest words become one, as late as the later: nothing old comes back."""
-    words = sorted(_words(row), key=lambda one: _rank(one[1]))
-    if len(words) <= WORDS_MAX:
+    writes = sorted(_attribute_writes(row), key=lambda one: _rank(one[1]))
+    if len(writes) <= ATTRIBUTE_SETS_MAX:
         return row
-    while len(words) > WORDS_MAX:
-        (one, _), (other, later) = words[:2]
-        joined = _key({*_named(one), *_named(other)})
+    while len(writes) > ATTRIBUTE_SETS_MAX:
+        (one, _), (other, later) = writes[:2]
+        joined = _key({*_names_in_key(one), *_names_in_key(other)})
         kept = [(joined, later)] if len(joined) <= NAME_MAX_CHARS else []
-        words = [*kept, *words[2 if kept else 1 :]]
+        writes = [*kept, *writes[2 if kept else 1 :]]
     others = {k: v for k, v in row.items() if not k.startswith(_PREFIX)}
-    return others | dict(words)
+    return others | dict(writes)
 
 
 def _key(names: Iterable[str]) -> str:
     return _PREFIX + json.dumps(sorted(names), ensure_ascii=False)
 
 
-def _words(row: Memberships) -> Iterator[tuple[str, Membership]]:
-    return ((key, word) for key, word in row.items() if key.startswith(_PREFIX))
+def _attribute_writes(row: UserRow) -> Iterator[tuple[str, LastWrite]]:
+    return (
+        (key, last_write) for key, last_write in row.items() if key.startswith(_PREFIX)
+    )
 
 
-def _rank(word: Membership) -> Rank:
-    return (word.time_ms, word.origin)
+def _rank(last_write: LastWrite) -> Rank:
+    return (last_write.time_ms, last_write.origin)
 
 
 @lru_cache(maxsize=1_000)
-def _named(key: str) -> tuple[str, ...]:
+def _names_in_key(key: str) -> tuple[str, ...]:
     return tuple(json.loads(key.removeprefix(_PREFIX)))
 
 
-def _names(profile: Mapping[str, Any]) -> Iterator[str]:
-    who = _FIXED if profile.get("external_id") else _FIXED | _CONTACTS
+def _attribute_names(profile: Mapping[str, Any]) -> Iterator[str]:
+    excluded = _FIXED if profile.get("external_id") else _FIXED | _CONTACTS
     for name, value in profile.items():
         if name in _NESTED and isinstance(value, dict):
             yield from (f"{name}.{inner}" for inner in value)
-        elif name not in who:
+        elif name not in excluded:
             yield name
 
 
 def _without(
-    profile: Mapping[str, Any], late: frozenset[str]
+    profile: Mapping[str, Any], names: frozenset[str]
 ) -> Iterator[tuple[str, Any]]:
     for name, value in profile.items():
         if name in _NESTED and isinstance(value, dict):
-            kept = {k: v for k, v in value.items() if f"{name}.{k}" not in late}
-            if kept:
-                yield name, kept
-        elif name not in late:
+            remaining = {k: v for k, v in value.items() if f"{name}.{k}" not in names}
+            if remaining:
+                yield name, remaining
+        elif name not in names:
             yield name, value

@@ -26,82 +26,86 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.actions.kinds import list_of
-from streams.actions.words import Words
-from streams.audiences.membership import Membership
-from streams.audiences.row import MARK, Memberships
-from streams.audiences.transition import Why
-from streams.events.model import CanonicalEvent, ReplayMode
+from streams.actions.kinds import list_id_of
+from streams.actions.user_state import UserState
+from streams.audiences.transition import TransitionReason
+from streams.events.canonical_event import CanonicalEvent, ReplayMode
+from streams.state.last_write import LastWrite
+from streams.state.user_row import RESERVED_PREFIX, UserRow
 
-_SAID_ONCE: Final = (ConsentChange, Suppression, Deletion)
+_NEVER_RESENT: Final = (ConsentChange, Suppression, Deletion)
 _ADDRESS: Final = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
 
-class Newest(NamedTuple):
+class CommandResult(NamedTuple):
     """What is left of a command.
 
     Attributes:
         intent: What is still to be done; None when nothing is.
         row: The user's row after it; the same object when nothing moved.
-        why: Why nothing is to be done, when nothing is.
+        reason: Why nothing is to be done, when nothing is.
     """
 
     intent: Intent | None
-    row: Memberships
-    why: str = ""
+    row: UserRow
+    reason: str = ""
 
 
-def newest(
+def apply_command(
     intent: Intent,
-    row: Memberships,
+    row: UserRow,
     *,
     event: CanonicalEvent,
-    retells: bool = False,
-) -> Newest:
+    allow_repeat: bool = False,
+) -> CommandResult:
     """Hold a command against the last words on the same matter.
 
     Args:
         intent: What an event asks for.
         row: The user's row.
         event: The event.
-        retells: Whether a replay may say anything again. Else it says no consent, no
+        allow_repeat: Whether a replay may say anything again. Else it says no consent, no
             suppression and no deletion again: people change theirs in Klaviyo too, and
             of an event another mapping's part may be all that failed.
     """
     mode = event.replay.mode if event.replay else None
-    if mode is ReplayMode.AGAIN and not retells and isinstance(intent, _SAID_ONCE):
-        mode = ReplayMode.CORRECT
-    words = Words(row, event, mode)
-    if not isinstance(intent, Deletion) and words.deleted_later(intent):
-        return Newest(None, row, Why.STALE)
+    if (
+        mode is ReplayMode.RESEND
+        and not allow_repeat
+        and isinstance(intent, _NEVER_RESENT)
+    ):
+        mode = ReplayMode.CHANGES_ONLY
+    state = UserState(row, event, mode)
+    if not isinstance(intent, Deletion) and state.deleted_after(intent):
+        return CommandResult(None, row, TransitionReason.STALE)
     match intent:
         case Deletion():
-            found = _deletion(intent, words)
+            result = _apply_deletion(intent, state)
         case ConsentChange():
-            found = _consent(intent, words)
+            result = _apply_consent(intent, state)
         case Suppression():
             entered = intent.change == "suppress"
-            found = _single(intent, "suppressed", words, entered=entered)
+            result = _apply_single(intent, "suppressed", state, entered=entered)
         case ListAdd():
-            found = _added(intent, words)
+            result = _apply_list_add(intent, state)
         case ProfileUpsert() | EventRecord():
-            found = _set(intent, words)
+            result = _apply_attributes(intent, state)
         case _:
-            found = _on_list(intent, words)
-    return found
+            result = _apply_to_list(intent, state)
+    return result
 
 
-def deleted_later(row: Memberships, event: CanonicalEvent) -> bool:
+def deleted_after(row: UserRow, event: CanonicalEvent) -> bool:
     """Whether the user was deleted after an event: nobody makes them anew.
 
     Args:
         row: The user's row.
         event: The event.
     """
-    return Words(row, event).withdrawn_later("deleted", "")
+    return UserState(row, event).revoked_after("deleted", "")
 
 
-def commanded_since(row: Memberships, list_id: str, word: Membership) -> bool:
+def has_command_since(row: UserRow, list_id: str, last_write: LastWrite) -> bool:
     """Whether a command moved the user on or off a list after an audience's word.
 
     A consent on the list does too, and so does the withdrawal from all.
@@ -109,102 +113,121 @@ def commanded_since(row: Memberships, list_id: str, word: Membership) -> bool:
     Args:
         row: The user's row.
         list_id: Klaviyo's id of the list.
-        word: The audience's.
+        last_write: The audience's.
     """
-    everywhere = MARK.join(("", "consent", "", ""))
-    whats = ("list", "consent") if list_id else ()
-    about = tuple(MARK.join(("", what, list_id, "")) for what in whats)
+    global_consent_prefix = RESERVED_PREFIX.join(("", "consent", "", ""))
+    matters = ("list", "consent") if list_id else ()
+    list_prefixes = tuple(
+        RESERVED_PREFIX.join(("", what, list_id, "")) for what in matters
+    )
     return any(
-        (key.startswith(about) or (key.startswith(everywhere) and not last.inside))
-        and (last.time_ms, last.origin) > (word.time_ms, word.origin)
+        (
+            key.startswith(list_prefixes)
+            or (key.startswith(global_consent_prefix) and not last.inside)
+        )
+        and (last.time_ms, last.origin) > (last_write.time_ms, last_write.origin)
         for key, last in row.items()
     )
 
 
-def _on_list(intent: Intent, words: Words) -> Newest:
+def _apply_to_list(intent: Intent, state: UserState) -> CommandResult:
     entered = not isinstance(intent, ListRemove)
-    list_id = list_of(intent)
-    if not list_id or words.hear_about(intent, "list", list_id, entered=entered):
-        return Newest(intent, words.row)
-    if isinstance(intent, ProfileUpsert) and not words.nothing_left:
-        return Newest(msgspec.structs.replace(intent, list_id=""), words.row)
-    return Newest(None, words.row, words.why)
+    list_id = list_id_of(intent)
+    if not list_id or state.record_for_person(intent, "list", list_id, entered=entered):
+        return CommandResult(intent, state.row)
+    if isinstance(intent, ProfileUpsert) and not state.fully_superseded:
+        return CommandResult(msgspec.structs.replace(intent, list_id=""), state.row)
+    return CommandResult(None, state.row, state.reason)
 
 
-def _added(intent: ListAdd, words: Words) -> Newest:
+def _apply_list_add(intent: ListAdd, state: UserState) -> CommandResult:
     """Its attributes are heard only where they are sent."""
-    found = _on_list(intent, words)
-    if found.intent is None:
-        return found
-    return Newest(words.hear_attributes(intent), words.row)
+    result = _apply_to_list(intent, state)
+    if result.intent is None:
+        return result
+    return CommandResult(state.drop_stale_attributes(intent), state.row)
 
 
-def _set(intent: ProfileUpsert | EventRecord, words: Words) -> Newest:
+def _apply_attributes(
+    intent: ProfileUpsert | EventRecord, state: UserState
+) -> CommandResult:
     """What nothing is left of is late; an event has happened all the same."""
-    left = words.hear_attributes(intent)
-    if isinstance(left, ProfileUpsert) and left.list_id:
-        return _on_list(left, words)
-    is_late = isinstance(left, ProfileUpsert) and words.nothing_left
-    return Newest(None if is_late else left, words.row, Why.STALE)
+    remaining = state.drop_stale_attributes(intent)
+    if isinstance(remaining, ProfileUpsert) and remaining.list_id:
+        return _apply_to_list(remaining, state)
+    is_stale = isinstance(remaining, ProfileUpsert) and state.fully_superseded
+    return CommandResult(
+        None if is_stale else remaining, state.row, TransitionReason.STALE
+    )
 
 
-def _consent(change: ConsentChange, words: Words) -> Newest:
-    hears = _subscribes if change.consent is Consent.SUBSCRIBED else _unsubscribes
-    kept = tuple(
+def _apply_consent(change: ConsentChange, state: UserState) -> CommandResult:
+    record_channel = (
+        _record_subscription
+        if change.consent is Consent.SUBSCRIBED
+        else _record_unsubscription
+    )
+    remaining_channels = tuple(
         channel
-        for channel, address in _channels(change)
-        if hears(words, channel, address, list_id=change.list_id)
+        for channel, address in _channel_addresses(change)
+        if record_channel(state, channel, address, list_id=change.list_id)
     )
     if change.everywhere:
-        for channel, address in _channels(change):
-            words.hear("consent", "", channel, address, entered=False)
-    if not kept:
-        return Newest(None, words.row, words.why)
-    if kept != change.channels:
-        change = msgspec.structs.replace(change, channels=kept)
-    return Newest(change, words.row)
+        for channel, address in _channel_addresses(change):
+            state.record("consent", "", channel, address, entered=False)
+    if not remaining_channels:
+        return CommandResult(None, state.row, state.reason)
+    if remaining_channels != change.channels:
+        change = msgspec.structs.replace(change, channels=remaining_channels)
+    return CommandResult(change, state.row)
 
 
-def _channels(change: ConsentChange) -> Iterator[tuple[str, str]]:
+def _channel_addresses(change: ConsentChange) -> Iterator[tuple[str, str]]:
     """Give each channel with the address that the consent is about."""
     for channel in change.channels:
         address = _ADDRESS.get(channel.partition(".")[0], "")
-        yield channel, change.profile.get(address, "") or _devices(change)
+        yield channel, change.profile.get(address, "") or _device_fingerprint(change)
 
 
-def _devices(change: ConsentChange) -> str:
+def _device_fingerprint(change: ConsentChange) -> str:
     """Name what push reaches, in few letters: a token has hundreds."""
-    tokens = sorted(str(token.get("token")) for token in change.tokens)
-    said = json.dumps([change.profile.get("anonymous_id"), tokens])
-    return blake2b(said.encode(), digest_size=8).hexdigest()
+    tokens = sorted(str(token.get("token")) for token in change.push_tokens)
+    seed = json.dumps([change.profile.get("anonymous_id"), tokens])
+    return blake2b(seed.encode(), digest_size=8).hexdigest()
 
 
-def _subscribes(words: Words, channel: str, address: str, *, list_id: str) -> bool:
+def _record_subscription(
+    state: UserState, channel: str, address: str, *, list_id: str
+) -> bool:
     """Hear a subscription, which ends a global withdrawal too."""
-    if words.withdrawn_later("consent", "", channel, address):
-        words.why = Why.STALE
+    if state.revoked_after("consent", "", channel, address):
+        state.reason = TransitionReason.STALE
         return False
-    told = words.hear("consent", list_id, channel, address, entered=True)
-    if list_id and told:
-        words.hear("consent", "", channel, address, entered=True)
-    return told
+    is_new = state.record("consent", list_id, channel, address, entered=True)
+    if list_id and is_new:
+        state.record("consent", "", channel, address, entered=True)
+    return is_new
 
 
-def _unsubscribes(words: Words, channel: str, address: str, *, list_id: str) -> bool:
-    return words.hear("consent", list_id, channel, address, entered=False)
+def _record_unsubscription(
+    state: UserState, channel: str, address: str, *, list_id: str
+) -> bool:
+    return state.record("consent", list_id, channel, address, entered=False)
 
 
-def _deletion(intent: Deletion, words: Words) -> Newest:
+def _apply_deletion(intent: Deletion, state: UserState) -> CommandResult:
     """Who came back since is not deleted by a replay."""
-    if words.is_outlived:
-        return Newest(None, words.row, Why.STALE)
-    found = _single(intent, "deleted", words, entered=False)
-    if found.intent is not None:
-        words.leave_all()
-    return found._replace(row=words.row)
+    if state.has_activity_since:
+        return CommandResult(None, state.row, TransitionReason.STALE)
+    result = _apply_single(intent, "deleted", state, entered=False)
+    if result.intent is not None:
+        state.exit_all()
+    return result._replace(row=state.row)
 
 
-def _single(intent: Intent, what: str, words: Words, *, entered: bool) -> Newest:
-    if words.hear_about(intent, what, entered=entered):
-        return Newest(intent, words.row)
-    return Newest(None, words.row, words.why)
+def _apply_single(
+    intent: Intent, matter: str, state: UserState, *, entered: bool
+) -> CommandResult:
+    if state.record_for_person(intent, matter, entered=entered):
+        return CommandResult(intent, state.row)
+    return CommandResult(None, state.row, state.reason)

@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from streams.actions.intents import Refusal
-from streams.actions.reading import (
+from streams.actions.field_values import (
     UNFIT,
-    boolean,
-    location,
-    number,
-    object_,
-    objects,
-    person,
-    text,
-    texts,
-    time,
+    to_boolean,
+    to_location,
+    to_number,
+    to_object,
+    to_objects,
+    to_person,
+    to_text,
+    to_texts,
+    to_time,
 )
+from streams.actions.intents import PayloadRefusal
 
 Json = Any
 Default = Json | None
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What a field holds; the words end the sentence `… is no …`."""
 
     TEXT = "text"
@@ -42,16 +42,16 @@ class Kind(StrEnum):
     PERSON = "object with identifiers of text"
 
 
-_READERS: Final[Mapping[Kind, Callable[[Json], Json]]] = {
-    Kind.TEXT: text,
-    Kind.TEXTS: texts,
-    Kind.NUMBER: number,
-    Kind.BOOLEAN: boolean,
-    Kind.TIME: time,
-    Kind.OBJECT: object_,
-    Kind.OBJECTS: objects,
-    Kind.LOCATION: location,
-    Kind.PERSON: person,
+_CONVERTERS: Final[Mapping[FieldKind, Callable[[Json], Json]]] = {
+    FieldKind.TEXT: to_text,
+    FieldKind.TEXTS: to_texts,
+    FieldKind.NUMBER: to_number,
+    FieldKind.BOOLEAN: to_boolean,
+    FieldKind.TIME: to_time,
+    FieldKind.OBJECT: to_object,
+    FieldKind.OBJECTS: to_objects,
+    FieldKind.LOCATION: to_location,
+    FieldKind.PERSON: to_person,
 }
 
 
@@ -61,7 +61,7 @@ class Field:
 
     Attributes:
         name: As mappings write it.
-        about: What it is for, one line; `klaviyo-streams` shows it.
+        description: What it is for, one line; `klaviyo-streams` shows it.
         kind: What it holds.
         required: Whether a payload without it is refused.
         lenient: Whether what does not fit is passed over rather than refused.
@@ -70,8 +70,8 @@ class Field:
     """
 
     name: str
-    about: str
-    kind: Kind = Kind.TEXT
+    description: str
+    kind: FieldKind = FieldKind.TEXT
     required: bool = False
     lenient: bool = False
     default: Default = None
@@ -81,31 +81,35 @@ Payload = dict[str, Any]
 """Field name → a value that fits."""
 
 
-def fit(payload: Mapping[str, Json], fields: Sequence[Field]) -> Payload | Refusal:
+def fit_payload(
+    payload: Mapping[str, Json], fields: Sequence[Field]
+) -> Payload | PayloadRefusal:
     """Make a payload fit an action's fields; what is no field of its is dropped.
 
     Args:
         payload: What the mapping made of an event; it is not changed.
         fields: Those of the action.
     """
-    fitting: Payload = {}
+    fitted: Payload = {}
     for field in fields:
         value = payload.get(field.name)
         if value is not None and value != "":
-            value = _READERS[field.kind](value)
+            value = _CONVERTERS[field.kind](value)
             if value is UNFIT and not field.lenient:
-                return _unfit(field)
+                return _unfit_refusal(field)
             if value is not UNFIT:
-                fitting[field.name] = value
+                fitted[field.name] = value
                 continue
         if field.required:
-            return Refusal(code="missing-field", reason=f"{field.name} is missing")
-    return fitting
+            return PayloadRefusal(
+                code="missing-field", reason=f"{field.name} is missing"
+            )
+    return fitted
 
 
-def _unfit(field: Field) -> Refusal:
-    code = "bad-time" if field.kind is Kind.TIME else "bad-field"
-    return Refusal(code=code, reason=f"{field.name} is no {field.kind}")
+def _unfit_refusal(field: Field) -> PayloadRefusal:
+    code = "bad-time" if field.kind is FieldKind.TIME else "bad-field"
+    return PayloadRefusal(code=code, reason=f"{field.name} is no {field.kind}")
 
 
 def default_mapping(fields: Sequence[Field]) -> dict[str, Json]:

@@ -104,7 +104,7 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
         consented_at: ISO 8601 in UTC, with a historical import only.
         everywhere: Unsubscribe globally where the profile is not on the list, as
             Klaviyo does; otherwise the executor must look first.
-        tokens: Push tokens as Klaviyo takes them, for the push channel.
+        push_tokens: Push tokens as Klaviyo takes them, for the push channel.
     """
 
     consent: Consent
@@ -115,7 +115,7 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     historical_import: bool = False
     consented_at: str = ""
     everywhere: bool = False
-    tokens: tuple[dict[str, Any], ...] = ()
+    push_tokens: tuple[dict[str, Any], ...] = ()
 
 
 class Suppression(_Intent, frozen=True, kw_only=True, omit_defaults=True):
@@ -142,18 +142,18 @@ class Deletion(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     identifiers: dict[str, str]
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class PayloadRefusal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Why a payload can't be acted on.
 
     Attributes:
         code: Stable name of the fault, kebab-case.
         reason: What is wrong and where, without any value of the payload.
-        moot: Whether there is nothing to do, rather than something that can't be done.
+        is_noop: Whether there is nothing to do, rather than something that can't be done.
     """
 
     code: str
     reason: str
-    moot: bool = False
+    is_noop: bool = False
 
 
 Intent = (
@@ -167,5 +167,5 @@ Intent = (
 )
 """Anything an action can want."""
 
-Result = tuple[Intent, ...] | Refusal
+ActionResult = tuple[Intent, ...] | PayloadRefusal
 """What one payload comes to: an order makes several intents."""

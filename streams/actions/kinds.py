@@ -15,11 +15,11 @@ from streams.actions.intents import (
     Suppression,
 )
 
-IDENTIFIERS: Final = ("external_id", "email", "phone_number")
+PERSON_IDENTIFIERS: Final = ("external_id", "email", "phone_number")
 """What names one person for good, the most telling first."""
 
 
-def kind_of(intent: Intent) -> str:
+def intent_kind(intent: Intent) -> str:
     """Name the operation that does it."""
     match intent:
         case ProfileUpsert() if is_patch(intent):
@@ -31,8 +31,8 @@ def kind_of(intent: Intent) -> str:
         case EventRecord():
             kind = "record"
         case ConsentChange():
-            gives = intent.consent is Consent.SUBSCRIBED
-            kind = "subscribe" if gives else "unsubscribe"
+            is_subscribe = intent.consent is Consent.SUBSCRIBED
+            kind = "subscribe" if is_subscribe else "unsubscribe"
         case Suppression():
             kind = intent.change
         case Deletion():
@@ -45,7 +45,7 @@ def is_patch(upsert: ProfileUpsert) -> bool:
     return bool(upsert.unset or upsert.append or upsert.unappend)
 
 
-def list_of(intent: Intent) -> str:
+def list_id_of(intent: Intent) -> str:
     """Give the list it is about; empty for none."""
     match intent:
         case ProfileUpsert() | ListAdd() | ListRemove() | ConsentChange():
@@ -54,7 +54,7 @@ def list_of(intent: Intent) -> str:
             return ""
 
 
-def named_by(intent: Intent) -> Mapping[str, Any]:
+def identifying_attributes(intent: Intent) -> Mapping[str, Any]:
     """Give the attributes that hold the identifiers of whom it is about."""
     match intent:
         case ListRemove() | Deletion():
@@ -65,18 +65,22 @@ def named_by(intent: Intent) -> Mapping[str, Any]:
             return intent.profile
 
 
-def person_of(intent: Intent) -> tuple[str, ...]:
+def person_keys(intent: Intent) -> tuple[str, ...]:
     """List `name=value` of each identifier that names one person for good."""
-    given = named_by(intent)
-    return tuple(f"{name}={given[name]}" for name in IDENTIFIERS if given.get(name))
+    attributes = identifying_attributes(intent)
+    return tuple(
+        f"{name}={attributes[name]}"
+        for name in PERSON_IDENTIFIERS
+        if attributes.get(name)
+    )
 
 
-def same_person(one: Intent, other: Intent) -> bool:
+def is_same_person(first: Intent, second: Intent) -> bool:
     """Whether both are about one person: an identifier is the same, or there is none.
 
     One device is used by several people: what they share is no identifier.
     """
-    mine, theirs = person_of(one), person_of(other)
-    if not mine and not theirs:
-        return named_by(one) == named_by(other)
-    return not {*mine}.isdisjoint(theirs)
+    first_keys, second_keys = person_keys(first), person_keys(second)
+    if not first_keys and not second_keys:
+        return identifying_attributes(first) == identifying_attributes(second)
+    return not {*first_keys}.isdisjoint(second_keys)

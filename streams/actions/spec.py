@@ -4,17 +4,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streams.actions.fields import Field, Kind, Payload, default_mapping, fit
-from streams.actions.intents import Refusal, Result
-from streams.events.contact import NO_RULES, ContactRules
+from streams.actions.fields import (
+    Field,
+    FieldKind,
+    Payload,
+    default_mapping,
+    fit_payload,
+)
+from streams.actions.intents import ActionResult, PayloadRefusal
+from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
 
-Build = Callable[[Payload, ContactRules], Result]
+Build = Callable[[Payload, ContactRules], ActionResult]
 """Makes intents of a payload that fits."""
 
 BATCH_FIELDS = (
-    Field(name="enable_batching", about="Segment's; see batching.", kind=Kind.BOOLEAN),
-    Field(name="batch_size", about="Segment's; see batching.", kind=Kind.NUMBER),
-    Field(name="batch_keys", about="Segment's; see batching.", kind=Kind.TEXTS),
+    Field(
+        name="enable_batching",
+        description="Segment's; see batching.",
+        kind=FieldKind.BOOLEAN,
+    ),
+    Field(
+        name="batch_size", description="Segment's; see batching.", kind=FieldKind.NUMBER
+    ),
+    Field(
+        name="batch_keys", description="Segment's; see batching.", kind=FieldKind.TEXTS
+    ),
 )
 """Fields of Segment's mappings that say how to batch; no payload needs them."""
 
@@ -44,20 +58,20 @@ class ActionSpec:
     batch_size: int = 1000
 
     @property
-    def mapping(self) -> dict[str, Any]:
+    def default_mapping(self) -> dict[str, Any]:
         """The mapping that fills its fields by default."""
         return default_mapping(self.fields)
 
-    def act(
-        self, payload: Mapping[str, Any], *, rules: ContactRules = NO_RULES
-    ) -> Result:
+    def to_intents(
+        self, payload: Mapping[str, Any], *, rules: ContactRules = DEFAULT_CONTACT_RULES
+    ) -> ActionResult:
         """Say what a payload comes to.
 
         Args:
             payload: What a mapping made of an event; it is not changed.
             rules: How contacts are read.
         """
-        fitting = fit(payload, self.fields)
-        if isinstance(fitting, Refusal):
-            return fitting
-        return self.build(fitting, rules)
+        fitted = fit_payload(payload, self.fields)
+        if isinstance(fitted, PayloadRefusal):
+            return fitted
+        return self.build(fitted, rules)

@@ -11,23 +11,23 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.audiences.membership import Membership, heard
-from streams.audiences.reading import AudienceMove
-from streams.events.model import ReplayMode
+from streams.audiences.audience_events import AudienceEvent
+from streams.events.canonical_event import ReplayMode
 from streams.events.origin import Origin
+from streams.state.last_write import LastWrite, merge_message_ids
 
 
-class Why(StrEnum):
+class TransitionReason(StrEnum):
     """Why a move did what it did; a reason for the outcome of its event."""
 
     ENTERED = "entered"
     EXITED = "exited"
     UNCHANGED = "unchanged"
     STALE = "stale"
-    REPEAT = "repeat"
+    DUPLICATE = "duplicate"
 
 
-class Edge(msgspec.Struct, frozen=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """A change of membership that Klaviyo has to hear of.
 
     Attributes:
@@ -42,15 +42,15 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     list_id: str
 
 
-def cross(  # noqa: PLR0913 - an event's parts, not the event: commands cross too
-    before: Membership | None,
-    move: AudienceMove,
+def apply_event(  # noqa: PLR0913 - an event's parts, not the event: commands cross too
+    before: LastWrite | None,
+    audience_event: AudienceEvent,
     *,
     time_ms: int,
     origin: Origin,
     message_id: str,
     mode: ReplayMode | None = None,
-) -> tuple[Membership | None, Edge | None, Why]:
+) -> tuple[LastWrite | None, Transition | None, TransitionReason]:
     """Move a membership by one event.
 
     An exit of a user never known to be inside fires: the list may hold them from
@@ -60,7 +60,7 @@ def cross(  # noqa: PLR0913 - an event's parts, not the event: commands cross to
 
     Args:
         before: What is remembered; None when nothing is.
-        move: What the event says.
+        audience_event: What the event says.
         time_ms: When the event happened.
         origin: The event's source record.
         message_id: The producer's name for the event; empty when there is none.
@@ -74,78 +74,87 @@ def cross(  # noqa: PLR0913 - an event's parts, not the event: commands cross to
     """
     if before is not None and (time_ms, origin) <= (before.time_ms, before.origin):
         is_last = (time_ms, origin) == (before.time_ms, before.origin)
-        if is_last and _tells_again(mode, before, move):
-            return _told_again(before, move)
-        return _outranked(before, time_ms=time_ms, origin=origin, message_id=message_id)
+        if is_last and _is_resent(mode, before, audience_event):
+            return _resend(before, audience_event)
+        return _apply_older_event(
+            before, time_ms=time_ms, origin=origin, message_id=message_id
+        )
     same_time = before is not None and time_ms == before.time_ms
     earlier_ids = before.message_ids if before is not None and same_time else ()
     if message_id and message_id in earlier_ids:
-        return None, None, Why.REPEAT
-    after = Membership(
-        inside=move.entered,
+        return None, None, TransitionReason.DUPLICATE
+    after = LastWrite(
+        inside=audience_event.entered,
         time_ms=time_ms,
         origin=origin,
-        message_ids=heard(message_id, *earlier_ids),
-        list_id=_list_of(before, move),
+        message_ids=merge_message_ids(message_id, *earlier_ids),
+        list_id=_list_of(before, audience_event),
     )
-    edge = _edge_between(before, after, audience=move.audience)
-    return after, edge, _reason(edge)
+    transition = _transition_between(before, after, audience=audience_event.audience)
+    return after, transition, _reason(transition)
 
 
-def _tells_again(
-    mode: ReplayMode | None, before: Membership, move: AudienceMove
+def _is_resent(
+    mode: ReplayMode | None, before: LastWrite, audience_event: AudienceEvent
 ) -> bool:
-    other = before.inside != move.entered
-    return mode is ReplayMode.AGAIN or (mode is ReplayMode.CORRECT and other)
+    differs = before.inside != audience_event.entered
+    return mode is ReplayMode.RESEND or (mode is ReplayMode.CHANGES_ONLY and differs)
 
 
-def _told_again(
-    before: Membership, move: AudienceMove
-) -> tuple[Membership | None, Edge, Why]:
-    list_id = move.list_id or before.list_id
-    edge = Edge(audience=move.audience, entered=move.entered, list_id=list_id)
-    if (before.inside, before.list_id) == (move.entered, list_id):
-        return None, edge, _reason(edge)
-    after = msgspec.structs.replace(
-        before, inside=move.entered, list_id=list_id, revision=before.revision + 1
+def _resend(
+    before: LastWrite, audience_event: AudienceEvent
+) -> tuple[LastWrite | None, Transition, TransitionReason]:
+    list_id = audience_event.list_id or before.list_id
+    transition = Transition(
+        audience=audience_event.audience,
+        entered=audience_event.entered,
+        list_id=list_id,
     )
-    return after, edge, _reason(edge)
+    if (before.inside, before.list_id) == (audience_event.entered, list_id):
+        return None, transition, _reason(transition)
+    after = msgspec.structs.replace(
+        before,
+        inside=audience_event.entered,
+        list_id=list_id,
+        revision=before.revision + 1,
+    )
+    return after, transition, _reason(transition)
 
 
-def _outranked(
-    before: Membership, *, time_ms: int, origin: Origin, message_id: str
-) -> tuple[Membership | None, None, Why]:
+def _apply_older_event(
+    before: LastWrite, *, time_ms: int, origin: Origin, message_id: str
+) -> tuple[LastWrite | None, None, TransitionReason]:
     if time_ms < before.time_ms:
-        return None, None, Why.STALE
+        return None, None, TransitionReason.STALE
     if origin == before.origin or message_id in before.message_ids:
-        return None, None, Why.REPEAT
-    message_ids = heard(message_id, *before.message_ids)
+        return None, None, TransitionReason.DUPLICATE
+    message_ids = merge_message_ids(message_id, *before.message_ids)
     if message_ids == before.message_ids:
-        return None, None, Why.STALE
+        return None, None, TransitionReason.STALE
     after = msgspec.structs.replace(before, message_ids=message_ids)
-    return after, None, Why.STALE
+    return after, None, TransitionReason.STALE
 
 
-def _list_of(before: Membership | None, move: AudienceMove) -> str:
+def _list_of(before: LastWrite | None, audience_event: AudienceEvent) -> str:
     """Name the list; an event that names none stays with the one in use."""
-    if move.list_id or before is None:
-        return move.list_id
-    return before.list_id if before.inside or not move.entered else ""
+    if audience_event.list_id or before is None:
+        return audience_event.list_id
+    return before.list_id if before.inside or not audience_event.entered else ""
 
 
-def _edge_between(
-    before: Membership | None, after: Membership, *, audience: str
-) -> Edge | None:
+def _transition_between(
+    before: LastWrite | None, after: LastWrite, *, audience: str
+) -> Transition | None:
     if (
         before is not None
         and before.inside == after.inside
         and before.list_id == after.list_id
     ):
         return None
-    return Edge(audience=audience, entered=after.inside, list_id=after.list_id)
+    return Transition(audience=audience, entered=after.inside, list_id=after.list_id)
 
 
-def _reason(edge: Edge | None) -> Why:
-    if edge is None:
-        return Why.UNCHANGED
-    return Why.ENTERED if edge.entered else Why.EXITED
+def _reason(transition: Transition | None) -> TransitionReason:
+    if transition is None:
+        return TransitionReason.UNCHANGED
+    return TransitionReason.ENTERED if transition.entered else TransitionReason.EXITED

@@ -59,7 +59,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Outcome)
 
 
-def item(
+def outcome_item(
     origin: Origin,
     verdict: ItemVerdict,
     *,
@@ -80,7 +80,7 @@ def item(
     )
 
 
-def encode(
+def encode_outcomes(
     stage: str, items: Iterable[OutcomeItem], *, action: str = ""
 ) -> list[bytes]:
     """Values for the outcomes topic; none when there is nothing to say."""
@@ -93,20 +93,20 @@ def encode(
 def _chunks(items: Iterable[OutcomeItem]) -> Iterator[tuple[OutcomeItem, ...]]:
     """Part items into records that a topic takes."""
     chunk: list[OutcomeItem] = []
-    room_bytes = VALUE_MAX_BYTES
-    for one in items:
-        written = len(one.message_id) + len(one.reason)
-        need_bytes = _ITEM_BYTES + _CHAR_BYTES * written
-        if chunk and need_bytes > room_bytes:
+    free_bytes = VALUE_MAX_BYTES
+    for item in items:
+        text_chars = len(item.message_id) + len(item.reason)
+        item_bytes = _ITEM_BYTES + _CHAR_BYTES * text_chars
+        if chunk and item_bytes > free_bytes:
             yield tuple(chunk)
-            chunk, room_bytes = [], VALUE_MAX_BYTES
-        chunk.append(one)
-        room_bytes -= need_bytes
+            chunk, free_bytes = [], VALUE_MAX_BYTES
+        chunk.append(item)
+        free_bytes -= item_bytes
     if chunk:
         yield tuple(chunk)
 
 
-def decode(value: bytes) -> Outcome:
+def decode_outcome(value: bytes) -> Outcome:
     """Read what `encode` wrote.
 
     Raises:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from streams.actions.intents import Refusal, Result
+from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
-from streams.events.contact import NO_RULES, ContactRules
+from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
 
-Event = dict[str, Any]
+EventBody = dict[str, Any]
 
 
-class UnknownMetric(StrEnum):
+class UnknownMetricPolicy(StrEnum):
     """What becomes of an event whose metric Klaviyo doesn't have."""
 
     ALLOW = "allow"
@@ -36,7 +36,7 @@ class Batching:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Activated:
+class MappingResult:
     """What one mapping makes of one event.
 
     Attributes:
@@ -49,7 +49,7 @@ class Activated:
     mapping: str
     action: str
     payload: dict[str, Any]
-    result: Result
+    result: ActionResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class MappingRule:
         name: As the user calls it.
         action: What it does.
         trigger: Which events it takes.
-        fields: Event -> payload.
+        build_payload: Event -> payload.
         metrics: Metrics that it names itself, for the preflight.
         batching: How its payloads are put together.
         expire_after_s: How long one may wait for Klaviyo; 0 for as long as the worker's
@@ -69,20 +69,20 @@ class MappingRule:
 
     name: str
     action: ActionSpec
-    trigger: Callable[[Event], bool]
-    fields: Callable[[Event], Any]
+    trigger: Callable[[EventBody], bool]
+    build_payload: Callable[[EventBody], Any]
     metrics: tuple[str, ...]
     batching: Batching
     expire_after_s: float = 0.0
 
-    def activated(self, event: Event, *, rules: ContactRules) -> Activated:
+    def apply(self, event: EventBody, *, rules: ContactRules) -> MappingResult:
         """Map an event that the trigger took, and act on the payload."""
-        payload = self.fields(event)
+        payload = self.build_payload(event)
         if type(payload) is dict:
-            result = self.action.act(payload, rules=rules)
+            result = self.action.to_intents(payload, rules=rules)
         else:
-            payload, result = {}, _unmapped(payload)
-        return Activated(
+            payload, result = {}, _unmappable_refusal(payload)
+        return MappingResult(
             mapping=self.name,
             action=self.action.name,
             payload=payload,
@@ -90,10 +90,10 @@ class MappingRule:
         )
 
 
-def _unmapped(answer: object) -> Refusal:
-    if isinstance(answer, Unmappable):
-        return Refusal(code="unmappable", reason=answer.reason)
-    return Refusal(code="unmappable", reason="the mapping makes no object")
+def _unmappable_refusal(value: object) -> PayloadRefusal:
+    if isinstance(value, Unmappable):
+        return PayloadRefusal(code="unmappable", reason=value.reason)
+    return PayloadRefusal(code="unmappable", reason="the mapping makes no object")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,30 +128,30 @@ class Destination:
     audiences: Mapping[str, AudienceRule] = field(default_factory=dict)
     sync_audiences: bool = True
     api_key_env: str = ""
-    contact_rules: ContactRules = NO_RULES
-    unknown_metric: UnknownMetric = UnknownMetric.ALLOW
+    contact_rules: ContactRules = DEFAULT_CONTACT_RULES
+    unknown_metric: UnknownMetricPolicy = UnknownMetricPolicy.ALLOW
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def with_lists(self, list_ids: Mapping[str, str]) -> "Destination":
         """Let audiences have the lists that the settings name; they come first."""
-        named = {
+        rules = {
             key: replace(self.audiences.get(key, AudienceRule()), list_id=list_id)
             for key, list_id in list_ids.items()
         }
-        return replace(self, audiences={**self.audiences, **named})
+        return replace(self, audiences={**self.audiences, **rules})
 
-    def matching(self, event: Event) -> tuple[MappingRule, ...]:
+    def matching_rules(self, event: EventBody) -> tuple[MappingRule, ...]:
         """Give the mappings whose trigger takes an event."""
         return tuple(rule for rule in self.mappings if rule.trigger(event))
 
-    def activations(self, event: Event) -> tuple[Activated, ...]:
+    def map_event(self, event: EventBody) -> tuple[MappingResult, ...]:
         """Say all that is to be done for an event; never raises.
 
         Args:
             event: A JSON object; it is not changed.
         """
         return tuple(
-            rule.activated(event, rules=self.contact_rules)
+            rule.apply(event, rules=self.contact_rules)
             for rule in self.mappings
             if rule.trigger(event)
         )
@@ -159,8 +159,10 @@ class Destination:
     @property
     def metrics(self) -> dict[str, tuple[str, ...]]:
         """Metric -> the mappings that name it themselves, for the preflight."""
-        found: dict[str, dict[str, None]] = {}
+        mappings_by_metric: dict[str, dict[str, None]] = {}
         for rule in self.mappings:
             for metric in rule.metrics:
-                found.setdefault(metric, {})[rule.name] = None
-        return {metric: tuple(mappings) for metric, mappings in found.items()}
+                mappings_by_metric.setdefault(metric, {})[rule.name] = None
+        return {
+            metric: tuple(mappings) for metric, mappings in mappings_by_metric.items()
+        }

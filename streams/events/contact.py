@@ -10,12 +10,12 @@ from typing import Any, Final
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from streams.events.identity import EMAIL_MAX_CHARS, EXTERNAL_ID_MAX_CHARS
+from streams.events.identifiers import EMAIL_MAX_CHARS, EXTERNAL_ID_MAX_CHARS
 
 LOCAL_PART_MAX_CHARS: Final = 64
 """RFC 5321, section 4.5.3.1.1: what stands before the `@`."""
 
-REMEMBERED: Final = 10_000
+CACHE_MAX_ENTRIES: Final = 10_000
 """Ours: contacts whose slow check is remembered, a few megabytes."""
 
 _PLAIN_EMAIL: Final = re.compile(
@@ -32,7 +32,7 @@ _TOP_LEVEL: Final = re.compile(r"[^.]\.(?:[^.]*[^.0-9])$").search
 _REGIONS: Final = phonenumbers.SUPPORTED_REGIONS
 
 
-class BadPhone(StrEnum):
+class BadPhonePolicy(StrEnum):
     """What a phone number that is none does to the good email address beside it."""
 
     DROP = "drop"
@@ -49,7 +49,7 @@ class ContactRules:
     """
 
     country: str = ""
-    bad_phone: BadPhone = BadPhone.DROP
+    bad_phone: BadPhonePolicy = BadPhonePolicy.DROP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BadContact:
+class InvalidContact:
     """Why nobody can be found.
 
     Attributes:
@@ -78,41 +78,41 @@ class BadContact:
     reason: str
 
 
-NO_RULES: Final = ContactRules()
-BAD_EMAIL: Final = BadContact(code="bad-email", reason="email is no address")
-BAD_PHONE: Final = BadContact(
+DEFAULT_CONTACT_RULES: Final = ContactRules()
+INVALID_EMAIL: Final = InvalidContact(code="bad-email", reason="email is no address")
+INVALID_PHONE: Final = InvalidContact(
     code="bad-phone", reason="phone_number is no number of the country it is for"
 )
-LONG_ID: Final = BadContact(
+EXTERNAL_ID_TOO_LONG: Final = InvalidContact(
     code="external-id-too-long",
     reason=f"external_id is over {EXTERNAL_ID_MAX_CHARS} characters",
 )
 
 
-def email_of(text: str) -> str:
+def normalize_email(text: str) -> str:
     """Give the address with its domain in lower case; empty where it is none."""
     local, _, domain = text.rpartition("@")
     if len(text) > EMAIL_MAX_CHARS or len(local) > LOCAL_PART_MAX_CHARS:
         return ""
     if _PLAIN_EMAIL(text):
         return f"{local}@{domain.lower()}"
-    return _checked_email(text)
+    return _validate_uncommon_email(text)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _checked_email(text: str) -> str:
+@lru_cache(maxsize=CACHE_MAX_ENTRIES)
+def _validate_uncommon_email(text: str) -> str:
     if not _TOP_LEVEL(text.rpartition("@")[2]):
         return ""
     try:
-        found = validate_email(
+        validated = validate_email(
             text, check_deliverability=False, globally_deliverable=False
         )
     except (EmailNotValidError, UnicodeError):
         return ""
-    return found.normalized
+    return validated.normalized
 
 
-def phone_of(text: str, *, country: str = "") -> str:
+def normalize_phone(text: str, *, country: str = "") -> str:
     """Give the number in E.164; empty where it is none.
 
     Args:
@@ -121,16 +121,16 @@ def phone_of(text: str, *, country: str = "") -> str:
     """
     if _E164(text):
         return text
-    return _converted(text, country.upper())
+    return _parse_phone(text, country.upper())
 
 
-def is_country(code: str) -> bool:
+def is_country_code(code: str) -> bool:
     """Whether numbers of a country can be read, by its ISO 3166 code."""
     return code.upper() in _REGIONS
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _converted(text: str, country: str) -> str:
+@lru_cache(maxsize=CACHE_MAX_ENTRIES)
+def _parse_phone(text: str, country: str) -> str:
     international = text.lstrip().startswith("+")
     if not international and country not in _REGIONS:
         return ""
@@ -139,47 +139,49 @@ def _converted(text: str, country: str) -> str:
     except phonenumbers.NumberParseException:
         return ""
     if international:
-        fits = phonenumbers.is_valid_number(number)
+        is_valid = phonenumbers.is_valid_number(number)
     else:
-        fits = phonenumbers.is_valid_number_for_region(number, country)
+        is_valid = phonenumbers.is_valid_number_for_region(number, country)
     e164 = phonenumbers.PhoneNumberFormat.E164
-    return phonenumbers.format_number(number, e164) if fits else ""
+    return phonenumbers.format_number(number, e164) if is_valid else ""
 
 
 def read_contact(
-    given: Mapping[str, Any], *, rules: ContactRules = NO_RULES
-) -> Contact | BadContact:
+    attributes: Mapping[str, Any], *, rules: ContactRules = DEFAULT_CONTACT_RULES
+) -> Contact | InvalidContact:
     """Check the identifiers among some attributes.
 
     An empty or absent one is not there. None at all is no fault here: an action knows
     what it needs.
 
     Args:
-        given: May hold text under `email`, `phone_number`, `external_id` and
+        attributes: May hold text under `email`, `phone_number`, `external_id` and
             `country_code`.
         rules: How to read them.
     """
-    found = {}
-    if external_id := given.get("external_id"):
+    identifiers = {}
+    if external_id := attributes.get("external_id"):
         if len(external_id) > EXTERNAL_ID_MAX_CHARS:
-            return LONG_ID
-        found["external_id"] = external_id
-    if text := given.get("email"):
-        email = email_of(text)
+            return EXTERNAL_ID_TOO_LONG
+        identifiers["external_id"] = external_id
+    if text := attributes.get("email"):
+        email = normalize_email(text)
         if not email:
-            return BAD_EMAIL
-        found["email"] = email
-    if text := given.get("phone_number"):
-        phone = phone_of(text, country=given.get("country_code") or rules.country)
+            return INVALID_EMAIL
+        identifiers["email"] = email
+    if text := attributes.get("phone_number"):
+        phone = normalize_phone(
+            text, country=attributes.get("country_code") or rules.country
+        )
         if not phone:
-            return _without_phone(found, rules=rules)
-        found["phone_number"] = phone
-    return Contact(identifiers=found)
+            return _without_phone(identifiers, rules=rules)
+        identifiers["phone_number"] = phone
+    return Contact(identifiers=identifiers)
 
 
 def _without_phone(
-    found: dict[str, str], *, rules: ContactRules
-) -> Contact | BadContact:
-    if rules.bad_phone is BadPhone.DROP and "email" in found:
-        return Contact(identifiers=found, dropped=(BAD_PHONE.code,))
-    return BAD_PHONE
+    identifiers: dict[str, str], *, rules: ContactRules
+) -> Contact | InvalidContact:
+    if rules.bad_phone is BadPhonePolicy.DROP and "email" in identifiers:
+        return Contact(identifiers=identifiers, dropped=(INVALID_PHONE.code,))
+    return INVALID_PHONE

@@ -27,9 +27,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
         Raises:
             PoisonRecord: Not `topic/partition/offset`.
         """
-        topic, _, rest = text.partition("/")
-        partition, _, offset = rest.partition("/")
-        numbers = partition.isdecimal() and offset.isdecimal()
-        if not (topic and numbers and len(rest) <= NUMBERS_MAX_CHARS):
+        topic, _, numbers_text = text.partition("/")
+        partition, _, offset = numbers_text.partition("/")
+        are_decimal = partition.isdecimal() and offset.isdecimal()
+        if not (topic and are_decimal and len(numbers_text) <= NUMBERS_MAX_CHARS):
             raise PoisonRecord("bad-origin", "origin is not topic/partition/offset")
         return cls(topic=topic, partition=int(partition), offset=int(offset))

@@ -1,7 +1,7 @@
 """Segment's mapping kit: directives that make a payload of an event."""
 
 from streams.mapping.compile import Mapping, compile_mapping
-from streams.mapping.errors import MappingError, Mistake, Unmappable
+from streams.mapping.errors import MappingError, MappingProblem, Unmappable
 from streams.mapping.keys import keys_read
 from streams.mapping.values import UNDEFINED
 
@@ -9,7 +9,7 @@ __all__ = [
     "UNDEFINED",
     "Mapping",
     "MappingError",
-    "Mistake",
+    "MappingProblem",
     "Unmappable",
     "compile_mapping",
     "keys_read",

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from streams.mapping.build import Bench
+from streams.mapping.compile_context import CompileContext
 from streams.mapping.directives import DIRECTIVES
-from streams.mapping.errors import MappingError, Mistake, Unmappable, Unresolved
-from streams.mapping.root import rooted_mapping
+from streams.mapping.errors import MappingError, MappingProblem, Unmappable, Unresolved
+from streams.mapping.root import unwrap_root
 from streams.mapping.validate import validate
 from streams.mapping.values import Json, Resolver, kind_of
 
@@ -37,8 +37,8 @@ class Mapping:
             return Unmappable(reason=f"data must be an object, got {kind}")
         try:
             return self._resolver(event)
-        except Unresolved as unresolved:
-            return Unmappable(reason=unresolved.reason)
+        except Unresolved as error:
+            return Unmappable(reason=error.reason)
         except RecursionError:
             return Unmappable(reason="data is nested too deeply")
 
@@ -58,30 +58,34 @@ def compile_mapping(
     Raises:
         MappingError: With every mistake and its path.
     """
-    node = rooted_mapping(raw)
-    if isinstance(node, Mistake):
+    node = unwrap_root(raw)
+    if isinstance(node, MappingProblem):
         raise MappingError([node])
-    bench = Bench(builders=DIRECTIVES, clock=clock)
+    context = CompileContext(builders=DIRECTIVES, clock=clock)
     try:
-        resolver = bench.resolver(node, at="/")
-        faults = _distinct(list(validate(node)), bench.found)
+        resolver = context.compile_node(node, at="/")
+        problems = _without_duplicates(list(validate(node)), context.problems)
     except RecursionError:
-        raise MappingError([Mistake(at="/", wording="is nested too deeply")]) from None
-    if faults:
-        raise MappingError(faults)
+        raise MappingError(
+            [MappingProblem(at="/", wording="is nested too deeply")]
+        ) from None
+    if problems:
+        raise MappingError(problems)
     return Mapping(resolver)
 
 
-def _distinct(seen: list[Mistake], compiled: list[Mistake]) -> list[Mistake]:
+def _without_duplicates(
+    validation: list[MappingProblem], compilation: list[MappingProblem]
+) -> list[MappingProblem]:
     """Keep of the compiler's mistakes those whose place validation said nothing of."""
-    kept = list(dict.fromkeys(seen))
-    return kept + [
-        mistake
-        for mistake in compiled
-        if not any(_related(mistake.at, known.at) for known in seen)
+    problems = list(dict.fromkeys(validation))
+    return problems + [
+        problem
+        for problem in compilation
+        if not any(_is_same_path(problem.at, other.at) for other in validation)
     ]
 
 
-def _related(one: str, other: str) -> bool:
-    first, second = (f"{path.rstrip('/')}/" for path in (one, other))
+def _is_same_path(problem_path: str, other_path: str) -> bool:
+    first, second = (f"{path.rstrip('/')}/" for path in (problem_path, other_path))
     return first.startswith(second) or second.startswith(first)

@@ -7,7 +7,7 @@ from streams.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
+class MappingProblem:
     """One mistake of a mapping.
 
     Args:
@@ -21,25 +21,25 @@ class Mistake:
     @property
     def line(self) -> str:
         """The wording, always with the whole path."""
-        said = self.wording.startswith(f"{self.at} ")
-        return self.wording if said else f"{self.at}: {self.wording}"
+        has_path = self.wording.startswith(f"{self.at} ")
+        return self.wording if has_path else f"{self.at}: {self.wording}"
 
 
 class MappingError(ConfigError):
     """A mapping that can't be compiled; every mistake, each with its path.
 
     Args:
-        found: The mistakes, in the mapping's order.
+        mapping_problems: The mistakes, in the mapping's order.
     """
 
-    def __init__(self, found: Sequence[Mistake]) -> None:
-        super().__init__([mistake.line for mistake in found])
-        self.found = tuple(found)
+    def __init__(self, problems: Sequence[MappingProblem]) -> None:
+        super().__init__([problem.line for problem in problems])
+        self.mapping_problems = tuple(problems)
 
     @property
     def wording(self) -> str:
         """All mistakes in one line, in Segment's words."""
-        return "; ".join(mistake.wording for mistake in self.found)
+        return "; ".join(problem.wording for problem in self.mapping_problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from streams.mapping.directives import DIRECTIVES
-from streams.mapping.liquids.compile import liquid_keys
+from streams.mapping.liquid.compile import liquid_keys
 from streams.mapping.template import template_keys
 from streams.mapping.values import Json
 

@@ -8,10 +8,10 @@ a key with a dot can't be reached.
 import re
 from typing import Final
 
-from streams.mapping.text import is_index, units_count
+from streams.mapping.text import is_index, utf16_length
 from streams.mapping.values import UNDEFINED, Json, Resolver
 
-_BREAK: Final = re.compile(r"""\[(?=["'0-9])|\.|(?<=["'0-9])\]+""")
+_SEPARATOR: Final = re.compile(r"""\[(?=["'0-9])|\.|(?<=["'0-9])\]+""")
 
 _CONSTRUCTOR: Final = "constructor"
 _CONSTRUCTORS: Final[dict[type, str]] = {
@@ -34,20 +34,20 @@ class _Constructor:
         self.name = name
 
 
-def segments(path: str) -> tuple[str, ...] | None:
+def split_path(path: str) -> tuple[str, ...] | None:
     """Split a path; `None` is the payload itself."""
     if path in {"", "."}:
         return None
-    parts = (part for part in _BREAK.split(path) if part)
+    parts = (part for part in _SEPARATOR.split(path) if part)
     return tuple(re.sub("['\"]", "", part) for part in parts)
 
 
-def rooted(path: str) -> str:
+def strip_root_prefix(path: str) -> str:
     """Take the `$.` off: the first one, wherever it stands."""
     return path.replace("$.", "", 1)
 
 
-def getter(path: str) -> Resolver:
+def compile_path(path: str) -> Resolver:
     """Compile a path.
 
     Args:
@@ -57,89 +57,93 @@ def getter(path: str) -> Resolver:
         From a payload to what lies there, or `UNDEFINED`. It never raises: a key of
         something falsy is that falsy value, as recorded.
     """
-    keys = segments(path)
+    keys = split_path(path)
     if not keys:
-        return _itself
+        return _get_payload
     if len(keys) == 1:
-        return _single(keys[0])
-    return _walk(keys)
+        return _compile_key(keys[0])
+    return _compile_keys(keys)
 
 
-def _itself(payload: Json) -> Json:
+def _get_payload(payload: Json) -> Json:
     return payload
 
 
-def _single(key: str) -> Resolver:
+def _compile_key(key: str) -> Resolver:
     if key == _CONSTRUCTOR:
-        return _walk_slowly((key,))
+        return _compile_with_constructor((key,))
 
     def get(payload: Json) -> Json:
         if type(payload) is dict:
             return payload.get(key, UNDEFINED)
-        return member(payload, key)
+        return get_member(payload, key)
 
     return get
 
 
-def _walk(keys: tuple[str, ...]) -> Resolver:
+def _compile_keys(keys: tuple[str, ...]) -> Resolver:
     if _CONSTRUCTOR in keys:
-        return _walk_slowly(keys)
+        return _compile_with_constructor(keys)
 
     def get(payload: Json) -> Json:
         for key in keys:
             if type(payload) is dict:
                 payload = payload.get(key, UNDEFINED)
             else:
-                payload = member(payload, key)
+                payload = get_member(payload, key)
         return payload
 
     return get
 
 
-def _walk_slowly(keys: tuple[str, ...]) -> Resolver:
+def _compile_with_constructor(keys: tuple[str, ...]) -> Resolver:
     def get(payload: Json) -> Json:
         for key in keys:
-            payload = member(payload, key)
-        return _shown(payload)
+            payload = get_member(payload, key)
+        return _hide_constructor(payload)
 
     return get
 
 
-def member(value: Json, key: str) -> Json:
+def get_member(value: Json, key: str) -> Json:
     """Look one key up in any value; of something falsy it is that value."""
     if isinstance(value, dict):
-        found = value.get(key, UNDEFINED)
-        return found if found is not UNDEFINED else _inherited(value, key)
+        value_at_key = value.get(key, UNDEFINED)
+        return (
+            value_at_key
+            if value_at_key is not UNDEFINED
+            else _inherited_member(value, key)
+        )
     if not value and not isinstance(value, list):
         return value
     if isinstance(value, list):
-        return _item(value, key)
+        return _list_member(value, key)
     if isinstance(value, str):
-        return _letter(value, key)
-    return _inherited(value, key)
+        return _text_member(value, key)
+    return _inherited_member(value, key)
 
 
-def _item(value: list[Json], key: str) -> Json:
+def _list_member(value: list[Json], key: str) -> Json:
     if key == "length":
         return len(value)
     if is_index(key):
         index = int(key)
         return value[index] if index < len(value) else UNDEFINED
-    return _inherited(value, key)
+    return _inherited_member(value, key)
 
 
-def _letter(value: str, key: str) -> Json:
+def _text_member(value: str, key: str) -> Json:
     """Count and index a string in UTF-16 units; half a letter is U+FFFD."""
     if key != "length" and not is_index(key):
-        return _inherited(value, key)
+        return _inherited_member(value, key)
     if key == "length":
-        return units_count(value)
+        return utf16_length(value)
     units = value.encode("utf-16-le", "surrogatepass")
     at = int(key) * 2
     return units[at : at + 2].decode("utf-16-le", "replace") or UNDEFINED
 
 
-def _inherited(value: object, key: str) -> object:
+def _inherited_member(value: object, key: str) -> object:
     """What a value has though it holds it not: its constructor, and that a name."""
     if isinstance(value, _Constructor) and key == "name":
         return value.name
@@ -150,5 +154,5 @@ def _inherited(value: object, key: str) -> object:
     return _Constructor(_CONSTRUCTORS.get(type(value), "Object"))
 
 
-def _shown(value: Json) -> Json:
+def _hide_constructor(value: Json) -> Json:
     return UNDEFINED if isinstance(value, _Constructor) else value

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from streams.mapping.errors import Mistake
-from streams.mapping.values import an, has_directive_key, kind_of
+from streams.mapping.errors import MappingProblem
+from streams.mapping.values import has_directive_key, kind_of, with_article
 
 
-class Spot(NamedTuple):
+class ValueLocation(NamedTuple):
     """Where a value stands in the mapping.
 
     Args:
@@ -19,62 +19,68 @@ class Spot(NamedTuple):
     at: str = ""
     shown: str = ""
 
-    def __truediv__(self, key: object) -> "Spot":
-        return Spot(f"{self.at}/{key}", f"{self.shown}/{key}")
+    def __truediv__(self, key: object) -> "ValueLocation":
+        return ValueLocation(f"{self.at}/{key}", f"{self.shown}/{key}")
 
-    def mistake(self, text: str) -> Mistake:
+    def problem(self, text: str) -> MappingProblem:
         """Say what is wrong here."""
-        return Mistake(at=self.at or "/", wording=f"{self.shown or '/'} {text}.")
+        return MappingProblem(at=self.at or "/", wording=f"{self.shown or '/'} {text}.")
 
 
-Rule = Callable[[Any, Spot], Iterator[Mistake]]
+Rule = Callable[[Any, ValueLocation], Iterator[MappingProblem]]
 """Yields what is wrong with a value at a spot."""
 
 
-def sort_of(value: object) -> str:
+def directive_or_kind(value: object) -> str:
     """Name the type of a value, with `directive` for what means to be one."""
     return "directive" if has_directive_key(value) else kind_of(value)
 
 
-def a_string(value: object, spot: Spot) -> Iterator[Mistake]:
+def check_string(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
     """A string, and no directive that would make one."""
     if not isinstance(value, str):
-        yield spot.mistake(f"should be a string but it is {an(sort_of(value))}")
+        yield location.problem(
+            f"should be a string but it is {with_article(directive_or_kind(value))}"
+        )
 
 
-def a_boolean(value: object, spot: Spot) -> Iterator[Mistake]:
+def check_boolean(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
     """`true` or `false`."""
     if not isinstance(value, bool):
-        yield spot.mistake(f"should be a boolean but it is {an(sort_of(value))}")
+        yield location.problem(
+            f"should be a boolean but it is {with_article(directive_or_kind(value))}"
+        )
 
 
-def an_array(value: object, spot: Spot) -> Iterator[Mistake]:
+def check_array(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
     """An array, whatever is in it."""
     if not isinstance(value, list):
-        yield spot.mistake(f"should be an array but it is {an(kind_of(value))}")
+        yield location.problem(
+            f"should be an array but it is {with_article(kind_of(value))}"
+        )
 
 
-def sized(*, least: int, most: int) -> Rule:
+def check_length(*, minimum: int, maximum: int) -> Rule:
     """Demand a string of so many characters."""
 
-    def rule(value: object, spot: Spot) -> Iterator[Mistake]:
-        yield from a_string(value, spot)
-        if isinstance(value, str) and len(value) < least:
-            yield spot.mistake(f"should be a string of length {least} or greater")
-        if isinstance(value, str) and len(value) > most:
-            yield spot.mistake(f"should be a string of length {most} or less")
+    def rule(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
+        yield from check_string(value, location)
+        if isinstance(value, str) and len(value) < minimum:
+            yield location.problem(f"should be a string of length {minimum} or greater")
+        if isinstance(value, str) and len(value) > maximum:
+            yield location.problem(f"should be a string of length {maximum} or less")
 
     return rule
 
 
-def one_of(*allowed: str) -> Rule:
+def check_choice(*allowed: str) -> Rule:
     """Demand one of some words, in any case."""
 
-    def rule(value: object, spot: Spot) -> Iterator[Mistake]:
-        yield from a_string(value, spot)
+    def rule(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
+        yield from check_string(value, location)
         if isinstance(value, str) and value.lower() not in allowed:
             text = json.dumps(value, ensure_ascii=False)
             names = ", ".join(allowed)
-            yield spot.mistake(f"should be one of {names} but it is {text}")
+            yield location.problem(f"should be one of {names} but it is {text}")
 
     return rule

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from streams.mapping.paths import getter
+from streams.mapping.paths import compile_path
 from streams.mapping.text import text_of
 from streams.mapping.values import UNDEFINED, Json, Resolver
 
@@ -16,39 +16,39 @@ _TRIPLE: Final = re.compile(r"\{\{\{([^}]+)\}\}\}")
 _DOUBLE: Final = re.compile(r"\{\{([^}]+)\}\}")
 _KEYS: Final = re.compile(r"\{\{(.*?)\}\}")
 
-_GETTERS_KEPT: Final = 1024
+_CACHE_SIZE: Final = 1024
 """Getters kept for paths that only the event names."""
 
-getter_kept = lru_cache(maxsize=_GETTERS_KEPT)(getter)
+cached_compile_path = lru_cache(maxsize=_CACHE_SIZE)(compile_path)
 """A getter for a path that is known at run time only."""
 
 
-def template(text: str) -> Resolver:
+def compile_template(text: str) -> Resolver:
     """Compile a template to a function from the payload to its text."""
     if _TRIPLE.search(text):
-        return _twice(text)
+        return _compile_with_triple_braces(text)
     parts = _DOUBLE.split(text)
     if len(parts) == 1:
         return lambda _: text
-    filled = [_filled(path) for path in parts[1::2]]
-    return _joined(parts[::2], filled=filled)
+    filled = [_compile_value(path) for path in parts[1::2]]
+    return _join(parts[::2], values=filled)
 
 
-def _joined(fixed: list[str], *, filled: list[Resolver]) -> Resolver:
-    first, *rest = fixed
-    pairs = tuple(zip(filled, rest, strict=True))
+def _join(literals: list[str], *, values: list[Resolver]) -> Resolver:
+    first, *tails = literals
+    pairs = tuple(zip(values, tails, strict=True))
 
     def resolve(payload: Json) -> str:
         pieces = [first]
-        for fill, after in pairs:
-            pieces += (fill(payload), after)
+        for resolve_value, tail in pairs:
+            pieces += (resolve_value(payload), tail)
         return "".join(pieces)
 
     return resolve
 
 
-def _filled(path: str) -> Resolver:
-    get = getter(path.strip())
+def _compile_value(path: str) -> Resolver:
+    get = compile_path(path.strip())
 
     def fill(payload: Json) -> str:
         value = get(payload)
@@ -57,13 +57,13 @@ def _filled(path: str) -> Resolver:
     return fill
 
 
-def _twice(text: str) -> Resolver:
+def _compile_with_triple_braces(text: str) -> Resolver:
     def resolve(payload: Json) -> str:
-        def fill(found: re.Match[str]) -> str:
-            value = getter_kept(found[1].strip())(payload)
+        def fill_match(match: re.Match[str]) -> str:
+            value = cached_compile_path(match[1].strip())(payload)
             return "" if value is None or value is UNDEFINED else text_of(value)
 
-        return _DOUBLE.sub(fill, _TRIPLE.sub(fill, text))
+        return _DOUBLE.sub(fill_match, _TRIPLE.sub(fill_match, text))
 
     return resolve
 

@@ -43,10 +43,10 @@ def _finite_text(real: float) -> str:
     digits = (whole + fraction).lstrip("0")
     leading = len(whole + fraction) - len(digits)
     point = len(whole) - leading + int(exponent or 0)
-    return sign + _placed(digits.rstrip("0"), point=point)
+    return sign + _place_point(digits.rstrip("0"), point=point)
 
 
-def _placed(digits: str, *, point: int) -> str:
+def _place_point(digits: str, *, point: int) -> str:
     if len(digits) <= point <= _PLAIN_EXPONENT_MAX:
         return digits.ljust(point, "0")
     if 0 < point <= _PLAIN_EXPONENT_MAX:
@@ -105,7 +105,7 @@ def is_index(key: str) -> bool:
     return _INDEX.fullmatch(key) is not None and int(key) <= _INDEX_MAX
 
 
-def units_count(text: str) -> int:
+def utf16_length(text: str) -> int:
     """Count UTF-16 units: what JavaScript calls the length of a text."""
     return (
         len(text)
@@ -138,18 +138,21 @@ def json_value(text: str) -> Json:
     """Read JSON; text that is none comes back as it is."""
     try:
         value = _DECODER.decode(text)
-        return _whole(value) if "\\u" in text else value
+        return _replace_lone_surrogates(value) if "\\u" in text else value
     except (ValueError, RecursionError):
         return text
 
 
-def _whole(value: Json) -> Json:
+def _replace_lone_surrogates(value: Json) -> Json:
     """Put U+FFFD in the place of half letters, which UTF-8 cannot write."""
     if isinstance(value, str):
         units = value.encode("utf-16-le", "surrogatepass")
         return units.decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return list(map(_whole, value))
+        return list(map(_replace_lone_surrogates, value))
     if isinstance(value, dict):
-        return {_whole(name): _whole(held) for name, held in value.items()}
+        return {
+            _replace_lone_surrogates(name): _replace_lone_surrogates(member_value)
+            for name, member_value in value.items()
+        }
     return value

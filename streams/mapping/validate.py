@@ -8,155 +8,181 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from streams.mapping.directives.replacing import PATTERN_MAX, REPLACEMENT_MAX
-from streams.mapping.errors import Mistake
+from streams.mapping.errors import MappingProblem
 from streams.mapping.rules import (
     Rule,
-    Spot,
-    a_boolean,
-    a_string,
-    an_array,
-    one_of,
-    sized,
-    sort_of,
+    ValueLocation,
+    check_array,
+    check_boolean,
+    check_choice,
+    check_length,
+    check_string,
+    directive_or_kind,
 )
-from streams.mapping.values import Json, an
+from streams.mapping.values import Json, with_article
 
 
-def validate(node: Json, spot: Spot = Spot()) -> Iterator[Mistake]:  # noqa: B008 - a Spot never changes
+def validate(
+    node: Json,
+    location: ValueLocation = ValueLocation(),  # noqa: B008 - never changes
+) -> Iterator[MappingProblem]:
     """Yield what is wrong with a node and everything under it."""
-    sort = sort_of(node)
-    if sort == "directive":
-        yield from _directive(node, spot)
-    elif sort == "object":
-        yield from _object(node, spot)
+    kind = directive_or_kind(node)
+    if kind == "directive":
+        yield from _validate_directive(node, location)
+    elif kind == "object":
+        yield from _validate_object(node, location)
 
 
-def _directive(node: Mapping[str, object], spot: Spot) -> Iterator[Mistake]:
+def _validate_directive(
+    node: Mapping[str, object], location: ValueLocation
+) -> Iterator[MappingProblem]:
     names = [key for key in node if key.startswith("@")]
-    others = [key for key in node if not key.startswith("@") and key != "_metadata"]
-    count = len(node) if others and len(names) == 1 else len(names)
-    if len(names) > 1 or others:
+    other_keys = [key for key in node if not key.startswith("@") and key != "_metadata"]
+    count = len(node) if other_keys and len(names) == 1 else len(names)
+    if len(names) > 1 or other_keys:
         text = f"should only have one @-prefixed key but it has {count} keys"
-        yield spot.mistake(text)
+        yield location.problem(text)
     elif names[0] not in _RULES:
-        yield spot.mistake(f"has an invalid directive: {names[0]}")
+        yield location.problem(f"has an invalid directive: {names[0]}")
     else:
-        yield from _RULES[names[0]](node[names[0]], spot / names[0])
+        yield from _RULES[names[0]](node[names[0]], location / names[0])
 
 
-def _object(node: Json, spot: Spot) -> Iterator[Mistake]:
-    sort = sort_of(node)
-    if sort != "object":
-        yield spot.mistake(f"should be an object but it is {an(sort)}")
+def _validate_object(node: Json, location: ValueLocation) -> Iterator[MappingProblem]:
+    kind = directive_or_kind(node)
+    if kind != "object":
+        yield location.problem(f"should be an object but it is {with_article(kind)}")
         return
-    for key, held in node.items():
-        yield from validate(held, spot / key)
+    for key, value in node.items():
+        yield from validate(value, location / key)
 
 
-def _anything(node: Json, spot: Spot) -> Iterator[Mistake]:
-    if sort_of(node) == "directive":
-        yield from _directive(node, spot)
+def _validate_directives(
+    node: Json, location: ValueLocation
+) -> Iterator[MappingProblem]:
+    if directive_or_kind(node) == "directive":
+        yield from _validate_directive(node, location)
 
 
-def _string_or_directive(node: Json, spot: Spot) -> Iterator[Mistake]:
-    sort = sort_of(node)
-    if sort == "directive":
-        yield from _directive(node, spot)
-    elif sort != "string":
-        text = f"should be a string or a mapping directive but it is {an(sort)}"
-        yield spot.mistake(text)
+def _string_or_directive(
+    node: Json, location: ValueLocation
+) -> Iterator[MappingProblem]:
+    kind = directive_or_kind(node)
+    if kind == "directive":
+        yield from _validate_directive(node, location)
+    elif kind != "string":
+        text = (
+            f"should be a string or a mapping directive but it is {with_article(kind)}"
+        )
+        yield location.problem(text)
 
 
-def _object_or_directive(node: Json, spot: Spot) -> Iterator[Mistake]:
-    sort = sort_of(node)
-    if sort in {"directive", "object"}:
-        yield from validate(node, spot)
+def _object_or_directive(
+    node: Json, location: ValueLocation
+) -> Iterator[MappingProblem]:
+    kind = directive_or_kind(node)
+    if kind in {"directive", "object"}:
+        yield from validate(node, location)
     else:
-        text = f"should be a object or a mapping directive but it is {an(sort)}"
-        yield spot.mistake(text)
+        text = (
+            f"should be a object or a mapping directive but it is {with_article(kind)}"
+        )
+        yield location.problem(text)
 
 
-class _Field(NamedTuple):
+class _FieldRule(NamedTuple):
     rule: Rule
     required: bool
 
 
-def _must(rule: Rule) -> _Field:
-    return _Field(rule, required=True)
+def _required(rule: Rule) -> _FieldRule:
+    return _FieldRule(rule, required=True)
 
 
-def _may(rule: Rule) -> _Field:
-    return _Field(rule, required=False)
+def _optional(rule: Rule) -> _FieldRule:
+    return _FieldRule(rule, required=False)
 
 
-def _with(**fields: _Field) -> Rule:
+def _object_with(**fields: _FieldRule) -> Rule:
     """Demand an object with some fields; it may have others."""
 
-    def rule(node: Json, spot: Spot) -> Iterator[Mistake]:
-        yield from _object(node, spot)
-        if sort_of(node) != "object":
+    def rule(node: Json, location: ValueLocation) -> Iterator[MappingProblem]:
+        yield from _validate_object(node, location)
+        if directive_or_kind(node) != "object":
             return
         for name, field in fields.items():
             if name in node:
-                yield from field.rule(node[name], spot / name)
+                yield from field.rule(node[name], location / name)
             elif field.required:
-                yield spot.mistake(f'should have field "{name}" but it doesn\'t')
+                yield location.problem(f'should have field "{name}" but it doesn\'t')
 
     return rule
 
 
-def _array_path(node: Json, spot: Spot) -> Iterator[Mistake]:
-    yield from an_array(node, spot)
+def _array_path(node: Json, location: ValueLocation) -> Iterator[MappingProblem]:
+    yield from check_array(node, location)
     if not isinstance(node, list):
         return
     if not node:
         text = "should be a string or a mapping directive but it is an undefined"
-        yield spot.mistake(text)
+        yield location.problem(text)
     for root in node[:1]:
-        yield from _string_or_directive(root, spot._replace(at=f"{spot.at}/0"))
+        yield from _string_or_directive(root, location._replace(at=f"{location.at}/0"))
     for shape in node[1:2]:
-        yield from validate(shape, spot._replace(at=f"{spot.at}/1"))
+        yield from validate(shape, location._replace(at=f"{location.at}/1"))
 
 
-_MERGE: Final = _with(direction=_may(one_of("left", "right")), objects=_must(an_array))
+_MERGE: Final = _object_with(
+    direction=_optional(check_choice("left", "right")), objects=_required(check_array)
+)
 
 
-def _merge(node: Json, spot: Spot) -> Iterator[Mistake]:
-    yield from _MERGE(node, spot)
+def _merge(node: Json, location: ValueLocation) -> Iterator[MappingProblem]:
+    yield from _MERGE(node, location)
     objects = node.get("objects") if isinstance(node, dict) else None
     if not isinstance(objects, list):
         return
-    for index, held in enumerate(objects):
-        here = spot / "objects" / index
-        yield from _object_or_directive(held, here._replace(shown=""))
+    for index, item in enumerate(objects):
+        item_location = location / "objects" / index
+        yield from _object_or_directive(item, item_location._replace(shown=""))
 
 
-_PATTERN: Final = sized(least=1, most=PATTERN_MAX)
-_REPLACEMENT: Final = sized(least=0, most=REPLACEMENT_MAX)
+_PATTERN: Final = check_length(minimum=1, maximum=PATTERN_MAX)
+_REPLACEMENT: Final = check_length(minimum=0, maximum=REPLACEMENT_MAX)
 
 _RULES: Final[dict[str, Rule]] = {
     "@arrayPath": _array_path,
-    "@case": _with(operator=_may(a_string), value=_may(_string_or_directive)),
-    "@excludeWhenNull": _anything,
-    "@flatten": _with(separator=_may(a_string), value=_must(_anything)),
-    "@if": _with(
-        exists=_may(_anything), then=_may(_anything), **{"else": _may(_anything)}
+    "@case": _object_with(
+        operator=_optional(check_string), value=_optional(_string_or_directive)
     ),
-    "@json": _with(value=_must(_anything), mode=_must(one_of("encode", "decode"))),
-    "@liquid": a_string,
-    "@literal": _anything,
+    "@excludeWhenNull": _validate_directives,
+    "@flatten": _object_with(
+        separator=_optional(check_string), value=_required(_validate_directives)
+    ),
+    "@if": _object_with(
+        exists=_optional(_validate_directives),
+        then=_optional(_validate_directives),
+        **{"else": _optional(_validate_directives)},
+    ),
+    "@json": _object_with(
+        value=_required(_validate_directives),
+        mode=_required(check_choice("encode", "decode")),
+    ),
+    "@liquid": check_string,
+    "@literal": _validate_directives,
     "@merge": _merge,
     "@path": _string_or_directive,
-    "@replace": _with(
-        pattern=_must(_PATTERN),
-        replacement=_may(_REPLACEMENT),
-        value=_must(_string_or_directive),
-        ignorecase=_may(a_boolean),
-        **{"global": _may(a_boolean)},
+    "@replace": _object_with(
+        pattern=_required(_PATTERN),
+        replacement=_optional(_REPLACEMENT),
+        value=_required(_string_or_directive),
+        ignorecase=_optional(check_boolean),
+        **{"global": _optional(check_boolean)},
     ),
     "@template": _string_or_directive,
-    "@transform": _with(
-        apply=_must(_object_or_directive), mapping=_must(_object_or_directive)
+    "@transform": _object_with(
+        apply=_required(_object_or_directive), mapping=_required(_object_or_directive)
     ),
 }
 """What each directive's options must be."""

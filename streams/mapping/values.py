@@ -43,7 +43,7 @@ def kind_of(value: object) -> str:
     return _KINDS.get(type(value), "object")
 
 
-def an(kind: str) -> str:
+def with_article(kind: str) -> str:
     """Put the article before a type's name."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
@@ -68,7 +68,7 @@ def without_nulls(value: Json, *, depth: int = 0) -> Json:
     if type(value) is not dict or depth > DEPTH_MAX:
         return value
     return {
-        key: without_nulls(held, depth=depth + 1)
-        for key, held in value.items()
-        if held is not None
+        key: without_nulls(item, depth=depth + 1)
+        for key, item in value.items()
+        if item is not None
     }

@@ -8,21 +8,21 @@ from typing import Final
 import msgspec
 
 from streams.actions.activation import Activation
-from streams.audiences.reading import audience_moves
+from streams.audiences.audience_events import audience_events_in
 from streams.errors import ConfigError, PoisonRecord
-from streams.events.model import CanonicalEvent, ReplayMode
+from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.triggers.trigger import compile_trigger
 
-_SPAN: Final = re.compile(r"(\d+):(\d*)-(\d*)")
+_OFFSET_RANGE: Final = re.compile(r"(\d+):(\d*)-(\d*)")
 _MS_PER_S: Final = 1_000
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReplaySelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A range of one topic, and which records of it.
 
     Attributes:
         topic: The topic.
-        spans: Partition → first offset, and the one after the last; None for the end
+        offset_ranges: Partition → first offset, and the one after the last; None for the end
             that the topic has. Empty: every partition whole.
         since_ms: Records written from then on, milliseconds since the epoch.
         until_ms: Records written before.
@@ -33,66 +33,68 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     topic: str
-    spans: dict[int, tuple[int, int | None]] = {}
+    offset_ranges: dict[int, tuple[int, int | None]] = {}
     since_ms: int | None = None
     until_ms: int | None = None
     user: str = ""
     audience: str = ""
     where: str = ""
-    mode: ReplayMode = ReplayMode.CORRECT
+    mode: ReplayMode = ReplayMode.CHANGES_ONLY
 
 
-def spans_of(
-    partitions: Iterable[int], offsets: Iterable[str]
+def parse_offset_ranges(
+    whole_partitions: Iterable[int], range_texts: Iterable[str]
 ) -> dict[int, tuple[int, int | None]]:
     """Read `--partition` and `--offsets`.
 
     Args:
-        partitions: Whole ones.
-        offsets: `PARTITION:FROM-UNTIL`; either end may be left out, the end is not
+        whole_partitions: Whole ones.
+        range_texts: `PARTITION:FROM-UNTIL`; either end may be left out, the end is not
             taken.
 
     Raises:
         ConfigError: One is no such thing, ends before it begins, or is of a partition
             that is named already.
     """
-    spans: dict[int, tuple[int, int | None]] = dict.fromkeys(partitions, (0, None))
-    for text in offsets:
-        found = _SPAN.fullmatch(text)
-        if not found:
+    offset_ranges: dict[int, tuple[int, int | None]] = dict.fromkeys(
+        whole_partitions, (0, None)
+    )
+    for text in range_texts:
+        match = _OFFSET_RANGE.fullmatch(text)
+        if not match:
             raise ConfigError(
                 [f"--offsets {text}: is no PARTITION:FROM-UNTIL, such as 3:100-200"]
             )
-        partition, first = int(found[1]), int(found[2] or 0)
-        last = int(found[3]) if found[3] else None
+        partition, first = int(match[1]), int(match[2] or 0)
+        last = int(match[3]) if match[3] else None
         if last is not None and last <= first:
             raise ConfigError([f"--offsets {text}: ends before it begins"])
-        if partition in spans:
+        if partition in offset_ranges:
             raise ConfigError(
                 [f"partition {partition}: named twice; take its parts in two replays"]
             )
-        spans[partition] = (first, last)
-    return spans
+        offset_ranges[partition] = (first, last)
+    return offset_ranges
 
 
-def moment_ms(text: str, *, name: str) -> int:
+def parse_time_ms(text: str, *, option: str) -> int:
     """Read a time; without an offset from UTC it is in UTC.
 
     Raises:
         ConfigError: It is none.
     """
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(
-            [f"{name} {text}: is no ISO 8601 time, such as 2026-11-01T00:00Z"]
+            [f"{option} {text}: is no ISO 8601 time, such as 2026-11-01T00:00Z"]
         ) from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    return int(found.timestamp() * _MS_PER_S)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * _MS_PER_S)
 
 
-class Filter:
+class RecordFilter:
     """Says of each record whether a selection takes it.
 
     Args:
@@ -102,62 +104,76 @@ class Filter:
         ConfigError: Its FQL is wrong.
     """
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: ReplaySelection) -> None:
         self._selection = selection
-        self._matches = compile_trigger(selection.where) if selection.where else None
+        self._matches_trigger = (
+            compile_trigger(selection.where) if selection.where else None
+        )
 
     @property
-    def takes_all(self) -> bool:
+    def matches_all(self) -> bool:
         """Whether no record has to be read for it."""
-        chosen = self._selection
-        return not (chosen.user or chosen.audience or chosen.where)
+        selection = self._selection
+        return not (selection.user or selection.audience or selection.where)
 
-    def takes_event(self, event: CanonicalEvent) -> bool:
+    def matches_event(self, event: CanonicalEvent) -> bool:
         """Whether an event is among them."""
-        chosen = self._selection
-        if chosen.user and event.user != chosen.user:
+        selection = self._selection
+        if selection.user and event.user != selection.user:
             return False
-        if self._matches is not None and not self._matches(event.body):
+        if self._matches_trigger is not None and not self._matches_trigger(event.body):
             return False
-        return not chosen.audience or chosen.audience in _audiences(event)
+        return not selection.audience or selection.audience in _audiences_in(event)
 
-    def takes_activation(self, activation: Activation) -> bool:
+    def matches_activation(self, activation: Activation) -> bool:
         """Whether what a lane carries is among them; it has no event to match."""
-        chosen = self._selection
-        if chosen.where:
+        selection = self._selection
+        if selection.where:
             return False
-        if chosen.user and activation.user != chosen.user:
+        if selection.user and activation.user != selection.user:
             return False
-        return not chosen.audience or activation.audience == chosen.audience
+        return not selection.audience or activation.audience == selection.audience
 
 
-def _audiences(event: CanonicalEvent) -> frozenset[str]:
+def _audiences_in(event: CanonicalEvent) -> frozenset[str]:
     try:
-        return frozenset(move.audience for move in audience_moves(event))
+        return frozenset(
+            audience_event.audience for audience_event in audience_events_in(event)
+        )
     except PoisonRecord:
         return frozenset()
 
 
-def left_in(ends: Mapping[int, tuple[int, int]], position: Mapping[int, int]) -> int:
+def count_remaining(
+    bounds: Mapping[int, tuple[int, int]], positions: Mapping[int, int]
+) -> int:
     """Say how many offsets of a range are still to be read.
 
     Args:
-        ends: Partition → first offset and the one after the last.
-        position: Partition → the next one to read.
+        bounds: Partition → first offset and the one after the last.
+        positions: Partition → the next one to read.
     """
-    return sum(last - position.get(p, first) for p, (first, last) in ends.items())
+    return sum(
+        last - positions.get(partition, first)
+        for partition, (first, last) in bounds.items()
+    )
 
 
-def up_to(
-    ends: Mapping[int, tuple[int, int]], reached: Mapping[int, int]
+def clip_bounds(
+    bounds: Mapping[int, tuple[int, int]], committed: Mapping[int, int]
 ) -> dict[int, tuple[int, int]]:
     """Cut a range where live reading has come to.
 
     Args:
-        ends: Partition → first offset and the one after the last.
-        reached: Partition → the first offset not read; a partition without one is left.
+        bounds: Partition → first offset and the one after the last.
+        committed: Partition → the first offset not read; a partition without one is left.
     """
-    cut = {
-        p: (first, min(last, reached.get(p, last))) for p, (first, last) in ends.items()
+    clipped = {
+        partition: (first, min(last, committed.get(partition, last)))
+        for partition, (first, last) in bounds.items()
     }
-    return {p: (first, last) for p, (first, last) in cut.items() if first < last}
+    return {
+        partition: (first, last)
+        for partition, (first, last) in clipped.items()
+        if first < last
+    }

@@ -20,7 +20,7 @@ What it holds and how it is steered, over HTTP:
     GET    /sandbox/changes            list adds and removals asked for, and effective
     GET    /sandbox/faults             faults in force
     POST   /sandbox/faults             {"kind", "method", "path", "count", ...}: all
-                                       members and kinds in `streams.sandbox.faults`
+                                       members and kinds in `streams.sandbox.account.faults`
     DELETE /sandbox/faults[/{id}]      end one, or all
     POST   /sandbox/reset              forget everything
     POST   /sandbox/profiles           [attributes, ...]: create or update at once
@@ -32,7 +32,7 @@ What it holds and how it is steered, over HTTP:
     POST   /sandbox/flows              [{"name", "list_id" or "metric_id"}, ...]
 
 Every request with its body goes into files of the directory that the environment names
-in `SANDBOX_JOURNAL`, if it names one: `streams.sandbox.journal`.
+in `SANDBOX_JOURNAL`, if it names one: `streams.sandbox.control.journal`.
 
 What it decides where Klaviyo's papers are silent:
 
@@ -51,23 +51,23 @@ What it decides where Klaviyo's papers are silent:
 It shares no code with the client it judges, and imports nothing else of `streams`.
 """
 
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.faults import Fault, FaultKind
 from streams.sandbox.config import (
     ALL_SCOPES,
-    BulkRepeats,
+    DuplicateScope,
     SandboxConfig,
-    UnknownMetrics,
+    UnknownMetricHandling,
 )
-from streams.sandbox.faults import Fault, FaultKind
 from streams.sandbox.server import Sandbox
-from streams.sandbox.world import World
 
 __all__ = [
     "ALL_SCOPES",
-    "BulkRepeats",
+    "Account",
+    "DuplicateScope",
     "Fault",
     "FaultKind",
     "Sandbox",
     "SandboxConfig",
-    "UnknownMetrics",
-    "World",
+    "UnknownMetricHandling",
 ]

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from streams.sandbox.calls import Clock
-from streams.sandbox.journal import named_directory
+from streams.sandbox.control.journal import journal_directory
+from streams.sandbox.jsonapi.messages import EpochClock
 from streams.sandbox.limits import LISTS_PER_DAY
 
 
-class UnknownMetrics(StrEnum):
+class UnknownMetricHandling(StrEnum):
     """What happens to an event whose metric does not exist yet."""
 
     CREATE = "create"
     IGNORE = "ignore"
 
 
-class BulkRepeats(StrEnum):
+class DuplicateScope(StrEnum):
     """Against what a bulk request's `unique_id`s are judged.
 
     Klaviyo does not say whether a repeat of an event that is already recorded fails
@@ -48,10 +48,10 @@ class SandboxConfig:
         job_queued_s: How long an import job waits before it is processed.
         job_s: How long it is then processed.
         job_jitter_s: Up to this much more, by chance: jobs overtake each other.
-        settle_s: How long events, consent, merges and deletions take to be applied.
+        apply_delay_s: How long events, consent, merges and deletions take to be applied.
         unknown_metrics: What happens to events of metrics that do not exist.
         metrics: Names of metrics that exist from the beginning.
-        bulk_repeats: Against what repeats in a bulk of events are judged.
+        bulk_duplicates: Against what repeats in a bulk of events are judged.
         double_opt_in: Whether subscribing without a list needs a confirmation, the
             account's default.
         log_size: How many requests the log keeps.
@@ -70,15 +70,15 @@ class SandboxConfig:
     job_queued_s: float = 0.05
     job_s: float = 0.2
     job_jitter_s: float = 0.0
-    settle_s: float = 0.0
-    unknown_metrics: UnknownMetrics = UnknownMetrics.CREATE
+    apply_delay_s: float = 0.0
+    unknown_metrics: UnknownMetricHandling = UnknownMetricHandling.CREATE
     metrics: tuple[str, ...] = ()
-    bulk_repeats: BulkRepeats = BulkRepeats.REQUEST
+    bulk_duplicates: DuplicateScope = DuplicateScope.REQUEST
     double_opt_in: bool = False
     log_size: int = 10_000
-    journal: Path | None = field(default_factory=named_directory)
+    journal: Path | None = field(default_factory=journal_directory)
     seed: int = 0
-    clock_s: Clock = field(default=wall_clock_s)
+    clock_s: EpochClock = field(default=wall_clock_s)
 
 
 ALL_SCOPES = frozenset({"*"})

@@ -4,49 +4,53 @@ import asyncio
 
 from aiohttp import web
 
-from streams.sandbox import gate
-from streams.sandbox.faults import Fault, FaultKind
-from streams.sandbox.journal import Journal
-from streams.sandbox.log import Entry
-from streams.sandbox.operations import Operation
-from streams.sandbox.world import World
+from streams.sandbox import pipeline
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.faults import Fault, FaultKind
+from streams.sandbox.account.request_log import RequestLogEntry
+from streams.sandbox.control.journal import Journal
+from streams.sandbox.operations import ApiOperation
 
 
-class Endpoint:
+class OperationEndpoint:
     """One operation behind its route.
 
     Args:
-        world: The account.
+        account: The account.
         operation: What the route names.
         journal: Keeps the bodies.
     """
 
-    def __init__(self, world: World, operation: Operation, journal: Journal) -> None:
-        self.world = world
+    def __init__(
+        self, account: Account, operation: ApiOperation, journal: Journal
+    ) -> None:
+        self.account = account
         self.operation = operation
         self.journal = journal
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, as faults allow."""
-        fault = self.world.faults.strike(method=request.method, path=request.path)
+        fault = self.account.faults.trigger(method=request.method, path=request.path)
         if fault and fault.kind is FaultKind.CUT_BEFORE:
-            return self._cut(request, items=0)
+            return self._cut_connection(request, items=0)
         body = await request.read()
         if fault and fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.delay_s)
-        reply = gate.reply(self.world, self._incoming(request, body, fault=fault))
-        note(self.journal, request, status=reply.status, body=body)
+        raw_response = pipeline.handle(
+            self.account, self._read(request, body, fault=fault)
+        )
+        write_to_journal(self.journal, request, status=raw_response.status, body=body)
         if fault and fault.kind is FaultKind.CUT:
-            return self._cut(request, items=reply.items)
-        self._log(request, status=reply.status, items=reply.items)
+            return self._cut_connection(request, items=raw_response.items)
+        self._log(request, status=raw_response.status, items=raw_response.items)
         if fault and fault.kind is FaultKind.SLOW_ANSWER:
             await asyncio.sleep(fault.delay_s)
-        return response(reply)
+        return to_web_response(raw_response)
 
-    def _incoming(
+    def _read(
         self, request: web.Request, body: bytes, *, fault: Fault | None
-    ) -> gate.Incoming:
-        return gate.Incoming(
+    ) -> pipeline.RawRequest:
+        return pipeline.RawRequest(
             operation=self.operation,
             path_id=request.match_info.get("id", ""),
             path=request.path,
@@ -54,20 +58,22 @@ class Endpoint:
             query=request.query,
             headers=request.headers,
             body=body,
-            now_s=self.world.advance(),
+            now_s=self.account.apply_due(),
             fault=fault,
         )
 
-    def _cut(self, request: web.Request, *, items: int) -> web.StreamResponse:
+    def _cut_connection(
+        self, request: web.Request, *, items: int
+    ) -> web.StreamResponse:
         self._log(request, status=0, items=items)
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
 
     def _log(self, request: web.Request, *, status: int, items: int) -> None:
-        self.world.log.add(
-            Entry(
-                time_s=self.world.config.clock_s(),
+        self.account.request_log.add(
+            RequestLogEntry(
+                time_s=self.account.config.clock_s(),
                 method=request.method,
                 path=request.path,
                 template=self.operation.path,
@@ -78,17 +84,19 @@ class Endpoint:
         )
 
 
-def note(journal: Journal, request: web.Request, *, status: int, body: bytes) -> None:
+def write_to_journal(
+    journal: Journal, request: web.Request, *, status: int, body: bytes
+) -> None:
     """Write a request into the journal."""
     path = request.rel_url.raw_path
     journal.add(method=request.method, path=path, status=status, body=body)
 
 
-def response(reply: gate.Reply) -> web.Response:
+def to_web_response(raw_response: pipeline.RawResponse) -> web.Response:
     """Put a reply on the socket."""
     return web.Response(
-        status=reply.status,
-        body=reply.body,
-        headers=reply.headers,
-        content_type=reply.content_type,
+        status=raw_response.status,
+        body=raw_response.body,
+        headers=raw_response.headers,
+        content_type=raw_response.content_type,
     )

@@ -10,7 +10,7 @@ from streams.sandbox.limits import BODY_MAX_BYTES, PROFILE_MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class ApiOperation:
     """One method and path of the API.
 
     Attributes:
@@ -92,10 +92,10 @@ get_accounts GET /api/accounts XS accounts:read
 _SMALL_BODIES = {"create_profile", "update_profile", "create_or_update_profile"}
 
 
-def _operation(line: str) -> Operation:
+def _parse_operation(line: str) -> ApiOperation:
     name, method, path, tier, scopes = line.split()
     burst_per_s, steady_per_min = _TIERS[tier]
-    return Operation(
+    return ApiOperation(
         name=name,
         method=method,
         path=path,
@@ -108,11 +108,11 @@ def _operation(line: str) -> Operation:
 
 OPERATIONS = {
     operation.name: operation
-    for operation in map(_operation, _TABLE.strip().splitlines())
+    for operation in map(_parse_operation, _TABLE.strip().splitlines())
 }
 """Every operation by its name."""
 
-SLOW_EXTRAS = {
+SMALLER_QUOTAS = {
     ("get_list", "additional-fields[list]", "profile_count"): "XS",
     ("get_profile", "include", "lists"): "XS",
     ("get_profile", "include", "segments"): "XS",
@@ -121,7 +121,7 @@ SLOW_EXTRAS = {
 """Parameters that move a request into a smaller quota family of its own."""
 
 
-def slow_families(operation: Operation) -> list[tuple[str, str, Operation]]:
+def smaller_quotas(operation: ApiOperation) -> list[tuple[str, str, ApiOperation]]:
     """Name the parameters that make `operation` cheaper to refuse.
 
     Returns:
@@ -129,14 +129,14 @@ def slow_families(operation: Operation) -> list[tuple[str, str, Operation]]:
     """
     return [
         (parameter, value, _with_tier(operation, name=f"{name}+{value}", tier=tier))
-        for (name, parameter, value), tier in SLOW_EXTRAS.items()
+        for (name, parameter, value), tier in SMALLER_QUOTAS.items()
         if name == operation.name
     ]
 
 
-def _with_tier(operation: Operation, *, name: str, tier: str) -> Operation:
+def _with_tier(operation: ApiOperation, *, name: str, tier: str) -> ApiOperation:
     burst_per_s, steady_per_min = _TIERS[tier]
-    return Operation(
+    return ApiOperation(
         name=name,
         method=operation.method,
         path=operation.path,

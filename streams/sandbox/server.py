@@ -6,20 +6,25 @@ from typing import Self
 import orjson
 from aiohttp import web
 
-from streams.sandbox import gate, steering
+from streams.sandbox import pipeline
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.faults import Fault
 from streams.sandbox.config import SandboxConfig
-from streams.sandbox.endpoint import Endpoint, note, response
-from streams.sandbox.errors import ApiError, Refusal
-from streams.sandbox.faults import Fault
-from streams.sandbox.inspection import Ask
-from streams.sandbox.journal import Journal
+from streams.sandbox.control import router
+from streams.sandbox.control.inspection import ControlRequest
+from streams.sandbox.control.journal import Journal
+from streams.sandbox.endpoint import (
+    OperationEndpoint,
+    to_web_response,
+    write_to_journal,
+)
+from streams.sandbox.jsonapi.errors import ApiError, ErrorResponse
 from streams.sandbox.operations import OPERATIONS
-from streams.sandbox.world import World
 
 _REQUEST_MAX_BYTES = 256_000_000
 """Seeding may be large; the API's own limits are judged in `gate`."""
 
-_LINE_MAX_BYTES = 64_000
+_REQUEST_LINE_MAX_BYTES = 64_000
 """Longest request line: a filter of a hundred long values, percent-encoded."""
 
 _SHUTDOWN_S = 1.0
@@ -37,20 +42,20 @@ class Sandbox:
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
-        self._world = World(self.config)
+        self._account = Account(self.config)
         self._journal = Journal(self.config.journal)
         self._runner: web.AppRunner | None = None
         self.url = ""
 
     @property
-    def state(self) -> World:
+    def account(self) -> Account:
         """All it holds, after what has become due was applied."""
-        self._world.advance()
-        return self._world
+        self._account.apply_due()
+        return self._account
 
-    def fail(self, fault: Fault) -> Fault:
+    def add_fault(self, fault: Fault) -> Fault:
         """Put a fault in force."""
-        return self._world.faults.add(fault)
+        return self._account.faults.add(fault)
 
     async def start(self) -> Self:
         """Bind and serve; `url` is known from here on."""
@@ -58,7 +63,7 @@ class Sandbox:
             self._app(),
             access_log=None,
             shutdown_timeout=_SHUTDOWN_S,
-            max_line_size=_LINE_MAX_BYTES,
+            max_line_size=_REQUEST_LINE_MAX_BYTES,
         )
         await runner.setup()
         await web.TCPSite(runner, self.config.host, self.config.port).start()
@@ -88,14 +93,14 @@ class Sandbox:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=_REQUEST_MAX_BYTES)
         for operation in OPERATIONS.values():
-            endpoint = Endpoint(self._world, operation, self._journal)
+            endpoint = OperationEndpoint(self._account, operation, self._journal)
             app.router.add_route(operation.method, operation.path, endpoint.serve)
-        app.router.add_route("*", "/api/{tail:.*}", self._unknown)
-        app.router.add_route("*", "/sandbox/{topic}", self._steer)
-        app.router.add_route("*", "/sandbox/{topic}/{name}", self._steer)
+        app.router.add_route("*", "/api/{tail:.*}", self._answer_unknown_path)
+        app.router.add_route("*", "/sandbox/{topic}", self._answer_control)
+        app.router.add_route("*", "/sandbox/{topic}/{name}", self._answer_control)
         return app
 
-    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+    async def _answer_unknown_path(self, request: web.Request) -> web.StreamResponse:
         error = ApiError(
             status=404,
             code="not_found",
@@ -103,27 +108,31 @@ class Sandbox:
             detail=f"{request.method} is no operation of this path.",
         )
         body = await request.read()
-        note(self._journal, request, status=error.status, body=body)
-        return response(gate.refused(Refusal([error]), headers={}))
+        write_to_journal(self._journal, request, status=error.status, body=body)
+        return to_web_response(
+            pipeline.error_response(ErrorResponse([error]), headers={})
+        )
 
-    async def _steer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer_control(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
-        now_s = self._world.advance()
+        now_s = self._account.apply_due()
         try:
-            ask = Ask(
-                name=request.match_info.get("name", ""),
+            control_request = ControlRequest(
+                resource_id=request.match_info.get("name", ""),
                 query=request.query,
                 body=orjson.loads(raw) if raw else None,
                 now_s=now_s,
             )
             topic = request.match_info["topic"]
-            found = steering.answer(self._world, ask, request.method, topic)
-        except (Refusal, orjson.JSONDecodeError) as error:
-            return _bad(error)
-        return web.Response(body=orjson.dumps(found), content_type="application/json")
+            result = router.handle_control(
+                self._account, control_request, request.method, topic
+            )
+        except (ErrorResponse, orjson.JSONDecodeError) as error:
+            return _error_response(error)
+        return web.Response(body=orjson.dumps(result), content_type="application/json")
 
 
-def _bad(error: Refusal | orjson.JSONDecodeError) -> web.Response:
-    if isinstance(error, Refusal):
-        return response(gate.refused(error, headers={}))
+def _error_response(error: ErrorResponse | orjson.JSONDecodeError) -> web.Response:
+    if isinstance(error, ErrorResponse):
+        return to_web_response(pipeline.error_response(error, headers={}))
     return web.Response(status=400, text="The body is not JSON.")

@@ -14,28 +14,28 @@ TOPIC_NAME_MAX_CHARS = 249
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 _SERVER = re.compile(r"([^\s,:/\[\]]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 
-Disagreement = tuple[str, str]
+SettingProblem = tuple[str, str]
 """The name of the setting to mend, and what is wrong."""
 
 
-def disagreements(
+def find_problems(
     settings: Settings, *, for_delivery: bool, api_key_env: str
-) -> Iterator[Disagreement]:
+) -> Iterator[SettingProblem]:
     """Find what is wrong in settings whose values each have the right type.
 
     Args:
         settings: All settings; a broken one holds its default.
-        for_delivery: Whether the hop `deliver`, where it is on, needs the API key.
+        for_delivery: Whether the stage `deliver`, where it is on, needs the API key.
         api_key_env: The variable with the key.
     """
-    yield from contradictions(settings)
-    yield from _absences(settings)
-    needs_key = for_delivery and "deliver" in settings.hops
+    yield from find_contradictions(settings)
+    yield from _find_missing(settings)
+    needs_key = for_delivery and "deliver" in settings.stages
     if needs_key and not settings.klaviyo_api_key:
         yield "klaviyo_api_key", f"is needed to deliver; set {api_key_env}"
 
 
-def contradictions(settings: Settings) -> Iterator[Disagreement]:
+def find_contradictions(settings: Settings) -> Iterator[SettingProblem]:
     """Find what is wrong whatever another layer adds, and on whatever machine.
 
     Args:
@@ -46,14 +46,14 @@ def contradictions(settings: Settings) -> Iterator[Disagreement]:
         yield "kafka_bootstrap_servers", "not host:port,host:port"
     if settings.session_timeout_s >= settings.rebalance_timeout_s:
         yield "session_timeout_s", "must be shorter than rebalance_timeout_s"
-    yield from _topics(settings)
+    yield from _find_topic_problems(settings)
     if not _is_web_address(settings.klaviyo_url):
         yield "klaviyo_url", "not an http or https address"
 
 
-def _absences(settings: Settings) -> Iterator[Disagreement]:
+def _find_missing(settings: Settings) -> Iterator[SettingProblem]:
     if settings.kafka_security_protocol.startswith("SASL_"):
-        yield from _sasl(settings)
+        yield from _find_missing_sasl(settings)
     elif settings.kafka_sasl_mechanism:
         yield "kafka_sasl_mechanism", "needs a kafka_security_protocol of SASL_…"
     cafile = settings.kafka_ssl_cafile
@@ -61,30 +61,30 @@ def _absences(settings: Settings) -> Iterator[Disagreement]:
         yield "kafka_ssl_cafile", "no such file"
 
 
-def _sasl(settings: Settings) -> Iterator[Disagreement]:
-    wanted = {
+def _find_missing_sasl(settings: Settings) -> Iterator[SettingProblem]:
+    required_values = {
         "kafka_sasl_mechanism": settings.kafka_sasl_mechanism,
         "kafka_sasl_username": settings.kafka_sasl_username,
         "kafka_sasl_password": settings.kafka_sasl_password,
     }
-    for name, value in wanted.items():
+    for name, value in required_values.items():
         if not value:
             yield name, f"is needed by {settings.kafka_security_protocol}"
 
 
-def _topics(settings: Settings) -> Iterator[Disagreement]:
-    if not all(_is_topic(topic) for topic in settings.source_topics):
+def _find_topic_problems(settings: Settings) -> Iterator[SettingProblem]:
+    if not all(_is_topic_name(topic) for topic in settings.source_topics):
         yield "source_topics", "not a topic name Kafka takes"
     if max(Counter(settings.source_topics).values()) > 1:
         yield "source_topics", "a topic is named twice"
     own = own_topics(settings)
     if own & {*settings.source_topics}:
         yield "source_topics", "one is a topic this project writes"
-    if not all(_is_topic(topic) for topic in own):
+    if not all(_is_topic_name(topic) for topic in own):
         yield "topic_prefix", "does not begin a topic name Kafka takes"
 
 
-def _is_topic(name: str) -> bool:
+def _is_topic_name(name: str) -> bool:
     return len(name) <= TOPIC_NAME_MAX_CHARS and bool(_TOPIC_NAME.fullmatch(name))
 
 
@@ -93,14 +93,14 @@ def own_topics(settings: Settings) -> set[str]:
     topics = settings.topics
     return {
         topics.events,
-        topics.audiences,
-        topics.lists,
+        topics.list_requests,
+        topics.audience_lists,
         topics.memberships_changelog,
         topics.outcomes,
         topics.deadletters,
-        topics.handled,
-        topics.positions,
-        topics.reentry,
+        topics.deadletters_resolved,
+        topics.offset_backup,
+        topics.reprocess,
         topics.replays,
         *(topics.activations(lane) for lane in LANES),
     }
@@ -108,7 +108,7 @@ def own_topics(settings: Settings) -> set[str]:
 
 def _is_web_address(text: str) -> bool:
     try:
-        parts = urlsplit(text)
+        url_parts = urlsplit(text)
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return url_parts.scheme in {"http", "https"} and bool(url_parts.hostname)

@@ -11,7 +11,7 @@ Partitions = Annotated[int, Meta(ge=1, le=10_000)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 LongSeconds = Annotated[float, Meta(gt=0, le=315_360_000)]
-Hop = Literal["intake", "activate", "deliver"]
+StageName = Literal["intake", "activate", "deliver"]
 LaneName = Literal["consent", "lists", "events", "profiles", "privacy"]
 LANES: tuple[LaneName, ...] = get_args(LaneName)
 
@@ -50,14 +50,14 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.prefix}activations.{lane}"
 
     @property
-    def audiences(self) -> str:
+    def list_requests(self) -> str:
         """Requests to find or create a list, keyed by audience."""
-        return f"{self.prefix}audiences"
+        return f"{self.prefix}list-requests"
 
     @property
-    def lists(self) -> str:
+    def audience_lists(self) -> str:
         """Audience → list id; compacted."""
-        return f"{self.prefix}lists"
+        return f"{self.prefix}audience-lists"
 
     @property
     def memberships_changelog(self) -> str:
@@ -65,9 +65,9 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.prefix}memberships-changelog"
 
     @property
-    def reentry(self) -> str:
+    def reprocess(self) -> str:
         """Source records that are taken in again, with their origin in a header."""
-        return f"{self.prefix}reentry"
+        return f"{self.prefix}reprocess"
 
     @property
     def replays(self) -> str:
@@ -75,14 +75,14 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.prefix}replays"
 
     @property
-    def positions(self) -> str:
+    def offset_backup(self) -> str:
         """Group and partition → offset, in case Kafka forgets it; compacted."""
-        return f"{self.prefix}positions"
+        return f"{self.prefix}offset-backup"
 
     @property
-    def handled(self) -> str:
+    def deadletters_resolved(self) -> str:
         """Dead letter → what a person did with it; compacted."""
-        return f"{self.prefix}deadletters-handled"
+        return f"{self.prefix}deadletters-resolved"
 
     @property
     def outcomes(self) -> str:
@@ -124,7 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     klaviyo_api_key: Secret = Secret()
     klaviyo_api_key_file: str = ""
 
-    hops: Annotated[tuple[Hop, ...], Meta(min_length=1)] = (
+    stages: Annotated[tuple[StageName, ...], Meta(min_length=1)] = (
         "intake",
         "activate",
         "deliver",
@@ -140,8 +140,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bulk_min_items: Count = 4
     batch_max_items: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     batch_max_age_s: Seconds = 0.25
-    lane_window_items: Count = 20_000
-    lane_window_bytes: Count = 64_000_000
+    lane_max_pending_items: Count = 20_000
+    lane_max_pending_bytes: Count = 64_000_000
     expire_after_s: LongSeconds = 1_209_600.0
     replay_backfill_after_s: LongSeconds = 86_400.0
 

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from streams.triggers.reading import Reader, reader
+from streams.triggers.reading import ValueReader, compile_reader
 from streams.triggers.tree import (
     Comparison,
     Either,
@@ -28,7 +28,7 @@ _COMPARE: Mapping[Operator, Callable[[Any, Any], bool]] = {
 }
 
 
-def predicate(node: Node) -> Predicate:
+def compile_predicate(node: Node) -> Predicate:
     """Make a tree into a function; it raises for no JSON object."""
     match node:
         case Comparison():
@@ -36,11 +36,11 @@ def predicate(node: Node) -> Predicate:
         case TextTest():
             return _text_test(node)
         case Negation(test):
-            return _negation(predicate(test))
+            return _negation(compile_predicate(test))
         case Every(tests):
-            return _every([predicate(test) for test in tests])
+            return _every([compile_predicate(test) for test in tests])
         case Either(tests):
-            return _either([predicate(test) for test in tests])
+            return _either([compile_predicate(test) for test in tests])
 
 
 def _negation(test: Predicate) -> Predicate:
@@ -68,38 +68,38 @@ def _either(tests: list[Predicate]) -> Predicate:
 
 
 def _comparison(node: Comparison) -> Predicate:
-    read, wanted = reader(node.left), node.right
-    if wanted is None or isinstance(wanted, bool):
-        return _identity(read, wanted, node.operator)
-    if isinstance(wanted, str):
-        return _equality(read, wanted, node.operator)
-    return _number(read, wanted, _COMPARE[node.operator])
+    read, literal = compile_reader(node.operand), node.literal
+    if literal is None or isinstance(literal, bool):
+        return _identity(read, literal, node.operator)
+    if isinstance(literal, str):
+        return _equality(read, literal, node.operator)
+    return _number(read, literal, _COMPARE[node.operator])
 
 
-def _identity(read: Reader, wanted: bool | None, sign: Operator) -> Predicate:  # noqa: FBT001 - the literal itself
+def _identity(read: ValueReader, literal: bool | None, sign: Operator) -> Predicate:  # noqa: FBT001 - the literal itself
     if sign == "=":
-        return lambda event: read(event) is wanted
-    return lambda event: read(event) is not wanted
+        return lambda event: read(event) is literal
+    return lambda event: read(event) is not literal
 
 
-def _equality(read: Reader, wanted: str, sign: Operator) -> Predicate:
+def _equality(read: ValueReader, literal: str, sign: Operator) -> Predicate:
     if sign == "=":
-        return lambda event: bool(read(event) == wanted)
-    return lambda event: bool(read(event) != wanted)
+        return lambda event: bool(read(event) == literal)
+    return lambda event: bool(read(event) != literal)
 
 
 def _number(
-    read: Reader, wanted: float, compare: Callable[[Any, Any], bool]
+    read: ValueReader, literal: float, compare: Callable[[Any, Any], bool]
 ) -> Predicate:
     def number(event: Mapping[str, Any]) -> bool:
         value = read(event)
-        return type(value) in _NUMBERS and compare(value, wanted)
+        return type(value) in _NUMBERS and compare(value, literal)
 
     return number
 
 
 def _text_test(node: TextTest) -> Predicate:
-    read, passes, negated = reader(node.left), _text_rule(node), node.negated
+    read, passes, negated = compile_reader(node.operand), _text_rule(node), node.negated
 
     def text_test(event: Mapping[str, Any]) -> bool:
         value = read(event)
@@ -114,11 +114,11 @@ def _text_rule(node: TextTest) -> Callable[[str], bool]:
     Segment looks at no other: `x*` begins with x, and any other pattern names, after
     its first character, what the text ends with.
     """
-    wanted = node.argument
+    pattern = node.argument
     if node.function == "contains":
-        return lambda text: wanted in text
-    if wanted.endswith("*"):
-        begin = wanted[:-1]
+        return lambda text: pattern in text
+    if pattern.endswith("*"):
+        begin = pattern[:-1]
         return lambda text: text.startswith(begin)
-    end = wanted[1:]
+    end = pattern[1:]
     return lambda text: text.endswith(end)

@@ -6,23 +6,23 @@ from typing import cast
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from streams.errors import ConfigError
-from streams.triggers.grammar import WORDS, parser
+from streams.triggers.grammar import TERMINAL_DESCRIPTIONS, get_parser
 
-_FOUND = re.compile(r"[\w\\.\-]+|[^\w\s()]+\w*|[()]")
-_FOUND_MAX_CHARS = 40
+_TOKEN = re.compile(r"[\w\\.\-]+|[^\w\s()]+\w*|[()]")
+_TOKEN_MAX_CHARS = 40
 
 
 class TriggerError(ConfigError):
     """A trigger is wrong.
 
     Args:
-        what: What is wrong, and what would be right.
+        problem: What is wrong, and what would be right.
         line: Line of the trigger's text, from 1.
         column: Character in that line, from 1.
     """
 
-    def __init__(self, what: str, *, line: int, column: int) -> None:
-        super().__init__((f"line {line}, column {column}: {what}",))
+    def __init__(self, problem: str, *, line: int, column: int) -> None:
+        super().__init__((f"line {line}, column {column}: {problem}",))
         self.line = line
         self.column = column
 
@@ -32,7 +32,7 @@ def from_lark(error: UnexpectedInput, *, text: str) -> TriggerError:
     position = _position(error, text=text)
     before = text[:position]
     return TriggerError(
-        f"found {_found(text, position)}; expected {_expected(before)}",
+        f"found {_describe_found(text, position)}; expected {_describe_expected(before)}",
         line=before.count("\n") + 1,
         column=position - before.rfind("\n"),
     )
@@ -46,15 +46,19 @@ def _position(error: UnexpectedInput, *, text: str) -> int:
     return len(text.rstrip())
 
 
-def _found(text: str, position: int) -> str:
-    found = _FOUND.match(text, position)
-    return f"`{found[0][:_FOUND_MAX_CHARS]}`" if found else "the end"
+def _describe_found(text: str, position: int) -> str:
+    match = _TOKEN.match(text, position)
+    return f"`{match[0][:_TOKEN_MAX_CHARS]}`" if match else "the end"
 
 
-def _expected(before: str) -> str:
+def _describe_expected(before: str) -> str:
     """What can stand after a text that was right so far."""
-    state = parser().parse_interactive(before)
+    state = get_parser().parse_interactive(before)
     state.exhaust_lexer()
-    wanted = state.accepts()  # type: ignore[no-untyped-call]  # lark has no type for it
-    words = [word for terminal, word in WORDS.items() if terminal in wanted]
-    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    terminals = state.accepts()  # type: ignore[no-untyped-call]  # lark has no type for it
+    descriptions = [
+        description
+        for terminal, description in TERMINAL_DESCRIPTIONS.items()
+        if terminal in terminals
+    ]
+    return " or ".join(filter(None, (", ".join(descriptions[:-1]), descriptions[-1])))

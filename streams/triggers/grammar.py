@@ -53,7 +53,7 @@ WORD: /(?!(and|or|not|true|false|null|type|event|name|userId|properties|traits|c
 %ignore /[ \t\r\n]+/
 """
 
-WORDS = {
+TERMINAL_DESCRIPTIONS = {
     "TYPE": "type",
     "TOP": "event, name, userId",
     "NESTED": "properties.x, traits.x, context.x",
@@ -79,6 +79,6 @@ WORDS = {
 
 
 @cache
-def parser() -> Lark:
+def get_parser() -> Lark:
     """The parser; built once, at the first trigger."""
     return Lark(GRAMMAR, parser="lalr", lexer="contextual")

@@ -15,22 +15,22 @@ EXACT_INTEGER_MAX = 2**53
 """Beyond it JSON's numbers, doubles in Segment, skip integers."""
 
 _ORDERS = {"<", "<=", ">", ">="}
-_WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
+_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
 _ESCAPED = re.compile(r"\\([\s\S])")
 _NUMERIC = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
 
-def wrong(what: str, token: Token) -> TriggerError:
+def error_at(problem: str, token: Token) -> TriggerError:
     """A mistake at a token."""
-    return TriggerError(what, line=token.line or 1, column=token.column or 1)
+    return TriggerError(problem, line=token.line or 1, column=token.column or 1)
 
 
-def unescaped(text: str) -> str:
+def unescape(text: str) -> str:
     """A path or word without its backslashes."""
     return _ESCAPED.sub(r"\1", text)
 
 
-def literal(token: Token) -> Value:
+def parse_literal(token: Token) -> Value:
     """The value a token writes down."""
     match token.type:
         case "STRING":
@@ -38,30 +38,34 @@ def literal(token: Token) -> Value:
         case "NUMBER":
             return _number(token)
         case "WORD":
-            return unescaped(token)
+            return unescape(token)
         case _:
-            return _WORDS[token]
+            return _CONSTANTS[token]
 
 
 def as_text(value: Value) -> str:
     """A literal where only a text can stand: `event = 10` asks for "10"."""
     if isinstance(value, bool) or value is None:
-        return next(word for word, meant in _WORDS.items() if meant is value)
+        return next(
+            name for name, value_meant in _CONSTANTS.items() if value_meant is value
+        )
     return value if isinstance(value, str) else format(Decimal(repr(value)), "f")
 
 
-def right_side(token: Token, *, left: Operand, operator: str) -> Value:
+def literal_for_operand(token: Token, *, operand: Operand, operator: str) -> Value:
     """The literal as the comparison will use it.
 
     Raises:
         TriggerError: The operand can never be compared with such a value.
     """
-    value = literal(token)
-    if operator in _ORDERS or (isinstance(left, Call) and left.function == "length"):
+    value = parse_literal(token)
+    if operator in _ORDERS or (
+        isinstance(operand, Call) and operand.function == "length"
+    ):
         return _as_number(value, token)
-    if isinstance(left, Field):
-        return _for_field(value, left)
-    return _for_typeof(value, token) if left.function == "typeof" else _text(value)
+    if isinstance(operand, Field):
+        return _for_field(value, operand)
+    return _for_typeof(value, token) if operand.function == "typeof" else _text(value)
 
 
 def _for_field(value: Value, field: Field) -> Value:
@@ -83,7 +87,7 @@ def _text(value: Value) -> str | None:
 def _for_typeof(value: Value, token: Token) -> str:
     name = as_text(value)
     if name not in TYPE_NAMES:
-        raise wrong(f"no type is `{name}`; expected {', '.join(TYPE_NAMES)}", token)
+        raise error_at(f"no type is `{name}`; expected {', '.join(TYPE_NAMES)}", token)
     return name
 
 
@@ -91,14 +95,14 @@ def _as_number(value: Value, token: Token) -> int | float:
     if isinstance(value, str) and _NUMERIC.fullmatch(value):
         return _whole(float(value))
     if isinstance(value, str | bool) or value is None:
-        raise wrong(f"found `{token}`; expected a number", token)
+        raise error_at(f"found `{token}`; expected a number", token)
     return value
 
 
 def _number(token: Token) -> int | float:
     value = float(token)
     if value in {float("inf"), float("-inf")}:
-        raise wrong("the number is too large", token)
+        raise error_at("the number is too large", token)
     return _whole(value)
 
 

@@ -7,8 +7,14 @@ from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from streams.triggers.errors import TriggerError, from_lark
-from streams.triggers.grammar import parser
-from streams.triggers.literals import as_text, literal, right_side, unescaped, wrong
+from streams.triggers.grammar import get_parser
+from streams.triggers.literals import (
+    as_text,
+    error_at,
+    literal_for_operand,
+    parse_literal,
+    unescape,
+)
 from streams.triggers.tree import (
     Call,
     Comparison,
@@ -40,7 +46,7 @@ def parse(text: str) -> Node:
         TriggerError: It is not FQL: the place, and what was expected there.
     """
     try:
-        return _node(parser().parse(text), depth=0)
+        return _node(get_parser().parse(text), depth=0)
     except UnexpectedInput as error:
         raise from_lark(error, text=text) from error
 
@@ -85,26 +91,32 @@ def _too_deep(branch: Branch) -> TriggerError:
     inner: Branch | Token = branch
     while isinstance(inner, Tree):  # not recursion: nobody knows how deep it is
         inner = inner.children[0]
-    return wrong(f"more than {DEPTH_MAX} groups in each other; expected fewer", inner)
+    return error_at(
+        f"more than {DEPTH_MAX} groups in each other; expected fewer", inner
+    )
 
 
 def _comparison(branch: Branch) -> Comparison:
-    left, operator = _operand(_branch(branch, 0)), str(_token(branch, 1))
-    right = right_side(_token(branch, 2), left=left, operator=operator)
-    return Comparison(left, cast("Operator", operator), right)
+    operand, operator = _operand(_branch(branch, 0)), str(_token(branch, 1))
+    value = literal_for_operand(_token(branch, 2), operand=operand, operator=operator)
+    return Comparison(operand, cast("Operator", operator), value)
 
 
 def _text_test(branch: Branch, *, negated: bool) -> TextTest:
     function = cast("Literal['contains', 'match']", str(_token(branch, 0)))
-    left = _operand(_branch(branch, 1))
-    return TextTest(function, left, as_text(literal(_token(branch, 2))), negated)
+    operand = _operand(_branch(branch, 1))
+    return TextTest(
+        function, operand, as_text(parse_literal(_token(branch, 2))), negated
+    )
 
 
 def _flag(branch: Branch) -> Comparison:
-    word, field = _token(branch, 0), _field(_token(_branch(branch, 1), 0))
+    flag, field = _token(branch, 0), _field(_token(_branch(branch, 1), 0))
     if field.root in {"type", "event", "name"}:
-        raise wrong(f"{field.root} is a text; expected a field of true or false", word)
-    return Comparison(field, "=", word == "is_true")
+        raise error_at(
+            f"{field.root} is a text; expected a field of true or false", flag
+        )
+    return Comparison(field, "=", flag == "is_true")
 
 
 def _operand(branch: Branch) -> Operand:
@@ -116,13 +128,13 @@ def _operand(branch: Branch) -> Operand:
 
 def _field(token: Token) -> Field:
     """The place a path names: cut at every dot and bracket, escaped or not."""
-    name = unescaped(token)
+    name = unescape(token)
     root = cast("Root", name if name in _TOP_ROOTS else _ROOT.findall(token)[0])
     if root in _TOP_ROOTS:
         return Field(root)
     path = tuple(_KEY.findall(name.removeprefix(f"{root}.")))
     if not path:
-        raise wrong(f"{root} without a field; expected {root}.x", token)
+        raise error_at(f"{root} without a field; expected {root}.x", token)
     return Field(root, path)
 
 

@@ -11,20 +11,20 @@ from typing import Any, assert_never
 
 from streams.triggers.tree import Call, Field, Operand
 
-Event = Mapping[str, Any]
-Reader = Callable[[Event], Any]
+EventObject = Mapping[str, Any]
+ValueReader = Callable[[EventObject], Any]
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-def reader(operand: Operand) -> Reader:
+def compile_reader(operand: Operand) -> ValueReader:
     """The function that takes an operand's value from an event; None: it has none."""
     if isinstance(operand, Field):
         return _field_reader(operand)
     return _call_reader(operand)
 
 
-def _call_reader(call: Call) -> Reader:
+def _call_reader(call: Call) -> ValueReader:
     read = _field_reader(call.field)
     match call.function:
         case "lowercase":
@@ -36,7 +36,7 @@ def _call_reader(call: Call) -> Reader:
     assert_never(call.function)
 
 
-def _field_reader(field: Field) -> Reader:
+def _field_reader(field: Field) -> ValueReader:
     root, path = field.root, field.path
     if not path:
         return lambda event: event.get(root)
@@ -45,8 +45,8 @@ def _field_reader(field: Field) -> Reader:
     return lambda event: _walk(event.get(root), path)
 
 
-def _one_key_reader(root: str, key: str) -> Reader:
-    def read(event: Event) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _one_key_reader(root: str, key: str) -> ValueReader:
+    def read(event: EventObject) -> Any:  # noqa: ANN401 - whatever JSON holds
         section = event.get(root)
         return section.get(key) if type(section) is dict else _step(section, key)
 

@@ -44,9 +44,9 @@ class Comparison:
     number asks for a number: another type is neither equal, nor unequal, nor less.
     """
 
-    left: Operand
+    operand: Operand
     operator: Operator
-    right: Value
+    literal: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TextTest:
     """`contains()` or `match()`; only a text can pass, negated or not."""
 
     function: Literal["contains", "match"]
-    left: Operand
+    operand: Operand
     argument: str
     negated: bool
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.triggers.compiling import Predicate, predicate
+from streams.triggers.compiling import Predicate, compile_predicate
 from streams.triggers.parsing import parse
 
 
@@ -34,4 +34,4 @@ def compile_trigger(text: str) -> Trigger:
         TriggerError: It is wrong; a `ConfigError` with line, column and what was
             expected.
     """
-    return Trigger(text, predicate(parse(text)))
+    return Trigger(text, compile_predicate(parse(text)))

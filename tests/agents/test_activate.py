@@ -1,4 +1,4 @@
-"""Hop 2: edges become activations, once, and the table follows what is durable."""
+"""Stage 2: edges become activations, once, and the table follows what is durable."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,22 @@ import msgspec
 import orjson
 import pytest
 
-from agents.activate import turn
-from agents.context import ORIGIN, READ_AT, TIME, Context
+from agents.activate import process_batch
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
+from agents.shared.context import (
+    EVENT_OFFSET_HEADER,
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+    Context,
+)
 from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd, ProfileUpsert
-from streams.audiences.row import audiences_in, decode_row
 from streams.delivery.verdict import Verdict
-from streams.destination.reading import destination_of
-from tests.agents.fakes import (
+from streams.destination.loader import compile_destination
+from streams.state.user_row import decode_row, memberships_in
+from tests.cases.malformed import GOOD
+from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,
     FakeTable,
@@ -24,7 +30,6 @@ from tests.agents.fakes import (
     record,
     run,
 )
-from tests.cases.malformed import GOOD
 
 LISTS, PROFILES = "t.activations.lists", "t.activations.profiles"
 
@@ -32,7 +37,7 @@ LISTS, PROFILES = "t.activations.lists", "t.activations.profiles"
 def _event(offset: int, *, origin: str = "", **fields: object) -> Record:
     at = origin or f"source/3/{offset}"
     value = orjson.dumps(GOOD | {"messageId": f"m{offset}"} | fields)
-    headers = [(ORIGIN, at.encode())]
+    headers = [(ORIGIN_HEADER, at.encode())]
     return record(value, offset=offset, key=b"user-1", headers=headers)
 
 
@@ -45,13 +50,13 @@ def _identify(offset: int, **traits: object) -> Record:
     return _event(offset, type="identify", traits=traits, context={})
 
 
-def _turn(surroundings: Context, *records: Record) -> None:
-    run(turn(surroundings, [(partition("t.events"), list(records))]))
+def _process(services: Context, *records: Record) -> None:
+    run(process_batch(services, [(partition("t.events"), list(records))]))
 
 
-def _rows(surroundings: Context) -> dict[bytes, bytes]:
-    assert isinstance(surroundings.memberships, FakeTable)
-    return surroundings.memberships.rows
+def _rows(services: Context) -> dict[bytes, bytes]:
+    assert isinstance(services.user_states, FakeTable)
+    return services.user_states.rows
 
 
 def _activations(producer: FakeProducer, topic: str = LISTS) -> list[Activation]:
@@ -60,18 +65,18 @@ def _activations(producer: FakeProducer, topic: str = LISTS) -> list[Activation]
 
 
 def test_an_edge_goes_to_its_lane_with_its_origin() -> None:
-    """Keyed by user; origin and time are the source record's, the place the hop's."""
+    """Keyed by user; origin and time are the source record's, the place the stage's."""
     producer = FakeProducer()
 
-    _turn(context(producer), _event(7, origin="source/5/99"))
+    _process(context(producer), _event(7, origin="source/5/99"))
 
     [message] = producer.to(LISTS)
     [activation] = _activations(producer)
     assert message.key == b"user-1"
     assert message.headers == [
-        (ORIGIN, b"source/5/99"),
-        (TIME, b"%d" % NOW_MS),
-        (READ_AT, b"7"),
+        (ORIGIN_HEADER, b"source/5/99"),
+        (SOURCE_TIME_HEADER, b"%d" % NOW_MS),
+        (EVENT_OFFSET_HEADER, b"7"),
     ]
     assert str(activation.origin) == "source/5/99"
     assert activation.action == "addProfileToList"
@@ -83,7 +88,7 @@ def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
     producer = FakeProducer()
     surroundings = context(producer)
 
-    _turn(surroundings, _event(0), _event(1), _exit(2))
+    _process(surroundings, _event(0), _event(1), _exit(2))
 
     reasons = [item.reason for item in producer.outcomes()]
     words = [type(one.intent).__name__ for one in _activations(producer)]
@@ -97,12 +102,12 @@ def test_a_replay_of_the_same_records_says_nothing_twice() -> None:
     """Offsets that come again after a crash are repeats."""
     producer = FakeProducer()
     surroundings = context(producer)
-    _turn(surroundings, _event(0), _exit(1))
+    _process(surroundings, _event(0), _exit(1))
 
-    _turn(surroundings, _event(0), _exit(1))
+    _process(surroundings, _event(0), _exit(1))
 
     assert len(_activations(producer)) == 2
-    assert [item.reason for item in producer.outcomes()] == ["stale", "repeat"]
+    assert [item.reason for item in producer.outcomes()] == ["stale", "duplicate"]
 
 
 def test_the_table_is_written_after_what_it_caused_is_durable() -> None:
@@ -116,7 +121,7 @@ def test_the_table_is_written_after_what_it_caused_is_durable() -> None:
             rows_when_sent.append(len(_rows(surroundings)))
 
     producer.on_send = seen
-    _turn(surroundings, _event(0))
+    _process(surroundings, _event(0))
 
     assert rows_when_sent == [0]
     assert len(_rows(surroundings)) == 1
@@ -127,13 +132,13 @@ def test_an_identify_goes_to_the_profiles_lane() -> None:
     producer = FakeProducer()
     surroundings = context(producer)
 
-    _turn(surroundings, _identify(0, email="a@b.co"))
+    _process(surroundings, _identify(0, email="a@b.co"))
 
     [upsert] = _activations(producer, PROFILES)
     assert upsert.action == "upsertProfile"
     assert isinstance(upsert.intent, ProfileUpsert)
     [row] = map(decode_row, _rows(surroundings).values())
-    assert audiences_in(row) == {}
+    assert memberships_in(row) == {}
     assert len(row) == 1
 
 
@@ -152,7 +157,7 @@ def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
     """One of its own, with an outcome."""
     producer = FakeProducer()
 
-    _turn(context(producer), bad, _event(1))
+    _process(context(producer), bad, _event(1))
 
     [item] = producer.outcomes()
     assert item.verdict is Verdict.DEAD_LETTER
@@ -171,10 +176,10 @@ def test_what_a_mapping_makes_that_cannot_be_written_is_a_dead_letter() -> None:
         }
     }
     mappings = [{"action": "trackEvent", "fields": {"metric_name": half}}]
-    destination = destination_of({"mappings": mappings})
+    destination = compile_destination({"mappings": mappings})
     producer = FakeProducer()
 
-    _turn(
+    _process(
         context(producer, destination=destination),
         _event(0, event="xyz"),
         _event(1, event="plain"),
@@ -191,7 +196,7 @@ def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
     producer = FakeProducer(max_bytes={PROFILES: 1_000})
     big = _identify(0, email="a@b.co", note="x" * 2_000)
 
-    _turn(context(producer), big, _event(1))
+    _process(context(producer), big, _event(1))
 
     [item] = producer.outcomes()
     assert (item.origin.offset, item.verdict) == (0, Verdict.DEAD_LETTER)
@@ -201,7 +206,7 @@ def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
 
 def test_a_refused_mapping_is_a_dead_letter_beside_what_another_one_made() -> None:
     """One event, two outcomes: what can be done is done all the same."""
-    destination = destination_of(
+    destination = compile_destination(
         [
             {"action": "subscribeProfile", "trigger": 'type = "identify"'},
             {"action": "upsertProfile", "trigger": 'type = "identify"'},
@@ -209,7 +214,7 @@ def test_a_refused_mapping_is_a_dead_letter_beside_what_another_one_made() -> No
     )
     producer = FakeProducer()
 
-    _turn(context(producer, destination=destination), _identify(0, firstName="Ann"))
+    _process(context(producer, destination=destination), _identify(0, firstName="Ann"))
 
     [letter] = producer.to("t.deadletters")
     [item] = producer.outcomes()
@@ -226,10 +231,10 @@ def test_an_event_without_a_time_happened_when_its_source_record_was_written() -
     surroundings = context(FakeProducer())
     body = {name: value for name, value in GOOD.items() if name != "timestamp"}
     written_ms = NOW_MS - 60_000
-    headers = [(ORIGIN, b"source/3/1"), (TIME, b"%d" % written_ms)]
+    headers = [(ORIGIN_HEADER, b"source/3/1"), (SOURCE_TIME_HEADER, b"%d" % written_ms)]
     event = record(orjson.dumps(body), offset=9, key=b"user-1", headers=headers)
 
-    _turn(surroundings, event)
+    _process(surroundings, event)
 
     [membership] = decode_row(_rows(surroundings)[b"user-1"]).values()
     assert membership.time_ms == written_ms

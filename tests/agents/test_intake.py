@@ -1,42 +1,52 @@
-"""Hop 1: every source record becomes an event or a dead letter."""
+"""Stage 1: every source record becomes an event or a dead letter."""
 
 from dataclasses import replace
 
 import orjson
 import pytest
 
-from agents.context import ORIGIN, TIME
 from agents.engine.kafka import Record
-from agents.intake import take_in
+from agents.intake import process_records
+from agents.shared.context import ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.delivery.verdict import Verdict
-from tests.agents.fakes import NOW_MS, FakeProducer, context, record, run, settings
 from tests.cases.malformed import GOOD
+from tests.support.worker_fakes import (
+    NOW_MS,
+    FakeProducer,
+    context,
+    record,
+    run,
+    settings,
+)
 
 VALUE = orjson.dumps(GOOD)
 
 
-def _taken_in(*records: Record) -> FakeProducer:
+def _processed(*records: Record) -> FakeProducer:
     producer = FakeProducer()
-    run(take_in(context(producer), records))
+    run(process_records(context(producer), records))
     return producer
 
 
 def test_an_event_goes_on_keyed_by_user_with_its_origin() -> None:
     """Value and time untouched, whatever the source record's key was."""
-    producer = _taken_in(record(VALUE, offset=7, key=b"another"))
+    producer = _processed(record(VALUE, offset=7, key=b"another"))
 
     [event] = producer.sent
     assert event.topic == "t.events"
     assert event.key == b"user-1"
     assert event.value == VALUE
-    assert event.headers == [(ORIGIN, b"t.in/0/7"), (TIME, b"%d" % NOW_MS)]
+    assert event.headers == [
+        (ORIGIN_HEADER, b"t.in/0/7"),
+        (SOURCE_TIME_HEADER, b"%d" % NOW_MS),
+    ]
 
 
 def test_order_is_kept() -> None:
     """Of one poll, over all its records."""
     values = [orjson.dumps(GOOD | {"messageId": str(n)}) for n in range(50)]
 
-    producer = _taken_in(*(record(v, offset=n) for n, v in enumerate(values)))
+    producer = _processed(*(record(v, offset=n) for n, v in enumerate(values)))
 
     assert [message.value for message in producer.sent] == values
 
@@ -45,7 +55,7 @@ def test_a_bad_record_among_good_ones_is_a_dead_letter_with_an_outcome() -> None
     """Its neighbours go on."""
     records = [record(VALUE), record(b"{", offset=1, key=b"k"), record(VALUE, offset=2)]
 
-    producer = _taken_in(*records)
+    producer = _processed(*records)
 
     [letter], [item] = producer.to("t.deadletters"), producer.outcomes()
     assert len(producer.to("t.events")) == 2
@@ -71,7 +81,7 @@ def test_a_record_too_large_to_go_on_is_a_dead_letter(
     told = settings(max_event_bytes=max_event_bytes)
     large = orjson.dumps(GOOD | {"pad": "x" * 5_000})
 
-    run(take_in(context(producer, told=told), [record(large)]))
+    run(process_records(context(producer, worker_settings=told), [record(large)]))
 
     [item] = producer.outcomes()
     assert producer.to("t.events") == []
@@ -86,7 +96,7 @@ def test_a_bug_of_ours_is_a_dead_letter_that_quotes_nothing() -> None:
     def broken() -> int:
         raise RuntimeError("somebody@example.com")
 
-    run(take_in(replace(context(producer), now_ms=broken), [record(VALUE)]))
+    run(process_records(replace(context(producer), now_ms=broken), [record(VALUE)]))
 
     [item] = producer.outcomes()
     assert item.reason.startswith("internal-error: RuntimeError in broken, line ")

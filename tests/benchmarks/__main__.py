@@ -83,7 +83,7 @@ def _say_rate(name: str, cpu_s: float, count: int) -> None:
 
 
 def _work(events: int) -> None:
-    chosen = choice.shared()
+    chosen = choice.choose_shared()
     if chosen.broker is None:
         raise click.ClickException(f"no broker: {chosen}")
     try:
@@ -108,32 +108,32 @@ def _measure(workload: Workload, bootstrap: str, home: Path, *, events: int) -> 
     records = workload.make(events)
     size_bytes = sum(len(record.value) for record in records) // len(records)
     click.echo(f"\n{workload.name}: {events} events of {size_bytes} bytes")
-    _measure_hops(records, bootstrap, home)
+    _measure_stages(records, bootstrap, home)
     for workers in TEAMS:
-        with runs.staged(bootstrap, home) as stage:
-            spent = runs.all_hops(stage, records, workers=workers)
+        with runs.start_environment(bootstrap, home) as environment:
+            spent = runs.all_stages(environment, records, workers=workers)
         each_us = spent.cpu_s / events * 1e6
         rate = f"{1e6 / each_us:.0f} a second and core"
         wall = f"{events / spent.wall_s:.0f} a second by the wall"
         _say(
-            f"all hops, {workers} of them",
+            f"all stages, {workers} of them",
             f"{each_us:6.0f} µs CPU an event: {rate}, {wall}",
         )
     counts = (f"{spent.sandbox[name]} {name}" for name in _COUNTS)
     _say("the sandbox holds", ", ".join(counts))
 
 
-def _measure_hops(records: Sequence[Published], bootstrap: str, home: Path) -> None:
-    """Each hop alone, on topics of its own, over what the hop before it wrote."""
+def _measure_stages(records: Sequence[Published], bootstrap: str, home: Path) -> None:
+    """Each stage alone, on topics of its own, over what the stage before it wrote."""
     inputs = {"intake": records}
-    for hop in runs.HOPS:
-        if not inputs.get(hop.name):
+    for stage in runs.STAGES:
+        if not inputs.get(stage.name):
             continue
-        with runs.staged(bootstrap, home) as stage:
-            spent, written = runs.one_hop(stage, hop, inputs[hop.name])
+        with runs.start_environment(bootstrap, home) as environment:
+            spent, written = runs.one_stage(environment, stage, inputs[stage.name])
         inputs |= written
         each_us = spent.cpu_s / len(records) * 1e6
-        _say(hop.name, f"{each_us:6.0f} µs CPU an event")
+        _say(stage.name, f"{each_us:6.0f} µs CPU an event")
 
 
 def _say(name: str, text: str) -> None:

@@ -23,7 +23,7 @@ from agents.demo.workload import Happening, Shape, publish, truth
 from streams.delivery import outcome
 from streams.delivery.verdict import Verdict
 from tests.brokers import choice
-from tests.brokers.face import Broker
+from tests.brokers.interface import Broker
 from tests.journeys.events import records
 from tests.journeys.harness import SHORTEST_SESSION_S, Pipeline
 from tests.journeys.klaviyo import Klaviyo
@@ -88,7 +88,7 @@ def main(*, events: int, workers: int, seed: int, limit_minutes: float) -> None:
         "command   python -m tests.benchmarks.endurance "
         f"--events {events} --workers {workers} --seed {seed}"
     )
-    chosen = choice.shared()
+    chosen = choice.choose_shared()
     if chosen.broker is None or not chosen.broker.durable:
         raise click.ClickException(f"no real Kafka: {chosen}")
     click.echo(f"broker    {chosen.broker.name}")
@@ -225,7 +225,7 @@ class _Run:
     def _read(self) -> None:
         self._most_bytes = max(self._most_bytes, self._pipeline.rss_bytes)
         for message in self._tail.read():
-            for item in outcome.decode(message.value()).items:
+            for item in outcome.decode_outcome(message.value()).items:
                 if item.origin.topic == self._pipeline.source:
                     self._ended.add((item.origin.partition, item.origin.offset))
                 if item.verdict is Verdict.DEAD_LETTER:

@@ -10,7 +10,7 @@ import orjson
 from agents.cli.explain import dry
 from agents.cli.trial import written
 from agents.cli.trying import trying
-from streams.destination.reading import destination_of
+from streams.destination.loader import compile_destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +32,16 @@ def explained(lines: Sequence[bytes]) -> Explained:
 
 
 def _mapped_s(lines: Sequence[bytes]) -> float:
-    destination = destination_of(None)
+    destination = compile_destination(None)
     events = [orjson.loads(line) for line in lines]
     began_s = time.process_time()
     for event in events:
-        destination.activations(event)
+        destination.map_event(event)
     return time.process_time() - began_s
 
 
 def _answered_s(lines: Sequence[bytes]) -> float:
-    answering = trying(destination_of(None), connect=dry)
+    answering = trying(compile_destination(None), connect=dry)
 
     async def answer_all() -> float:
         began_s = time.process_time()

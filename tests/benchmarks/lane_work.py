@@ -20,9 +20,9 @@ from streams.actions.intents import (
     ProfileUpsert,
 )
 from streams.events.origin import Origin
-from streams.klaviyo import lane_quotas as lane
-from streams.klaviyo import quotas
-from streams.klaviyo.quotas import LOOKUP_MAX_VALUES, Endpoint
+from streams.klaviyo.api import endpoints
+from streams.klaviyo.api import lane_endpoints as lane
+from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, Endpoint
 from tests.benchmarks.workload import START_MS, Published
 
 _encode = msgspec.json.Encoder().encode
@@ -124,7 +124,11 @@ def _delete(number: int, _: Lists) -> Intent:
     return Deletion(identifiers={"email": _email(f"forgotten-{number}")})
 
 
-_JOBS = (quotas.GET_IMPORT_JOBS, quotas.GET_IMPORT_JOB, quotas.GET_IMPORT_ERRORS)
+_JOBS = (
+    endpoints.GET_IMPORT_JOBS,
+    endpoints.GET_IMPORT_JOB,
+    endpoints.GET_IMPORT_ERRORS,
+)
 
 WORKS: Final = (
     Work(
@@ -143,17 +147,22 @@ WORKS: Final = (
     Work(
         lane="lists",
         name="adds",
-        limit=quotas.IMPORT_PROFILES,
-        beside=(*_JOBS, quotas.GET_LIST, quotas.UPSERT_PROFILE, quotas.ADD_MEMBERS),
+        limit=endpoints.IMPORT_PROFILES,
+        beside=(
+            *_JOBS,
+            endpoints.GET_LIST,
+            endpoints.UPSERT_PROFILE,
+            endpoints.ADD_MEMBERS,
+        ),
         shared=2,
         intent=_add,
     ),
     Work(
         lane="lists",
         name="removals",
-        limit=quotas.GET_PROFILES,
+        limit=endpoints.GET_PROFILES,
         items_max=LOOKUP_MAX_VALUES,
-        beside=(quotas.REMOVE_MEMBERS,),
+        beside=(endpoints.REMOVE_MEMBERS,),
         intent=_remove,
     ),
     Work(
@@ -166,8 +175,8 @@ WORKS: Final = (
     Work(
         lane="profiles",
         name="profiles",
-        limit=quotas.IMPORT_PROFILES,
-        beside=(*_JOBS, quotas.UPSERT_PROFILE),
+        limit=endpoints.IMPORT_PROFILES,
+        beside=(*_JOBS, endpoints.UPSERT_PROFILE),
         shared=2,
         intent=_upsert,
     ),

@@ -11,14 +11,14 @@ import click
 import orjson
 from confluent_kafka import Producer
 
-from agents.context import clock_ms, kafka_access
-from agents.reading import read_whole
-from streams.audiences.pairing import decode_pairing
+from agents.admin.topic_reader import read_topic
+from agents.shared.context import clock_ms, kafka_access
+from streams.audiences.list_mapping import decode_list_mapping
 from tests.benchmarks import latency_report, staging, timed
 from tests.benchmarks.backlog import FLUSH_S, await_empty
 from tests.benchmarks.latency_report import Run
 from tests.benchmarks.processes import Worker
-from tests.benchmarks.runs import HOPS, Stage
+from tests.benchmarks.runs import STAGES, Environment
 from tests.benchmarks.workload import Published, audience_moves, track_events
 
 NO_QUOTAS = 1_000.0
@@ -81,14 +81,16 @@ def main(  # noqa: PLR0913  # one argument an option
 ) -> None:
     """Print how long events take to be accepted; nothing is asserted.
 
-    One worker with all hops; a sandbox whose quotas are not met.
+    One worker with all stages; a sandbox whose quotas are not met.
     """
     records = _mix(rate * (warm_up_seconds + seconds), share=audience_share)
-    staged = staging.staged(quota_scale=quota_scale, job_s=job_seconds, journaled=True)
-    with staged as (stage, sandbox):
-        late_s, cpu_s = _carried(stage, records, rate=rate)
-        accepted = _accepted(sandbox.requests(), stage.home / "journal")
-        run = _read(stage, accepted)
+    start_environment = staging.start_environment(
+        quota_scale=quota_scale, job_s=job_seconds, journaled=True
+    )
+    with start_environment as (environment, sandbox):
+        late_s, cpu_s = _carried(environment, records, rate=rate)
+        accepted = _accepted(sandbox.requests(), environment.home / "journal")
+        run = _read(environment, accepted)
     click.echo(
         f"{rate} events/s for {seconds} s, {audience_share:.0%} audience moves; the"
         f" worker took {cpu_s / (warm_up_seconds + seconds):.0%} of a core; the"
@@ -111,30 +113,32 @@ def _tracked(value: bytes) -> Published:
 
 
 def _carried(
-    stage: Stage, records: Sequence[Published], *, rate: int
+    environment: Environment, records: Sequence[Published], *, rate: int
 ) -> tuple[float, float]:
     """Give a worker the records at their rate, and wait for its last commit.
 
     Returns:
         How late the publisher was at most, and the worker's CPU time meanwhile.
     """
-    hop = staging.lane_hop("lists", "events", hops="intake,activate,deliver")
-    with stage.worker(hop) as worker:
+    stage = staging.lane_stage("lists", "events", stages="intake,activate,deliver")
+    with environment.worker(stage) as worker:
         cpu_s = worker.cpu_s
-        late_s = _publish_paced(stage, records, rate=rate)
+        late_s = _publish_paced(environment, records, rate=rate)
         cpu_s = worker.cpu_s - cpu_s
-        _await_all(stage, worker)
+        _await_all(environment, worker)
     return late_s, cpu_s
 
 
-def _publish_paced(stage: Stage, records: Iterable[Published], *, rate: int) -> float:
+def _publish_paced(
+    environment: Environment, records: Iterable[Published], *, rate: int
+) -> float:
     """Publish at a steady rate; gives how late the latest was.
 
     Raises:
         TimeoutError: Kafka does not take it.
     """
-    producer = Producer({"bootstrap.servers": stage.bootstrap, "linger.ms": 0})
-    topic = stage.reads(HOPS[0])
+    producer = Producer({"bootstrap.servers": environment.bootstrap, "linger.ms": 0})
+    topic = environment.reads(STAGES[0])
     began_s, late_s = time.monotonic(), 0.0
     for number, record in enumerate(records):
         due_s = began_s + number / rate
@@ -147,9 +151,9 @@ def _publish_paced(stage: Stage, records: Iterable[Published], *, rate: int) -> 
     return late_s
 
 
-def _await_all(stage: Stage, worker: Worker) -> None:
+def _await_all(environment: Environment, worker: Worker) -> None:
     lanes = (staging.one_lane("lists"), staging.one_lane("events"))
-    with stage.backlogs(*HOPS[:2], *lanes) as backlogs:
+    with environment.backlogs(*STAGES[:2], *lanes) as backlogs:
         await_empty(backlogs, worker, within_s=WITHIN_S)
 
 
@@ -201,27 +205,27 @@ _NAMED: Mapping[str, Callable[[dict[str, Any]], list[str]]] = {
 }
 
 
-def _read(stage: Stage, accepted: Mapping[str, int]) -> Run:
-    topics = stage.settings.topics
+def _read(environment: Environment, accepted: Mapping[str, int]) -> Run:
+    topics = environment.settings.topics
     of_lanes = [
         record
         for lane in ("lists", "events")
-        for record in timed.read(stage.bootstrap, topics.activations(lane))
+        for record in timed.read(environment.bootstrap, topics.activations(lane))
     ]
-    source = timed.read(stage.bootstrap, stage.reads(HOPS[0]))
+    source = timed.read(environment.bootstrap, environment.reads(STAGES[0]))
     lists = {
-        (one.key() or b"").decode(): decode_pairing(one.value() or b"").list_id
-        for one in read_whole(kafka_access(stage.settings), topics.lists)
+        (one.key() or b"").decode(): decode_list_mapping(one.value() or b"").list_id
+        for one in read_topic(kafka_access(environment.settings), topics.audience_lists)
     }
     named = {one.spot: _name(orjson.loads(one.value), lists) for one in source}
     return Run(
         source=sorted(source, key=lambda record: record.at_ms),
-        events=timed.by_origin(timed.read(stage.bootstrap, topics.events)),
+        events=timed.by_origin(timed.read(environment.bootstrap, topics.events)),
         lanes=timed.by_origin(of_lanes),
         accepted={
             spot: accepted[name] for spot, name in named.items() if name in accepted
         },
-        ends=timed.ends(timed.read(stage.bootstrap, topics.outcomes)),
+        ends=timed.ends(timed.read(environment.bootstrap, topics.outcomes)),
     )
 
 

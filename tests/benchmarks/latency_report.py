@@ -44,7 +44,7 @@ def lines(run: Run, *, after: int) -> Iterator[str]:
         mine = [one for one in ended if run.stage_of(one) == stage]
         yield from _legs(stage, run, mine)
     verdicts = [run.ends[one.spot].verdict for one in ended]
-    yield f"without an outcome of the last hop: {len(wanted) - len(ended)}"
+    yield f"without an outcome of the last stage: {len(wanted) - len(ended)}"
     for verdict in sorted(set(verdicts)):
         yield f"{verdict}: {verdicts.count(verdict)}"
 
@@ -62,7 +62,7 @@ _HOPS = ("  intake", "  activate", "  deliver")
 
 
 def _waits_s(run: Run, record: Timed) -> dict[str, float]:
-    """Each leg of a record's way; a hop's ends where what it wrote was produced."""
+    """Each leg of a record's way; a stage's ends where what it wrote was produced."""
     spot = record.spot
     times_ms = (record.at_ms, run.events[spot], run.lanes[spot], run.ends[spot].at_ms)
     passed_ms = (end - start for start, end in pairwise(times_ms))

@@ -12,10 +12,15 @@ from dataclasses import dataclass
 
 import click
 
-from streams.pacing.window import Quota
-from tests.streams.pacing.figures import figures
-from tests.streams.pacing.server import Headers, Server, fixed, sliding
-from tests.streams.pacing.simulated import HOUR_S, Simulation
+from streams.rate_limiting.state_machine import Quota
+from tests.streams.rate_limiting.measurements import measure
+from tests.streams.rate_limiting.quota_server import (
+    Headers,
+    QuotaServer,
+    fixed_window_server,
+    sliding_window_server,
+)
+from tests.streams.rate_limiting.simulation import HOUR_S, Simulation
 
 TOOL_SHARE = 0.3
 WORKERS = (1, 4, 16)
@@ -28,7 +33,7 @@ class _Case:
     name: str
     burst_per_s: int
     steady_per_min: int
-    server: Callable[[Quota], Server] = fixed
+    server: Callable[[Quota], QuotaServer] = fixed_window_server
     tool_share: float = TOOL_SHARE
     headers: Headers = Headers.ALL
     hours_of_a_day: float = 24.0
@@ -59,7 +64,7 @@ _CASES = (
         name="sliding windows",
         burst_per_s=10,
         steady_per_min=150,
-        server=sliding,
+        server=sliding_window_server,
         hours_of_a_day=6,
     ),
 )
@@ -94,7 +99,7 @@ def _row(case: _Case, workers: int, *, hours: float, seed: int) -> str:
         simulation.add_tool(case.tool_share)
     length_h = max(1.0, round(hours * case.hours_of_a_day / 24.0))
     simulation.run(until_s=length_h * HOUR_S)
-    found = figures(simulation)
+    found = measure(simulation)
     cpu_s = time.process_time() - began_s
     return (
         f"{case.name:<16}{quota.burst_per_s:>5}{quota.steady_per_min:>6}{workers:>8}"

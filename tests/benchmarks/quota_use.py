@@ -12,14 +12,14 @@ from pathlib import Path
 
 import click
 
-from agents.context import clock_ms
+from agents.shared.context import clock_ms
 from tests.benchmarks import quota_report, staging
 from tests.benchmarks.backlog import Backlog, publish
 from tests.benchmarks.lane_work import WORKS, Lists, Work, backlog_of, member
 from tests.benchmarks.processes import Worker
 from tests.benchmarks.quota_report import Measured
 from tests.benchmarks.request_counts import WINDOW_S, Stretch, steady_per_min
-from tests.benchmarks.runs import Stage
+from tests.benchmarks.runs import Environment
 from tests.benchmarks.staging import LANES, TunedSandbox
 
 SPARE_MIN = 2.0
@@ -128,7 +128,7 @@ def main(  # noqa: PLR0913  # one argument an option
 ) -> None:
     """Print the share of its quota that each lane uses; nothing is asserted.
 
-    One worker with the last hop alone has a backlog of minutes in every lane, and the
+    One worker with the last stage alone has a backlog of minutes in every lane, and the
     sandbox holds it to Klaviyo's quotas, scaled down.
     """
     plan = Plan(
@@ -138,9 +138,12 @@ def main(  # noqa: PLR0913  # one argument an option
         batch_items=batch_items,
         works=_works(lanes),
     )
-    with staging.staged(quota_scale=scale, job_s=job_seconds) as (stage, sandbox):
-        _fill(stage, sandbox, plan)
-        run = _measured(stage, sandbox, plan)
+    with staging.start_environment(quota_scale=scale, job_s=job_seconds) as (
+        environment,
+        sandbox,
+    ):
+        _fill(environment, sandbox, plan)
+        run = _measured(environment, sandbox, plan)
     if log:
         log.write_text(json.dumps(run.entries))
     for line in quota_report.lines(run):
@@ -154,7 +157,7 @@ def _works(lanes: str) -> tuple[Work, ...]:
     return tuple(work for work in WORKS if work.lane in named)
 
 
-def _fill(stage: Stage, sandbox: TunedSandbox, plan: Plan) -> None:
+def _fill(environment: Environment, sandbox: TunedSandbox, plan: Plan) -> None:
     """Put members on the list of removals, and a backlog in every lane."""
     counts = plan.counts
     leaving = [member(number) for number in range(counts.get("lists: removals", 0))]
@@ -163,25 +166,25 @@ def _fill(stage: Stage, sandbox: TunedSandbox, plan: Plan) -> None:
     )
     lists = Lists(adds=adds, removals=removals)
     for lane in plan.lanes:
-        topic, count = stage.settings.topics.activations(lane), 0
+        topic, count = environment.settings.topics.activations(lane), 0
         records = backlog_of(lane, counts, lists)
         while chunk := list(islice(records, CHUNK_RECORDS)):
-            publish(stage.bootstrap, topic, chunk)
+            publish(environment.bootstrap, topic, chunk)
             count += len(chunk)
         click.echo(f"backlog   {lane}: {count:,} records")
     click.echo("")
 
 
-def _measured(stage: Stage, sandbox: TunedSandbox, plan: Plan) -> Measured:
+def _measured(environment: Environment, sandbox: TunedSandbox, plan: Plan) -> Measured:
     """Start a worker, let it warm up, and watch it for whole windows.
 
     Raises:
         ClickException: The sandbox's log does not reach back to the beginning.
     """
-    hop = staging.lane_hop(*plan.lanes, hops="deliver")
+    stage = staging.lane_stage(*plan.lanes, stages="deliver")
     with (
-        stage.worker(hop, env=plan.env) as worker,
-        _backlogs(stage, plan.lanes) as backlogs,
+        environment.worker(stage, env=plan.env) as worker,
+        _backlogs(environment, plan.lanes) as backlogs,
     ):
         stretch = _next_stretch(plan)
         _wait_until(worker, stretch.begins_s)
@@ -203,10 +206,12 @@ def _measured(stage: Stage, sandbox: TunedSandbox, plan: Plan) -> Measured:
 
 
 @contextmanager
-def _backlogs(stage: Stage, lanes: Sequence[str]) -> Iterator[dict[str, Backlog]]:
+def _backlogs(
+    environment: Environment, lanes: Sequence[str]
+) -> Iterator[dict[str, Backlog]]:
     with ExitStack() as held:
-        hops = map(staging.one_lane, lanes)
-        found = [held.enter_context(stage.backlogs(hop))[0] for hop in hops]
+        stages = map(staging.one_lane, lanes)
+        found = [held.enter_context(environment.backlogs(stage))[0] for stage in stages]
         yield dict(zip(lanes, found, strict=True))
 
 

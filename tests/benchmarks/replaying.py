@@ -10,13 +10,13 @@ import click
 import orjson
 from confluent_kafka import Producer
 
-from agents.context import clock_ms, kafka_access
-from agents.reading import read_whole
+from agents.admin.topic_reader import read_topic
+from agents.shared.context import clock_ms, kafka_access
 from streams.delivery import outcome
 from tests.benchmarks import staging
 from tests.benchmarks.backlog import await_empty, publish
 from tests.benchmarks.processes import Worker
-from tests.benchmarks.runs import HOPS, Stage
+from tests.benchmarks.runs import STAGES, Environment
 from tests.benchmarks.timed import Spread, spread
 from tests.benchmarks.workload import Published, track_events
 
@@ -50,22 +50,29 @@ ALONE, BESIDE = "alone", "beside"
 def main(*, records: int, rate: int, seconds: int) -> None:
     """Print the latency of live events without a replay and beside one.
 
-    One worker with all hops; a sandbox whose quotas are not met. What is replayed was
+    One worker with all stages; a sandbox whose quotas are not met. What is replayed was
     delivered before; nothing is asserted.
     """
-    with staging.staged(quota_scale=1_000.0, job_s=0.05) as (stage, sandbox):
-        hop = staging.lane_hop("lists", "events", hops="intake,activate,deliver")
-        with stage.worker(hop) as worker:
+    with staging.start_environment(quota_scale=1_000.0, job_s=0.05) as (
+        environment,
+        sandbox,
+    ):
+        stage = staging.lane_stage("lists", "events", stages="intake,activate,deliver")
+        with environment.worker(stage) as worker:
             lines = track_events(records)
-            publish(stage.bootstrap, stage.reads(HOPS[0]), list(map(_keyed, lines)))
-            _settle(stage, worker, count=records)
-            _live(stage, ALONE, rate=rate, goes_on=_for(seconds))
-            _settle(stage, worker, count=rate * seconds)
+            publish(
+                environment.bootstrap,
+                environment.reads(STAGES[0]),
+                list(map(_keyed, lines)),
+            )
+            _settle(environment, worker, count=records)
+            _live(environment, ALONE, rate=rate, goes_on=_for(seconds))
+            _settle(environment, worker, count=rate * seconds)
             before = sandbox.state()["events"]
-            replayed_s = _beside_a_replay(stage, rate=rate)
-            _settle(stage, worker, count=records)
+            replayed_s = _beside_a_replay(environment, rate=rate)
+            _settle(environment, worker, count=records)
         recorded = sandbox.state()["events"] - before
-        found = _latencies(stage)
+        found = _latencies(environment)
     click.echo(
         f"{records} records replayed in {replayed_s:.0f} s, "
         f"{rate} live events/s before it and beside it"
@@ -93,9 +100,11 @@ def _for(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() < until_s
 
 
-def _live(stage: Stage, name: str, *, rate: int, goes_on: Callable[[], bool]) -> None:
+def _live(
+    environment: Environment, name: str, *, rate: int, goes_on: Callable[[], bool]
+) -> None:
     """Publish at a steady rate; each event says when it belongs."""
-    producer = Producer({"bootstrap.servers": stage.bootstrap, "linger.ms": 0})
+    producer = Producer({"bootstrap.servers": environment.bootstrap, "linger.ms": 0})
     began_s, number = time.monotonic(), 0
     while goes_on():
         time.sleep(max(0.0, began_s + number / rate - time.monotonic()))
@@ -106,49 +115,49 @@ def _live(stage: Stage, name: str, *, rate: int, goes_on: Callable[[], bool]) ->
             "userId": user,
             "messageId": user,
         }
-        topic = stage.reads(HOPS[0])
+        topic = environment.reads(STAGES[0])
         producer.produce(topic, orjson.dumps(value), user, timestamp=clock_ms())
         producer.poll(0)
         number += 1
     producer.flush(END_S)
 
 
-def _beside_a_replay(stage: Stage, *, rate: int) -> float:
+def _beside_a_replay(environment: Environment, *, rate: int) -> float:
     """Replay the whole source topic, live events beside it; how long it took."""
     began_s = time.monotonic()
     replay = subprocess.Popen(
         [sys.executable, "-m", "agents.cli", "replay", "--apply"],
-        env=os.environ | stage.env,
+        env=os.environ | environment.env,
         stdin=subprocess.DEVNULL,
     )
     try:
-        _live(stage, BESIDE, rate=rate, goes_on=lambda: replay.poll() is None)
+        _live(environment, BESIDE, rate=rate, goes_on=lambda: replay.poll() is None)
     finally:
         replay.terminate()
         replay.wait(END_S)
     return time.monotonic() - began_s
 
 
-def _settle(stage: Stage, worker: Worker, *, count: int) -> None:
+def _settle(environment: Environment, worker: Worker, *, count: int) -> None:
     lanes = (staging.one_lane("events"),)
-    with stage.backlogs(*HOPS[:2], *lanes) as backlogs:
+    with environment.backlogs(*STAGES[:2], *lanes) as backlogs:
         within_s = END_S + count * WITHIN_S_PER_RECORD
         await_empty(backlogs, worker, within_s=within_s)
 
 
-def _latencies(stage: Stage) -> dict[str, Spread]:
+def _latencies(environment: Environment) -> dict[str, Spread]:
     found: dict[str, list[float]] = {ALONE: [], BESIDE: []}
-    for name, latency_s in _ends(stage):
+    for name, latency_s in _ends(environment):
         found[name].append(latency_s)
     spreads = {name: spread(waits_s) for name, waits_s in found.items()}
     return {name: one for name, one in spreads.items() if one}
 
 
-def _ends(stage: Stage) -> Iterator[tuple[str, float]]:
+def _ends(environment: Environment) -> Iterator[tuple[str, float]]:
     """Of each live event that was delivered: when it was published, and how long."""
-    access = kafka_access(stage.settings)
-    for message in read_whole(access, stage.settings.topics.outcomes):
-        for item in outcome.decode(message.value() or b"").items:
+    access = kafka_access(environment.settings)
+    for message in read_topic(access, environment.settings.topics.outcomes):
+        for item in outcome.decode_outcome(message.value() or b"").items:
             live, _, rest = item.message_id.partition("-")
             if live == "live" and not item.replay:
                 yield rest.partition("-")[0], item.latency_ms / 1000

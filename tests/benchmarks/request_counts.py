@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.klaviyo.quotas import Endpoint
+from streams.klaviyo.api.endpoints import Endpoint
 from streams.sandbox.operations import OPERATIONS
 
 WINDOW_S = 60

@@ -1,4 +1,4 @@
-"""The two kinds of runs: one hop alone, and all hops in one worker."""
+"""The two kinds of runs: one stage alone, and all stages in one worker."""
 
 import time
 import uuid
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agents.context import kafka_access
-from agents.topics import ensure
-from streams.settings import Settings, load
+from agents.shared.context import kafka_access
+from agents.shared.topics import ensure_topics
+from streams.settings import Settings, load_settings
 from tests.benchmarks.backlog import Backlog, await_empty, publish
 from tests.benchmarks.processes import Sandbox, Worker
 from tests.benchmarks.workload import Published
@@ -21,25 +21,25 @@ LANES = ("lists", "profiles", "events")
 """Those that the backlogs fill."""
 
 PAIR_PARTITIONS = 4
-"""Of the audiences topic; `agents/topics.py`."""
+"""Of the list-requests topic; `agents/shared/topics.py`."""
 
 WITHIN_S, WITHIN_S_PER_EVENT = 60.0, 0.005
 """A run that takes longer than this is stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
-    """What is run alone: a hop, or one lane of the last.
+class Stage:
+    """What is run alone: a stage, or one lane of the last.
 
     Attributes:
         name: Its consumer group's suffix, and its row of the table.
-        hops: The settings' name for it.
-        lane: The lane, of the last hop.
+        stages: The settings' name for it.
+        lane: The lane, of the last stage.
         partitions: How many it owns when ready.
     """
 
     name: str
-    hops: str
+    stages: str
     lane: str = ""
     partitions: int = PARTITIONS
 
@@ -47,26 +47,26 @@ class Hop:
     def env(self) -> dict[str, str]:
         """What makes a worker run it alone."""
         lanes = self.lane or ",".join(LANES)
-        return {"KLAVIYO_STREAMS_HOPS": self.hops, "KLAVIYO_STREAMS_LANES": lanes}
+        return {"KLAVIYO_STREAMS_STAGES": self.stages, "KLAVIYO_STREAMS_LANES": lanes}
 
 
-def _lane(name: str) -> Hop:
-    return Hop(
+def _lane(name: str) -> Stage:
+    return Stage(
         name=f"deliver.{name}",
-        hops="deliver",
+        stages="deliver",
         lane=name,
         partitions=PARTITIONS + PAIR_PARTITIONS,
     )
 
 
-HOPS = (
-    Hop(name="intake", hops="intake"),
-    Hop(name="activate", hops="activate"),
+STAGES = (
+    Stage(name="intake", stages="intake"),
+    Stage(name="activate", stages="activate"),
     *(_lane(name) for name in LANES),
 )
-ALL = Hop(
+ALL = Stage(
     name="intake",
-    hops="intake,activate,deliver",
+    stages="intake,activate,deliver",
     partitions=(2 + len(LANES)) * PARTITIONS + PAIR_PARTITIONS,
 )
 """It reads what intake reads."""
@@ -91,7 +91,7 @@ _NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Environment:
     """A broker, a sandbox and topics of one run's own."""
 
     bootstrap: str
@@ -116,43 +116,43 @@ class Stage:
     @property
     def settings(self) -> Settings:
         """The same, read."""
-        return load(self.env, None, for_delivery=True)
+        return load_settings(self.env, None, for_delivery=True)
 
     def worker(
-        self, hop: Hop, *, number: int = 0, env: Mapping[str, str] = _NOTHING
+        self, stage: Stage, *, number: int = 0, env: Mapping[str, str] = _NOTHING
     ) -> Worker:
-        """Start a worker that runs a hop; it is ready when it has its share.
+        """Start a worker that runs a stage; it is ready when it has its share.
 
         Args:
-            hop: What it runs.
+            stage: What it runs.
             number: Of its team, from 0.
             env: Settings beside the stage's.
         """
-        name = f"{self.app}.{hop.name}.{number}"
+        name = f"{self.app}.{stage.name}.{number}"
         told = {
             **self.env,
-            **hop.env,
+            **stage.env,
             "KLAVIYO_STREAMS_DATA_DIR": str(self.home / name),
             "KLAVIYO_STREAMS_WEB_PORT": str(free_ports(1)[0]),
             **env,
         }
-        share = hop.partitions // (number + 1)
+        share = stage.partitions // (number + 1)
         return Worker(told, partitions=share, log=self.home / f"{name}.log")
 
-    def reads(self, hop: Hop) -> str:
-        """The topic a hop reads."""
-        if hop.lane:
-            return self.settings.topics.activations(hop.lane)
-        intake = hop.name == "intake"
+    def reads(self, stage: Stage) -> str:
+        """The topic a stage reads."""
+        if stage.lane:
+            return self.settings.topics.activations(stage.lane)
+        intake = stage.name == "intake"
         return f"{self.app}.source" if intake else self.settings.topics.events
 
     @contextmanager
-    def backlogs(self, *hops: Hop) -> Iterator[list[Backlog]]:
-        """What each hop has left to do."""
+    def backlogs(self, *stages: Stage) -> Iterator[list[Backlog]]:
+        """What each stage has left to do."""
         with ExitStack() as open_ones:
             found = []
-            for hop in hops:
-                group, topic = f"{self.app}.{hop.name}", self.reads(hop)
+            for stage in stages:
+                group, topic = f"{self.app}.{stage.name}", self.reads(stage)
                 backlog = Backlog(self.bootstrap, group=group, topic=topic)
                 open_ones.callback(backlog.close)
                 found.append(backlog)
@@ -160,56 +160,60 @@ class Stage:
 
 
 @contextmanager
-def staged(bootstrap: str, home: Path) -> Iterator[Stage]:
+def start_environment(bootstrap: str, home: Path) -> Iterator[Environment]:
     """Topics, and a sandbox that ends with the block."""
     with Sandbox(home / f"sandbox-{uuid.uuid4().hex[:8]}.log") as sandbox:
-        stage = Stage(bootstrap=bootstrap, sandbox=sandbox, home=home)
-        ensure(kafka_access(stage.settings), stage.settings)
-        yield stage
+        environment = Environment(bootstrap=bootstrap, sandbox=sandbox, home=home)
+        ensure_topics(kafka_access(environment.settings), environment.settings)
+        yield environment
 
 
-def one_hop(
-    stage: Stage, hop: Hop, records: Sequence[Published]
+def one_stage(
+    environment: Environment, stage: Stage, records: Sequence[Published]
 ) -> tuple[Spent, dict[str, list[Published]]]:
-    """Give a hop alone the records it reads.
+    """Give a stage alone the records it reads.
 
     Returns:
-        What it took; and what it wrote for each of the hops after it.
+        What it took; and what it wrote for each of the stages after it.
     """
-    after = {"intake": HOPS[1:2], "activate": HOPS[2:]}.get(hop.name, ())
-    with stage.backlogs(hop, *after) as (mine, *theirs):
-        spent = _spent(stage, hop, records, backlogs=[mine])
+    after = {"intake": STAGES[1:2], "activate": STAGES[2:]}.get(stage.name, ())
+    with environment.backlogs(stage, *after) as (mine, *theirs):
+        spent = _spent(environment, stage, records, backlogs=[mine])
         written = [backlog.read() for backlog in theirs]
-    return spent, {hop.name: found for hop, found in zip(after, written, strict=True)}
+    return spent, {
+        stage.name: found for stage, found in zip(after, written, strict=True)
+    }
 
 
-def all_hops(stage: Stage, records: Sequence[Published], *, workers: int = 1) -> Spent:
-    """Give workers with all hops the records of the source topic."""
-    with stage.backlogs(*HOPS) as backlogs:
-        return _spent(stage, ALL, records, backlogs=backlogs, workers=workers)
+def all_stages(
+    environment: Environment, records: Sequence[Published], *, workers: int = 1
+) -> Spent:
+    """Give workers with all stages the records of the source topic."""
+    with environment.backlogs(*STAGES) as backlogs:
+        return _spent(environment, ALL, records, backlogs=backlogs, workers=workers)
 
 
 def _spent(
+    environment: Environment,
     stage: Stage,
-    hop: Hop,
     records: Sequence[Published],
     *,
     backlogs: Sequence[Backlog],
     workers: int = 1,
 ) -> Spent:
     """Publish to ready workers and wait until every record has its outcome."""
-    topic = stage.reads(hop)
+    topic = environment.reads(stage)
     within_s = WITHIN_S + len(records) * WITHIN_S_PER_EVENT
     with ExitStack() as running:
         team = [
-            running.enter_context(stage.worker(hop, number=number))
+            running.enter_context(environment.worker(stage, number=number))
             for number in range(workers)
         ]
         began_s, began_cpu_s = time.monotonic(), sum(one.cpu_s for one in team)
-        publish(stage.bootstrap, topic, records)
+        publish(environment.bootstrap, topic, records)
         await_empty(backlogs, team[0], within_s=within_s)
         return Spent(
             wall_s=time.monotonic() - began_s,
             cpu_s=sum(one.cpu_s for one in team) - began_cpu_s,
-            sandbox=stage.sandbox.state(),
+            sandbox=environment.sandbox.state(),
         )

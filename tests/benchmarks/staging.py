@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from agents.context import kafka_access
-from agents.topics import ensure
-from streams.sandbox.journal import VARIABLE
+from agents.shared.context import kafka_access
+from agents.shared.topics import ensure_topics
+from streams.sandbox.control.journal import JOURNAL_VARIABLE
 from tests.benchmarks.processes import Command, Sandbox, ask
-from tests.benchmarks.runs import PAIR_PARTITIONS, PARTITIONS, Hop, Stage
+from tests.benchmarks.runs import PAIR_PARTITIONS, PARTITIONS, Environment, Stage
 from tests.brokers import choice
 
 SEED_S = 120.0
@@ -40,7 +40,7 @@ class TunedSandbox(Sandbox):
     ) -> None:
         quotas = ("--quota-scale", str(quota_scale))
         orders = ("--port", "0", *quotas, "--job-seconds", str(job_s))
-        env = {VARIABLE: str(journal)} if journal else {}
+        env = {JOURNAL_VARIABLE: str(journal)} if journal else {}
         Command.__init__(self, "sandbox", *orders, env=env, log=log)
 
     def seed(self, topic: str, rows: list[dict[str, Any]]) -> list[str]:
@@ -66,7 +66,7 @@ def broker() -> Iterator[str]:
         ClickException: There is none.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    chosen = choice.shared()
+    chosen = choice.choose_shared()
     if chosen.broker is None:
         raise click.ClickException(f"no broker: {chosen}")
     try:
@@ -77,9 +77,9 @@ def broker() -> Iterator[str]:
 
 
 @contextmanager
-def staged(
+def start_environment(
     *, quota_scale: float, job_s: float, journaled: bool = False
-) -> Iterator[tuple[Stage, TunedSandbox]]:
+) -> Iterator[tuple[Environment, TunedSandbox]]:
     """A broker, a sandbox and topics of their own, all gone after the block."""
     prefix = "klaviyo-streams-bench-"
     with broker() as bootstrap, tempfile.TemporaryDirectory(prefix=prefix) as name:
@@ -91,18 +91,20 @@ def staged(
         with TunedSandbox(
             log, quota_scale=quota_scale, job_s=job_s, journal=journal
         ) as sandbox:
-            stage = Stage(bootstrap=bootstrap, sandbox=sandbox, home=home)
-            ensure(kafka_access(stage.settings), stage.settings)
-            yield stage, sandbox
+            environment = Environment(bootstrap=bootstrap, sandbox=sandbox, home=home)
+            ensure_topics(kafka_access(environment.settings), environment.settings)
+            yield environment, sandbox
 
 
-def lane_hop(*lanes: str, hops: str) -> Hop:
-    """The last hop with these lanes, and those before it that are named."""
-    before = len(hops.split(",")) - 1
+def lane_stage(*lanes: str, stages: str) -> Stage:
+    """The last stage with these lanes, and those before it that are named."""
+    before = len(stages.split(",")) - 1
     partitions = PARTITIONS * (before + len(lanes)) + PAIR_PARTITIONS
-    return Hop(name="bench", hops=hops, lane=",".join(lanes), partitions=partitions)
+    return Stage(
+        name="bench", stages=stages, lane=",".join(lanes), partitions=partitions
+    )
 
 
-def one_lane(name: str) -> Hop:
+def one_lane(name: str) -> Stage:
     """A lane alone, for its backlog."""
-    return Hop(name=f"deliver.{name}", hops="deliver", lane=name)
+    return Stage(name=f"deliver.{name}", stages="deliver", lane=name)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from agents.context import kafka_access
-from agents.topics import ensure
-from streams.settings import load
+from agents.shared.context import kafka_access
+from agents.shared.topics import ensure_topics
+from streams.settings import load_settings
 from tests.benchmarks.backlog import publish
 from tests.benchmarks.runs import PARTITIONS
 from tests.benchmarks.staging import broker
@@ -71,8 +71,8 @@ def _changelog(bootstrap: str) -> str:
         "KLAVIYO_STREAMS_TOPIC_PARTITIONS": str(PARTITIONS),
         "KLAVIYO_STREAMS_TOPIC_PREFIX": f"{app}.",
     }
-    settings = load(env, None, for_delivery=False)
-    ensure(kafka_access(settings), settings)
+    settings = load_settings(env, None, for_delivery=False)
+    ensure_topics(kafka_access(settings), settings)
     return settings.topics.memberships_changelog
 
 

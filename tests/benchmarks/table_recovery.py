@@ -10,19 +10,19 @@ from pathlib import Path
 
 import uvloop
 
-from agents import logs
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Producer
 from agents.engine.table import Table
-from streams.audiences.membership import Membership
-from streams.audiences.row import decode_row, encode_row, merge
+from agents.shared import logging
 from streams.events.origin import Origin
+from streams.state.last_write import LastWrite
+from streams.state.user_row import decode_row, encode_row, merge_rows
 from tests.benchmarks.runs import PARTITIONS
 from tests.benchmarks.workload import START_MS, Published
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 READ_KEYS = 2_000
-"""As many as a poll of the hop brings."""
+"""As many as a poll of the stage brings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def recovered(
     Raises:
         RuntimeError: A row is missing.
     """
-    logs.configure("warning")
+    logging.configure_logging("warning")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_recovered(bootstrap, changelog, rows, directory))
 
@@ -148,9 +148,9 @@ def _key(user: int) -> bytes:
     return f"user-{user}".encode()
 
 
-def _row(user: int, per_user: int) -> dict[str, Membership]:
+def _row(user: int, per_user: int) -> dict[str, LastWrite]:
     return {
-        f"audience-{number}": Membership(
+        f"audience-{number}": LastWrite(
             inside=(user + number) % 4 != 0,
             time_ms=START_MS + user,
             origin=Origin(topic="segment-events", partition=user % 8, offset=user),
@@ -164,7 +164,7 @@ def _merged(held: bytes | None, read: bytes) -> bytes:
     """As the worker's own: a row of a late writer undoes nothing."""
     if held is None:
         return read
-    return encode_row(merge(decode_row(held), decode_row(read)))
+    return encode_row(merge_rows(decode_row(held), decode_row(read)))
 
 
 def _stopwatch() -> Callable[[], Taken]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from agents.context import ORIGIN
+from agents.shared.context import ORIGIN_HEADER
 from streams.delivery import outcome
 from tests.benchmarks.backlog import ANSWER_S, RECORDS
 
@@ -72,7 +72,7 @@ def _timed(message: Any) -> Timed:  # noqa: ANN401 - its own types leave out wha
     return Timed(
         spot=spot,
         at_ms=message.timestamp()[1],
-        origin=headers.get(ORIGIN, spot.encode()).decode(),
+        origin=headers.get(ORIGIN_HEADER, spot.encode()).decode(),
         value=message.value() or b"",
     )
 
@@ -98,7 +98,7 @@ def ends(records: Sequence[Timed]) -> dict[Spot, End]:
     """The last outcome of each source record."""
     found: dict[Spot, End] = {}
     for record in sorted(records, key=lambda one: one.at_ms):
-        said = outcome.decode(record.value)
+        said = outcome.decode_outcome(record.value)
         for item in said.items:
             found[str(item.origin)] = End(
                 at_ms=record.at_ms, stage=said.stage, verdict=item.verdict

@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 from docker.errors import DockerException
 
-from tests.brokers import docker, jvm, outside
+from tests.brokers import docker, external, jvm
 from tests.brokers.embedded import EmbeddedKafka
-from tests.brokers.face import Broker, Stoppable
+from tests.brokers.interface import Broker, Stoppable
 
 _FAILURES = (TimeoutError, OSError, DockerException, subprocess.SubprocessError)
 """What a way may fail with when it looked usable and was not (no image, no jars)."""
@@ -19,11 +19,11 @@ B = TypeVar("B", bound=Broker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way(Generic[B]):
+class BrokerSource(Generic[B]):
     """One way to a broker."""
 
     name: str
-    usable: Callable[[], str | None]
+    unavailable_reason: Callable[[], str | None]
     """Why it cannot be taken, or None; quick."""
     start: Callable[[], B]
 
@@ -33,51 +33,67 @@ class Choice(Generic[B]):
     """The broker taken, and why not those before it."""
 
     broker: B | None
-    passed_over: tuple[str, ...]
+    skipped: tuple[str, ...]
 
     def __str__(self) -> str:
-        taken = "none" if self.broker is None else self.broker.name
-        why = f" ({'; '.join(self.passed_over)})" if self.passed_over else ""
-        return f"{taken}{why}"
+        name = "none" if self.broker is None else self.broker.name
+        reasons = f" ({'; '.join(self.skipped)})" if self.skipped else ""
+        return f"{name}{reasons}"
 
 
-def take(ways: Iterable[Way[B]]) -> Choice[B]:
+def choose(sources: Iterable[BrokerSource[B]]) -> Choice[B]:
     """Take the first way that leads to a broker."""
-    passed_over: list[str] = []
-    for way in ways:
-        reason = way.usable()
+    skipped: list[str] = []
+    for source in sources:
+        reason = source.unavailable_reason()
         if reason is None:
             try:
-                return Choice(broker=way.start(), passed_over=tuple(passed_over))
+                return Choice(broker=source.start(), skipped=tuple(skipped))
             except _FAILURES as failure:
-                reason = f"{way.name} failed: {_told(failure)}"
-        passed_over.append(reason)
-    return Choice(broker=None, passed_over=tuple(passed_over))
+                reason = f"{source.name} failed: {_describe(failure)}"
+        skipped.append(reason)
+    return Choice(broker=None, skipped=tuple(skipped))
 
 
-def shared() -> Choice[Broker]:
+def choose_shared() -> Choice[Broker]:
     """A broker for tests that only need a prefix of their own."""
-    ways: list[Way[Broker]] = [
-        Way(name="outside", usable=outside.usable, start=outside.OutsideKafka),
-        Way(name="Docker", usable=docker.usable, start=docker.DockerKafka),
-        Way(name="JVM", usable=jvm.usable, start=jvm.JvmKafka),
-        Way(name="embedded", usable=lambda: None, start=EmbeddedKafka),
+    sources: list[BrokerSource[Broker]] = [
+        BrokerSource(
+            name="outside",
+            unavailable_reason=external.unavailable_reason,
+            start=external.ExternalKafka,
+        ),
+        BrokerSource(
+            name="Docker",
+            unavailable_reason=docker.unavailable_reason,
+            start=docker.DockerKafka,
+        ),
+        BrokerSource(
+            name="JVM", unavailable_reason=jvm.unavailable_reason, start=jvm.JvmKafka
+        ),
+        BrokerSource(
+            name="embedded", unavailable_reason=lambda: None, start=EmbeddedKafka
+        ),
     ]
-    return take(ways)
+    return choose(sources)
 
 
-def private(*, brokers: int) -> Choice[Stoppable]:
+def choose_private(*, brokers: int) -> Choice[Stoppable]:
     """A broker, or three, for a test that stops and kills them."""
     in_docker = partial(docker.DockerKafka, brokers=brokers)
     on_jvm = partial(jvm.JvmKafka, brokers=brokers)
-    ways: list[Way[Stoppable]] = [
-        Way(name="Docker", usable=docker.usable, start=in_docker),
-        Way(name="JVM", usable=jvm.usable, start=on_jvm),
+    sources: list[BrokerSource[Stoppable]] = [
+        BrokerSource(
+            name="Docker", unavailable_reason=docker.unavailable_reason, start=in_docker
+        ),
+        BrokerSource(
+            name="JVM", unavailable_reason=jvm.unavailable_reason, start=on_jvm
+        ),
     ]
-    return take(ways)
+    return choose(sources)
 
 
-def _told(failure: Exception) -> str:
+def _describe(failure: Exception) -> str:
     if isinstance(failure, subprocess.CalledProcessError):
         output = f"{failure.stdout or ''}{failure.stderr or ''}".strip()
         return (output.splitlines() or [str(failure)])[0]

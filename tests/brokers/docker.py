@@ -8,34 +8,34 @@ from urllib.parse import urlsplit
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-from tests.brokers import face, jars
+from tests.brokers import interface, kafka_jars
 from tests.brokers.ports import free_ports
 from tests.brokers.properties import CLUSTER_ID, Node, node_properties
 
-_ANSWER_S = 3
-_STOP_S = 15
+_PING_TIMEOUT_S = 3
+_STOP_TIMEOUT_S = 15
 _INTERNAL, _CONTROLLER, _CLIENTS = 19092, 19093, 9092
 """Ports inside a container; clients come in by a port of this machine."""
 
 _PROTOCOLS = "INTERNAL:PLAINTEXT,CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT"
 
 
-def usable() -> str | None:
+def unavailable_reason() -> str | None:
     """Why Docker cannot be taken, or None."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     try:
-        return None if _answers(host) else "Docker does not answer"
+        return None if _responds(host) else "Docker does not answer"
     except OSError:
         return "Docker does not answer"
 
 
-def _answers(host: str) -> bool:
+def _responds(host: str) -> bool:
     # By hand: the client leaves its sockets open when nobody answers.
-    where = urlsplit(host)
-    family = socket.AF_UNIX if where.scheme == "unix" else socket.AF_INET
-    address = where.path if where.scheme == "unix" else (where.hostname, where.port)
+    url = urlsplit(host)
+    family = socket.AF_UNIX if url.scheme == "unix" else socket.AF_INET
+    address = url.path if url.scheme == "unix" else (url.hostname, url.port)
     with socket.socket(family) as sock:
-        sock.settimeout(_ANSWER_S)
+        sock.settimeout(_PING_TIMEOUT_S)
         sock.connect(address)
         sock.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
         return b" 200 " in sock.recv(64)
@@ -51,17 +51,17 @@ class DockerKafka:
     durable = True
 
     def __init__(self, *, brokers: int = 1) -> None:
-        many = f", {brokers} brokers" if brokers > 1 else ""
-        self.name = f"Apache Kafka {jars.version()} in Docker{many}"
+        suffix = f", {brokers} brokers" if brokers > 1 else ""
+        self.name = f"Apache Kafka {kafka_jars.kafka_version()} in Docker{suffix}"
         self._ports = free_ports(brokers)
-        self._up = set(range(brokers))
+        self._running = set(range(brokers))
         self._network = Network().create()
-        self._containers = self._describe(brokers)
+        self._containers = self._build_containers(brokers)
         try:
             for container in self._containers:
                 container.start()
             for port in self._ports:
-                face.await_brokers(f"127.0.0.1:{port}", count=brokers)
+                interface.await_brokers(f"127.0.0.1:{port}", count=brokers)
         except BaseException:  # whatever it is: ended here, then raised
             self.close()
             raise
@@ -79,7 +79,7 @@ class DockerKafka:
         config: Mapping[str, str] | None = None,
     ) -> None:
         """Create topics; copies on each node unless `replicas` says fewer."""
-        face.create_topics(
+        interface.create_topics(
             self.bootstrap,
             names,
             partitions=partitions,
@@ -90,22 +90,24 @@ class DockerKafka:
     def start(self, *, node: int = 0) -> None:
         """Start a node that is down; return when it serves."""
         self._containers[node].get_wrapped_container().start()
-        self._up.add(node)
-        face.await_brokers(f"127.0.0.1:{self._ports[node]}", count=len(self._up))
+        self._running.add(node)
+        interface.await_brokers(
+            f"127.0.0.1:{self._ports[node]}", count=len(self._running)
+        )
 
     def stop(self, *, node: int = 0) -> None:
         """Shut a node down in order; Docker kills it when that takes too long."""
-        self._containers[node].get_wrapped_container().stop(timeout=_STOP_S)
-        self._up.discard(node)
+        self._containers[node].get_wrapped_container().stop(timeout=_STOP_TIMEOUT_S)
+        self._running.discard(node)
 
     def kill(self, *, node: int = 0) -> None:
         """End a node as `kill -9` does."""
         self._containers[node].get_wrapped_container().kill("SIGKILL")
-        self._up.discard(node)
+        self._running.discard(node)
 
     def restart(self, *, node: int = 0) -> None:
         """Stop in order, if it is up, and start."""
-        if node in self._up:
+        if node in self._running:
             self.stop(node=node)
         self.start(node=node)
 
@@ -115,20 +117,22 @@ class DockerKafka:
             container.stop()
         self._network.remove()
 
-    def _describe(self, brokers: int) -> list[DockerContainer]:
+    def _build_containers(self, brokers: int) -> list[DockerContainer]:
         nodes = [
             Node(number=i + 1, controller=f"kafka-{i + 1}:{_CONTROLLER}")
             for i in range(brokers)
         ]
         return [
-            self._container(node, environment(node, nodes=nodes, port=port), port)
+            self._build_container(
+                node, container_environment(node, nodes=nodes, port=port), port
+            )
             for node, port in zip(nodes, self._ports, strict=True)
         ]
 
-    def _container(
+    def _build_container(
         self, node: Node, settings: Mapping[str, str], port: int
     ) -> DockerContainer:
-        container = DockerContainer(f"apache/kafka:{jars.version()}")
+        container = DockerContainer(f"apache/kafka:{kafka_jars.kafka_version()}")
         container.with_network(self._network)
         container.with_network_aliases(f"kafka-{node.number}")
         container.with_bind_ports(_CLIENTS, port)
@@ -136,7 +140,9 @@ class DockerKafka:
         return container
 
 
-def environment(node: Node, *, nodes: list[Node], port: int) -> dict[str, str]:
+def container_environment(
+    node: Node, *, nodes: list[Node], port: int
+) -> dict[str, str]:
     """The image's environment: a property in capitals, dots as underscores."""
     alias = f"kafka-{node.number}"
     properties = {
@@ -148,8 +154,8 @@ def environment(node: Node, *, nodes: list[Node], port: int) -> dict[str, str]:
         "inter.broker.listener.name": "INTERNAL",
         "listener.security.protocol.map": _PROTOCOLS,
     }
-    named = {
+    variables = {
         f"KAFKA_{key.upper().replace('.', '_')}": value
         for key, value in properties.items()
     }
-    return {**named, "CLUSTER_ID": CLUSTER_ID, "KAFKA_HEAP_OPTS": "-Xmx384m"}
+    return {**variables, "CLUSTER_ID": CLUSTER_ID, "KAFKA_HEAP_OPTS": "-Xmx384m"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from agents.embedded import PARTITIONS, EmbeddedBroker
+from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
 
 
 class EmbeddedKafka:
@@ -31,8 +31,10 @@ class EmbeddedKafka:
     ) -> None:
         """Create topics; the mock gives each the same number of partitions."""
         del replicas, config  # it has neither
-        if partitions > PARTITIONS:
-            pytest.skip(f"the embedded broker's topics have {PARTITIONS} partitions")
+        if partitions > PARTITIONS_PER_TOPIC:
+            pytest.skip(
+                f"the embedded broker's topics have {PARTITIONS_PER_TOPIC} partitions"
+            )
         self._broker.create_topics(*names)
 
     def close(self) -> None:

@@ -13,22 +13,22 @@ from collections.abc import Iterator
 import pytest
 
 from tests.brokers import choice
-from tests.brokers.face import Broker, Stoppable
+from tests.brokers.interface import Broker, Stoppable
 
-_taken = pytest.StashKey[list[str]]()
+_used_brokers = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep a place for what the terminal summary says."""
-    config.stash[_taken] = []
+    config.stash[_used_brokers] = []
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say which broker the Kafka tests ran on."""
-    taken = config.stash[_taken]
-    for line in dict.fromkeys(taken):
+    used_brokers = config.stash[_used_brokers]
+    for line in dict.fromkeys(used_brokers):
         terminalreporter.write_line(f"kafka: {line}")
 
 
@@ -36,10 +36,10 @@ def pytest_terminal_summary(
 def kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
     """The broker of this run."""
     began_s = time.monotonic()
-    chosen = choice.shared()
+    chosen = choice.choose_shared()
     assert chosen.broker is not None  # the embedded broker is always there
     took_s = time.monotonic() - began_s
-    pytestconfig.stash[_taken].append(f"{chosen}, up in {took_s:.1f} s")
+    pytestconfig.stash[_used_brokers].append(f"{chosen}, up in {took_s:.1f} s")
     yield chosen.broker
     chosen.broker.close()
 
@@ -62,19 +62,19 @@ def topic_prefix(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def own_kafka(pytestconfig: pytest.Config) -> Iterator[Stoppable]:
     """One private broker, real or the test is skipped."""
-    yield from _private(pytestconfig, brokers=1)
+    yield from _private_broker(pytestconfig, brokers=1)
 
 
 @pytest.fixture
 def three_brokers(pytestconfig: pytest.Config) -> Iterator[Stoppable]:
     """Three private brokers, real or the test is skipped."""
-    yield from _private(pytestconfig, brokers=3)
+    yield from _private_broker(pytestconfig, brokers=3)
 
 
-def _private(config: pytest.Config, *, brokers: int) -> Iterator[Stoppable]:
-    chosen = choice.private(brokers=brokers)
+def _private_broker(config: pytest.Config, *, brokers: int) -> Iterator[Stoppable]:
+    chosen = choice.choose_private(brokers=brokers)
     if chosen.broker is None:
         pytest.skip(f"no broker to stop and kill: {chosen}")
-    config.stash[_taken].append(str(chosen))
+    config.stash[_used_brokers].append(str(chosen))
     yield chosen.broker
     chosen.broker.close()

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.brokers import face, jars
+from tests.brokers import interface, kafka_jars
 from tests.brokers.ports import free_ports
 from tests.brokers.properties import CLUSTER_ID, Node, node_properties
-from tests.leash import spawn
+from tests.support.processes import spawn
 
-_STOP_S = 15.0
+_STOP_TIMEOUT_S = 15.0
 """An orderly shutdown moves its leaders away first; then patience ends."""
 
 _JVM_FLAGS = (
@@ -28,7 +28,7 @@ _JVM_FLAGS = (
 )
 
 
-def usable() -> str | None:
+def unavailable_reason() -> str | None:
     """Why the JVM cannot be taken, or None."""
     missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
     return f"no {' and no '.join(missing)} here" if missing else None
@@ -55,7 +55,7 @@ class JvmNode:
     def command(self, main: str, *args: str) -> list[str]:
         """The command line of one of Kafka's mains."""
         java = shutil.which("java") or "java"
-        return [java, *_JVM_FLAGS, "-cp", f"{jars.jars()}/*", main, *args]
+        return [java, *_JVM_FLAGS, "-cp", f"{kafka_jars.resolve_jars()}/*", main, *args]
 
 
 class JvmKafka:
@@ -70,10 +70,10 @@ class JvmKafka:
     durable = True
 
     def __init__(self, *, brokers: int = 1, home: Path | None = None) -> None:
-        many = f", {brokers} brokers" if brokers > 1 else ""
-        self.name = f"Apache Kafka {jars.version()} on the JVM{many}"
+        suffix = f", {brokers} brokers" if brokers > 1 else ""
+        self.name = f"Apache Kafka {kafka_jars.kafka_version()} on the JVM{suffix}"
         self.home = home or Path(tempfile.mkdtemp(prefix="klaviyo-streams-kafka-"))
-        self.nodes = _lay_out(self.home, brokers=brokers)
+        self.nodes = _prepare_nodes(self.home, brokers=brokers)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         with ThreadPoolExecutor(max_workers=brokers) as pool:
             list(pool.map(_format, self.nodes))
@@ -94,7 +94,7 @@ class JvmKafka:
         config: Mapping[str, str] | None = None,
     ) -> None:
         """Create topics; copies on each node unless `replicas` says fewer."""
-        face.create_topics(
+        interface.create_topics(
             self.bootstrap,
             names,
             partitions=partitions,
@@ -110,7 +110,7 @@ class JvmKafka:
         """Start a node that is down; return when it serves."""
         if node not in self._running:
             self._launch(node)
-        face.await_brokers(self.nodes[node].bootstrap, count=len(self._running))
+        interface.await_brokers(self.nodes[node].bootstrap, count=len(self._running))
 
     def stop(self, *, node: int = 0) -> None:
         """Shut a node down in order; kill it when that takes too long."""
@@ -119,7 +119,7 @@ class JvmKafka:
             return
         process.terminate()
         try:
-            process.wait(_STOP_S)
+            process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -151,40 +151,40 @@ class JvmKafka:
     def _await_all(self) -> None:
         try:
             for node in self.nodes:
-                face.await_brokers(node.bootstrap, count=len(self.nodes))
-        except TimeoutError as late:
+                interface.await_brokers(node.bootstrap, count=len(self.nodes))
+        except TimeoutError as timeout:
             tail = _log_tail(self.nodes)
             self.close()
-            raise TimeoutError(f"{late}\n{tail}") from late
+            raise TimeoutError(f"{timeout}\n{tail}") from timeout
 
 
-def _lay_out(home: Path, *, brokers: int) -> tuple[JvmNode, ...]:
+def _prepare_nodes(home: Path, *, brokers: int) -> tuple[JvmNode, ...]:
     ports = free_ports(2 * brokers)
     nodes = [
         Node(number=i + 1, controller=f"127.0.0.1:{port}")
         for i, port in enumerate(ports[:brokers])
     ]
-    places = tuple(
+    jvm_nodes = tuple(
         JvmNode(node=node, home=home / str(node.number), port=port)
         for node, port in zip(nodes, ports[brokers:], strict=True)
     )
-    for place in places:
-        _write_settings(place, nodes)
-    return places
+    for jvm_node in jvm_nodes:
+        _write_settings(jvm_node, nodes)
+    return jvm_nodes
 
 
-def _write_settings(place: JvmNode, nodes: Sequence[Node]) -> None:
-    here = f"PLAINTEXT://{place.bootstrap}"
+def _write_settings(jvm_node: JvmNode, nodes: Sequence[Node]) -> None:
+    listener = f"PLAINTEXT://{jvm_node.bootstrap}"
     properties = {
-        **node_properties(place.node, nodes=nodes),
-        "listeners": f"{here},CONTROLLER://{place.node.controller}",
-        "advertised.listeners": here,
+        **node_properties(jvm_node.node, nodes=nodes),
+        "listeners": f"{listener},CONTROLLER://{jvm_node.node.controller}",
+        "advertised.listeners": listener,
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": str(place.home / "data"),
+        "log.dirs": str(jvm_node.home / "data"),
     }
-    place.home.mkdir(parents=True)
+    jvm_node.home.mkdir(parents=True)
     lines = [f"{key}={value}\n" for key, value in properties.items()]
-    place.settings.write_text("".join(lines))
+    jvm_node.settings.write_text("".join(lines))
 
 
 def _format(node: JvmNode) -> None:

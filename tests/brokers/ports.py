@@ -10,12 +10,12 @@ can be given that very port as its own, and talk to itself."""
 
 def free_ports(count: int) -> list[int]:
     """So many ports of 127.0.0.1 that nobody listens on."""
-    found: set[int] = set()
-    while len(found) < count:
+    ports: set[int] = set()
+    while len(ports) < count:
         port = _FIRST + secrets.randbelow(_COUNT)
         if _is_free(port):
-            found.add(port)
-    return list(found)
+            ports.add(port)
+    return list(ports)
 
 
 def _is_free(port: int) -> bool:

@@ -27,8 +27,8 @@ def node_properties(node: Node, *, nodes: Sequence[Node]) -> dict[str, str]:
         node: The node they are for.
         nodes: All nodes of its cluster, itself too.
     """
-    voters = ",".join(f"{each.number}@{each.controller}" for each in nodes)
-    copies = str(len(nodes))
+    voters = ",".join(f"{peer.number}@{peer.controller}" for peer in nodes)
+    replicas = str(len(nodes))
     in_sync = str(max(1, len(nodes) - 1))
     return {
         "process.roles": "broker,controller",
@@ -36,12 +36,12 @@ def node_properties(node: Node, *, nodes: Sequence[Node]) -> dict[str, str]:
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
         "auto.create.topics.enable": "false",
-        "default.replication.factor": copies,
+        "default.replication.factor": replicas,
         "min.insync.replicas": in_sync,
-        "offsets.topic.replication.factor": copies,
-        "transaction.state.log.replication.factor": copies,
+        "offsets.topic.replication.factor": replicas,
+        "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": in_sync,
-        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.replication.factor": replicas,
         "share.coordinator.state.topic.min.isr": in_sync,
         "message.max.bytes": str(MESSAGE_MAX_BYTES),
         "replica.fetch.max.bytes": str(MESSAGE_MAX_BYTES),

@@ -8,7 +8,7 @@ from klaviyo_api import KlaviyoAPI
 from openapi_client.exceptions import ApiException
 
 from streams.sandbox import Fault, FaultKind, Sandbox
-from tests.contract.stage import build, data, ids, profile
+from tests.contract.seeded_account import data, ids, profile, seed_account
 
 
 def _cursor(link: str | None) -> str | None:
@@ -16,13 +16,13 @@ def _cursor(link: str | None) -> str | None:
 
 
 def _seed_members(sandbox: Sandbox, *, members: int) -> str:
-    world, now_s = sandbox.state, sandbox.config.clock_s()
+    world, now_s = sandbox.account, sandbox.config.clock_s()
     people = [
         world.profiles.create({"email": f"user+{number}@example.com"}, now_s=now_s)
         for number in range(members)
     ]
     made = world.lists.create("Many", opt_in_process="single_opt_in", now_s=now_s)
-    world.lists.join(made, people, now_s=now_s)
+    world.lists.add_members(made, people, now_s=now_s)
     return made.id
 
 
@@ -44,7 +44,7 @@ def test_the_sdk_follows_next_to_the_last_member(
         cursor = _cursor(page.links.next)
 
     assert sizes == [100, 100, 50]
-    assert found == list(sandbox.state.lists.by_id[list_id].members)
+    assert found == list(sandbox.account.lists.by_id[list_id].members)
 
 
 def test_the_sdk_finds_an_address_with_a_plus(
@@ -65,7 +65,7 @@ def test_the_sdk_follows_an_import_to_its_errors(
     sandbox: Sandbox, sdk: KlaviyoAPI
 ) -> None:
     """Submit, follow, read the errors and what was sent."""
-    sandbox.fail(Fault(kind=FaultKind.IMPORT_ERRORS, items=1, count=1))
+    sandbox.add_fault(Fault(kind=FaultKind.IMPORT_ERRORS, items=1, count=1))
     items = [profile(email=f"user{number}@example.com") for number in range(3)]
     job = sdk.Profiles.bulk_import_profiles(
         data("profile-bulk-import-job", {"profiles": {"data": items}})
@@ -82,7 +82,7 @@ def test_the_sdk_sees_who_already_has_an_address(
     sandbox: Sandbox, sdk: KlaviyoAPI
 ) -> None:
     """A 409 names the profile that is there."""
-    stage = build(sandbox, sdk)
+    stage = seed_account(sandbox, sdk)
 
     with pytest.raises(ApiException) as caught:
         sdk.Profiles.create_profile(data("profile", {"email": "ANN+1@example.com"}))
@@ -95,25 +95,27 @@ def test_the_sdk_sees_who_already_has_an_address(
 def test_the_sdk_adds_and_removes_a_thousand(sandbox: Sandbox, sdk: KlaviyoAPI) -> None:
     """A thousand ids pass in one call, both ways."""
     list_id = _seed_members(sandbox, members=1_000)
-    people = [one.id for one in sandbox.state.profiles]
+    people = [one.id for one in sandbox.account.profiles]
 
     sdk.Lists.remove_profiles_from_list(list_id, ids("profile", *people))
-    empty = len(sandbox.state.lists.by_id[list_id].members)
+    empty = len(sandbox.account.lists.by_id[list_id].members)
     sdk.Lists.add_profiles_to_list(list_id, ids("profile", *people))
 
     assert empty == 0
-    assert len(sandbox.state.lists.by_id[list_id].members) == 1_000
+    assert len(sandbox.account.lists.by_id[list_id].members) == 1_000
 
 
 def test_the_sdk_retries_what_the_sandbox_throttles(
     sandbox: Sandbox,
 ) -> None:
     """Klaviyo's own retry understands the 429 and its Retry-After."""
-    sandbox.fail(Fault(kind=FaultKind.THROTTLED, retry_after_s=0, count=1))
+    sandbox.add_fault(Fault(kind=FaultKind.THROTTLED, retry_after_s=0, count=1))
     sdk = KlaviyoAPI("a-key", max_delay=1, max_retries=3, test_host=sandbox.url)
 
     assert sdk.Accounts.get_accounts().data
 
-    by_status = {one["status"]: one["requests"] for one in sandbox.state.log.counters()}
+    by_status = {
+        one["status"]: one["requests"] for one in sandbox.account.request_log.counters()
+    }
     assert by_status == {200: 1, 429: 1}
     sdk.api_client.rest_client.pool_manager.clear()

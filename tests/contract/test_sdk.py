@@ -8,18 +8,18 @@ from klaviyo_api import KlaviyoAPI
 
 from streams.sandbox import Sandbox
 from streams.sandbox.operations import OPERATIONS
-from tests.contract.stage import (
-    Stage,
-    build,
+from tests.contract.seeded_account import (
+    SeededAccount,
     data,
     event,
     ids,
     profile,
+    seed_account,
     subscription,
     to_list,
 )
 
-Operation = Callable[[Stage], Any]
+Operation = Callable[[SeededAccount], Any]
 
 READS: dict[str, Operation] = {
     "get_accounts": lambda at: at.sdk.Accounts.get_accounts(),
@@ -179,13 +179,13 @@ ORDERS: dict[str, Operation] = {
 
 
 @pytest.fixture
-def stage(sandbox: Sandbox, sdk: KlaviyoAPI) -> Stage:
+def stage(sandbox: Sandbox, sdk: KlaviyoAPI) -> SeededAccount:
     """A sandbox with one of everything."""
-    return build(sandbox, sdk)
+    return seed_account(sandbox, sdk)
 
 
 @pytest.mark.parametrize("name", READS)
-def test_the_sdk_reads_what_is_there(stage: Stage, name: str) -> None:
+def test_the_sdk_reads_what_is_there(stage: SeededAccount, name: str) -> None:
     """The answer fits Klaviyo's own model, and something is in it."""
     answer = READS[name](stage)
 
@@ -194,7 +194,7 @@ def test_the_sdk_reads_what_is_there(stage: Stage, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_the_sdk_reads_what_it_wrote(stage: Stage, name: str) -> None:
+def test_the_sdk_reads_what_it_wrote(stage: SeededAccount, name: str) -> None:
     """The request passes Klaviyo's own validation; the answer fits its model."""
     answer = WRITES[name](stage)
 
@@ -204,14 +204,14 @@ def test_the_sdk_reads_what_it_wrote(stage: Stage, name: str) -> None:
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_the_sdk_is_obeyed_without_an_answer(
-    stage: Stage, sandbox: Sandbox, name: str
+    stage: SeededAccount, sandbox: Sandbox, name: str
 ) -> None:
     """The order is accepted, and counted as one item."""
-    before = sandbox.state.log.items.total()
+    before = sandbox.account.request_log.item_counts.total()
 
     assert ORDERS[name](stage) is None
 
-    assert sandbox.state.log.items.total() == before + 1
+    assert sandbox.account.request_log.item_counts.total() == before + 1
 
 
 def test_every_operation_of_the_sandbox_is_called_by_the_sdk() -> None:

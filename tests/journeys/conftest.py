@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.face import Broker
+from tests.brokers.interface import Broker
 from tests.journeys.harness import Pipeline
 from tests.journeys.klaviyo import Klaviyo
 

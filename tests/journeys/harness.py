@@ -9,12 +9,12 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Message, Producer
 
-from agents.context import kafka_access
-from agents.topics import ensure
+from agents.shared.context import kafka_access
+from agents.shared.topics import ensure_topics
 from streams.events.origin import Origin
-from streams.settings import Settings, load
+from streams.settings import Settings, load_settings
 from streams.settings.model import LANES
-from tests.brokers.face import Broker
+from tests.brokers.interface import Broker
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.topics import Group, Letter, Outcomes, Tail, letters
 from tests.journeys.worker import Worker
@@ -75,7 +75,7 @@ class Pipeline:
     def run(self, *, workers: int = 1, **settings: object) -> "Pipeline":
         """Make the topics, start the workers, return when they share the work."""
         self._environ |= _named(settings)
-        ensure(kafka_access(self.settings), self.settings)
+        ensure_topics(kafka_access(self.settings), self.settings)
         topics, app = self.settings.topics, self.settings.app_id
         bootstrap = self.settings.kafka_bootstrap_servers
         self.outcomes = Outcomes(bootstrap, topics.outcomes)
@@ -84,7 +84,7 @@ class Pipeline:
         reads = {
             "intake": self.source,
             "activate": topics.events,
-            "pair": topics.audiences,
+            "pair": topics.list_requests,
             **{f"deliver.{lane}": topics.activations(lane) for lane in _LANES},
         }
         self.groups = {
@@ -99,7 +99,7 @@ class Pipeline:
     @property
     def settings(self) -> Settings:
         """What the workers are told."""
-        return load(self._environ)
+        return load_settings(self._environ)
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -129,7 +129,7 @@ class Pipeline:
         """Who is in which group, and how often partitions left a lane so far."""
         members = {name: group.members for name, group in self.groups.items()}
         workers = self.workers.values()
-        return members, sum(len(one.events("lane_closing")) for one in workers)
+        return members, sum(len(one.events("partitions_revoked")) for one in workers)
 
     @property
     def rss_bytes(self) -> int:
@@ -187,16 +187,16 @@ class Pipeline:
     def await_quiet(
         self, origins: Iterable[Origin], *, within_s: float = WITHIN_S
     ) -> None:
-        """Return when each has an outcome and every hop has committed all there is."""
+        """Return when each has an outcome and every stage has committed all there is."""
         self.await_outcomes(origins, within_s=within_s)
         self.until(lambda: not self.lagging, within_s=within_s)
         self.outcomes.read()
 
     @property
     def lagging(self) -> bool:
-        """Whether a hop has not committed all there is, or nobody can tell."""
+        """Whether a stage has not committed all there is, or nobody can tell."""
         try:
-            return any(hop.lag for hop in self.groups.values())
+            return any(stage.lag for stage in self.groups.values())
         except KafkaException:  # a partition's leader or coordinator is away
             return True
 
@@ -226,7 +226,7 @@ class Pipeline:
 
     def _lags(self) -> dict[str, int] | str:
         try:
-            return {name: hop.lag for name, hop in self.groups.items()}
+            return {name: stage.lag for name, stage in self.groups.items()}
         except KafkaException as fault:
             return str(fault)
 

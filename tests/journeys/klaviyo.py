@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from tests.leash import spawn
+from tests.support.processes import spawn
 
 ROOT = Path(__file__).parents[2]
 _END_S = 15.0

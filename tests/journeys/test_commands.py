@@ -76,7 +76,7 @@ def test_audiences_says_nothing_of_who_is_unknown(full: Pipeline, option: str) -
     ("command", "topic"),
     [
         pytest.param(["audiences"], "memberships-changelog", id="audiences"),
-        pytest.param(["deadletters", "list"], "deadletters-handled", id="deadletters"),
+        pytest.param(["deadletters", "list"], "deadletters-resolved", id="deadletters"),
     ],
 )
 def test_a_command_before_any_worker_says_what_is_missing(

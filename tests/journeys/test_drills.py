@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from agents.demo.workload import Shape
 from streams.events.origin import Origin
-from tests.brokers.face import admin
+from tests.brokers.interface import admin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
 from tests.journeys.events import START_MS, email_of
@@ -23,94 +23,97 @@ from tests.journeys.shop import Day, dead
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
-PART = 700
+RECORDS_PER_PART = 700
 SHAPE = Shape(
-    events=30 * PART,
-    users=2 * PART,
+    events=30 * RECORDS_PER_PART,
+    users=2 * RECORDS_PER_PART,
     audiences=("vip", "cart"),
     other=0.5,
     orders=0.3,
     consents=0.05,
 )
 WORKERS = 2
-NOTED_S = 7.0
+BACKUP_INTERVAL_S = 7.0
 """Positions are noted every 5 s."""
 
 
 @pytest.fixture(scope="module")
-def day(shared: Pipeline) -> Day:
+def workload(shared: Pipeline) -> Day:
     """A day that every drill goes on with."""
-    day = Day(shared, SHAPE, seed=20_26)
+    workload = Day(shared, SHAPE, seed=20_26)
     shared.run(workers=WORKERS, session_timeout_s=SHORTEST_SESSION_S)
-    shared.await_quiet(day.publish(PART))
-    return day
+    shared.await_quiet(workload.publish(RECORDS_PER_PART))
+    return workload
 
 
-def _stop(pipeline: Pipeline) -> None:
+def _stop_workers(pipeline: Pipeline) -> None:
     """All workers, in order."""
     for worker in pipeline.workers.values():
         worker.stop()
     assert {worker.ended() for worker in pipeline.workers.values()} == {0}
 
 
-def _start(pipeline: Pipeline) -> None:
+def _start_stopped_workers(pipeline: Pipeline) -> None:
     for name, worker in list(pipeline.workers.items()):
         if worker.code is not None:
             pipeline.start(name)
     pipeline.await_members(WORKERS)
 
 
-def _consents(asked: Counter[str]) -> int:
+def _count_consent_requests(request_counts: Counter[str]) -> int:
     return sum(
         count
-        for name, count in asked.items()
+        for name, count in request_counts.items()
         if "profile-subscription" in name or "profile-suppression" in name
     )
 
 
-def _judge(day: Day, origins: list[Origin]) -> None:
-    day.pipeline.await_quiet(origins, within_s=2 * WITHIN_S)
-    assert dead(day.pipeline, origins) == {}
-    assert day.wrong() == []
+def _assert_correct(workload: Day, origins: list[Origin]) -> None:
+    workload.pipeline.await_quiet(origins, within_s=2 * WITHIN_S)
+    assert dead(workload.pipeline, origins) == {}
+    assert workload.wrong() == []
 
 
-def test_a_workers_disk_is_lost(day: Day) -> None:
+def test_a_workers_disk_is_lost(workload: Day) -> None:
     """Its table comes back from the changelog; nothing is told again."""
-    pipeline = day.pipeline
-    origins = day.publish(PART)
+    pipeline = workload.pipeline
+    origins = workload.publish(RECORDS_PER_PART)
     worker = pipeline.workers["w0"]
 
     worker.kill()
     shutil.rmtree(pipeline.home / "w0")
     pipeline.start("w0")
-    origins += day.publish(PART)
+    origins += workload.publish(RECORDS_PER_PART)
 
-    _judge(day, origins)
+    _assert_correct(workload, origins)
     assert pipeline.workers["w0"].events("table_recovered")
 
 
-def test_the_changelog_topic_is_lost(day: Day, say: Say) -> None:
+def test_the_changelog_topic_is_lost(workload: Day, say: Say) -> None:
     """The table is rebuilt from the source topic, and Klaviyo hears nothing of it."""
-    pipeline = day.pipeline
-    _stop(pipeline)
-    asked, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
-    _made_anew(pipeline, pipeline.settings.topics.memberships_changelog)
-    alone = pipeline.start("w0")  # has every partition, so also those it had before
-    pipeline.until(lambda: alone.events("table_wiped"))
-    _start(pipeline)
+    pipeline = workload.pipeline
+    _stop_workers(pipeline)
+    requests_before, changes_before = (
+        pipeline.klaviyo.asked(),
+        pipeline.klaviyo.changes(),
+    )
+    _recreate_topic(pipeline, pipeline.settings.topics.memberships_changelog)
+    worker = pipeline.start("w0")  # has every partition, so also those it had before
+    pipeline.until(lambda: worker.events("table_wiped"))
+    _start_stopped_workers(pipeline)
 
-    said = command("replay", "--mode", "rebuild", "--apply", environ=pipeline.environ)
-    counted = command("audiences", environ=pipeline.environ)
+    output = command("replay", "--mode", "rebuild", "--apply", environ=pipeline.environ)
+    audience_counts = command("audiences", environ=pipeline.environ)
 
-    say(f"rebuilt: {said.splitlines()[1:]}")
-    assert "discarded rebuilt" in said
-    assert "vip" in counted
-    assert pipeline.klaviyo.changes() == changes
-    assert _consents(pipeline.klaviyo.asked() - asked) == 0
-    _judge(day, day.publish(PART))
+    say(f"rebuilt: {output.splitlines()[1:]}")
+    assert "discarded rebuilt" in output
+    assert "vip" in audience_counts
+    assert pipeline.klaviyo.changes() == changes_before
+    assert _count_consent_requests(pipeline.klaviyo.asked() - requests_before) == 0
+    _assert_correct(workload, workload.publish(RECORDS_PER_PART))
 
 
-def _made_anew(pipeline: Pipeline, topic: str) -> None:
+def _recreate_topic(pipeline: Pipeline, topic: str) -> None:
     """Delete a topic, and let `klaviyo-streams topics` make it."""
     client: AdminClient = admin(pipeline.broker.bootstrap)
     client.delete_topics([topic])[topic].result(30)
@@ -118,82 +121,82 @@ def _made_anew(pipeline: Pipeline, topic: str) -> None:
     command("topics", environ=pipeline.environ)
 
 
-def test_the_offsets_of_all_groups_are_lost(day: Day, say: Say) -> None:
+def test_the_offsets_of_all_groups_are_lost(workload: Day, say: Say) -> None:
     """Workers go on where they were: no list, no consent is told a second time.
 
     They noted what they found in Kafka: who committed it was killed before noting it.
     """
-    pipeline = day.pipeline
+    pipeline = workload.pipeline
     for worker in pipeline.workers.values():
         worker.kill()
-    _made_anew(pipeline, pipeline.settings.topics.positions)
-    _start(pipeline)
-    pipeline.watch(NOTED_S)
-    _stop(pipeline)
-    asked, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
+    _recreate_topic(pipeline, pipeline.settings.topics.offset_backup)
+    _start_stopped_workers(pipeline)
+    pipeline.watch(BACKUP_INTERVAL_S)
+    _stop_workers(pipeline)
+    requests_before, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
     client: AdminClient = admin(pipeline.broker.bootstrap)
     groups = [group.name for group in pipeline.groups.values()]
     for deleted in client.delete_consumer_groups(groups).values():
         deleted.result(30)
-    _start(pipeline)
-    pipeline.watch(NOTED_S)
+    _start_stopped_workers(pipeline)
+    pipeline.watch(BACKUP_INTERVAL_S)
 
-    news = pipeline.klaviyo.asked() - asked
+    new_requests = pipeline.klaviyo.asked() - requests_before
     restored = sum(
-        len(worker.events("position_restored")) for worker in pipeline.workers.values()
+        len(worker.events("offset_restored")) for worker in pipeline.workers.values()
     )
-    say(f"{restored} positions restored; requests since: {dict(news)}")
+    say(f"{restored} positions restored; requests since: {dict(new_requests)}")
     assert restored
     assert pipeline.klaviyo.changes() == changes
-    assert _consents(news) == 0
-    _judge(day, day.publish(PART))
+    assert _count_consent_requests(new_requests) == 0
+    _assert_correct(workload, workload.publish(RECORDS_PER_PART))
 
 
-def test_a_list_is_deleted_by_hand(day: Day) -> None:
+def test_a_list_is_deleted_by_hand(workload: Day) -> None:
     """What is still the last word of its audience is told again: the list is back."""
-    pipeline = day.pipeline
-    [gone] = pipeline.klaviyo.named("vip")
-    pipeline.klaviyo.ask("DELETE", f"lists/{gone['id']}")
+    pipeline = workload.pipeline
+    [deleted_list] = pipeline.klaviyo.named("vip")
+    pipeline.klaviyo.ask("DELETE", f"lists/{deleted_list['id']}")
 
     command(
         *("replay", "--audience", "vip", "--mode", "again", "--apply"),
         environ=pipeline.environ,
     )
 
-    _judge(day, day.publish(PART))
-    assert pipeline.klaviyo.named("vip")[0]["id"] != gone["id"]
+    _assert_correct(workload, workload.publish(RECORDS_PER_PART))
+    assert pipeline.klaviyo.named("vip")[0]["id"] != deleted_list["id"]
 
 
-def test_the_api_key_is_revoked_and_renewed(day: Day) -> None:
+def test_the_api_key_is_revoked_and_renewed(workload: Day) -> None:
     """Lanes wait and say why; with the new key, workers go on where they were."""
-    pipeline = day.pipeline
+    pipeline = workload.pipeline
     pipeline.klaviyo.fail("unauthorized")
-    origins = day.publish(PART)
+    origins = workload.publish(RECORDS_PER_PART)
     pipeline.until(lambda: pipeline.klaviyo.struck() > 5)
-    _stop(pipeline)
+    _stop_workers(pipeline)
     pipeline.klaviyo.mend()
 
-    _start(pipeline)
+    _start_stopped_workers(pipeline)
 
-    _judge(day, origins)
+    _assert_correct(workload, origins)
 
 
-def test_a_whole_day_is_published_twice(day: Day, say: Say) -> None:
+def test_a_whole_day_is_published_twice(workload: Day, say: Say) -> None:
     """New offsets, the same events: no list change, no consent, no event twice."""
-    pipeline = day.pipeline
-    asked, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
+    pipeline = workload.pipeline
+    requests_before, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
 
-    origins = day.publish_again()
+    origins = workload.publish_again()
     pipeline.await_quiet(origins, within_s=2 * WITHIN_S)
 
-    news = pipeline.klaviyo.asked() - asked
-    say(f"{len(origins)} records again; requests: {dict(news)}")
+    new_requests = pipeline.klaviyo.asked() - requests_before
+    say(f"{len(origins)} records again; requests: {dict(new_requests)}")
     assert pipeline.klaviyo.changes() == changes
-    assert _consents(news) == 0
-    _judge(day, origins)
+    assert _count_consent_requests(new_requests) == 0
+    _assert_correct(workload, origins)
 
 
-BAD = """
+BAD_DESTINATION = """
 mappings:
   - action: upsertProfile
     fields: {first_name: {"@path": $.traits.wrong}}
@@ -204,59 +207,63 @@ mappings:
       external_id: {"@path": $.properties.nothing}
       list_id: LIST
 """
-GOOD = BAD.replace("$.traits.wrong", "$.traits.firstName").replace(
-    "$.properties.nothing", "$.properties.email", 1
-)
+GOOD_DESTINATION = BAD_DESTINATION.replace(
+    "$.traits.wrong", "$.traits.firstName"
+).replace("$.properties.nothing", "$.properties.email", 1)
 
 
-def _named(users: list[str], name: str, *, at_s: int) -> list[Record]:
+def _identify_events(users: list[str], name: str, *, at_s: int) -> list[Record]:
     return [
-        _said(user, at_s, type="identify", traits={"firstName": name}) for user in users
+        _source_event(user, at_s, type="identify", traits={"firstName": name})
+        for user in users
     ]
 
 
-def _joined(users: list[str]) -> list[Record]:
-    told = {"type": "track", "event": "Joined"}
+def _join_events(users: list[str]) -> list[Record]:
+    event_fields = {"type": "track", "event": "Joined"}
     return [
-        _said(user, 1, properties={"email": email_of(user)}, **told) for user in users
+        _source_event(user, 1, properties={"email": email_of(user)}, **event_fields)
+        for user in users
     ]
 
 
-def _said(user: str, at_s: int, **body: object) -> Record:
-    told = {
+def _source_event(user: str, at_s: int, **body: object) -> Record:
+    fields = {
         "userId": user,
         "messageId": f"{user}-{at_s}",
         "timestamp": START_MS + at_s * 1000,
     }
-    return (user, orjson.dumps(told | body))
+    return (user, orjson.dumps(fields | body))
 
 
-def _now() -> str:
+def _now_iso() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
     """It is mended, and that hour is replayed: what was done since stays."""
-    [made] = pipeline.klaviyo.ask("POST", "lists", [{"name": "Club"}])["ids"]
+    [list_id] = pipeline.klaviyo.ask("POST", "lists", [{"name": "Club"}])["ids"]
     file = pipeline.home / "destination.yaml"
-    file.write_text(BAD.replace("LIST", made))
+    file.write_text(BAD_DESTINATION.replace("LIST", list_id))
     pipeline.run(destination=file)
-    people = [f"p-{number}" for number in range(40)]
-    since = _now()
-    origins = pipeline.publish([*_named(people, "right", at_s=0), *_joined(people)])
+    user_ids = [f"p-{number}" for number in range(40)]
+    since = _now_iso()
+    origins = pipeline.publish(
+        [*_identify_events(user_ids, "right", at_s=0), *_join_events(user_ids)]
+    )
     pipeline.await_quiet(origins)
-    assert len(dead(pipeline, origins)) == len(people)
-    refused = command("deadletters", "list", "--json", environ=pipeline.environ)
-    group = orjson.loads(refused)
+    assert len(dead(pipeline, origins)) == len(user_ids)
+    group_line = command("deadletters", "list", "--json", environ=pipeline.environ)
+    group = orjson.loads(group_line)
 
     pipeline.workers["w0"].stop()
     pipeline.workers["w0"].ended()
-    file.write_text(GOOD.replace("LIST", made))
-    until = _now()
+    file.write_text(GOOD_DESTINATION.replace("LIST", list_id))
+    until = _now_iso()
     pipeline.start("w0")
-    newer = pipeline.publish(_named(people[:10], "newer", at_s=60))
+    newer = pipeline.publish(_identify_events(user_ids[:10], "newer", at_s=60))
     pipeline.await_quiet(newer)
-    said = command(
+    output = command(
         *("replay", "--since", since, "--until", until, "--apply"),
         environ=pipeline.environ,
     )
@@ -267,10 +274,12 @@ def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
         environ=pipeline.environ,
     )
 
-    left = command("deadletters", "list", environ=pipeline.environ)
-    assert (group["count"], left) == (len(people), "no dead letters\n")
+    remaining = command("deadletters", "list", environ=pipeline.environ)
+    assert (group["count"], remaining) == (len(user_ids), "no dead letters\n")
     profiles = pipeline.klaviyo.ask("GET", "profiles")
-    names = Counter(one["first_name"] for one in profiles if one["external_id"])
-    assert f"taken in: {len(origins)};" in said
+    names = Counter(
+        profile["first_name"] for profile in profiles if profile["external_id"]
+    )
+    assert f"taken in: {len(origins)};" in output
     assert names == {"right": 30, "newer": 10}
-    assert pipeline.klaviyo.members_of("Club") == sorted(map(email_of, people))
+    assert pipeline.klaviyo.members_of("Club") == sorted(map(email_of, user_ids))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import orjson
 import pytest
 
-from streams.delivery.deadletter import VALUE_MAX_BYTES
+from streams.dead_letters.encoding import VALUE_MAX_BYTES
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
 from tests.cases.malformed import GOOD, MALFORMED, Malformed

@@ -14,7 +14,7 @@ import pytest
 from agents.demo.workload import Shape
 from streams.events.origin import Origin
 from tests.brokers import choice
-from tests.brokers.face import Stoppable, await_in_sync
+from tests.brokers.interface import Stoppable, await_in_sync
 from tests.journeys.conftest import QUICK, Say
 from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
 from tests.journeys.klaviyo import Klaviyo
@@ -47,7 +47,7 @@ SHAPE = Shape(
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[Stoppable]:
     """Three brokers for all of this module."""
-    chosen = choice.private(brokers=BROKERS)
+    chosen = choice.choose_private(brokers=BROKERS)
     if chosen.broker is None:
         pytest.skip(f"no brokers to stop and kill: {chosen}")
     with closing(chosen.broker) as broker:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from streams.actions.activation import Activation, Lane
+from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import (
     Consent,
     ConsentChange,
@@ -43,7 +43,7 @@ FAILING = 3
 class Row(NamedTuple):
     """A lane, what is wanted for an address there, and the addresses for whom it is."""
 
-    lane: Lane
+    lane: LaneId
     wanted: Callable[[str, str], Intent]
     """Of an address and the list's id."""
     held: Callable[[Klaviyo], Iterable[str]]
@@ -80,26 +80,26 @@ ROWS = {
     row.lane: row
     for row in (
         Row(
-            Lane.LISTS,
+            LaneId.LISTS,
             lambda email, listed: ListAdd(list_id=listed, profile=_named(email)),
             lambda klaviyo: klaviyo.members_of(LIST),
         ),
         Row(
-            Lane.PROFILES,
+            LaneId.PROFILES,
             lambda email, _: ProfileUpsert(
                 profile={**_named(email), "first_name": FIRST_NAME}
             ),
             _updated,
         ),
         Row(
-            Lane.EVENTS,
+            LaneId.EVENTS,
             lambda email, _: EventRecord(
                 metric=METRIC, profile=_named(email), properties={}, unique_id=email
             ),
             _recorded,
         ),
         Row(
-            Lane.CONSENT,
+            LaneId.CONSENT,
             lambda email, _: ConsentChange(
                 consent=Consent.SUBSCRIBED,
                 profile=_named(email),
@@ -108,7 +108,7 @@ ROWS = {
             _subscribed,
         ),
         Row(
-            Lane.PRIVACY,
+            LaneId.PRIVACY,
             lambda email, _: Deletion(identifiers=_named(email)),
             lambda klaviyo: klaviyo.emails(),
             gone=True,
@@ -124,8 +124,8 @@ def running(shared: Pipeline) -> Pipeline:
     return shared.run(batch_max_age_s=1)
 
 
-@pytest.mark.parametrize("lane", list(Lane))
-def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: Lane) -> None:
+@pytest.mark.parametrize("lane", list(LaneId))
+def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: LaneId) -> None:
     """What nobody can read and what Klaviyo refuses are dead letters, no other is."""
     row, who = ROWS[lane], users(f"{lane}-whole", NEIGHBOURS)
     good = _records(running, row, [(user, email_of(user)) for user in who])
@@ -150,9 +150,9 @@ def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: Lane) -> No
     assert sorted(row.held(running.klaviyo)) == after
 
 
-@pytest.mark.parametrize("lane", [Lane.LISTS, Lane.PROFILES])
+@pytest.mark.parametrize("lane", [LaneId.LISTS, LaneId.PROFILES])
 def test_an_import_with_some_errors_settles_each_item_by_itself(
-    running: Pipeline, lane: Lane
+    running: Pipeline, lane: LaneId
 ) -> None:
     """Those the job could not import are dead letters, the others are imported."""
     row, who = ROWS[lane], users(f"{lane}-partial", NEIGHBOURS)

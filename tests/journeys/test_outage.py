@@ -34,7 +34,7 @@ def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
     """The lanes stop fetching and stay members; then everything is delivered."""
     published = publish(SHAPE, seed=5)
     wanted = truth(published, SHAPE.audiences)
-    bounds = {"lane_window_items": WINDOW_ITEMS, "batch_max_items": WINDOW_ITEMS}
+    bounds = {"lane_max_pending_items": WINDOW_ITEMS, "batch_max_items": WINDOW_ITEMS}
     pipeline.run(workers=0, session_timeout_s=SHORTEST_SESSION_S, **bounds)
     ports = free_ports(2)
     for port in ports:
@@ -77,7 +77,9 @@ def _lists(port: int) -> dict[str, int]:
 
 
 def _revocations(pipeline: Pipeline) -> int:
-    return sum(len(one.events("lane_closing")) for one in pipeline.workers.values())
+    return sum(
+        len(one.events("partitions_revoked")) for one in pipeline.workers.values()
+    )
 
 
 def _rss(pipeline: Pipeline) -> int:

@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import TopicPartition
 
+from agents.admin.reconcile import Reconciler, new_repair_id
 from agents.cli import main
 from agents.cli.options import read_worker
-from agents.reconcile import Reconciler, new_replay
 from streams.events.origin import Origin
-from tests.brokers.face import Broker, admin
+from tests.brokers.interface import Broker, admin
 from tests.journeys.conftest import Say
 from tests.journeys.events import email_of, moves, profile_of, users
 from tests.journeys.harness import Pipeline, Record
@@ -38,7 +38,7 @@ WITHIN_S = 200.0
 
 
 @pytest.fixture
-def rationed(
+def rate_limited_pipeline(
     durable_kafka: Broker, topic_prefix: str, tmp_path: Path
 ) -> Iterator[Pipeline]:
     """A pipeline whose Klaviyo has quotas."""
@@ -58,7 +58,7 @@ def rationed(
         pipeline.check_logs()
 
 
-def typed(pipeline: Pipeline, *arguments: str) -> Result:
+def run_command(pipeline: Pipeline, *arguments: str) -> Result:
     """Run the command."""
     result = CliRunner().invoke(
         main, ["reconcile", *arguments], env=dict(pipeline.environ)
@@ -67,25 +67,29 @@ def typed(pipeline: Pipeline, *arguments: str) -> Result:
     return result
 
 
-def lines(result: Result) -> list[dict[str, Any]]:
+def parse_lines(result: Result) -> list[dict[str, Any]]:
     """What it printed as JSON."""
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def anonymous(who: Sequence[str], audience: str, *, entered: bool) -> list[Record]:
+def anonymous_records(
+    users: Sequence[str], audience: str, *, entered: bool
+) -> list[Record]:
     """The same of people that no user id is known of."""
-    found: list[Record] = []
-    for user, value in moves(who, audience, entered=entered):
+    records: list[Record] = []
+    for user, value in moves(users, audience, entered=entered):
         body = orjson.loads(value or b"")
         body["anonymousId"] = body.pop("userId")
-        found.append((user, orjson.dumps(body)))
-    return found
+        records.append((user, orjson.dumps(body)))
+    return records
 
 
-def by_hand(klaviyo: Klaviyo, method: str, list_id: str, ids: Sequence[str]) -> None:
+def change_list_directly(
+    klaviyo: Klaviyo, method: str, list_id: str, profile_ids: Sequence[str]
+) -> None:
     """Change a list as another tool would."""
     connection = HTTPConnection(urlsplit(klaviyo.url).netloc, timeout=30)
-    data = [{"type": "profile", "id": one} for one in ids]
+    data = [{"type": "profile", "id": profile_id} for profile_id in profile_ids]
     path = f"/api/lists/{list_id}/relationships/profiles"
     headers = {**HEADERS, "Content-Type": "application/vnd.api+json"}
     with closing(connection):
@@ -93,169 +97,177 @@ def by_hand(klaviyo: Klaviyo, method: str, list_id: str, ids: Sequence[str]) -> 
         assert connection.getresponse().status == 204
 
 
-def members_of(klaviyo: Klaviyo) -> dict[str, str]:
+def list_members(klaviyo: Klaviyo) -> dict[str, str]:
     """Address -> profile id of everyone on the list."""
     [vip] = klaviyo.named("vip")
-    return {one["email"]: one["profile_id"] for one in vip["members"]}
+    return {member["email"]: member["profile_id"] for member in vip["members"]}
 
 
 def test_a_thousand_differences_are_found_and_repaired(
-    rationed: Pipeline, say: Say
+    rate_limited_pipeline: Pipeline, say: Say
 ) -> None:
     """On a list of 50,000, and nobody else is touched."""
-    pipeline, klaviyo = rationed, rationed.klaviyo
-    known, devices = users("u", MEMBERS - ANONYMOUS), users("device", ANONYMOUS)
-    left = users("left", LEFT)
+    pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
+    identified, devices = users("u", MEMBERS - ANONYMOUS), users("device", ANONYMOUS)
+    departed = users("left", LEFT)
     entered = [
-        *moves([*known, *left], "vip", entered=True),
-        *anonymous(devices, "vip", entered=True),
+        *moves([*identified, *departed], "vip", entered=True),
+        *anonymous_records(devices, "vip", entered=True),
     ]
     pipeline.await_quiet(pipeline.publish(entered), within_s=WITHIN_S)
-    exited = moves(left, "vip", entered=False, at_s=9)
+    exited = moves(departed, "vip", entered=False, at_s=9)
     pipeline.await_quiet(pipeline.publish(exited), within_s=WITHIN_S)
-    right = members_of(klaviyo)
-    assert len(right) == MEMBERS
-    removed = [*known[: REMOVED - 100], *devices[:100]]
-    _spoil(klaviyo, right, removed=removed, left=left)
+    members_before = list_members(klaviyo)
+    assert len(members_before) == MEMBERS
+    removed = [*identified[: REMOVED - 100], *devices[:100]]
+    _cause_drift(klaviyo, members_before, removed=removed, departed=departed)
     before = klaviyo.changes()
 
     began_s = time.monotonic()
-    looked = typed(pipeline, "--json")
+    comparison = run_command(pipeline, "--json")
     read_s = time.monotonic() - began_s
-    repaired = typed(pipeline, "--audience", "vip", "--apply")
-    took_s = time.monotonic() - began_s - read_s
+    repaired = run_command(pipeline, "--audience", "vip", "--apply")
+    repair_s = time.monotonic() - began_s - read_s
 
-    counts, *each = lines(looked)
-    named = {
-        kind: {line["user"] for line in each if line["kind"] == kind}
+    counts, *differences = parse_lines(comparison)
+    users_by_kind = {
+        kind: {line["user"] for line in differences if line["kind"] == kind}
         for kind in ("missing", "unexpected")
     }
-    assert (looked.exit_code, repaired.exit_code) == (1, 0)
-    assert named == {"missing": set(removed), "unexpected": set(left)}
+    assert (comparison.exit_code, repaired.exit_code) == (1, 0)
+    assert users_by_kind == {"missing": set(removed), "unexpected": set(departed)}
     assert counts["others"] == OTHERS
-    others = {email_of(user) for user in users("other", OTHERS)}
-    assert members_of(klaviyo).keys() == right.keys() | others
+    unmanaged = {email_of(user) for user in users("other", OTHERS)}
+    assert list_members(klaviyo).keys() == members_before.keys() | unmanaged
     after = klaviyo.changes()
     assert after["adds"] - before["adds"] == REMOVED
     assert after["removals"] - before["removals"] == LEFT
-    assert typed(pipeline).exit_code == 0
+    assert run_command(pipeline).exit_code == 0
     for line in repaired.stdout.splitlines():
         say(line)
     say(f"{MEMBERS + OTHERS + LEFT - REMOVED} members read in {read_s:.1f} s")
-    say(f"read again and repaired in {took_s:.1f} s, at {QUOTA_SCALE} x the quotas")
+    say(f"read again and repaired in {repair_s:.1f} s, at {QUOTA_SCALE} x the quotas")
 
 
-def _spoil(
+def _cause_drift(
     klaviyo: Klaviyo,
-    right: dict[str, str],
+    profile_ids: dict[str, str],
     *,
     removed: Sequence[str],
-    left: Sequence[str],
+    departed: Sequence[str],
 ) -> None:
     """Take some off the list, put back some who left, and others."""
     [vip] = klaviyo.named("vip")
-    by_hand(klaviyo, "DELETE", vip["id"], [right[email_of(one)] for one in removed])
-    profiles = {one["email"]: one["id"] for one in klaviyo.ask("GET", "profiles")}
-    back = [profiles[email_of(one)] for one in left]
-    seeded = [profile_of(one) for one in users("other", OTHERS)]
-    others = klaviyo.ask("POST", "profiles", seeded)["ids"]
-    by_hand(klaviyo, "POST", vip["id"], [*back, *others])
+    change_list_directly(
+        klaviyo, "DELETE", vip["id"], [profile_ids[email_of(user)] for user in removed]
+    )
+    profiles = {user["email"]: user["id"] for user in klaviyo.ask("GET", "profiles")}
+    returning = [profiles[email_of(user)] for user in departed]
+    seeded = [profile_of(user) for user in users("other", OTHERS)]
+    unmanaged = klaviyo.ask("POST", "profiles", seeded)["ids"]
+    change_list_directly(klaviyo, "POST", vip["id"], [*returning, *unmanaged])
 
 
 def test_a_live_exit_between_reading_and_repair_wins(
-    rationed: Pipeline, monkeypatch: pytest.MonkeyPatch
+    rate_limited_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The repair comes after it, and is no longer the last word."""
-    pipeline, klaviyo = rationed, rationed.klaviyo
-    who = users("u", 20)
-    pipeline.await_quiet(pipeline.publish(moves(who, "vip", entered=True)))
-    ids = members_of(klaviyo)
+    pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
+    user_ids = users("u", 20)
+    pipeline.await_quiet(pipeline.publish(moves(user_ids, "vip", entered=True)))
+    ids = list_members(klaviyo)
     [vip] = klaviyo.named("vip")
-    by_hand(klaviyo, "DELETE", vip["id"], [*ids.values()])
+    change_list_directly(klaviyo, "DELETE", vip["id"], [*ids.values()])
     for name, value in pipeline.environ.items():
         monkeypatch.setenv(name, value)
-    work = Reconciler(*read_worker(None), say=lambda _: None)
+    reconciler = Reconciler(*read_worker(None), report=lambda _: None)
 
-    found = work.find()
+    list_reports = reconciler.compare()
     pipeline.await_quiet(
-        pipeline.publish(moves(who[:5], "vip", entered=False, at_s=60))
+        pipeline.publish(moves(user_ids[:5], "vip", entered=False, at_s=60))
     )
-    ended = work.repair(found, replay=new_replay(), wait=True)
+    counts = reconciler.repair(list_reports, replay=new_repair_id(), wait=True)
 
-    assert sum(one.differences.count for one in found) == 20
-    assert ended == {("delivered", ""): 15, ("discarded", "stale"): 5}
-    assert members_of(klaviyo).keys() == {email_of(one) for one in who[5:]}
+    assert sum(item.differences.repair_count for item in list_reports) == 20
+    assert counts == {("delivered", ""): 15, ("discarded", "stale"): 5}
+    assert list_members(klaviyo).keys() == {email_of(item) for item in user_ids[5:]}
 
 
-def test_a_list_that_is_gone_is_made_again_and_filled(rationed: Pipeline) -> None:
+def test_a_list_that_is_gone_is_made_again_and_filled(
+    rate_limited_pipeline: Pipeline,
+) -> None:
     """All who are inside are missing on it."""
-    pipeline, klaviyo = rationed, rationed.klaviyo
-    who = users("u", 20)
+    pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
+    user_ids = users("u", 20)
     pipeline.await_quiet(
         pipeline.publish(
             [
-                *moves(who, "vip", entered=True),
-                *moves(who[:5], "vip", entered=False, at_s=60),
+                *moves(user_ids, "vip", entered=True),
+                *moves(user_ids[:5], "vip", entered=False, at_s=60),
             ]
         )
     )
     [vip] = klaviyo.named("vip")
     klaviyo.ask("DELETE", f"lists/{vip['id']}")
 
-    looked = typed(pipeline)
-    repaired = typed(pipeline, "--apply")
+    looked = run_command(pipeline)
+    repaired = run_command(pipeline, "--apply")
 
     assert "gone in Klaviyo" in looked.stdout
     assert (looked.exit_code, repaired.exit_code) == (1, 0)
-    assert members_of(klaviyo).keys() == {email_of(one) for one in who[5:]}
-    assert typed(pipeline).exit_code == 0
+    assert list_members(klaviyo).keys() == {email_of(user) for user in user_ids[5:]}
+    assert run_command(pipeline).exit_code == 0
 
 
-def test_a_resync_tells_everyone_inside_again(rationed: Pipeline) -> None:
+def test_a_resync_adds_every_member_again(rate_limited_pipeline: Pipeline) -> None:
     """There or not; and takes off whom it has outside."""
-    pipeline, klaviyo = rationed, rationed.klaviyo
-    who = users("u", 20)
-    pipeline.await_quiet(pipeline.publish(moves(who, "vip", entered=True)))
-    exited = moves(who[:5], "vip", entered=False, at_s=60)
+    pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
+    user_ids = users("u", 20)
+    pipeline.await_quiet(pipeline.publish(moves(user_ids, "vip", entered=True)))
+    exited = moves(user_ids[:5], "vip", entered=False, at_s=60)
     pipeline.await_quiet(pipeline.publish(exited))
     [vip] = klaviyo.named("vip")
-    profiles = {one["email"]: one["id"] for one in klaviyo.ask("GET", "profiles")}
-    by_hand(klaviyo, "POST", vip["id"], [profiles[email_of(who[0])]])
+    profiles = {item["email"]: item["id"] for item in klaviyo.ask("GET", "profiles")}
+    change_list_directly(klaviyo, "POST", vip["id"], [profiles[email_of(user_ids[0])]])
     before = klaviyo.changes()
 
-    result = typed(pipeline, "--audience", "vip", "--apply", "--resync")
+    result = run_command(pipeline, "--audience", "vip", "--apply", "--resync")
 
     after = klaviyo.changes()
     assert result.exit_code == 0
     assert "16 to repair" in result.stdout
     assert after["adds"] - before["adds"] == 15
     assert after["removals"] - before["removals"] == 1
-    assert members_of(klaviyo).keys() == {email_of(one) for one in who[5:]}
+    assert list_members(klaviyo).keys() == {email_of(item) for item in user_ids[5:]}
 
 
-def test_who_has_no_source_record_any_more_is_added_by_a_known_user_id(
-    rationed: Pipeline,
+def test_a_user_without_source_record_is_added_by_user_id(
+    rate_limited_pipeline: Pipeline,
 ) -> None:
     """Retention has taken the records; the table has not forgotten."""
-    pipeline, klaviyo = rationed, rationed.klaviyo
-    who = users("u", 20)
-    origins = pipeline.publish(moves(who, "vip", entered=True))
+    pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
+    user_ids = users("u", 20)
+    origins = pipeline.publish(moves(user_ids, "vip", entered=True))
     pipeline.await_quiet(origins)
-    ids = members_of(klaviyo)
+    ids = list_members(klaviyo)
     [vip] = klaviyo.named("vip")
-    by_hand(klaviyo, "DELETE", vip["id"], [ids[email_of(one)] for one in who[:7]])
-    _delete_all(pipeline.broker.bootstrap, origins)
+    change_list_directly(
+        klaviyo, "DELETE", vip["id"], [ids[email_of(user)] for user in user_ids[:7]]
+    )
+    _delete_records(pipeline.broker.bootstrap, origins)
 
-    result = typed(pipeline, "--apply")
+    result = run_command(pipeline, "--apply")
 
     assert result.exit_code == 0
     assert "7 to repair" in result.stdout
-    assert members_of(klaviyo).keys() == ids.keys()
+    assert list_members(klaviyo).keys() == ids.keys()
 
 
-def _delete_all(bootstrap: str, origins: Sequence[Origin]) -> None:
-    places = {(one.topic, one.partition) for one in origins}
-    gone = [TopicPartition(topic, partition, -1) for topic, partition in places]
+def _delete_records(bootstrap: str, origins: Sequence[Origin]) -> None:
+    topic_partitions = {(origin.topic, origin.partition) for origin in origins}
+    deletions = [
+        TopicPartition(topic, partition, -1) for topic, partition in topic_partitions
+    ]
     client = admin(bootstrap)
-    for done in client.delete_records(gone).values():
-        done.result(30)
+    for deletion in client.delete_records(deletions).values():
+        deletion.result(30)

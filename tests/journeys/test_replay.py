@@ -34,29 +34,37 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     pipeline: Pipeline, say: Say
 ) -> None:
     """And each event is recorded once; then a live event still counts."""
-    day = Day(pipeline, SHAPE, seed=20_26)
+    workload = Day(pipeline, SHAPE, seed=20_26)
     pipeline.run(workers=2)
-    origins = day.publish(RECORDS)
+    origins = workload.publish(RECORDS)
     pipeline.await_quiet(origins)
-    changes, asked = pipeline.klaviyo.changes(), pipeline.klaviyo.asked()
+    changes, requests_before = pipeline.klaviyo.changes(), pipeline.klaviyo.asked()
 
-    said = command("replay", "--apply", "--rate", "5000", environ=pipeline.environ)
+    output = command("replay", "--apply", "--rate", "5000", environ=pipeline.environ)
     pipeline.await_quiet(origins)
 
     after = pipeline.klaviyo.asked()
-    news = after - asked
-    say(f"replayed {RECORDS}: {said.splitlines()[-8:]}; requests {dict(news)}")
-    assert f"taken in: {RECORDS}" in said
+    new_requests = after - requests_before
+    say(
+        f"replayed {RECORDS}: {output.splitlines()[-8:]}; requests {dict(new_requests)}"
+    )
+    assert f"taken in: {RECORDS}" in output
     assert pipeline.klaviyo.changes() == changes
-    assert not [name for name in news if any(word in name for word in CONSENT)]
-    assert day.wrong() == []
+    assert not [
+        name
+        for name in new_requests
+        if any(path_prefix in name for path_prefix in CONSENT)
+    ]
+    assert workload.wrong() == []
     assert dead(pipeline, origins) == {}
-    more = day.publish(0) + pipeline.publish(moves(["late"], "vip", entered=True))
-    pipeline.await_quiet(more)
+    later_origins = workload.publish(0) + pipeline.publish(
+        moves(["late"], "vip", entered=True)
+    )
+    pipeline.await_quiet(later_origins)
     assert email_of("late") in pipeline.klaviyo.members_of("vip")
 
 
-def _named(user: str, name: str, *, at_s: int) -> Record:
+def _identify_event(user: str, name: str, *, at_s: int) -> Record:
     return (
         user,
         orjson.dumps(
@@ -72,65 +80,76 @@ def _named(user: str, name: str, *, at_s: int) -> Record:
 
 
 def _first_names(pipeline: Pipeline) -> set[str]:
-    return {one["first_name"] for one in pipeline.klaviyo.ask("GET", "profiles")}
+    return {
+        profile["first_name"] for profile in pipeline.klaviyo.ask("GET", "profiles")
+    }
 
 
 def test_a_replayed_hour_disturbs_nothing_newer(pipeline: Pipeline) -> None:
     """An old name, and an old membership, stay what came after them."""
-    people = users("p", 50)
+    user_ids = users("p", 50)
     pipeline.run()
-    old = pipeline.publish(_named(user, "old", at_s=0) for user in people)
-    old += pipeline.publish(moves(people, "vip", entered=True, at_s=1))
-    new = pipeline.publish(_named(user, "new", at_s=10) for user in people)
-    new += pipeline.publish(moves(people[:25], "vip", entered=False, at_s=11))
+    old = pipeline.publish(_identify_event(user, "old", at_s=0) for user in user_ids)
+    old += pipeline.publish(moves(user_ids, "vip", entered=True, at_s=1))
+    new = pipeline.publish(_identify_event(user, "new", at_s=10) for user in user_ids)
+    new += pipeline.publish(moves(user_ids[:25], "vip", entered=False, at_s=11))
     pipeline.await_quiet(old + new)
-    spans = _spans(old)
+    offset_options = _offset_options(old)
 
-    counted = command("replay", *spans, environ=pipeline.environ)
-    command("replay", *spans, "--mode", "again", "--apply", environ=pipeline.environ)
+    counted = command("replay", *offset_options, environ=pipeline.environ)
+    command(
+        "replay",
+        *offset_options,
+        "--mode",
+        "again",
+        "--apply",
+        environ=pipeline.environ,
+    )
     pipeline.await_quiet(old)
 
     assert f"takes {len(old)} records" in counted
     assert _first_names(pipeline) == {"new"}
-    assert pipeline.klaviyo.members_of("vip") == sorted(map(email_of, people[25:]))
+    assert pipeline.klaviyo.members_of("vip") == sorted(map(email_of, user_ids[25:]))
 
 
-def _spans(origins: list[Origin]) -> list[str]:
+def _offset_options(origins: list[Origin]) -> list[str]:
     """Options that name the offsets of these, partition by partition."""
-    places: dict[int, list[int]] = {}
-    for one in origins:
-        places.setdefault(one.partition, []).append(one.offset)
+    offsets_by_partition: dict[int, list[int]] = {}
+    for origin in origins:
+        offsets_by_partition.setdefault(origin.partition, []).append(origin.offset)
     return [
         text
-        for partition, offsets in places.items()
+        for partition, offsets in offsets_by_partition.items()
         for text in ("--offsets", f"{partition}:{min(offsets)}-{max(offsets) + 1}")
     ]
 
 
-def test_what_was_undone_in_klaviyo_is_told_again(pipeline: Pipeline) -> None:
+def test_a_change_undone_in_klaviyo_is_sent_again(pipeline: Pipeline) -> None:
     """One audience of two, by its name; a filter by user takes one of them."""
     people = users("p", 20)
     pipeline.run()
     origins = pipeline.publish(moves(people, "vip", entered=True))
     origins += pipeline.publish(moves(people, "cart", entered=True))
     pipeline.await_quiet(origins)
-    asked = pipeline.klaviyo.asked()
+    requests_before = pipeline.klaviyo.asked()
 
-    again = ("--mode", "again", "--apply", "--audience", "vip")
-    one = command("replay", *again, "--user", "p-3", environ=pipeline.environ)
-    all_ = command("replay", *again, environ=pipeline.environ)
+    resend_options = ("--mode", "again", "--apply", "--audience", "vip")
+    one_user_output = command(
+        "replay", *resend_options, "--user", "p-3", environ=pipeline.environ
+    )
+    all_ = command("replay", *resend_options, environ=pipeline.environ)
     none = command(
         "replay", "--where", 'event = "Nothing"', "--apply", environ=pipeline.environ
     )
 
-    assert "taken in: 1;" in one
+    assert "taken in: 1;" in one_user_output
     assert "taken in: 20;" in all_
     assert "taken in: 0;" in none
     assert "delivered" in all_
-    assert pipeline.klaviyo.asked() - asked
+    assert pipeline.klaviyo.asked() - requests_before
 
 
-def test_a_rebuild_learns_nothing_that_is_still_to_be_told(pipeline: Pipeline) -> None:
+def test_a_rebuild_skips_records_no_worker_has_read(pipeline: Pipeline) -> None:
     """What no worker has read yet would end as a repeat, and never be told."""
     people = users("p", 20)
     worker = pipeline.run().workers["w0"]
@@ -145,7 +164,7 @@ def test_a_rebuild_learns_nothing_that_is_still_to_be_told(pipeline: Pipeline) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_replay_goes_on_where_it_was_left(
+def test_an_interrupted_replay_resumes_at_its_position(
     pipeline: Pipeline, number: signal.Signals
 ) -> None:
     """Ctrl-C or SIGTERM, then `--resume`; one that was stopped begins again."""
@@ -154,28 +173,28 @@ def test_an_interrupted_replay_goes_on_where_it_was_left(
     origins = pipeline.publish(moves(people, "vip", entered=True))
     pipeline.await_quiet(origins)
 
-    slow = _begun(pipeline, "--rate", "50", "--apply")
-    name = _name(slow)
-    pipeline.until(lambda: _fed(pipeline, name) > 0)
+    slow = _start_replay(pipeline, "--rate", "50", "--apply")
+    name = _replay_id(slow)
+    pipeline.until(lambda: _records_published(pipeline, name) > 0)
     slow.send_signal(number)
-    said, _ = slow.communicate(timeout=WITHIN_S)
-    fed = _fed(pipeline, name)
+    output, _ = slow.communicate(timeout=WITHIN_S)
+    published = _records_published(pipeline, name)
     command("replay", "--resume", name, "--rate", "5000", environ=pipeline.environ)
-    resumed = _fed(pipeline, name)
+    resumed = _records_published(pipeline, name)
     command("replay", "--stop", name, environ=pipeline.environ)
-    listed = command("replay", "--list", environ=pipeline.environ)
-    again = command("replay", "--resume", name, environ=pipeline.environ)
+    list_output = command("replay", "--list", environ=pipeline.environ)
+    resume_output = command("replay", "--resume", name, environ=pipeline.environ)
 
     assert slow.returncode == 130
-    assert f"--resume {name}" in said
-    assert 0 < fed < len(people)
+    assert f"--resume {name}" in output
+    assert 0 < published < len(people)
     assert len(people) <= resumed < len(people) + 500
-    assert "stopped" in listed
-    assert f"{len(people)} of {len(people)} offsets left" in again
+    assert "stopped" in list_output
+    assert f"{len(people)} of {len(people)} offsets left" in resume_output
     assert pipeline.klaviyo.changes()["adds"] == len(people)
 
 
-def _begun(pipeline: Pipeline, *args: str) -> subprocess.Popen[str]:
+def _start_replay(pipeline: Pipeline, *args: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own command, no shell
         [sys.executable, "-m", "agents.cli", "replay", *args],
         cwd=ROOT,
@@ -187,12 +206,12 @@ def _begun(pipeline: Pipeline, *args: str) -> subprocess.Popen[str]:
     )
 
 
-def _name(replay: subprocess.Popen[str]) -> str:
+def _replay_id(replay: subprocess.Popen[str]) -> str:
     assert replay.stdout is not None
     return replay.stdout.readline().split()[1].rstrip(":")
 
 
-def _fed(pipeline: Pipeline, name: str) -> int:
+def _records_published(pipeline: Pipeline, name: str) -> int:
     listed = command("replay", "--list", environ=pipeline.environ)
     [line] = [line for line in listed.splitlines() if line.startswith(name)]
     return int(line.split(", ")[1].split()[0])

@@ -44,5 +44,5 @@ def test_a_restart_remembers_every_membership(
     assert code == 0
     assert pipeline.klaviyo.changes() == before
     assert pipeline.klaviyo.members() == members(truth(published, SHAPE.audiences))
-    assert ends == {("activate", why) for why in ("stale", "repeat")}
+    assert ends == {("activate", why) for why in ("stale", "duplicate")}
     assert pipeline.klaviyo.ask("GET", "state")["events"] == events

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.events.origin import Origin
-from tests.brokers.face import admin, members
+from tests.brokers.interface import admin, group_members
 
 _ASK_S = 30.0
 _RECORDS = 5_000
@@ -91,7 +91,7 @@ class Outcomes:
     def read(self) -> None:
         """Take in what came since."""
         for message in self._tail.read():
-            told = outcome.decode(message.value())
+            told = outcome.decode_outcome(message.value())
             for item in told.items:
                 self.of[item.origin].append(Told(told.stage, told.action, item))
 
@@ -160,10 +160,10 @@ class Group:
     def members(self) -> frozenset[str]:
         """Ids of its members; empty while it rebalances or its broker settles."""
         try:
-            found = members(self._admin, self.name)
+            found = group_members(self._admin, self.name)
         except KafkaException:
             return frozenset()
-        return found.ids if found.stable else frozenset()
+        return found.ids if found.is_stable else frozenset()
 
     def close(self) -> None:
         """Let go."""

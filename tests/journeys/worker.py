@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.journeys.klaviyo import ROOT
-from tests.leash import spawn
+from tests.support.processes import spawn
 
 _END_S = 40.0
 

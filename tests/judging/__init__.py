@@ -7,6 +7,6 @@ SDK's models. A test that is wrong on purpose says so, case by case: the marker
 """
 
 from tests.judging.judge import judge
-from tests.judging.notes import Judged, saw, saw_printed
+from tests.judging.notes import JudgedClient, note_printed_requests, note_request
 
-__all__ = ["Judged", "judge", "saw", "saw_printed"]
+__all__ = ["JudgedClient", "judge", "note_printed_requests", "note_request"]

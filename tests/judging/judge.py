@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ValidationError
 
-from tests.judging.operations import operation_of
+from tests.judging.operations import find_operation
 
 _SHOWN_MAX = 5
 """A body that is wrong a thousand times is wrong in the same way."""
@@ -22,22 +22,24 @@ def judge(method: str, path: str, body: bytes) -> str:
     Returns:
         What is wrong, or nothing.
     """
-    operation = operation_of(method, path)
+    operation = find_operation(method, path)
     if operation is None:
         return "no operation of the SDK"
     if operation.model is None:
         return f"{operation.name} takes no body" if body else ""
-    return _mistakes(operation.model, body)
+    return _find_problems(operation.model, body)
 
 
-def _mistakes(model: type[BaseModel], body: bytes) -> str:
+def _find_problems(model: type[BaseModel], body: bytes) -> str:
     try:
         model.model_validate_json(body, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        told = [
-            f"/{'/'.join(map(str, one['loc']))}: {one['msg']}"
-            for one in found[:_SHOWN_MAX]
+        errors = error.errors(include_url=False)
+        descriptions = [
+            f"/{'/'.join(map(str, error_details['loc']))}: {error_details['msg']}"
+            for error_details in errors[:_SHOWN_MAX]
         ]
-        return f"{model.__name__} finds {len(found)} mistakes: {'; '.join(told)}"
+        return (
+            f"{model.__name__} finds {len(errors)} mistakes: {'; '.join(descriptions)}"
+        )
     return ""

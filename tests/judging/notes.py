@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import orjson
 
-from streams.klaviyo.answers import Answer, Settled
-from streams.klaviyo.caller import Caller
-from streams.klaviyo.requests import Request
-from streams.sandbox.journal import Journal, named_directory
+from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.results import AttemptResult, FinalResult
+from streams.sandbox.control.journal import Journal, journal_directory
 
-UNANSWERED = 0
+UNANSWERED_STATUS = 0
 """Status of what was sent to a fake."""
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True):
+class NotedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the journal: one request, and the status it was answered with."""
 
     method: str
@@ -26,7 +26,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     body: str
 
 
-class Notes:
+class NotedRequests:
     """The journals of a test run.
 
     Args:
@@ -37,13 +37,15 @@ class Notes:
         self._directory = directory
         self._read_bytes: dict[str, int] = {}
 
-    def new(self) -> Iterator[Note]:
+    def read_new(self) -> Iterator[NotedRequest]:
         """Give each line once, as soon as it is whole."""
         with os.scandir(self._directory) as files:
             for file in files:
-                yield from self._of(Path(file.path), size_bytes=file.stat().st_size)
+                yield from self._read_journal(
+                    Path(file.path), size_bytes=file.stat().st_size
+                )
 
-    def _of(self, path: Path, *, size_bytes: int) -> Iterator[Note]:
+    def _read_journal(self, path: Path, *, size_bytes: int) -> Iterator[NotedRequest]:
         at_bytes = self._read_bytes.get(path.name, 0)
         if size_bytes == at_bytes:
             return
@@ -54,40 +56,44 @@ class Notes:
                     return
                 at_bytes += len(line)
                 self._read_bytes[path.name] = at_bytes
-                yield msgspec.json.decode(line, type=Note)
+                yield msgspec.json.decode(line, type=NotedRequest)
 
 
-def saw(method: str, path: str, body: bytes) -> None:
+def note_request(method: str, path: str, body: bytes) -> None:
     """Write down a request that a fake was sent."""
-    journal = Journal(named_directory())
-    journal.add(method=method, path=path, status=UNANSWERED, body=body)
+    journal = Journal(journal_directory())
+    journal.add(method=method, path=path, status=UNANSWERED_STATUS, body=body)
     journal.close()
 
 
-def saw_printed(answers: Iterable[Mapping[str, Any]]) -> None:
+def note_printed_requests(explanations: Iterable[Mapping[str, Any]]) -> None:
     """Write down the requests that `explain` answers lines with."""
-    for request in (one for told in answers for one in told.get("requests", ())):
+    for request in (
+        printed_request
+        for explanation in explanations
+        for printed_request in explanation.get("requests", ())
+    ):
         body = b"" if request["body"] is None else orjson.dumps(request["body"])
-        saw(request["method"], request["path"], body)
+        note_request(request["method"], request["path"], body)
 
 
-class Judged:
+class JudgedClient:
     """A client whose requests are judged: what they are sent to keeps no journal.
 
     Args:
         client: Answers.
     """
 
-    def __init__(self, client: Caller) -> None:
+    def __init__(self, client: KlaviyoApi) -> None:
         self._client = client
-        self.rest, self.pause = client.rest, client.pause
+        self.back_off, self.pause = client.back_off, client.pause
 
-    async def call(self, request: Request) -> Settled:
+    async def call(self, request: Request) -> FinalResult:
         """Write it down, and send it."""
-        saw(request.method, request.path, request.body)
+        note_request(request.method, request.path, request.body)
         return await self._client.call(request)
 
-    async def attempt(self, request: Request) -> Answer:
+    async def attempt(self, request: Request) -> AttemptResult:
         """Write it down, and send it once."""
-        saw(request.method, request.path, request.body)
+        note_request(request.method, request.path, request.body)
         return await self._client.attempt(request)

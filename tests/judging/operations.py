@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel
 
-ROOMS = (
+SDK_MODULES = (
     "accounts",
     "data_privacy",
     "events",
@@ -26,12 +26,12 @@ another room is wrong until the room is named here.
 _PATHS_MAX = 1_000
 """Most requests go to the same few paths."""
 
-_PRIVATE, _WRITER = "_", "_serialize"
+_PRIVATE, _SERIALIZE = "_", "_serialize"
 """The SDK's `x` calls `_x_serialize`, which knows method and path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class SdkOperation:
     """One method and path.
 
     Attributes:
@@ -47,7 +47,7 @@ class Operation:
     model: type[BaseModel] | None
 
 
-class _Teller:
+class _SerializerStub:
     """Stands where the SDK has its HTTP client, and gives back what would be called."""
 
     default = None
@@ -65,41 +65,49 @@ class _Teller:
 
 
 @lru_cache(maxsize=_PATHS_MAX)
-def operation_of(method: str, path: str) -> Operation | None:
+def find_operation(method: str, path: str) -> SdkOperation | None:
     """Find what a request asks for; None is nothing the SDK knows."""
     return next(
         (
-            one
-            for one in operations()
-            if one.method == method and one.path.fullmatch(path)
+            operation
+            for operation in operations()
+            if operation.method == method and operation.path.fullmatch(path)
         ),
         None,
     )
 
 
 @cache
-def operations() -> tuple[Operation, ...]:
+def operations() -> tuple[SdkOperation, ...]:
     """Ask the SDK for its operations."""
-    return tuple(one for room in ROOMS for one in _of_room(room))
+    return tuple(
+        operation
+        for module_name in SDK_MODULES
+        for operation in _module_operations(module_name)
+    )
 
 
-def _of_room(room: str) -> Iterator[Operation]:
-    module = importlib.import_module(f"openapi_client.api.{room}_api")
-    kind = getattr(module, f"{room.title().replace('_', '')}Api")
-    for name, writer in inspect.getmembers(kind(_Teller()), inspect.ismethod):
-        if name == writer.__name__ and name.endswith(_WRITER):
-            call = getattr(kind, name.removeprefix(_PRIVATE).removesuffix(_WRITER))
-            yield _operation(call, writer)
+def _module_operations(module_name: str) -> Iterator[SdkOperation]:
+    module = importlib.import_module(f"openapi_client.api.{module_name}_api")
+    api_class = getattr(module, f"{module_name.title().replace('_', '')}Api")
+    for name, serializer in inspect.getmembers(
+        api_class(_SerializerStub()), inspect.ismethod
+    ):
+        if name == serializer.__name__ and name.endswith(_SERIALIZE):
+            call = getattr(
+                api_class, name.removeprefix(_PRIVATE).removesuffix(_SERIALIZE)
+            )
+            yield _operation(call, serializer)
 
 
-def _operation(call: Any, writer: Any) -> Operation:  # noqa: ANN401  # the SDK's own
-    nothing = dict.fromkeys(inspect.signature(writer).parameters)
-    method, path = writer(**nothing)
-    parts = (re.escape(part) for part in re.split(r"\{\w+\}", path))
-    return Operation(
+def _operation(call: Any, serializer: Any) -> SdkOperation:  # noqa: ANN401  # the SDK's own
+    no_arguments = dict.fromkeys(inspect.signature(serializer).parameters)
+    method, path = serializer(**no_arguments)
+    literals = (re.escape(literal) for literal in re.split(r"\{\w+\}", path))
+    return SdkOperation(
         name=call.__name__,
         method=method,
-        path=re.compile("[^/]+".join(parts)),
+        path=re.compile("[^/]+".join(literals)),
         model=_model(call),
     )
 
@@ -107,9 +115,9 @@ def _operation(call: Any, writer: Any) -> Operation:  # noqa: ANN401  # the SDK'
 def _model(call: Any) -> type[BaseModel] | None:  # noqa: ANN401  # the SDK's own
     hints = get_type_hints(inspect.unwrap(call))
     hints.pop("return")
-    found = (
+    models = (
         hint
         for hint in hints.values()
         if isinstance(hint, type) and issubclass(hint, BaseModel)
     )
-    return next(found, None)
+    return next(models, None)

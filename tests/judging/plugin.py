@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from streams.sandbox.journal import VARIABLE
+from streams.sandbox.control.journal import JOURNAL_VARIABLE
 from tests.judging.judge import judge
-from tests.judging.notes import Note, Notes
-from tests.judging.operations import operation_of
+from tests.judging.notes import NotedRequest, NotedRequests
+from tests.judging.operations import find_operation
 
 MARKER = "wrong_request"
 _HELP = "(reason): sends what Klaviyo's models refuse, on purpose, and is refused"
@@ -20,24 +20,24 @@ _SHOWN_MAX = 5
 _PASSED = pytest.StashKey[bool]()
 
 
-class Judging:
+class JudgePlugin:
     """Judges, after each test, what was sent until then."""
 
     def __init__(self) -> None:
-        self._home = TemporaryDirectory(prefix="judged-")
-        self._notes = Notes(Path(self._home.name))
-        self._judged = Counter[str]()
-        self._excused = 0
+        self._directory = TemporaryDirectory(prefix="judged-")
+        self._requests = NotedRequests(Path(self._directory.name))
+        self._judged_counts = Counter[str]()
+        self._expected_count = 0
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Tell every sandbox, in this process and its children, to keep a journal."""
         config.addinivalue_line("markers", f"{MARKER}{_HELP}")
-        os.environ[VARIABLE] = self._home.name
+        os.environ[JOURNAL_VARIABLE] = self._directory.name
 
     def pytest_unconfigure(self) -> None:
         """Forget the bodies."""
-        os.environ.pop(VARIABLE, None)
-        self._home.cleanup()
+        os.environ.pop(JOURNAL_VARIABLE, None)
+        self._directory.cleanup()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Take no mark without a reason."""
@@ -57,42 +57,44 @@ class Judging:
         try:
             yield
         finally:
-            self._answer_for(item)
+            self._judge_new_requests(item)
 
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
         """Say how much was judged."""
-        if self._judged:
+        if self._judged_counts:
             terminalreporter.write_line(
-                f"klaviyo bodies judged: {self._judged.total()} of"
-                f" {len(self._judged)} operations; wrong on purpose: {self._excused}"
+                f"klaviyo bodies judged: {self._judged_counts.total()} of"
+                f" {len(self._judged_counts)} operations; wrong on purpose: {self._expected_count}"
             )
 
-    def _answer_for(self, item: pytest.Item) -> None:
-        told = [(note, self._judge(note)) for note in self._notes.new()]
-        wrong = [(note, fault) for note, fault in told if fault]
+    def _judge_new_requests(self, item: pytest.Item) -> None:
+        judged = [(note, self._judge(note)) for note in self._requests.read_new()]
+        wrong = [(note, fault) for note, fault in judged if fault]
         marked = item.get_closest_marker(MARKER) is not None
-        meant = [note for note, _ in wrong if marked and note.status >= _REFUSED]
-        self._excused += len(meant)
-        faults = [line(note, fault) for note, fault in wrong if note not in meant]
+        expected = [note for note, _ in wrong if marked and note.status >= _REFUSED]
+        self._expected_count += len(expected)
+        faults = [
+            format_fault(note, fault) for note, fault in wrong if note not in expected
+        ]
         if faults:
             pytest.fail("\n".join(faults[:_SHOWN_MAX]), pytrace=False)
-        if marked and not meant and item.stash.get(_PASSED, False):
+        if marked and not expected and item.stash.get(_PASSED, False):
             pytest.fail(f"marked {MARKER}, and none was refused", pytrace=False)
 
-    def _judge(self, note: Note) -> str:
-        operation = operation_of(note.method, note.path)
+    def _judge(self, note: NotedRequest) -> str:
+        operation = find_operation(note.method, note.path)
         if note.body and operation is not None:
-            self._judged[operation.name] += 1
+            self._judged_counts[operation.name] += 1
         return judge(note.method, note.path, note.body.encode())
 
 
-def line(note: Note, fault: str) -> str:
+def format_fault(note: NotedRequest, fault: str) -> str:
     """Write what is wrong with one request."""
     return f"{note.method} {note.path} ({note.status}): {fault}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Judge this run."""
-    config.pluginmanager.register(Judging())
+    config.pluginmanager.register(JudgePlugin())

@@ -8,7 +8,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 CALLERS = {"call", "attempt"}
-"""The methods of `streams.klaviyo.caller.Caller` that send."""
+"""The methods of `streams.klaviyo.api.protocol.Caller` that send."""
 
 PASSED_ON = {"saw", *CALLERS}
 """What such a method calls: the judge, or another client."""

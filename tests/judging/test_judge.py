@@ -3,11 +3,11 @@
 import orjson
 import pytest
 
-from streams.klaviyo import lane_quotas, quotas
-from streams.klaviyo.quotas import Endpoint
-from streams.sandbox.operations import OPERATIONS, Operation
+from streams.klaviyo.api import endpoints, lane_endpoints
+from streams.klaviyo.api.endpoints import Endpoint
+from streams.sandbox.operations import OPERATIONS, ApiOperation
 from tests.judging import judge
-from tests.judging.operations import operation_of, operations
+from tests.judging.operations import find_operation, operations
 
 UPSERT = "/api/profile-import"
 EVENTS = "/api/events"
@@ -15,7 +15,7 @@ WHO = {"data": {"type": "profile", "attributes": {"external_id": "u1"}}}
 METRIC = {"data": {"type": "metric", "attributes": {"name": "Viewed"}}}
 OURS = [
     one
-    for room in (quotas, lane_quotas)
+    for room in (endpoints, lane_endpoints)
     for one in vars(room).values()
     if isinstance(one, Endpoint)
 ]
@@ -96,16 +96,18 @@ def test_a_body_that_is_wrong_often_is_told_in_a_line() -> None:
 @pytest.mark.parametrize("ours", OURS, ids=lambda ours: ours.name)
 def test_every_request_we_have_is_one_of_klaviyos(ours: Endpoint) -> None:
     """Method, path and name are the SDK's."""
-    found = operation_of(ours.method, ours.path.replace("{id}", "L1"))
+    found = find_operation(ours.method, ours.path.replace("{id}", "L1"))
 
     assert found is not None
     assert found.name == ours.name
 
 
 @pytest.mark.parametrize("theirs", OPERATIONS.values(), ids=lambda theirs: theirs.name)
-def test_every_operation_of_the_sandbox_is_one_of_klaviyos(theirs: Operation) -> None:
+def test_every_operation_of_the_sandbox_is_one_of_klaviyos(
+    theirs: ApiOperation,
+) -> None:
     """Likewise; those that write have a model of what is written."""
-    found = operation_of(theirs.method, theirs.path.replace("{id}", "L1"))
+    found = find_operation(theirs.method, theirs.path.replace("{id}", "L1"))
 
     assert found is not None
     assert found.name == theirs.name

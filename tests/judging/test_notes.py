@@ -5,41 +5,41 @@ from typing import TypeAlias
 
 import pytest
 
-from streams.klaviyo import requests
-from streams.klaviyo.dry import DryKlaviyo
-from streams.sandbox.journal import VARIABLE, Journal
-from tests.judging import Judged, saw_printed
-from tests.judging.notes import Note, Notes
+from streams.klaviyo.api import requests
+from streams.klaviyo.fake_client import FakeKlaviyo
+from streams.sandbox.control.journal import JOURNAL_VARIABLE, Journal
+from tests.judging import JudgedClient, note_printed_requests
+from tests.judging.notes import NotedRequest, NotedRequests
 
 Printed: TypeAlias = dict[str, object]
 
 LINE = b'{"method": "GET", "path": "/api/lists", "status": 200, "body": ""}\n'
-NOTE = Note(method="GET", path="/api/lists", status=200, body="")
+NOTE = NotedRequest(method="GET", path="/api/lists", status=200, body="")
 
 
 def test_a_line_is_given_when_it_is_whole(tmp_path: Path) -> None:
     """Another process may be writing it."""
     file = tmp_path / "1.jsonl"
-    notes = Notes(tmp_path)
+    notes = NotedRequests(tmp_path)
     given = []
 
     for written in (LINE + LINE[:20], LINE[20:], b"", LINE):
         with file.open("ab") as journal:
             journal.write(written)
-        given.append(list(notes.new()))
+        given.append(list(notes.read_new()))
 
     assert given == [[NOTE], [NOTE], [], [NOTE]]
 
 
 def test_a_file_of_another_process_is_read_too(tmp_path: Path) -> None:
     """One that is new, beside one that is known."""
-    notes = Notes(tmp_path)
+    notes = NotedRequests(tmp_path)
     (tmp_path / "1.jsonl").write_bytes(LINE)
-    first = list(notes.new())
+    first = list(notes.read_new())
 
     (tmp_path / "2.jsonl").write_bytes(LINE)
 
-    assert first + list(notes.new()) == [NOTE, NOTE]
+    assert first + list(notes.read_new()) == [NOTE, NOTE]
 
 
 def test_what_the_sandbox_writes_is_what_is_read(tmp_path: Path) -> None:
@@ -49,28 +49,28 @@ def test_what_the_sandbox_writes_is_what_is_read(tmp_path: Path) -> None:
     journal.add(method="POST", path="/api/lists", status=201, body=body.encode())
     journal.close()
 
-    assert [note.body for note in Notes(tmp_path).new()] == [body]
+    assert [note.body for note in NotedRequests(tmp_path).read_new()] == [body]
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notes:
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NotedRequests:
     """What is written while the environment names a directory of this test."""
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    return Notes(tmp_path)
+    monkeypatch.setenv(JOURNAL_VARIABLE, str(tmp_path))
+    return NotedRequests(tmp_path)
 
 
-async def test_a_judged_client_writes_down_what_it_is_sent(own: Notes) -> None:
+async def test_a_judged_client_writes_down_what_it_is_sent(own: NotedRequests) -> None:
     """Called or attempted."""
-    klaviyo = Judged(DryKlaviyo())
+    klaviyo = JudgedClient(FakeKlaviyo())
 
     await klaviyo.call(requests.get_list("L1"))
     await klaviyo.attempt(requests.create_list("VIP"))
 
-    noted = [(note.method, note.path) for note in own.new()]
+    noted = [(note.method, note.path) for note in own.read_new()]
     assert noted == [("GET", "/api/lists/L1"), ("POST", "/api/lists")]
 
 
-def test_what_explain_prints_is_written_down(own: Notes) -> None:
+def test_what_explain_prints_is_written_down(own: NotedRequests) -> None:
     """A request without a body has none, and a line may have no request."""
     asked: Printed = {"method": "GET", "path": "/api/lists", "query": [], "body": None}
     made: Printed = {
@@ -80,6 +80,6 @@ def test_what_explain_prints_is_written_down(own: Notes) -> None:
         "body": {"a": 1},
     }
 
-    saw_printed([{"requests": [asked, made]}, {"error": "no-json"}])
+    note_printed_requests([{"requests": [asked, made]}, {"error": "no-json"}])
 
-    assert [note.body for note in own.new()] == ["", '{"a":1}']
+    assert [note.body for note in own.read_new()] == ["", '{"a":1}']

@@ -5,21 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.face import Broker, Stoppable
-from tests.kafka.traps.lab import Lab
+from tests.brokers.interface import Broker, Stoppable
+from tests.kafka.traps.worker_harness import WorkerHarness
 
 
 @pytest.fixture
-def lab(durable_kafka: Broker, topic_prefix: str, tmp_path: Path) -> Iterator[Lab]:
+def harness(
+    durable_kafka: Broker, topic_prefix: str, tmp_path: Path
+) -> Iterator[WorkerHarness]:
     """Topics and workers of one test, on the broker of this run."""
-    lab = Lab(durable_kafka, prefix=topic_prefix, home=tmp_path)
-    yield lab
-    lab.close()
+    harness = WorkerHarness(durable_kafka, prefix=topic_prefix, home=tmp_path)
+    yield harness
+    harness.close()
 
 
 @pytest.fixture
-def own_lab(own_kafka: Stoppable, tmp_path: Path) -> Iterator[Lab]:
+def own_harness(own_kafka: Stoppable, tmp_path: Path) -> Iterator[WorkerHarness]:
     """The same on a broker of the test's own, to be broken."""
-    lab = Lab(own_kafka, prefix="own.", home=tmp_path)
-    yield lab
-    lab.close()
+    harness = WorkerHarness(own_kafka, prefix="own.", home=tmp_path)
+    yield harness
+    harness.close()

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from tests.brokers.face import Broker, Stoppable
+from tests.brokers.interface import Broker, Stoppable
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

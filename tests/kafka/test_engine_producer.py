@@ -7,10 +7,10 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import REFUSED, UNTOLD, Message, Producer
-from tests.brokers.face import Broker, Stoppable
+from agents.engine.producer import OFFSET_UNKNOWN, RECORD_TOO_LARGE, Message, Producer
+from tests.brokers.interface import Broker, Stoppable
 from tests.kafka.traps.freeze import frozen
-from tests.kafka.traps.serving import serving
+from tests.kafka.traps.services import running
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -22,24 +22,24 @@ UNACKNOWLEDGED = {"enable.idempotence": False, "acks": 0}
 
 def _values(broker: Broker, topic: str, *, partition: int = 0) -> list[bytes | None]:
     """Everything in a partition, in order."""
-    reader = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": topic})
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": topic})
     try:
-        place = TopicPartition(topic, partition, 0)
-        _, end = reader.get_watermark_offsets(place, timeout=_WAIT_S)
-        reader.assign([place])
+        topic_partition = TopicPartition(topic, partition, 0)
+        _, end = consumer.get_watermark_offsets(topic_partition, timeout=_WAIT_S)
+        consumer.assign([topic_partition])
         return (
-            [record.value() for record in reader.consume(end, _WAIT_S)] if end else []
+            [record.value() for record in consumer.consume(end, _WAIT_S)] if end else []
         )
     finally:
-        reader.close()
+        consumer.close()
 
 
-def _noise(size: int) -> bytes:
+def _incompressible(size: int) -> bytes:
     """So many bytes that no codec makes smaller."""
     return Random(size).randbytes(size)  # noqa: S311 - noise, no secret
 
 
-def _numbered(topic: str, count: int) -> list[Message]:
+def _numbered_messages(topic: str, count: int) -> list[Message]:
     return [Message(topic, b"k", b"%d" % i, partition=0) for i in range(count)]
 
 
@@ -50,11 +50,11 @@ async def test_it_says_at_which_offset_each_record_lies(
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic)
 
-    async with serving(
+    async with running(
         Producer(KafkaAccess(bootstrap=durable_kafka.bootstrap))
     ) as producer:
-        first = await producer.send(_numbered(topic, 3))
-        then = await producer.send(_numbered(topic, 2))
+        first = await producer.send(_numbered_messages(topic, 3))
+        then = await producer.send(_numbered_messages(topic, 2))
         nothing = await producer.send([])
 
     assert (first, then, nothing) == ([0, 1, 2], [3, 4], [])
@@ -74,19 +74,21 @@ async def test_a_record_too_large_is_refused_alone(
     """The broker refuses its whole batch; those before and after it are delivered."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic, config={"max.message.bytes": "2000"})
-    huge = Message(topic, b"k", _noise(size), partition=0)
-    messages = _numbered(topic, 1_000)
+    huge = Message(topic, b"k", _incompressible(size), partition=0)
+    messages = _numbered_messages(topic, 1_000)
     messages.insert(300, huge)
 
-    async with serving(
+    async with running(
         Producer(KafkaAccess(bootstrap=durable_kafka.bootstrap))
     ) as producer:
         offsets = await producer.send(messages)
-        after = await producer.send(_numbered(topic, 1))
+        after = await producer.send(_numbered_messages(topic, 1))
 
     log = _values(durable_kafka, topic)
-    delivered = [log[offset] for offset in offsets if offset != REFUSED]
-    assert [i for i, offset in enumerate(offsets) if offset == REFUSED] == [300]
+    delivered = [log[offset] for offset in offsets if offset != RECORD_TOO_LARGE]
+    assert [i for i, offset in enumerate(offsets) if offset == RECORD_TOO_LARGE] == [
+        300
+    ]
     assert delivered == [b"%d" % i for i in range(1_000)]
     assert offsets[:300] + offsets[301:] == sorted(offsets[:300] + offsets[301:])
     assert log[after[0]] == b"0"
@@ -98,19 +100,19 @@ async def test_records_too_many_for_one_batch_of_the_topic_are_delivered(
     """Each fits its topic, together they do not: none is refused."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic, config={"max.message.bytes": "5000"})
-    values = [_noise(1_000 + i) for i in range(100)]
+    values = [_incompressible(1_000 + i) for i in range(100)]
 
-    async with serving(
+    async with running(
         Producer(KafkaAccess(bootstrap=durable_kafka.bootstrap))
     ) as producer:
         offsets = await producer.send([Message(topic, b"k", v) for v in values])
 
     log = _values(durable_kafka, topic)
     assert [log[offset] for offset in offsets] == values
-    assert REFUSED not in offsets
+    assert RECORD_TOO_LARGE not in offsets
 
 
-async def test_a_durable_record_whose_offset_is_not_told_is_not_refused(
+async def test_a_durable_record_of_unknown_offset_is_not_too_large(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
     """It is reported so where an acknowledgement was lost, and where none is asked."""
@@ -118,10 +120,10 @@ async def test_a_durable_record_whose_offset_is_not_told_is_not_refused(
     durable_kafka.create_topics(topic)
     access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
 
-    async with serving(Producer(access, **UNACKNOWLEDGED)) as producer:
-        offsets = await producer.send(_numbered(topic, 3))
+    async with running(Producer(access, **UNACKNOWLEDGED)) as producer:
+        offsets = await producer.send(_numbered_messages(topic, 3))
 
-    assert offsets == [UNTOLD] * 3
+    assert offsets == [OFFSET_UNKNOWN] * 3
     async with asyncio.timeout(_WAIT_S):
         while _values(durable_kafka, topic) != [b"0", b"1", b"2"]:  # noqa: ASYNC110 - a broker has no event
             await asyncio.sleep(0.05)
@@ -135,10 +137,10 @@ async def test_a_sequence_that_failed_is_sent_again_whole_and_in_order(
     access = KafkaAccess(bootstrap=own_kafka.bootstrap)
     impatient = {"message.timeout.ms": 1_000, "batch.num.messages": 10}
 
-    async with serving(Producer(access, **impatient)) as producer:
-        await producer.send(_numbered("t", 1))
+    async with running(Producer(access, **impatient)) as producer:
+        await producer.send(_numbered_messages("t", 1))
         with frozen(own_kafka):
-            sending = asyncio.create_task(producer.send(_numbered("t", 100)))
+            sending = asyncio.create_task(producer.send(_numbered_messages("t", 100)))
             await asyncio.wait([sending], timeout=3.0)  # its timeout passes
             assert not sending.done()
         offsets = await asyncio.wait_for(sending, _WAIT_S)

@@ -5,119 +5,121 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.face import Stoppable, await_in_sync
-from tests.kafka.traps.job import HOLDING, OPENING, TAKEN, Store, values
-from tests.kafka.traps.lab import Lab
+from tests.brokers.interface import Stoppable, await_in_sync
+from tests.kafka.traps.job import HOLDING, OPENING, TAKEN, TableStore, make_values
+from tests.kafka.traps.worker_harness import WorkerHarness
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-def test_sigterm_drains_commits_and_repeats_nothing(lab: Lab) -> None:
-    """What is in the hop when the signal comes is finished, committed, not repeated."""
-    lab.lay_out()
-    gate = lab.base.switch("gate")
-    gate.touch()
-    worker = lab.start("ours", "copy", max_records=20)
-    lab.produce(values(500))
-    lab.until(lambda: lab.seen(HOLDING))
+def test_sigterm_drains_commits_and_repeats_nothing(harness: WorkerHarness) -> None:
+    """What is in the stage when the signal comes is finished, committed, not repeated."""
+    harness.create_topics()
+    pause_file = harness.base_job.switch_file("gate")
+    pause_file.touch()
+    worker = harness.start("ours", "copy", max_records=20)
+    harness.produce(make_values(500))
+    harness.wait_until(lambda: harness.locations(HOLDING))
 
     worker.signal(signal.SIGTERM)
-    gate.unlink()
+    pause_file.unlink()
 
-    assert worker.ended() == 0
-    assert lab.committed() == [len(lab.entries())]
-    assert lab.seen()
+    assert worker.wait_exit_code() == 0
+    assert harness.committed_offsets() == [len(harness.entries())]
+    assert harness.locations()
 
-    lab.start("ours", "copy")
-    lab.until(lambda: lab.committed() == [500])
+    harness.start("ours", "copy")
+    harness.wait_until(lambda: harness.committed_offsets() == [500])
 
-    assert len(lab.entries()) == 500
+    assert len(harness.entries()) == 500
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
-def test_every_compression_is_read(lab: Lab, codec: str) -> None:
+def test_every_compression_is_read(harness: WorkerHarness, codec: str) -> None:
     """Whatever the producers of the source topic compress with."""
-    lab.lay_out()
-    lab.produce(values(200), codec=codec)
+    harness.create_topics()
+    harness.produce(make_values(200), codec=codec)
 
-    lab.start("ours", "copy")
-    lab.until(lambda: lab.committed() == [200])
+    harness.start("ours", "copy")
+    harness.wait_until(lambda: harness.committed_offsets() == [200])
 
-    assert len(lab.entries()) == 200
+    assert len(harness.entries()) == 200
 
 
-def test_a_partition_is_not_read_before_its_table_is_there(lab: Lab) -> None:
+def test_a_partition_is_not_read_before_its_table_is_there(
+    harness: WorkerHarness,
+) -> None:
     """However long the recovery takes, its records wait for it."""
-    lab.lay_out()
-    recovery = lab.base.switch("recovery")
+    harness.create_topics()
+    recovery = harness.base_job.switch_file("recovery")
     recovery.touch()
-    lab.produce(values(50))
-    worker = lab.start("ours", "tabulate", store=Store.MEMORY)
-    lab.until(lambda: lab.seen(OPENING))
-    lab.rest(1.5)
+    harness.produce(make_values(50))
+    worker = harness.start("ours", "tabulate", store=TableStore.MEMORY)
+    harness.wait_until(lambda: harness.locations(OPENING))
+    harness.sleep(1.5)
 
-    assert not lab.seen(TAKEN)
+    assert not harness.locations(TAKEN)
 
     recovery.unlink()
-    lab.until(lambda: lab.committed() == [50])
+    harness.wait_until(lambda: harness.committed_offsets() == [50])
 
-    assert worker.code is None
+    assert worker.exit_code is None
 
 
 def test_a_worker_started_before_its_broker_waits_for_it(
-    own_kafka: Stoppable, own_lab: Lab
+    own_kafka: Stoppable, own_harness: WorkerHarness
 ) -> None:
     """Whoever comes first: the journey begins when both are there."""
-    lab = own_lab
-    lab.lay_out()
-    lab.produce(values(50))
+    harness = own_harness
+    harness.create_topics()
+    harness.produce(make_values(50))
     own_kafka.stop()
-    worker = lab.start("ours", "tabulate", store=Store.MEMORY)
-    lab.until(lambda: "kafka_unreachable" in worker.log)
+    worker = harness.start("ours", "tabulate", store=TableStore.MEMORY)
+    harness.wait_until(lambda: "kafka_unreachable" in worker.log)
 
     own_kafka.start()
-    lab.until(lambda: lab.committed() == [50])
+    harness.wait_until(lambda: harness.committed_offsets() == [50])
 
-    assert worker.code is None
+    assert worker.exit_code is None
 
 
 def test_a_broker_killed_and_back_loses_nothing(
-    own_kafka: Stoppable, own_lab: Lab
+    own_kafka: Stoppable, own_harness: WorkerHarness
 ) -> None:
     """The worker waits out the outage and goes on by itself."""
-    lab = own_lab
-    lab.lay_out(partitions=2)
-    worker = lab.start("ours", "tabulate", store=Store.MEMORY, pace_s=0.05)
-    lab.produce(values(4_000))
-    lab.until(lambda: len(lab.seen()) > 200)
+    harness = own_harness
+    harness.create_topics(partitions=2)
+    worker = harness.start("ours", "tabulate", store=TableStore.MEMORY, pace_s=0.05)
+    harness.produce(make_values(4_000))
+    harness.wait_until(lambda: len(harness.locations()) > 200)
 
     own_kafka.kill()
-    lab.until(lambda: "failed" in worker.log or "retried" in worker.log)
+    harness.wait_until(lambda: "failed" in worker.log or "retried" in worker.log)
     own_kafka.start()
-    lab.produce(values(100))
-    lab.until(lambda: sum(lab.committed()) == 4_100)
+    harness.produce(make_values(100))
+    harness.wait_until(lambda: sum(harness.committed_offsets()) == 4_100)
 
-    assert len(lab.seen()) == 4_100
-    assert len(lab.rows()) == 4_000
-    assert worker.code is None
+    assert len(harness.locations()) == 4_100
+    assert len(harness.changelog_rows()) == 4_000
+    assert worker.exit_code is None
 
 
 def test_with_one_of_three_brokers_killed_it_goes_on(
     three_brokers: Stoppable, tmp_path: Path
 ) -> None:
     """Leaders and the group's coordinator move, whichever the broker was."""
-    lab = Lab(three_brokers, prefix="three.", home=tmp_path)
+    harness = WorkerHarness(three_brokers, prefix="three.", home=tmp_path)
     try:
-        lab.lay_out(partitions=3)
-        worker = lab.start("ours", "tabulate", store=Store.MEMORY, pace_s=0.05)
-        lab.produce(values(6_000))
-        lab.until(lambda: len(lab.seen()) > 200)
+        harness.create_topics(partitions=3)
+        worker = harness.start("ours", "tabulate", store=TableStore.MEMORY, pace_s=0.05)
+        harness.produce(make_values(6_000))
+        harness.wait_until(lambda: len(harness.locations()) > 200)
 
         await_in_sync(three_brokers.bootstrap)
-        three_brokers.kill(node=lab.leader(lab.base.source))
-        lab.until(lambda: sum(lab.committed()) == 6_000)
+        three_brokers.kill(node=harness.leader(harness.base_job.source))
+        harness.wait_until(lambda: sum(harness.committed_offsets()) == 6_000)
 
-        assert len(lab.seen()) == 6_000
-        assert worker.code is None
+        assert len(harness.locations()) == 6_000
+        assert worker.exit_code is None
     finally:
-        lab.close()
+        harness.close()

@@ -11,13 +11,13 @@ import pytest_asyncio
 from confluent_kafka.admin import AdminClient
 
 from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import UNTOLD, Message, Producer
+from agents.engine.producer import OFFSET_UNKNOWN, Message, Producer
 from agents.engine.table import Table
 from streams.errors import EngineError
-from tests.brokers.face import Broker, admin
-from tests.kafka.traps.job import WITHIN_S
-from tests.kafka.traps.lab import COMPACTED
-from tests.kafka.traps.serving import serving
+from tests.brokers.interface import Broker, admin
+from tests.kafka.traps.job import WAIT_TIMEOUT_S
+from tests.kafka.traps.services import running
+from tests.kafka.traps.worker_harness import COMPACTED
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -25,26 +25,26 @@ ROWS = {b"%d" % number: b"1" for number in range(100)}
 
 
 @dataclass(kw_only=True)
-class Bench:
+class TableHarness:
     """One changelog and the tables made of it, one after another."""
 
     broker: Broker
     changelog: str
     producer: Producer
     directory: Path | None
-    merged: list[bytes] = field(default_factory=list)
+    merged_values: list[bytes] = field(default_factory=list)
     """Every value read back from the changelog."""
     tables: list[Table] = field(default_factory=list)
 
-    async def opened(self) -> Table:
+    async def open_table(self) -> Table:
         """A worker's table after its start; those before it are closed."""
         self.close()
-        self.merged.clear()
+        self.merged_values.clear()
         table = Table(
             changelog=self.changelog,
             kafka=KafkaAccess(bootstrap=self.broker.bootstrap),
             producer=self.producer,
-            merge=self._newer,
+            merge=self._merge_newer,
             directory=self.directory,
         )
         self.tables.append(table)
@@ -64,7 +64,7 @@ class Bench:
         """Delete the changelog and create it anew."""
         client: AdminClient = admin(self.broker.bootstrap)
         client.delete_topics([self.changelog])[self.changelog].result(30)
-        deadline_s = time.monotonic() + WITHIN_S
+        deadline_s = time.monotonic() + WAIT_TIMEOUT_S
         while self.changelog in client.list_topics(timeout=5).topics:
             assert time.monotonic() < deadline_s
         self.create()
@@ -79,116 +79,124 @@ class Bench:
         for table in self.tables:
             table.close(0)
 
-    def _newer(self, held: bytes | None, read: bytes) -> bytes:
-        self.merged.append(read)
-        return max(held or b"", read)
+    def _merge_newer(self, current: bytes | None, recovered: bytes) -> bytes:
+        self.merged_values.append(recovered)
+        return max(current or b"", recovered)
 
 
 @pytest_asyncio.fixture(params=["memory", "rocksdb"])
-async def bench(
+async def harness(
     request: pytest.FixtureRequest,
     durable_kafka: Broker,
     topic_prefix: str,
     tmp_path: Path,
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[TableHarness]:
     """Each test runs on both stores."""
     access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
-    async with serving(Producer(access)) as producer:
-        bench = Bench(
+    async with running(Producer(access)) as producer:
+        harness = TableHarness(
             broker=durable_kafka,
             changelog=f"{topic_prefix}rows",
             producer=producer,
             directory=tmp_path if request.param == "rocksdb" else None,
         )
-        bench.create()
-        yield bench
-        bench.close()
+        harness.create()
+        yield harness
+        harness.close()
 
 
-async def test_what_was_written_is_recovered(bench: Bench) -> None:
+async def test_what_was_written_is_recovered(harness: TableHarness) -> None:
     """A worker that starts has every row, and its latest value."""
-    table = await bench.opened()
+    table = await harness.open_table()
     await table.write({0: ROWS})
     await table.write({0: {b"7": b"2"}})
 
-    again = await bench.opened()
+    again = await harness.open_table()
 
     assert again.get_many(0, [*ROWS, b"absent"]) == ROWS | {b"7": b"2"}
 
 
-class Forgetful(Producer):
+class ProducerWithoutOffsets(Producer):
     """Tells of no offset, as after acknowledgements that were lost with a broker."""
 
     async def send(self, messages: Sequence[Message]) -> list[int]:
         """Send them."""
         await super().send(messages)
-        return [UNTOLD] * len(messages)
+        return [OFFSET_UNKNOWN] * len(messages)
 
 
-async def test_rows_at_untold_offsets_are_held_and_read_again(bench: Bench) -> None:
+async def test_rows_at_unknown_offsets_are_kept_and_read_again(
+    harness: TableHarness,
+) -> None:
     """They are durable: the worker goes on with them, and a restart has them too."""
-    before = await bench.opened()
+    before = await harness.open_table()
     await before.write({0: ROWS})
-    access = KafkaAccess(bootstrap=bench.broker.bootstrap)
-    async with serving(Forgetful(access)) as bench.producer:
-        table = await bench.opened()
+    access = KafkaAccess(bootstrap=harness.broker.bootstrap)
+    async with running(ProducerWithoutOffsets(access)) as harness.producer:
+        table = await harness.open_table()
         await table.write({0: {b"7": b"2"}})
-    held = table.get_many(0, [b"7"])
+    current_rows = table.get_many(0, [b"7"])
 
-    again = await bench.opened()
+    again = await harness.open_table()
 
-    assert held == {b"7": b"2"}
-    assert again.get_many(0, ROWS) == ROWS | held
-    assert bench.merged == ([b"2"] if bench.directory else [*ROWS.values(), b"2"])
+    assert current_rows == {b"7": b"2"}
+    assert again.get_many(0, ROWS) == ROWS | current_rows
+    assert harness.merged_values == (
+        [b"2"] if harness.directory else [*ROWS.values(), b"2"]
+    )
 
 
-async def test_a_restart_reads_only_what_its_store_lacks(bench: Bench) -> None:
+async def test_a_restart_reads_only_what_its_store_lacks(harness: TableHarness) -> None:
     """Memory reads everything; RocksDB what was written meanwhile."""
-    table = await bench.opened()
+    table = await harness.open_table()
     await table.write({0: ROWS})
-    bench.close()
-    await bench.append({b"7": b"2"})
+    harness.close()
+    await harness.append({b"7": b"2"})
 
-    again = await bench.opened()
+    again = await harness.open_table()
 
     assert again.get_many(0, ROWS) == ROWS | {b"7": b"2"}
-    assert bench.merged == ([b"2"] if bench.directory else [*ROWS.values(), b"2"])
+    assert harness.merged_values == (
+        [b"2"] if harness.directory else [*ROWS.values(), b"2"]
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 250], ids=["shorter", "longer"])
-async def test_a_changelog_made_anew_forgets_the_store(bench: Bench, rows: int) -> None:
+async def test_a_changelog_made_anew_forgets_the_store(
+    harness: TableHarness, rows: int
+) -> None:
     """A store of another topic of that name is wiped, however long the new one is."""
-    table = await bench.opened()
+    table = await harness.open_table()
     await table.write({0: ROWS})
-    bench.close()
-    bench.recreate()
+    harness.close()
+    harness.recreate()
     new = {b"new-%d" % number: b"1" for number in range(rows)}
-    await bench.append(new)
+    await harness.append(new)
 
-    again = await bench.opened()
+    again = await harness.open_table()
 
     assert again.get_many(0, [*ROWS, *new]) == new
 
 
-async def test_a_late_stale_row_does_not_win(bench: Bench) -> None:
+async def test_a_late_stale_row_does_not_win(harness: TableHarness) -> None:
     """Written after the newer one by a worker that was frozen: merge decides."""
-    table = await bench.opened()
+    table = await harness.open_table()
     await table.write({0: {b"a": b"2"}})
-    await bench.append({b"a": b"1"})
+    await harness.append({b"a": b"1"})
 
-    again = await bench.opened()
+    again = await harness.open_table()
 
     assert again.get_many(0, [b"a"]) == {b"a": b"2"}
 
 
 async def test_a_partition_reopened_by_the_same_worker_catches_up(
-    bench: Bench,
+    harness: TableHarness,
 ) -> None:
     """Given away and got back, it has what the other wrote meanwhile."""
-    table = await bench.opened()
+    table = await harness.open_table()
     await table.write({0: {b"a": b"1"}})
     table.close(0)
-    await bench.append({b"a": b"2", b"b": b"1"})
+    await harness.append({b"a": b"2", b"b": b"1"})
 
     await table.open(0)
 
@@ -196,10 +204,10 @@ async def test_a_partition_reopened_by_the_same_worker_catches_up(
 
 
 async def test_a_row_too_large_for_the_changelog_is_an_error_and_not_held(
-    bench: Bench,
+    harness: TableHarness,
 ) -> None:
     """The table never holds what its changelog lacks."""
-    table = await bench.opened()
+    table = await harness.open_table()
     incompressible = Random(0).randbytes(20_000)  # noqa: S311 - noise, no secret
 
     with pytest.raises(EngineError, match="larger than its topic takes"):
@@ -208,9 +216,9 @@ async def test_a_row_too_large_for_the_changelog_is_an_error_and_not_held(
     assert table.get_many(0, [b"a"]) == {}
 
 
-async def test_a_partition_given_away_cannot_be_read(bench: Bench) -> None:
+async def test_a_partition_given_away_cannot_be_read(harness: TableHarness) -> None:
     """Nobody works by accident on rows that are another's."""
-    table = await bench.opened()
+    table = await harness.open_table()
     table.close(0)
 
     with pytest.raises(KeyError):

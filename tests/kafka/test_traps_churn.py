@@ -6,19 +6,19 @@ says so: `python -m tests.kafka.traps l6 --engine stock --runs 5` shows it.
 
 import pytest
 
-from tests.kafka.traps.churn import churn
-from tests.kafka.traps.job import Store
-from tests.kafka.traps.lab import Lab
+from tests.kafka.traps.churn import run_churn
+from tests.kafka.traps.job import TableStore
+from tests.kafka.traps.worker_harness import WorkerHarness
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("store", [Store.MEMORY, Store.ROCKSDB])
+@pytest.mark.parametrize("store", [TableStore.MEMORY, TableStore.ROCKSDB])
 def test_l6_two_members_joining_and_leaving_ten_times_lose_nothing(
-    lab: Lab, store: Store
+    harness: WorkerHarness, store: TableStore
 ) -> None:
     """Every record processed and in the table, every commit at its partition's end."""
-    ended = churn(lab, "ours", store=store, cycles=10)
+    ended = run_churn(harness, "ours", store=store, cycles=10)
 
-    assert ended.whole, str(ended)
-    assert ended.codes == {0}
+    assert ended.is_complete, str(ended)
+    assert ended.exit_codes == {0}

@@ -6,38 +6,38 @@ from collections.abc import Callable
 import pytest
 
 from agents.engine.watchdog import EXIT_SOFTWARE
-from tests.kafka.traps.job import FATAL, HELD, HOLDING, OPENED, values
-from tests.kafka.traps.lab import Lab
+from tests.kafka.traps.job import FATAL, HOLDING, OPENED, UNFINISHABLE, make_values
+from tests.kafka.traps.worker_harness import WorkerHarness
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-def _all_done(lab: Lab) -> Callable[[], bool]:
-    def met() -> bool:
-        return lab.committed() == lab.ends()
+def _all_done(harness: WorkerHarness) -> Callable[[], bool]:
+    def is_met() -> bool:
+        return harness.committed_offsets() == harness.end_offsets()
 
-    return met
+    return is_met
 
 
 @pytest.mark.parametrize("place", [0, 7, 44], ids=["first", "inside", "last"])
 def test_l1_l2_an_error_in_the_hop_ends_the_worker_and_skips_nothing(
-    lab: Lab, place: int
+    harness: WorkerHarness, offset: int
 ) -> None:
     """It exits with 70, commits nothing past the record; the next one processes it."""
-    lab.lay_out()
-    lab.produce(values(45, **{f"at_{place}": FATAL}))
-    lab.base.switch("fuse").touch()
+    harness.create_topics()
+    harness.produce(make_values(45, **{f"at_{offset}": FATAL}))
+    harness.base_job.switch_file("fuse").touch()
 
-    code = lab.start("ours", "break_once").ended()
+    code = harness.start("ours", "break_once").wait_exit_code()
 
     assert code == EXIT_SOFTWARE
-    assert lab.committed()[0] <= place
-    assert (0, place) not in lab.seen()
+    assert harness.committed_offsets()[0] <= offset
+    assert (0, offset) not in harness.locations()
 
-    lab.start("ours", "break_once")
-    lab.until(_all_done(lab))
+    harness.start("ours", "break_once")
+    harness.wait_until(_all_done(harness))
 
-    assert lab.seen() == {(0, offset) for offset in range(45)}
+    assert harness.locations() == {(0, offset) for offset in range(45)}
 
 
 @pytest.mark.parametrize(
@@ -49,92 +49,103 @@ def test_l1_l2_an_error_in_the_hop_ends_the_worker_and_skips_nothing(
     ],
 )
 def test_l3_finishing_out_of_order_commits_over_nothing(
-    lab: Lab, before: int, held: int
+    harness: WorkerHarness, before: int, unfinished_offset: int
 ) -> None:
     """The unfinished record holds the commit back and comes again after `kill -9`."""
-    lab.lay_out()
-    worker = lab.start("ours", "last_first")
+    harness.create_topics()
+    worker = harness.start("ours", "last_first")
     if before:
-        lab.produce(values(before))
-        lab.until(lambda: lab.committed() == [before])
-    lab.base.switch("gate").touch()
-    lab.produce(values(50 - before, **{f"at_{held - before}": HELD}))
-    others = {(0, offset) for offset in range(50)} - {(0, held)}
+        harness.produce(make_values(before))
+        harness.wait_until(lambda: harness.committed_offsets() == [before])
+    harness.base_job.switch_file("gate").touch()
+    harness.produce(
+        make_values(50 - before, **{f"at_{unfinished_offset - before}": UNFINISHABLE})
+    )
+    others = {(0, offset) for offset in range(50)} - {(0, unfinished_offset)}
 
-    lab.until(lambda: others <= lab.seen())
-    lab.until(lambda: lab.committed() == [held])
+    harness.wait_until(lambda: others <= harness.locations())
+    harness.wait_until(lambda: harness.committed_offsets() == [unfinished_offset])
     worker.kill()
 
-    assert lab.committed() == [held]
+    assert harness.committed_offsets() == [unfinished_offset]
 
-    lab.base.switch("gate").unlink()
-    lab.start("ours", "last_first")
-    lab.until(_all_done(lab))
+    harness.base_job.switch_file("gate").unlink()
+    harness.start("ours", "last_first")
+    harness.wait_until(_all_done(harness))
 
-    assert (0, held) in lab.seen()
+    assert (0, unfinished_offset) in harness.locations()
 
 
-def test_l4_a_hop_that_falls_behind_for_many_polls_loses_nothing(lab: Lab) -> None:
+def test_l4_a_hop_that_falls_behind_for_many_polls_loses_nothing(
+    harness: WorkerHarness,
+) -> None:
     """Behind again and again with a backlog, it gets every record, once, in order."""
-    lab.lay_out(partitions=2)
-    lab.produce(values(10_000, at_1=HELD, at_4000=HELD, at_8001=HELD))
+    harness.create_topics(partitions=2)
+    harness.produce(
+        make_values(
+            10_000, at_1=UNFINISHABLE, at_4000=UNFINISHABLE, at_8001=UNFINISHABLE
+        )
+    )
 
-    lab.start("ours", "dawdle", max_records=500)
-    lab.until(_all_done(lab))
+    harness.start("ours", "dawdle", max_records=500)
+    harness.wait_until(_all_done(harness))
 
-    assert len(lab.entries(HOLDING)) == 3
+    assert len(harness.entries(HOLDING)) == 3
     for partition in (0, 1):
-        done = [e.offset for e in lab.entries() if e.partition == partition]
+        done = [e.offset for e in harness.entries() if e.partition == partition]
         assert done == list(range(5_000))
 
 
-def test_s1_a_hop_held_back_keeps_its_partitions(lab: Lab) -> None:
+def test_s1_a_hop_held_back_keeps_its_partitions(harness: WorkerHarness) -> None:
     """Held back for longer than its session, it is not rebalanced, and goes on."""
-    lab.lay_out(partitions=2)
-    few = {"session_s": 3.0, "max_records": 10}  # the rest waits in front of the hop
-    workers = [lab.start("ours", "copy", **few) for _ in range(2)]
-    lab.until(lambda: lab.members() == 2)
-    lab.until(lambda: len(_owners(lab)) == 2)
-    opened = lab.entries(OPENED)
-    lab.base.switch("gate").touch()
-    lab.produce(values(200))
+    harness.create_topics(partitions=2)
+    options = {
+        "session_s": 3.0,
+        "max_records": 10,
+    }  # the rest waits in front of the stage
+    workers = [harness.start("ours", "copy", **options) for _ in range(2)]
+    harness.wait_until(lambda: harness.member_count() == 2)
+    harness.wait_until(lambda: len(_owners(harness)) == 2)
+    opened = harness.entries(OPENED)
+    harness.base_job.switch_file("gate").touch()
+    harness.produce(make_values(200))
 
-    lab.until(lambda: len(lab.seen(HOLDING)) == 2)
-    lab.rest(5.0)
+    harness.wait_until(lambda: len(harness.locations(HOLDING)) == 2)
+    harness.sleep(5.0)
 
-    assert lab.entries(OPENED) == opened
-    assert not lab.seen()
+    assert harness.entries(OPENED) == opened
+    assert not harness.locations()
 
-    lab.base.switch("gate").unlink()
-    lab.until(_all_done(lab))
+    harness.base_job.switch_file("gate").unlink()
+    harness.wait_until(_all_done(harness))
 
-    assert len(lab.entries()) == 200
-    assert lab.entries(OPENED) == opened
-    assert [worker.code for worker in workers] == [None, None]
+    assert len(harness.entries()) == 200
+    assert harness.entries(OPENED) == opened
+    assert [worker.exit_code for worker in workers] == [None, None]
 
 
-def _owners(lab: Lab) -> set[str]:
+def _owners(harness: WorkerHarness) -> set[str]:
     """Who opened each partition last."""
-    return set({e.partition: e.worker for e in lab.entries(OPENED)}.values())
+    return set({e.partition: e.worker for e in harness.entries(OPENED)}.values())
 
 
 def test_s1_a_worker_frozen_beyond_its_session_ends_and_commits_nothing(
-    lab: Lab,
+    harness: WorkerHarness,
 ) -> None:
     """What it had in hand is another's by then: its late commit must not count."""
-    lab.lay_out()
-    gate = lab.base.switch("gate")
-    gate.touch()
-    frozen = lab.start("ours", "copy", session_s=2.0, max_records=5)
-    lab.produce(values(20))
-    lab.until(lambda: lab.seen(HOLDING))
+    harness.create_topics()
+    pause_file = harness.base_job.switch_file("gate")
+    pause_file.touch()
+    frozen = harness.start("ours", "copy", session_s=2.0, max_records=5)
+    harness.produce(make_values(20))
+    harness.wait_until(lambda: harness.locations(HOLDING))
     frozen.signal(signal.SIGSTOP)
-    gate.unlink()
-    lab.start("ours", "copy", session_s=2.0)
-    lab.until(_all_done(lab))
+    pause_file.unlink()
+    harness.start("ours", "copy", session_s=2.0)
+    harness.wait_until(_all_done(harness))
 
     frozen.signal(signal.SIGCONT)
 
-    assert frozen.ended() == EXIT_SOFTWARE
-    assert lab.committed() == [20]
-    assert {e.worker for e in lab.entries()} >= {"w1"}
+    assert frozen.wait_exit_code() == EXIT_SOFTWARE
+    assert harness.committed_offsets() == [20]
+    assert {e.worker for e in harness.entries()} >= {"w1"}

@@ -5,31 +5,31 @@ A Faust that mends one turns its test red, and part of agents/engine can go.
 
 import pytest
 
-from tests.kafka.traps.job import FATAL, HELD, HOLDING, values
-from tests.kafka.traps.lab import Lab
+from tests.kafka.traps.job import FATAL, HOLDING, UNFINISHABLE, make_values
+from tests.kafka.traps.worker_harness import WorkerHarness
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 @pytest.mark.parametrize(
-    ("hop", "lost"),
+    ("stage", "lost"),
     [
         pytest.param("copy", {20}, id="L1 one by one"),
         pytest.param("take", {18, 19, 20}, id="L2 in batches"),
     ],
 )
 def test_stock_faust_commits_over_what_its_agent_broke_on(
-    lab: Lab, hop: str, lost: set[int]
+    harness: WorkerHarness, stage: str, lost: set[int]
 ) -> None:
     """The record, or its batch and more, is skipped for good."""
-    lab.lay_out()
-    lab.produce(values(45, at_20=FATAL))
-    lab.base.switch("fuse").touch()
+    harness.create_topics()
+    harness.produce(make_values(45, at_20=FATAL))
+    harness.base_job.switch_file("fuse").touch()
 
-    lab.start("stock", hop)
-    lab.until(lambda: lab.committed() == [45])
+    harness.start("stock", stage)
+    harness.wait_until(lambda: harness.committed_offsets() == [45])
 
-    assert not lost & {offset for _, offset in lab.seen()}
+    assert not lost & {offset for _, offset in harness.locations()}
 
 
 @pytest.mark.parametrize(
@@ -40,60 +40,66 @@ def test_stock_faust_commits_over_what_its_agent_broke_on(
     ],
 )
 def test_stock_faust_commits_over_a_record_not_acknowledged(
-    lab: Lab, before: int, held: int
+    harness: WorkerHarness, before: int, unfinished_offset: int
 ) -> None:
     """The first record is unfinished, the later ones are done: all are committed."""
-    lab.lay_out()
-    lab.base.switch("gate").touch()
-    lab.start("stock", "last_first")
+    harness.create_topics()
+    harness.base_job.switch_file("gate").touch()
+    harness.start("stock", "last_first")
     if before:
-        lab.produce(values(before))
-        lab.until(lambda: lab.committed() == [before])
-    lab.produce(values(50 - before, **{f"at_{held - before}": HELD}))
+        harness.produce(make_values(before))
+        harness.wait_until(lambda: harness.committed_offsets() == [before])
+    harness.produce(
+        make_values(50 - before, **{f"at_{unfinished_offset - before}": UNFINISHABLE})
+    )
 
-    lab.until(lambda: lab.committed() == [50])
+    harness.wait_until(lambda: harness.committed_offsets() == [50])
 
-    assert lab.seen(HOLDING) == {(0, held)}
-    assert (0, held) not in lab.seen()
+    assert harness.locations(HOLDING) == {(0, unfinished_offset)}
+    assert (0, unfinished_offset) not in harness.locations()
 
 
-def test_stock_faust_drops_what_it_fetched_while_paused(lab: Lab) -> None:
+def test_stock_faust_drops_what_it_fetched_while_paused(harness: WorkerHarness) -> None:
     """L4: after a pause with a backlog, the next record's commit goes over it all."""
-    lab.lay_out()
-    lab.produce(values(20_000, at_100=HELD))
-    lab.start("stock", "dawdle")
-    lab.until(lambda: (0, 100) in lab.seen())
+    harness.create_topics()
+    harness.produce(make_values(20_000, at_100=UNFINISHABLE))
+    harness.start("stock", "dawdle")
+    harness.wait_until(lambda: (0, 100) in harness.locations())
 
-    lab.produce(values(100))
-    lab.until(lambda: lab.committed() == [20_100])
+    harness.produce(make_values(100))
+    harness.wait_until(lambda: harness.committed_offsets() == [20_100])
 
-    assert len(lab.seen()) < 20_100
+    assert len(harness.locations()) < 20_100
 
 
-def test_stock_faust_commits_over_a_changelog_that_failed(lab: Lab) -> None:
+def test_stock_faust_commits_over_a_changelog_that_failed(
+    harness: WorkerHarness,
+) -> None:
     """L5: the changelog takes no record, and the source is committed to its end."""
-    lab.lay_out(changelog={"max.message.bytes": "1"})
-    lab.produce(values(50))
+    harness.create_topics(changelog={"max.message.bytes": "1"})
+    harness.produce(make_values(50))
 
-    lab.start("stock", "tabulate")
-    lab.until(lambda: lab.committed() == [50])
+    harness.start("stock", "tabulate")
+    harness.wait_until(lambda: harness.committed_offsets() == [50])
 
-    assert lab.ends(lab.base.changelog) == [0]
+    assert harness.end_offsets(harness.base_job.changelog) == [0]
 
 
-def test_stock_faust_never_reads_again_after_its_poll_interval(lab: Lab) -> None:
-    """S1: a hop behind for longer than the interval leaves the group for good."""
-    lab.lay_out()
-    gate = lab.base.switch("gate")
-    gate.touch()
-    worker = lab.start("stock", "copy", poll_interval_s=2.0, buffer=4)
-    lab.until(lambda: lab.members() == 1)
-    lab.produce(values(100))
-    lab.until(lambda: lab.seen(HOLDING))
-    lab.until(lambda: lab.members() == 0)
-    gate.unlink()
-    lab.rest(3.0)
+def test_stock_faust_never_reads_again_after_its_poll_interval(
+    harness: WorkerHarness,
+) -> None:
+    """S1: a stage behind for longer than the interval leaves the group for good."""
+    harness.create_topics()
+    pause_file = harness.base_job.switch_file("gate")
+    pause_file.touch()
+    worker = harness.start("stock", "copy", poll_interval_s=2.0, buffer=4)
+    harness.wait_until(lambda: harness.member_count() == 1)
+    harness.produce(make_values(100))
+    harness.wait_until(lambda: harness.locations(HOLDING))
+    harness.wait_until(lambda: harness.member_count() == 0)
+    pause_file.unlink()
+    harness.sleep(3.0)
 
-    assert worker.code is None
-    assert lab.members() == 0
-    assert len(lab.seen()) < 100
+    assert worker.exit_code is None
+    assert harness.member_count() == 0
+    assert len(harness.locations()) < 100

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from streams.mapping.build import Builder
+from streams.mapping.compile_context import Builder
 from streams.mapping.directives.choosing import case, choose, exclude_when_null
 from streams.mapping.directives.reading import (
     array_path,
+    compile_template_directive,
     liquid,
     literal,
     path,
-    templated,
 )
 from streams.mapping.directives.replacing import replace
 from streams.mapping.directives.shaping import flatten, json, merge, transform
@@ -29,7 +29,7 @@ DIRECTIVES: Final[Mapping[str, Builder]] = MappingProxyType(
         "@merge": merge,
         "@path": path,
         "@replace": replace,
-        "@template": templated,
+        "@template": compile_template_directive,
         "@transform": transform,
     }
 )

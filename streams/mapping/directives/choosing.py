@@ -1,11 +1,11 @@
 """`@if`, `@case` and `@excludeWhenNull`: which value, in which form, or none."""
 
-from streams.mapping.build import Bench, nothing
+from streams.mapping.compile_context import CompileContext, resolve_nothing
 from streams.mapping.text import text_of
 from streams.mapping.values import UNDEFINED, Json, Resolver, without_nulls
 
 
-def choose(options: Json, at: str, bench: Bench) -> Resolver:
+def choose(options: Json, at: str, context: CompileContext) -> Resolver:
     """`@if`: `then` where `exists` (or `blank`) finds something, else `else`.
 
     `exists` wants a value that is not null; `blank`, in spite of its name, one that
@@ -13,30 +13,32 @@ def choose(options: Json, at: str, bench: Bench) -> Resolver:
     literals 0, false and "" are values, also after `exists` and `else`.
     """
     if not isinstance(options, dict):
-        return bench.refuse(at, '@if requires an object with an "exists" key')
+        return context.reject(at, '@if requires an object with an "exists" key')
     if options.get("exists") is None and options.get("blank") is None:
         wording = '@if requires an "exists" key or a "blank" key'
-        return bench.refuse(at, wording)
-    parts = bench.fields(options, at=at)
+        return context.reject(at, wording)
+    parts = context.compile_fields(options, at=at)
     if options.get("else") is None:
         parts.pop("else", None)
-    then, other = parts.get("then", nothing), parts.get("else", nothing)
+    then, other = parts.get("then", resolve_nothing), parts.get("else", resolve_nothing)
     if "exists" in parts:
-        return _existing(parts["exists"], then=then, other=other)
-    return _filled(parts["blank"], then=then, other=other)
+        return _choose_if_exists(parts["exists"], then=then, other=other)
+    return _choose_if_not_blank(parts["blank"], then=then, other=other)
 
 
-def _existing(test: Resolver, *, then: Resolver, other: Resolver) -> Resolver:
+def _choose_if_exists(test: Resolver, *, then: Resolver, other: Resolver) -> Resolver:
     def resolve(payload: Json) -> Json:
-        found = test(payload)
-        if found is None or found is UNDEFINED:
+        value = test(payload)
+        if value is None or value is UNDEFINED:
             return other(payload)
         return then(payload)
 
     return resolve
 
 
-def _filled(test: Resolver, *, then: Resolver, other: Resolver) -> Resolver:
+def _choose_if_not_blank(
+    test: Resolver, *, then: Resolver, other: Resolver
+) -> Resolver:
     def resolve(payload: Json) -> Json:
         return other(payload) if _is_blank(test(payload)) else then(payload)
 
@@ -56,19 +58,19 @@ def _is_blank(value: object) -> bool:
 _CASES = {"lower": str.lower, "upper": str.upper}
 
 
-def case(options: Json, at: str, bench: Bench) -> Resolver:
+def case(options: Json, at: str, context: CompileContext) -> Resolver:
     """`@case`: a text in lower or upper case; what is no text stays as it is."""
     if not isinstance(options, dict):
-        return bench.refuse(at, '@case requires an object with a "operator" key')
+        return context.reject(at, '@case requires an object with a "operator" key')
     if not options.get("operator"):
-        return bench.refuse(at, '@case requires a "operator" key')
+        return context.reject(at, '@case requires a "operator" key')
     change = _CASES.get(str(options["operator"]))
     if change is None:
         wording = 'operator key should have a value of "lower" or "upper"'
-        return bench.refuse(f"{at}/operator", wording)
+        return context.reject(f"{at}/operator", wording)
     if not options.get("value") and not isinstance(options.get("value"), list):
-        return nothing
-    get = bench.resolver(options["value"], at=f"{at}/value")
+        return resolve_nothing
+    get = context.compile_node(options["value"], at=f"{at}/value")
 
     def resolve(payload: Json) -> Json:
         value = get(payload)
@@ -77,12 +79,12 @@ def case(options: Json, at: str, bench: Bench) -> Resolver:
     return resolve
 
 
-def exclude_when_null(value: Json, at: str, bench: Bench) -> Resolver:
+def exclude_when_null(value: Json, at: str, context: CompileContext) -> Resolver:
     """`@excludeWhenNull`: nothing for null; an object without its null fields."""
-    get = bench.resolver(value, at=at)
+    get = context.compile_node(value, at=at)
 
     def resolve(payload: Json) -> Json:
-        found = get(payload)
-        return UNDEFINED if found is None else without_nulls(found)
+        resolved = get(payload)
+        return UNDEFINED if resolved is None else without_nulls(resolved)
 
     return resolve

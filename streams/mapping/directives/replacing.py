@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from streams.mapping.build import Bench
+from streams.mapping.compile_context import CompileContext
 from streams.mapping.text import text_of
 from streams.mapping.values import Json, Resolver
 
@@ -13,74 +13,79 @@ PATTERN_MAX: Final = 10
 REPLACEMENT_MAX: Final = 10
 """Characters of a replacement, Segment's mapping kit, `MAX_REPLACEMENT_LENGTH`."""
 
-_SPECIAL: Final = re.compile(r"\$([$&`'])")
+_REFERENCE: Final = re.compile(r"\$([$&`'])")
 """What a replacement may say of its match (ECMA-262, GetSubstitution)."""
 
 
-def replace(options: Json, at: str, bench: Bench) -> Resolver:
+def replace(options: Json, at: str, context: CompileContext) -> Resolver:
     """`@replace`: in a text, number or boolean; anything else becomes "".
 
     Every occurrence unless `global` is false; `ignorecase` as it says. The literals
     0, false and "" are values.
     """
     if not isinstance(options, dict):
-        return bench.refuse(at, '@replace requires an object with a "pattern" key')
+        return context.reject(at, '@replace requires an object with a "pattern" key')
     if not options.get("pattern"):
-        return bench.refuse(at, '@replace requires a "pattern" key')
-    steps = [_step(options, suffix=suffix, at=at, bench=bench) for suffix in ("", "2")]
-    made = [step for step in steps if step is not None]
-    get = bench.resolver(options.get("value"), at=f"{at}/value")
+        return context.reject(at, '@replace requires a "pattern" key')
+    steps = [
+        _compile_step(options, suffix=suffix, at=at, context=context)
+        for suffix in ("", "2")
+    ]
+    complete_steps = [step for step in steps if step is not None]
+    get = context.compile_node(options.get("value"), at=f"{at}/value")
     if steps[0] is None:
         return lambda _: ""
-    return _replacing(get, made, count=1 if options.get("global") is False else 0)
+    return _replace_all(
+        get, complete_steps, count=1 if options.get("global") is False else 0
+    )
 
 
-_Step = tuple[re.Pattern[str], str]
+_ReplaceStep = tuple[re.Pattern[str], str]
 
 
-def _step(
-    options: dict[str, Json], *, suffix: str, at: str, bench: Bench
-) -> _Step | None:
+def _compile_step(
+    options: dict[str, Json], *, suffix: str, at: str, context: CompileContext
+) -> _ReplaceStep | None:
     pattern = options.get(f"pattern{suffix}")
-    given = options.get(f"replacement{suffix}")
-    replacement = "" if given is None else given
+    raw_replacement = options.get(f"replacement{suffix}")
+    replacement = "" if raw_replacement is None else raw_replacement
     if not pattern or not isinstance(pattern, str) or not isinstance(replacement, str):
         return None
-    for text, name, longest in (
+    for text, name, length_max in (
         (pattern, "pattern", PATTERN_MAX),
         (replacement, "replacement", REPLACEMENT_MAX),
     ):
-        if len(text) > longest:
-            wording = f'@replace requires a "{name}" less than {longest} characters'
-            bench.refuse(f"{at}/{name}{suffix}", wording)
+        if len(text) > length_max:
+            wording = f'@replace requires a "{name}" less than {length_max} characters'
+            context.reject(f"{at}/{name}{suffix}", wording)
     flags = re.IGNORECASE if options.get("ignorecase") is True else re.NOFLAG
     return re.compile(re.escape(pattern), flags), replacement
 
 
-def _replacing(get: Resolver, steps: list[_Step], *, count: int) -> Resolver:
+def _replace_all(get: Resolver, steps: list[_ReplaceStep], *, count: int) -> Resolver:
     def resolve(payload: Json) -> str:
         value = get(payload)
         if not isinstance(value, (str, int, float)):
             return ""
         text = text_of(value)
         for pattern, replacement in steps:
-            text = pattern.sub(_substitution(replacement), text, count=count)
+            text = pattern.sub(_compile_substitution(replacement), text, count=count)
         return text
 
     return resolve
 
 
-def _substitution(replacement: str) -> Json:
+def _compile_substitution(replacement: str) -> Json:
     if "$" not in replacement:
         return lambda _: replacement
 
-    def fill(found: re.Match[str]) -> str:
-        said = {
+    def fill(match: re.Match[str]) -> str:
+        substitutes = {
             "$": "$",
-            "&": found[0],
-            "`": found.string[: found.start()],
-            "'": found.string[found.end() :],
+            "&": match[0],
+            "`": match.string[: match.start()],
+            "'": match.string[match.end() :],
         }
-        return _SPECIAL.sub(lambda special: said[special[1]], replacement)
+        return _REFERENCE.sub(lambda special: substitutes[special[1]], replacement)
 
     return fill

@@ -1,24 +1,24 @@
 """`@json`, `@flatten`, `@merge` and `@transform`: whole objects in another shape."""
 
-from streams.mapping.build import Bench
+from streams.mapping.compile_context import CompileContext
 from streams.mapping.errors import Unresolved
 from streams.mapping.text import json_text, json_value, ordered_keys
 from streams.mapping.values import DEPTH_MAX, UNDEFINED, Json, Resolver, kind_of
 
 
-def json(options: Json, at: str, bench: Bench) -> Resolver:
+def json(options: Json, at: str, context: CompileContext) -> Resolver:
     """`@json`: to JSON text, or from it; text that is no JSON stays.
 
     The literals 0, false and "" are values.
     """
     if not isinstance(options, dict):
-        return bench.refuse(at, '@json requires an object with a "value" key')
+        return context.reject(at, '@json requires an object with a "value" key')
     if not options.get("mode"):
-        return bench.refuse(at, '@json requires a "mode" key')
+        return context.reject(at, '@json requires a "mode" key')
     if options.get("value") is None:
-        return bench.refuse(at, '@json requires a "value" key')
-    get = bench.resolver(options["value"], at=f"{at}/value")
-    change = _MODES.get(str(options["mode"]), _neither)
+        return context.reject(at, '@json requires a "value" key')
+    get = context.compile_node(options["value"], at=f"{at}/value")
+    change = _MODES.get(str(options["mode"]), _resolve_invalid_mode)
     return lambda payload: change(get(payload))
 
 
@@ -30,7 +30,7 @@ def _decode(value: Json) -> Json:
     return json_value(value) if isinstance(value, str) else value
 
 
-def _neither(_: object) -> Json:
+def _resolve_invalid_mode(_: object) -> Json:
     """`Encode` passes Segment's check and then means nothing."""
     return UNDEFINED
 
@@ -38,21 +38,24 @@ def _neither(_: object) -> Json:
 _MODES = {"encode": _encode, "decode": _decode}
 
 
-def flatten(options: Json, at: str, bench: Bench) -> Resolver:
+def flatten(options: Json, at: str, context: CompileContext) -> Resolver:
     """`@flatten`: one level, the keys of all levels joined by the separator."""
     if not isinstance(options, dict):
-        return bench.refuse(at, '@flatten requires an object with a "separator" key')
+        return context.reject(at, '@flatten requires an object with a "separator" key')
     separator = options.get("separator")
     if not separator:
-        return bench.refuse(at, '@flatten requires a "separator" key')
+        return context.reject(at, '@flatten requires a "separator" key')
     if not isinstance(separator, str):
-        return bench.refuse(at, "@flatten requires a string separator")
-    omits = bool(options.get("omitArrays")) or options.get("omitArrays") in ([], {})
-    branches = (dict,) if omits else (dict, list)
+        return context.reject(at, "@flatten requires a string separator")
+    omits_arrays = bool(options.get("omitArrays")) or options.get("omitArrays") in (
+        [],
+        {},
+    )
+    branches = (dict,) if omits_arrays else (dict, list)
     value = options.get("value")
-    branch = _keyed(value) if isinstance(value, branches) else value
-    get = bench.resolver(branch, at=f"{at}/value")
-    walk = _Flattening(separator, branches=branches)
+    branch = _as_object(value) if isinstance(value, branches) else value
+    get = context.compile_node(branch, at=f"{at}/value")
+    walk = _Flattener(separator, branches=branches)
 
     def resolve(payload: Json) -> dict[str, Json]:
         flat: dict[str, Json] = {}
@@ -62,7 +65,7 @@ def flatten(options: Json, at: str, bench: Bench) -> Resolver:
     return resolve
 
 
-class _Flattening:
+class _Flattener:
     """Walks a value down to its leaves; an empty branch leaves no key, as recorded."""
 
     __slots__ = ("_branches", "_separator")
@@ -78,22 +81,22 @@ class _Flattening:
         if not isinstance(value, self._branches) or depth > DEPTH_MAX:
             flat[prefix] = value
             return
-        keyed = _keyed(value)
+        keyed = _as_object(value)
         start = f"{prefix}{self._separator}" if prefix else ""
         for key in ordered_keys(keyed):
             self(keyed[key], start + key, flat, depth=depth + 1)
 
 
-def _keyed(value: Json) -> dict[str, Json]:
+def _as_object(value: Json) -> dict[str, Json]:
     """Give what JavaScript's `Object.assign` would take of a value."""
     if isinstance(value, dict):
         return value
     if isinstance(value, (list, str)):
-        return {str(index): held for index, held in enumerate(value)}
+        return {str(index): item for index, item in enumerate(value)}
     return {}
 
 
-def merge(options: Json, at: str, bench: Bench) -> Resolver:
+def merge(options: Json, at: str, context: CompileContext) -> Resolver:
     """`@merge`: all fields of all objects; `right` lets the later win, `left` not.
 
     A field that resolves to nothing wins too, and so takes the field away.
@@ -102,48 +105,52 @@ def merge(options: Json, at: str, bench: Bench) -> Resolver:
         wording = (
             '@merge requires an object with an "objects" key and a "direction" key'
         )
-        return bench.refuse(at, wording)
+        return context.reject(at, wording)
     for key in ("direction", "objects"):
         if not options.get(key) and options.get(key) != []:
-            return bench.refuse(at, f'@merge requires a "{key}" key')
+            return context.reject(at, f'@merge requires a "{key}" key')
     if not isinstance(options["objects"], list):
-        return bench.refuse(at, "@merge: expected opts.array, got object")
-    made = [
-        _operand(node, at=f"{at}/objects/{index}", bench=bench)
+        return context.reject(at, "@merge: expected opts.array, got object")
+    operands = [
+        _compile_operand(node, at=f"{at}/objects/{index}", context=context)
         for index, node in enumerate(options["objects"])
     ]
-    return _merging(made[::-1] if options["direction"] == "left" else made)
+    return _merge_operands(
+        operands[::-1] if options["direction"] == "left" else operands
+    )
 
 
-def _operand(node: object, *, at: str, bench: Bench) -> Resolver:
+def _compile_operand(node: object, *, at: str, context: CompileContext) -> Resolver:
     if not isinstance(node, dict) or any(key.startswith("@") for key in node):
-        return bench.resolver(node, at=at)
-    fields = tuple(bench.fields(node, at=at).items())
-    return lambda payload: {key: held(payload) for key, held in fields}
+        return context.compile_node(node, at=at)
+    fields = tuple(context.compile_fields(node, at=at).items())
+    return lambda payload: {
+        key: resolve_field(payload) for key, resolve_field in fields
+    }
 
 
-def _merging(operands: list[Resolver]) -> Resolver:
+def _merge_operands(operands: list[Resolver]) -> Resolver:
     def resolve(payload: Json) -> dict[str, Json]:
         merged: dict[str, Json] = {}
         for operand in operands:
-            merged.update(_keyed(operand(payload)))
+            merged.update(_as_object(operand(payload)))
         return {key: value for key, value in merged.items() if value is not UNDEFINED}
 
     return resolve
 
 
-def transform(options: Json, at: str, bench: Bench) -> Resolver:
+def transform(options: Json, at: str, context: CompileContext) -> Resolver:
     """`@transform`: `apply` makes a new payload, and `mapping` maps that."""
     if not isinstance(options, dict):
         wording = "@transform requires an object with an "
-        return bench.refuse(at, f'{wording}"apply" key and a "mapping" key')
+        return context.reject(at, f'{wording}"apply" key and a "mapping" key')
     for key in ("mapping", "apply"):
         if not options.get(key) and not isinstance(options.get(key), (dict, list)):
-            return bench.refuse(at, f'@transform requires a "{key}" key')
+            return context.reject(at, f'@transform requires a "{key}" key')
     if not isinstance(options["apply"], dict):
-        return bench.refuse(at, '@transform "apply" key should be an object')
-    apply = bench.resolver(options["apply"], at=f"{at}/apply")
-    mapping = bench.resolver(options["mapping"], at=f"{at}/mapping")
+        return context.reject(at, '@transform "apply" key should be an object')
+    apply = context.compile_node(options["apply"], at=f"{at}/apply")
+    mapping = context.compile_node(options["mapping"], at=f"{at}/mapping")
 
     def resolve(payload: Json) -> Json:
         if payload is UNDEFINED:

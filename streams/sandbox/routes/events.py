@@ -2,21 +2,27 @@
 
 from dataclasses import dataclass
 
-from streams.sandbox import bodies, event_rules
-from streams.sandbox.calls import Answer, Call, Json
-from streams.sandbox.config import BulkRepeats, UnknownMetrics
-from streams.sandbox.errors import Refusal, invalid, not_found, refuse
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.profile_patches import patched_properties
+from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
+from streams.sandbox.config import DuplicateScope, UnknownMetricHandling
+from streams.sandbox.jsonapi import bodies
+from streams.sandbox.jsonapi.errors import (
+    ErrorResponse,
+    bad_request,
+    invalid_input,
+    not_found,
+)
+from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
+from streams.sandbox.jsonapi.times import parse_seconds
 from streams.sandbox.limits import BULK_EVENTS_MAX
-from streams.sandbox.patches import patched
-from streams.sandbox.profiles import IDENTIFIERS, Profile
-from streams.sandbox.times import seconds
-from streams.sandbox.world import World
+from streams.sandbox.routes import event_rules
 
-_ROWS = "/data/attributes/events-bulk-create"
+_ROWS_POINTER = "/data/attributes/events-bulk-create"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class SubmittedEvent:
     """One event as it was given.
 
     Attributes:
@@ -26,146 +32,172 @@ class Given:
         pointer: JSON pointer of the attributes.
     """
 
-    profile: Json
+    profile: JsonObject
     metric: str
-    attributes: Json
+    attributes: JsonObject
     pointer: str
 
 
-def create(world: World, call: Call) -> Answer:
+def create(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`POST /api/events`: 202; a repeat is accepted and changes nothing."""
-    item = bodies.resource(call.body, kind="event")
+    item = bodies.resource(request.body, kind="event")
     pointer = "/data/attributes"
-    attributes = bodies.member(item, "attributes", pointer="/data")
-    profile = event_rules.profile_of(attributes, pointer=pointer)
-    given = _event(attributes, profile=profile, pointer=pointer, now_s=call.now_s)
-    _known(world, [given])
-    world.settle(lambda at_s: _record(world, [given], at_s), now_s=call.now_s)
-    return Answer(status=202, items=1)
+    attributes = bodies.required_object(item, "attributes", pointer="/data")
+    profile = event_rules.require_profile(attributes, pointer=pointer)
+    event = _parse_event(
+        attributes, profile=profile, pointer=pointer, now_s=request.now_s
+    )
+    _check_profile_ids(account, [event])
+    account.apply_later(
+        lambda at_s: _record_events(account, [event], at_s), now_s=request.now_s
+    )
+    return HandlerResponse(status=202, items=1)
 
 
-def create_many(world: World, call: Call) -> Answer:
+def create_many(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`POST /api/event-bulk-create-jobs`: 202, or one fault and nothing done."""
-    item = bodies.resource(call.body, kind="event-bulk-create-job")
-    attributes = bodies.member(item, "attributes", pointer="/data")
-    rows = bodies.rows(
-        bodies.member(attributes, "events-bulk-create", pointer="/data/attributes"),
-        pointer=_ROWS,
+    item = bodies.resource(request.body, kind="event-bulk-create-job")
+    attributes = bodies.required_object(item, "attributes", pointer="/data")
+    rows = bodies.data_rows(
+        bodies.required_object(
+            attributes, "events-bulk-create", pointer="/data/attributes"
+        ),
+        pointer=_ROWS_POINTER,
         maximum=BULK_EVENTS_MAX,
     )
-    given = [
-        one
+    events = [
+        event
         for index, row in enumerate(rows)
-        for one in _row(row, pointer=f"{_ROWS}/data/{index}", now_s=call.now_s)
+        for event in _parse_row(
+            row, pointer=f"{_ROWS_POINTER}/data/{index}", now_s=request.now_s
+        )
     ]
-    if len(given) > BULK_EVENTS_MAX:
-        raise refuse(f"At most {BULK_EVENTS_MAX} events are allowed.", pointer=_ROWS)
-    _known(world, given)
-    _refuse_repeats(world, given)
-    world.settle(lambda at_s: _record(world, given, at_s), now_s=call.now_s)
-    return Answer(status=202, items=len(given))
+    if len(events) > BULK_EVENTS_MAX:
+        raise bad_request(
+            f"At most {BULK_EVENTS_MAX} events are allowed.", pointer=_ROWS_POINTER
+        )
+    _check_profile_ids(account, events)
+    _reject_duplicates(account, events)
+    account.apply_later(
+        lambda at_s: _record_events(account, events, at_s), now_s=request.now_s
+    )
+    return HandlerResponse(status=202, items=len(events))
 
 
-def _row(row: Json, *, pointer: str, now_s: float) -> list[Given]:
-    bodies.typed(row, kind="event-bulk-create", pointer=pointer)
-    attributes = bodies.member(row, "attributes", pointer=pointer)
-    here = f"{pointer}/attributes"
-    profile = event_rules.profile_of(attributes, pointer=here)
-    events = bodies.member(attributes, "events", pointer=here)
-    found = []
-    items = bodies.rows(events, pointer=f"{here}/events", maximum=BULK_EVENTS_MAX)
+def _parse_row(row: JsonObject, *, pointer: str, now_s: float) -> list[SubmittedEvent]:
+    bodies.check_type(row, kind="event-bulk-create", pointer=pointer)
+    attributes = bodies.required_object(row, "attributes", pointer=pointer)
+    row_pointer = f"{pointer}/attributes"
+    profile = event_rules.require_profile(attributes, pointer=row_pointer)
+    events = bodies.required_object(attributes, "events", pointer=row_pointer)
+    parsed = []
+    items = bodies.data_rows(
+        events, pointer=f"{row_pointer}/events", maximum=BULK_EVENTS_MAX
+    )
     for index, item in enumerate(items):
-        at = f"{here}/events/data/{index}"
-        bodies.typed(item, kind="event", pointer=at)
-        given = bodies.member(item, "attributes", pointer=at)
-        given.setdefault("backfill", attributes.get("backfill"))
-        at = f"{at}/attributes"
-        found.append(_event(given, profile=profile, pointer=at, now_s=now_s))
-    return found
+        event_pointer = f"{row_pointer}/events/data/{index}"
+        bodies.check_type(item, kind="event", pointer=event_pointer)
+        event_attributes = bodies.required_object(
+            item, "attributes", pointer=event_pointer
+        )
+        event_attributes.setdefault("backfill", attributes.get("backfill"))
+        event_pointer = f"{event_pointer}/attributes"
+        parsed.append(
+            _parse_event(
+                event_attributes, profile=profile, pointer=event_pointer, now_s=now_s
+            )
+        )
+    return parsed
 
 
-def _event(attributes: Json, *, profile: Json, pointer: str, now_s: float) -> Given:
-    metric = event_rules.metric_of(attributes, pointer=pointer)
-    found = event_rules.faults(attributes, pointer=pointer, now_s=now_s)
-    if found:
-        raise Refusal(found)
-    return Given(profile=profile, metric=metric, attributes=attributes, pointer=pointer)
+def _parse_event(
+    attributes: JsonObject, *, profile: JsonObject, pointer: str, now_s: float
+) -> SubmittedEvent:
+    metric = event_rules.require_metric(attributes, pointer=pointer)
+    errors = event_rules.find_errors(attributes, pointer=pointer, now_s=now_s)
+    if errors:
+        raise ErrorResponse(errors)
+    return SubmittedEvent(
+        profile=profile, metric=metric, attributes=attributes, pointer=pointer
+    )
 
 
-def _known(world: World, given: list[Given]) -> None:
-    for one in given:
-        profile_id = one.profile.get("id")
-        if profile_id and profile_id not in world.profiles.by_id:
-            pointer = f"{one.pointer}/profile/data/id"
-            raise Refusal([not_found("profile", profile_id, pointer=pointer)])
+def _check_profile_ids(account: Account, events: list[SubmittedEvent]) -> None:
+    for event in events:
+        profile_id = event.profile.get("id")
+        if profile_id and profile_id not in account.profiles.by_id:
+            pointer = f"{event.pointer}/profile/data/id"
+            raise ErrorResponse([not_found("profile", profile_id, pointer=pointer)])
 
 
-def _refuse_repeats(world: World, given: list[Given]) -> None:
+def _reject_duplicates(account: Account, events: list[SubmittedEvent]) -> None:
     """A repeated unique id of one profile and metric fails the whole request."""
     seen = set()
-    for one in given:
-        unique_id = one.attributes.get("unique_id")
+    for event in events:
+        unique_id = event.attributes.get("unique_id")
         if not unique_id:
             continue
-        key = (_whose(world, one.profile), one.metric, unique_id)
-        if key in seen or _in_history(world, key):
-            raise Refusal(
+        key = (_owner_key(account, event.profile), event.metric, unique_id)
+        if key in seen or _is_recorded(account, key):
+            raise ErrorResponse(
                 [
-                    invalid(
+                    invalid_input(
                         "'unique_id' repeats for this profile and metric.",
-                        pointer=f"{one.pointer}/unique_id",
+                        pointer=f"{event.pointer}/unique_id",
                     )
                 ]
             )
         seen.add(key)
 
 
-def _in_history(world: World, key: tuple[str, str, str]) -> bool:
-    if world.config.bulk_repeats is BulkRepeats.REQUEST:
+def _is_recorded(account: Account, key: tuple[str, str, str]) -> bool:
+    if account.config.bulk_duplicates is DuplicateScope.REQUEST:
         return False
-    metric = world.events.metric_names.get(key[1])
-    return metric is not None and (key[0], metric.id, key[2]) in world.events.by_key
+    metric = account.events.metric_names.get(key[1])
+    return metric is not None and (key[0], metric.id, key[2]) in account.events.by_key
 
 
-def _owner(world: World, profile: Json) -> Profile | None:
-    named = world.profiles.by_id.get(profile.get("id") or "")
-    owners = world.profiles.owners(profile["attributes"])
-    return named or (owners[0] if owners else None)
+def _find_owner(account: Account, profile: JsonObject) -> StoredProfile | None:
+    profile_by_id = account.profiles.by_id.get(profile.get("id") or "")
+    owners = account.profiles.find_owners(profile["attributes"])
+    return profile_by_id or (owners[0] if owners else None)
 
 
-def _whose(world: World, profile: Json) -> str:
-    owner = _owner(world, profile)
+def _owner_key(account: Account, profile: JsonObject) -> str:
+    owner = _find_owner(account, profile)
     if owner is not None:
         return owner.id
-    attributes: Json = profile["attributes"]
+    attributes: JsonObject = profile["attributes"]
     values = (f"{name}={attributes.get(name) or ''}" for name in IDENTIFIERS)
     return "&".join(values).lower()
 
 
-def _record(world: World, given: list[Given], at_s: float) -> None:
-    for one in given:
-        unknown = one.metric not in world.events.metric_names
-        if unknown and world.config.unknown_metrics is UnknownMetrics.IGNORE:
-            world.events.ignored += 1
+def _record_events(account: Account, events: list[SubmittedEvent], at_s: float) -> None:
+    for event in events:
+        unknown = event.metric not in account.events.metric_names
+        if unknown and account.config.unknown_metrics is UnknownMetricHandling.IGNORE:
+            account.events.ignored_count += 1
             continue
-        profile = _written(world, one.profile, at_s=at_s)
-        time_s = int(seconds(one.attributes.get("time")) or at_s)
-        world.events.record(
-            one.attributes,
+        profile = _write_profile(account, event.profile, at_s=at_s)
+        time_s = int(parse_seconds(event.attributes.get("time")) or at_s)
+        account.events.record(
+            event.attributes,
             profile_id=profile.id,
-            metric=world.events.metric(one.metric, now_s=at_s),
+            metric=account.events.get_or_create_metric(event.metric, now_s=at_s),
             time_s=time_s,
         )
         profile.last_event_s = max(profile.last_event_s or time_s, time_s)
 
 
-def _written(world: World, item: Json, *, at_s: float) -> Profile:
-    profile = _owner(world, item)
+def _write_profile(account: Account, item: JsonObject, *, at_s: float) -> StoredProfile:
+    profile = _find_owner(account, item)
     if profile is None:
-        profile = world.profiles.create(item["attributes"], now_s=at_s)
+        profile = account.profiles.create(item["attributes"], now_s=at_s)
     else:
-        world.profiles.adopt(profile, item["attributes"], now_s=at_s)
-    changes = patched(profile, item.get("meta"))
+        account.profiles.update_without_conflicts(
+            profile, item["attributes"], now_s=at_s
+        )
+    changes = patched_properties(profile, item.get("meta"))
     if changes:
-        world.profiles.update(profile, {"properties": changes}, now_s=at_s)
+        account.profiles.update(profile, {"properties": changes}, now_s=at_s)
     return profile

@@ -1,12 +1,18 @@
 """Lists: create, rename, read, find, and who is on them."""
 
-from streams.sandbox import bodies, filters, pages, render, render_profile
-from streams.sandbox.calls import Answer, Call, Json
-from streams.sandbox.errors import ApiError, Refusal, not_found, refuse
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.lists import MailList
+from streams.sandbox.account.profiles import StoredProfile
+from streams.sandbox.jsonapi import bodies, filters, pagination
+from streams.sandbox.jsonapi.errors import (
+    ApiError,
+    ErrorResponse,
+    bad_request,
+    not_found,
+)
+from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
 from streams.sandbox.limits import RELATIONSHIP_MAX_IDS
-from streams.sandbox.lists import MailList
-from streams.sandbox.profiles import Profile
-from streams.sandbox.world import World
+from streams.sandbox.routes import render, render_profile
 
 OPT_INS = ("single_opt_in", "double_opt_in")
 """`create_list`, member `opt_in_process`."""
@@ -20,177 +26,201 @@ FILTERS = {"name": _EQUAL, "id": _EQUAL, "created": _AFTER, "updated": _AFTER}
 MEMBER_FILTERS = {"email": _EQUAL, "phone_number": _EQUAL, "joined_group_at": _BOUNDS}
 """`get_profiles_for_list`, parameter `filter`; `push_token`, `_kx` are not offered."""
 
-Member = tuple[int, float, Profile]
+MemberRow = tuple[int, float, StoredProfile]
 
 
-def find(world: World, list_id: str) -> MailList:
+def find(account: Account, list_id: str) -> MailList:
     """Return the list of the path.
 
     Raises:
         Refusal: 404.
     """
-    mail_list = world.lists.by_id.get(list_id)
+    mail_list = account.lists.by_id.get(list_id)
     if mail_list is None:
-        raise Refusal([not_found("list", list_id, parameter="id")])
+        raise ErrorResponse([not_found("list", list_id, parameter="id")])
     return mail_list
 
 
-def create(world: World, call: Call) -> Answer:
+def create(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`POST /api/lists`: 201, whatever other lists are called."""
-    item = bodies.resource(call.body, kind="list")
-    given = bodies.member(item, "attributes", pointer="/data")
-    mail_list = world.lists.create(
-        bodies.text(given, "name", pointer="/data/attributes"),
-        opt_in_process=_opt_in(given.get("opt_in_process") or OPT_INS[0]),
-        now_s=call.now_s,
+    item = bodies.resource(request.body, kind="list")
+    list_attributes = bodies.required_object(item, "attributes", pointer="/data")
+    mail_list = account.lists.create(
+        bodies.required_text(list_attributes, "name", pointer="/data/attributes"),
+        opt_in_process=_parse_opt_in(
+            list_attributes.get("opt_in_process") or OPT_INS[0]
+        ),
+        now_s=request.now_s,
     )
-    body = {"data": render.mail_list(call, mail_list)}
-    return Answer(status=201, body=body, items=1)
+    body = {"data": render.render_list(request, mail_list)}
+    return HandlerResponse(status=201, body=body, items=1)
 
 
-def update(world: World, call: Call) -> Answer:
+def update(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`PATCH /api/lists/{id}`: name and opt-in."""
-    mail_list = find(world, call.path_id)
-    item = bodies.resource(call.body, kind="list")
-    given = bodies.member(item, "attributes", pointer="/data")
-    if item.get("id") != call.path_id:
-        raise refuse("'id' must be the id of the path.", pointer="/data/id")
-    if given.get("name") is not None:
-        mail_list.name = bodies.text(given, "name", pointer="/data/attributes")
-    if given.get("opt_in_process") is not None:
-        mail_list.opt_in_process = _opt_in(given["opt_in_process"])
-    mail_list.updated_s = call.now_s
-    return Answer(body={"data": render.mail_list(call, mail_list)}, items=1)
+    mail_list = find(account, request.path_id)
+    item = bodies.resource(request.body, kind="list")
+    list_attributes = bodies.required_object(item, "attributes", pointer="/data")
+    if item.get("id") != request.path_id:
+        raise bad_request("'id' must be the id of the path.", pointer="/data/id")
+    if list_attributes.get("name") is not None:
+        mail_list.name = bodies.required_text(
+            list_attributes, "name", pointer="/data/attributes"
+        )
+    if list_attributes.get("opt_in_process") is not None:
+        mail_list.opt_in_process = _parse_opt_in(list_attributes["opt_in_process"])
+    mail_list.updated_s = request.now_s
+    return HandlerResponse(
+        body={"data": render.render_list(request, mail_list)}, items=1
+    )
 
 
-def read(world: World, call: Call) -> Answer:
+def get(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`GET /api/lists/{id}`."""
-    mail_list = find(world, call.path_id)
-    return Answer(body={"data": render.mail_list(call, mail_list)})
+    mail_list = find(account, request.path_id)
+    return HandlerResponse(body={"data": render.render_list(request, mail_list)})
 
 
-def query(world: World, call: Call) -> Answer:
+def search(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`GET /api/lists`: filter, sort, pages of ten."""
-    conditions = filters.parse(call.query.get("filter", ""), allowed=FILTERS)
-    sort = call.query.get("sort", "id")
-    name, descending = sort.lstrip("-"), sort.startswith("-")
+    conditions = filters.parse(request.query.get("filter", ""), allowed=FILTERS)
+    sort_field = request.query.get("sort", "id")
+    name, descending = sort_field.lstrip("-"), sort_field.startswith("-")
     if name not in FILTERS:
-        raise refuse(f"'{sort}' is no sort of lists.", parameter="sort")
-    found = [
-        one
-        for one in world.lists.by_id.values()
-        if all(filters.holds(each, _value(one, each.field)) for each in conditions)
+        raise bad_request(f"'{sort_field}' is no sort of lists.", parameter="sort")
+    mail_lists = [
+        mail_list
+        for mail_list in account.lists.by_id.values()
+        if all(
+            filters.matches(condition, _field_value(mail_list, condition.field))
+            for condition in conditions
+        )
     ]
-    found.sort(key=lambda one: [_value(one, name), one.seq], reverse=descending)
-    page, links = pages.paginate(
-        call,
-        found,
-        key=lambda one: [_value(one, name), one.seq],
-        sizes=pages.LISTS,
+    mail_lists.sort(
+        key=lambda mail_list: [_field_value(mail_list, name), mail_list.seq],
+        reverse=descending,
+    )
+    page, links = pagination.paginate(
+        request,
+        mail_lists,
+        key=lambda mail_list: [_field_value(mail_list, name), mail_list.seq],
+        sizes=pagination.LIST_PAGES,
         descending=descending,
     )
-    data = [render.mail_list(call, one) for one in page]
-    return Answer(body={"data": data, "links": links})
+    data = [render.render_list(request, mail_list) for mail_list in page]
+    return HandlerResponse(body={"data": data, "links": links})
 
 
-def add_profiles(world: World, call: Call) -> Answer:
+def add_profiles(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`POST /api/lists/{id}/relationships/profiles`: touches no consent."""
-    mail_list = find(world, call.path_id)
-    profiles = _profiles(world, call)
-    mail_list.changes.asked_to_add(items=len(profiles))
-    world.lists.join(mail_list, profiles, now_s=call.now_s)
-    return Answer(status=204, items=len(profiles))
+    mail_list = find(account, request.path_id)
+    profiles = _parse_profiles(account, request)
+    mail_list.changes.count_add_request(items=len(profiles))
+    account.lists.add_members(mail_list, profiles, now_s=request.now_s)
+    return HandlerResponse(status=204, items=len(profiles))
 
 
-def remove_profiles(world: World, call: Call) -> Answer:
+def remove_profiles(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`DELETE /api/lists/{id}/relationships/profiles`: no member, no change."""
-    mail_list = find(world, call.path_id)
-    profiles = _profiles(world, call)
-    mail_list.changes.asked_to_remove(items=len(profiles))
-    world.lists.leave(mail_list, profiles)
-    return Answer(status=204, items=len(profiles))
+    mail_list = find(account, request.path_id)
+    profiles = _parse_profiles(account, request)
+    mail_list.changes.count_remove_request(items=len(profiles))
+    account.lists.remove_members(mail_list, profiles)
+    return HandlerResponse(status=204, items=len(profiles))
 
 
-def profile_ids(world: World, call: Call) -> Answer:
+def get_profile_ids(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`GET /api/lists/{id}/relationships/profiles`."""
-    members, links = _members(world, call)
+    members, links = _search_members(account, request)
     data = [{"type": "profile", "id": profile.id} for _, _, profile in members]
-    return Answer(body={"data": data, "links": links})
+    return HandlerResponse(body={"data": data, "links": links})
 
 
-def profiles(world: World, call: Call) -> Answer:
+def get_profiles(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`GET /api/lists/{id}/profiles`."""
-    members, links = _members(world, call)
-    data = [_member(world, call, profile, joined_s) for _, joined_s, profile in members]
-    return Answer(body={"data": data, "links": links})
+    members, links = _search_members(account, request)
+    data = [
+        _render_member(account, request, profile, joined_s)
+        for _, joined_s, profile in members
+    ]
+    return HandlerResponse(body={"data": data, "links": links})
 
 
-def _member(world: World, call: Call, profile: Profile, joined_s: float) -> Json:
-    standing = world.consents.by_profile.get(profile.id)
-    return render_profile.profile(call, profile, standing=standing, joined_s=joined_s)
-
-
-def _members(world: World, call: Call) -> tuple[list[Member], dict[str, object]]:
-    mail_list = find(world, call.path_id)
-    conditions = filters.parse(call.query.get("filter", ""), allowed=MEMBER_FILTERS)
-    sort = call.query.get("sort", "joined_group_at")
-    if sort.lstrip("-") != "joined_group_at":
-        raise refuse(f"'{sort}' is no sort of members.", parameter="sort")
-    by_id = world.profiles.by_id
-    rows = ((seq, at, by_id[one]) for one, (seq, at) in mail_list.members.items())
-    found = (
-        row for row in rows if all(_holds(row, condition) for condition in conditions)
+def _render_member(
+    account: Account, request: ParsedRequest, profile: StoredProfile, joined_s: float
+) -> JsonObject:
+    consent_state = account.consents.by_profile.get(profile.id)
+    return render_profile.render_profile(
+        request, profile, consent_state=consent_state, joined_s=joined_s
     )
-    descending = sort.startswith("-")
-    return pages.paginate(
-        call,
-        reversed(list(found)) if descending else found,
+
+
+def _search_members(
+    account: Account, request: ParsedRequest
+) -> tuple[list[MemberRow], dict[str, object]]:
+    mail_list = find(account, request.path_id)
+    conditions = filters.parse(request.query.get("filter", ""), allowed=MEMBER_FILTERS)
+    sort_field = request.query.get("sort", "joined_group_at")
+    if sort_field.lstrip("-") != "joined_group_at":
+        raise bad_request(f"'{sort_field}' is no sort of members.", parameter="sort")
+    by_id = account.profiles.by_id
+    rows = (
+        (seq, joined_s, by_id[profile_id])
+        for profile_id, (seq, joined_s) in mail_list.members.items()
+    )
+    matching = (
+        row for row in rows if all(_matches(row, condition) for condition in conditions)
+    )
+    descending = sort_field.startswith("-")
+    return pagination.paginate(
+        request,
+        reversed(list(matching)) if descending else matching,
         key=lambda row: [row[0]],
-        sizes=pages.PROFILES,
+        sizes=pagination.PROFILE_PAGES,
         descending=descending,
     )
 
 
-def _holds(row: Member, condition: filters.Condition) -> bool:
+def _matches(row: MemberRow, condition: filters.FilterCondition) -> bool:
     _, joined_s, profile = row
     if condition.field == "joined_group_at":
-        return filters.holds(condition, joined_s)
+        return filters.matches(condition, joined_s)
     if condition.field == "email":
         return profile.email in [value.lower() for value in condition.values]
-    return filters.holds(condition, profile.phone_number)
+    return filters.matches(condition, profile.phone_number)
 
 
-def _value(one: MailList, name: str) -> str | float:
+def _field_value(mail_list: MailList, name: str) -> str | float:
     values: dict[str, str | float] = {
-        "id": one.id,
-        "name": one.name,
-        "created": one.created_s,
-        "updated": one.updated_s,
+        "id": mail_list.id,
+        "name": mail_list.name,
+        "created": mail_list.created_s,
+        "updated": mail_list.updated_s,
     }
     return values[name]
 
 
-def _opt_in(value: object) -> str:
+def _parse_opt_in(value: object) -> str:
     if value not in OPT_INS or not isinstance(value, str):
-        raise refuse(
+        raise bad_request(
             f"'opt_in_process' must be one of {OPT_INS}.",
             pointer="/data/attributes/opt_in_process",
         )
     return value
 
 
-def _profiles(world: World, call: Call) -> list[Profile]:
+def _parse_profiles(account: Account, request: ParsedRequest) -> list[StoredProfile]:
     """Read profile ids; one unknown id refuses the whole request."""
-    items = bodies.rows(call.body, pointer="", maximum=RELATIONSHIP_MAX_IDS)
-    found: list[Profile] = []
+    items = bodies.data_rows(request.body, pointer="", maximum=RELATIONSHIP_MAX_IDS)
+    found_profiles: list[StoredProfile] = []
     missing: list[ApiError] = []
-    for index, profile_id in enumerate(bodies.ids(items, kind="profile")):
-        profile = world.profiles.by_id.get(profile_id)
+    for index, profile_id in enumerate(bodies.resource_ids(items, kind="profile")):
+        profile = account.profiles.by_id.get(profile_id)
         if profile is None:
             pointer = f"/data/{index}/id"
             missing.append(not_found("profile", profile_id, pointer=pointer))
         else:
-            found.append(profile)
+            found_profiles.append(profile)
     if missing:
-        raise Refusal(missing)
-    return found
+        raise ErrorResponse(missing)
+    return found_profiles

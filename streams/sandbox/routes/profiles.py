@@ -1,140 +1,175 @@
 """Profiles: create, update, read, find, merge."""
 
-from streams.sandbox import attributes, bodies, render, render_profile
-from streams.sandbox.calls import Answer, Call, Json
-from streams.sandbox.errors import (
+from streams.sandbox.account import profile_rules
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.imports import upsert
+from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
+from streams.sandbox.jsonapi import bodies
+from streams.sandbox.jsonapi.errors import (
     ApiError,
-    Refusal,
+    ErrorResponse,
+    bad_request,
     duplicate_profile,
     not_found,
-    refuse,
 )
-from streams.sandbox.imports import upsert
-from streams.sandbox.profiles import IDENTIFIERS, Profile
-from streams.sandbox.world import World
+from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
+from streams.sandbox.routes import render, render_profile
 
 
-def find(world: World, profile_id: str) -> Profile:
+def find(account: Account, profile_id: str) -> StoredProfile:
     """Return the profile of the path.
 
     Raises:
         Refusal: 404, also for one that was merged into another.
     """
-    profile = world.profiles.by_id.get(profile_id)
+    profile = account.profiles.by_id.get(profile_id)
     if profile is None:
-        raise Refusal([not_found("profile", profile_id, parameter="id")])
+        raise ErrorResponse([not_found("profile", profile_id, parameter="id")])
     return profile
 
 
-def write(world: World, call: Call, profile: Profile) -> Json:
+def render_with_consent(
+    account: Account, request: ParsedRequest, profile: StoredProfile
+) -> JsonObject:
     """Write a profile with its consent."""
-    standing = world.consents.by_profile.get(profile.id)
-    return render_profile.profile(call, profile, standing=standing)
+    consent_state = account.consents.by_profile.get(profile.id)
+    return render_profile.render_profile(request, profile, consent_state=consent_state)
 
 
-def create(world: World, call: Call) -> Answer:
+def create(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`POST /api/profiles`: 201, or 409 when an identifier is taken."""
-    item = _read(call)
-    owners = world.profiles.owners(item["attributes"])
+    item = _parse_profile(request)
+    owners = account.profiles.find_owners(item["attributes"])
     if owners:
-        raise Refusal([duplicate_profile(owners[0].id)])
-    profile = world.profiles.create(item["attributes"], now_s=call.now_s)
-    return Answer(status=201, body={"data": write(world, call, profile)}, items=1)
+        raise ErrorResponse([duplicate_profile(owners[0].id)])
+    profile = account.profiles.create(item["attributes"], now_s=request.now_s)
+    return HandlerResponse(
+        status=201,
+        body={"data": render_with_consent(account, request, profile)},
+        items=1,
+    )
 
 
-def update(world: World, call: Call) -> Answer:
+def update(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`PATCH /api/profiles/{id}`: 200, or 409 when an identifier is another's."""
-    item = bodies.resource(call.body, kind="profile")
+    item = bodies.resource(request.body, kind="profile")
     item.setdefault("attributes", {})
-    attributes.check_resource(item, pointer="/data")
-    if item.get("id") != call.path_id:
-        raise refuse("'id' must be the id of the path.", pointer="/data/id")
-    find(world, call.path_id)
-    profile = _upserted(world, call, item)
-    return Answer(body={"data": write(world, call, profile)}, items=1)
+    profile_rules.check_resource(item, pointer="/data")
+    if item.get("id") != request.path_id:
+        raise bad_request("'id' must be the id of the path.", pointer="/data/id")
+    find(account, request.path_id)
+    profile = _upsert(account, request, item)
+    return HandlerResponse(
+        body={"data": render_with_consent(account, request, profile)}, items=1
+    )
 
 
-def create_or_update(world: World, call: Call) -> Answer:
+def create_or_update(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`POST /api/profile-import`: 201 when new, 200 when it was there."""
-    item = _read(call)
-    before = len(world.profiles)
-    profile = _upserted(world, call, item)
-    status = 201 if len(world.profiles) > before else 200
-    return Answer(status=status, body={"data": write(world, call, profile)}, items=1)
+    item = _parse_profile(request)
+    before = len(account.profiles)
+    profile = _upsert(account, request, item)
+    status = 201 if len(account.profiles) > before else 200
+    return HandlerResponse(
+        status=status,
+        body={"data": render_with_consent(account, request, profile)},
+        items=1,
+    )
 
 
-def read(world: World, call: Call) -> Answer:
+def get(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`GET /api/profiles/{id}`."""
-    profile = find(world, call.path_id)
-    body: Json = {"data": write(world, call, profile)}
-    if "lists" in call.query.get("include", ""):
-        plain = render.without_extras(call)
+    profile = find(account, request.path_id)
+    body: JsonObject = {"data": render_with_consent(account, request, profile)}
+    if "lists" in request.query.get("include", ""):
+        plain = render.without_query(request)
         body["included"] = [
-            render.mail_list(plain, world.lists.by_id[list_id])
+            render.render_list(plain, account.lists.by_id[list_id])
             for list_id in sorted(profile.lists)
         ]
-    return Answer(body=body)
+    return HandlerResponse(body=body)
 
 
-def list_ids(world: World, call: Call) -> Answer:
+def get_list_ids(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`GET /api/profiles/{id}/relationships/lists`."""
-    profile = find(world, call.path_id)
+    profile = find(account, request.path_id)
     data = [{"type": "list", "id": list_id} for list_id in sorted(profile.lists)]
-    return Answer(body={"data": data, "links": {"self": call.base_url + call.path}})
+    return HandlerResponse(
+        body={"data": data, "links": {"self": request.base_url + request.path}}
+    )
 
 
-def merge(world: World, call: Call) -> Answer:
+def merge(account: Account, request: ParsedRequest) -> HandlerResponse:
     """`POST /api/profile-merge`: the source goes, the destination keeps the rest."""
-    item = bodies.resource(call.body, kind="profile-merge")
-    into = _known(world, bodies.text(item, "id", pointer="/data"), pointer="/data/id")
-    relations = bodies.member(item, "relationships", pointer="/data")
+    item = bodies.resource(request.body, kind="profile-merge")
+    target = _require_profile(
+        account, bodies.required_text(item, "id", pointer="/data"), pointer="/data/id"
+    )
+    relations = bodies.required_object(item, "relationships", pointer="/data")
     pointer = "/data/relationships/profiles"
-    given = bodies.member(relations, "profiles", pointer="/data/relationships")
-    sources = bodies.rows(given, pointer=pointer, maximum=1)
-    (source_id,) = bodies.ids(sources, kind="profile", pointer=f"{pointer}/data")
-    source = _known(world, source_id, pointer=f"{pointer}/data/0/id")
-    if source is into:
-        raise refuse("A profile does not merge into itself.", pointer=pointer)
-    world.settle(lambda at_s: _merge(world, source, into, at_s), now_s=call.now_s)
-    self_link = f"{call.base_url}/api/profiles/{into.id}"
-    data = {"type": "profile", "id": into.id, "links": {"self": self_link}}
-    return Answer(status=201, body={"data": data}, items=1)
+    profiles_json = bodies.required_object(
+        relations, "profiles", pointer="/data/relationships"
+    )
+    sources = bodies.data_rows(profiles_json, pointer=pointer, maximum=1)
+    (source_id,) = bodies.resource_ids(
+        sources, kind="profile", pointer=f"{pointer}/data"
+    )
+    source = _require_profile(account, source_id, pointer=f"{pointer}/data/0/id")
+    if source is target:
+        raise bad_request("A profile does not merge into itself.", pointer=pointer)
+    account.apply_later(
+        lambda at_s: _merge_profiles(account, source, target, at_s), now_s=request.now_s
+    )
+    self_link = f"{request.base_url}/api/profiles/{target.id}"
+    data = {"type": "profile", "id": target.id, "links": {"self": self_link}}
+    return HandlerResponse(status=201, body={"data": data}, items=1)
 
 
-def _merge(world: World, source: Profile, into: Profile, at_s: float) -> None:
-    if source.id not in world.profiles.by_id or into.id not in world.profiles.by_id:
+def _merge_profiles(
+    account: Account, source: StoredProfile, target: StoredProfile, at_s: float
+) -> None:
+    if (
+        source.id not in account.profiles.by_id
+        or target.id not in account.profiles.by_id
+    ):
         return
-    joined = [world.lists.by_id[list_id] for list_id in sorted(source.lists)]
+    joined = [account.lists.by_id[list_id] for list_id in sorted(source.lists)]
     names = {name: getattr(source, name) for name in IDENTIFIERS}
-    world.events.move(source.id, into_id=into.id)
-    world.consents.merge(source.id, into_id=into.id)
-    world.remove_profile(source)
-    inherited = {k: v for k, v in names.items() if v and getattr(into, k) is None}
-    world.profiles.update(into, inherited, now_s=at_s)
-    into.fields = source.fields | into.fields
-    into.location = source.location | into.location
-    into.properties = source.properties | into.properties
+    account.events.move_to_profile(source.id, into_id=target.id)
+    account.consents.merge(source.id, into_id=target.id)
+    account.remove_profile(source)
+    inherited = {k: v for k, v in names.items() if v and getattr(target, k) is None}
+    account.profiles.update(target, inherited, now_s=at_s)
+    target.fields = source.fields | target.fields
+    target.location = source.location | target.location
+    target.properties = source.properties | target.properties
     for mail_list in joined:
-        world.lists.join(mail_list, [into], now_s=at_s)
+        account.lists.add_members(mail_list, [target], now_s=at_s)
 
 
-def _known(world: World, profile_id: str, *, pointer: str) -> Profile:
-    profile = world.profiles.by_id.get(profile_id)
+def _require_profile(
+    account: Account, profile_id: str, *, pointer: str
+) -> StoredProfile:
+    profile = account.profiles.by_id.get(profile_id)
     if profile is None:
-        raise Refusal([not_found("profile", profile_id, pointer=pointer)])
+        raise ErrorResponse([not_found("profile", profile_id, pointer=pointer)])
     return profile
 
 
-def _read(call: Call) -> Json:
-    item = bodies.resource(call.body, kind="profile")
-    attributes.check_resource(item, pointer="/data")
-    if not attributes.named(item):
-        raise refuse("At least one identifier is required.", pointer="/data/attributes")
+def _parse_profile(request: ParsedRequest) -> JsonObject:
+    item = bodies.resource(request.body, kind="profile")
+    profile_rules.check_resource(item, pointer="/data")
+    if not profile_rules.has_identifier(item):
+        raise bad_request(
+            "At least one identifier is required.", pointer="/data/attributes"
+        )
     return item
 
 
-def _upserted(world: World, call: Call, item: Json) -> Profile:
-    result = upsert(world.profiles, item, now_s=call.now_s)
+def _upsert(
+    account: Account, request: ParsedRequest, item: JsonObject
+) -> StoredProfile:
+    result = upsert(account.profiles, item, now_s=request.now_s)
     if isinstance(result, ApiError):
-        raise Refusal([result])
+        raise ErrorResponse([result])
     return result

@@ -5,17 +5,17 @@ from contextlib import contextmanager
 
 from click.testing import CliRunner, Result
 
+from agents.admin.topic_reader import read_topic
 from agents.cli import main
-from agents.context import kafka_access
-from agents.embedded import EmbeddedBroker
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
-from agents.reading import read_whole
-from agents.reentry import Publisher
-from streams.delivery import deadletter
-from streams.delivery.deadletter import DeadLetter
+from agents.shared.context import kafka_access
+from agents.shared.embedded_broker import EmbeddedBroker
+from agents.shared.reprocess import RecordPublisher
+from streams.dead_letters import encoding
+from streams.dead_letters.encoding import DeadLetter
 from streams.events.origin import Origin
-from streams.settings import Settings, load
+from streams.settings import Settings, load_settings
 
 KEY = "pk_" + "5ecret" * 5
 ADDRESS = "ada@example.com"
@@ -31,12 +31,12 @@ class Desk:
             "KLAVIYO_STREAMS_TOPIC_PREFIX": "t.",
             "KLAVIYO_STREAMS_SOURCE_TOPICS": "source",
         }
-        self.publisher = Publisher(self.kafka)
+        self.publisher = RecordPublisher(self.kafka)
 
     @property
     def settings(self) -> Settings:
         """As the commands have them."""
-        return load(self._environ)
+        return load_settings(self._environ)
 
     @property
     def kafka(self) -> KafkaAccess:
@@ -50,8 +50,8 @@ class Desk:
                 Message(
                     self.settings.topics.deadletters,
                     letter.key,
-                    deadletter.body(letter),
-                    deadletter.headers(letter, connector="app"),
+                    encoding.encode_value(letter),
+                    encoding.encode_headers(letter, connector="app"),
                     0,
                 )
                 for letter in letters
@@ -74,18 +74,18 @@ class Desk:
 
     def headers(self, topic: str, name: str) -> list[bytes]:
         """One header of all of a topic."""
-        records = read_whole(self.kafka, topic)
+        records = read_topic(self.kafka, topic)
         found = [dict(record.headers() or [])[name] for record in records]
         assert all(isinstance(value, bytes) for value in found)
         return [value for value in found if isinstance(value, bytes)]
 
     def values(self, topic: str) -> list[bytes | None]:
         """All of a topic."""
-        return [record.value() for record in read_whole(self.kafka, topic)]
+        return [record.value() for record in read_topic(self.kafka, topic)]
 
     def modes(self, topic: str) -> list[tuple[bytes, bytes | None, bytes | None]]:
         """Mode, key and value of all of a topic."""
-        pairs = [(one.key(), one.value()) for one in read_whole(self.kafka, topic)]
+        pairs = [(one.key(), one.value()) for one in read_topic(self.kafka, topic)]
         modes = self.headers(topic, "ks.replay-mode")
         return [(mode, *pair) for mode, pair in zip(modes, pairs, strict=True)]
 
@@ -96,8 +96,8 @@ def opened() -> Iterator[Desk]:
     with EmbeddedBroker() as broker:
         broker.create_topics(
             "source",
-            *(f"t.{name}" for name in ("deadletters", "deadletters-handled")),
-            *(f"t.{name}" for name in ("reentry", "events", "outcomes")),
+            *(f"t.{name}" for name in ("deadletters", "deadletters-resolved")),
+            *(f"t.{name}" for name in ("reprocess", "events", "outcomes")),
         )
         yield Desk(broker.bootstrap)
 

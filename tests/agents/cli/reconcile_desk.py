@@ -7,19 +7,19 @@ from typing import Any
 import orjson
 from click.testing import CliRunner, Result
 
+from agents.admin.topic_reader import read_topic
 from agents.cli import main
-from agents.context import TIME, kafka_access
-from agents.embedded import EmbeddedBroker
 from agents.engine.producer import Message
-from agents.reading import read_whole
-from agents.reentry import Publisher
+from agents.shared.context import SOURCE_TIME_HEADER, kafka_access
+from agents.shared.embedded_broker import EmbeddedBroker
+from agents.shared.reprocess import RecordPublisher
 from streams.actions.activation import Activation, decode_activation
-from streams.audiences import pairing
-from streams.audiences.membership import Membership
-from streams.audiences.pairing import Pairing
-from streams.audiences.row import encode_row
+from streams.audiences import list_mapping
+from streams.audiences.list_mapping import ListMapping
 from streams.events.origin import Origin
-from streams.settings import load
+from streams.settings import load_settings
+from streams.state.last_write import LastWrite
+from streams.state.user_row import encode_row
 from tests.journeys.klaviyo import Klaviyo
 
 SOURCE = "source"
@@ -37,8 +37,8 @@ class ReconcileDesk:
             "KLAVIYO_STREAMS_TOPIC_PREFIX": "t.",
             "KLAVIYO_STREAMS_SOURCE_TOPICS": SOURCE,
         }
-        self._settings = load(self.environ)
-        self._publisher = Publisher(kafka_access(self._settings))
+        self._settings = load_settings(self.environ)
+        self._publisher = RecordPublisher(kafka_access(self._settings))
 
     def hold(self, user: str, offset: int = 0, **inside: bool) -> None:
         """Let the table hold a user's memberships, by audience.
@@ -49,7 +49,7 @@ class ReconcileDesk:
             inside: Audience → whether they are in it.
         """
         row = {
-            audience: Membership(
+            audience: LastWrite(
                 inside=is_in,
                 time_ms=1_000 + offset,
                 origin=Origin(topic=SOURCE, partition=0, offset=offset),
@@ -69,8 +69,8 @@ class ReconcileDesk:
         """Let an audience have a list with these members; its id."""
         body = [{"name": audience, "members": list(members)}]
         [list_id] = self.klaviyo.ask("POST", "lists", body)["ids"]
-        value = pairing.encode(Pairing(list_id=list_id))
-        topic = self._settings.topics.lists
+        value = list_mapping.encode_json(ListMapping(list_id=list_id))
+        topic = self._settings.topics.audience_lists
         self._publisher.publish([Message(topic, audience.encode(), value)])
         return str(list_id)
 
@@ -84,18 +84,18 @@ class ReconcileDesk:
 
     def sent(self) -> list[Activation]:
         """Repairs so far, as activate gets them."""
-        records = read_whole(kafka_access(self._settings), self._settings.topics.events)
+        records = read_topic(kafka_access(self._settings), self._settings.topics.events)
         return [decode_activation(record.value()) for record in records]
 
     def sent_at(self) -> list[bytes]:
         """When their source records were written, as the repairs say."""
-        records = read_whole(kafka_access(self._settings), self._settings.topics.events)
-        found = [dict(record.headers() or [])[TIME] for record in records]
+        records = read_topic(kafka_access(self._settings), self._settings.topics.events)
+        found = [dict(record.headers() or [])[SOURCE_TIME_HEADER] for record in records]
         return [value for value in found if isinstance(value, bytes)]
 
     def written_at(self) -> list[bytes]:
         """When they were, milliseconds since the epoch."""
-        records = read_whole(kafka_access(self._settings), SOURCE)
+        records = read_topic(kafka_access(self._settings), SOURCE)
         return [b"%d" % record.timestamp()[1] for record in records]
 
 

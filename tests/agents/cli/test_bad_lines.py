@@ -16,11 +16,11 @@ from agents.cli.explain import dry
 from agents.cli.lines import Answer, answer_lines
 from agents.cli.trial import written
 from agents.cli.trying import trying
-from streams.actions.catalogue import CATALOGUE
-from streams.destination.reading import destination_of
+from streams.actions.registry import ACTIONS
+from streams.destination.loader import compile_destination
 from streams.errors import StreamsError
 from streams.sandbox import Sandbox, SandboxConfig
-from tests.judging import saw_printed
+from tests.judging import note_printed_requests
 
 TEN_MB = 10_000_000
 LAST = b'{"type":"track","event":"Last","userId":"u1","messageId":"m1","properties":{}}'
@@ -48,7 +48,7 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
     result = CliRunner().invoke(main, ["explain", *options], input=given_lines)
     assert result.exit_code == 0, result.output
     told = [json.loads(line) for line in result.stdout.splitlines()]
-    saw_printed(told)
+    note_printed_requests(told)
     return told
 
 
@@ -249,7 +249,7 @@ EVENT = st.fixed_dictionaries(
     },
 )
 LINE = st.fixed_dictionaries(
-    {"action": st.sampled_from(list(CATALOGUE)) | JSON, "events": st.lists(EVENT)},
+    {"action": st.sampled_from(list(ACTIONS)) | JSON, "events": st.lists(EVENT)},
     optional={"mapping": JSON, "mode": st.sampled_from(["single", "batch"]) | JSON},
 )
 
@@ -257,7 +257,7 @@ LINE = st.fixed_dictionaries(
 @given(JSON | EVENT | LINE)
 def test_whatever_a_line_holds_it_has_an_answer(line: Any) -> None:  # noqa: ANN401 - any JSON
     """An error on purpose, or an outcome for each event."""
-    answering = trying(destination_of(None), connect=dry)
+    answering = trying(compile_destination(None), connect=dry)
 
     try:
         told = asyncio.run(_awaited(answering(json.dumps(line).encode())))

@@ -62,11 +62,11 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
         ),
         pytest.param("settings: {api_key: x}", ["settings.api_key: "], id="a-secret"),
         pytest.param(
-            "settings: {web_port: 70000, hops: [fly], klaviyo_url: here, webport: 1,"
+            "settings: {web_port: 70000, stages: [fly], klaviyo_url: here, webport: 1,"
             " session_timeout_s: 60, kafka_sasl_password: x, country: QQ}",
             [
                 "settings.web_port: Expected `int` <= 65535",
-                "settings.hops: Invalid enum value",
+                "settings.stages: Invalid enum value",
                 "settings.klaviyo_url: not an http or https address",
                 "settings.webport: no setting is called so; did you mean web_port?",
                 "settings.session_timeout_s: must be shorter than rebalance_timeout_s",

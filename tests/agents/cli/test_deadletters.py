@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from agents.context import clock_ms
-from agents.deadletters import DeadLetters
+from agents.admin.dead_letters import DeadLetters
+from agents.admin.topic_reader import read_topic
 from agents.engine.producer import Message
-from agents.reading import read_whole
-from agents.reentry import Publisher
+from agents.shared.context import clock_ms
+from agents.shared.reprocess import RecordPublisher
+from streams.dead_letters.encoding import VALUE_MAX_BYTES
+from streams.dead_letters.requeue import plan_requeue
 from streams.delivery import outcome
-from streams.delivery.deadletter import VALUE_MAX_BYTES
-from streams.delivery.requeue import plan
 from streams.errors import ConfigError
 from tests.agents.cli.letter_desk import ADDRESS, Desk, letter_at, opened
 
@@ -122,7 +122,7 @@ def test_a_dry_run_writes_nothing(desk: Desk) -> None:
     assert "1 deliver.lists list-gone: 0/1" in requeue
     assert "would discard 2 dead letters" in discard
     assert "--apply does it" in requeue
-    topics = ("reentry", "events", "outcomes", "deadletters-handled")
+    topics = ("reprocess", "events", "outcomes", "deadletters-resolved")
     assert [desk.values(f"t.{name}") for name in topics] == [[]] * 4
 
 
@@ -132,7 +132,7 @@ def test_each_goes_where_its_stage_says(desk: Desk) -> None:
 
     told = desk.told("requeue", "--all", "--apply")
 
-    assert desk.modes("t.reentry") == [(b"correct", b"k", b"event")]
+    assert desk.modes("t.reprocess") == [(b"correct", b"k", b"event")]
     assert desk.modes("t.events") == [(b"again", b"k", b"{}")]
     assert "requeued 2 dead letters as 2 records" in told
     assert desk.told("list") == "no dead letters\n"
@@ -151,7 +151,7 @@ def test_the_replay_is_named_before_anything_is_sent(desk: Desk) -> None:
 
     first, *rest = result.stdout.splitlines()
     replay = first.removeprefix("replay ")
-    assert desk.headers("t.reentry", "ks.replay") == [replay.encode()] * 3
+    assert desk.headers("t.reprocess", "ks.replay") == [replay.encode()] * 3
     assert rest[0] == "requeued 3 dead letters as 3 records"
     assert "3 of 3 records" in result.stderr
 
@@ -212,11 +212,11 @@ def test_discard_leaves_an_outcome_and_a_row(desk: Desk) -> None:
     desk.told("discard", "--reason", "not-json", "--why", "tests", "--apply")
 
     [value] = desk.values("t.outcomes")
-    told = outcome.decode(value or b"")
+    told = outcome.decode_outcome(value or b"")
     [item] = told.items
     assert (told.stage, item.origin.offset) == ("deadletters", 3)
     assert (item.verdict, item.reason) == ("discarded", "discarded-by-operator")
-    [record] = read_whole(desk.kafka, "t.deadletters-handled")
+    [record] = read_topic(desk.kafka, "t.deadletters-resolved")
     row = json.loads(record.value() or b"")
     assert record.key() == b"0/0"
     assert (row["action"], row["reason"]) == ("discarded", "tests")
@@ -236,7 +236,7 @@ def test_somebody_else_s_record_is_listed_and_never_sent(desk: Desk) -> None:
     assert desk.told("list") == "no dead letters\n"
 
 
-class _Dying(Publisher):
+class _Dying(RecordPublisher):
     """Dies before one of its calls."""
 
     lives = 0
@@ -260,13 +260,13 @@ def test_killed_in_between_it_sends_twice_and_loses_nothing(
         pass
 
     Dying.lives = lives
-    letters = DeadLetters(desk.settings, desk.kafka, connect=Dying)
-    planned = plan(letters.all(), from_source=False)
+    letters = DeadLetters(desk.settings, desk.kafka, create_publisher=Dying)
+    planned = plan_requeue(letters.read_all(), from_source=False)
     with pytest.raises(ConfigError, match="killed"):
         letters.requeue(planned, replay="r-1", now_ms=clock_ms, apply=True)
-    sent = len(desk.values("t.reentry"))
+    sent = len(desk.values("t.reprocess"))
 
     desk.told("requeue", "--all", "--apply")
 
     assert sent == lives
-    assert len(desk.values("t.reentry")) == lives + 1
+    assert len(desk.values("t.reprocess")) == lives + 1

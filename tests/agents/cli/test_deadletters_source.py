@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from agents.admin.topic_reader import read_topic
 from agents.engine.producer import Message
-from agents.reading import read_whole
-from streams.delivery.deadletter import VALUE_MAX_BYTES
+from streams.dead_letters.encoding import VALUE_MAX_BYTES
 from streams.events.origin import Origin
 from tests.agents.cli.letter_desk import Desk, letter_at, opened
 
@@ -23,7 +23,7 @@ def desk() -> Iterator[Desk]:
 
 def _publish_source(desk: Desk, value: bytes, *, count: int = 1) -> list[int]:
     desk.publisher.publish([Message("source", b"sk", value, [], 0)] * count)
-    records = read_whole(desk.kafka, "source")
+    records = read_topic(desk.kafka, "source")
     return [record.timestamp()[1] for record in records][-count:]
 
 
@@ -35,7 +35,7 @@ def test_one_that_was_cut_is_sent_whole_from_its_source(desk: Desk) -> None:
 
     told = desk.told("requeue", "--all", "--apply", code=1)
 
-    assert desk.modes("t.reentry") == [(b"again", b"sk", b"whole")]
+    assert desk.modes("t.reprocess") == [(b"again", b"sk", b"whole")]
     assert "1 taken in again from the source topic" in told
     assert "cannot requeue 1, source-missing: 0/1" in told
     assert json.loads(desk.told("list", "--json"))["count"] == 1
@@ -49,7 +49,7 @@ def test_another_record_in_the_source_s_place_is_not_sent(desk: Desk) -> None:
     told = desk.told("requeue", "--all", "--from-source", "--apply", code=1)
 
     assert "cannot requeue 1, source-missing" in told
-    assert desk.values("t.reentry") == []
+    assert desk.values("t.reprocess") == []
 
 
 def test_far_and_near_source_records_are_found(desk: Desk) -> None:
@@ -61,7 +61,7 @@ def test_far_and_near_source_records_are_found(desk: Desk) -> None:
     told = desk.told("requeue", "--all", "--from-source", "--apply")
 
     assert "requeued 5 dead letters as 5 records" in told
-    origins = desk.headers("t.reentry", "ks.origin")
+    origins = desk.headers("t.reprocess", "ks.origin")
     assert sorted(origins) == sorted(b"source/0/%d" % at for at in wanted)
 
 
@@ -84,4 +84,4 @@ def test_a_record_of_our_own_topics_is_no_source(desk: Desk) -> None:
     told = desk.told("requeue", "--all", "--from-source", "--apply", code=1)
 
     assert "cannot requeue 1, no-source: 0/0" in told
-    assert desk.values("t.reentry") == []
+    assert desk.values("t.reprocess") == []

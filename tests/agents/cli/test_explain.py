@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from tests.judging import saw_printed
+from tests.judging import note_printed_requests
 
 TRACK = {"type": "track", "event": "Viewed", "userId": "u1", "properties": {"a": 1}}
 LEAVE = {"list_id": "L1", "external_id": {"@path": "$.userId"}}
@@ -23,7 +23,7 @@ def explained(*lines: object, options: tuple[str, ...] = ()) -> list[dict[str, A
     result = CliRunner().invoke(main, ["explain", *options], input=given)
     assert result.exit_code == 0, result.output
     told = [json.loads(line) for line in result.stdout.splitlines()]
-    saw_printed(told)
+    note_printed_requests(told)
     return told
 
 

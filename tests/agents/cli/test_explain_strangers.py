@@ -7,7 +7,7 @@ import pytest
 
 from agents.cli.trial import read_trial, steps_of
 from streams.delivery.verdict import Verdict
-from streams.destination.reading import destination_of
+from streams.destination.loader import compile_destination
 
 STRANGER = {"type": "identify", "anonymousId": "a1"}
 
@@ -27,7 +27,7 @@ def test_a_strangers_identify_is_passed_over_unless_it_is_tested(
     line: dict[str, Any], verdict: Verdict
 ) -> None:
     """Who tries an action wants to hear that it does nothing."""
-    trial = read_trial(orjson.dumps(line), destination_of(None))
+    trial = read_trial(orjson.dumps(line), compile_destination(None))
 
     [step] = steps_of(trial)
 

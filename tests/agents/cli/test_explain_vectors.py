@@ -12,13 +12,22 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from streams.actions.catalogue import CATALOGUE
-from tests.judging import saw_printed
-from tests.streams.actions.comparing import differences, results_of
+from streams.actions.registry import ACTIONS
+from tests.judging import note_printed_requests
+from tests.streams.actions.account_effects import after
 from tests.streams.actions.deviations import RULES, Case, Difference, Rule
-from tests.streams.actions.effects import after
-from tests.streams.actions.printed import Told, ends_of, printed
-from tests.streams.actions.recorded import VECTORS, Fate, Line, lines
+from tests.streams.actions.explained_effects import (
+    ExplainOutput,
+    explained_account,
+    fates_of,
+)
+from tests.streams.actions.recorded_effects import (
+    VECTORS,
+    EventFate,
+    RecordedLine,
+    lines,
+)
+from tests.streams.actions.vector_comparison import differences, results_of
 
 pytestmark = pytest.mark.skipif(
     not VECTORS.exists(), reason="the recorded vectors are not beside the checkout"
@@ -29,7 +38,7 @@ ASKED = ("mode", "action", "mapping", "subscribe", "events")
 
 CASES = [
     pytest.param(action, line, id=f"{action}-{at}")
-    for action in CATALOGUE
+    for action in ACTIONS
     for at, line in enumerate(lines(action))
 ]
 
@@ -37,7 +46,7 @@ EXPLAINED = (
     Rule(
         defect="no network",
         explains=lambda case, found: (
-            found.room == "member"
+            found.fact_kind == "member"
             and (found.theirs, found.ours) == (None, "out")
             and case.line["input"].get("server", {}).get("known") == "none"
         ),
@@ -48,26 +57,26 @@ EXPLAINED = (
 EXCUSES = (*RULES, *EXPLAINED)
 
 
-def explained(given: dict[str, Any]) -> Told:
+def explained(given: dict[str, Any]) -> ExplainOutput:
     """Give the line to the command, and read its answer."""
     line = json.dumps({name: given[name] for name in ASKED if name in given})
     result = CliRunner().invoke(main, ["explain"], input=f"{line}\n")
     assert result.exit_code == 0, result.output
-    told: Told = json.loads(result.stdout)
-    saw_printed([told])
+    told: ExplainOutput = json.loads(result.stdout)
+    note_printed_requests([told])
     return told
 
 
-def compared(action: str, line: Line) -> tuple[Case, list[Difference]]:
+def compared(action: str, line: RecordedLine) -> tuple[Case, list[Difference]]:
     """Find where the printed effect is not the recorded one."""
     case = Case(line=line, results=results_of(action, line["input"]))
     told = explained(line["input"])
-    return case, differences(case, printed(told), ends_of(told))
+    return case, differences(case, explained_account(told), fates_of(told))
 
 
 @pytest.mark.parametrize(("action", "line"), CASES)
 def test_what_is_printed_for_a_recorded_line_has_its_effect(
-    action: str, line: Line
+    action: str, line: RecordedLine
 ) -> None:
     """Facts and refusals are the recorded ones; each that is not has a reason."""
     case, found = compared(action, line)
@@ -84,7 +93,7 @@ def test_what_is_printed_for_a_recorded_line_has_its_effect(
 @pytest.mark.parametrize("mode", ["single", "batch"])
 @pytest.mark.parametrize(("action", "line"), CASES)
 def test_what_is_printed_is_what_the_action_wants(
-    action: str, line: Line, mode: str
+    action: str, line: RecordedLine, mode: str
 ) -> None:
     """No excuse here: all that the payloads ask and nothing else, in either mode."""
     events = [  # each with an id of its own: together, a repeat is sent once
@@ -97,9 +106,9 @@ def test_what_is_printed_is_what_the_action_wants(
     told = explained(given)
 
     wanted = Case(line=line, results=results).intents
-    assert printed(told).facts == after(wanted, knows=True).facts
+    assert explained_account(told).facts == after(wanted, knows=True).facts
     refused = [not isinstance(result, tuple) for result in results]
-    assert [end is not Fate.SENT for end in ends_of(told)] == refused
+    assert [end is not EventFate.SENT for end in fates_of(told)] == refused
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from agents import parquet
+from agents.admin import parquet
 from agents.cli import main
-from streams.audiences.moving import read_lines
+from streams.audiences.table_snapshot import read_lines
 from tests.agents.cli.examples import (
     NAME,
     Example,
@@ -33,7 +33,7 @@ from tests.agents.cli.examples import (
     has_option,
 )
 from tests.agents.cli.typed import ROOT, Typed, is_known
-from tests.brokers.face import Broker
+from tests.brokers.interface import Broker
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.topics import Group
 
@@ -132,7 +132,7 @@ def folder(tmp_path: Path) -> Path:
     lines = (tmp_path / "memberships.jsonl").read_bytes()
     (tmp_path / "memberships.jsonl.gz").write_bytes(gzip.compress(lines))
     copy = read_lines(lines.splitlines())
-    parquet.write(tmp_path / "memberships.parquet", copy, exported_at="")
+    parquet.write_parquet(tmp_path / "memberships.parquet", copy, exported_at="")
     return tmp_path
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from agents import moving, parquet
+from agents.admin import parquet, table_export
 from agents.cli import main
 from agents.cli.moving import replacing, told_of
-from agents.embedded import EmbeddedBroker
-from streams.audiences.moving import read_lines
+from agents.shared.embedded_broker import EmbeddedBroker
+from streams.audiences.table_snapshot import read_lines
 from streams.errors import ConfigError
-from streams.settings import load
-from tests.streams.audiences.test_moving import LINES
+from streams.settings import load_settings
+from tests.streams.audiences.test_table_snapshot import LINES
 
 FULL = Path("/dev/full")
 NOWHERE = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
@@ -139,11 +139,11 @@ def test_a_parquet_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     """Whatever it is called: it is not taken for lines of JSON."""
     file = tmp_path / "backup"
     copy = read_lines(LINES)
-    parquet.write(file, copy, exported_at="")
+    parquet.write_parquet(file, copy, exported_at="")
 
     result = _typed("import", str(file))
 
-    assert f"in the file: {copy.told()}" in result.output
+    assert f"in the file: {copy.summary()}" in result.output
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,16 @@ def test_a_worker_that_starts_while_the_table_is_moved_is_told(
     copy, answers = read_lines(LINES), iter(running)
     with EmbeddedBroker() as broker:
         named = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}
-        told = load(named, for_delivery=False)
-        broker.create_topics(told.topics.memberships_changelog, told.topics.lists)
+        told = load_settings(named, for_delivery=False)
+        broker.create_topics(
+            told.topics.memberships_changelog, told.topics.audience_lists
+        )
 
         with pytest.raises(ConfigError, match=words):
-            moving.write_alone(
-                told, copy, say=lambda _: None, running=lambda _: next(answers)
+            table_export.write_while_stopped(
+                told, copy, report=lambda _: None, is_running=lambda _: next(answers)
             )
-        there = moving.read(told, say=lambda _: None)
+        there = table_export.read_snapshot(told, report=lambda _: None)
 
     assert bool(there.rows) is written
 

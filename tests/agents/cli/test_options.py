@@ -8,7 +8,7 @@ import pytest
 
 from agents.cli.options import read_worker
 from streams.errors import ConfigError
-from streams.settings.reading import API_KEY_ENV, ENV_PREFIX
+from streams.settings.loader import API_KEY_ENV, ENV_PREFIX
 
 KEY = "pk_5ecret"
 OTHER_KEY = "pk_other"
@@ -46,7 +46,7 @@ def destination(tmp_path: Path, environ: Environ) -> Callable[[str], Path]:
 def _mistakes(file: Path | None = None) -> list[str]:
     with pytest.raises(ConfigError) as error:
         read_worker(file)
-    return list(error.value.mistakes)
+    return list(error.value.problems)
 
 
 def test_without_a_destination_file_every_preset_is_on(environ: Environ) -> None:

@@ -8,21 +8,21 @@ from click.testing import CliRunner
 
 from agents.cli import main
 from agents.cli.reconcile import ended_lines, found_lines
-from streams.audiences.membership import Membership
 from streams.events.origin import Origin
-from streams.klaviyo.rosters import Member
-from streams.replay.reconcile import Comparison, Found
-from streams.replay.words import Word
+from streams.klaviyo.lookups.list_contents import ListMember
+from streams.reconcile.comparison import Comparison, ListReport
+from streams.reconcile.desired_memberships import DesiredMembership
+from streams.state.last_write import LastWrite
 
 
-def word(user: str, *, audience: str = "vip", inside: bool = True) -> Word:
+def word(user: str, *, audience: str = "vip", inside: bool = True) -> DesiredMembership:
     """One word."""
     origin = Origin(topic="s", partition=0, offset=0)
-    membership = Membership(inside=inside, time_ms=1, origin=origin)
-    return Word(user=user, audience=audience, membership=membership)
+    membership = LastWrite(inside=inside, time_ms=1, origin=origin)
+    return DesiredMembership(user=user, audience=audience, last_write=membership)
 
 
-def found(*, gone: bool = False, list_id: str = "L1") -> Found:
+def found(*, gone: bool = False, list_id: str = "L1") -> ListReport:
     """Two audiences with one list: six missing, one unexpected, one of another's.
 
     And one whom nobody can name.
@@ -36,18 +36,18 @@ def found(*, gone: bool = False, list_id: str = "L1") -> Found:
         )
     }
     members = [
-        Member(profile_id="P", external_id="left"),
-        Member(profile_id="Q", email="someone@example.com"),
+        ListMember(profile_id="P", external_id="left"),
+        ListMember(profile_id="Q", email="someone@example.com"),
     ]
     comparison = Comparison(words, [] if gone else members)
     for number in range(6):
-        comparison.tell(f"u-{number}", {"external_id": f"u-{number}"})
-    return Found(
+        comparison.add_identity(f"u-{number}", {"external_id": f"u-{number}"})
+    return ListReport(
         list_id=list_id,
-        gone=gone,
-        members=0 if gone else 2,
-        words=words,
-        differences=comparison.differences(),
+        is_list_gone=gone,
+        member_count=0 if gone else 2,
+        desired=words,
+        differences=comparison.find_differences(),
     )
 
 
@@ -141,7 +141,7 @@ def test_without_a_key_it_says_so() -> None:
     result = CliRunner().invoke(
         main,
         ["reconcile"],
-        env={"KLAVIYO_API_KEY": "", "KLAVIYO_STREAMS_HOPS": "intake"},
+        env={"KLAVIYO_API_KEY": "", "KLAVIYO_STREAMS_STAGES": "intake"},
     )
 
     assert result.exit_code == 1

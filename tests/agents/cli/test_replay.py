@@ -10,20 +10,20 @@ import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 
+from agents.admin.replay.store import ReplayStore
 from agents.cli import main, replaying
-from agents.context import ORIGIN, REPLAY, kafka_access
-from agents.embedded import PARTITIONS, EmbeddedBroker
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
-from agents.reentry import Publisher
-from agents.replaying.registry import Registry
+from agents.shared.context import ORIGIN_HEADER, REPLAY_HEADER, kafka_access
+from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
+from agents.shared.reprocess import RecordPublisher
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
-from streams.replay.selection import Selection
-from streams.replay.state import ReplayState, Status
-from streams.settings import Settings, load
+from streams.replay.selection import ReplaySelection
+from streams.replay.state import ReplayState, ReplayStatus
+from streams.settings import Settings, load_settings
 
 MAX_EVENT_BYTES = 1_000
 NAME = "r-1"
@@ -42,10 +42,10 @@ class Desk:
             "KLAVIYO_STREAMS_SOURCE_TOPICS": "source",
             "KLAVIYO_STREAMS_MAX_EVENT_BYTES": str(MAX_EVENT_BYTES),
         }
-        self.settings: Settings = load(self._environ)
+        self.settings: Settings = load_settings(self._environ)
         self.kafka: KafkaAccess = kafka_access(self.settings)
-        self.registry = Registry(self.kafka, self.settings)
-        self._publisher = Publisher(self.kafka)
+        self.registry = ReplayStore(self.kafka, self.settings)
+        self._publisher = RecordPublisher(self.kafka)
 
     def publish(self, *messages: Message) -> None:
         """Write records."""
@@ -62,7 +62,7 @@ def desk() -> Iterator[Desk]:
     """Empty topics; signals mean afterwards what they meant before."""
     before = {number: signal.getsignal(number) for number in (2, 15)}
     with EmbeddedBroker() as broker:
-        names = ("reentry", "events", "outcomes", "replays")
+        names = ("reprocess", "events", "outcomes", "replays")
         broker.create_topics("source", *(f"t.{name}" for name in names))
         yield Desk(broker.bootstrap)
     for number, handler in before.items():
@@ -83,10 +83,12 @@ def workers(desk: Desk) -> Iterator[None]:
 
 
 def _answer(desk: Desk, ended: threading.Event) -> None:
-    consumer = Consumer(desk.kafka.librdkafka() | {"group.id": "workers"})
-    topic = desk.settings.topics.reentry
+    consumer = Consumer(desk.kafka.librdkafka_options() | {"group.id": "workers"})
+    topic = desk.settings.topics.reprocess
     with closing(consumer):
-        consumer.assign([TopicPartition(topic, part, 0) for part in range(PARTITIONS)])
+        consumer.assign(
+            [TopicPartition(topic, part, 0) for part in range(PARTITIONS_PER_TOPIC)]
+        )
         while not ended.is_set():
             told = [dict(one.headers() or ()) for one in consumer.consume(100, 0.1)]
             desk.publish(*_outcomes(desk, told))
@@ -95,18 +97,21 @@ def _answer(desk: Desk, ended: threading.Event) -> None:
 def _outcomes(desk: Desk, told: Sequence[Mapping[str, Any]]) -> list[Message]:
     items = [
         OutcomeItem(
-            origin=Origin.parse(headers[ORIGIN].decode()),
+            origin=Origin.parse(headers[ORIGIN_HEADER].decode()),
             verdict=Verdict.DISCARDED,
-            replay=headers[REPLAY].decode(),
+            replay=headers[REPLAY_HEADER].decode(),
         )
         for headers in told
     ]
     topic = desk.settings.topics.outcomes
-    return [Message(topic, None, value) for value in outcome.encode("activate", items)]
+    return [
+        Message(topic, None, value)
+        for value in outcome.encode_outcomes("activate", items)
+    ]
 
 
 def test_a_record_larger_than_an_event_is_passed_over(desk: Desk) -> None:
-    """Kafka would refuse it at the reentry topic, each time again."""
+    """Kafka would refuse it at the reprocess topic, each time again."""
     values = (b"{}", b" " * (MAX_EVENT_BYTES + 1), b" " * MAX_EVENT_BYTES)
     desk.publish(*(Message("source", b"k", value, [], 0) for value in values))
 
@@ -120,11 +125,11 @@ def test_a_record_larger_than_an_event_is_passed_over(desk: Desk) -> None:
 
 def test_a_replay_ends_when_each_origin_has(desk: Desk) -> None:
     """Of two records with one origin, a redelivery, there may be one outcome."""
-    again = [(ORIGIN, b"source/0/7")]
+    again = [(ORIGIN_HEADER, b"source/0/7")]
     desk.publish(
         Message("t.events", b"k", b"{}", again, 0),
         Message("t.events", b"k", b"{}", again, 0),
-        Message("t.events", b"k", b"{}", [(ORIGIN, b"source/0/8")], 0),
+        Message("t.events", b"k", b"{}", [(ORIGIN_HEADER, b"source/0/8")], 0),
     )
 
     with workers(desk):
@@ -138,12 +143,12 @@ def _stopped(desk: Desk) -> None:
     desk.publish(*(Message("source", b"k", b"{}", [], 0) for _ in range(3)))
     state = ReplayState(
         id=NAME,
-        selection=Selection(topic="source"),
-        ends={0: (0, 3)},
-        position={0: 3},
-        status=Status.FED,
+        selection=ReplaySelection(topic="source"),
+        bounds={0: (0, 3)},
+        positions={0: 3},
+        status=ReplayStatus.PUBLISHED,
     )
-    desk.registry.write(state)
+    desk.registry.save(state)
     desk.registry.stop(NAME)
 
 
@@ -154,7 +159,7 @@ def test_one_that_was_stopped_begins_again_wherever_its_resume_was_killed(
     """Killed before its next write, it has all of its range before it still."""
     _stopped(desk)
 
-    class Dying(Registry):
+    class Dying(ReplayStore):
         """Writes so often, and no more."""
 
         left = writes

@@ -48,8 +48,8 @@ async def test_what_explain_says_is_done() -> None:
                 "events": [{}],
             },
         )
-        profiles = klaviyo.state.profiles.by_external_id
-        events = klaviyo.state.events.by_key
+        profiles = klaviyo.account.profiles.by_external_id
+        events = klaviyo.account.events.by_key
 
     assert [one["path"] for one in told[0]["requests"]] == ["/api/events"]
     assert told[0]["outcomes"][0]["verdict"] == "delivered"

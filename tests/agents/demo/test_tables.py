@@ -79,12 +79,12 @@ def test_outcomes_are_counted_by_stage_verdict_and_reason() -> None:
             ("deliver.lists", "add", "delivered", ""): 3,
             ("deliver.lists", "add", "discarded", "superseded"): 2,
             ("deliver.lists", "", "discarded", "superseded"): 4,
-            ("activate", "", "discarded", "repeat"): 1,
+            ("activate", "", "discarded", "duplicate"): 1,
         }
     )
 
     assert _cells(tables.outcomes(endings))[1:] == [
-        ["activate", "discarded", "repeat", "1"],
+        ["activate", "discarded", "duplicate", "1"],
         ["deliver.lists", "delivered", "add", "3"],
         ["deliver.lists", "discarded", "superseded", "6"],
     ]

@@ -68,7 +68,7 @@ ENDINGS: Endings = Counter(
         ("deliver.lists", "addProfileToList", "discarded", "superseded"): 1,
         ("deliver.lists", "removeProfileFromList", "discarded", "no-such-profile"): 1,
         ("deliver.profiles", "upsertProfile", "delivered", ""): 9,
-        ("activate", "", "discarded", "repeat"): 9,
+        ("activate", "", "discarded", "duplicate"): 9,
     }
 )
 

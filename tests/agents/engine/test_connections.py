@@ -10,11 +10,11 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from agents.embedded import EmbeddedBroker
-from agents.engine.boot import EngineApp
+from agents.engine.faust_app import EngineApp
+from agents.shared.embedded_broker import EmbeddedBroker
 
 
-async def _asked_after_it_closed(bootstrap: str) -> None:
+async def _send_after_close(bootstrap: str) -> None:
     host, port = bootstrap.split(":")
     connection: Any = await create_conn(host, int(port))
     connection._writer.transport.abort()  # noqa: SLF001 - as the kernel does it
@@ -36,4 +36,4 @@ def test_a_request_to_a_broker_that_just_went_away_fails_as_kafka_s(
         asyncio.Runner(loop_factory=loop) as runner,
         pytest.raises(KafkaConnectionError),
     ):
-        runner.run(_asked_after_it_closed(broker.bootstrap))
+        runner.run(_send_after_close(broker.bootstrap))

@@ -40,9 +40,9 @@ _LIBRDKAFKA = {"bootstrap.servers": "k:1", "log_level": 3}
         ),
     ],
 )
-def test_aiokafka_is_told(access: KafkaAccess, expected: dict[str, object]) -> None:
+def test_aiokafka_options(access: KafkaAccess, expected: dict[str, object]) -> None:
     """Exactly what it needs."""
-    assert access.aiokafka() == expected
+    assert access.aiokafka_options() == expected
 
 
 @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
@@ -50,7 +50,7 @@ def test_aiokafka_verifies_the_brokers_certificate(protocol: str) -> None:
     """Encrypted means authenticated: name and certificate are checked."""
     access = KafkaAccess(bootstrap="k:1", security_protocol=protocol)
 
-    context = access.aiokafka()["ssl_context"]
+    context = access.aiokafka_options()["ssl_context"]
 
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -78,9 +78,9 @@ def test_aiokafka_verifies_the_brokers_certificate(protocol: str) -> None:
         ),
     ],
 )
-def test_librdkafka_is_told(access: KafkaAccess, expected: dict[str, object]) -> None:
+def test_librdkafka_options(access: KafkaAccess, expected: dict[str, object]) -> None:
     """The same in its words."""
-    assert access.librdkafka() == _LIBRDKAFKA | expected
+    assert access.librdkafka_options() == _LIBRDKAFKA | expected
 
 
 def test_the_password_is_in_no_log() -> None:

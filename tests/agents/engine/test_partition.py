@@ -27,23 +27,23 @@ def test_work_begins_only_on_a_partition_that_is_ready_and_stays(
     part: Partition, ready: bool, closing: bool, live: bool
 ) -> None:
     """Neither before its recovery nor after its revocation began."""
-    part.ready, part.closing = ready, closing
+    part.ready, part.revoking = ready, closing
 
-    assert part.live is live
+    assert part.is_active is live
 
 
 def test_progress_that_kafka_does_not_know_is_owed(part: Partition) -> None:
     """Nothing delivered, nothing finished, or all committed: nothing is owed."""
-    owed = [part.owes_commit]
+    owed = [part.has_uncommitted]
     part.track([3, 4])
-    part.done([3])
-    owed.append(part.owes_commit)
-    part.committed = part.position
-    owed.append(part.owes_commit)
+    part.mark_done([3])
+    owed.append(part.has_uncommitted)
+    part.committed_offset = part.commit_offset
+    owed.append(part.has_uncommitted)
 
     assert owed == [False, True, False]
-    assert part.position == 4
-    assert part.unfinished == 1
+    assert part.commit_offset == 4
+    assert part.unfinished_count == 1
 
 
 def test_what_is_finished_after_the_partition_is_gone_is_ignored(
@@ -51,18 +51,18 @@ def test_what_is_finished_after_the_partition_is_gone_is_ignored(
 ) -> None:
     """Another worker owns it by then, and has its own count."""
     part.track([3, 4])
-    part.closed = True
+    part.revoked = True
 
-    part.done([3, 4])
+    part.mark_done([3, 4])
 
-    assert part.position == 3
+    assert part.commit_offset == 3
 
 
 async def test_it_is_idle_when_every_hold_was_released(part: Partition) -> None:
     """A rebalance waits for all work under way, not for the first to end."""
     part.hold()
     part.hold()
-    waiting = asyncio.create_task(part.idle())
+    waiting = asyncio.create_task(part.wait_idle())
     part.release()
     await asyncio.sleep(0)
 
@@ -74,4 +74,4 @@ async def test_it_is_idle_when_every_hold_was_released(part: Partition) -> None:
 
 async def test_one_never_worked_on_is_idle(part: Partition) -> None:
     """Nothing to wait for."""
-    await part.idle()
+    await part.wait_idle()

@@ -6,21 +6,21 @@ import pytest
 
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Producer
-from tests.kafka.traps.serving import serving
+from tests.kafka.traps.services import running
 
 _WAIT_S = 30.0
 
 
-async def test_what_librdkafka_says_is_told_whole(
+async def test_librdkafka_lines_are_logged_in_full(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """With the broker and the reason; each facility is a logger of its own."""
     nowhere = KafkaAccess(bootstrap="127.0.0.1:9")
 
-    async with serving(Producer(nowhere)), asyncio.timeout(_WAIT_S):
+    async with running(Producer(nowhere)), asyncio.timeout(_WAIT_S):
         while not caplog.records:  # noqa: ASYNC110 - the log has no event
             await asyncio.sleep(0.05)
 
-    told = caplog.records[0]
-    assert (told.name, told.levelname) == ("librdkafka.FAIL", "ERROR")
-    assert "127.0.0.1:9 failed: Connection refused" in told.getMessage()
+    line = caplog.records[0]
+    assert (line.name, line.levelname) == ("librdkafka.FAIL", "ERROR")
+    assert "127.0.0.1:9 failed: Connection refused" in line.getMessage()

@@ -12,19 +12,19 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from confluent_kafka import KafkaError as Refusal
 from confluent_kafka import KafkaException, Uuid
 
-from agents.embedded import EmbeddedBroker
 from agents.engine import topic_ids
 from agents.engine.kafka import KafkaAccess
 from agents.engine.reader import Reader, ReaderOptions
 from agents.engine.table import Table
-from agents.engine.topic_ids import topic_id
-from tests.agents.fakes import FakeProducer
+from agents.engine.topic_ids import fetch_topic_id
+from agents.shared.embedded_broker import EmbeddedBroker
+from tests.support.worker_fakes import FakeProducer
 
 NOWHERE = KafkaAccess(bootstrap="127.0.0.1:9")
 ID = Uuid(1, 2)
 
 
-def _admin(found: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client as is asked
+def _admin(topic_id: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client as is asked
     """What describes topics so, or refuses to with this code."""
 
     class FakeAdmin:
@@ -44,10 +44,10 @@ def _admin(found: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client as i
             """See `AdminClient`."""
             del request_timeout
             answer = Future[Any]()
-            if isinstance(found, Uuid):
-                answer.set_result(SimpleNamespace(topic_id=found))
+            if isinstance(topic_id, Uuid):
+                answer.set_result(SimpleNamespace(topic_id=topic_id))
             else:
-                answer.set_exception(KafkaException(Refusal(found)))
+                answer.set_exception(KafkaException(Refusal(topic_id)))
             return {"t": answer}
 
     return FakeAdmin
@@ -62,9 +62,9 @@ def _admin(found: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client as i
         pytest.param(Refusal._UNSUPPORTED_FEATURE, "", id="client-says-so"),  # noqa: SLF001 - its public name
     ],
 )
-async def test_an_id_is_what_a_broker_has(found: Uuid | int, known: str) -> None:
+async def test_an_id_is_what_a_broker_has(answer: Uuid | int, topic_id: str) -> None:
     """None where it has none to give."""
-    assert await topic_id(NOWHERE, "t", connect=_admin(found)) == known
+    assert await fetch_topic_id(NOWHERE, "t", create_admin=_admin(answer)) == topic_id
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ async def test_an_id_is_what_a_broker_has(found: Uuid | int, known: str) -> None
         pytest.param(Refusal.UNKNOWN_TOPIC_OR_PART, id="no-topic-yet"),
     ],
 )
-async def test_what_may_pass_is_to_be_tried_again(found: int) -> None:
+async def test_what_may_pass_is_to_be_tried_again(code: int) -> None:
     """It says nothing of the topic."""
     with pytest.raises(KafkaError):
-        await topic_id(NOWHERE, "t", connect=_admin(found))
+        await fetch_topic_id(NOWHERE, "t", create_admin=_admin(code))
 
 
 async def test_a_broker_that_is_away_is_to_be_tried_again(
@@ -88,25 +88,25 @@ async def test_a_broker_that_is_away_is_to_be_tried_again(
     monkeypatch.setattr(topic_ids, "TIMEOUT_S", 0.2)
 
     with pytest.raises(KafkaError):
-        await topic_id(NOWHERE, "t")
+        await fetch_topic_id(NOWHERE, "t")
 
 
 async def test_the_embedded_broker_has_none() -> None:
     """It has no controller to ask."""
     with EmbeddedBroker() as broker:
         broker.create_topics("t")
-        known = await topic_id(KafkaAccess(bootstrap=broker.bootstrap), "t")
+        topic_id = await fetch_topic_id(KafkaAccess(bootstrap=broker.bootstrap), "t")
 
-    assert known == ""
+    assert topic_id == ""
 
 
-async def test_a_table_is_recovered_when_its_changelog_s_id_is_told(
+async def test_a_table_is_recovered_when_its_changelog_id_is_known(
     tmp_path: Path,
 ) -> None:
     """Its partition is not read before."""
     asked: list[str] = []
 
-    async def told(_: KafkaAccess, topic: str) -> str:
+    async def lookup(_: KafkaAccess, topic: str) -> str:
         asked.append(topic)
         await asyncio.sleep(0)
         if len(asked) < 3:
@@ -122,20 +122,20 @@ async def test_a_table_is_recovered_when_its_changelog_s_id_is_told(
             producer=FakeProducer(),
             merge=lambda _, read: read,
             directory=tmp_path,
-            ask=told,
+            get_topic_id=lookup,
         )
-        one = _reader(access, rows)
-        one.assigned([TopicPartition("in", 0)])
-        part = one.partitions[TopicPartition("in", 0)]
-        assert part.opening is not None
-        await part.opening
+        reader = _build_reader(access, rows)
+        reader.on_assigned([TopicPartition("in", 0)])
+        part = reader.partitions[TopicPartition("in", 0)]
+        assert part.recovery_task is not None
+        await part.recovery_task
         rows.close(0)
 
     assert part.ready
     assert asked == ["rows"] * 3
 
 
-def _reader(access: KafkaAccess, rows: Table) -> Reader:
+def _build_reader(access: KafkaAccess, rows: Table) -> Reader:
     app: Any = SimpleNamespace(channel=lambda maxsize: maxsize)
-    options = ReaderOptions(name="hop", group="g", topics=("in",))
+    options = ReaderOptions(name="stage", group="g", topics=("in",))
     return Reader(app, kafka=access, options=options, open_partition=rows.open)

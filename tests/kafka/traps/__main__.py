@@ -6,22 +6,22 @@ import time
 from pathlib import Path
 
 from tests.brokers import choice
-from tests.brokers.face import Broker
-from tests.kafka.traps.churn import churn
-from tests.kafka.traps.job import Store
-from tests.kafka.traps.lab import Lab
+from tests.brokers.interface import Broker
+from tests.kafka.traps.churn import run_churn
+from tests.kafka.traps.job import TableStore
+from tests.kafka.traps.worker_harness import WorkerHarness
 
 
 def main() -> None:
     """Run the scenario so many times, and print how each run ended."""
-    asked = _arguments()
-    chosen = choice.shared()
+    arguments = _arguments()
+    chosen = choice.choose_shared()
     print(f"kafka: {chosen}")  # noqa: T201 - a command line
     if chosen.broker is None:
         return
     try:
-        for run in range(asked.runs):
-            print(f"run {run + 1}: {_one(chosen.broker, asked)}", flush=True)  # noqa: T201 - a command line
+        for run in range(arguments.runs):
+            print(f"run {run + 1}: {_run_once(chosen.broker, arguments)}", flush=True)  # noqa: T201 - a command line
     finally:
         chosen.broker.close()
 
@@ -36,18 +36,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _one(broker: Broker, asked: argparse.Namespace) -> str:
+def _run_once(broker: Broker, arguments: argparse.Namespace) -> str:
     began_s = time.monotonic()
     prefix = f"l6-{time.time_ns()}."
     with tempfile.TemporaryDirectory() as home:
-        lab = Lab(broker, prefix=prefix, home=Path(home))
+        harness = WorkerHarness(broker, prefix=prefix, home=Path(home))
         try:
-            store, cycles = Store(asked.store), asked.cycles
-            ended = churn(lab, asked.engine, store=store, cycles=cycles)
+            store, cycles = TableStore(arguments.store), arguments.cycles
+            result = run_churn(harness, arguments.engine, store=store, cycles=cycles)
         finally:
-            lab.close()
-    verdict = "whole" if ended.whole else "NOT WHOLE"
-    return f"{verdict} after {time.monotonic() - began_s:.0f} s: {ended}"
+            harness.close()
+    verdict = "whole" if result.is_complete else "NOT WHOLE"
+    return f"{verdict} after {time.monotonic() - began_s:.0f} s: {result}"
 
 
 if __name__ == "__main__":

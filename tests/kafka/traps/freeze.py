@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.brokers.face import Broker
+from tests.brokers.interface import Broker
 from tests.brokers.jvm import JvmKafka
 
 

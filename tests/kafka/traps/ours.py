@@ -5,100 +5,102 @@ from collections.abc import Mapping
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
-from agents.engine.poll import Poll
-from tests.kafka.traps.engine import Hop, Worker, heads
+from agents.engine.poll import RecordBatch
+from tests.kafka.traps.engine_worker import EngineWorker, Stage, first_offsets
 from tests.kafka.traps.job import (
-    DAWDLE_S,
+    FALL_BEHIND_S,
     FATAL,
-    HELD,
     HOLDING,
     TAKEN,
-    gathered,
-    told,
+    UNFINISHABLE,
+    add_to_row,
+    job_from_argv,
 )
 
 
-async def copy(worker: Worker, poll: Poll) -> None:
+async def copy(worker: EngineWorker, batch: RecordBatch) -> None:
     """Say of each record that it is done; hold back while the gate is shut."""
-    groups = poll.begin()
-    await worker.gate(groups)
+    groups = batch.start()
+    await worker.wait_while_paused(groups)
     for part, records in groups:
-        worker.done(part, records)
-    poll.end(groups)
+        worker.log_done(part, records)
+    batch.finish(groups)
 
 
-async def dawdle(worker: Worker, poll: Poll) -> None:
+async def fall_behind(worker: EngineWorker, batch: RecordBatch) -> None:
     """Fall behind by several polls at each held record."""
-    groups = poll.begin()
+    groups = batch.start()
     for part, records in groups:
         for record in records:
-            if record.value == HELD:
+            if record.value == UNFINISHABLE:
                 worker.journal.write(HOLDING, (part.tp.partition, record.offset))
-                await asyncio.sleep(DAWDLE_S)
-        worker.done(part, records)
-    poll.end(groups)
+                await asyncio.sleep(FALL_BEHIND_S)
+        worker.log_done(part, records)
+    batch.finish(groups)
 
 
-async def break_once(worker: Worker, poll: Poll) -> None:
+async def break_once(worker: EngineWorker, batch: RecordBatch) -> None:
     """Raise on the fatal record while the fuse is there; otherwise copy."""
-    groups = poll.begin()
-    fuse = worker.job.switch("fuse")
+    groups = batch.start()
+    fuse = worker.job.switch_file("fuse")
     for part, records in groups:
         for record in records:
             if record.value == FATAL and fuse.exists():
                 fuse.unlink()
                 raise RuntimeError
-            worker.done(part, [record])
-    poll.end(groups)
+            worker.log_done(part, [record])
+    batch.finish(groups)
 
 
-async def last_first(worker: Worker, poll: Poll) -> None:
+async def finish_in_reverse(worker: EngineWorker, batch: RecordBatch) -> None:
     """Finish records in reverse, and the held one not at all while the gate is shut."""
-    groups = poll.begin()
-    shut = worker.job.switch("gate").exists()
+    groups = batch.start()
+    is_paused = worker.job.switch_file("gate").exists()
     for part, records in groups:
         for record in reversed(records):
-            if record.value == HELD and shut:
+            if record.value == UNFINISHABLE and is_paused:
                 worker.journal.write(HOLDING, (part.tp.partition, record.offset))
                 continue
-            worker.done(part, [record])
-            part.done([record.offset])
-    if not shut:
-        poll.end(groups)
+            worker.log_done(part, [record])
+            part.mark_done([record.offset])
+    if not is_paused:
+        batch.finish(groups)
 
 
-async def tabulate(worker: Worker, poll: Poll) -> None:
+async def collect_in_table(worker: EngineWorker, batch: RecordBatch) -> None:
     """Gather the values of each key in its row, then say done."""
-    groups = poll.begin()
-    await worker.gate(groups)
-    changes = {part.tp.partition: _changes(worker, part, recs) for part, recs in groups}
-    worker.journal.write(TAKEN, *heads(groups))
+    groups = batch.start()
+    await worker.wait_while_paused(groups)
+    changes = {
+        part.tp.partition: _changed_rows(worker, part, recs) for part, recs in groups
+    }
+    worker.journal.write(TAKEN, *first_offsets(groups))
     await worker.table.write(changes)
     for part, records in groups:
-        worker.done(part, records)
-    poll.end(groups)
-    await asyncio.sleep(worker.job.pace_s)
+        worker.log_done(part, records)
+    batch.finish(groups)
+    await asyncio.sleep(worker.job.pause_after_poll_s)
 
 
-def _changes(
-    worker: Worker, part: Partition, records: list[Record]
+def _changed_rows(
+    worker: EngineWorker, part: Partition, records: list[Record]
 ) -> dict[bytes, bytes]:
     keys = {record.key for record in records}
     rows = worker.table.get_many(part.tp.partition, keys)
     for record in records:
-        rows[record.key] = gathered(rows.get(record.key), record.value)
+        rows[record.key] = add_to_row(rows.get(record.key), record.value)
     return rows
 
 
-HOPS: Mapping[str, Hop] = {
+STAGES: Mapping[str, Stage] = {
     "copy": copy,
-    "dawdle": dawdle,
+    "dawdle": fall_behind,
     "break_once": break_once,
-    "last_first": last_first,
-    "tabulate": tabulate,
+    "last_first": finish_in_reverse,
+    "tabulate": collect_in_table,
 }
 
 
 if __name__ == "__main__":
-    _job = told()
-    Worker(_job).run(HOPS[_job.hop])
+    _job = job_from_argv()
+    EngineWorker(_job).run(STAGES[_job.stage])

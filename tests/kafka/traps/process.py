@@ -7,14 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from tests.kafka.traps.job import WITHIN_S, Job
-from tests.leash import spawn
+from tests.kafka.traps.job import WAIT_TIMEOUT_S, Job
+from tests.support.processes import spawn
 
-_END_S = 15.0
+_STOP_TIMEOUT_S = 15.0
 _ROOT = Path(__file__).parents[3]
 
 
-class Worker:
+class WorkerProcess:
     """A worker process and its log."""
 
     def __init__(self, program: str, job: Job) -> None:
@@ -27,7 +27,7 @@ class Worker:
             )
 
     @property
-    def code(self) -> int | None:
+    def exit_code(self) -> int | None:
         """Exit code; None while it runs."""
         return self._process.poll()
 
@@ -36,7 +36,7 @@ class Worker:
         """What it printed."""
         return self._log.read_text(errors="replace")
 
-    def ended(self, *, within_s: float = WITHIN_S) -> int:
+    def wait_exit_code(self, *, within_s: float = WAIT_TIMEOUT_S) -> int:
         """Its exit code, once it has ended by itself."""
         return self._process.wait(within_s)
 
@@ -52,13 +52,13 @@ class Worker:
     def terminate(self) -> int:
         """SIGTERM; its exit code."""
         self._process.terminate()
-        return self.ended()
+        return self.wait_exit_code()
 
     def close(self) -> None:
         """Whatever it takes."""
-        if self.code is None:
+        if self.exit_code is None:
             self._process.terminate()
             try:
-                self._process.wait(_END_S)
+                self._process.wait(_STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self.kill()

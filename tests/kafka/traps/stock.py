@@ -12,29 +12,29 @@ from typing import Any, TypeAlias
 import faust
 
 from tests.kafka.traps.job import (
-    DAWDLE_S,
     DONE,
+    FALL_BEHIND_S,
     FATAL,
-    HELD,
     HOLDING,
+    UNFINISHABLE,
     Job,
     Journal,
-    gathered,
-    told,
+    add_to_row,
+    job_from_argv,
 )
 
-_PACED = 20
-_BATCH = 3
+_EVENTS_PER_PAUSE = 20
+_BATCH_SIZE = 3
 _BATCH_WITHIN_S = 1.0
 _COMMIT_INTERVAL_S = 0.3
-_GATE_POLL_S = 0.02
+_PAUSE_POLL_S = 0.02
 
 Stream: TypeAlias = Any
 """A Faust stream; what it yields depends on how it is used."""
 
 
-class Worker:
-    """The app, what a hop writes to, and what it may break on."""
+class StockWorker:
+    """The app, what a stage writes to, and what it may break on."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -60,118 +60,118 @@ class Worker:
             stream_buffer_maxsize=job.buffer,
         )
 
-    def run(self, hop: "Hop") -> None:
+    def run(self, stage: "Stage") -> None:
         """Serve until a signal."""
         topic = self.app.topic(self.job.source, value_type=bytes, key_type=bytes)
-        agent = hop(self)
+        agent = stage(self)
         self.app.agent(topic, name=agent.__name__)(agent)
         worker = faust.Worker(self.app, loglevel="WARN", redirect_stdouts=False)
         worker.execute_from_commandline()
 
-    def say(self, event: Any, what: str = DONE) -> None:  # noqa: ANN401 - Faust's event
+    def log_event(self, event: Any, kind: str = DONE) -> None:  # noqa: ANN401 - Faust's event
         """Say what became of this event."""
-        self.journal.write(what, (event.message.partition, event.message.offset))
+        self.journal.write(kind, (event.message.partition, event.message.offset))
 
     def break_once(self, value: bytes) -> None:
         """Raise on the fatal record while the fuse is there."""
-        fuse = self.job.switch("fuse")
+        fuse = self.job.switch_file("fuse")
         if value == FATAL and fuse.exists():
             fuse.unlink()
             raise RuntimeError
 
-    async def gate(self, event: Any) -> None:  # noqa: ANN401 - Faust's event
+    async def wait_while_paused(self, event: Any) -> None:  # noqa: ANN401 - Faust's event
         """Hold back while the gate is shut, and say so."""
-        gate = self.job.switch("gate")
-        if gate.exists():
-            self.say(event, HOLDING)
-        while gate.exists():  # noqa: ASYNC110 - a file has no event
-            await asyncio.sleep(_GATE_POLL_S)
+        pause_file = self.job.switch_file("gate")
+        if pause_file.exists():
+            self.log_event(event, HOLDING)
+        while pause_file.exists():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(_PAUSE_POLL_S)
 
 
-Hop: TypeAlias = Callable[[Worker], Callable[[Stream], AsyncIterator[Any] | Any]]
+Stage: TypeAlias = Callable[[StockWorker], Callable[[Stream], AsyncIterator[Any] | Any]]
 
 
-def copy(worker: Worker) -> Callable[[Stream], Any]:
+def copy(worker: StockWorker) -> Callable[[Stream], Any]:
     """Say of each event that it is done; break on the fatal one."""
 
     async def agent(stream: Stream) -> None:
         async for event in stream.events():
-            await worker.gate(event)
+            await worker.wait_while_paused(event)
             worker.break_once(event.value)
-            worker.say(event)
+            worker.log_event(event)
 
     return agent
 
 
-def take(worker: Worker) -> Callable[[Stream], Any]:
+def copy_batches(worker: StockWorker) -> Callable[[Stream], Any]:
     """The same in batches."""
 
     async def agent(stream: Stream) -> None:
-        async for batch in stream.take_events(_BATCH, within=_BATCH_WITHIN_S):
+        async for batch in stream.take_events(_BATCH_SIZE, within=_BATCH_WITHIN_S):
             for event in batch:
                 worker.break_once(event.value)
             for event in batch:
-                worker.say(event)
+                worker.log_event(event)
 
     return agent
 
 
-def last_first(worker: Worker) -> Callable[[Stream], Any]:
+def finish_in_reverse(worker: StockWorker) -> Callable[[Stream], Any]:
     """Acknowledge by hand, and the held record not at all while the gate is shut."""
 
     async def agent(stream: Stream) -> None:
         async for event in stream.noack().events():
-            if event.value == HELD and worker.job.switch("gate").exists():
-                worker.say(event, HOLDING)
+            if event.value == UNFINISHABLE and worker.job.switch_file("gate").exists():
+                worker.log_event(event, HOLDING)
                 continue
-            worker.say(event)
+            worker.log_event(event)
             event.ack()
 
     return agent
 
 
-def dawdle(worker: Worker) -> Callable[[Stream], Any]:
+def fall_behind(worker: StockWorker) -> Callable[[Stream], Any]:
     """Pause the partitions while behind, as a consumer's API invites to."""
 
     async def agent(stream: Stream) -> None:
         consumer: Any = worker.app.consumer
         async for event in stream.events():
-            if event.value == HELD:
-                worker.say(event, HOLDING)
+            if event.value == UNFINISHABLE:
+                worker.log_event(event, HOLDING)
                 tps = set(consumer.assignment())
                 consumer.pause_partitions(tps)
-                await asyncio.sleep(DAWDLE_S)
+                await asyncio.sleep(FALL_BEHIND_S)
                 consumer.resume_partitions(tps)
-            worker.say(event)
+            worker.log_event(event)
 
     return agent
 
 
-def tabulate(worker: Worker) -> Callable[[Stream], Any]:
+def collect_in_table(worker: StockWorker) -> Callable[[Stream], Any]:
     """Gather the values of each key in its row of a table."""
     rows = worker.app.Table("rows", key_type=bytes, value_type=bytes)
 
     async def agent(stream: Stream) -> None:
         count = 0
         async for event in stream.events():
-            rows[event.key] = gathered(rows.get(event.key), event.value)
-            worker.say(event)
+            rows[event.key] = add_to_row(rows.get(event.key), event.value)
+            worker.log_event(event)
             count += 1
-            if count % _PACED == 0:
-                await asyncio.sleep(worker.job.pace_s)
+            if count % _EVENTS_PER_PAUSE == 0:
+                await asyncio.sleep(worker.job.pause_after_poll_s)
 
     return agent
 
 
-HOPS: Mapping[str, Hop] = {
+STAGES: Mapping[str, Stage] = {
     "copy": copy,
-    "take": take,
-    "last_first": last_first,
-    "dawdle": dawdle,
-    "tabulate": tabulate,
+    "take": copy_batches,
+    "last_first": finish_in_reverse,
+    "dawdle": fall_behind,
+    "tabulate": collect_in_table,
 }
 
 
 if __name__ == "__main__":
-    _job = told()
-    Worker(_job).run(HOPS[_job.hop])
+    _job = job_from_argv()
+    StockWorker(_job).run(STAGES[_job.stage])

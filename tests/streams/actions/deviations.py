@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from streams.actions.intents import Intent, ListRemove, Refusal, Result
-from tests.streams.actions.effects import Key
-from tests.streams.actions.recorded import Fate, Line
+from streams.actions.intents import ActionResult, Intent, ListRemove, PayloadRefusal
+from tests.streams.actions.account_effects import Key
+from tests.streams.actions.recorded_effects import EventFate, RecordedLine
 
 PAGE_ITEMS = 20
 """Klaviyo's default page, which Segment never turns."""
@@ -21,8 +21,8 @@ PAGE_ITEMS = 20
 class Case:
     """A recorded line beside what this project makes of it."""
 
-    line: Line
-    results: list[Result | None]
+    line: RecordedLine
+    results: list[ActionResult | None]
 
     @property
     def batch(self) -> bool:
@@ -56,7 +56,7 @@ class Case:
         )
         return {*recorded, *(getattr(it, "list_id", "") for it in self.intents)}
 
-    def asked(self, method: str) -> list[dict[str, Any]]:
+    def requests_of(self, method: str) -> list[dict[str, Any]]:
         """Recorded requests of one method."""
         return [
             request for request in self.line["requests"] if request["method"] == method
@@ -72,7 +72,7 @@ class Difference:
     ours: Any
 
     @property
-    def room(self) -> str:
+    def fact_kind(self) -> str:
         """What kind of fact it is."""
         return str(self.key[0])
 
@@ -101,7 +101,7 @@ def _international(email: str) -> bool:
 
 def _email_of(case: Case, found: Difference) -> str:
     """The address of the event whose fate differs, read anywhere in it."""
-    if found.room != "fate":
+    if found.fact_kind != "fate":
         return found.email
     event = case.line["input"]["events"][found.key[1]]
     places = (event.get("traits"), (event.get("context") or {}).get("traits"))
@@ -109,7 +109,10 @@ def _email_of(case: Case, found: Difference) -> str:
 
 
 def _sent_instead(found: Difference) -> bool:
-    return _only_ours(found) or (found.theirs, found.ours) == (Fate.REFUSED, Fate.SENT)
+    return _only_ours(found) or (found.theirs, found.ours) == (
+        EventFate.REFUSED,
+        EventFate.SENT,
+    )
 
 
 def _mended_time(found: Difference) -> bool:
@@ -128,7 +131,7 @@ RULES = (
     Rule(
         defect="1",
         explains=lambda case, found: (
-            found.room == "member"
+            found.fact_kind == "member"
             and _only_ours(found)
             and len(case.line["input"]["events"]) > PAGE_ITEMS
         ),
@@ -137,33 +140,33 @@ RULES = (
         defect="2",
         explains=lambda case, found: (
             _only_ours(found)
-            and any(request["status"] == 400 for request in case.asked("GET"))
+            and any(request["status"] == 400 for request in case.requests_of("GET"))
         ),
     ),
     Rule(
         defect="4",
         explains=lambda case, found: (
-            found.room == "member"
+            found.fact_kind == "member"
             and _only_ours(found)
             and any(
                 request["body"]["data"] == [{"type": "profile"}]
-                for request in case.asked("POST")
+                for request in case.requests_of("POST")
             )
         ),
     ),
     Rule(
         defect="5",
         explains=lambda case, found: (
-            found.room == "profile"
+            found.fact_kind == "profile"
             and _only_ours(found)
-            and any(request["status"] == 409 for request in case.asked("POST"))
-            and not case.asked("PATCH")
+            and any(request["status"] == 409 for request in case.requests_of("POST"))
+            and not case.requests_of("PATCH")
         ),
     ),
     Rule(
         defect="8",
         explains=lambda case, found: (
-            case.batch and found.room == "consent" and len(case.lists) > 1
+            case.batch and found.fact_kind == "consent" and len(case.lists) > 1
         ),
     ),
     Rule(
@@ -177,15 +180,15 @@ RULES = (
         defect="10",
         explains=lambda case, found: (
             case.batch
-            and found.room == "fate"
-            and (found.theirs, found.ours) == (Fate.SENT, Fate.REFUSED)
-            and isinstance(case.results[found.key[1]], Refusal)
+            and found.fact_kind == "fate"
+            and (found.theirs, found.ours) == (EventFate.SENT, EventFate.REFUSED)
+            and isinstance(case.results[found.key[1]], PayloadRefusal)
         ),
     ),
     Rule(
         defect="11, 16",
         explains=lambda case, found: (
-            found.room == "event"
+            found.fact_kind == "event"
             and _only_ours(found)
             and "fail" in case.line["input"].get("server", {})
         ),
@@ -193,19 +196,19 @@ RULES = (
     Rule(
         defect="12, 14",
         explains=lambda case, found: (
-            case.batch and found.room == "member" and len(case.lists) > 1
+            case.batch and found.fact_kind == "member" and len(case.lists) > 1
         ),
     ),
     Rule(
         defect="18",
         explains=lambda _, found: (
-            found.room in {"event", "consent"} and _mended_time(found)
+            found.fact_kind in {"event", "consent"} and _mended_time(found)
         ),
     ),
     Rule(
         defect="29",
         explains=lambda _, found: (
-            found.room == "profile"
+            found.fact_kind == "profile"
             and found.theirs is not None
             and _without(found.theirs, "country_code") == found.ours
         ),
@@ -219,7 +222,7 @@ RULES = (
     Rule(
         defect="35",
         explains=lambda case, found: (
-            found.room == "member"
+            found.fact_kind == "member"
             and (found.theirs, found.ours) == ("out", None)
             and any(
                 isinstance(intent, ListRemove) and len(intent.identifiers) > 1

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from streams.actions.catalogue import CATALOGUE
 from streams.actions.intents import (
     Consent,
     ConsentChange,
@@ -14,6 +13,7 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
+from streams.actions.registry import ACTIONS
 
 EMAIL = {"email": "a@b.co"}
 PHONE = {"phone_number": "+14155550132"}
@@ -193,7 +193,7 @@ def test_a_payload_becomes_an_intent(
     action: str, payload: dict[str, Any], intent: Intent
 ) -> None:
     """Exactly one, with all that the payload says and no more."""
-    assert CATALOGUE[action].act(payload) == (intent,)
+    assert ACTIONS[action].to_intents(payload) == (intent,)
 
 
 def test_an_orders_metrics_are_the_mappings() -> None:
@@ -206,7 +206,7 @@ def test_an_orders_metrics_are_the_mappings() -> None:
         "product_event_name": "Bought One",
     }
 
-    result = CATALOGUE["orderCompleted"].act(payload)
+    result = ACTIONS["orderCompleted"].to_intents(payload)
 
     assert result == (
         event(
@@ -222,7 +222,7 @@ def test_an_orders_address_is_left_to_klaviyo() -> None:
     """An order is worth more than the look of its address."""
     payload = {**ORDER, "profile": {"email": "nope"}}
 
-    (order,) = CATALOGUE["orderCompleted"].act(payload)  # type: ignore[misc]  # no refusal
+    (order,) = ACTIONS["orderCompleted"].to_intents(payload)  # type: ignore[misc]  # no refusal
 
     assert isinstance(order, EventRecord)
     assert order.profile == {"email": "nope"}

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from streams.actions.attributes import WORDS_MAX
-from streams.actions.commands import newest
+from streams.actions.attributes import ATTRIBUTE_SETS_MAX
+from streams.actions.commands import apply_command
 from streams.actions.intents import EventRecord, ListAdd, ListRemove, ProfileUpsert
-from streams.audiences.row import Memberships
-from streams.events.model import CanonicalEvent, Replay, ReplayMode
+from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
 from streams.events.origin import Origin
+from streams.state.user_row import UserRow
 
 WHO = {"external_id": "u-1"}
 
@@ -34,10 +34,10 @@ def upsert(**profile: object) -> ProfileUpsert:
 
 
 def sent(
-    row: Memberships, intent: ProfileUpsert, at: int, *, mode: ReplayMode | None = None
-) -> tuple[dict[str, Any] | None, Memberships]:
+    row: UserRow, intent: ProfileUpsert, at: int, *, mode: ReplayMode | None = None
+) -> tuple[dict[str, Any] | None, UserRow]:
     """The profile that is sent, None where none is; and the row after it."""
-    found = newest(intent, row, event=event(at, mode=mode))
+    found = apply_command(intent, row, event=event(at, mode=mode))
     if found.intent is None:
         return None, found.row
     assert isinstance(found.intent, ProfileUpsert)
@@ -60,7 +60,7 @@ def _flat(profile: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("order", list(permutations(SAID)), ids=str)
 def test_the_order_of_arrival_makes_no_difference(order: tuple[int, ...]) -> None:
     """Klaviyo, which takes what comes last, ends as the event times say."""
-    row: Memberships = {}
+    row: UserRow = {}
     klaviyo: dict[str, Any] = {}
 
     for at in order:
@@ -79,9 +79,9 @@ def test_what_is_late_altogether_is_stale() -> None:
     """Nothing is left to ask for."""
     _, row = sent({}, upsert(first_name="B"), 2)
 
-    found = newest(upsert(first_name="A"), row, event=event(1))
+    found = apply_command(upsert(first_name="A"), row, event=event(1))
 
-    assert (found.intent, found.row, found.why) == (None, row, "stale")
+    assert (found.intent, found.row, found.reason) == (None, row, "stale")
 
 
 def test_an_old_address_does_not_come_back() -> None:
@@ -104,7 +104,7 @@ def test_an_address_that_says_who_it_is_stays() -> None:
     assert profile == later.profile
 
 
-@pytest.mark.parametrize("mode", [ReplayMode.CORRECT, ReplayMode.AGAIN])
+@pytest.mark.parametrize("mode", [ReplayMode.CHANGES_ONLY, ReplayMode.RESEND])
 def test_a_mended_mapping_may_say_the_last_word_anew(mode: ReplayMode) -> None:
     """The same event, mapped otherwise: what it sets is sent."""
     _, row = sent({}, upsert(first_name="wrong"), 1)
@@ -117,10 +117,12 @@ def test_a_mended_mapping_may_say_the_last_word_anew(mode: ReplayMode) -> None:
 def test_a_replay_adds_to_an_array_once() -> None:
     """What was added is added already; in a letter that never went out it is not."""
     intent = ProfileUpsert(profile=dict(WHO), append={"seen": "G-32"})
-    row = newest(intent, {}, event=event(1)).row
+    row = apply_command(intent, {}, event=event(1)).row
 
-    replayed = newest(intent, row, event=event(1, mode=ReplayMode.CORRECT)).intent
-    requeued = newest(intent, row, event=event(1, mode=ReplayMode.AGAIN)).intent
+    replayed = apply_command(
+        intent, row, event=event(1, mode=ReplayMode.CHANGES_ONLY)
+    ).intent
+    requeued = apply_command(intent, row, event=event(1, mode=ReplayMode.RESEND)).intent
 
     assert replayed is None
     assert requeued == intent
@@ -131,7 +133,7 @@ def test_an_unset_that_is_late_does_not_take_what_was_set_since() -> None:
     _, row = sent({}, upsert(properties={"plan": "gold"}), 2)
     late = ProfileUpsert(profile=dict(WHO), unset=("plan", "size"))
 
-    found = newest(late, row, event=event(1)).intent
+    found = apply_command(late, row, event=event(1)).intent
 
     assert isinstance(found, ProfileUpsert)
     assert found.unset == ("size",)
@@ -142,7 +144,7 @@ def test_a_list_add_keeps_who_and_loses_what_is_late() -> None:
     _, row = sent({}, upsert(first_name="B"), 2)
     add = ListAdd(list_id="L", profile=WHO | {"first_name": "A"})
 
-    found = newest(add, row, event=event(1)).intent
+    found = apply_command(add, row, event=event(1)).intent
 
     assert found == ListAdd(list_id="L", profile=dict(WHO))
 
@@ -152,39 +154,39 @@ def test_an_event_of_a_known_person_does_not_write_the_row() -> None:
     record = EventRecord(
         metric="M", profile=WHO | {"email": "a@example.com"}, properties={}
     )
-    row: Memberships = {}
+    row: UserRow = {}
 
-    assert newest(record, row, event=event(1)).row is row
+    assert apply_command(record, row, event=event(1)).row is row
 
 
 def test_a_row_does_not_grow_without_end_and_nothing_old_comes_back() -> None:
     """The oldest words become one."""
-    row: Memberships = {}
-    for at in range(1, 3 * WORDS_MAX):
+    row: UserRow = {}
+    for at in range(1, 3 * ATTRIBUTE_SETS_MAX):
         _, row = sent(row, upsert(properties={f"p{at}": 1}), at)
 
     late, _ = sent(row, upsert(properties={"p1": 0}), 0)
 
-    assert len(row) == WORDS_MAX
+    assert len(row) == ATTRIBUTE_SETS_MAX
     assert late is None
 
 
 def test_attributes_beyond_any_name_are_forgotten() -> None:
     """A row is far below what its topic takes, whatever names there are."""
-    row: Memberships = {}
+    row: UserRow = {}
 
-    for at in range(3 * WORDS_MAX):
+    for at in range(3 * ATTRIBUTE_SETS_MAX):
         _, row = sent(row, upsert(properties={f"{at}{'p' * 2_000}": 1}), at)
 
-    assert len(row) == WORDS_MAX
+    assert len(row) == ATTRIBUTE_SETS_MAX
 
 
 def test_attributes_of_a_list_add_that_is_late_are_not_taken_for_sent() -> None:
     """An older event's still count: they are the last that Klaviyo hears of."""
     removal = ListRemove(list_id="L", identifiers=WHO)
-    row = newest(removal, {}, event=event(3)).row
+    row = apply_command(removal, {}, event=event(3)).row
     add = ListAdd(list_id="L", profile=WHO | {"first_name": "B"})
-    row = newest(add, row, event=event(2)).row
+    row = apply_command(add, row, event=event(2)).row
 
     profile, _ = sent(row, upsert(first_name="A"), 1)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.actions.commands import newest
+from streams.actions.commands import apply_command
 from streams.actions.intents import (
     Deletion,
     EventRecord,
@@ -17,11 +17,11 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.actions.words import COMMANDS_MAX
-from streams.audiences.membership import Membership
-from streams.audiences.row import MARK, decode_row, encode_row
+from streams.actions.user_state import COMMANDS_MAX
 from streams.events.origin import Origin
-from tests.streams.actions.commanding import User, at, consent
+from streams.state.last_write import LastWrite
+from streams.state.user_row import RESERVED_PREFIX, decode_row, encode_row
+from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
 ADD = ListAdd(list_id="L", profile=WHO)
@@ -57,11 +57,11 @@ IDS = [
 @pytest.mark.parametrize("intent", KINDS, ids=IDS)
 def test_a_newer_command_is_done_even_if_it_says_the_same(intent: Intent) -> None:
     """Somebody may have undone it in Klaviyo."""
-    user = User()
+    user = CommandedUser()
 
-    first = user.left(intent, at(1, message_id="a"))
-    again = user.left(intent, at(2, message_id="b"))
-    by_origin = user.left(intent, at(2, offset=1, message_id="c"))
+    first = user.remaining_after(intent, event_at(1, message_id="a"))
+    again = user.remaining_after(intent, event_at(2, message_id="b"))
+    by_origin = user.remaining_after(intent, event_at(2, offset=1, message_id="c"))
 
     assert first == again == by_origin == intent
 
@@ -72,22 +72,22 @@ def test_a_newer_command_is_done_even_if_it_says_the_same(intent: Intent) -> Non
     [
         pytest.param(9, 9, "b", "stale", id="older"),
         pytest.param(10, 4, "b", "stale", id="of-that-time-and-a-smaller-origin"),
-        pytest.param(10, 5, "a", "repeat", id="the-record-itself"),
-        pytest.param(10, 6, "a", "repeat", id="the-producer-s-repeat"),
-        pytest.param(10, 4, "a", "repeat", id="the-producer-s-repeat-before-it"),
+        pytest.param(10, 5, "a", "duplicate", id="the-record-itself"),
+        pytest.param(10, 6, "a", "duplicate", id="the-producer-s-repeat"),
+        pytest.param(10, 4, "a", "duplicate", id="the-producer-s-repeat-before-it"),
     ],
 )
 def test_an_older_or_equal_command_is_not_done(
     intent: Intent, time_ms: int, offset: int, message_id: str, why: str
 ) -> None:
     """It says why, and nothing is forgotten by it."""
-    user = User()
-    user.hear(intent, at(10, offset=5, message_id="a"))
+    user = CommandedUser()
+    user.apply(intent, event_at(10, offset=5, message_id="a"))
     before = user.row
 
-    late = user.hear(intent, at(time_ms, offset=offset, message_id=message_id))
+    late = user.apply(intent, event_at(time_ms, offset=offset, message_id=message_id))
 
-    assert (late.intent, late.why) == (None, why)
+    assert (late.intent, late.reason) == (None, why)
     assert {key: word.time_ms for key, word in user.row.items()} == {
         key: word.time_ms for key, word in before.items()
     }
@@ -96,12 +96,12 @@ def test_an_older_or_equal_command_is_not_done(
 @pytest.mark.parametrize("intent", KINDS, ids=IDS)
 def test_the_very_same_row_comes_back_when_nothing_moved(intent: Intent) -> None:
     """So that no changelog record is written; and the row given is never changed."""
-    event = at(10, message_id="a")
-    given = newest(intent, {}, event=event).row
+    event = event_at(10, message_id="a")
+    given = apply_command(intent, {}, event=event).row
     copy = dict(given)
 
-    assert newest(intent, given, event=event).row is given
-    newest(intent, given, event=at(20))
+    assert apply_command(intent, given, event=event).row is given
+    apply_command(intent, given, event=event_at(20))
     assert given == copy
 
 
@@ -114,97 +114,101 @@ def test_the_very_same_row_comes_back_when_nothing_moved(intent: Intent) -> None
 )
 def test_what_has_no_last_word_is_always_done(intent: Intent) -> None:
     """Klaviyo tells repeated events by their unique id; an upsert sets what it says."""
-    user = User()
+    user = CommandedUser()
 
-    assert user.left(intent, at(10)) == user.left(intent, at(5)) == intent
+    assert (
+        user.remaining_after(intent, event_at(10))
+        == user.remaining_after(intent, event_at(5))
+        == intent
+    )
     assert user.row == {}
 
 
 def test_two_mappings_of_one_event_on_one_matter_are_one_word() -> None:
     """The first says it; the second would undo or repeat it."""
-    user = User()
-    event = at(10, message_id="a")
+    user = CommandedUser()
+    event = event_at(10, message_id="a")
 
-    assert user.left(ADD, event) == ADD
-    assert user.left(REMOVE, event) is None
+    assert user.remaining_after(ADD, event) == ADD
+    assert user.remaining_after(REMOVE, event) is None
 
 
 def test_two_mappings_of_one_event_on_two_matters_both_count() -> None:
     """Of two lists, or of a list and a consent."""
-    user = User()
-    event = at(10, message_id="a")
+    user = CommandedUser()
+    event = event_at(10, message_id="a")
     other = msgspec.structs.replace(ADD, list_id="M")
     intents: list[Intent] = [ADD, other, consent(given=True)]
 
-    assert [user.left(intent, event) for intent in intents] == intents
+    assert [user.remaining_after(intent, event) for intent in intents] == intents
 
 
 def test_an_add_and_a_removal_have_one_last_word() -> None:
     """A late removal does not undo a newer add, whichever action it came by."""
-    user = User()
-    user.hear(ADD, at(10))
+    user = CommandedUser()
+    user.apply(ADD, event_at(10))
 
-    assert user.left(REMOVE, at(5)) is None
-    assert user.left(REMOVE, at(20)) == REMOVE
-    assert user.left(ADD, at(15)) is None
+    assert user.remaining_after(REMOVE, event_at(5)) is None
+    assert user.remaining_after(REMOVE, event_at(20)) == REMOVE
+    assert user.remaining_after(ADD, event_at(15)) is None
 
 
 def test_an_upsert_with_a_stale_list_loses_only_the_list() -> None:
     """What it says of the profile is set all the same."""
-    user = User()
-    user.hear(REMOVE, at(10))
+    user = CommandedUser()
+    user.apply(REMOVE, event_at(10))
 
-    assert user.left(UPSERT, at(5)) == ProfileUpsert(profile=WHO)
-    assert user.left(UPSERT, at(20)) == UPSERT
+    assert user.remaining_after(UPSERT, event_at(5)) == ProfileUpsert(profile=WHO)
+    assert user.remaining_after(UPSERT, event_at(20)) == UPSERT
 
 
 def test_a_person_beside_the_user_has_words_of_their_own() -> None:
     """One device, several people; the user is the same by whatever they are named."""
-    user = User()
+    user = CommandedUser()
     ann = ListAdd(list_id="L", profile={"email": "ann@b.co"})
     bob = ListRemove(list_id="L", identifiers={"email": "bob@b.co"})
     named = ListRemove(list_id="L", identifiers={**WHO, "email": "ann@b.co"})
 
-    assert user.left(ann, at(10)) == ann
-    assert user.left(bob, at(5)) == bob
-    assert user.left(ADD, at(7)) == ADD
-    assert user.left(named, at(6)) is None
+    assert user.remaining_after(ann, event_at(10)) == ann
+    assert user.remaining_after(bob, event_at(5)) == bob
+    assert user.remaining_after(ADD, event_at(7)) == ADD
+    assert user.remaining_after(named, event_at(6)) is None
 
 
 def test_a_person_is_the_same_by_any_of_their_identifiers() -> None:
     """A removal by address alone is newer than a late add that names the user too."""
-    user = User()
+    user = CommandedUser()
     by_email = {"email": "ann@b.co"}
     add = ListAdd(list_id="L", profile={**WHO, **by_email})
-    user.hear(ListRemove(list_id="L", identifiers=by_email), at(10))
+    user.apply(ListRemove(list_id="L", identifiers=by_email), event_at(10))
 
-    assert user.left(add, at(5)) is None
-    assert user.left(add, at(20)) == add
+    assert user.remaining_after(add, event_at(5)) is None
+    assert user.remaining_after(add, event_at(20)) == add
 
 
 def test_too_many_commands_forget_the_oldest_and_never_an_audience() -> None:
     """A device used by crowds fills no row."""
-    user = User()
+    user = CommandedUser()
     origin = Origin(topic="source", partition=0, offset=0)
-    old = {"vip": Membership(inside=True, time_ms=0, origin=origin)}
+    old = {"vip": LastWrite(inside=True, time_ms=0, origin=origin)}
     user.row = dict(old)
     lists = [f"L{number}" for number in range(COMMANDS_MAX + 1)]
     adds = [ListAdd(list_id=list_id, profile=WHO) for list_id in lists]
 
     for number, add in enumerate(adds):
-        user.hear(add, at(number + 1))
+        user.apply(add, event_at(number + 1))
 
     assert user.row["vip"] == old["vip"]
-    commands = [key for key in user.row if key.startswith(MARK)]
+    commands = [key for key in user.row if key.startswith(RESERVED_PREFIX)]
     assert len(commands) == COMMANDS_MAX
-    assert user.left(adds[1], at(2)) is None
-    assert user.left(adds[0], at(1)) == adds[0]
+    assert user.remaining_after(adds[1], event_at(2)) is None
+    assert user.remaining_after(adds[0], event_at(1)) == adds[0]
 
 
 def test_a_row_with_commands_survives_its_bytes() -> None:
     """Their names hold what no audience's does."""
-    user = User()
-    user.hear(ADD, at(10, message_id="a"))
+    user = CommandedUser()
+    user.apply(ADD, event_at(10, message_id="a"))
 
     assert decode_row(encode_row(user.row)) == user.row
 
@@ -221,10 +225,10 @@ class Command(NamedTuple):
         """Its place in the order that counts."""
         return self.time_ms, self.offset
 
-    def heard_by(self, user: User) -> bool:
+    def heard_by(self, user: CommandedUser) -> bool:
         """Whether it is to be done."""
-        event = at(self.time_ms, offset=self.offset, message_id=f"m{self.offset}")
-        return user.left(ADD if self.adds else REMOVE, event) is not None
+        event = event_at(self.time_ms, offset=self.offset, message_id=f"m{self.offset}")
+        return user.remaining_after(ADD if self.adds else REMOVE, event) is not None
 
 
 COMMANDS = st.lists(
@@ -240,7 +244,7 @@ def test_whatever_the_order_of_arrival_the_last_done_is_the_last_word(
     commands: list[Command], data: st.DataObject
 ) -> None:
     """However often each is repeated; and a replay of all does nothing."""
-    user = User()
+    user = CommandedUser()
     repeated = commands + data.draw(st.lists(st.sampled_from(commands), max_size=8))
     arrivals = data.draw(st.permutations(repeated))
 

@@ -10,9 +10,9 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.audiences.membership import Membership
 from streams.events.origin import Origin
-from tests.streams.actions.commanding import User, at, consent
+from streams.state.last_write import LastWrite
+from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
 EMAIL, SMS = "email.marketing", "sms.marketing"
@@ -20,113 +20,115 @@ REACH = {"email": "a@b.co", "phone_number": "+14155550132"}
 DELETE = Deletion(identifiers=WHO)
 
 
-def _inside(time_ms: int, list_id: str = "") -> Membership:
+def _inside(time_ms: int, list_id: str = "") -> LastWrite:
     origin = Origin(topic="source", partition=0, offset=0)
-    return Membership(inside=True, time_ms=time_ms, origin=origin, list_id=list_id)
+    return LastWrite(inside=True, time_ms=time_ms, origin=origin, list_id=list_id)
 
 
 def test_a_consent_is_held_against_the_last_word_on_each_channel() -> None:
     """What is stale on one is still to be done on another."""
-    user = User()
-    user.hear(consent(SMS, given=False, profile=REACH), at(10))
+    user = CommandedUser()
+    user.apply(consent(SMS, given=False, profile=REACH), event_at(10))
 
-    late = user.left(consent(EMAIL, SMS, given=True, profile=REACH), at(5))
+    late = user.remaining_after(
+        consent(EMAIL, SMS, given=True, profile=REACH), event_at(5)
+    )
 
     assert late == consent(EMAIL, given=True, profile=REACH)
 
 
 def test_a_consent_is_about_an_address() -> None:
     """Who withdraws it for one may give it for another."""
-    user = User()
+    user = CommandedUser()
     other = {"email": "c@d.co"}
-    user.hear(consent(given=False), at(10))
+    user.apply(consent(given=False), event_at(10))
 
-    assert user.left(consent(given=True), at(5)) is None
+    assert user.remaining_after(consent(given=True), event_at(5)) is None
     given = consent(given=True, profile=other)
-    assert user.left(given, at(5)) == given
+    assert user.remaining_after(given, event_at(5)) == given
 
 
 def test_push_is_about_the_device() -> None:
     """It has no address."""
-    user = User()
+    user = CommandedUser()
     phone, tablet = (
         consent("push.marketing", given=True, profile={"anonymous_id": name})
         for name in ("phone", "tablet")
     )
-    user.hear(phone, at(10))
+    user.apply(phone, event_at(10))
 
-    assert user.left(phone, at(5)) is None
-    assert user.left(tablet, at(5)) == tablet
+    assert user.remaining_after(phone, event_at(5)) is None
+    assert user.remaining_after(tablet, event_at(5)) == tablet
 
 
 def test_a_late_consent_of_another_device_still_counts() -> None:
     """One person, two devices: each has a token of its own."""
-    user = User()
+    user = CommandedUser()
     phone, tablet = (
         consent("push.marketing", given=True, profile={}, tokens=({"token": name},))
         for name in ("phone", "tablet")
     )
 
-    assert user.left(phone, at(10)) == phone
-    assert user.left(tablet, at(5)) == tablet
-    assert user.left(phone, at(7)) is None
+    assert user.remaining_after(phone, event_at(10)) == phone
+    assert user.remaining_after(tablet, event_at(5)) == tablet
+    assert user.remaining_after(phone, event_at(7)) is None
 
 
 def test_a_global_withdrawal_is_newer_than_a_subscription_to_a_list() -> None:
     """Klaviyo would lift it if the late subscription came."""
-    user = User()
-    user.hear(consent(given=False), at(10))
+    user = CommandedUser()
+    user.apply(consent(given=False), event_at(10))
     listed = consent(given=True, list_id="L")
 
-    late = user.hear(listed, at(5))
+    late = user.apply(listed, event_at(5))
 
-    assert (late.intent, late.why) == (None, "stale")
-    assert user.left(listed, at(20)) == listed
+    assert (late.intent, late.reason) == (None, "stale")
+    assert user.remaining_after(listed, event_at(20)) == listed
 
 
 def test_who_leaves_everywhere_has_left_every_list() -> None:
     """A late subscription to another list is older than that."""
-    user = User()
+    user = CommandedUser()
     leaves = consent(given=False, list_id="L", everywhere=True)
-    user.hear(leaves, at(10))
+    user.apply(leaves, event_at(10))
 
-    assert user.left(consent(given=True, list_id="M"), at(5)) is None
+    assert user.remaining_after(consent(given=True, list_id="M"), event_at(5)) is None
 
 
 def test_a_subscription_to_a_list_ends_an_older_global_withdrawal() -> None:
     """As in Klaviyo; the withdrawal that comes late would end it too."""
-    user = User()
-    user.hear(consent(given=True, list_id="L"), at(10))
+    user = CommandedUser()
+    user.apply(consent(given=True, list_id="L"), event_at(10))
 
-    assert user.left(consent(given=False), at(5)) is None
+    assert user.remaining_after(consent(given=False), event_at(5)) is None
 
 
 def test_one_event_may_leave_all_and_subscribe_to_a_list() -> None:
     """Neither is older: both are done, in the order of the mappings."""
-    user = User()
-    event = at(10, message_id="a")
+    user = CommandedUser()
+    event = event_at(10, message_id="a")
     intents = [consent(given=False), consent(given=True, list_id="L")]
 
-    assert [user.left(intent, event) for intent in intents] == intents
+    assert [user.remaining_after(intent, event) for intent in intents] == intents
 
 
 def test_leaving_a_list_is_no_word_on_another_or_on_all() -> None:
     """It concerns that list alone."""
-    user = User()
-    user.hear(consent(given=False, list_id="L"), at(10))
+    user = CommandedUser()
+    user.apply(consent(given=False, list_id="L"), event_at(10))
 
     for time_ms, list_id in ((5, "M"), (6, "")):
         other = consent(given=True, list_id=list_id)
-        assert user.left(other, at(time_ms)) == other
-    assert user.left(consent(given=True, list_id="L"), at(7)) is None
+        assert user.remaining_after(other, event_at(time_ms)) == other
+    assert user.remaining_after(consent(given=True, list_id="L"), event_at(7)) is None
 
 
 def test_a_deletion_leaves_every_audience() -> None:
     """Those that said otherwise before it; a newer word stands."""
-    user = User()
+    user = CommandedUser()
     user.row = {"vip": _inside(5, list_id="L"), "new": _inside(20)}
 
-    assert user.left(DELETE, at(10)) == DELETE
+    assert user.remaining_after(DELETE, event_at(10)) == DELETE
 
     vip = user.row["vip"]
     assert (vip.inside, vip.time_ms, vip.list_id) == (False, 10, "L")
@@ -135,11 +137,11 @@ def test_a_deletion_leaves_every_audience() -> None:
 
 def test_a_late_deletion_leaves_no_audience() -> None:
     """It was told already."""
-    user = User()
-    user.hear(DELETE, at(10))
+    user = CommandedUser()
+    user.apply(DELETE, event_at(10))
     user.row = {**user.row, "vip": _inside(5)}
 
-    assert user.left(DELETE, at(7)) is None
+    assert user.remaining_after(DELETE, event_at(7)) is None
     assert user.row["vip"].inside
 
 
@@ -160,23 +162,23 @@ def test_what_came_before_a_deletion_does_not_come_back(
     intent: Intent, heard_before: bool
 ) -> None:
     """It would make anew who asked to be forgotten; what comes after it counts."""
-    user = User()
+    user = CommandedUser()
     if heard_before:
-        user.hear(intent, at(5))
-    user.hear(DELETE, at(10))
+        user.apply(intent, event_at(5))
+    user.apply(DELETE, event_at(10))
 
-    late = user.hear(intent, at(5))
+    late = user.apply(intent, event_at(5))
 
-    assert (late.intent, late.why) == (None, "stale")
-    assert user.left(intent, at(20)) == intent
+    assert (late.intent, late.reason) == (None, "stale")
+    assert user.remaining_after(intent, event_at(20)) == intent
 
 
 def test_a_deletion_of_one_person_is_none_of_another() -> None:
     """One device, several people."""
-    user = User()
-    user.hear(Deletion(identifiers={"email": "ann@b.co"}), at(10))
+    user = CommandedUser()
+    user.apply(Deletion(identifiers={"email": "ann@b.co"}), event_at(10))
     ann = ListAdd(list_id="L", profile={"email": "ann@b.co"})
     bob = ListAdd(list_id="L", profile={"email": "bob@b.co"})
 
-    assert user.left(ann, at(5)) is None
-    assert user.left(bob, at(5)) == bob
+    assert user.remaining_after(ann, event_at(5)) is None
+    assert user.remaining_after(bob, event_at(5)) == bob

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from streams.actions.catalogue import CATALOGUE
 from streams.actions.intents import (
     ConsentChange,
     Deletion,
@@ -12,9 +11,10 @@ from streams.actions.intents import (
     Intent,
     ListAdd,
     ListRemove,
+    PayloadRefusal,
     ProfileUpsert,
-    Refusal,
 )
+from streams.actions.registry import ACTIONS
 from streams.mapping import compile_mapping
 from streams.triggers.trigger import compile_trigger
 
@@ -30,23 +30,23 @@ ORDER = {
 
 def by_default(action: str, event: dict[str, Any]) -> tuple[Intent, ...]:
     """Act on an event with the action's own mapping."""
-    spec = CATALOGUE[action]
-    result = spec.act(compile_mapping(spec.mapping)(event))
-    assert not isinstance(result, Refusal), result
+    spec = ACTIONS[action]
+    result = spec.to_intents(compile_mapping(spec.default_mapping)(event))
+    assert not isinstance(result, PayloadRefusal), result
     return result
 
 
 def acted(action: str, payload: dict[str, Any]) -> tuple[Intent, ...]:
     """Act on a payload."""
-    result = CATALOGUE[action].act(payload)
-    assert not isinstance(result, Refusal), result
+    result = ACTIONS[action].to_intents(payload)
+    assert not isinstance(result, PayloadRefusal), result
     return result
 
 
 def refusal(action: str, payload: dict[str, Any]) -> str:
     """Give the code with which an action refuses a payload."""
-    result = CATALOGUE[action].act(payload)
-    assert isinstance(result, Refusal)
+    result = ACTIONS[action].to_intents(payload)
+    assert isinstance(result, PayloadRefusal)
     return result.code
 
 
@@ -186,7 +186,7 @@ def test_defect_19_the_default_mapping_names_whose_event_it_is(action: str) -> N
 
 def test_defect_20_remove_profile_takes_identify_calls() -> None:
     """Segment's trigger asks for a type that no event has."""
-    trigger = compile_trigger(CATALOGUE["removeProfile"].trigger)
+    trigger = compile_trigger(ACTIONS["removeProfile"].trigger)
 
     assert trigger({"type": "identify"})
 

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from streams.actions.activation import Lane, lane_of
+from streams.actions.activation import LaneId, lane_of
 from streams.actions.intents import (
     Deletion,
     EventRecord,
@@ -15,53 +15,53 @@ from streams.actions.intents import (
     Suppression,
 )
 from streams.actions.kinds import (
-    kind_of,
-    list_of,
-    named_by,
-    person_of,
-    same_person,
+    identifying_attributes,
+    intent_kind,
+    is_same_person,
+    list_id_of,
+    person_keys,
 )
-from streams.klaviyo.carriers import CARRIERS
+from streams.klaviyo.intent_operations import OPERATIONS
 from streams.settings.model import LANES
-from tests.streams.actions.commanding import consent
+from tests.streams.actions.command_harness import consent
 
 WHO = {"external_id": "u", "email": "a@b.co"}
 
-TABLE: list[tuple[Intent, str, str, Lane]] = [
-    (ProfileUpsert(profile=WHO), "upsert", "", Lane.PROFILES),
-    (ProfileUpsert(profile=WHO, list_id="L"), "add", "L", Lane.LISTS),
-    (ProfileUpsert(profile=WHO, unset=("x",)), "patch", "", Lane.PROFILES),
-    (ProfileUpsert(profile=WHO, append={"x": 1}), "patch", "", Lane.PROFILES),
+TABLE: list[tuple[Intent, str, str, LaneId]] = [
+    (ProfileUpsert(profile=WHO), "upsert", "", LaneId.PROFILES),
+    (ProfileUpsert(profile=WHO, list_id="L"), "add", "L", LaneId.LISTS),
+    (ProfileUpsert(profile=WHO, unset=("x",)), "patch", "", LaneId.PROFILES),
+    (ProfileUpsert(profile=WHO, append={"x": 1}), "patch", "", LaneId.PROFILES),
     (
         ProfileUpsert(profile=WHO, list_id="L", unappend={"x": 1}),
         "patch",
         "L",
-        Lane.LISTS,
+        LaneId.LISTS,
     ),
-    (ListAdd(list_id="L", profile=WHO), "add", "L", Lane.LISTS),
-    (ListAdd(list_id="", profile=WHO), "add", "", Lane.LISTS),
-    (ListRemove(list_id="L", identifiers=WHO), "remove", "L", Lane.LISTS),
+    (ListAdd(list_id="L", profile=WHO), "add", "L", LaneId.LISTS),
+    (ListAdd(list_id="", profile=WHO), "add", "", LaneId.LISTS),
+    (ListRemove(list_id="L", identifiers=WHO), "remove", "L", LaneId.LISTS),
     (
         EventRecord(metric="M", profile=WHO, properties={}),
         "record",
         "",
-        Lane.EVENTS,
+        LaneId.EVENTS,
     ),
-    (consent(given=True, profile=WHO), "subscribe", "", Lane.CONSENT),
+    (consent(given=True, profile=WHO), "subscribe", "", LaneId.CONSENT),
     (
         consent(given=False, profile=WHO, list_id="L"),
         "unsubscribe",
         "L",
-        Lane.CONSENT,
+        LaneId.CONSENT,
     ),
-    (Suppression(change="suppress", email="a@b.co"), "suppress", "", Lane.CONSENT),
+    (Suppression(change="suppress", email="a@b.co"), "suppress", "", LaneId.CONSENT),
     (
         Suppression(change="unsuppress", email="a@b.co"),
         "unsuppress",
         "",
-        Lane.CONSENT,
+        LaneId.CONSENT,
     ),
-    (Deletion(identifiers=WHO), "delete", "", Lane.PRIVACY),
+    (Deletion(identifiers=WHO), "delete", "", LaneId.PRIVACY),
 ]
 
 
@@ -70,24 +70,28 @@ TABLE: list[tuple[Intent, str, str, Lane]] = [
     [pytest.param(*row, id=f"{row[1]}{at}") for at, row in enumerate(TABLE)],
 )
 def test_each_intent_has_a_kind_a_list_a_lane_and_a_person(
-    intent: Intent, kind: str, list_id: str, lane: Lane
+    intent: Intent, kind: str, list_id: str, lane: LaneId
 ) -> None:
     """The kind is one that something carries."""
-    assert (kind_of(intent), list_of(intent), lane_of(intent)) == (kind, list_id, lane)
-    assert kind in CARRIERS
-    assert named_by(intent)["email"] == "a@b.co"
+    assert (intent_kind(intent), list_id_of(intent), lane_of(intent)) == (
+        kind,
+        list_id,
+        lane,
+    )
+    assert kind in OPERATIONS
+    assert identifying_attributes(intent)["email"] == "a@b.co"
 
 
 def test_the_table_holds_every_kind_of_intent_and_every_carrier() -> None:
     """None is forgotten when one is added."""
     assert {type(intent) for intent, *_ in TABLE} == {*get_args(Intent)}
-    assert {kind for _, kind, *_ in TABLE} == {*CARRIERS}
+    assert {kind for _, kind, *_ in TABLE} == {*OPERATIONS}
 
 
 def test_every_lane_carries_something_and_can_be_chosen() -> None:
     """In the settings, by the same name."""
-    assert {lane for *_, lane in TABLE} == {*Lane}
-    assert [*LANES] == [lane.value for lane in Lane]
+    assert {lane for *_, lane in TABLE} == {*LaneId}
+    assert [*LANES] == [lane.value for lane in LaneId]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_what_names_a_person_for_good(
     profile: dict[str, Any], person: tuple[str, ...]
 ) -> None:
     """Name and value of each."""
-    assert person_of(ProfileUpsert(profile=profile)) == person
+    assert person_keys(ProfileUpsert(profile=profile)) == person
 
 
 @pytest.mark.parametrize(
@@ -140,4 +144,4 @@ def test_one_person_is_who_shares_an_identifier(
     first = ListRemove(list_id="L", identifiers=one)
     second = ListRemove(list_id="L", identifiers=other)
 
-    assert same_person(first, second) is same_person(second, first) is same
+    assert is_same_person(first, second) is is_same_person(second, first) is same

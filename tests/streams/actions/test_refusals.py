@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from streams.actions.catalogue import CATALOGUE
-from streams.actions.intents import Refusal
+from streams.actions.intents import PayloadRefusal
+from streams.actions.registry import ACTIONS
 
 EMAIL = {"email": "a@b.co"}
 PHONE = {"phone_number": "+14155550132"}
@@ -115,9 +115,9 @@ def test_a_payload_that_can_not_be_acted_on_is_refused(
     action: str, payload: dict[str, Any], code: str
 ) -> None:
     """As a value, with a code."""
-    refusal = CATALOGUE[action].act(payload)
+    refusal = ACTIONS[action].to_intents(payload)
 
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, PayloadRefusal)
     assert refusal.code == code
 
 
@@ -125,7 +125,7 @@ def test_an_orders_bad_phone_is_refused_without_an_email() -> None:
     """As in every other action."""
     payload = {**ORDER, "profile": {"email": "nope", "phone_number": "1"}}
 
-    assert CATALOGUE["orderCompleted"].act(payload) == Refusal(
+    assert ACTIONS["orderCompleted"].to_intents(payload) == PayloadRefusal(
         code="bad-phone",
         reason="phone_number is no number of the country it is for",
     )
@@ -144,7 +144,7 @@ def test_an_upsert_of_a_stranger_is_nothing_to_do(
     payload: dict[str, Any], *, moot: bool
 ) -> None:
     """Most visitors are strangers to begin with: no dead letter for each of them."""
-    refusal = CATALOGUE["upsertProfile"].act(payload)
+    refusal = ACTIONS["upsertProfile"].to_intents(payload)
 
-    assert isinstance(refusal, Refusal)
-    assert refusal.moot is moot
+    assert isinstance(refusal, PayloadRefusal)
+    assert refusal.is_noop is moot

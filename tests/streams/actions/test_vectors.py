@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from streams.actions.catalogue import CATALOGUE
-from tests.streams.actions.comparing import differences, fate_of, results_of
+from streams.actions.registry import ACTIONS
+from tests.streams.actions.account_effects import after
 from tests.streams.actions.deviations import RULES, Case, Difference
-from tests.streams.actions.effects import after
-from tests.streams.actions.recorded import VECTORS, Line, lines
+from tests.streams.actions.recorded_effects import VECTORS, RecordedLine, lines
+from tests.streams.actions.vector_comparison import differences, fate_of, results_of
 
 pytestmark = pytest.mark.skipif(
     not VECTORS.exists(), reason="the recorded vectors are not beside the checkout"
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.skipif(
 
 CASES = [
     pytest.param(action, line, id=f"{action}-{at}")
-    for action in CATALOGUE
+    for action in ACTIONS
     for at, line in enumerate(lines(action))
 ]
 
 
-def compared(action: str, line: Line) -> tuple[Case, list[Difference]]:
+def compared(action: str, line: RecordedLine) -> tuple[Case, list[Difference]]:
     """Find where our effect is not the recorded one."""
     case = Case(line=line, results=results_of(action, line["input"]))
     knows = line["input"].get("server", {}).get("known") != "none"
@@ -35,7 +35,7 @@ def compared(action: str, line: Line) -> tuple[Case, list[Difference]]:
 
 @pytest.mark.parametrize(("action", "line"), CASES)
 def test_a_recorded_line_has_its_effect_or_a_listed_better_one(
-    action: str, line: Line
+    action: str, line: RecordedLine
 ) -> None:
     """Facts and fates are the recorded ones; each that is not has a reason."""
     case, found = compared(action, line)
@@ -56,7 +56,7 @@ def test_each_row_of_the_table_explains_something_recorded(rule: Any) -> None:  
     """A row that no recorded line needs is a hole, not a reason."""
     explained = [
         difference
-        for action in CATALOGUE
+        for action in ACTIONS
         for line in lines(action)
         for case, found in [compared(action, line)]
         for difference in found

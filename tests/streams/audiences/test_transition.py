@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.audiences.membership import MESSAGE_IDS_MAX, Membership
-from streams.audiences.reading import AudienceMove
-from streams.audiences.transition import Edge, Why, cross
+from streams.audiences.audience_events import AudienceEvent
+from streams.audiences.transition import Transition, TransitionReason, apply_event
 from streams.events.origin import Origin
+from streams.state.last_write import MESSAGE_IDS_MAX, LastWrite
 
 
-class Word(NamedTuple):
+class Arrival(NamedTuple):
     """One arrival of one event: a repeat by the producer has another offset."""
 
     inside: bool
@@ -25,60 +25,75 @@ class Word(NamedTuple):
     partition: int = 0
 
 
-class Told(NamedTuple):
+class History(NamedTuple):
     """What came of a run of words."""
 
-    membership: Membership | None
-    edges: list[Edge]
-    whys: list[Why]
+    membership: LastWrite | None
+    edges: list[Transition]
+    reasons: list[TransitionReason]
 
 
-def tell(words: Iterable[Word], *, before: Membership | None = None) -> Told:
+def arrive(arrivals: Iterable[Arrival], *, before: LastWrite | None = None) -> History:
     """Let words arrive in the order given."""
-    told = Told(before, [], [])
-    for word in words:
-        after, edge, why = cross(
-            told.membership,
-            AudienceMove(audience="vip", entered=word.inside, list_id=word.list_id),
-            time_ms=word.time_ms,
-            origin=Origin(topic="t", partition=word.partition, offset=word.offset),
-            message_id=word.message_id,
+    history = History(before, [], [])
+    for arrival in arrivals:
+        after, transition, reason = apply_event(
+            history.membership,
+            AudienceEvent(
+                audience="vip", entered=arrival.inside, list_id=arrival.list_id
+            ),
+            time_ms=arrival.time_ms,
+            origin=Origin(
+                topic="t", partition=arrival.partition, offset=arrival.offset
+            ),
+            message_id=arrival.message_id,
         )
-        told = Told(
-            after or told.membership,
-            told.edges + ([edge] if edge else []),
-            [*told.whys, why],
+        history = History(
+            after or history.membership,
+            history.edges + ([transition] if transition else []),
+            [*history.reasons, reason],
         )
-    return told
+    return history
 
 
-def inside(told: Told) -> bool:
+def is_inside_after(told: History) -> bool:
     """Say where the user ended."""
     assert told.membership is not None
     return told.membership.inside
 
 
 IN, OUT = True, False
-A = Word(IN, 5, 0, "a")
-B = Word(OUT, 5, 1, "b")
+A = Arrival(IN, 5, 0, "a")
+B = Arrival(OUT, 5, 1, "b")
 
 
 @pytest.mark.parametrize(
     ("words", "ends_inside", "whys"),
     [
-        pytest.param([Word(IN, 5, 0)], IN, "entered", id="enter"),
-        pytest.param([Word(OUT, 5, 0)], OUT, "exited", id="exit-of-a-stranger-fires"),
+        pytest.param([Arrival(IN, 5, 0)], IN, "entered", id="enter"),
         pytest.param(
-            [Word(IN, 5, 0), Word(OUT, 6, 1)], OUT, "entered exited", id="in-and-out"
+            [Arrival(OUT, 5, 0)], OUT, "exited", id="exit-of-a-stranger-fires"
         ),
         pytest.param(
-            [Word(IN, 5, 0), Word(IN, 6, 1)], IN, "entered unchanged", id="in-again"
+            [Arrival(IN, 5, 0), Arrival(OUT, 6, 1)],
+            OUT,
+            "entered exited",
+            id="in-and-out",
         ),
         pytest.param(
-            [Word(OUT, 6, 0), Word(IN, 5, 1)], OUT, "exited stale", id="late-enter"
+            [Arrival(IN, 5, 0), Arrival(IN, 6, 1)],
+            IN,
+            "entered unchanged",
+            id="in-again",
         ),
         pytest.param(
-            [Word(IN, 5, 0), Word(IN, 9, 1), Word(OUT, 7, 2)],
+            [Arrival(OUT, 6, 0), Arrival(IN, 5, 1)],
+            OUT,
+            "exited stale",
+            id="late-enter",
+        ),
+        pytest.param(
+            [Arrival(IN, 5, 0), Arrival(IN, 9, 1), Arrival(OUT, 7, 2)],
             IN,
             "entered unchanged stale",
             id="exit-between-two-enters-comes-late",
@@ -131,12 +146,12 @@ B = Word(OUT, 5, 1, "b")
     ],
 )
 def test_the_highest_rank_decides(
-    words: list[Word], ends_inside: bool, whys: str
+    words: list[Arrival], ends_inside: bool, whys: str
 ) -> None:
     """Event time first, then origin; each word is told why it did what it did."""
-    told = tell(words)
+    told = arrive(words)
 
-    assert (inside(told), " ".join(told.whys)) == (ends_inside, whys)
+    assert (is_inside_after(told), " ".join(told.reasons)) == (ends_inside, whys)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +186,8 @@ def test_the_highest_rank_decides(
 )
 def test_the_list_of_an_edge(words: list[tuple[str, str]], edges: list[str]) -> None:
     """An edge names the list its event named, or the one the user is on."""
-    told = tell(
-        Word(word == "in", at, at, f"m{at}", list_id)
+    told = arrive(
+        Arrival(word == "in", at, at, f"m{at}", list_id)
         for at, (word, list_id) in enumerate(words)
     )
 
@@ -184,12 +199,12 @@ def test_the_list_of_an_edge(words: list[tuple[str, str]], edges: list[str]) -> 
 
 def test_a_repeat_and_a_late_event_leave_nothing_to_write() -> None:
     """None says: no write to the table, no changelog record."""
-    told = tell([A])
+    told = arrive([A])
 
-    for word in (A, A._replace(offset=9), Word(OUT, 4, 8, "c")):
-        after, edge, _ = cross(
+    for word in (A, A._replace(offset=9), Arrival(OUT, 4, 8, "c")):
+        after, edge, _ = apply_event(
             told.membership,
-            AudienceMove(audience="vip", entered=word.inside),
+            AudienceEvent(audience="vip", entered=word.inside),
             time_ms=word.time_ms,
             origin=Origin(topic="t", partition=0, offset=word.offset),
             message_id=word.message_id,
@@ -200,7 +215,7 @@ def test_a_repeat_and_a_late_event_leave_nothing_to_write() -> None:
 
 def test_the_message_ids_of_one_millisecond_are_bounded() -> None:
     """A row cannot grow without end."""
-    told = tell(Word(IN, 5, offset, f"m{offset:03}") for offset in range(100))
+    told = arrive(Arrival(IN, 5, offset, f"m{offset:03}") for offset in range(100))
 
     assert told.membership is not None
     assert len(told.membership.message_ids) == MESSAGE_IDS_MAX
@@ -214,7 +229,7 @@ EVENTS = st.lists(
 
 
 @st.composite
-def arrivals(draw: st.DrawFn) -> list[Word]:
+def arrivals(draw: st.DrawFn) -> list[Arrival]:
     """Make events in any order, sent again and redelivered at will.
 
     A producer's repeat is a new record at a later offset; Kafka's redelivery is the
@@ -223,54 +238,59 @@ def arrivals(draw: st.DrawFn) -> list[Word]:
     events = draw(EVENTS)
     sent = draw(st.lists(st.integers(0, len(events) - 1), min_size=1, max_size=40))
     log = [
-        Word(*events[event], offset, f"m{event}") for offset, event in enumerate(sent)
+        Arrival(*events[event], offset, f"m{event}")
+        for offset, event in enumerate(sent)
     ]
-    read: list[Word] = []
+    read: list[Arrival] = []
     for at in range(len(log)):
         read.append(log[at])
         read += log[draw(st.integers(0, at)) : at + 1] if draw(st.booleans()) else []
     return read
 
 
-def truth(words: list[Word]) -> Word:
+def expected_last(words: list[Arrival]) -> Arrival:
     """Give the last word by event time, then by where its event first stood."""
-    first: dict[str, Word] = {}
+    first: dict[str, Arrival] = {}
     for word in sorted(words, key=lambda word: word.offset):
         first.setdefault(word.message_id, word)
     return max(first.values(), key=lambda word: (word.time_ms, word.offset))
 
 
 @given(arrivals())
-def test_a_user_ends_where_the_last_word_by_event_time_says(words: list[Word]) -> None:
+def test_a_user_ends_where_the_last_word_by_event_time_says(
+    words: list[Arrival],
+) -> None:
     """Whatever was late, repeated or redelivered."""
-    assert inside(tell(words)) == truth(words).inside
+    assert is_inside_after(arrive(words)) == expected_last(words).inside
 
 
 @given(arrivals())
-def test_edges_alternate(words: list[Word]) -> None:
+def test_edges_alternate(words: list[Arrival]) -> None:
     """No enter after an enter, no exit after an exit: each fires once."""
-    fired = [edge.entered for edge in tell(words).edges]
+    fired = [edge.entered for edge in arrive(words).edges]
 
     assert all(one != other for one, other in pairwise(fired))
 
 
 @given(arrivals())
-def test_a_replay_fires_nothing_and_writes_nothing(words: list[Word]) -> None:
+def test_a_replay_fires_nothing_and_writes_nothing(words: list[Arrival]) -> None:
     """All of it again, from the beginning, as after a lost commit."""
-    told = tell(words)
+    told = arrive(words)
 
-    again = tell(words, before=told.membership)
+    again = arrive(words, before=told.membership)
 
     assert (again.edges, again.membership) == ([], told.membership)
 
 
 @given(arrivals(), st.integers(1, 1000))
-def test_a_replay_under_new_offsets_fires_nothing(words: list[Word], by: int) -> None:
+def test_a_replay_under_new_offsets_fires_nothing(
+    words: list[Arrival], by: int
+) -> None:
     """Published a second time: the message ids tell."""
     top = max(word.offset for word in words)
-    told = tell(words)
+    told = arrive(words)
 
-    again = tell(
+    again = arrive(
         (word._replace(offset=word.offset + top + by) for word in words),
         before=told.membership,
     )
@@ -290,10 +310,10 @@ def test_the_order_of_arrival_makes_no_difference(
     """Any permutation ends with the same membership, to the last byte."""
     events, order = shuffled
     words = [
-        Word(*event, offset, f"m{offset}" if named else "", partition=offset % 3)
+        Arrival(*event, offset, f"m{offset}" if named else "", partition=offset % 3)
         for offset, event in enumerate(events)
     ]
 
-    arrived = tell(words[at] for at in order)
+    arrived = arrive(words[at] for at in order)
 
-    assert arrived.membership == tell(words).membership
+    assert arrived.membership == arrive(words).membership

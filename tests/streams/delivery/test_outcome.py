@@ -3,7 +3,12 @@
 import msgspec
 import pytest
 
-from streams.delivery.outcome import OutcomeItem, decode, encode, item
+from streams.delivery.outcome import (
+    OutcomeItem,
+    decode_outcome,
+    encode_outcomes,
+    outcome_item,
+)
 from streams.delivery.verdict import ItemVerdict, dead_letter, delivered, discarded
 from streams.events.origin import Origin
 
@@ -25,11 +30,11 @@ def _origin(offset: int = 0, *, topic: str = "source") -> Origin:
 )
 def test_an_item_survives_its_bytes(verdict: ItemVerdict) -> None:
     """Origin, verdict, reason, status and attempts."""
-    told = item(_origin(5), verdict, message_id="m-1", latency_ms=1_500)
+    told = outcome_item(_origin(5), verdict, message_id="m-1", latency_ms=1_500)
 
-    [value] = encode("deliver.lists", [told], action="addProfileToList")
+    [value] = encode_outcomes("deliver.lists", [told], action="addProfileToList")
 
-    read = decode(value)
+    read = decode_outcome(value)
     assert read.items == (told,)
     assert (read.stage, read.action) == ("deliver.lists", "addProfileToList")
     assert told.verdict is verdict.verdict
@@ -47,9 +52,9 @@ def test_an_item_survives_its_bytes(verdict: ItemVerdict) -> None:
 )
 def test_many_items_take_several_records(count: int, records: int) -> None:
     """None lost, order kept."""
-    items = [item(_origin(offset), delivered()) for offset in range(count)]
+    items = [outcome_item(_origin(offset), delivered()) for offset in range(count)]
 
-    read = [decode(value) for value in encode("activate", items)]
+    read = [decode_outcome(value) for value in encode_outcomes("activate", items)]
 
     assert len(read) == records
     assert [each for one in read for each in one.items] == items
@@ -67,13 +72,13 @@ def test_a_full_record_fits_a_topic_with_default_limits() -> None:
         latency_ms=10**12,
     )
 
-    values = encode("deliver.profiles", [told] * 1_000)
+    values = encode_outcomes("deliver.profiles", [told] * 1_000)
 
     assert max(map(len, values)) < BROKER_MAX_BYTES
-    assert sum(len(decode(value).items) for value in values) == 1_000
+    assert sum(len(decode_outcome(value).items) for value in values) == 1_000
 
 
 def test_something_else_is_no_outcome() -> None:
     """It is refused, not guessed."""
     with pytest.raises(msgspec.MsgspecError):
-        decode(b'{"stage": "activate"}')
+        decode_outcome(b'{"stage": "activate"}')

@@ -7,20 +7,22 @@ import pytest
 
 from streams.actions.activation import Activation
 from streams.actions.intents import EventRecord, ListAdd, ListRemove
-from streams.audiences.membership import Membership
-from streams.audiences.row import Memberships, audiences_in
-from streams.destination.decide import Decision, complete, decide
+from streams.destination.decide import Decision, complete_event, decide
+from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
-from streams.destination.reading import destination_of
-from streams.events.model import CanonicalEvent, Kind, Replay
+from streams.events.canonical_event import CanonicalEvent, EventKind, Replay
 from streams.events.origin import Origin
+from streams.state.last_write import LastWrite
+from streams.state.user_row import UserRow, memberships_in
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
-PRESETS = destination_of(None)
+PRESETS = compile_destination(None)
 TEN_MS = 1_772_359_200_123
 
 
-def _event(kind: Kind = "track", *, time_ms: int = 10, **body: Any) -> CanonicalEvent:  # noqa: ANN401 - JSON
+def _event(
+    kind: EventKind = "track", *, time_ms: int = 10, **body: Any
+) -> CanonicalEvent:
     return CanonicalEvent(
         kind=kind,
         user="u1",
@@ -42,16 +44,16 @@ def _entered(audience: str = "vip", *, list_id: str = "") -> CanonicalEvent:
 
 def _decided(
     event: CanonicalEvent,
-    row: Memberships | None = None,
+    row: UserRow | None = None,
     *,
     destination: Destination = PRESETS,
 ) -> Decision:
     return decide(event, {} if row is None else row, destination=destination)
 
 
-def _member(*, inside: bool, time_ms: int) -> Memberships:
+def _member(*, inside: bool, time_ms: int) -> UserRow:
     origin = Origin(topic="source", partition=1, offset=1)
-    return {"vip": Membership(inside=inside, time_ms=time_ms, origin=origin)}
+    return {"vip": LastWrite(inside=inside, time_ms=time_ms, origin=origin)}
 
 
 def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
@@ -71,7 +73,7 @@ def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
             audience="vip",
         ),
     )
-    assert decision.memberships["vip"].inside
+    assert decision.row["vip"].inside
     assert decision.reason == ""
 
 
@@ -87,7 +89,7 @@ def test_a_replayed_enter_does_not_bring_an_old_address_back(
 ) -> None:
     """A live one keeps it: Klaviyo may not know the user by their id yet."""
     changed = _event("identify", time_ms=20, traits={"email": "new@b.co"})
-    row = _decided(changed).memberships
+    row = _decided(changed).row
     entered = msgspec.structs.replace(_entered(), replay=replay)
 
     [activation] = _decided(entered, row).activations
@@ -122,7 +124,9 @@ def test_who_names_the_list(
     *, in_event: str, in_settings: str, in_file: str, list_id: str
 ) -> None:
     """An event's word is nearer than the settings', and those than the file's."""
-    destination = destination_of({"audiences": {"vip": in_file} if in_file else {}})
+    destination = compile_destination(
+        {"audiences": {"vip": in_file} if in_file else {}}
+    )
     named = destination.with_lists({"vip": in_settings} if in_settings else {})
 
     [activation] = _decided(_entered(list_id=in_event), destination=named).activations
@@ -134,7 +138,7 @@ def test_who_names_the_list(
 def test_a_list_of_the_settings_enables_no_audience() -> None:
     """They say where, not whether; others keep what the file says."""
     audiences = {"vip": {"list_id": "F", "enabled": False}, "new": "N"}
-    destination = destination_of({"audiences": audiences}).with_lists({"vip": "S"})
+    destination = compile_destination({"audiences": audiences}).with_lists({"vip": "S"})
 
     vip = _decided(_entered(), destination=destination)
     [new] = _decided(_entered("new"), destination=destination).activations
@@ -152,7 +156,7 @@ def test_a_list_of_the_settings_enables_no_audience() -> None:
     ],
 )
 def test_what_changes_nothing_does_nothing_and_says_why(
-    row: Memberships, reason: str
+    row: UserRow, reason: str
 ) -> None:
     """Its reason becomes the outcome of the record."""
     decision = _decided(_entered(), row)
@@ -165,7 +169,7 @@ def test_a_stale_event_leaves_the_very_same_row() -> None:
     """So that no changelog record is written for it."""
     row = _member(inside=False, time_ms=50)
 
-    assert _decided(_entered(), row).memberships is row
+    assert _decided(_entered(), row).row is row
 
 
 def test_the_row_given_is_never_changed() -> None:
@@ -174,7 +178,7 @@ def test_the_row_given_is_never_changed() -> None:
 
     decision = _decided(_entered(), row)
 
-    assert decision.memberships["vip"].inside
+    assert decision.row["vip"].inside
     assert row == _member(inside=False, time_ms=5)
 
 
@@ -182,8 +186,8 @@ def test_an_audience_beside_others_moves_alone() -> None:
     """A user's row holds them all."""
     decision = _decided(_entered("new"), _member(inside=True, time_ms=5))
 
-    assert {*audiences_in(decision.memberships)} == {"vip", "new"}
-    assert decision.memberships["vip"].time_ms == 5
+    assert {*memberships_in(decision.row)} == {"vip", "new"}
+    assert decision.row["vip"].time_ms == 5
 
 
 @pytest.mark.parametrize(
@@ -219,7 +223,7 @@ def test_an_edge_of_nobody_klaviyo_knows_is_refused() -> None:
     decision = _decided(event)
 
     assert [refusal.code for refusal in decision.refusals] == ["no-identifier"]
-    assert decision.memberships == {}
+    assert decision.row == {}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +240,9 @@ def test_an_edge_reads_a_national_phone_number(country: str, phone: str | None) 
         properties={"audience_key": "vip"},
         context={"traits": {"phone": "415-555-0132"}},
     )
-    destination = destination_of({"settings": {"country": country} if country else {}})
+    destination = compile_destination(
+        {"settings": {"country": country} if country else {}}
+    )
 
     [activation] = _decided(event, destination=destination).activations
 
@@ -276,7 +282,7 @@ def test_an_event_is_completed_by_its_record(
     )
     intent = EventRecord(metric="M", profile={}, properties={}, **told)
 
-    done = complete(intent, event)
+    done = complete_event(intent, event)
 
     assert isinstance(done, EventRecord)
     assert (done.time, done.unique_id) == (time, unique_id)
@@ -286,4 +292,4 @@ def test_what_is_no_event_is_complete() -> None:
     """It has neither."""
     add = ListAdd(list_id="L", profile={})
 
-    assert complete(add, _event()) is add
+    assert complete_event(add, _event()) is add

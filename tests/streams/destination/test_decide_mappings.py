@@ -5,19 +5,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.actions.activation import ANY_BATCH, Batch
+from streams.actions.activation import DEFAULT_BATCH, BatchOverride
 from streams.actions.intents import (
     EventRecord,
     ListAdd,
     ListRemove,
     ProfileUpsert,
 )
-from streams.audiences.membership import Membership
-from streams.audiences.row import Memberships
-from streams.destination.decide import Decision, batch_of, decide
-from streams.destination.reading import destination_of
-from streams.events.model import CanonicalEvent, Kind
+from streams.destination.decide import Decision, batch_override_of, decide
+from streams.destination.loader import compile_destination
+from streams.events.canonical_event import CanonicalEvent, EventKind
 from streams.events.origin import Origin
+from streams.state.last_write import LastWrite
+from streams.state.user_row import UserRow
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
 TIME_MS = 1_772_359_200_123
@@ -31,7 +31,7 @@ UPSERTS = {"action": "upsertProfile", "trigger": 'type = "identify"'}
 VIP = {"audience_key": "vip"}
 
 
-def _event(kind: Kind = "track", **body: Any) -> CanonicalEvent:  # noqa: ANN401 - JSON
+def _event(kind: EventKind = "track", **body: Any) -> CanonicalEvent:  # noqa: ANN401 - JSON
     return CanonicalEvent(
         kind=kind,
         user="u1",
@@ -45,12 +45,12 @@ def _event(kind: Kind = "track", **body: Any) -> CanonicalEvent:  # noqa: ANN401
 def _decided(
     event: CanonicalEvent,
     *mappings: dict[str, Any],
-    row: Memberships | None = None,
+    row: UserRow | None = None,
     **parts: object,
 ) -> Decision:
     """Decide by the presets, unless mappings are given."""
     raw = {"mappings": list(mappings) or None, **parts}
-    destination = destination_of(raw)
+    destination = compile_destination(raw)
     return decide(event, {} if row is None else row, destination=destination)
 
 
@@ -60,7 +60,7 @@ def test_an_audience_s_edge_and_the_mappings_of_one_event_all_count() -> None:
 
     decision = _decided(event, TRACKS, TRACKS)
 
-    found = [(type(one.intent), one.number) for one in decision.activations]
+    found = [(type(one.intent), one.index) for one in decision.activations]
     assert found == [(ListAdd, 0), (EventRecord, 1), (EventRecord, 2)]
     assert [one.audience for one in decision.activations] == ["vip", "", ""]
     assert {one.origin for one in decision.activations} == {ORIGIN}
@@ -73,17 +73,17 @@ def test_a_list_that_two_mappings_name_hears_one_word() -> None:
 
     [activation] = decision.activations
     assert activation.intent == ListAdd(list_id="L", profile={"external_id": "u1"})
-    assert len(decision.memberships) == 1
+    assert len(decision.row) == 1
 
 
 def test_what_a_mapping_repeats_is_discarded_and_says_why() -> None:
     """The row is the very same then."""
     first = _decided(_event(event="Buy"), ADDS)
 
-    again = _decided(_event(event="Buy"), ADDS, row=first.memberships)
+    again = _decided(_event(event="Buy"), ADDS, row=first.row)
 
-    assert (again.activations, again.reason) == ((), "repeat")
-    assert again.memberships is first.memberships
+    assert (again.activations, again.reason) == ((), "duplicate")
+    assert again.row is first.row
 
 
 def test_refusals_stand_beside_activations() -> None:
@@ -134,7 +134,7 @@ def test_every_reason_is_given_once() -> None:
     both = _decided(
         event,
         ADDS,
-        row=first.memberships,
+        row=first.row,
         audiences={"vip": {"enabled": False}},
         settings={"sync_audiences": True},
     )
@@ -148,7 +148,7 @@ def test_a_disabled_audience_moves_nothing_and_its_event_is_mapped() -> None:
     off = _decided(event, TRACKS, audiences={"vip": {"enabled": False}})
 
     assert [type(one.intent) for one in off.activations] == [EventRecord]
-    assert off.memberships == {}
+    assert off.row == {}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_audiences_move_lists_unless_a_mapping_does(
 
     decision = _decided(event, mapping, settings=told)
 
-    assert ("vip" in decision.memberships) is synced
+    assert ("vip" in decision.row) is synced
     assert any(one.audience for one in decision.activations) is synced
 
 
@@ -230,35 +230,35 @@ def test_the_presets_record_any_other_track() -> None:
 @pytest.mark.parametrize(
     ("batching", "batch"),
     [
-        pytest.param(None, ANY_BATCH, id="says-nothing"),
-        pytest.param({"enabled": False}, Batch(items_max=1), id="off"),
-        pytest.param({"size": 5}, Batch(items_max=5), id="size"),
-        pytest.param({"size": 10_000}, ANY_BATCH, id="the-action-s-size"),
-        pytest.param({"keys": ["list_id"]}, ANY_BATCH, id="the-action-s-keys"),
+        pytest.param(None, DEFAULT_BATCH, id="says-nothing"),
+        pytest.param({"enabled": False}, BatchOverride(items_max=1), id="off"),
+        pytest.param({"size": 5}, BatchOverride(items_max=5), id="size"),
+        pytest.param({"size": 10_000}, DEFAULT_BATCH, id="the-action-s-size"),
+        pytest.param({"keys": ["list_id"]}, DEFAULT_BATCH, id="the-action-s-keys"),
         pytest.param(
             {"keys": ["list_id", "email", "title"]},
-            Batch(key='["L","a@b.co",null]'),
+            BatchOverride(key='["L","a@b.co",null]'),
             id="keys-with-what-the-payload-has-there",
         ),
         pytest.param(
             {"size": 5, "keys": ["email"]},
-            Batch(items_max=5, key='["a@b.co"]'),
+            BatchOverride(items_max=5, key='["a@b.co"]'),
             id="both",
         ),
     ],
 )
 def test_what_a_mapping_says_of_batches(
-    batching: dict[str, object] | None, batch: Batch
+    batching: dict[str, object] | None, batch: BatchOverride
 ) -> None:
     """Only where it says other than its action does; it goes with each activation."""
     mapping = {**ADDS, "batching": batching} if batching else ADDS
     event = _event(event="Buy", context={"traits": {"email": "a@b.co"}})
 
     [activation] = _decided(event, mapping).activations
-    [rule] = destination_of([mapping]).mappings
-    activated = rule.activated(event.body, rules=destination_of(None).contact_rules)
+    [rule] = compile_destination([mapping]).mappings
+    activated = rule.apply(event.body, rules=compile_destination(None).contact_rules)
 
-    assert activation.batch == batch_of(rule, activated) == batch
+    assert activation.batch == batch_override_of(rule, activated) == batch
 
 
 def test_a_mapping_s_own_expiry_goes_with_what_it_asks_for() -> None:
@@ -273,9 +273,9 @@ def test_a_mapping_s_own_expiry_goes_with_what_it_asks_for() -> None:
 def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
     """On the profiles lane, as an upsert without a list."""
     upserts = {**ON_TRACK, "action": "upsertProfile", "fields": {"list_id": "L"}}
-    removed = _decided(_event(event="Buy"), REMOVES).memberships
+    removed = _decided(_event(event="Buy"), REMOVES).row
     [key] = removed
-    later = Membership(inside=False, time_ms=TIME_MS + 1, origin=ORIGIN)
+    later = LastWrite(inside=False, time_ms=TIME_MS + 1, origin=ORIGIN)
 
     [activation] = _decided(_event(), upserts, row={key: later}).activations
 
@@ -284,7 +284,7 @@ def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
 
 def test_an_entry_from_before_a_deletion_puts_nobody_on_a_list() -> None:
     """It arrives late; whoever was deleted would be made anew by it."""
-    deleted = _decided(_event("delete")).memberships
+    deleted = _decided(_event("delete")).row
     earlier = msgspec.structs.replace(
         _event(event="Audience Entered", properties=VIP), time_ms=TIME_MS - 1
     )
@@ -292,4 +292,4 @@ def test_an_entry_from_before_a_deletion_puts_nobody_on_a_list() -> None:
     decision = _decided(earlier, row=deleted)
 
     assert (decision.activations, decision.reason) == ((), "stale")
-    assert decision.memberships is deleted
+    assert decision.row is deleted

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from streams.actions.intents import Refusal
-from streams.destination.lone import lone_rule
+from streams.actions.intents import PayloadRefusal
+from streams.destination.loader import read_destination
 from streams.destination.model import Destination
-from streams.destination.reading import read_destination
+from streams.destination.standalone_rule import standalone_rule
 from streams.mapping import UNDEFINED, Unmappable
 
 
@@ -15,7 +15,7 @@ def test_the_mappings_that_take_an_event_are_named_in_the_files_order() -> None:
     """Whatever becomes of it in them."""
     destination = read_destination("")
 
-    matching = destination.matching({"type": "track", "event": "User Subscribed"})
+    matching = destination.matching_rules({"type": "track", "event": "User Subscribed"})
 
     assert [rule.name for rule in matching] == ["Track Event", "Subscribe Profile"]
 
@@ -32,12 +32,12 @@ def test_an_event_that_can_not_be_mapped_is_refused(
     answer: object, reason: str
 ) -> None:
     """With the mapping's own reason, and no payload."""
-    rule = replace(lone_rule("trackEvent"), fields=lambda _: answer)
+    rule = replace(standalone_rule("trackEvent"), build_payload=lambda _: answer)
 
-    (activated,) = Destination(mappings=(rule,)).activations({"type": "track"})
+    (activated,) = Destination(mappings=(rule,)).map_event({"type": "track"})
 
     assert activated.payload == {}
-    assert activated.result == Refusal(code="unmappable", reason=reason)
+    assert activated.result == PayloadRefusal(code="unmappable", reason=reason)
 
 
 def test_each_metric_is_listed_with_all_mappings_that_name_it() -> None:

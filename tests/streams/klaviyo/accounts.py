@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from streams.klaviyo.client import KlaviyoClient
+from streams.klaviyo.api.client import KlaviyoClient
 from streams.sandbox import Sandbox, SandboxConfig
-from streams.sandbox.profiles import Profile
-from streams.sandbox.standing import Standing
+from streams.sandbox.account.consent_state import ConsentState
+from streams.sandbox.account.profiles import StoredProfile
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 
 EVENTS = "/api/events"
@@ -16,22 +16,22 @@ UNSUBSCRIBE = "/api/profile-subscription-bulk-delete-jobs"
 
 
 @asynccontextmanager
-async def account(
+async def sandbox_account(
     config: SandboxConfig, clock: FakeClock
 ) -> AsyncIterator[tuple[Sandbox, KlaviyoClient]]:
     """Run a sandbox of that kind, and a client of it."""
     async with (
         Sandbox(config) as klaviyo,
         KlaviyoClient(
-            api_key=KEY, timing=clock.timing(), base_url=klaviyo.url
+            api_key=KEY, clock=clock.as_clock(), base_url=klaviyo.url
         ) as client,
     ):
         yield klaviyo, client
 
 
-def recorded(klaviyo: Sandbox) -> list[tuple[str | None, str, str]]:
+def recorded_events(klaviyo: Sandbox) -> list[tuple[str | None, str, str]]:
     """List the events: whose (external id), metric, unique id."""
-    state = klaviyo.state
+    state = klaviyo.account
     return sorted(
         (
             state.profiles.by_id[event.profile_id].external_id or "",
@@ -42,27 +42,27 @@ def recorded(klaviyo: Sandbox) -> list[tuple[str | None, str, str]]:
     )
 
 
-def whose(klaviyo: Sandbox, address: str) -> Profile:
+def find_profile(klaviyo: Sandbox, address: str) -> StoredProfile:
     """Find the profile of an email address or a phone number."""
-    profiles = klaviyo.state.profiles
+    profiles = klaviyo.account.profiles
     field = "email" if "@" in address else "phone_number"
-    (found,) = profiles.owners({field: address})
-    return found
+    (profile,) = profiles.find_owners({field: address})
+    return profile
 
 
-def standing(klaviyo: Sandbox, address: str) -> Standing:
+def consent_state(klaviyo: Sandbox, address: str) -> ConsentState:
     """Say what is known of somebody's consent."""
-    return klaviyo.state.consents.of(whose(klaviyo, address).id)
+    return klaviyo.account.consents.state_of(find_profile(klaviyo, address).id)
 
 
-def consents(klaviyo: Sandbox, address: str) -> dict[str, str]:
+def consent_statuses(klaviyo: Sandbox, address: str) -> dict[str, str]:
     """Say what somebody consents to: channel and purpose to status."""
-    found = standing(klaviyo, address).consents
-    return {".".join(purpose): consent.status for purpose, consent in found.items()}
+    consents = consent_state(klaviyo, address).consents
+    return {".".join(purpose): consent.status for purpose, consent in consents.items()}
 
 
-def on_list(klaviyo: Sandbox, list_id: str) -> set[str | None]:
+def list_emails(klaviyo: Sandbox, list_id: str) -> set[str | None]:
     """Say who is on a list, by email."""
-    state = klaviyo.state
-    joined = state.lists.by_id[list_id].members
-    return {state.profiles.by_id[one].email for one in joined}
+    state = klaviyo.account
+    members = state.lists.by_id[list_id].members
+    return {state.profiles.by_id[profile_id].email for profile_id in members}

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streams.klaviyo.client import KlaviyoClient
-from streams.klaviyo.status import LaneStatus
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.status import EndpointStatus
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 
@@ -17,7 +17,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def told() -> list[LaneStatus]:
+def observed_statuses() -> list[EndpointStatus]:
     """Give what the client tells its observer."""
     return []
 
@@ -32,10 +32,13 @@ async def klaviyo(clock: FakeClock) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def client(
-    klaviyo: Sandbox, clock: FakeClock, told: list[LaneStatus]
+    klaviyo: Sandbox, clock: FakeClock, observed_statuses: list[EndpointStatus]
 ) -> AsyncIterator[KlaviyoClient]:
     """Give a client of the sandbox."""
     async with KlaviyoClient(
-        api_key=KEY, timing=clock.timing(), base_url=klaviyo.url, watch=told.append
+        api_key=KEY,
+        clock=clock.as_clock(),
+        base_url=klaviyo.url,
+        on_status_change=observed_statuses.append,
     ) as client:
         yield client

@@ -8,9 +8,9 @@ from typing import Self
 
 from aiohttp import web
 
-from streams.klaviyo.client import KlaviyoClient
-from streams.pacing.gate import Timing
-from tests.judging import saw
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.rate_limiting.limiter import Clock
+from tests.judging import note_request
 
 START_S = 1_800_000_000.0
 """When the fake clock starts: in January 2027."""
@@ -45,19 +45,19 @@ class FakeClock:
         await asyncio.sleep(0)
 
     @property
-    def passed_s(self) -> float:
+    def elapsed_s(self) -> float:
         """How much time has passed."""
         return self.now_s - START_S
 
-    def timing(self, *, chance: float = 0.5) -> Timing:
+    def as_clock(self, *, jitter: float = 0.5) -> Clock:
         """Give a client this clock, and chance without chance."""
-        return Timing(clock=self.read, sleep=self.sleep, rng=lambda: chance)
+        return Clock(monotonic_s=self.read, sleep=self.sleep, rng=lambda: jitter)
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Server:
+class FakeServer:
     """A server whose answers the test writes.
 
     Args:
@@ -88,28 +88,28 @@ class Server:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
-        saw(request.method, request.rel_url.raw_path, await request.read())
+        note_request(request.method, request.rel_url.raw_path, await request.read())
         return await self._handler(request)
 
 
 @asynccontextmanager
-async def answering(
-    *answers: web.Response | None, clock: FakeClock
-) -> AsyncIterator[tuple[KlaviyoClient, Server]]:
+async def serving_answers(
+    *responses: web.Response | None, clock: FakeClock
+) -> AsyncIterator[tuple[KlaviyoClient, FakeServer]]:
     """Run a server that gives these answers, then an empty listing; None is a cut."""
-    left = list(answers)
+    remaining = list(responses)
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        answer = left.pop(0) if left else web.json_response({"data": []})
-        if answer is None:
+        response = remaining.pop(0) if remaining else web.json_response({"data": []})
+        if response is None:
             assert request.transport is not None
             request.transport.abort()
-        return answer or web.Response()
+        return response or web.Response()
 
     async with (
-        Server(handler) as server,
+        FakeServer(handler) as server,
         KlaviyoClient(
-            api_key=KEY, timing=clock.timing(), base_url=server.url
+            api_key=KEY, clock=clock.as_clock(), base_url=server.url
         ) as client,
     ):
         yield client, server

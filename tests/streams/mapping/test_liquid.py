@@ -3,7 +3,7 @@
 import pytest
 
 from streams.mapping import MappingError, Unmappable, compile_mapping
-from streams.mapping.liquids.limits import TEMPLATE_MAX_CHARS
+from streams.mapping.liquid.limits import TEMPLATE_MAX_CHARS
 from streams.mapping.values import Json
 
 _EVENT: dict[str, Json] = {
@@ -133,7 +133,7 @@ def test_what_segment_disables_is_refused(template: str, wording: str) -> None:
 
     said = f"{wording}, line:2, col:2"
     assert refused.value.wording == said
-    assert refused.value.mistakes == (f"/o/@liquid: {said}",)
+    assert refused.value.problems == (f"/o/@liquid: {said}",)
 
 
 @pytest.mark.parametrize(

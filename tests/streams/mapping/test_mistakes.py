@@ -181,7 +181,7 @@ def test_a_mistake_is_named_with_its_path(mapping: Json, mistakes: list[str]) ->
     with pytest.raises(MappingError) as refused:
         compile_mapping(mapping)
 
-    assert list(refused.value.mistakes) == mistakes
+    assert list(refused.value.problems) == mistakes
     assert isinstance(refused.value, ConfigError)
 
 

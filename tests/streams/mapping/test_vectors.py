@@ -48,9 +48,9 @@ def _loses_a_falsy_literal(node: Json) -> bool:
     if not isinstance(node, dict):
         return False
     return any(
-        isinstance(held, dict)
-        and any(_is_falsy_literal(held.get(part)) for part in _FALSY_PARTS.get(key, ()))
-        for key, held in node.items()
+        isinstance(item, dict)
+        and any(_is_falsy_literal(item.get(part)) for part in _FALSY_PARTS.get(key, ()))
+        for key, item in node.items()
     ) or any(map(_loses_a_falsy_literal, node.values()))
 
 
@@ -58,7 +58,7 @@ def _outcome(vector: dict[str, Json]) -> object:
     try:
         value = compile_mapping(vector["mapping"])(vector["data"])
     except MappingError as error:
-        return [mistake.wording for mistake in error.found]
+        return [mistake.wording for mistake in error.mapping_problems]
     return [value.reason] if isinstance(value, Unmappable) else value
 
 

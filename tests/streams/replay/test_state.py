@@ -1,25 +1,25 @@
 """How far a replay is, as it is written down."""
 
-from streams.events.model import ReplayMode
-from streams.replay.selection import Selection
+from streams.events.canonical_event import ReplayMode
+from streams.replay.selection import ReplaySelection
 from streams.replay.state import (
     ReplayState,
-    Status,
+    ReplayStatus,
     decode_state,
     encode_state,
-    remaining_s,
+    estimate_remaining_s,
 )
 
 STATE = ReplayState(
     id="r",
-    selection=Selection(
-        topic="s", spans={3: (1, None)}, user="u", mode=ReplayMode.AGAIN
+    selection=ReplaySelection(
+        topic="s", offset_ranges={3: (1, None)}, user="u", mode=ReplayMode.RESEND
     ),
-    ends={3: (1, 101), 4: (0, 50)},
-    position={3: 51},
-    read=50,
-    fed=7,
-    status=Status.FED,
+    bounds={3: (1, 101), 4: (0, 50)},
+    positions={3: 51},
+    records_read=50,
+    records_published=7,
+    status=ReplayStatus.PUBLISHED,
 )
 
 
@@ -28,8 +28,8 @@ def test_what_is_written_is_read() -> None:
     assert decode_state(encode_state(STATE)) == STATE
 
 
-def test_the_rest_and_its_time() -> None:
+def test_remaining_offsets_and_time() -> None:
     """Nobody knows the time of a rest at no rate."""
-    assert (STATE.total, STATE.left) == (150, 100)
-    assert remaining_s(STATE, per_s=50.0) == 2.0
-    assert remaining_s(STATE, per_s=0.0) is None
+    assert (STATE.total, STATE.remaining) == (150, 100)
+    assert estimate_remaining_s(STATE, per_s=50.0) == 2.0
+    assert estimate_remaining_s(STATE, per_s=0.0) is None

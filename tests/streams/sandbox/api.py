@@ -14,12 +14,14 @@ Body: TypeAlias = dict[str, Any]
 HEADERS = {"Authorization": "Klaviyo-API-Key a-key", "revision": "2026-07-15"}
 """What every request must have."""
 
-WRONG = pytest.mark.wrong_request("that the sandbox refuses it is what is tested")
+WRONG_REQUEST = pytest.mark.wrong_request(
+    "that the sandbox refuses it is what is tested"
+)
 """Marks a case, not a test of many: the judge excuses nothing that is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Got:
+class ApiResult:
     """One answer.
 
     Attributes:
@@ -46,10 +48,10 @@ class Got:
     @property
     def ids(self) -> list[str]:
         """The ids of the resources in `data`."""
-        return [one["id"] for one in self.body["data"]]
+        return [resource["id"] for resource in self.body["data"]]
 
 
-class Api:
+class SandboxApi:
     """Calls a sandbox.
 
     Args:
@@ -71,7 +73,7 @@ class Api:
     ) -> None:
         await self._session.close()
 
-    async def get(self, path: str, **query: str) -> Got:
+    async def get(self, path: str, **query: str) -> ApiResult:
         """GET; a query parameter `page__size` is `page[size]`."""
         params = {
             name.replace("__", "[") + "]" * ("__" in name): value
@@ -79,7 +81,7 @@ class Api:
         }
         return await self.call("GET", path, params=params)
 
-    async def post(self, path: str, body: object = None) -> Got:
+    async def post(self, path: str, body: object = None) -> ApiResult:
         """POST a JSON body."""
         return await self.call("POST", path, body=body)
 
@@ -91,7 +93,7 @@ class Api:
         body: object = None,
         params: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
-    ) -> Got:
+    ) -> ApiResult:
         """Send one request; headers come on top of the usual ones."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         async with self._session.request(
@@ -103,33 +105,35 @@ class Api:
         ) as response:
             text = await response.read()
             is_json = "json" in response.content_type and bool(text)
-            return Got(
+            return ApiResult(
                 status=response.status,
                 headers=dict(response.headers),
                 body=orjson.loads(text) if is_json else text.decode(),
             )
 
-    async def pages(self, path: str, **query: str) -> list[Got]:
+    async def pages(self, path: str, **query: str) -> list[ApiResult]:
         """GET and follow `links.next` to the end."""
-        found = [await self.get(path, **query)]
-        while found[-1].body["links"]["next"]:
-            found.append(await self.call("GET", found[-1].body["links"]["next"]))
-        return found
+        results = [await self.get(path, **query)]
+        while results[-1].body["links"]["next"]:
+            results.append(await self.call("GET", results[-1].body["links"]["next"]))
+        return results
 
     async def create_profile(self, **attributes: object) -> str:
         """Create a profile and return its id."""
-        got = await self.post("/api/profiles", data("profile", attributes))
-        created: str = got.body["data"]["id"]
+        result = await self.post("/api/profiles", data("profile", attributes))
+        created: str = result.body["data"]["id"]
         return created
 
     async def create_list(self, name: str, **attributes: object) -> str:
         """Create a list and return its id."""
-        got = await self.post("/api/lists", data("list", {"name": name, **attributes}))
-        created: str = got.body["data"]["id"]
+        result = await self.post(
+            "/api/lists", data("list", {"name": name, **attributes})
+        )
+        created: str = result.body["data"]["id"]
         return created
 
 
-class HandClock:
+class ManualClock:
     """A clock that moves by hand.
 
     Attributes:
@@ -145,8 +149,8 @@ class HandClock:
 
 def data(kind: str, attributes: Body | None = None, **members: object) -> Body:
     """A request body of one resource."""
-    given = {} if attributes is None else {"attributes": attributes}
-    return {"data": {"type": kind, **given, **members}}
+    attributes_member = {} if attributes is None else {"attributes": attributes}
+    return {"data": {"type": kind, **attributes_member, **members}}
 
 
 def ids(kind: str, *names: str) -> Body:
@@ -156,7 +160,7 @@ def ids(kind: str, *names: str) -> Body:
 
 def import_job(*profiles: Body, lists: tuple[str, ...] = ()) -> Body:
     """A bulk import of profile attributes."""
-    items = [{"type": "profile", "attributes": one} for one in profiles]
+    items = [{"type": "profile", "attributes": attributes} for attributes in profiles]
     job = data("profile-bulk-import-job", {"profiles": {"data": items}})
     if lists:
         job["data"]["relationships"] = {"lists": ids("list", *lists)}

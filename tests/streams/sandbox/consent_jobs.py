@@ -1,6 +1,6 @@
 """Bodies of the consent jobs, and a look at what they did."""
 
-from tests.streams.sandbox.api import Api, Body, data
+from tests.streams.sandbox.api import Body, SandboxApi, data
 
 SUBSCRIBE = "profile-subscription-bulk-create-job"
 UNSUBSCRIBE = "profile-subscription-bulk-delete-job"
@@ -10,26 +10,26 @@ EMAIL = "ann@example.com"
 PHONE = "+12025550123"
 
 
-def job(
+def consent_job(
     kind: str,
     profile: Body,
     *,
     list_id: str = "",
-    many: int = 1,
+    count: int = 1,
     **attributes: object,
 ) -> Body:
-    """A consent job about one profile, `many` times."""
+    """A consent job about one profile, `count` times."""
     item = {"type": "profile", "attributes": profile}
-    body = data(kind, {"profiles": {"data": [item] * many}, **attributes})
+    body = data(kind, {"profiles": {"data": [item] * count}, **attributes})
     if list_id:
         relation = {"list": {"data": {"type": "list", "id": list_id}}}
         body["data"]["relationships"] = relation
     return body
 
 
-def ann(consent: str, *channels: str, said: Body | None = None) -> Body:
+def ann_with_consent(consent: str, *channels: str, extra: Body | None = None) -> Body:
     """Ann and what she says about marketing by these channels."""
-    marketing = {"marketing": {"consent": consent, **(said or {})}}
+    marketing = {"marketing": {"consent": consent, **(extra or {})}}
     return {
         "email": EMAIL,
         "phone_number": PHONE,
@@ -37,14 +37,14 @@ def ann(consent: str, *channels: str, said: Body | None = None) -> Body:
     }
 
 
-async def standing(api: Api) -> Body:
+async def get_consent_state(api: SandboxApi) -> Body:
     """The standing of the only profile that has one."""
-    (found,) = (await api.get("/sandbox/consent")).body
-    shown: Body = found
-    return shown
+    (state,) = (await api.get("/sandbox/consent")).body
+    consent_state: Body = state
+    return consent_state
 
 
-async def suppressed(api: Api, *reasons: str) -> str:
+async def seed_suppressed_ann(api: SandboxApi, *reasons: str) -> str:
     """Seed Ann with suppressions; return her id."""
     profile_id = await api.create_profile(email=EMAIL)
     await api.post(

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import pytest
 
 from streams.sandbox import Sandbox, SandboxConfig
-from tests.streams.sandbox.api import WRONG, Api, Body, HandClock
+from tests.streams.sandbox.api import WRONG_REQUEST, Body, ManualClock, SandboxApi
 from tests.streams.sandbox.consent_jobs import (
     EMAIL,
     SUBSCRIBE,
     UNSUBSCRIBE,
-    ann,
-    job,
-    standing,
-    suppressed,
+    ann_with_consent,
+    consent_job,
+    get_consent_state,
+    seed_suppressed_ann,
 )
 
 PAST = "2020-01-02T03:04:05+00:00"
@@ -21,22 +21,22 @@ FUTURE = "2040-01-01T00:00:00+00:00"
 
 
 async def test_subscribing_joins_the_list_and_is_consent(
-    api: Api, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox
 ) -> None:
     """Who was unknown is created."""
     fans = await api.create_list("Fans")
-    body = job(
+    body = consent_job(
         SUBSCRIBE,
-        ann("SUBSCRIBED", "email", "sms"),
+        ann_with_consent("SUBSCRIBED", "email", "sms"),
         list_id=fans,
         custom_source="-59",
     )
 
     got = await api.post(f"/api/{SUBSCRIBE}s", body)
 
-    shown = await standing(api)
+    shown = await get_consent_state(api)
     assert got.status == 202
-    assert list(klaviyo.state.lists.by_id[fans].members) == [shown["profile_id"]]
+    assert list(klaviyo.account.lists.by_id[fans].members) == [shown["profile_id"]]
     assert sorted(shown["consents"]) == ["email/marketing", "sms/marketing"]
     assert shown["consents"]["email/marketing"]["status"] == "SUBSCRIBED"
     assert shown["consents"]["email/marketing"]["source"] == "-59"
@@ -55,7 +55,7 @@ async def test_subscribing_joins_the_list_and_is_consent(
     ],
 )
 async def test_unsubscribing_is_global_unless_on_the_list(
-    api: Api,
+    api: SandboxApi,
     klaviyo: Sandbox,
     member: bool,
     named: bool,
@@ -64,11 +64,13 @@ async def test_unsubscribing_is_global_unless_on_the_list(
     """The trap: a list the profile is not on unsubscribes it everywhere."""
     members = [{"email": EMAIL}] if member else []
     await api.post("/sandbox/lists", [{"name": "Fans", "members": members}])
-    body = job(UNSUBSCRIBE, ann("UNSUBSCRIBED"), list_id="L00001" if named else "")
+    body = consent_job(
+        UNSUBSCRIBE, ann_with_consent("UNSUBSCRIBED"), list_id="L00001" if named else ""
+    )
 
     got = await api.post(f"/api/{UNSUBSCRIBE}s", body)
 
-    shown = await standing(api)
+    shown = await get_consent_state(api)
     said = shown["consents"].get("email/marketing", {"status": "NONE"})
     left = not named and member
     assert got.status == 202
@@ -77,7 +79,7 @@ async def test_unsubscribing_is_global_unless_on_the_list(
         shown["list_suppressions"],
         shown["suppressions"],
     ) == expected
-    assert len(klaviyo.state.lists.by_id["L00001"].members) == left
+    assert len(klaviyo.account.lists.by_id["L00001"].members) == left
 
 
 @pytest.mark.parametrize(
@@ -89,21 +91,30 @@ async def test_unsubscribing_is_global_unless_on_the_list(
         pytest.param({}, True, "consented_at", id="historic-without-a-time"),
         pytest.param({"consented_at": FUTURE}, True, "consented_at", id="future"),
         pytest.param(
-            {"consented_at": "soon"}, True, "consented_at", id="no-time", marks=WRONG
+            {"consented_at": "soon"},
+            True,
+            "consented_at",
+            id="no-time",
+            marks=WRONG_REQUEST,
         ),
         pytest.param(
-            {"consent": "MAYBE"}, False, "consent", id="other-consent", marks=WRONG
+            {"consent": "MAYBE"},
+            False,
+            "consent",
+            id="other-consent",
+            marks=WRONG_REQUEST,
         ),
     ],
 )
 async def test_when_consent_was_given(
-    api: Api, said: Body, historical: bool, pointer: str | None
+    api: SandboxApi, said: Body, historical: bool, pointer: str | None
 ) -> None:
     """`consented_at` is due in a historical import and nowhere else."""
-    profile = ann("SUBSCRIBED", "email", said=said)
+    profile = ann_with_consent("SUBSCRIBED", "email", extra=said)
 
     got = await api.post(
-        f"/api/{SUBSCRIBE}s", job(SUBSCRIBE, profile, historical_import=historical)
+        f"/api/{SUBSCRIBE}s",
+        consent_job(SUBSCRIBE, profile, historical_import=historical),
     )
 
     if pointer is None:
@@ -113,19 +124,21 @@ async def test_when_consent_was_given(
         assert (got.status, got.pointers) == (400, [f"{start}/marketing/{pointer}"])
 
 
-async def test_double_opt_in_waits_for_the_click(api: Api, klaviyo: Sandbox) -> None:
+async def test_double_opt_in_waits_for_the_click(
+    api: SandboxApi, klaviyo: Sandbox
+) -> None:
     """A mail goes out; list and consent follow the click."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
-    body = job(SUBSCRIBE, ann("SUBSCRIBED"), list_id=fans)
+    body = consent_job(SUBSCRIBE, ann_with_consent("SUBSCRIBED"), list_id=fans)
     await api.post(f"/api/{SUBSCRIBE}s", body)
-    before = await standing(api)
-    members = klaviyo.state.lists.by_id[fans].members
+    before = await get_consent_state(api)
+    members = klaviyo.account.lists.by_id[fans].members
     asked = len(members)
 
     click = {"profile_id": before["profile_id"]}
     got = await api.post("/sandbox/confirm", click)
     await api.post(f"/api/{SUBSCRIBE}s", body)
-    after = await standing(api)
+    after = await get_consent_state(api)
 
     assert (asked, before["consents"], before["confirmation_mails"]) == (0, {}, 1)
     assert got.body == {"lists": [fans]}
@@ -134,34 +147,34 @@ async def test_double_opt_in_waits_for_the_click(api: Api, klaviyo: Sandbox) -> 
     assert after["confirmation_mails"] == 1
 
 
-async def test_a_repeat_before_the_click_sends_a_second_mail(api: Api) -> None:
+async def test_a_repeat_before_the_click_sends_a_second_mail(api: SandboxApi) -> None:
     """What a client must not do, the sandbox counts."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
-    body = job(SUBSCRIBE, ann("SUBSCRIBED"), list_id=fans)
+    body = consent_job(SUBSCRIBE, ann_with_consent("SUBSCRIBED"), list_id=fans)
 
     await api.post(f"/api/{SUBSCRIBE}s", body)
     await api.post(f"/api/{SUBSCRIBE}s", body)
 
-    assert (await standing(api))["confirmation_mails"] == 2
+    assert (await get_consent_state(api))["confirmation_mails"] == 2
 
 
 async def test_a_historical_import_skips_mail_and_flows(
-    api: Api, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox
 ) -> None:
     """Consent is there at once, with its own time."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
-    profile = ann("SUBSCRIBED", "email", said={"consented_at": PAST})
+    profile = ann_with_consent("SUBSCRIBED", "email", extra={"consented_at": PAST})
 
     await api.post(
         f"/api/{SUBSCRIBE}s",
-        job(SUBSCRIBE, profile, list_id=fans, historical_import=True),
+        consent_job(SUBSCRIBE, profile, list_id=fans, historical_import=True),
     )
 
-    shown = await standing(api)
+    shown = await get_consent_state(api)
     assert shown["consents"]["email/marketing"]["consented_s"] == 1_577_934_245.0
     assert shown["confirmation_mails"] == 0
-    assert len(klaviyo.state.lists.by_id[fans].members) == 1
-    assert klaviyo.state.consents.list_flows[fans] == 0
+    assert len(klaviyo.account.lists.by_id[fans].members) == 1
+    assert klaviyo.account.consents.list_flows[fans] == 0
 
 
 @pytest.mark.parametrize(
@@ -169,19 +182,21 @@ async def test_a_historical_import_skips_mail_and_flows(
     [pytest.param(False, 0, id="single"), pytest.param(True, 1, id="double")],
 )
 async def test_without_a_list_the_accounts_default_decides(
-    clock: HandClock, account_default: bool, mails: int
+    clock: ManualClock, account_default: bool, mails: int
 ) -> None:
     """Single or double opt-in."""
     config = SandboxConfig(double_opt_in=account_default, clock_s=clock)
-    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
-        await api.post(f"/api/{SUBSCRIBE}s", job(SUBSCRIBE, ann("SUBSCRIBED")))
+    async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
+        await api.post(
+            f"/api/{SUBSCRIBE}s", consent_job(SUBSCRIBE, ann_with_consent("SUBSCRIBED"))
+        )
 
-        assert (await standing(api))["confirmation_mails"] == mails
+        assert (await get_consent_state(api))["confirmation_mails"] == mails
 
 
-async def test_adding_to_a_list_touches_no_consent(api: Api) -> None:
+async def test_adding_to_a_list_touches_no_consent(api: SandboxApi) -> None:
     """Membership and consent are different things."""
-    profile_id = await suppressed(api, "USER_SUPPRESSED")
+    profile_id = await seed_suppressed_ann(api, "USER_SUPPRESSED")
     fans = await api.create_list("Fans")
     body = {"data": [{"type": "profile", "id": profile_id}]}
 
@@ -190,14 +205,17 @@ async def test_adding_to_a_list_touches_no_consent(api: Api) -> None:
         got = await api.call(method, path, body=body)
         assert got.status == 204
 
-    shown = await standing(api)
+    shown = await get_consent_state(api)
     assert (shown["consents"], shown["suppressions"]) == ({}, ["USER_SUPPRESSED"])
 
 
-async def test_a_profile_shows_what_it_may_be_sent(api: Api) -> None:
+async def test_a_profile_shows_what_it_may_be_sent(api: SandboxApi) -> None:
     """`additional-fields[profile]=subscriptions`."""
-    profile_id = await suppressed(api, "HARD_BOUNCE")
-    await api.post(f"/api/{SUBSCRIBE}s", job(SUBSCRIBE, ann("SUBSCRIBED", "email")))
+    profile_id = await seed_suppressed_ann(api, "HARD_BOUNCE")
+    await api.post(
+        f"/api/{SUBSCRIBE}s",
+        consent_job(SUBSCRIBE, ann_with_consent("SUBSCRIBED", "email")),
+    )
 
     got = await api.get(
         f"/api/profiles/{profile_id}", **{"additional-fields__profile": "subscriptions"}

@@ -4,8 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from streams.sandbox import BulkRepeats, Sandbox, SandboxConfig, UnknownMetrics
-from tests.streams.sandbox.api import WRONG, Api, Body, HandClock, data
+from streams.sandbox import (
+    DuplicateScope,
+    Sandbox,
+    SandboxConfig,
+    UnknownMetricHandling,
+)
+from tests.streams.sandbox.api import WRONG_REQUEST, Body, ManualClock, SandboxApi, data
 
 ANN: Body = {"email": "ann@example.com"}
 BULK = "/api/event-bulk-create-jobs"
@@ -13,11 +18,13 @@ BULK = "/api/event-bulk-create-jobs"
 
 def _event(metric: str = "Ordered", **attributes: object) -> Body:
     name = {"data": {"type": "metric", "attributes": {"name": metric}}}
-    given = {"properties": {"sku": "1"}, "metric": name, **attributes}
-    return {"type": "event", "attributes": given}
+    attributes_member = {"properties": {"sku": "1"}, "metric": name, **attributes}
+    return {"type": "event", "attributes": attributes_member}
 
 
-def _one(metric: str = "Ordered", who: Body = ANN, **attributes: object) -> Body:
+def _single_event(
+    metric: str = "Ordered", who: Body = ANN, **attributes: object
+) -> Body:
     event = _event(metric, **attributes)
     profile = {"data": {"type": "profile", "attributes": who}}
     event["attributes"]["profile"] = profile
@@ -29,11 +36,11 @@ def _bulk(*rows: tuple[Body, Sequence[Body]]) -> Body:
         {
             "type": "event-bulk-create",
             "attributes": {
-                "profile": {"data": {"type": "profile", "attributes": who}},
+                "profile": {"data": {"type": "profile", "attributes": profile}},
                 "events": {"data": list(events)},
             },
         }
-        for who, events in rows
+        for profile, events in rows
     ]
     return data("event-bulk-create-job", {"events-bulk-create": {"data": items}})
 
@@ -50,7 +57,7 @@ def _deep(depth: int) -> Body:
     [
         pytest.param({}, "", id="plain"),
         pytest.param(
-            {"properties": None}, "properties", id="no-properties", marks=WRONG
+            {"properties": None}, "properties", id="no-properties", marks=WRONG_REQUEST
         ),
         pytest.param(
             {"properties": {str(n): n for n in range(400)}}, "", id="400-properties"
@@ -68,23 +75,25 @@ def _deep(depth: int) -> Body:
         pytest.param({"time": "1989-12-31T23:59:59Z"}, "time", id="too-old"),
         pytest.param({"time": "2028-01-14T00:00:00Z"}, "", id="within-a-year"),
         pytest.param({"time": "2028-02-01T00:00:00Z"}, "time", id="too-far-ahead"),
-        pytest.param({"time": "yesterday"}, "time", id="no-time", marks=WRONG),
+        pytest.param({"time": "yesterday"}, "time", id="no-time", marks=WRONG_REQUEST),
         pytest.param({"value": 9.5, "value_currency": "EUR"}, "", id="value"),
-        pytest.param({"value": "9.5"}, "value", id="value-as-text", marks=WRONG),
         pytest.param(
-            {"unique_id": 5}, "unique_id", id="unique-id-as-number", marks=WRONG
+            {"value": "9.5"}, "value", id="value-as-text", marks=WRONG_REQUEST
         ),
-        pytest.param({"shoe": 1}, "shoe", id="unknown-member", marks=WRONG),
+        pytest.param(
+            {"unique_id": 5}, "unique_id", id="unique-id-as-number", marks=WRONG_REQUEST
+        ),
+        pytest.param({"shoe": 1}, "shoe", id="unknown-member", marks=WRONG_REQUEST),
     ],
 )
 async def test_the_limits_of_an_event(
-    api: Api, klaviyo: Sandbox, attributes: Body, member: str
+    api: SandboxApi, klaviyo: Sandbox, attributes: Body, member: str
 ) -> None:
     """Accepted and recorded, or pointed at."""
-    got = await api.post("/api/events", _one(**attributes))
+    got = await api.post("/api/events", _single_event(**attributes))
 
     assert got.status == (400 if member else 202)
-    assert len(klaviyo.state.events.by_key) == (0 if member else 1)
+    assert len(klaviyo.account.events.by_key) == (0 if member else 1)
     if member:
         assert got.pointers == [f"/data/attributes/{member}"]
 
@@ -98,24 +107,24 @@ async def test_the_limits_of_an_event(
     ],
 )
 async def test_a_metric_name_has_fewer_than_128_characters(
-    api: Api, name: str, status: int
+    api: SandboxApi, name: str, status: int
 ) -> None:
     """And at least one."""
-    assert (await api.post("/api/events", _one(name))).status == status
+    assert (await api.post("/api/events", _single_event(name))).status == status
 
 
-async def test_an_event_needs_to_say_whose_it_is(api: Api) -> None:
+async def test_an_event_needs_to_say_whose_it_is(api: SandboxApi) -> None:
     """At least one identifier."""
-    got = await api.post("/api/events", _one(who={"first_name": "Ann"}))
+    got = await api.post("/api/events", _single_event(who={"first_name": "Ann"}))
 
     pointer = "/data/attributes/profile/data/attributes"
     assert (got.status, got.pointers) == (400, [pointer])
 
 
-@WRONG
-async def test_the_profile_of_an_event_has_attributes(api: Api) -> None:
+@WRONG_REQUEST
+async def test_the_profile_of_an_event_has_attributes(api: SandboxApi) -> None:
     """Klaviyo's OpenAPI requires them beside an id too."""
-    event = _one()
+    event = _single_event()
     who = {"type": "profile", "id": await api.create_profile(**ANN)}
     event["data"]["attributes"]["profile"]["data"] = who
 
@@ -155,20 +164,20 @@ async def test_the_profile_of_an_event_has_attributes(api: Api) -> None:
     ],
 )
 async def test_which_events_are_one(
-    api: Api, klaviyo: Sandbox, *, first: Body, second: Body, recorded: int
+    api: SandboxApi, klaviyo: Sandbox, *, first: Body, second: Body, recorded: int
 ) -> None:
     """Both are accepted; the first processed is what stays."""
-    one = await api.post("/api/events", _one(**first, value=1))
-    two = await api.post("/api/events", _one(**second, value=2))
+    one = await api.post("/api/events", _single_event(**first, value=1))
+    two = await api.post("/api/events", _single_event(**second, value=2))
 
-    kept = list(klaviyo.state.events.by_key.values())
+    kept = list(klaviyo.account.events.by_key.values())
     assert (one.status, two.status) == (202, 202)
     assert (len(kept), kept[0].value) == (recorded, 1)
-    assert klaviyo.state.events.repeated == 2 - recorded
+    assert klaviyo.account.events.duplicate_count == 2 - recorded
 
 
 async def test_a_repeat_in_a_bulk_fails_the_whole_request(
-    api: Api, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox
 ) -> None:
     """Also when the profile is named in another way; nothing is processed."""
     await api.create_profile(**ANN, external_id="ann")
@@ -185,28 +194,28 @@ async def test_a_repeat_in_a_bulk_fails_the_whole_request(
 
     start = "/data/attributes/events-bulk-create/data/2/attributes/events/data/1"
     assert (got.status, got.pointers) == (400, [f"{start}/attributes/unique_id"])
-    assert len(klaviyo.state.events.by_key) == 0
+    assert len(klaviyo.account.events.by_key) == 0
 
 
 @pytest.mark.parametrize(
     ("repeats", "status"),
     [
-        pytest.param(BulkRepeats.REQUEST, 202, id="within-the-request"),
-        pytest.param(BulkRepeats.HISTORY, 400, id="also-what-is-recorded"),
+        pytest.param(DuplicateScope.REQUEST, 202, id="within-the-request"),
+        pytest.param(DuplicateScope.HISTORY, 400, id="also-what-is-recorded"),
     ],
 )
 async def test_a_bulk_that_repeats_what_is_recorded(
-    clock: HandClock, repeats: BulkRepeats, status: int
+    clock: ManualClock, repeats: DuplicateScope, status: int
 ) -> None:
     """Klaviyo's papers do not say; both can be had, and neither records twice."""
-    config = SandboxConfig(bulk_repeats=repeats, clock_s=clock)
-    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
-        await api.post("/api/events", _one(unique_id="1"))
+    config = SandboxConfig(bulk_duplicates=repeats, clock_s=clock)
+    async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
+        await api.post("/api/events", _single_event(unique_id="1"))
 
         got = await api.post(BULK, _bulk((ANN, [_event(unique_id="1")])))
 
         assert got.status == status
-        assert len(klaviyo.state.events.by_key) == 1
+        assert len(klaviyo.account.events.by_key) == 1
 
 
 @pytest.mark.parametrize(
@@ -217,7 +226,7 @@ async def test_a_bulk_that_repeats_what_is_recorded(
     ],
 )
 async def test_a_bulk_takes_a_thousand_events(
-    api: Api, events: int, status: int
+    api: SandboxApi, events: int, status: int
 ) -> None:
     """Over all profiles together."""
     half = events // 2
@@ -235,56 +244,61 @@ async def test_a_bulk_takes_a_thousand_events(
 @pytest.mark.parametrize(
     ("policy", "events", "ignored"),
     [
-        pytest.param(UnknownMetrics.CREATE, 2, 0, id="create"),
-        pytest.param(UnknownMetrics.IGNORE, 1, 1, id="ignore"),
+        pytest.param(UnknownMetricHandling.CREATE, 2, 0, id="create"),
+        pytest.param(UnknownMetricHandling.IGNORE, 1, 1, id="ignore"),
     ],
 )
 async def test_a_metric_that_does_not_exist(
-    clock: HandClock, policy: UnknownMetrics, events: int, ignored: int
+    clock: ManualClock, policy: UnknownMetricHandling, events: int, ignored: int
 ) -> None:
     """Accepted either way; case matters."""
     config = SandboxConfig(unknown_metrics=policy, metrics=("Ordered",), clock_s=clock)
-    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
+    async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         answers = [
-            await api.post("/api/events", _one(name)) for name in ("Ordered", "ordered")
+            await api.post("/api/events", _single_event(name))
+            for name in ("Ordered", "ordered")
         ]
 
-        state = klaviyo.state.events
+        state = klaviyo.account.events
         assert [got.status for got in answers] == [202, 202]
-        assert (len(state.by_key), state.ignored) == (events, ignored)
+        assert (len(state.by_key), state.ignored_count) == (events, ignored)
 
 
-async def test_an_event_writes_its_profile(api: Api, klaviyo: Sandbox) -> None:
+async def test_an_event_writes_its_profile(api: SandboxApi, klaviyo: Sandbox) -> None:
     """Identifiers of someone else are left where they are."""
     await api.create_profile(external_id="bob")
     who = {**ANN, "external_id": "bob", "first_name": "Ann"}
     ann = await api.create_profile(**ANN)
 
-    await api.post("/api/events", _one(who=who))
+    await api.post("/api/events", _single_event(who=who))
 
-    profile = klaviyo.state.profiles.by_id[ann]
+    profile = klaviyo.account.profiles.by_id[ann]
     assert (profile.fields["first_name"], profile.external_id) == ("Ann", None)
     assert profile.last_event_s == 1_800_000_000
 
 
-async def test_accepted_is_not_done(clock: HandClock) -> None:
+async def test_accepted_is_not_done(clock: ManualClock) -> None:
     """With `settle_s` an event shows up later, at the time it was applied."""
-    config = SandboxConfig(settle_s=10.0, clock_s=clock)
-    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
-        await api.post("/api/events", _one())
-        before = len(klaviyo.state.events.by_key)
+    config = SandboxConfig(apply_delay_s=10.0, clock_s=clock)
+    async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
+        await api.post("/api/events", _single_event())
+        before = len(klaviyo.account.events.by_key)
         clock.now_s += 10
 
         assert before == 0
-        assert len(klaviyo.state.events.by_key) == 1
+        assert len(klaviyo.account.events.by_key) == 1
 
 
-async def test_events_are_read_newest_first_with_what_they_belong_to(api: Api) -> None:
+async def test_events_are_read_newest_first_with_what_they_belong_to(
+    api: SandboxApi,
+) -> None:
     """Filter by metric and time; metric and profile come along."""
     for day in (1, 2, 3):
         when = f"2026-07-0{day}T00:00:00Z"
-        await api.post("/api/events", _one(time=when, unique_id=str(day), value=day))
-    await api.post("/api/events", _one("Seen"))
+        await api.post(
+            "/api/events", _single_event(time=when, unique_id=str(day), value=day)
+        )
+    await api.post("/api/events", _single_event("Seen"))
 
     got = await api.get(
         "/api/events",

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from streams.sandbox import Fault, FaultKind, Sandbox
-from tests.streams.sandbox.api import Api, data
+from tests.streams.sandbox.api import SandboxApi, data
 
 NEW_LIST = data("list", {"name": "Fans"})
 
@@ -27,10 +27,10 @@ NEW_LIST = data("list", {"name": "Fans"})
     ],
 )
 async def test_a_fault_answers_in_json_api_and_does_nothing(
-    api: Api, klaviyo: Sandbox, *, fault: Fault, status: int, code: str
+    api: SandboxApi, klaviyo: Sandbox, *, fault: Fault, status: int, code: str
 ) -> None:
     """The answer is Klaviyo's; nothing was applied; the next request is fine."""
-    fault = klaviyo.fail(Fault.from_json(_given(fault)))
+    fault = klaviyo.add_fault(Fault.from_json(_fault_settings(fault)))
     fault.count = 1
 
     struck = await api.post("/api/lists", NEW_LIST)
@@ -38,27 +38,29 @@ async def test_a_fault_answers_in_json_api_and_does_nothing(
 
     assert (struck.status, struck.error["code"]) == (status, code)
     assert after.status == 201
-    assert len(klaviyo.state.lists.by_id) == 1
+    assert len(klaviyo.account.lists.by_id) == 1
 
 
-def _given(fault: Fault) -> dict[str, object]:
+def _fault_settings(fault: Fault) -> dict[str, object]:
     return {k: v for k, v in fault.as_json().items() if k not in ("id", "struck")}
 
 
 async def test_a_throttled_answer_asks_for_the_wait_it_was_given(
-    api: Api, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox
 ) -> None:
     """Retry-After, and only on the 429."""
-    klaviyo.fail(Fault(kind=FaultKind.THROTTLED, retry_after_s=7, count=1))
+    klaviyo.add_fault(Fault(kind=FaultKind.THROTTLED, retry_after_s=7, count=1))
 
     got = await api.get("/api/lists")
 
     assert got.headers["Retry-After"] == "7"
 
 
-async def test_a_challenge_is_a_page_not_json(api: Api, klaviyo: Sandbox) -> None:
+async def test_a_challenge_is_a_page_not_json(
+    api: SandboxApi, klaviyo: Sandbox
+) -> None:
     """The 403 of a blocked sender is told by its header."""
-    klaviyo.fail(Fault(kind=FaultKind.CHALLENGE))
+    klaviyo.add_fault(Fault(kind=FaultKind.CHALLENGE))
 
     got = await api.get("/api/lists")
 
@@ -76,16 +78,16 @@ async def test_a_challenge_is_a_page_not_json(api: Api, klaviyo: Sandbox) -> Non
     ],
 )
 async def test_a_cut_leaves_the_caller_without_an_answer(
-    api: Api, klaviyo: Sandbox, kind: FaultKind, applied: int
+    api: SandboxApi, klaviyo: Sandbox, kind: FaultKind, applied: int
 ) -> None:
     """Only the sandbox knows whether the request took effect."""
-    klaviyo.fail(Fault(kind=kind, count=1))
+    klaviyo.add_fault(Fault(kind=kind, count=1))
 
     with pytest.raises(aiohttp.ClientConnectionError):
         await api.post("/api/lists", NEW_LIST)
 
-    assert len(klaviyo.state.lists.by_id) == applied
-    assert [entry.status for entry in klaviyo.state.log.entries] == [0]
+    assert len(klaviyo.account.lists.by_id) == applied
+    assert [entry.status for entry in klaviyo.account.request_log.entries] == [0]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ async def test_a_slow_answer_outlasts_the_callers_patience(
     klaviyo: Sandbox, kind: FaultKind, applied: int
 ) -> None:
     """A caller that gives up learns nothing of the effect."""
-    klaviyo.fail(Fault(kind=kind, delay_s=30.0, count=1))
+    klaviyo.add_fault(Fault(kind=kind, delay_s=30.0, count=1))
     headers = {"Authorization": "Klaviyo-API-Key k", "revision": "2026-07-15"}
     patience = aiohttp.ClientTimeout(total=0.2)
 
@@ -107,7 +109,7 @@ async def test_a_slow_answer_outlasts_the_callers_patience(
         with pytest.raises(TimeoutError):
             await session.post(f"{klaviyo.url}/api/lists", json=NEW_LIST)
 
-    assert len(klaviyo.state.lists.by_id) == applied
+    assert len(klaviyo.account.lists.by_id) == applied
 
 
 @pytest.mark.parametrize(
@@ -128,17 +130,17 @@ async def test_a_slow_answer_outlasts_the_callers_patience(
     ],
 )
 async def test_a_fault_strikes_only_in_its_scope(
-    api: Api, klaviyo: Sandbox, fault: Fault, struck: int
+    api: SandboxApi, klaviyo: Sandbox, fault: Fault, struck: int
 ) -> None:
     """Method, beginning of the path, count and chance."""
-    klaviyo.fail(fault)
+    klaviyo.add_fault(fault)
 
     for _ in range(2):
         await api.post("/api/lists", NEW_LIST)
         await api.get("/api/lists")
         await api.get("/api/lists/L00001")
 
-    statuses = [entry.status for entry in klaviyo.state.log.entries]
+    statuses = [entry.status for entry in klaviyo.account.request_log.entries]
     assert statuses.count(429) == struck
     assert fault.struck == struck
 
@@ -148,14 +150,14 @@ def test_the_same_seed_strikes_the_same_requests() -> None:
 
     def strikes(seed: int) -> list[bool]:
         fault = Fault(kind=FaultKind.CUT, probability=0.5, seed=seed)
-        return [fault.strikes(method="GET", path="/api/lists") for _ in range(50)]
+        return [fault.triggers_on(method="GET", path="/api/lists") for _ in range(50)]
 
     assert strikes(1) == strikes(1)
     assert strikes(1) != strikes(2)
     assert 10 < sum(strikes(1)) < 40
 
 
-async def test_faults_are_put_and_ended_over_http(api: Api) -> None:
+async def test_faults_are_put_and_ended_over_http(api: SandboxApi) -> None:
     """What a demo or an operator steers with."""
     put = {"kind": "server-error", "method": "GET", "path": "/api/lists", "count": 1}
     fault = await api.post("/sandbox/faults", put)
@@ -179,7 +181,9 @@ async def test_faults_are_put_and_ended_over_http(api: Api) -> None:
         pytest.param([], id="no-object"),
     ],
 )
-async def test_a_fault_that_makes_no_sense_is_refused(api: Api, body: object) -> None:
+async def test_a_fault_that_makes_no_sense_is_refused(
+    api: SandboxApi, body: object
+) -> None:
     """The answer says what would."""
     got = await api.post("/sandbox/faults", body)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from streams.sandbox.errors import Refusal
-from streams.sandbox.filters import Condition, parse
-from tests.streams.sandbox.api import Api
+from streams.sandbox.jsonapi.errors import ErrorResponse
+from streams.sandbox.jsonapi.filters import FilterCondition, parse
+from tests.streams.sandbox.api import SandboxApi
 
 ALLOWED = {
     "email": frozenset({"equals", "any"}),
@@ -13,8 +13,8 @@ ALLOWED = {
 }
 
 
-def _condition(operator: str, field: str, *values: str) -> Condition:
-    return Condition(operator=operator, field=field, values=values)
+def _condition(operator: str, field: str, *values: str) -> FilterCondition:
+    return FilterCondition(operator=operator, field=field, values=values)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def _condition(operator: str, field: str, *values: str) -> Condition:
         ),
     ],
 )
-def test_a_filter_is_read(text: str, conditions: tuple[Condition, ...]) -> None:
+def test_a_filter_is_read(text: str, conditions: tuple[FilterCondition, ...]) -> None:
     """Every form of Klaviyo's papers that an operation here takes."""
     assert parse(text, allowed=ALLOWED) == conditions
 
@@ -78,7 +78,7 @@ def test_a_filter_is_read(text: str, conditions: tuple[Condition, ...]) -> None:
 )
 def test_a_faulty_filter_is_refused(text: str) -> None:
     """400, and it is parameter `filter`."""
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ErrorResponse) as caught:
         parse(text, allowed=ALLOWED)
 
     assert caught.value.status == 400
@@ -101,7 +101,9 @@ def test_a_faulty_filter_is_refused(text: str) -> None:
         ),
     ],
 )
-async def test_profiles_are_found(api: Api, query: str, found: list[str]) -> None:
+async def test_profiles_are_found(
+    api: SandboxApi, query: str, found: list[str]
+) -> None:
     """By any identifier, many at once."""
     await api.create_profile(email="Ann+1@example.com", external_id="ann")
     await api.create_profile(phone_number="+12025550123", external_id="bob")
@@ -112,7 +114,7 @@ async def test_profiles_are_found(api: Api, query: str, found: list[str]) -> Non
     assert sorted(names) == sorted(found)
 
 
-async def test_a_plus_that_is_not_encoded_finds_no_one(api: Api) -> None:
+async def test_a_plus_that_is_not_encoded_finds_no_one(api: SandboxApi) -> None:
     """It arrives as a space: the filter reads well and is wrong."""
     await api.create_profile(email="ann+1@example.com")
     start = f"{api.url}/api/profiles?filter=equals(email,%22ann"
@@ -124,7 +126,7 @@ async def test_a_plus_that_is_not_encoded_finds_no_one(api: Api) -> None:
     assert len(encoded.body["data"]) == 1
 
 
-async def test_lists_are_found_by_their_exact_name(api: Api) -> None:
+async def test_lists_are_found_by_their_exact_name(api: SandboxApi) -> None:
     """Names are not unique: all of that name come."""
     names = ["Fans", "fans", "Fans", 'A "b", c', "Fans 2"]
     made = [await api.create_list(name) for name in names]
@@ -136,7 +138,7 @@ async def test_lists_are_found_by_their_exact_name(api: Api) -> None:
     assert odd.ids == [made[3]]
 
 
-async def test_a_refused_filter_names_the_parameter(api: Api) -> None:
+async def test_a_refused_filter_names_the_parameter(api: SandboxApi) -> None:
     """Over HTTP too."""
     got = await api.get("/api/lists", filter='contains(name,"F")')
 

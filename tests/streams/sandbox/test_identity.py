@@ -3,7 +3,7 @@
 import pytest
 
 from streams.sandbox import Sandbox
-from tests.streams.sandbox.api import WRONG, Api, Body, data
+from tests.streams.sandbox.api import WRONG_REQUEST, Body, SandboxApi, data
 
 ANN: Body = {
     "email": "Ann@Example.com",
@@ -21,7 +21,9 @@ ANN: Body = {
         pytest.param({"email": "x@y.zz", "external_id": "ann"}, id="one-of-two"),
     ],
 )
-async def test_a_taken_identifier_is_a_conflict(api: Api, attributes: Body) -> None:
+async def test_a_taken_identifier_is_a_conflict(
+    api: SandboxApi, attributes: Body
+) -> None:
     """Creating names the profile that is there."""
     ann = await api.create_profile(**ANN)
 
@@ -31,7 +33,7 @@ async def test_a_taken_identifier_is_a_conflict(api: Api, attributes: Body) -> N
     assert got.error["meta"] == {"duplicate_profile_id": ann}
 
 
-async def test_upsert_answers_201_when_new_and_200_when_known(api: Api) -> None:
+async def test_upsert_answers_201_when_new_and_200_when_known(api: SandboxApi) -> None:
     """One path for both, told apart by the status."""
     body = data("profile", {"email": "eve@example.com"})
 
@@ -43,7 +45,7 @@ async def test_upsert_answers_201_when_new_and_200_when_known(api: Api) -> None:
 
 
 async def test_upsert_of_two_profiles_at_once_is_a_conflict(
-    api: Api, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox
 ) -> None:
     """Identifiers that belong to two profiles join nothing and change nothing."""
     await api.create_profile(email="ann@example.com")
@@ -54,10 +56,10 @@ async def test_upsert_of_two_profiles_at_once_is_a_conflict(
 
     assert got.status == 409
     assert got.error["meta"] == {"duplicate_profile_id": bob}
-    assert all(not profile.fields for profile in klaviyo.state.profiles)
+    assert all(not profile.fields for profile in klaviyo.account.profiles)
 
 
-async def test_null_clears_and_absence_keeps(api: Api) -> None:
+async def test_null_clears_and_absence_keeps(api: SandboxApi) -> None:
     """Also inside properties and location, one level deep."""
     ann = await api.create_profile(
         **ANN,
@@ -83,7 +85,7 @@ async def test_null_clears_and_absence_keeps(api: Api) -> None:
     assert after["properties"] == {"plan": "pro", "new": True}
 
 
-async def test_a_cleared_identifier_is_free_again(api: Api) -> None:
+async def test_a_cleared_identifier_is_free_again(api: SandboxApi) -> None:
     """What one profile gave up another may take."""
     ann = await api.create_profile(**ANN)
     body = data("profile", {"external_id": None}, id=ann)
@@ -94,7 +96,7 @@ async def test_a_cleared_identifier_is_free_again(api: Api) -> None:
     assert got.status == 201
 
 
-async def test_update_to_anothers_address_is_a_conflict(api: Api) -> None:
+async def test_update_to_anothers_address_is_a_conflict(api: SandboxApi) -> None:
     """An identifier belongs to one profile."""
     ann = await api.create_profile(**ANN)
     bob = await api.create_profile(external_id="bob")
@@ -112,17 +114,23 @@ async def test_update_to_anothers_address_is_a_conflict(api: Api) -> None:
         pytest.param({"phone_number": "0201"}, "/phone_number", id="not-e164"),
         pytest.param({"external_id": "x" * 256}, "/external_id", id="too-long"),
         pytest.param(
-            {"email": "a@b.cc", "shoe": 1}, "/shoe", id="unknown-field", marks=WRONG
+            {"email": "a@b.cc", "shoe": 1},
+            "/shoe",
+            id="unknown-field",
+            marks=WRONG_REQUEST,
         ),
-        pytest.param({"email": 5}, "/email", id="wrong-type", marks=WRONG),
+        pytest.param({"email": 5}, "/email", id="wrong-type", marks=WRONG_REQUEST),
         pytest.param(
-            {"email": "a@b.cc", "properties": []}, "/properties", id="list", marks=WRONG
+            {"email": "a@b.cc", "properties": []},
+            "/properties",
+            id="list",
+            marks=WRONG_REQUEST,
         ),
         pytest.param({"first_name": "Ann"}, "", id="no-identifier"),
     ],
 )
 async def test_a_faulty_attribute_is_pointed_at(
-    api: Api, attributes: Body, pointer: str
+    api: SandboxApi, attributes: Body, pointer: str
 ) -> None:
     """The pointer names the member."""
     got = await api.post("/api/profiles", data("profile", attributes))
@@ -132,7 +140,7 @@ async def test_a_faulty_attribute_is_pointed_at(
 
 
 async def test_merging_leaves_one_profile_with_all_of_both(
-    api: Api, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox
 ) -> None:
     """The source's id leads nowhere afterwards; its lists and names live on."""
     ann = await api.create_profile(email="ann@example.com", properties={"a": 1})
@@ -147,13 +155,13 @@ async def test_merging_leaves_one_profile_with_all_of_both(
     )
 
     gone = await api.get(f"/api/profiles/{old}")
-    (left,) = klaviyo.state.profiles
+    (left,) = klaviyo.account.profiles
     assert (got.status, gone.status) == (201, 404)
     assert (left.id, left.external_id, left.lists) == (ann, "ann", {fans})
     assert left.properties == {"a": 1, "b": 3}
 
 
-async def test_patch_properties_appends_and_unsets(api: Api) -> None:
+async def test_patch_properties_appends_and_unsets(api: SandboxApi) -> None:
     """Member meta changes single properties."""
     await api.create_profile(external_id="ann", properties={"tags": ["a"], "old": 1})
     body = data("profile", {"external_id": "ann"})
@@ -174,7 +182,7 @@ async def test_patch_properties_appends_and_unsets(api: Api) -> None:
     ],
 )
 async def test_deletion_is_accepted_whoever_it_names(
-    api: Api, klaviyo: Sandbox, who: Body
+    api: SandboxApi, klaviyo: Sandbox, who: Body
 ) -> None:
     """Known people are gone from every list; unknown ones do not matter."""
     await api.post("/sandbox/lists", [{"name": "Fans", "members": [ANN]}])
@@ -185,13 +193,13 @@ async def test_deletion_is_accepted_whoever_it_names(
     )
     got = await api.post("/api/data-privacy-deletion-jobs", body)
 
-    state = klaviyo.state
+    state = klaviyo.account
     assert got.status == 202
     assert len(state.profiles) == (0 if known else 1)
     assert len(state.lists.by_id["L00001"].members) == (0 if known else 1)
 
 
-async def test_deletion_takes_exactly_one_identifier(api: Api) -> None:
+async def test_deletion_takes_exactly_one_identifier(api: SandboxApi) -> None:
     """Two are refused."""
     two = {"email": "ann@example.com", "phone_number": "+12025550123"}
     profile = {"data": {"type": "profile", "attributes": two}}

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
-from streams.sandbox.journal import VARIABLE, Journal
-from tests.streams.sandbox.api import Api, Body, data
+from streams.sandbox.control.journal import JOURNAL_VARIABLE, Journal
+from tests.streams.sandbox.api import Body, SandboxApi, data
 
 FANS = data("list", {"name": "Fans"})
 
@@ -24,7 +24,7 @@ def lines(directory: Path) -> list[Body]:
 async def test_each_request_is_a_line(tmp_path: Path) -> None:
     """Path as sent and without the query; the body as it came."""
     config = SandboxConfig(journal=tmp_path, quota_scale=None)
-    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
+    async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         await api.post("/api/lists", FANS)
         await api.get("/api/lists/a%2Fb", fields__list="name")
 
@@ -42,8 +42,8 @@ async def test_each_request_is_a_line(tmp_path: Path) -> None:
 async def test_what_was_carried_out_and_cut_is_written_too(tmp_path: Path) -> None:
     """The line is there before the answer."""
     config = SandboxConfig(journal=tmp_path, quota_scale=None)
-    async with Sandbox(config) as klaviyo, Api(klaviyo.url) as api:
-        klaviyo.fail(Fault(kind=FaultKind.CUT, count=1))
+    async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
+        klaviyo.add_fault(Fault(kind=FaultKind.CUT, count=1))
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await api.post("/api/lists", FANS)
 
@@ -70,4 +70,4 @@ def test_without_a_directory_nothing_is_written(tmp_path: Path) -> None:
 
 def test_every_sandbox_of_a_test_run_keeps_one() -> None:
     """The environment names the directory, and every choice of a test leaves it."""
-    assert SandboxConfig(quota_scale=None).journal == Path(os.environ[VARIABLE])
+    assert SandboxConfig(quota_scale=None).journal == Path(os.environ[JOURNAL_VARIABLE])

@@ -3,24 +3,24 @@
 import pytest
 
 from streams.sandbox import Sandbox
-from tests.streams.sandbox.api import WRONG, Api, Body, data, ids
+from tests.streams.sandbox.api import WRONG_REQUEST, Body, SandboxApi, data, ids
 
 _RENAMED = data("list", {"name": "Friends"}, id="L00001")
 
 
-async def _people(api: Api, *, people: int) -> list[str]:
+async def _create_profiles(api: SandboxApi, *, people: int) -> list[str]:
     body = [{"external_id": f"u{number}"} for number in range(people)]
     found: list[str] = (await api.post("/sandbox/profiles", body)).body["ids"]
     return found
 
 
 async def test_adding_twice_and_removing_twice_changes_once(
-    api: Api, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox
 ) -> None:
     """Repeats are accepted; the counters tell asked from effective."""
     fans = await api.create_list("Fans")
     path = f"/api/lists/{fans}/relationships/profiles"
-    body = ids("profile", *await _people(api, people=3))
+    body = ids("profile", *await _create_profiles(api, people=3))
 
     statuses = [
         (await api.call(method, path, body=body)).status
@@ -38,16 +38,16 @@ async def test_adding_twice_and_removing_twice_changes_once(
         "effective_removals": 3,
     }
     assert counts["lists"][fans]["name"] == "Fans"
-    assert not klaviyo.state.lists.by_id[fans].members
+    assert not klaviyo.account.lists.by_id[fans].members
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 async def test_one_unknown_profile_refuses_the_call(
-    api: Api, klaviyo: Sandbox, method: str
+    api: SandboxApi, klaviyo: Sandbox, method: str
 ) -> None:
     """404 for each unknown id, and no one is added or removed."""
     await api.post("/sandbox/lists", [{"name": "F", "members": [{"external_id": "a"}]}])
-    (ann,) = klaviyo.state.profiles
+    (ann,) = klaviyo.account.profiles
     bob = await api.create_profile(external_id="bob")
 
     got = await api.call(
@@ -58,7 +58,7 @@ async def test_one_unknown_profile_refuses_the_call(
 
     assert (got.status, got.error["code"]) == (404, "not_found")
     assert got.pointers == ["/data/0/id", "/data/3/id"]
-    assert list(klaviyo.state.lists.by_id["L00001"].members) == [ann.id]
+    assert list(klaviyo.account.lists.by_id["L00001"].members) == [ann.id]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_one_unknown_profile_refuses_the_call(
     ],
 )
 async def test_an_unknown_list_is_not_found(
-    api: Api, method: str, path: str, body: Body | None
+    api: SandboxApi, method: str, path: str, body: Body | None
 ) -> None:
     """Also one that was there and was deleted."""
     fans = await api.create_list("Fans")
@@ -86,10 +86,10 @@ async def test_an_unknown_list_is_not_found(
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-async def test_a_call_takes_a_thousand_ids(api: Api, method: str) -> None:
+async def test_a_call_takes_a_thousand_ids(api: SandboxApi, method: str) -> None:
     """One more is refused."""
     fans = await api.create_list("Fans")
-    people = await _people(api, people=1_001)
+    people = await _create_profiles(api, people=1_001)
     path = f"/api/lists/{fans}/relationships/profiles"
 
     fits = await api.call(method, path, body=ids("profile", *people[:1_000]))
@@ -98,7 +98,7 @@ async def test_a_call_takes_a_thousand_ids(api: Api, method: str) -> None:
     assert (fits.status, over.status) == (204, 400)
 
 
-async def test_a_list_is_renamed(api: Api) -> None:
+async def test_a_list_is_renamed(api: SandboxApi) -> None:
     """Name and opt-in; what is absent stays."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
 
@@ -113,7 +113,7 @@ async def test_a_list_is_renamed(api: Api) -> None:
     assert after["profile_count"] == 0
 
 
-async def test_members_show_when_they_joined(api: Api) -> None:
+async def test_members_show_when_they_joined(api: SandboxApi) -> None:
     """Each with its attributes and `joined_group_at`."""
     await api.post("/sandbox/lists", [{"name": "F", "members": [{"external_id": "a"}]}])
 
@@ -124,10 +124,10 @@ async def test_members_show_when_they_joined(api: Api) -> None:
     assert member["attributes"]["joined_group_at"] == "2027-01-15T08:00:00+00:00"
 
 
-async def test_a_profile_names_its_lists(api: Api) -> None:
+async def test_a_profile_names_its_lists(api: SandboxApi) -> None:
     """The relationship from the other side."""
     fans, _, friends = [await api.create_list(name) for name in "abc"]
-    (ann,) = await _people(api, people=1)
+    (ann,) = await _create_profiles(api, people=1)
     for list_id in (fans, friends):
         path = f"/api/lists/{list_id}/relationships/profiles"
         await api.post(path, ids("profile", ann))
@@ -140,19 +140,21 @@ async def test_a_profile_names_its_lists(api: Api) -> None:
 @pytest.mark.parametrize(
     ("attributes", "pointer"),
     [
-        pytest.param({}, "/data/attributes/name", id="no-name", marks=WRONG),
+        pytest.param({}, "/data/attributes/name", id="no-name", marks=WRONG_REQUEST),
         pytest.param({"name": " "}, "/data/attributes/name", id="blank"),
-        pytest.param({"name": 5}, "/data/attributes/name", id="number", marks=WRONG),
+        pytest.param(
+            {"name": 5}, "/data/attributes/name", id="number", marks=WRONG_REQUEST
+        ),
         pytest.param(
             {"name": "F", "opt_in_process": "triple"},
             "/data/attributes/opt_in_process",
             id="opt-in",
-            marks=WRONG,
+            marks=WRONG_REQUEST,
         ),
     ],
 )
 async def test_a_faulty_list_is_pointed_at(
-    api: Api, attributes: dict[str, object], pointer: str
+    api: SandboxApi, attributes: dict[str, object], pointer: str
 ) -> None:
     """400, and nothing is created."""
     got = await api.post("/api/lists", data("list", attributes))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from streams.sandbox import SandboxConfig, World
-from streams.sandbox.gate import Incoming, reply
+from streams.sandbox import Account, SandboxConfig
 from streams.sandbox.operations import OPERATIONS
+from streams.sandbox.pipeline import RawRequest, handle
 from tests.judging import judge
-from tests.streams.sandbox.api import HEADERS, Body, HandClock, data, ids, import_job
+from tests.streams.sandbox.api import HEADERS, Body, ManualClock, data, ids, import_job
 
-ODD: tuple[object, ...] = (
+ODD_VALUES: tuple[object, ...] = (
     None,
     [],
     {},
@@ -30,7 +30,7 @@ ODD: tuple[object, ...] = (
 
 _EMAIL = {"email": "ann@example.com"}
 _METRIC = {"data": {"type": "metric", "attributes": {"name": "Ordered"}}}
-_WHO = {
+_PROFILE = {
     "data": {
         "type": "profile",
         "id": "01SANDBOX00000000000000001",
@@ -39,7 +39,7 @@ _WHO = {
     }
 }
 _EVENT = {"properties": {"a": [1, "x"]}, "metric": _METRIC, "unique_id": "1"}
-_SAID = {"consent": "SUBSCRIBED", "consented_at": "2020-01-01T00:00:00Z"}
+_CONSENT_GIVEN = {"consent": "SUBSCRIBED", "consented_at": "2020-01-01T00:00:00Z"}
 _LIST = {"list": {"data": {"type": "list", "id": "L00001"}}}
 
 
@@ -50,8 +50,8 @@ def _consent(kind: str, profile: Body, **attributes: object) -> Body:
 
 BODIES: dict[str, Body] = {
     "create_profile": data("profile", {"email": "eve@example.com", "title": None}),
-    "update_profile": _WHO,
-    "create_or_update_profile": _WHO,
+    "update_profile": _PROFILE,
+    "create_or_update_profile": _PROFILE,
     "merge_profiles": data(
         "profile-merge",
         id="01SANDBOX00000000000000001",
@@ -62,7 +62,9 @@ BODIES: dict[str, Body] = {
     "update_list": data("list", {"name": "Fans"}, id="L00001"),
     "add_profiles_to_list": ids("profile", "01SANDBOX00000000000000001"),
     "remove_profiles_from_list": ids("profile", "01SANDBOX00000000000000001"),
-    "create_event": data("event", {**_EVENT, "profile": _WHO, "time": "2026-07-15"}),
+    "create_event": data(
+        "event", {**_EVENT, "profile": _PROFILE, "time": "2026-07-15"}
+    ),
     "bulk_create_events": data(
         "event-bulk-create-job",
         {
@@ -71,7 +73,7 @@ BODIES: dict[str, Body] = {
                     {
                         "type": "event-bulk-create",
                         "attributes": {
-                            "profile": _WHO,
+                            "profile": _PROFILE,
                             "events": {
                                 "data": [{"type": "event", "attributes": _EVENT}]
                             },
@@ -85,7 +87,10 @@ BODIES: dict[str, Body] = {
         "profile-subscription-bulk-create-job",
         {
             "id": None,
-            "attributes": {**_EMAIL, "subscriptions": {"email": {"marketing": _SAID}}},
+            "attributes": {
+                **_EMAIL,
+                "subscriptions": {"email": {"marketing": _CONSENT_GIVEN}},
+            },
         },
         historical_import=True,
         custom_source="-59",
@@ -137,22 +142,22 @@ def _replaced(body: Body, path: tuple[str | int, ...], odd: object) -> object:
     return changed
 
 
-def _answered(name: str, body: object) -> int:
+def _answer_status(name: str, body: object) -> int:
     config = SandboxConfig(
         quota_scale=None,
         lists_per_day=None,
         job_queued_s=0,
         job_s=0,
-        clock_s=HandClock(),
+        clock_s=ManualClock(),
     )
-    world = World(config)
+    world = Account(config)
     people = [{"email": "ann@example.com"}, {"external_id": "bob"}]
     ann, _ = [world.profiles.create(one, now_s=0) for one in people]
     world.lists.create("Fans", opt_in_process="single_opt_in", now_s=0)
     of_list = "/lists/" in OPERATIONS[name].path
-    answer = reply(
+    answer = handle(
         world,
-        Incoming(
+        RawRequest(
             operation=OPERATIONS[name],
             path_id="L00001" if of_list else ann.id,
             path="/",
@@ -160,17 +165,17 @@ def _answered(name: str, body: object) -> int:
             query={},
             headers=HEADERS,
             body=orjson.dumps(body),
-            now_s=world.advance(),
+            now_s=world.apply_due(),
         ),
     )
-    world.advance()
+    world.apply_due()
     return answer.status
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_good_body_is_accepted(name: str) -> None:
     """The bodies below start from something that works."""
-    assert _answered(name, BODIES[name]) in (200, 201, 202, 204)
+    assert _answer_status(name, BODIES[name]) in (200, 201, 202, 204)
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -187,9 +192,9 @@ def test_an_odd_member_is_refused_or_accepted_but_never_a_crash(name: str) -> No
     good = BODIES[name]
 
     statuses = {
-        _answered(name, _replaced(good, path, odd))
+        _answer_status(name, _replaced(good, path, odd))
         for path in _paths(good)
-        for odd in ODD
+        for odd in ODD_VALUES
     }
 
     assert statuses <= {200, 201, 202, 204, 400, 404, 409, 413}

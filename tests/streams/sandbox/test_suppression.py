@@ -2,17 +2,17 @@
 
 import pytest
 
-from tests.streams.sandbox.api import Api, Body, data
+from tests.streams.sandbox.api import Body, SandboxApi, data
 from tests.streams.sandbox.consent_jobs import (
     EMAIL,
     SUBSCRIBE,
     SUPPRESS,
     UNSUBSCRIBE,
     UNSUPPRESS,
-    ann,
-    job,
-    standing,
-    suppressed,
+    ann_with_consent,
+    consent_job,
+    get_consent_state,
+    seed_suppressed_ann,
 )
 
 
@@ -27,16 +27,18 @@ from tests.streams.sandbox.consent_jobs import (
     ],
 )
 async def test_which_suppressions_are_left(
-    api: Api, reason: str, subscribed: bool, unsuppressed: bool
+    api: SandboxApi, reason: str, subscribed: bool, unsuppressed: bool
 ) -> None:
     """Subscribing ends three kinds, unsuppressing one."""
-    await suppressed(api, reason)
+    await seed_suppressed_ann(api, reason)
     kind = UNSUPPRESS
 
-    await api.post(f"/api/{kind}s", job(kind, {"email": EMAIL}))
-    by_unsuppress = (await standing(api))["suppressions"]
-    await api.post(f"/api/{SUBSCRIBE}s", job(SUBSCRIBE, ann("SUBSCRIBED")))
-    by_subscribe = (await standing(api))["suppressions"]
+    await api.post(f"/api/{kind}s", consent_job(kind, {"email": EMAIL}))
+    by_unsuppress = (await get_consent_state(api))["suppressions"]
+    await api.post(
+        f"/api/{SUBSCRIBE}s", consent_job(SUBSCRIBE, ann_with_consent("SUBSCRIBED"))
+    )
+    by_subscribe = (await get_consent_state(api))["suppressions"]
 
     assert by_unsuppress == [reason] * unsuppressed
     assert by_subscribe == [reason] * subscribed
@@ -45,8 +47,10 @@ async def test_which_suppressions_are_left(
 @pytest.mark.parametrize(
     ("kind", "profile", "limit"),
     [
-        pytest.param(SUBSCRIBE, ann("SUBSCRIBED"), 1_000, id="subscribe"),
-        pytest.param(UNSUBSCRIBE, ann("UNSUBSCRIBED"), 100, id="unsubscribe"),
+        pytest.param(SUBSCRIBE, ann_with_consent("SUBSCRIBED"), 1_000, id="subscribe"),
+        pytest.param(
+            UNSUBSCRIBE, ann_with_consent("UNSUBSCRIBED"), 100, id="unsubscribe"
+        ),
         pytest.param(SUPPRESS, {"email": EMAIL}, 100, id="suppress"),
         pytest.param(
             UNSUPPRESS,
@@ -57,16 +61,16 @@ async def test_which_suppressions_are_left(
     ],
 )
 async def test_a_request_takes_so_many_profiles(
-    api: Api, kind: str, profile: Body, limit: int
+    api: SandboxApi, kind: str, profile: Body, limit: int
 ) -> None:
     """One more is refused."""
-    fits = await api.post(f"/api/{kind}s", job(kind, profile, many=limit))
-    over = await api.post(f"/api/{kind}s", job(kind, profile, many=limit + 1))
+    fits = await api.post(f"/api/{kind}s", consent_job(kind, profile, count=limit))
+    over = await api.post(f"/api/{kind}s", consent_job(kind, profile, count=limit + 1))
 
     assert (fits.status, over.status) == (202, 400)
 
 
-async def test_suppressing_a_list_suppresses_its_members(api: Api) -> None:
+async def test_suppressing_a_list_suppresses_its_members(api: SandboxApi) -> None:
     """With a list instead of addresses."""
     people = [{"email": f"u{number}@example.com"} for number in range(3)]
     await api.post("/sandbox/lists", [{"name": "Fans", "members": people}])
@@ -80,9 +84,9 @@ async def test_suppressing_a_list_suppresses_its_members(api: Api) -> None:
     assert [one["suppressions"] for one in found] == [["USER_SUPPRESSED"]] * 3
 
 
-async def test_profiles_are_found_by_their_suppression(api: Api) -> None:
+async def test_profiles_are_found_by_their_suppression(api: SandboxApi) -> None:
     """By reason and by time."""
-    await suppressed(api, "USER_SUPPRESSED")
+    await seed_suppressed_ann(api, "USER_SUPPRESSED")
     await api.create_profile(email="eve@example.com")
     start = "subscriptions.email.marketing.suppression"
     wanted = {
@@ -103,15 +107,15 @@ async def test_profiles_are_found_by_their_suppression(api: Api) -> None:
     [pytest.param(SUPPRESS, 1, id="suppress"), pytest.param(UNSUPPRESS, 0, id="un")],
 )
 async def test_only_suppressing_creates_who_is_unknown(
-    api: Api, kind: str, profiles: int
+    api: SandboxApi, kind: str, profiles: int
 ) -> None:
     """An address may be suppressed before it is anyone's."""
-    await api.post(f"/api/{kind}s", job(kind, {"email": EMAIL}))
+    await api.post(f"/api/{kind}s", consent_job(kind, {"email": EMAIL}))
 
     assert (await api.get("/sandbox/state")).body["profiles"] == profiles
 
 
-async def test_a_suppression_names_addresses_or_a_list(api: Api) -> None:
+async def test_a_suppression_names_addresses_or_a_list(api: SandboxApi) -> None:
     """Neither is refused."""
     got = await api.post(f"/api/{SUPPRESS}s", data(SUPPRESS, {}))
 

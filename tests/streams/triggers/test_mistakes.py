@@ -139,4 +139,4 @@ def test_a_wrong_trigger_is_a_mistake_of_the_configuration() -> None:
     with pytest.raises(ConfigError) as caught:
         compile_trigger("type =")
 
-    assert len(caught.value.mistakes) == 1
+    assert len(caught.value.problems) == 1

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.triggers.compiling import predicate
+from streams.triggers.compiling import compile_predicate
 from streams.triggers.errors import TriggerError
 from streams.triggers.parsing import parse
 from streams.triggers.tree import Node
 from streams.triggers.trigger import compile_trigger
-from tests.streams.triggers import naive
+from tests.streams.triggers import naive_evaluation
 from tests.streams.triggers.trees import any_json, events, trees
-from tests.streams.triggers.writing import written
+from tests.streams.triggers.trigger_text import trigger_text
 
 ALPHABET = [
     *("type", "event", "userId", "properties.a", "traits", "context.b\\ c", "word"),
@@ -28,15 +28,15 @@ def test_a_compiled_trigger_equals_its_naive_evaluation(
     tree: Node, event: dict[str, Any]
 ) -> None:
     """The fast functions mean what the tree means."""
-    expected = naive.evaluate(tree, event)
+    expected = naive_evaluation.evaluate(tree, event)
 
-    assert predicate(tree)(event) is expected
+    assert compile_predicate(tree)(event) is expected
 
 
 @given(tree=trees)
 def test_a_tree_written_down_is_read_as_the_same_tree(tree: Node) -> None:
     """Nothing is lost or regrouped between text and tree."""
-    text = written(tree)
+    text = trigger_text(tree)
 
     assert parse(text) == tree
 
@@ -45,7 +45,7 @@ def test_a_tree_written_down_is_read_as_the_same_tree(tree: Node) -> None:
 @example(tree=parse('length(properties.a) > 0 or lowercase(event) = "x"'), event={})
 def test_any_json_is_answered_with_true_or_false(tree: Node, event: object) -> None:
     """An event of any shape stops no stream."""
-    trigger = compile_trigger(written(tree))
+    trigger = compile_trigger(trigger_text(tree))
 
     assert trigger(event) in {True, False}
 
@@ -58,10 +58,10 @@ def test_any_json_under_the_keys_a_trigger_reads_is_answered(
     keys = ("type", "event", "name", "userId", "properties", "traits", "context")
     event = dict(zip(keys, sections, strict=True))
 
-    assert predicate(tree)(event) in {True, False}
+    assert compile_predicate(tree)(event) in {True, False}
 
 
-def place(text: str) -> tuple[int, int]:
+def error_position(text: str) -> tuple[int, int]:
     """Line and column of what is wrong with a text; its first where nothing is."""
     try:
         compile_trigger(text)({"type": "track"})
@@ -73,7 +73,7 @@ def place(text: str) -> tuple[int, int]:
 @given(text=st.lists(st.sampled_from(ALPHABET) | st.text(max_size=3)).map("".join))
 def test_any_text_is_a_trigger_or_refused_with_its_place(text: str) -> None:
     """No text breaks the parser, and a place lies within the text or at its end."""
-    line, column = place(text)
+    line, column = error_position(text)
     lines = text.split("\n")
 
     assert 1 <= line <= len(lines)

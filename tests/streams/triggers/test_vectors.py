@@ -31,11 +31,13 @@ def depths(fql: str) -> Iterator[int]:
 def mixes_and_with_or(fql: str) -> bool:
     """`and` and `or` stand on one level of parentheses."""
     levels = list(depths(fql))
-    words = [
-        (levels[word.start()], word[0].lower())
-        for word in re.finditer(r"\b(and|or)\b", fql, re.IGNORECASE)
+    operators = [
+        (levels[operator.start()], operator[0].lower())
+        for operator in re.finditer(r"\b(and|or)\b", fql, re.IGNORECASE)
     ]
-    return any({(level, "and"), (level, "or")} <= set(words) for level, _ in words)
+    return any(
+        {(level, "and"), (level, "or")} <= set(operators) for level, _ in operators
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,10 +25,10 @@ WORDS = ["", "a", "A*", "*a", "aAa", "null", "true", "é", "\U0001f389", "10"]
 NUMBERS = [-1, 0, 1, 1.5, 2, 10]
 
 names = st.sampled_from(NAMES)
-words = st.sampled_from(WORDS)
+sample_words = st.sampled_from(WORDS)
 numbers = st.sampled_from(NUMBERS)
-texts = words | st.text().filter(lambda text: '"' not in text)
-scalars = st.none() | st.booleans() | numbers | words
+texts = sample_words | st.text().filter(lambda text: '"' not in text)
+scalars = st.none() | st.booleans() | numbers | sample_words
 json = st.recursive(
     scalars | st.text(max_size=4) | st.integers() | st.floats(allow_nan=False),
     lambda inner: (
@@ -90,9 +90,9 @@ def call_comparisons(draw: st.DrawFn) -> Comparison:
 def text_tests(draw: st.DrawFn) -> TextTest:
     """A search in a text."""
     field = draw(nested_fields() | st.just(Field("event")))
-    left: Operand = Call("lowercase", field) if draw(st.booleans()) else field
+    operand: Operand = Call("lowercase", field) if draw(st.booleans()) else field
     function = cast("Any", draw(st.sampled_from(["contains", "match"])))
-    return TextTest(function, left, draw(texts), draw(st.booleans()))
+    return TextTest(function, operand, draw(texts), draw(st.booleans()))
 
 
 def _joined(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:

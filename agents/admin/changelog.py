@@ -1,0 +1,36 @@
+"""Compacted topics read from outside a worker, to their end."""
+
+from agents.admin.topic_reader import read_topic
+from agents.engine.kafka import KafkaAccess
+from streams.state.user_row import UserRow, decode_row, merge_rows
+
+
+def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserRow]:
+    """Every user's row as the changelog has it now.
+
+    Raises:
+        ConfigError: Kafka or the topic is not there.
+    """
+    states: dict[str, UserRow] = {}
+    for message in read_topic(kafka, topic):
+        key, value = message.key(), message.value()
+        if key is not None and value is not None:
+            user_key = key.decode()
+            states[user_key] = merge_rows(states.get(user_key, {}), decode_row(value))
+    return states
+
+
+def read_compacted_topic(kafka: KafkaAccess, topic: str) -> dict[bytes, bytes]:
+    """The last value of each key of a compacted topic; a key without one is gone.
+
+    Raises:
+        ConfigError: Kafka or the topic is not there.
+    """
+    rows: dict[bytes, bytes] = {}
+    for message in read_topic(kafka, topic):
+        key, value = message.key() or b"", message.value()
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
+    return rows

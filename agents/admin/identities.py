@@ -1,0 +1,127 @@
+"""Whom the table's user keys mean: source records say it, else Klaviyo's profiles."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from agents.admin.topic_reader import MissingRecord, read_records
+from agents.shared.context import clock_ms, kafka_access
+from streams.destination.decide import audience_identifiers
+from streams.destination.model import Destination
+from streams.errors import PoisonRecord
+from streams.events.canonical_event import CanonicalEvent
+from streams.events.formats.segment_json import decode
+from streams.events.origin import Origin
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.lookups.profile_lookup import users_with_profile
+from streams.reconcile.comparison import Comparison
+from streams.settings import Settings
+
+LOOKUP_CHUNK_USERS = 1_000
+"""Users looked up between two words of progress: ten requests side by side."""
+
+ReportProgress = Callable[[str], None]
+
+
+class IdentityResolver:
+    """Reads source records, and remembers when they were written.
+
+    Args:
+        settings: Where Kafka is, and the largest record.
+        destination: How contacts are read.
+        client: Asks Klaviyo.
+        create_report: Gives what is told how far it is.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        destination: Destination,
+        *,
+        client: KlaviyoClient,
+        create_report: Callable[[], ReportProgress],
+    ) -> None:
+        self._kafka = kafka_access(settings)
+        self._max_bytes = settings.max_event_bytes
+        self._contact_rules = destination.contact_rules
+        self._client = client
+        self._create_report = create_report
+        self._source_times: dict[Origin, int] = {}
+
+    def resolve(self, comparison: Comparison, *, resync: bool) -> None:
+        """Tell a comparison all that can be found out.
+
+        Args:
+            comparison: Takes it in.
+            resync: Count all who are inside as missing.
+
+        Raises:
+            ConfigError: Kafka is not there.
+            EngineError: Klaviyo does not say which profiles it has.
+        """
+        unresolved = comparison.find_unresolved(resync=resync)
+        users = {desired.last_write.origin: desired.user for desired in unresolved}
+        for event in self._read_source_events(users):
+            comparison.add_identity(
+                event.user, audience_identifiers(event, rules=self._contact_rules)
+            )
+        for user in self._find_known_users(comparison.find_unidentified(resync=resync)):
+            comparison.add_identity(user, {"external_id": user})
+
+    def read_source_times(self, users: Mapping[Origin, str]) -> None:
+        """Learn when source records were written, those that are not known yet.
+
+        Args:
+            users: Where each lies -> whose it is.
+
+        Raises:
+            ConfigError: Kafka is not there.
+        """
+        unread = {
+            origin: user
+            for origin, user in users.items()
+            if origin not in self._source_times
+        }
+        for _ in self._read_source_events(unread):
+            pass
+
+    def source_time_ms(self, origin: Origin, *, default_ms: int) -> int:
+        """Say when a record was written by Kafka's clock, where it was read."""
+        return self._source_times.get(origin, default_ms)
+
+    def _read_source_events(
+        self, users: Mapping[Origin, str]
+    ) -> Iterator[CanonicalEvent]:
+        """Give the source records of these users; what is another's now is not."""
+        report = self._create_report()
+        for number, (origin, message) in enumerate(read_records(self._kafka, users), 1):
+            report(f"{number} of {len(users)} source records read")
+            if isinstance(message, MissingRecord):
+                continue
+            source_ms = message.timestamp()[1]
+            try:
+                event = decode(
+                    message.value(),
+                    origin=origin,
+                    record_time_ms=source_ms,
+                    now_ms=clock_ms(),
+                    max_event_bytes=self._max_bytes,
+                )
+            except PoisonRecord:
+                continue
+            if event.user == users[origin]:
+                self._source_times[origin] = source_ms
+                yield event
+
+    def _find_known_users(self, users: Iterable[str]) -> set[str]:
+        users = list(users)
+        return asyncio.run(self._look_up_users(users)) if users else set()
+
+    async def _look_up_users(self, users: list[str]) -> set[str]:
+        known_user_ids: set[str] = set()
+        report = self._create_report()
+        async with self._client as client:
+            for start in range(0, len(users), LOOKUP_CHUNK_USERS):
+                chunk = users[start : start + LOOKUP_CHUNK_USERS]
+                known_user_ids |= await users_with_profile(client, chunk)
+                report(f"{start + len(chunk)} of {len(users)} user ids looked up")
+        return known_user_ids

@@ -1,0 +1,152 @@
+"""A copy of the memberships table as a Parquet file, a line for each word in it."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from streams.audiences.list_mapping import ListMapping
+from streams.audiences.table_snapshot import (
+    EXPORT_AGAIN_HINT,
+    TableSnapshot,
+    build_header,
+    read_header,
+)
+from streams.errors import ConfigError
+from streams.events.origin import Origin
+from streams.state.last_write import LastWrite
+
+ROW_GROUP_ROWS: Final = 100_000
+"""Words in a row group."""
+
+PARQUET_MAGIC: Final = b"PAR1"
+"""Every Parquet file begins with it (Parquet's file format, "File format")."""
+
+_HEADER: Final = b"klaviyo-streams"
+_LIST_MAPPINGS: Final = b"klaviyo-streams.pairings"
+_LIST_MAPPINGS_DECODER = msgspec.json.Decoder(dict[str, ListMapping])
+
+
+def write_parquet(path: Path, snapshot: TableSnapshot, *, exported_at: str) -> None:
+    """Write a copy.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+    """
+    pa, pq = _import_pyarrow()
+    header = build_header(snapshot, exported_at=exported_at)
+    schema = _schema(pa).with_metadata(
+        {
+            _HEADER: msgspec.json.encode(header),
+            _LIST_MAPPINGS: msgspec.json.encode(snapshot.list_mappings),
+        }
+    )
+    records = (
+        _encode_record(user, name, last_write)
+        for user, row in snapshot.rows.items()
+        for name, last_write in row.items()
+    )
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while chunk := list(islice(records, ROW_GROUP_ROWS)):
+            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+
+
+def read_parquet(path: Path) -> TableSnapshot:
+    """Read what `write` wrote.
+
+    Raises:
+        ConfigError: pyarrow is not installed, or the file is something else.
+        FileNotFoundError: There is none.
+    """
+    pa, pq = _import_pyarrow()
+    try:
+        with pq.ParquetFile(path) as file:
+            return _read_file(pa, file)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError, msgspec.MsgspecError) as error:
+        error_name = type(error).__name__
+        raise ConfigError(
+            [f"can't be read as Parquet ({error_name}); {EXPORT_AGAIN_HINT}"]
+        ) from None
+
+
+def _read_file(pa: Any, file: Any) -> TableSnapshot:  # noqa: ANN401 - pyarrow ships no types
+    schema = file.schema_arrow
+    metadata = schema.metadata or {}
+    header = read_header(metadata.get(_HEADER, b""))
+    if not schema.equals(_schema(pa)):
+        raise ConfigError([f"has other columns than an export; {EXPORT_AGAIN_HINT}"])
+    snapshot = TableSnapshot(
+        {}, _LIST_MAPPINGS_DECODER.decode(metadata.get(_LIST_MAPPINGS, b"{}"))
+    )
+    for batch in file.iter_batches(ROW_GROUP_ROWS):
+        columns = batch.set_column(3, "time", batch.column("time").cast(pa.int64()))
+        for record in columns.to_pylist():
+            row = snapshot.rows.setdefault(record["user"], {})
+            row[record["name"]] = _decode_record(record)
+    if len(snapshot.rows) != header.rows:
+        problem = f"has {len(snapshot.rows)} rows, and its header says {header.rows}"
+        raise ConfigError([f"{problem}; {EXPORT_AGAIN_HINT}"])
+    return snapshot
+
+
+def _encode_record(user: str, name: str, last_write: LastWrite) -> dict[str, object]:
+    return {
+        "user": user,
+        "name": name,
+        "inside": last_write.inside,
+        "time": last_write.time_ms,
+        "topic": last_write.origin.topic,
+        "partition": last_write.origin.partition,
+        "offset": last_write.origin.offset,
+        "message_ids": last_write.message_ids,
+        "list_id": last_write.list_id,
+        "revision": last_write.revision,
+    }
+
+
+def _decode_record(record: dict[str, Any]) -> LastWrite:
+    return LastWrite(
+        inside=record["inside"],
+        time_ms=record["time"],
+        origin=Origin(
+            topic=record["topic"],
+            partition=record["partition"],
+            offset=record["offset"],
+        ),
+        message_ids=tuple(record["message_ids"]),
+        list_id=record["list_id"],
+        revision=record["revision"],
+    )
+
+
+def _schema(pa: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    columns = {
+        "user": pa.string(),
+        "name": pa.string(),
+        "inside": pa.bool_(),
+        "time": pa.timestamp("ms", tz="UTC"),
+        "topic": pa.string(),
+        "partition": pa.int32(),
+        "offset": pa.int64(),
+        "message_ids": pa.list_(pa.field("element", pa.string(), nullable=False)),
+        "list_id": pa.string(),
+        "revision": pa.int32(),
+    }
+    fields = [
+        pa.field(name, column_type, nullable=False)
+        for name, column_type in columns.items()
+    ]
+    return pa.schema(fields)
+
+
+def _import_pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra that few need
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError:
+        fix = "install it with pip install 'klaviyo-streams[parquet]'"
+        raise ConfigError([f"Parquet needs pyarrow; {fix}"]) from None
+    return pa, pq

@@ -1,0 +1,206 @@
+"""Records of a range → records on their way back in."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import Message as KafkaMessage
+
+from agents.engine.producer import Message
+from agents.shared.context import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
+from agents.shared.reprocess import requeue_activation, requeue_event
+from streams.actions.activation import decode_activation
+from streams.errors import ConfigError, PoisonRecord
+from streams.events.canonical_event import CanonicalEvent
+from streams.events.formats.segment_json import decode
+from streams.events.origin import Origin
+from streams.replay.selection import RecordFilter, ReplaySelection
+from streams.settings import Settings
+from streams.settings.model import LANES, Topics
+
+_FAR_FUTURE_MS: Final = 253_370_764_800_000
+"""The year 9999: a filter doesn't refuse what lies ahead of the clock; intake does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPreview:
+    """A record that a replay takes, without anything of a person.
+
+    Attributes:
+        location: Where it lies.
+        origin: Under what it has its outcomes.
+        time_ms: When it happened, milliseconds since the epoch.
+        kind: Its type and name, or its action; empty where nobody has read it.
+    """
+
+    location: str
+    origin: Origin
+    time_ms: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRecord:
+    """A record as a range gives it, its headers by name."""
+
+    key: bytes | None
+    value: bytes | None
+    origin: Origin
+    source_ms: int
+    location: str
+    is_activation: bool
+
+
+class RecordSelector:
+    """Takes the records that a selection means.
+
+    Args:
+        settings: Names of topics, and the bounds of an event.
+        selection: What is meant.
+        replay: Names the replay.
+
+    Raises:
+        ConfigError: The topic holds nothing that can be taken in again, or the filter
+            does not go with it.
+    """
+
+    def __init__(
+        self, settings: Settings, selection: ReplaySelection, *, replay: str
+    ) -> None:
+        self._settings = settings
+        self._selection = selection
+        self._replay = replay
+        self._filter = RecordFilter(selection)
+        self._is_lane_topic = selection.topic in map(settings.topics.activations, LANES)
+        _check_selection(settings, selection, is_lane_topic=self._is_lane_topic)
+        self.unreadable = 0
+
+    def select(self, message: KafkaMessage) -> tuple[Message, RecordPreview] | None:
+        """Give a record its way back; None where it is not meant."""
+        raw_record = self._parse(message)
+        if len(raw_record.value or b"") > self._settings.max_event_bytes:
+            self.unreadable += 1  # the reprocess topic would refuse it, each time again
+            return None
+        if raw_record.is_activation:
+            return self._select_activation(raw_record)
+        kind, time_ms = "", raw_record.source_ms
+        if not self._filter.matches_all:
+            event = self._decode_event(raw_record)
+            if event is None or not self._filter.matches_event(event):
+                return None
+            kind = f"{event.kind} {event.body.get('event', '')}".rstrip()
+            time_ms = event.time_ms
+        message_out = requeue_event(
+            self._settings.topics,
+            raw_record.value,
+            key=raw_record.key,
+            origin=raw_record.origin,
+            source_ms=raw_record.source_ms,
+            replay=self._replay,
+            mode=self._selection.mode,
+        )
+        return message_out, _build_preview(raw_record, time_ms=time_ms, kind=kind)
+
+    def _select_activation(
+        self, raw_record: RawRecord
+    ) -> tuple[Message, RecordPreview] | None:
+        try:
+            activation = decode_activation(raw_record.value)
+        except PoisonRecord:
+            self.unreadable += 1
+            return None
+        if not self._filter.matches_activation(activation):
+            return None
+        message_out = requeue_activation(
+            self._settings.topics,
+            raw_record.value,
+            user=raw_record.key,
+            origin=raw_record.origin,
+            source_ms=raw_record.source_ms,
+            replay=self._replay,
+            mode=self._selection.mode,
+        )
+        return message_out, _build_preview(
+            raw_record, time_ms=activation.time_ms, kind=activation.action
+        )
+
+    def _decode_event(self, raw_record: RawRecord) -> CanonicalEvent | None:
+        try:
+            return decode(
+                raw_record.value,
+                origin=raw_record.origin,
+                record_time_ms=raw_record.source_ms,
+                now_ms=_FAR_FUTURE_MS,
+                max_event_bytes=self._settings.max_event_bytes,
+            )
+        except (PoisonRecord, RecursionError):
+            self.unreadable += 1
+            return None
+
+    def _parse(self, message: Any) -> RawRecord:  # noqa: ANN401 - confluent's types allow None
+        is_internal = message.topic() not in self._settings.source_topics
+        headers = dict(message.headers() or ()) if is_internal else {}
+        location = Origin(
+            topic=message.topic(),
+            partition=message.partition(),
+            offset=message.offset(),
+        )
+        return RawRecord(
+            key=message.key(),
+            value=message.value(),
+            origin=_parse_origin(headers.get(ORIGIN_HEADER)) or location,
+            source_ms=_parse_number(headers.get(SOURCE_TIME_HEADER))
+            or message.timestamp()[1],
+            location=str(location),
+            is_activation=self._is_lane_topic or ACTIVATION_HEADER in headers,
+        )
+
+
+def _build_preview(raw_record: RawRecord, *, time_ms: int, kind: str) -> RecordPreview:
+    return RecordPreview(
+        location=raw_record.location,
+        origin=raw_record.origin,
+        time_ms=time_ms,
+        kind=kind,
+    )
+
+
+def _parse_origin(value: bytes | None) -> Origin | None:
+    try:
+        return Origin.parse(value.decode("ascii", "replace")) if value else None
+    except PoisonRecord:
+        return None
+
+
+def _parse_number(value: bytes | None) -> int:
+    return int(value) if value and value.isdigit() else 0
+
+
+def qualified_topic(settings: Settings, topic: str) -> str:
+    """Give a topic of the journey its prefix, where it is named without."""
+    prefixed = f"{settings.topics.prefix}{topic}"
+    return prefixed if prefixed in _replayable_topics(settings) else topic
+
+
+def _replayable_topics(settings: Settings) -> set[str]:
+    topics: Topics = settings.topics
+    lanes = map(topics.activations, LANES)
+    return {*settings.source_topics, topics.events, topics.reprocess, *lanes}
+
+
+def _check_selection(
+    settings: Settings, selection: ReplaySelection, *, is_lane_topic: bool
+) -> None:
+    topic, topics = selection.topic, settings.topics
+    if topic == topics.deadletters:
+        raise ConfigError(
+            [f"topic {topic}: dead letters: klaviyo-streams deadletters requeue"]
+        )
+    if topic not in _replayable_topics(settings):
+        replayable = ", ".join(sorted(_replayable_topics(settings)))
+        raise ConfigError(
+            [f"topic {topic}: cannot be taken in again; one of: {replayable}"]
+        )
+    if is_lane_topic and selection.where:
+        raise ConfigError(
+            ["--where: a lane carries actions, not events; replay the events topic"]
+        )

@@ -1,0 +1,95 @@
+"""The whole of a small compacted topic, on every worker."""
+
+import asyncio
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from mode import Service
+
+from agents.engine.kafka import KafkaAccess
+
+log = structlog.get_logger(__name__)
+
+POLL_MS = 200
+RETRY_WAIT_S = 1.0
+
+
+class GlobalTable(Service):
+    """Key -> value of a compacted topic; a key without a value is gone."""
+
+    def __init__(self, *, topic: str, kafka: KafkaAccess) -> None:
+        super().__init__()
+        self.rows: dict[bytes, bytes] = {}
+        self.changed = asyncio.Event()
+        self._topic = topic
+        self._kafka = kafka
+
+    async def on_start(self) -> None:
+        """Read it to its end before anyone asks."""
+        self._consumer = AIOKafkaConsumer(
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            **self._kafka.aiokafka_options(),
+        )
+        while not await self._connect():  # noqa: ASYNC110 - a broker that is down has no event
+            await asyncio.sleep(RETRY_WAIT_S)
+        self._tp = TopicPartition(self._topic, 0)
+        self._consumer.assign([self._tp])
+        self._position = 0
+        await self._read_to(await self._end_offset())
+
+    async def on_stop(self) -> None:
+        """Let go."""
+        await self._consumer.stop()
+
+    async def catch_up(self) -> None:
+        """Return when everything written before this call is in `rows`."""
+        end_offset = await self._end_offset()
+        while self._position < end_offset:
+            self.changed.clear()
+            await self.changed.wait()
+
+    @Service.task
+    async def _follow(self) -> None:
+        while not self.should_stop:
+            await self._fetch()
+
+    async def _connect(self) -> bool:
+        try:
+            await self._consumer.start()
+        except KafkaError as fault:
+            log.warning("kafka_unreachable", error=type(fault).__name__)
+            return False
+        return True
+
+    async def _end_offset(self) -> int:
+        while True:
+            try:
+                ends = await self._consumer.end_offsets([self._tp])
+                return int(ends[self._tp])
+            except KafkaError as fault:
+                log.warning("table_load_retried", error=type(fault).__name__)
+                await asyncio.sleep(RETRY_WAIT_S)
+
+    async def _read_to(self, end_offset: int) -> None:
+        while self._position < end_offset:
+            await self._fetch()
+
+    async def _fetch(self) -> None:
+        try:
+            fetched = await self._consumer.getmany(self._tp, timeout_ms=POLL_MS)
+            self._position = await self._consumer.position(self._tp)
+        except KafkaError as fault:
+            log.warning("table_load_retried", error=type(fault).__name__)
+            await asyncio.sleep(RETRY_WAIT_S)
+            return
+        for record in fetched.get(self._tp, []):
+            self._apply(record.key or b"", record.value)
+        self.changed.set()
+
+    def _apply(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self.rows.pop(key, None)
+        else:
+            self.rows[key] = value

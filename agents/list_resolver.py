@@ -1,0 +1,146 @@
+"""Beside stage 3: an audience without a list gets one, found or created, just once.
+
+Requests are keyed by audience, so one worker at a time decides for an audience; what it
+decides is on the compacted audience-lists topic before the request is acknowledged. Killed
+between the creation and that, its successor finds the list by its name.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+from faust.types import StreamT
+
+from agents.engine.faust_app import EngineApp
+from agents.engine.kafka import Record
+from agents.engine.partition import Partition
+from agents.engine.poll import RecordBatch
+from agents.engine.producer import Message
+from agents.engine.reader import Reader
+from agents.engine.watchdog import end_process, exit_on_error
+from agents.shared.context import Context
+from streams.audiences.list_mapping import (
+    ListMapping,
+    ListRequest,
+    decode_list_request,
+    encode_json,
+    list_mapping_of,
+)
+from streams.errors import EngineError
+from streams.klaviyo.api.list_results import DailyQuotaExhausted, ListNameRejected
+from streams.klaviyo.lookups.lists import create_list, find_list
+
+log = structlog.get_logger(__name__)
+
+STAGE = "pair"
+
+
+def register(app: EngineApp, resolver: "ListResolver", reader: Reader) -> None:
+    """Put the agent on the reader's channel."""
+
+    @app.agent(reader.channel, name=STAGE)
+    @exit_on_error
+    async def resolve_lists(polls: StreamT[RecordBatch]) -> None:
+        async for poll in polls:
+            for part, records in poll.start():
+                for record in records:
+                    resolver.start(part, record)
+                part.release()
+
+
+class ListResolver:
+    """Requests under way: audiences side by side, one audience one at a time.
+
+    A partition waits for a request that is with Klaviyo, or its next owner could make
+    the list a second time; it does not wait for one that sleeps until tomorrow.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._grace_s = context.settings.rebalance_timeout_s / 4
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: dict[asyncio.Task[None], Partition] = {}
+
+    def start(self, part: Partition, record: Record) -> None:
+        """Begin a request; its record is done when the pairing is durable."""
+        task = asyncio.create_task(self._resolve_until_done(part, record))
+        self._tasks[task] = part
+        task.add_done_callback(self._on_task_done)
+
+    def on_partitions_revoked(self, parts: Sequence[Partition]) -> None:
+        """Partitions on their way out: what is with Klaviyo gets a grace."""
+        loop = asyncio.get_running_loop()
+        for task, part in self._tasks.items():
+            if part in parts:
+                loop.call_later(self._grace_s, task.cancel)
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            end_process(f"{STAGE}: {type(fault).__name__}")
+
+    async def _resolve_until_done(self, part: Partition, record: Record) -> None:
+        """Try until it is done or the partition, and so the request, is another's."""
+        try:
+            request = decode_list_request(record.value or b"")
+        except msgspec.MsgspecError:
+            log.warning(
+                "request_unreadable", partition=part.tp.partition, offset=record.offset
+            )
+            part.mark_done((record.offset,))
+            return
+        lock = self._locks.setdefault(request.audience, asyncio.Lock())
+        async with lock:
+            while part.is_active:
+                part.hold()
+                try:
+                    wait_s = await self._resolve(request)
+                    if not wait_s:
+                        part.mark_done((record.offset,))
+                        return
+                finally:
+                    part.release()
+                await asyncio.sleep(wait_s)
+
+    async def _resolve(self, request: ListRequest) -> float:
+        """Pair unless that is done; seconds to wait when there is no list today."""
+        await self._context.audience_lists.catch_up()
+        current = list_mapping_of(self._context.audience_lists.rows, request.audience)
+        if current.list_id not in ("", request.missing_list_id):
+            return 0.0
+        resolved = await self._find_or_create(request)
+        if isinstance(resolved, DailyQuotaExhausted):
+            log.warning(
+                "list_quota_used_up",
+                retry_after_s=resolved.retry_after_s,
+                fix="150 lists a day can be created; pair the audience with a list in "
+                "audience_lists, or wait",
+            )
+            return resolved.retry_after_s
+        topic = self._context.settings.topics.audience_lists
+        row = Message(
+            topic, request.audience.encode(), encode_json(resolved), partition=0
+        )
+        await self._context.producer.send([row])
+        log.info(
+            "list_resolved", created=resolved.created, refused=resolved.refusal_reason
+        )
+        return 0.0
+
+    async def _find_or_create(
+        self, request: ListRequest
+    ) -> ListMapping | DailyQuotaExhausted:
+        klaviyo = self._context.klaviyo
+        try:
+            existing_list_id = await find_list(klaviyo, request.audience)
+        except EngineError as fault:
+            return ListMapping(list_id="", refusal_reason=str(fault))
+        if existing_list_id is not None and existing_list_id != request.missing_list_id:
+            return ListMapping(list_id=existing_list_id)
+        created = await create_list(klaviyo, request.audience)
+        if isinstance(created, ListNameRejected):
+            return ListMapping(list_id="", refusal_reason=created.reason)
+        if isinstance(created, DailyQuotaExhausted):
+            return created
+        return ListMapping(list_id=created, created=True)

@@ -1,0 +1,139 @@
+"""The topics of the journey, and their making."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from agents.engine.kafka import KafkaAccess
+from streams.actions.activation import LaneId
+from streams.errors import ConfigError
+from streams.settings import Settings
+
+RETENTION_MS = 30 * 86_400_000
+"""What waits for Klaviyo outlives an outage longer than Kafka's default of 7 days."""
+
+HEADROOM_BYTES = 100_000
+"""What a record's headers and batch need beside its value, generously."""
+
+ADMIN_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """One topic as it should be."""
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def topic_specs(settings: Settings) -> list[TopicSpec]:
+    """Every topic the worker reads or writes, source topics included."""
+    topics, partitions = settings.topics, settings.topic_partitions
+    replicated = _in_sync_config(settings)
+    retained = replicated | {"retention.ms": str(RETENTION_MS)}
+    large_records = retained | {
+        "max.message.bytes": str(settings.max_event_bytes + HEADROOM_BYTES)
+    }
+    compacted = replicated | {"cleanup.policy": "compact"}
+    lanes = [topics.activations(lane) for lane in LaneId]
+    rows = [
+        *(
+            (name, partitions, replicated)
+            for name in (*settings.source_topics, topics.outcomes)
+        ),
+        *(
+            (name, partitions, large_records)
+            for name in (topics.events, topics.reprocess, *lanes)
+        ),
+        (topics.deadletters, partitions, retained),
+        (topics.list_requests, 4, retained),
+        (topics.audience_lists, 1, compacted),
+        (topics.replays, 1, compacted),
+        (topics.deadletters_resolved, 1, compacted),
+        (topics.offset_backup, 1, compacted),
+        (topics.memberships_changelog, partitions, compacted),
+    ]
+    return [
+        TopicSpec(name=name, partitions=partition_count, config=config)
+        for name, partition_count, config in rows
+    ]
+
+
+def _in_sync_config(settings: Settings) -> dict[str, str]:
+    """With three replicas an acknowledged record must be on two of them."""
+    is_replicated = settings.topic_replication_factor >= 3
+    return {"min.insync.replicas": "2"} if is_replicated else {}
+
+
+def ensure_topics(kafka: KafkaAccess, settings: Settings) -> list[str]:
+    """Create what is missing and check what is there.
+
+    Returns:
+        The names created.
+
+    Raises:
+        ConfigError: Topics that must be partitioned alike are not, or Kafka refuses.
+    """
+    admin = AdminClient(kafka.librdkafka_options())
+    specs_by_name = {spec.name: spec for spec in topic_specs(settings)}
+    existing = _existing_topics(admin)
+    missing = [spec for name, spec in specs_by_name.items() if name not in existing]
+    created = _create(admin, missing, settings.topic_replication_factor)
+    _check_same_partitions(
+        settings, {name: len(existing[name].partitions) for name in existing}
+    )
+    return created
+
+
+def _existing_topics(admin: AdminClient) -> dict[str, Any]:
+    try:
+        return admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics
+    except KafkaException as error:
+        reason = error.args[0].name()
+        problem = f"kafka_bootstrap_servers: no answer ({reason}); is Kafka there?"
+        raise ConfigError([problem]) from None
+
+
+def _create(admin: AdminClient, specs: list[TopicSpec], replicas: int) -> list[str]:
+    new_topics = [
+        NewTopic(
+            spec.name,
+            num_partitions=spec.partitions,
+            replication_factor=replicas,
+            config=spec.config,
+        )
+        for spec in specs
+    ]
+    if not new_topics:
+        return []
+    results = admin.create_topics(new_topics, request_timeout=ADMIN_TIMEOUT_S)
+    problems = []
+    for name, result in results.items():
+        try:
+            result.result()
+        except KafkaException as fault:
+            error = fault.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                problems.append(f"topic {name}: cannot be created: {error.name()}")
+    if problems:
+        raise ConfigError(problems)
+    return [spec.name for spec in specs]
+
+
+def _check_same_partitions(settings: Settings, partitions: dict[str, int]) -> None:
+    events, changelog = settings.topics.events, settings.topics.memberships_changelog
+    events_partitions, changelog_partitions = (
+        partitions.get(events),
+        partitions.get(changelog),
+    )
+    if (
+        events_partitions
+        and changelog_partitions
+        and events_partitions != changelog_partitions
+    ):
+        problem = f"topic {changelog}: has {changelog_partitions} partitions, {events} has {events_partitions}"
+        raise ConfigError([f"{problem}; they must be equal: recreate the emptier one"])

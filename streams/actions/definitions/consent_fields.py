@@ -1,0 +1,143 @@
+"""What Subscribe Profile and Unsubscribe Profile share: channels and who is meant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from streams.actions.definitions.profile_fields import (
+    contact_fields,
+    first_path,
+    refusal_of,
+)
+from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.intents import PayloadRefusal
+from streams.events.contact import ContactRules, InvalidContact, read_contact
+
+SUBSCRIBE_CHANNELS: Final = (
+    "email.marketing",
+    "sms.marketing",
+    "sms.transactional",
+    "whatsapp.marketing",
+    "whatsapp.transactional",
+    "push.marketing",
+)
+"""What one can subscribe to: `bulk_subscribe_profiles`, Klaviyo OpenAPI 2026-07-15."""
+
+UNSUBSCRIBE_CHANNELS: Final = (*SUBSCRIBE_CHANNELS, "whatsapp.conversational")
+"""What one can unsubscribe from: `bulk_unsubscribe_profiles`, the same."""
+
+_REQUIRED_IDENTIFIERS: Final = {
+    "email": "email",
+    "sms": "phone_number",
+    "whatsapp": "phone_number",
+    "push": "tokens",
+}
+"""What a channel reaches a profile by."""
+
+_NO_IDENTIFIER: Final = PayloadRefusal(
+    code="no-identifier", reason="no phone_number or email"
+)
+
+EMAIL_PATH: Final = first_path("$.traits.email", "$.context.traits.email")
+PHONE_PATH: Final = first_path("$.traits.phone", "$.context.traits.phone")
+
+CONSENT_FIELDS: Final = (
+    *(
+        field
+        for field in contact_fields(email=EMAIL_PATH, phone=PHONE_PATH)
+        if field.name != "external_id"
+    ),
+    Field(name="list_id", description="The Klaviyo list's id."),
+    Field(
+        name="channels",
+        description="Channels, such as email, sms.transactional; by default those of the"
+        " identifiers there are.",
+        kind=FieldKind.TEXTS,
+    ),
+    Field(
+        name="push_tokens", description="Push tokens, for push.", kind=FieldKind.OBJECTS
+    ),
+    Field(
+        name="anonymous_id", description="Names a profile that has only push tokens."
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Whose consent changes, on which channels.
+
+    Attributes:
+        profile: Identifiers, as the two requests take them.
+        channels: Of those there are, at least one.
+        tokens: Push tokens.
+        dropped: What was left out, a code each.
+    """
+
+    profile: dict[str, str]
+    channels: tuple[str, ...]
+    tokens: tuple[dict[str, Any], ...]
+    dropped: tuple[str, ...]
+
+
+def read_subscriber(
+    payload: Payload,
+    *,
+    rules: ContactRules,
+    allowed_channels: Sequence[str],
+    default_channels: Sequence[str],
+) -> Subscriber | PayloadRefusal:
+    """Read whose consent changes.
+
+    A channel that cannot reach the profile is left out, and recorded.
+
+    Args:
+        payload: It fits the fields.
+        rules: How contacts are read.
+        allowed_channels: Channels there are.
+        default_channels: Those meant where the payload names none.
+    """
+    contact = read_contact(payload, rules=rules)
+    if isinstance(contact, InvalidContact):
+        return refusal_of(contact)
+    tokens = tuple(token for _, token in payload.get("push_tokens", ()))
+    requested_channels = [
+        _full_channel_name(name) for name in payload.get("channels", ())
+    ]
+    if not set(requested_channels) <= set(allowed_channels):
+        return PayloadRefusal(
+            code="unknown-channel", reason="channels names one that is none"
+        )
+    reachable_by = {**contact.identifiers, **({"tokens": ""} if tokens else {})}
+    if not reachable_by:
+        return _NO_IDENTIFIER
+    channels = tuple(
+        name
+        for name in requested_channels or default_channels
+        if _required_identifier(name) in reachable_by
+    )
+    if not channels:
+        return PayloadRefusal(
+            code="no-channel", reason="no channel reaches the profile"
+        )
+    dropped_channel = ("channel",) if len(channels) < len(requested_channels) else ()
+    return Subscriber(
+        profile=_profile(payload, contact.identifiers),
+        channels=channels,
+        tokens=tokens if "push.marketing" in channels else (),
+        dropped=contact.dropped + dropped_channel,
+    )
+
+
+def _full_channel_name(name: str) -> str:
+    return name if "." in name else f"{name}.marketing"
+
+
+def _required_identifier(channel: str) -> str:
+    return _REQUIRED_IDENTIFIERS[channel.partition(".")[0]]
+
+
+def _profile(payload: Payload, identifiers: dict[str, str]) -> dict[str, str]:
+    if not identifiers and payload.get("anonymous_id"):
+        return {"anonymous_id": payload["anonymous_id"]}
+    return identifiers

@@ -1,0 +1,128 @@
+"""What Track Event and Order Completed share: whose event, when, and its worth."""
+
+import re
+from typing import Any, Final
+
+from streams.actions.definitions.profile_fields import (
+    event_profile,
+    first_path,
+    refusal_of,
+)
+from streams.actions.fields import Field, FieldKind, Json, Payload
+from streams.actions.intents import EventRecord, PayloadRefusal
+from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
+
+METRIC_MAX_CHARS: Final = 127
+"""Klaviyo OpenAPI 2026-07-15: a metric's name has fewer than 128."""
+
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}").fullmatch
+
+NO_EVENT_OWNER: Final = PayloadRefusal(
+    code="no-identifier",
+    reason="profile: no external_id, anonymous_id, phone_number or email",
+)
+
+
+def event_fields(*, revenue: Json) -> tuple[Field, ...]:
+    """Give the fields of any event.
+
+    Args:
+        revenue: What fills the amount by default.
+    """
+    return (
+        Field(
+            name="profile",
+            description="Whose event it is: identifiers, and attributes to update.",
+            kind=FieldKind.PERSON,
+            required=True,
+            default={
+                "external_id": first_path("$.userId"),
+                "anonymous_id": first_path("$.anonymousId"),
+            },
+        ),
+        Field(
+            name="properties",
+            description="What is known of the event.",
+            kind=FieldKind.OBJECT,
+            required=True,
+            default=_path_or_empty("$.properties"),
+        ),
+        Field(
+            name="time",
+            description="When it happened.",
+            kind=FieldKind.TIME,
+            default=first_path("$.timestamp"),
+        ),
+        Field(
+            name="unique_id",
+            description="The same for each repeat of the event.",
+            default=first_path("$.messageId"),
+        ),
+        Field(name="value", description="Its monetary value.", kind=FieldKind.NUMBER),
+        Field(
+            name="revenue",
+            description="Stands in for value; what is no number is passed over.",
+            kind=FieldKind.NUMBER,
+            lenient=True,
+            default=revenue,
+        ),
+        Field(
+            name="value_currency",
+            description="ISO 4217 code; what is none is passed over.",
+            lenient=True,
+            default=first_path("$.properties.currency"),
+        ),
+        Field(
+            name="backfill",
+            description="Record it without starting flows.",
+            kind=FieldKind.BOOLEAN,
+        ),
+    )
+
+
+def _path_or_empty(path: str) -> Json:
+    lookup = {"@path": path}
+    return {"@if": {"exists": lookup, "then": lookup, "else": {}}}
+
+
+def metric_name_refusal(name: str) -> PayloadRefusal | None:
+    """Say what is wrong with a metric's name, if anything is."""
+    if len(name) <= METRIC_MAX_CHARS:
+        return None
+    reason = f"a metric's name is over {METRIC_MAX_CHARS} characters"
+    return PayloadRefusal(code="metric-name-too-long", reason=reason)
+
+
+def read_event_owner(
+    person: dict[str, Any], *, rules: ContactRules
+) -> Contact | PayloadRefusal:
+    """Read whose an event is; an anonymous id is enough."""
+    contact = read_contact(person, rules=rules)
+    if isinstance(contact, InvalidContact):
+        return refusal_of(contact)
+    if contact.identifiers or person.get("anonymous_id"):
+        return contact
+    return NO_EVENT_OWNER
+
+
+def build_event_record(
+    payload: Payload, contact: Contact, *, metric: str
+) -> EventRecord:
+    """Make the record of an event."""
+    value = payload.get("value", payload.get("revenue"))
+    return EventRecord(
+        metric=metric,
+        profile=event_profile(payload["profile"], contact),
+        properties=payload["properties"],
+        time=payload.get("time", ""),
+        unique_id=payload.get("unique_id", ""),
+        value=value,
+        value_currency="" if value is None else _currency(payload),
+        backfill=payload.get("backfill", False),
+        dropped=contact.dropped,
+    )
+
+
+def _currency(payload: Payload) -> str:
+    code = payload.get("value_currency", "")
+    return code.upper() if _CURRENCY(code) else ""

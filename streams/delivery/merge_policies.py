@@ -1,0 +1,130 @@
+"""Two things that wait for one user → one, where one request does both."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from streams.actions.intents import (
+    ConsentChange,
+    Intent,
+    ListAdd,
+    ListRemove,
+    ProfileUpsert,
+)
+from streams.actions.kinds import (
+    PERSON_IDENTIFIERS,
+    identifying_attributes,
+    is_patch,
+    is_same_person,
+    person_keys,
+)
+from streams.delivery.coalescer import MergeResult, QueuedItem
+
+R = TypeVar("R")
+
+MERGED_RECORDS_MAX = 1_000
+"""Ours: records that one item answers for."""
+
+
+def keep_latest(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
+    """Lists: the newer one alone is sent; it keeps its elder's place in time.
+
+    What an older add says of the profile is not lost: what says something else waits
+    behind it.
+    """
+    if not _is_same_subject(older, newer):
+        return None
+    first, last = older.activation.intent, newer.activation.intent
+    if isinstance(last, ListRemove):
+        is_covered = isinstance(first, ListRemove) or not _has_profile_attributes(first)
+    else:
+        is_covered = isinstance(first, ListRemove) or identifying_attributes(
+            first
+        ) == identifying_attributes(last)
+    return _supersede(older, newer) if is_covered else None
+
+
+def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
+    """Profiles: one request that sets what either sets, the newer one winning.
+
+    Only where both name the same: an address that Klaviyo refuses costs nobody else.
+    """
+    first, last = older.activation.intent, newer.activation.intent
+    if not isinstance(first, ProfileUpsert) or not isinstance(last, ProfileUpsert):
+        return None
+    if not _is_same_subject(older, newer) or person_keys(first) != person_keys(last):
+        return None
+    if len(older.records) >= MERGED_RECORDS_MAX:
+        return None
+    dropped = tuple(dict.fromkeys((*first.dropped, *last.dropped)))
+    merged_intent = msgspec.structs.replace(
+        last, profile=_merge_attributes(first.profile, last.profile), dropped=dropped
+    )
+    activation = msgspec.structs.replace(newer.activation, intent=merged_intent)
+    records = older.records + newer.records
+    return QueuedItem(
+        activation=activation, records=records, queued_s=older.queued_s
+    ), []
+
+
+def keep_latest_consent(
+    older: QueuedItem[R], newer: QueuedItem[R]
+) -> MergeResult[R] | None:
+    """Consent: the newer one alone, where it speaks of all that the older one does."""
+    first, last = older.activation.intent, newer.activation.intent
+    if not isinstance(first, ConsentChange) or not isinstance(last, ConsentChange):
+        return None
+    is_covered = (
+        _is_same_subject(older, newer)
+        and first.list_id == last.list_id
+        and first.profile.items() <= last.profile.items()
+        and {*first.channels} <= {*last.channels}
+        and all(token in last.push_tokens for token in first.push_tokens)
+        and (last.everywhere or not first.everywhere)
+    )
+    return _supersede(older, newer) if is_covered else None
+
+
+def never_merge(_older: QueuedItem[R], _newer: QueuedItem[R]) -> MergeResult[R] | None:
+    """Events and deletions: each by itself."""
+    return None
+
+
+def _is_same_subject(older: QueuedItem[R], newer: QueuedItem[R]) -> bool:
+    """Whether both are about one person, and batched alike; patches stay as they are.
+
+    An audience is about the user, whatever identifiers its events hold.
+    """
+    first, last = older.activation, newer.activation
+    if (
+        _is_profile_patch(first.intent)
+        or _is_profile_patch(last.intent)
+        or first.batch != last.batch
+    ):
+        return False
+    are_audience_changes = bool(first.audience and last.audience)
+    return are_audience_changes or is_same_person(first.intent, last.intent)
+
+
+def _is_profile_patch(intent: Intent) -> bool:
+    return isinstance(intent, ProfileUpsert) and is_patch(intent)
+
+
+def _has_profile_attributes(intent: Intent) -> bool:
+    """Whether it says more of a profile than who it is."""
+    profile = intent.profile if isinstance(intent, ListAdd | ProfileUpsert) else {}
+    return not profile.keys() <= {*PERSON_IDENTIFIERS}
+
+
+def _supersede(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R]:
+    return replace(newer, queued_s=older.queued_s), [older]
+
+
+def _merge_attributes(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    nested = {
+        name: older[name] | newer[name]
+        for name in ("properties", "location")
+        if isinstance(older.get(name), dict) and isinstance(newer.get(name), dict)
+    }
+    return older | newer | nested

@@ -1,0 +1,185 @@
+"""The file's text → a destination, or every mistake in it."""
+
+from typing import Final
+
+import yaml
+
+from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
+from streams.destination.mapping_rules import compile_rule
+from streams.destination.model import (
+    AudienceRule,
+    Destination,
+    MappingRule,
+    UnknownMetricPolicy,
+)
+from streams.destination.presets import PRESETS
+from streams.destination.problems import ConfigProblems, Json
+from streams.errors import ConfigError
+from streams.events.contact import BadPhonePolicy, ContactRules, is_country_code
+from streams.settings import Settings
+from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
+from streams.triggers.trigger import Trigger
+
+_FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
+_LIST_ACTIONS: Final = frozenset({"addProfileToList", "removeProfileFromList"})
+_DESTINATION_SETTINGS: Final = (
+    "api_key_env",
+    "country",
+    "bad_phone",
+    "unknown_metric",
+    "sync_audiences",
+)
+"""Settings of a destination; the others are a worker's."""
+
+_SECRETS: Final = frozenset({"api_key", "klaviyo_api_key"})
+_WORKER_ONLY_SETTINGS: Final = frozenset({"destination"})
+"""A worker's settings that make no sense here: this file names no other."""
+
+_ALLOWED_SETTINGS: Final = (
+    frozenset({*_DESTINATION_SETTINGS, *_SECRETS, *Settings.__struct_fields__})
+    - _WORKER_ONLY_SETTINGS
+)
+
+
+def read_destination(text: str | bytes) -> Destination:
+    """Read and compile a destination file.
+
+    Args:
+        text: YAML or JSON; empty means every preset.
+
+    Raises:
+        ConfigError: Every mistake there is, each with its path.
+    """
+    try:
+        raw = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
+        mark = getattr(err, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "file"
+        raise ConfigError([f"{where}: is no YAML"]) from None
+    return compile_destination(raw)
+
+
+def compile_destination(raw: Json) -> Destination:
+    """Compile a destination.
+
+    Args:
+        raw: Decoded: an object with `settings`, `audiences` and `mappings` (Segment's
+            `subscriptions`), a list of mappings, or None for every preset.
+
+    Raises:
+        ConfigError: Every mistake there is, each with its path.
+    """
+    problems = ConfigProblems()
+    file_parts = {"mappings": raw} if isinstance(raw, list) else raw
+    parts = problems.object_at(file_parts, at="file")
+    problems.add_unknown_names(parts, _FILE_PARTS, at="", what="part of the file")
+    settings = problems.object_at(parts.get("settings"), at="settings")
+    destination = _compile_parts(parts, settings, problems=problems)
+    if problems.lines:
+        raise ConfigError(problems.lines)
+    return destination
+
+
+def _compile_parts(
+    parts: dict[str, Json], settings: dict[str, Json], *, problems: ConfigProblems
+) -> Destination:
+    for name in sorted(_SECRETS & settings.keys()):
+        message = (
+            "a secret does not belong in this file; name its variable: api_key_env"
+        )
+        problems.add(f"settings.{name}", message)
+    problems.add_unknown_names(
+        settings, _ALLOWED_SETTINGS, at=BASE_PREFIX, what="setting"
+    )
+    rules = _compile_mappings(parts, problems=problems)
+    moves_lists = any(_syncs_audience_lists(rule) for rule in rules)
+    return Destination(
+        mappings=rules,
+        audiences=_read_audiences(parts.get("audiences"), problems=problems),
+        sync_audiences=problems.boolean_at(
+            settings.get("sync_audiences"),
+            at="settings.sync_audiences",
+            default=not moves_lists,
+        ),
+        api_key_env=problems.text_at(
+            settings.get("api_key_env"), at="settings.api_key_env", default=API_KEY_ENV
+        ),
+        contact_rules=_read_contact_rules(settings, problems=problems),
+        unknown_metric=problems.choice_at(
+            settings.get("unknown_metric"),
+            at="settings.unknown_metric",
+            default=UnknownMetricPolicy.ALLOW,
+        ),
+        settings=_worker_settings(settings, problems=problems),
+    )
+
+
+def _worker_settings(
+    settings: dict[str, Json], *, problems: ConfigProblems
+) -> dict[str, Json]:
+    """Check what is a worker's, and give it as it stands."""
+    worker_names = _ALLOWED_SETTINGS.difference(_DESTINATION_SETTINGS, _SECRETS)
+    worker_settings = {
+        name: value for name, value in settings.items() if name in worker_names
+    }
+    for name, message in layer_problems(worker_settings):
+        problems.add(f"{BASE_PREFIX}{name}", message)
+    return worker_settings
+
+
+def _syncs_audience_lists(rule: MappingRule) -> bool:
+    """Whether a mapping puts on lists whom an audience's events are about."""
+    if rule.action.name not in _LIST_ACTIONS:
+        return False
+    trigger_text = rule.trigger.text if isinstance(rule.trigger, Trigger) else ""
+    return any(
+        event in trigger_text or rule.trigger({"type": "track", "event": event})
+        for event in (ENTERED_EVENT, EXITED_EVENT)
+    )
+
+
+def _compile_mappings(
+    parts: dict[str, Json], *, problems: ConfigProblems
+) -> tuple[MappingRule, ...]:
+    key = "mappings" if parts.get("mappings") is not None else "subscriptions"
+    raw_mappings = parts.get(key)
+    if raw_mappings is None:
+        raw_mappings = list(PRESETS)
+    if not isinstance(raw_mappings, list):
+        problems.add(key, "is no list")
+        return ()
+    rules = [
+        compile_rule(raw, at=f"{key}[{index}]", problems=problems)
+        for index, raw in enumerate(raw_mappings)
+    ]
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _read_contact_rules(
+    settings: dict[str, Json], *, problems: ConfigProblems
+) -> ContactRules:
+    country = problems.text_at(settings.get("country"), at="settings.country")
+    if country and not is_country_code(country):
+        problems.add("settings.country", "is no ISO 3166 code, such as US")
+    bad_phone = problems.choice_at(
+        settings.get("bad_phone"), at="settings.bad_phone", default=BadPhonePolicy.DROP
+    )
+    return ContactRules(country=country, bad_phone=bad_phone)
+
+
+def _read_audiences(raw: Json, *, problems: ConfigProblems) -> dict[str, AudienceRule]:
+    rules = {}
+    for key, raw_rule in problems.object_at(raw, at="audiences").items():
+        at = f"audiences.{key}"
+        as_object = {"list_id": raw_rule} if isinstance(raw_rule, str) else raw_rule
+        options = problems.object_at(as_object, at=at)
+        problems.add_unknown_names(
+            options, ("list_id", "enabled"), at=f"{at}.", what="part of an audience"
+        )
+        rules[key] = AudienceRule(
+            list_id=problems.text_at(options.get("list_id"), at=f"{at}.list_id"),
+            enabled=problems.boolean_at(
+                options.get("enabled"), at=f"{at}.enabled", default=True
+            ),
+        )
+    return rules

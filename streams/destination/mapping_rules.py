@@ -1,0 +1,211 @@
+"""One mapping of the file → compiled, with its preset where it says nothing."""
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeGuard
+
+from streams.actions.registry import ACTIONS
+from streams.actions.spec import BATCH_FIELDS, ActionSpec
+from streams.destination.model import Batching, MappingRule
+from streams.destination.problems import ConfigProblems, Json
+from streams.errors import ConfigError
+from streams.mapping import Mapping, MappingError, compile_mapping
+from streams.mapping.root import INTERNAL_KEY
+from streams.triggers.trigger import Trigger, compile_trigger
+
+_MAPPING_FIELDS: Final = (
+    "name",
+    "action",
+    "trigger",
+    "fields",
+    "enabled",
+    "batching",
+    "expire_after_s",
+)
+_ALIASES: Final = {
+    "partnerAction": "action",
+    "actionSlug": "action",
+    "subscribe": "trigger",
+    "settings": "mapping",
+}
+"""Segment's names, of its framework and of its Public API → ours."""
+
+_IGNORED_FIELDS: Final = frozenset(
+    {"id", "actionId", "actionName", "destinationId", "modelId", "type"}
+)
+"""What else stands in Segment's subscriptions."""
+
+_ALLOWED_FIELDS: Final = frozenset(
+    {*_MAPPING_FIELDS, "mapping", *_ALIASES, *_IGNORED_FIELDS}
+)
+_BATCHING_FIELDS: Final = ("enabled", "size", "keys")
+METRIC_FIELDS: Final = ("metric_name", "event_name", "product_event_name")
+"""Fields that hold the name of a metric."""
+
+
+def compile_rule(raw: Json, *, at: str, problems: ConfigProblems) -> MappingRule | None:
+    """Compile one mapping.
+
+    `fields` changes single fields of the action's default mapping (null empties one);
+    `mapping` is Segment's own JSON, which replaces it, and in which, as with Segment,
+    what is no field does nothing.
+
+    Args:
+        raw: As the file has it.
+        at: Its path in the file.
+        problems: Where mistakes are noted.
+
+    Returns:
+        The mapping; None where it is wrong or not enabled.
+    """
+    raw_fields = problems.object_at(raw, at=at)
+    if raw is not None and not isinstance(raw, dict):
+        return None
+    problems.add_unknown_names(
+        raw_fields, _ALLOWED_FIELDS, at=f"{at}.", what="part of a mapping"
+    )
+    parts = {_ALIASES.get(name, name): value for name, value in raw_fields.items()}
+    action = problems.text_at(parts.get("action"), at=f"{at}.action")
+    if not action:
+        if parts.get("action") is None:
+            problems.add(f"{at}.action", "is missing")
+        return None
+    problems.add_unknown_names([action], ACTIONS, at=f"{at}.action: ", what="action")
+    enabled = problems.boolean_at(
+        parts.get("enabled"), at=f"{at}.enabled", default=True
+    )
+    if action not in ACTIONS:
+        return None
+    rule = _compile_parts(parts, ACTIONS[action], at=at, problems=problems)
+    return rule if enabled else None
+
+
+def _compile_parts(
+    parts: dict[str, Json], spec: ActionSpec, *, at: str, problems: ConfigProblems
+) -> MappingRule | None:
+    fields = _read_fields(parts, spec, at=at, problems=problems)
+    batching = _read_batching(parts, fields, spec, at=at, problems=problems)
+    name = problems.text_at(parts.get("name"), at=f"{at}.name", default=spec.title)
+    text = problems.text_at(
+        parts.get("trigger"), at=f"{at}.trigger", default=spec.trigger
+    )
+    trigger = _compile_trigger(text, at=f"{at}.trigger", problems=problems)
+    mapping = _compile_mapping(
+        fields, at=f"{at}.{_fields_key(parts)}", problems=problems
+    )
+    if trigger is None or mapping is None:
+        return None
+    return MappingRule(
+        name=name,
+        action=spec,
+        trigger=trigger,
+        build_payload=mapping,
+        metrics=tuple(
+            dict.fromkeys(
+                name
+                for field in METRIC_FIELDS
+                for name in _literal_texts(fields.get(field))
+            )
+        ),
+        batching=batching,
+        expire_after_s=problems.seconds_at(
+            parts.get("expire_after_s"), at=f"{at}.expire_after_s"
+        ),
+    )
+
+
+def _literal_texts(node: Json) -> Iterator[str]:
+    """Give the texts that a part of a mapping writes itself, whatever the event."""
+    match node:
+        case str() if node:
+            yield node
+        case {"@literal": str(text)}:
+            yield text
+        case {"@template": str(text)} if "{{" not in text:
+            yield text
+        case {"@if": dict(branches)}:
+            yield from _literal_texts(branches.get("then"))
+            yield from _literal_texts(branches.get("else"))
+        case _:
+            return
+
+
+def _fields_key(parts: dict[str, Json]) -> str:
+    return "mapping" if parts.get("mapping") is not None else "fields"
+
+
+def _read_fields(
+    parts: dict[str, Json], spec: ActionSpec, *, at: str, problems: ConfigProblems
+) -> dict[str, Any]:
+    key = _fields_key(parts)
+    written = problems.object_at(parts.get(key), at=f"{at}.{key}")
+    if key == "mapping":
+        return written
+    allowed = {field.name for field in (*spec.fields, *BATCH_FIELDS)}
+    problems.add_unknown_names(
+        written, allowed | {INTERNAL_KEY}, at=f"{at}.{key}.", what=f"{spec.name} field"
+    )
+    overlaid = {**spec.default_mapping, **written}
+    return {name: value for name, value in overlaid.items() if value is not None}
+
+
+def _read_batching(
+    parts: dict[str, Json],
+    fields: dict[str, Any],
+    spec: ActionSpec,
+    *,
+    at: str,
+    problems: ConfigProblems,
+) -> Batching:
+    at = f"{at}.batching"
+    raw = parts.get("batching")
+    as_object = {"enabled": raw} if isinstance(raw, bool) else raw
+    options = problems.object_at(as_object, at=at)
+    problems.add_unknown_names(
+        options, _BATCHING_FIELDS, at=f"{at}.", what="part of batching"
+    )
+    size, keys = options.get("size"), options.get("keys")
+    if not (size is None or _is_size(size)):
+        problems.add(f"{at}.size", "is no whole number from 1")
+    if not (keys is None or _are_keys(keys)):
+        problems.add(f"{at}.keys", "is no list of field names")
+    size = fields.get("batch_size") if size is None else size
+    keys = fields.get("batch_keys") if keys is None else keys
+    return Batching(
+        enabled=problems.boolean_at(
+            options.get("enabled"),
+            at=f"{at}.enabled",
+            default=fields.get("enable_batching") is not False,
+        ),
+        size=min(size, spec.batch_size) if _is_size(size) else spec.batch_size,
+        keys=tuple(keys) if _are_keys(keys) else spec.batch_keys,
+    )
+
+
+def _is_size(value: Json) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _are_keys(value: Json) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(key, str) for key in value)
+
+
+def _compile_trigger(text: str, *, at: str, problems: ConfigProblems) -> Trigger | None:
+    try:
+        return compile_trigger(text)
+    except ConfigError as err:
+        for line in err.problems:
+            problems.add(at, line)
+        return None
+
+
+def _compile_mapping(
+    fields: Json, *, at: str, problems: ConfigProblems
+) -> Mapping | None:
+    try:
+        return compile_mapping(fields)
+    except MappingError as err:
+        for mistake in err.mapping_problems:
+            path = mistake.at.strip("/").replace("/", ".")
+            wording = mistake.wording.removeprefix(f"{mistake.at} ")
+            problems.add(f"{at}.{path}".rstrip("."), wording)
+        return None

@@ -1,0 +1,176 @@
+"""Every operation this project calls, with its quota, limits and scopes.
+
+Those of the events, consent and privacy lanes are in `streams.klaviyo.api.lane_endpoints`.
+
+Source unless a line names another: Klaviyo OpenAPI, revision 2026-07-15
+(`x-klaviyo-ratelimit`, `x-klaviyo-scopes` and the descriptions).
+"""
+
+from dataclasses import dataclass
+
+from streams.rate_limiting.state_machine import Quota
+
+API_REVISION = "2026-07-15"
+"""The revision of the API all of this was read from."""
+
+PAGE_MAX_ITEMS = 100
+"""`page[size]` of profiles, import jobs and import errors."""
+
+LISTS_PAGE_MAX_ITEMS = 10
+"""`page[size]` of `get_lists`."""
+
+LOOKUP_MAX_VALUES = 100
+"""Values in one `any(...)`: no maximum is published, a page holds that many."""
+
+URL_MAX_BYTES = 8_000
+"""RFC 9110, 4.1: what every recipient of a request target should support."""
+
+DAILY_RETRY_AFTER_MIN_S = 60.0
+"""A longer Retry-After than the longest window (60 s) can only be a daily quota."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLimit:
+    """What one request may hold; bodies are counted in decimal kilobytes.
+
+    Attributes:
+        items: Profiles or profile ids.
+        body_bytes: The whole body.
+        item_bytes: One profile.
+    """
+
+    items: int = 1
+    body_bytes: int = 5_000_000
+    item_bytes: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One operation.
+
+    Attributes:
+        name: Klaviyo's operation id, and the name of its quota.
+        method: HTTP method.
+        path: Path with `{id}` where an id stands.
+        quota: Both windows.
+        limit: What one request may hold.
+        scopes: What the API key must be allowed to do.
+        daily_limit: Requests a day, where there is such a quota; 0 where not.
+    """
+
+    name: str
+    method: str
+    path: str
+    quota: Quota
+    scopes: frozenset[str]
+    limit: RequestLimit = RequestLimit()
+    daily_limit: int = 0
+
+
+MEDIUM_QUOTA = Quota(burst_per_s=10, steady_per_min=150)
+LARGE_QUOTA = Quota(burst_per_s=75, steady_per_min=700)
+"""OpenAPI says 750 a minute, the rate-limit page 700; the headers raise it."""
+
+_IMPORT_JOBS_PATH = "/api/profile-bulk-import-jobs"
+_LIST_MEMBERS_PATH = "/api/lists/{id}/relationships/profiles"
+
+IMPORT_PROFILES = Endpoint(
+    name="bulk_import_profiles",
+    method="POST",
+    path=_IMPORT_JOBS_PATH,
+    quota=MEDIUM_QUOTA,
+    limit=RequestLimit(items=10_000),
+    scopes=frozenset({"lists:write", "profiles:write"}),
+)
+GET_IMPORT_JOBS = Endpoint(
+    name="get_bulk_import_profiles_jobs",
+    method="GET",
+    path=_IMPORT_JOBS_PATH,
+    quota=MEDIUM_QUOTA,
+    scopes=frozenset({"lists:read", "profiles:read"}),
+)
+GET_IMPORT_JOB = Endpoint(
+    name="get_bulk_import_profiles_job",
+    method="GET",
+    path=_IMPORT_JOBS_PATH + "/{id}",
+    quota=MEDIUM_QUOTA,
+    scopes=frozenset({"lists:read", "profiles:read"}),
+)
+GET_IMPORT_ERRORS = Endpoint(
+    name="get_errors_for_bulk_import_profiles_job",
+    method="GET",
+    path=_IMPORT_JOBS_PATH + "/{id}/import-errors",
+    quota=MEDIUM_QUOTA,
+    scopes=frozenset({"profiles:read"}),
+)
+UPSERT_PROFILE = Endpoint(
+    name="create_or_update_profile",
+    method="POST",
+    path="/api/profile-import",
+    quota=LARGE_QUOTA,
+    limit=RequestLimit(body_bytes=100_000),
+    scopes=frozenset({"profiles:write"}),
+)
+GET_PROFILES = Endpoint(
+    name="get_profiles",
+    method="GET",
+    path="/api/profiles",
+    quota=LARGE_QUOTA,
+    scopes=frozenset({"profiles:read"}),
+)
+ADD_MEMBERS = Endpoint(
+    name="add_profiles_to_list",
+    method="POST",
+    path=_LIST_MEMBERS_PATH,
+    quota=MEDIUM_QUOTA,
+    limit=RequestLimit(items=1_000),
+    scopes=frozenset({"lists:write", "profiles:write"}),
+)
+REMOVE_MEMBERS = Endpoint(
+    name="remove_profiles_from_list",
+    method="DELETE",
+    path=_LIST_MEMBERS_PATH,
+    quota=MEDIUM_QUOTA,
+    limit=RequestLimit(items=1_000),
+    scopes=frozenset({"lists:write", "profiles:write"}),
+)
+GET_LISTS = Endpoint(
+    name="get_lists",
+    method="GET",
+    path="/api/lists",
+    quota=LARGE_QUOTA,
+    scopes=frozenset({"lists:read"}),
+)
+GET_LIST = Endpoint(
+    name="get_list",
+    method="GET",
+    path="/api/lists/{id}",
+    quota=LARGE_QUOTA,
+    scopes=frozenset({"lists:read"}),
+)
+CREATE_LIST = Endpoint(
+    name="create_list",
+    method="POST",
+    path="/api/lists",
+    quota=MEDIUM_QUOTA,
+    scopes=frozenset({"lists:write"}),
+    daily_limit=150,
+)
+
+ENDPOINTS = (
+    IMPORT_PROFILES,
+    GET_IMPORT_JOBS,
+    GET_IMPORT_JOB,
+    GET_IMPORT_ERRORS,
+    UPSERT_PROFILE,
+    GET_PROFILES,
+    ADD_MEMBERS,
+    REMOVE_MEMBERS,
+    GET_LISTS,
+    GET_LIST,
+    CREATE_LIST,
+)
+"""All of them."""
+
+SCOPES = frozenset().union(*(endpoint.scopes for endpoint in ENDPOINTS))
+"""What the API key must be allowed to do for all of them."""

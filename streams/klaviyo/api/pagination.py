@@ -1,0 +1,52 @@
+"""All pages of a listing."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.responses import parse_next_cursor, resources
+from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
+
+
+async def iterate_pages(
+    client: KlaviyoApi, request: Request
+) -> AsyncIterator[FinalResult]:
+    """Follow a listing to its last page, a page at a time.
+
+    Yields:
+        `Accepted` for each page. A refusal ends it: what came before is half a listing.
+    """
+    seen_cursors: set[str] = set()
+    while True:
+        result = await client.call(request)
+        yield result
+        if not isinstance(result, Accepted):
+            return
+        cursor = parse_next_cursor(result.data)
+        if cursor == "":
+            return
+        if cursor is None or cursor in seen_cursors:
+            yield Rejected(status=200, attempts=0, reason="unreadable-page")
+            return
+        seen_cursors.add(cursor)
+        request = request.with_cursor(cursor)
+
+
+async def fetch_all_pages(client: KlaviyoApi, request: Request) -> FinalResult:
+    """Follow a listing to its last page.
+
+    Returns:
+        `Accepted` with the resources of all pages under `data`; or the first refusal,
+        so that half a listing never passes for a whole one.
+    """
+    all_resources: list[Any] = []
+    attempts = 0
+    async for page in iterate_pages(client, request):
+        attempts += page.attempts
+        if not isinstance(page, Accepted):
+            return msgspec.structs.replace(page, attempts=attempts)
+        all_resources += resources(page.data)
+    return Accepted(status=200, attempts=attempts, data={"data": all_resources})

@@ -1,0 +1,226 @@
+"""Requests as values: what is sent is decided here, without a socket."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote
+
+import msgspec
+import orjson
+
+from streams.klaviyo.api import endpoints
+from streams.klaviyo.api.endpoints import Endpoint
+
+_RUNNING_STATUSES = ("queued", "processing")
+"""The statuses of an import job that may still change a profile or a list."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request.
+
+    Attributes:
+        endpoint: The operation: its method, quota and limits.
+        path: The path, percent-encoded.
+        query: Parameters, not encoded.
+        body: JSON, or nothing.
+    """
+
+    endpoint: Endpoint
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.endpoint.method
+
+    @property
+    def target(self) -> str:
+        """Path and query as they go on the wire, every parameter percent-encoded."""
+        if not self.query:
+            return self.path
+        pairs = (
+            f"{percent_encode(name)}={percent_encode(value)}"
+            for name, value in self.query
+        )
+        return f"{self.path}?{'&'.join(pairs)}"
+
+    def with_cursor(self, cursor: str) -> "Request":
+        """Ask for the page of this request that begins at `cursor`."""
+        other_parameters = (pair for pair in self.query if pair[0] != "page[cursor]")
+        query = (*other_parameters, ("page[cursor]", cursor))
+        return msgspec.structs.replace(self, query=query)
+
+
+def percent_encode(text: str) -> str:
+    """Percent-encode a path segment or a parameter; what is no text becomes `?`."""
+    return quote(text, safe="", errors="replace")
+
+
+def filter_string(value: str) -> str:
+    r"""Write a string of the filter language: in quotes, `"` and `\` escaped."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def any_filter(field: str, values: Iterable[str]) -> str:
+    """Write the filter `any(field,["...","..."])`."""
+    return f"any({field},[{','.join(map(filter_string, values))}])"
+
+
+def profile_resource(profile: Mapping[str, object]) -> bytes:
+    """Encode one profile as a JSON:API resource.
+
+    Args:
+        profile: Klaviyo's profile attributes, and `id` where it is known.
+
+    Raises:
+        TypeError: It holds what JSON cannot.
+    """
+    attributes = {name: value for name, value in profile.items() if name != "id"}
+    resource: dict[str, object] = {"type": "profile", "attributes": attributes}
+    if profile.get("id"):
+        resource["id"] = profile["id"]
+    return orjson.dumps(resource)
+
+
+def import_profiles(resources: Sequence[bytes], *, list_id: str = "") -> Request:
+    """Create or update many profiles, and add them to a list when one is named.
+
+    Args:
+        resources: What `profile_resource` wrote.
+        list_id: Klaviyo's id of the list; empty for none.
+    """
+    segments = [
+        b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":[',
+        b",".join(resources),
+        b"]}}",
+    ]
+    if list_id:
+        lists = {"lists": {"data": [{"type": "list", "id": list_id}]}}
+        segments += [b',"relationships":', orjson.dumps(lists)]
+    segments.append(b"}}")
+    return _build_request(endpoints.IMPORT_PROFILES, body=b"".join(segments))
+
+
+def list_running_imports() -> Request:
+    """List the import jobs that have not ended."""
+    return _build_request(
+        endpoints.GET_IMPORT_JOBS,
+        query=(
+            ("filter", any_filter("status", _RUNNING_STATUSES)),
+            ("fields[profile-bulk-import-job]", "status"),
+            ("page[size]", str(endpoints.PAGE_MAX_ITEMS)),
+        ),
+    )
+
+
+def list_latest_imports() -> Request:
+    """List the import jobs that came last, and how they ended."""
+    return _build_request(
+        endpoints.GET_IMPORT_JOBS,
+        query=(
+            ("sort", "-created_at"),
+            ("fields[profile-bulk-import-job]", "status,failed_count"),
+            ("page[size]", str(endpoints.PAGE_MAX_ITEMS)),
+        ),
+    )
+
+
+def get_import_job(job_id: str) -> Request:
+    """Ask for one import job."""
+    fields = ("fields[profile-bulk-import-job]", "status,failed_count")
+    return _build_request(endpoints.GET_IMPORT_JOB, resource_id=job_id, query=(fields,))
+
+
+def get_import_errors(job_id: str) -> Request:
+    """Ask what an import job could not import."""
+    page = ("page[size]", str(endpoints.PAGE_MAX_ITEMS))
+    return _build_request(
+        endpoints.GET_IMPORT_ERRORS, resource_id=job_id, query=(page,)
+    )
+
+
+def upsert_profile(resource: bytes) -> Request:
+    """Create or update one profile.
+
+    Args:
+        resource: What `profile_resource` wrote.
+    """
+    return _build_request(
+        endpoints.UPSERT_PROFILE,
+        query=(("fields[profile]", "created"),),
+        body=b'{"data":' + resource + b"}",
+    )
+
+
+def find_profiles(field: str, values: Iterable[str]) -> Request:
+    """Ask which profiles have one of these identifiers.
+
+    Args:
+        field: `external_id`, `email` or `phone_number`.
+        values: At most `LOOKUP_MAX_VALUES`.
+    """
+    return _build_request(
+        endpoints.GET_PROFILES,
+        query=(
+            ("filter", any_filter(field, values)),
+            ("fields[profile]", field),
+            ("page[size]", str(endpoints.PAGE_MAX_ITEMS)),
+        ),
+    )
+
+
+def change_members(
+    endpoint: Endpoint, profile_ids: Iterable[str], *, list_id: str
+) -> Request:
+    """Add profiles to a list or remove them from it.
+
+    Args:
+        endpoint: `ADD_MEMBERS` or `REMOVE_MEMBERS`.
+        profile_ids: Klaviyo's ids, at most 1,000.
+        list_id: Klaviyo's id of the list.
+    """
+    data = [{"type": "profile", "id": profile_id} for profile_id in profile_ids]
+    return _build_request(
+        endpoint, resource_id=list_id, body=orjson.dumps({"data": data})
+    )
+
+
+def find_lists(name: str) -> Request:
+    """Ask for the lists of that name.
+
+    OpenAPI gives the field `name` only the list forms of `any` and `equals`.
+    """
+    return _build_request(
+        endpoints.GET_LISTS,
+        query=(
+            ("filter", any_filter("name", (name,))),
+            ("fields[list]", "name,created"),
+            ("sort", "created"),
+            ("page[size]", str(endpoints.LISTS_PAGE_MAX_ITEMS)),
+        ),
+    )
+
+
+def get_list(list_id: str) -> Request:
+    """Ask for one list."""
+    return _build_request(
+        endpoints.GET_LIST, resource_id=list_id, query=(("fields[list]", "name"),)
+    )
+
+
+def create_list(name: str) -> Request:
+    """Create a list; the account's default opt-in process applies."""
+    data = {"type": "list", "attributes": {"name": name}}
+    return _build_request(endpoints.CREATE_LIST, body=orjson.dumps({"data": data}))
+
+
+def _build_request(
+    endpoint: Endpoint,
+    *,
+    resource_id: str = "",
+    query: tuple[tuple[str, str], ...] = (),
+    body: bytes = b"",
+) -> Request:
+    path = endpoint.path.replace("{id}", percent_encode(resource_id))
+    return Request(endpoint=endpoint, path=path, query=query, body=body)

@@ -1,0 +1,196 @@
+"""Answers read from bytes: every status, header and body becomes a value."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from streams.klaviyo.api import error_reasons
+from streams.klaviyo.api.results import (
+    Accepted,
+    AttemptResult,
+    Conflict,
+    NotFound,
+    OperatorFault,
+    Rejected,
+    Temporary,
+    Throttled,
+    TooLarge,
+)
+
+RETRY_AFTER_DEFAULT_S = 1.0
+"""A 429 without a readable Retry-After: the burst window."""
+
+_RETRY_AFTER_MAX_S = 172_800.0
+"""Two days: longer than the longest quota window (one day), so no honest answer."""
+
+_EMPTY_BODY_STATUSES = frozenset({202, 204})
+"""Success without a body; on any other 2xx a missing body is a cut answer."""
+
+_OPERATOR_REASONS = {
+    401: "unauthorized",
+    402: "payment-required",
+    405: "method-refused",
+    406: "not-acceptable",
+    407: "proxy-unauthorized",
+    410: "revision-retired",
+    415: "media-type-refused",
+}
+"""Not about the data: the key, the account, the revision or this program."""
+
+_TOO_LARGE_STATUSES = frozenset({413, 414, 431})
+_TEMPORARY_STATUSES = frozenset({408, 425})
+
+
+def parse_response(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> AttemptResult:
+    """Judge an answer; never raises.
+
+    Args:
+        status: HTTP status.
+        headers: Names in lower case, or a case-insensitive mapping.
+        body: Whatever came.
+    """
+    if 200 <= status < 300:
+        return _parse_success(status, body)
+    if status == 429:
+        return Throttled(status=status, retry_after_s=_parse_retry_after_s(headers))
+    if status in _TOO_LARGE_STATUSES:
+        return TooLarge(status=status)
+    if 300 <= status < 400 or status in _OPERATOR_REASONS:
+        reason = _OPERATOR_REASONS.get(status, "redirected")
+        return OperatorFault(status=status, reason=reason)
+    if 400 <= status < 500 and status not in _TEMPORARY_STATUSES:
+        return _parse_client_error(status, headers, body)
+    return Temporary(status=status, reason=f"http-{status}")
+
+
+def _parse_success(status: int, body: bytes) -> AttemptResult:
+    if not body.strip() and status in _EMPTY_BODY_STATUSES:
+        return Accepted(status=status)
+    document = _parse_json(body)
+    if isinstance(document, dict):
+        return Accepted(status=status, data=document)
+    return Temporary(status=status, reason="unreadable-answer")
+
+
+def _parse_client_error(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> AttemptResult:
+    errors = error_reasons.parse_errors(_parse_json(body))
+    if headers.get("cf-mitigated") == "challenge" or (status == 403 and not errors):
+        return Temporary(status=status, reason="blocked-by-challenge", is_blocked=True)
+    if not errors:
+        return Temporary(status=status, reason="not-klaviyos-answer")
+    if status == 403:
+        code = error_reasons.error_code(errors[0])
+        return OperatorFault(status=status, reason=code or "forbidden")
+    if any(map(_is_about_revision, errors)):
+        return OperatorFault(status=status, reason="revision-refused")
+    return _parse_rejection(status, errors)
+
+
+def _parse_rejection(
+    status: int, errors: list[error_reasons.ApiError]
+) -> AttemptResult:
+    duplicate = _duplicate_profile_id(errors)
+    if status == 409 and duplicate:
+        return Conflict(status=status, duplicate_profile_id=duplicate)
+    first = error_reasons.describe_error(errors[0], default=f"http-{status}")
+    items = error_reasons.reasons_by_item(errors)
+    if status == 404:
+        return NotFound(status=status, reason=first, item_reasons=items)
+    return Rejected(status=status, reason=first, item_reasons=items)
+
+
+def _is_about_revision(error: error_reasons.ApiError) -> bool:
+    names = (
+        error_reasons.error_source(error, "parameter"),
+        error_reasons.error_source(error, "header"),
+    )
+    return "revision" in names
+
+
+def _duplicate_profile_id(errors: list[error_reasons.ApiError]) -> str:
+    for error in errors:
+        meta = error.get("meta")
+        profile_id = (
+            meta.get("duplicate_profile_id") if isinstance(meta, dict) else None
+        )
+        if isinstance(profile_id, str):
+            return profile_id
+    return ""
+
+
+def _parse_retry_after_s(headers: Mapping[str, str]) -> float:
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text[:9]), _RETRY_AFTER_MAX_S)
+    until, now = _parse_http_date(text), _parse_http_date(headers.get("date", ""))
+    if until is None or now is None:
+        return RETRY_AFTER_DEFAULT_S
+    return min(max((until - now).total_seconds(), 0.0), _RETRY_AFTER_MAX_S)
+
+
+def _parse_http_date(text: str) -> datetime | None:
+    """Read an HTTP date; one without a zone is of no use."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo else None
+
+
+def _parse_json(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def resources(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """List the resources of a document: many, one, or none."""
+    data = document.get("data")
+    rows = data if isinstance(data, list) else [data]
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def resource_id(resource: Mapping[str, Any]) -> str:
+    """Read a resource's id; empty when it has none."""
+    resource_id_value = resource.get("id")
+    return resource_id_value if isinstance(resource_id_value, str) else ""
+
+
+def single_resource_id(document: Mapping[str, Any]) -> str:
+    """Read the id of a document's only resource; empty when there is none."""
+    rows = resources(document)
+    return resource_id(rows[0]) if rows else ""
+
+
+def resource_attributes(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read a resource's attributes; empty when it has none."""
+    attributes = resource.get("attributes")
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def parse_next_cursor(document: Mapping[str, Any]) -> str | None:
+    """Read where the next page begins.
+
+    Only the cursor is taken from the link, so that the key never goes elsewhere.
+
+    Returns:
+        The cursor; empty after the last page; None when the link cannot be read.
+    """
+    links = document.get("links")
+    link = links.get("next") if isinstance(links, dict) else None
+    if link is None:
+        return ""
+    try:
+        cursors = parse_qs(urlsplit(link).query).get("page[cursor]")
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return cursors[0] if cursors else None

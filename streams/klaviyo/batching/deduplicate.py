@@ -1,0 +1,74 @@
+"""The same thing asked twice is done once."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from streams.delivery.verdict import ItemVerdict, Verdict
+
+ItemT = TypeVar("ItemT")
+
+DUPLICATE_VERDICT = ItemVerdict(
+    verdict=Verdict.DISCARDED, reason="duplicate", attempts=0
+)
+"""The verdict on an item that says what an earlier one said."""
+
+
+async def deduplicate(
+    items: Sequence[ItemT],
+    *,
+    key: Callable[[ItemT], Hashable],
+    send: Callable[[list[ItemT]], Awaitable[list[ItemVerdict]]],
+) -> list[ItemVerdict]:
+    """Send the first item of each key; another only where that one was refused.
+
+    An item that equals a refused one is refused with it, and not sent.
+
+    Args:
+        items: All items.
+        key: Items with the same key ask the same; None is no key.
+        send: Sends some of them, no key twice, and gives a verdict for each.
+
+    Returns:
+        A verdict for each item, in order.
+    """
+    if len(items) == 1:
+        return await send(list(items))
+    verdicts: dict[int, ItemVerdict] = {}
+    unsettled = [(index, key(item)) for index, item in enumerate(items)]
+    while unsettled:
+        first_by_key: dict[Hashable, int] = {}
+        for index, item_key in unsettled:
+            first_by_key.setdefault(
+                ("none", index) if item_key is None else item_key, index
+            )
+        batch = list(first_by_key.values())
+        batch_verdicts = await send([items[index] for index in batch])
+        verdicts |= zip(batch, batch_verdicts, strict=True)
+        unsettled = _settle_duplicates(
+            unsettled, first_by_key, items=items, verdicts=verdicts
+        )
+    return [verdicts[index] for index in range(len(items))]
+
+
+def _settle_duplicates(
+    unsettled: Sequence[tuple[int, Hashable]],
+    first_by_key: Mapping[Hashable, int],
+    *,
+    items: Sequence[object],
+    verdicts: dict[int, ItemVerdict],
+) -> list[tuple[int, Hashable]]:
+    """Write the verdicts that follow from those of the firsts; give the others."""
+    still_unsettled = []
+    for index, item_key in unsettled:
+        if index in verdicts:
+            continue
+        first_verdict = verdicts[first_by_key[item_key]]
+        if first_verdict.verdict is not Verdict.DEAD_LETTER:
+            verdicts[index] = DUPLICATE_VERDICT
+        elif items[index] == items[first_by_key[item_key]]:
+            verdicts[index] = msgspec.structs.replace(first_verdict, attempts=0)
+        else:
+            still_unsettled.append((index, item_key))
+    return still_unsettled

@@ -1,0 +1,105 @@
+"""Encoded items sent many at a time, a verdict for each."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from streams.klaviyo.api.endpoints import RequestLimit
+from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.results import FinalResult
+from streams.klaviyo.batching.bisect import (
+    BisectResult,
+    chunk_by_weight,
+    no_list_check,
+    send_with_bisect,
+)
+from streams.klaviyo.batching.items import ProfileItem, item_indices
+from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.lookups.lists import list_exists
+
+ENVELOPE_BYTES = 1_000
+"""What a body holds beside its items, generously."""
+
+LIST_NOT_FOUND = "no-such-list"
+"""The reason where a list that was named does not exist."""
+
+
+async def submit_items(  # noqa: PLR0913  # each by its name, all but one needed
+    client: KlaviyoApi,
+    items: Sequence[ProfileItem],
+    *,
+    build_request: Callable[[list[bytes]], Request],
+    limit: RequestLimit,
+    verdicts: VerdictCollector,
+    list_id: str = "",
+) -> None:
+    """Send items as their endpoint takes them; bad ones spoil no others.
+
+    Args:
+        client: Sends the requests; each must bear to be carried out twice.
+        items: Their `resource` is sent.
+        build_request: Makes a request of resources.
+        limit: What a request may hold.
+        verdicts: Takes the verdicts.
+        list_id: The list that all are about; empty for none.
+    """
+    send = partial(_send_chunk, client, build_request=build_request, verdicts=verdicts)
+    is_list_gone = partial(_is_list_gone, client, list_id) if list_id else no_list_check
+    results = await asyncio.gather(
+        *(
+            send_with_bisect(chunk, send=send, is_list_gone=is_list_gone)
+            for chunk in cut_into_requests(items, limit=limit)
+        )
+    )
+    if any(result.is_list_gone for result in results):
+        for item in items:
+            verdicts.mark_dead_letter(item.index, LIST_NOT_FOUND, status=404)
+        return
+    record_verdicts(results, verdicts=verdicts)
+
+
+def cut_into_requests(
+    items: Sequence[ProfileItem], *, limit: RequestLimit
+) -> list[tuple[ProfileItem, ...]]:
+    """Cut into requests."""
+    return chunk_by_weight(
+        items,
+        count_max=limit.items,
+        weight=lambda item: len(item.resource) + 1,
+        weight_max=limit.body_bytes - ENVELOPE_BYTES,
+    )
+
+
+def record_verdicts(
+    results: Sequence[BisectResult[ProfileItem]], *, verdicts: VerdictCollector
+) -> None:
+    """Write the verdicts; an item that went in two parts needs both to go well."""
+    for result in results:
+        for accepted_items, response in result.accepted:
+            verdicts.mark_delivered(
+                item_indices(accepted_items), status=response.status
+            )
+    for result in results:
+        for rejected_item in result.rejected:
+            verdicts.mark_dead_letter(
+                rejected_item.item.index,
+                rejected_item.reason,
+                status=rejected_item.status,
+            )
+
+
+async def _send_chunk(
+    client: KlaviyoApi,
+    items: tuple[ProfileItem, ...],
+    *,
+    build_request: Callable[[list[bytes]], Request],
+    verdicts: VerdictCollector,
+) -> FinalResult:
+    result = await client.call(build_request([item.resource for item in items]))
+    verdicts.count_attempts(item_indices(items), attempts=result.attempts)
+    return result
+
+
+async def _is_list_gone(client: KlaviyoApi, list_id: str) -> bool:
+    return not await list_exists(client, list_id)

@@ -1,0 +1,89 @@
+"""Profiles of which custom properties are removed, or arrays changed."""
+
+from collections.abc import Sequence
+
+import msgspec
+import orjson
+
+from streams.actions.intents import ProfileUpsert
+from streams.delivery.verdict import ItemVerdict, Verdict
+from streams.klaviyo.api.import_jobs import JobTrackingClient
+from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.batching.items import (
+    ProfileItem,
+    list_identifiers,
+    prepare_items,
+    split_into_rounds,
+)
+from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.operations.bulk_import import bulk_import
+from streams.klaviyo.operations.list_members import add_members
+from streams.klaviyo.operations.profiles import BULK_MIN_ITEMS, upsert_singly
+
+_OK = 200
+
+
+async def patch_profiles(
+    client: JobTrackingClient, upserts: Sequence[ProfileUpsert], *, list_id: str = ""
+) -> list[ItemVerdict] | ListGone:
+    """Create or update profiles, and patch their custom properties.
+
+    Args:
+        client: Sends the requests.
+        upserts: What is wanted.
+        list_id: Klaviyo's id of a list to put them on; empty for none.
+
+    Returns:
+        A verdict for each, in order; or that the list is gone.
+    """
+    collector = VerdictCollector(len(upserts))
+    items = prepare_items((upsert.profile for upsert in upserts), verdicts=collector)
+    patched_items = [_with_patch(item, upserts[item.index]) for item in items]
+    for round_items in split_into_rounds(patched_items):
+        if len(round_items) >= BULK_MIN_ITEMS:
+            await bulk_import(client, round_items, collector=collector)
+        else:
+            ids = await upsert_singly(client, round_items, collector=collector)
+            collector.mark_delivered(ids, status=_OK)
+    verdicts = collector.verdicts()
+    return (
+        await _add_to_list(client, upserts, verdicts, list_id) if list_id else verdicts
+    )
+
+
+async def _add_to_list(
+    client: JobTrackingClient,
+    upserts: Sequence[ProfileUpsert],
+    verdicts: list[ItemVerdict],
+    list_id: str,
+) -> list[ItemVerdict] | ListGone:
+    """Put those on the list that were taken, by their identifiers alone."""
+    delivered_indices = [
+        index
+        for index, verdict in enumerate(verdicts)
+        if verdict.verdict is Verdict.DELIVERED
+    ]
+    profiles = [
+        dict(list_identifiers(upserts[index].profile)) for index in delivered_indices
+    ]
+    added = await add_members(client, list_id, profiles)
+    if isinstance(added, ListGone):
+        return added
+    verdict_by_index = dict(zip(delivered_indices, added, strict=True))
+    return [
+        verdict_by_index.get(index, verdict) for index, verdict in enumerate(verdicts)
+    ]
+
+
+def _with_patch(item: ProfileItem, upsert: ProfileUpsert) -> ProfileItem:
+    patch = {
+        "unset": list(upsert.unset),
+        "append": upsert.append,
+        "unappend": upsert.unappend,
+    }
+    changes = {name: value for name, value in patch.items() if value}
+    if not changes:
+        return item
+    meta = orjson.dumps({"patch_properties": changes})
+    resource = item.resource[:-1] + b',"meta":' + meta + b"}"
+    return msgspec.structs.replace(item, resource=resource)

@@ -1,0 +1,106 @@
+"""The environment: Segment's tags and filters, and nothing that loads or loops."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+from liquid import BoundTemplate, Environment, Tag
+from liquid.builtin import content
+from liquid.builtin.tags import (
+    capture_tag,
+    comment_tag,
+    cycle_tag,
+    decrement_tag,
+    increment_tag,
+    inline_comment_tag,
+    liquid_tag,
+)
+
+from streams.mapping.liquid import disabled, tags
+from streams.mapping.liquid.filters import FILTERS
+from streams.mapping.liquid.limits import size_of
+from streams.mapping.liquid.lookups import RenderingContext
+from streams.mapping.values import Json
+
+_TAGS: Final[tuple[type[Tag], ...]] = (
+    content.Literal,
+    capture_tag.CaptureTag,
+    comment_tag.CommentTag,
+    cycle_tag.CycleTag,
+    decrement_tag.DecrementTag,
+    increment_tag.IncrementTag,
+    inline_comment_tag.InlineCommentTag,
+    liquid_tag.LiquidTag,
+    tags.AssignTag,
+    tags.BlockTag,
+    disabled.BreakTag,
+    disabled.ContinueTag,
+    tags.EchoTag,
+    tags.IfTag,
+    disabled.UnknownTag,
+    tags.UnlessTag,
+    tags.OutputTag,
+    *(disabled.disabled_tag(name) for name in disabled.DISABLED_TAGS),
+)
+
+
+class _Template(BoundTemplate):
+    context_class = RenderingContext
+
+
+class _Environment(Environment):
+    template_class = _Template
+    suppress_blank_control_flow_blocks = False
+    shorthand_indexes = True
+    logical_not_operator = True
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        """Register ours instead of python-liquid's."""
+        del extra
+        for tag in _TAGS:
+            self.add_tag(tag)
+        for name, function in FILTERS.items():
+            self.add_filter(name, _with_metering(function))
+
+
+def _with_metering(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Charge a filter for what it takes and makes; drop arguments it has not."""
+    parameters = inspect.signature(function).parameters.values()
+    positions = (
+        sum(
+            parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            for parameter in parameters
+        )
+        - 1
+    )
+    keyword_names = {
+        parameter.name
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+    @wraps(function)
+    def call(
+        value: Json, *arguments: Json, context: RenderingContext, **keys: Json
+    ) -> Json:
+        context.charge(
+            size_of(value) + sum(size_of(parameter) for parameter in arguments)
+        )
+        keyword_arguments = {
+            key: keyword_value
+            for key, keyword_value in keys.items()
+            if key in keyword_names
+        }
+        if "clock" in keyword_names:
+            keyword_arguments["clock"] = context.tag_namespace.get("clock")
+        result = function(value, *arguments[:positions], **keyword_arguments)
+        context.charge(size_of(result))
+        return result
+
+    call.with_context = True  # type: ignore[attr-defined] # python-liquid's mark
+    return call
+
+
+ENVIRONMENT: Final = _Environment(strict_filters=False)
+"""The one environment; a filter it does not know changes nothing, as recorded."""

@@ -1,0 +1,121 @@
+"""Everything one account of the sandbox holds, and its time."""
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+from random import Random
+
+from streams.sandbox.account import imports
+from streams.sandbox.account.consent import Consents
+from streams.sandbox.account.events import Events
+from streams.sandbox.account.faults import Faults
+from streams.sandbox.account.flows import Flows
+from streams.sandbox.account.import_jobs import ImportJob, Jobs
+from streams.sandbox.account.lists import Lists
+from streams.sandbox.account.profiles import Profiles, StoredProfile
+from streams.sandbox.account.rate_limits import RateLimits
+from streams.sandbox.account.request_log import RequestLog
+from streams.sandbox.config import SandboxConfig
+from streams.sandbox.jsonapi.messages import JsonObject
+
+
+class Account:
+    """The account.
+
+    Its time moves only in `apply_due`: what has become due by then is applied, in the
+    order in which it became due. Every request and every look from outside advances.
+
+    Args:
+        config: The choices.
+    """
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self.config = config
+        self.profiles = Profiles()
+        self.lists = Lists()
+        self.jobs = Jobs()
+        self.events = Events(config.metrics, now_s=config.clock_s())
+        self.consents = Consents()
+        self.flows = Flows()
+        self.faults = Faults()
+        self.request_log = RequestLog(size=config.log_size)
+        self.rate_limits = RateLimits(config.quota_scale, config.lists_per_day)
+        self._random = Random(config.seed)  # noqa: S311  # a rehearsal, no secret
+        self._seq = count()
+        self._delayed: list[tuple[float, int, Callable[[float], None]]] = []
+
+    def reset(self) -> None:
+        """Forget everything; ids go on, so that old ones stay unknown."""
+        self.profiles.clear()
+        self.lists.clear()
+        self.jobs.clear()
+        self.consents.clear()
+        self.flows.clear()
+        self.events.clear(self.config.metrics, now_s=self.config.clock_s())
+        self.faults.clear()
+        self.request_log.clear()
+        self.rate_limits = RateLimits(
+            self.config.quota_scale, self.config.lists_per_day
+        )
+        self._delayed.clear()
+
+    def apply_due(self) -> float:
+        """Apply all that is due.
+
+        Returns:
+            The time it is, in seconds since the epoch.
+        """
+        now_s = self.config.clock_s()
+        while self._delayed and self._delayed[0][0] <= now_s:
+            due_s, _, change = heapq.heappop(self._delayed)
+            change(due_s)
+        while (job := self.jobs.pop_due(now_s)) is not None:
+            imports.apply_import(job, profiles=self.profiles, lists=self.lists)
+        return now_s
+
+    def apply_later(self, change: Callable[[float], None], *, now_s: float) -> None:
+        """Apply a change when the account has settled: at once unless configured.
+
+        Args:
+            change: Takes the time at which it happens.
+            now_s: When it was accepted.
+        """
+        if self.config.apply_delay_s <= 0:
+            change(now_s)
+            return
+        due_s = now_s + self.config.apply_delay_s
+        heapq.heappush(self._delayed, (due_s, next(self._seq), change))
+
+    def submit_import(
+        self,
+        items: list[JsonObject],
+        *,
+        list_ids: tuple[str, ...],
+        now_s: float,
+    ) -> ImportJob:
+        """Accept an import job and plan its life."""
+        config = self.config
+        extra_s = self._random.random() * config.job_jitter_s
+        starts_s = now_s + config.job_queued_s
+        for list_id in list_ids:
+            self.lists.by_id[list_id].changes.count_add_request(items=len(items))
+        return self.jobs.submit(
+            items,
+            list_ids=list_ids,
+            planned_outcome=self.faults.job_outcome(),
+            created_s=now_s,
+            starts_s=starts_s,
+            ends_s=starts_s + config.job_s + extra_s,
+        )
+
+    def remove_profile(self, profile: StoredProfile) -> None:
+        """Delete a profile and all that hangs on it but its events."""
+        self.lists.remove_profile(profile)
+        self.consents.remove_profile(profile.id)
+        self.profiles.remove(profile)
+
+    def delete_list(self, list_id: str) -> None:
+        """Delete a list, as a person may in Klaviyo's own pages."""
+        mail_list = self.lists.by_id[list_id]
+        members = [self.profiles.by_id[profile_id] for profile_id in mail_list.members]
+        self.lists.delete(mail_list, members)

@@ -1,0 +1,140 @@
+"""The events of the account and the metrics they belong to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeAlias
+
+from streams.sandbox.jsonapi.messages import JsonObject
+
+EventIdentity: TypeAlias = tuple[str, str, str]
+"""Profile id, metric id, unique id (or the second, where it has none)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One kind of event.
+
+    Attributes:
+        id: Klaviyo's id.
+        seq: Place in the order of creation.
+        name: Its name; case matters.
+        created_s: When it was created.
+    """
+
+    id: str
+    seq: int
+    name: str
+    created_s: float
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class StoredEvent:
+    """One recorded event.
+
+    Attributes:
+        id: Klaviyo's id.
+        seq: Place in the order of recording.
+        profile_id: Whose it is.
+        metric_id: Of what kind it is.
+        time_s: When it happened, cut to the second.
+        unique_id: The caller's id, or the second where it gave none.
+        properties: Its properties.
+        value: Its monetary value.
+        value_currency: ISO 4217 code of the value.
+        backfill: Whether it was recorded without firing flows.
+    """
+
+    id: str
+    seq: int
+    profile_id: str
+    metric_id: str
+    time_s: int
+    unique_id: str
+    properties: JsonObject
+    value: float | None = None
+    value_currency: str | None = None
+    backfill: bool = False
+
+
+class Events:
+    """All events and metrics.
+
+    Args:
+        metrics: Names of metrics that exist from the beginning.
+        now_s: When those were created.
+    """
+
+    def __init__(self, metrics: Iterable[str], *, now_s: float) -> None:
+        self._metric_seq = count(1)
+        self._event_seq = count(1)
+        self.metrics: dict[str, Metric] = {}
+        self.metric_names: dict[str, Metric] = {}
+        self.by_key: dict[EventIdentity, StoredEvent] = {}
+        self.duplicate_count = 0
+        self.ignored_count = 0
+        self.clear(metrics, now_s=now_s)
+
+    def clear(self, metrics: Iterable[str], *, now_s: float) -> None:
+        """Forget all events; of the metrics only these are left."""
+        self.metrics.clear()
+        self.metric_names.clear()
+        self.by_key.clear()
+        self.duplicate_count = self.ignored_count = 0
+        for name in metrics:
+            self.get_or_create_metric(name, now_s=now_s)
+
+    def get_or_create_metric(self, name: str, *, now_s: float) -> Metric:
+        """Return the metric of that name, new when there is none."""
+        metric = self.metric_names.get(name)
+        if metric is None:
+            seq = next(self._metric_seq)
+            metric = Metric(id=f"M{seq:05d}", seq=seq, name=name, created_s=now_s)
+            self.metrics[metric.id] = self.metric_names[name] = metric
+        return metric
+
+    def record(
+        self, attributes: JsonObject, *, profile_id: str, metric: Metric, time_s: int
+    ) -> bool:
+        """Record an event unless its key is taken: the first one processed stays.
+
+        Args:
+            attributes: Event attributes, already validated.
+            profile_id: Whose it is.
+            metric: Of what kind it is.
+            time_s: When it happened.
+
+        Returns:
+            Whether it was recorded.
+        """
+        unique_id = str(attributes.get("unique_id") or time_s)
+        key = (profile_id, metric.id, unique_id)
+        if key in self.by_key:
+            self.duplicate_count += 1
+            return False
+        seq = next(self._event_seq)
+        self.by_key[key] = StoredEvent(
+            id=f"E{seq:09d}",
+            seq=seq,
+            profile_id=profile_id,
+            metric_id=metric.id,
+            time_s=time_s,
+            unique_id=unique_id,
+            properties=attributes.get("properties") or {},
+            value=attributes.get("value"),
+            value_currency=attributes.get("value_currency"),
+            backfill=bool(attributes.get("backfill")),
+        )
+        return True
+
+    def move_to_profile(self, source_id: str, *, into_id: str) -> None:
+        """Give the events of a merged profile to another."""
+        for key in [key for key in self.by_key if key[0] == source_id]:
+            event = self.by_key.pop(key)
+            event.profile_id = into_id
+            self.by_key.setdefault((into_id, *key[1:]), event)
+
+    def remove_profile(self, profile_id: str) -> None:
+        """Delete the events of a profile."""
+        for key in [key for key in self.by_key if key[0] == profile_id]:
+            del self.by_key[key]

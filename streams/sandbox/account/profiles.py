@@ -1,0 +1,181 @@
+"""The profiles of the account, and the indexes by which they are found."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from streams.sandbox.jsonapi.messages import JsonObject
+
+IDENTIFIERS = ("email", "phone_number", "external_id", "anonymous_id")
+"""Attributes that belong to one profile only, strongest first."""
+
+
+@dataclass(slots=True, eq=False)
+class StoredProfile:
+    """One person.
+
+    Attributes:
+        id: Klaviyo's id.
+        seq: Place in the order of creation.
+        created_s: When it was created.
+        updated_s: When it last changed.
+        email: Lower-cased address.
+        phone_number: In E.164.
+        external_id: The caller's id.
+        anonymous_id: Id of a device or browser.
+        fields: The other attributes that are set, `properties` and `location` not.
+        location: What is set of the location.
+        properties: Custom properties.
+        lists: Ids of the lists it is a member of.
+        last_event_s: Time of its latest event.
+    """
+
+    id: str
+    seq: int
+    created_s: float
+    updated_s: float
+    email: str | None = None
+    phone_number: str | None = None
+    external_id: str | None = None
+    anonymous_id: str | None = None
+    fields: JsonObject = field(default_factory=dict)
+    location: JsonObject = field(default_factory=dict)
+    properties: JsonObject = field(default_factory=dict)
+    lists: set[str] = field(default_factory=set)
+    last_event_s: float | None = None
+
+
+class Profiles:
+    """All profiles; each identifier leads to at most one of them."""
+
+    def __init__(self) -> None:
+        self._seq = count(1)
+        self.by_id: dict[str, StoredProfile] = {}
+        self.by_email: dict[str, StoredProfile] = {}
+        self.by_phone_number: dict[str, StoredProfile] = {}
+        self.by_external_id: dict[str, StoredProfile] = {}
+        self.by_anonymous_id: dict[str, StoredProfile] = {}
+        self.indexes = {
+            "email": self.by_email,
+            "phone_number": self.by_phone_number,
+            "external_id": self.by_external_id,
+            "anonymous_id": self.by_anonymous_id,
+        }
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def __iter__(self) -> Iterator[StoredProfile]:
+        return iter(self.by_id.values())
+
+    def clear(self) -> None:
+        """Forget all profiles; their ids are never used again."""
+        for index in (self.by_id, *self.indexes.values()):
+            index.clear()
+
+    def find_owners(self, attributes: JsonObject) -> list[StoredProfile]:
+        """Find whom the identifiers belong to, each once, strongest identifier first.
+
+        Args:
+            attributes: Profile attributes, already validated.
+        """
+        owners: list[StoredProfile] = []
+        for name, index in self.indexes.items():
+            value = attributes.get(name)
+            if value:
+                owner = index.get(value.lower() if name == "email" else value)
+                if owner is not None and owner not in owners:
+                    owners.append(owner)
+        return owners
+
+    def create(self, attributes: JsonObject, *, now_s: float) -> StoredProfile:
+        """Add a profile whose identifiers nobody has.
+
+        Args:
+            attributes: Profile attributes, already validated.
+            now_s: Becomes its creation time.
+        """
+        seq = next(self._seq)
+        profile = StoredProfile(f"01SANDBOX{seq:017d}", seq, now_s, now_s)
+        self.by_id[profile.id] = profile
+        self.update(profile, attributes, now_s=now_s)
+        return profile
+
+    def update(
+        self, profile: StoredProfile, attributes: JsonObject, *, now_s: float
+    ) -> None:
+        """Set what is there, clear what is null, keep what is absent.
+
+        Args:
+            profile: The profile to change.
+            attributes: Profile attributes, already validated; identifiers in it belong
+                to nobody else.
+            now_s: Becomes its time of change.
+        """
+        profile.updated_s = now_s
+        for name, value in attributes.items():
+            if name in self.indexes:
+                self._set_identifier(profile, name, value)
+            elif name == "properties":
+                _merge(profile.properties, value)
+            elif name == "location":
+                _merge(profile.location, value)
+            elif name == "_kx":
+                continue  # an encrypted id that only Klaviyo can read
+            elif value is None:
+                profile.fields.pop(name, None)
+            else:
+                profile.fields[name] = value
+
+    def update_without_conflicts(
+        self, profile: StoredProfile, attributes: JsonObject, *, now_s: float
+    ) -> None:
+        """Update, but leave out identifiers that belong to another profile."""
+        accepted = {
+            name: value
+            for name, value in attributes.items()
+            if name not in self.indexes
+            or not self._belongs_to_other(profile, name, value)
+        }
+        self.update(profile, accepted, now_s=now_s)
+
+    def remove(self, profile: StoredProfile) -> None:
+        """Delete it; its id and identifiers lead nowhere from now on."""
+        del self.by_id[profile.id]
+        for name in self.indexes:
+            self._set_identifier(profile, name, None)
+
+    def _belongs_to_other(
+        self, profile: StoredProfile, name: str, value: str | None
+    ) -> bool:
+        if not value:
+            return False
+        key = value.lower() if name == "email" else value
+        return self.indexes[name].get(key, profile) is not profile
+
+    def _set_identifier(
+        self, profile: StoredProfile, name: str, value: str | None
+    ) -> None:
+        index = self.indexes[name]
+        previous = getattr(profile, name)
+        if name == "email" and value:
+            value = value.lower()
+        if previous == value:
+            return
+        if previous:
+            index.pop(previous, None)
+        if value:
+            index[value] = profile
+        setattr(profile, name, value or None)
+
+
+def _merge(into: JsonObject, change: JsonObject | None) -> None:
+    """Merge one level deep: null clears a key, an absent key stays."""
+    if change is None:
+        into.clear()
+        return
+    for name, value in change.items():
+        if value is None:
+            into.pop(name, None)
+        else:
+            into[name] = value

@@ -1,0 +1,27 @@
+"""Seconds to Klaviyo's timestamps and back."""
+
+from datetime import UTC, datetime
+
+
+def to_iso(time_s: float | None) -> str | None:
+    """Write seconds since the epoch as `2026-07-15T09:30:00+00:00`; None stays None."""
+    if time_s is None:
+        return None
+    return datetime.fromtimestamp(int(time_s), tz=UTC).isoformat()
+
+
+def parse_seconds(text: object) -> float | None:
+    """Read an ISO 8601 timestamp; UTC where it names no zone.
+
+    Returns:
+        Seconds since the epoch, or None when it is no timestamp.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC)
+    return parsed.timestamp()

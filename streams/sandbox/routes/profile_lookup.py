@@ -1,0 +1,45 @@
+"""Whom and which list a consent job names."""
+
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.lists import MailList
+from streams.sandbox.account.profiles import StoredProfile
+from streams.sandbox.jsonapi import bodies
+from streams.sandbox.jsonapi.errors import ErrorResponse, not_found
+from streams.sandbox.jsonapi.messages import JsonObject
+
+PROFILES_POINTER = "/data/attributes/profiles"
+"""JSON pointer of the profiles of a consent job."""
+
+
+def find_job_list(account: Account, job: JsonObject) -> MailList | None:
+    """Return the list a job names, None when it names none.
+
+    Raises:
+        Refusal: 404 for an unknown one.
+    """
+    relations = bodies.optional_object(job, "relationships", pointer="/data")
+    if relations.get("list") is None:
+        return None
+    pointer = "/data/relationships/list"
+    item = bodies.required_object(relations["list"], "data", pointer=pointer)
+    (list_id,) = bodies.resource_ids([item], kind="list", pointer=f"{pointer}/data")
+    mail_list = account.lists.by_id.get(list_id)
+    if mail_list is None:
+        error = not_found("list", list_id, pointer=f"{pointer}/data/id")
+        raise ErrorResponse([error])
+    return mail_list
+
+
+def get_or_create_profile(
+    account: Account, resource: JsonObject, *, at_s: float
+) -> StoredProfile:
+    """Return whom the item names, created when unknown."""
+    identifiers: JsonObject = resource["attributes"]
+    owners = account.profiles.find_owners(identifiers)
+    profile = account.profiles.by_id.get(resource.get("id") or "")
+    if profile is None and owners:
+        profile = owners[0]
+    if profile is None:
+        return account.profiles.create(identifiers, now_s=at_s)
+    account.profiles.update_without_conflicts(profile, identifiers, now_s=at_s)
+    return profile

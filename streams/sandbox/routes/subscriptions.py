@@ -1,0 +1,160 @@
+"""Consent: subscribe and unsubscribe, channel by channel."""
+
+from collections.abc import Callable
+
+from streams.sandbox.account import profile_rules
+from streams.sandbox.account.account import Account
+from streams.sandbox.account.consent_state import ConsentTerms, Purpose
+from streams.sandbox.account.lists import MailList
+from streams.sandbox.account.profiles import StoredProfile
+from streams.sandbox.jsonapi import bodies
+from streams.sandbox.jsonapi.errors import ErrorResponse, bad_request, not_found
+from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
+from streams.sandbox.limits import SUBSCRIBE_MAX_PROFILES, UNSUBSCRIBE_MAX_PROFILES
+from streams.sandbox.routes.profile_lookup import (
+    PROFILES_POINTER,
+    find_job_list,
+    get_or_create_profile,
+)
+from streams.sandbox.routes.subscription_channels import parse_purposes
+
+
+def subscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
+    """`POST /api/profile-subscription-bulk-create-jobs`: 202."""
+    job = bodies.resource(request.body, kind="profile-subscription-bulk-create-job")
+    job_attributes = bodies.required_object(job, "attributes", pointer="/data")
+    terms = _parse_terms(account, job, job_attributes)
+    subscribers = _parse_profiles(
+        job_attributes,
+        maximum=SUBSCRIBE_MAX_PROFILES,
+        parse=lambda names, here: parse_purposes(
+            names,
+            pointer=here,
+            consent="SUBSCRIBED",
+            historical=terms.historical,
+            now_s=request.now_s,
+        ),
+    )
+    _check_profile_ids(account, [item for item, _ in subscribers])
+
+    def change(at_s: float) -> None:
+        for item, profile_purposes in subscribers:
+            profile = get_or_create_profile(account, item, at_s=at_s)
+            joins = account.consents.subscribe(
+                profile.id, profile_purposes, terms=terms, now_s=at_s
+            )
+            if joins and terms.list_id in account.lists.by_id:
+                mail_list = account.lists.by_id[terms.list_id]
+                account.lists.add_members(mail_list, [profile], now_s=at_s)
+
+    account.apply_later(change, now_s=request.now_s)
+    return HandlerResponse(status=202, items=len(subscribers))
+
+
+def unsubscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
+    """`POST /api/profile-subscription-bulk-delete-jobs`: 202.
+
+    With a list the profile is on, it leaves that list and is suppressed for it alone;
+    otherwise, and for channels other than email, it unsubscribes globally.
+    """
+    job = bodies.resource(request.body, kind="profile-subscription-bulk-delete-job")
+    job_attributes = bodies.required_object(job, "attributes", pointer="/data")
+    mail_list = find_job_list(account, job)
+    profiles = _parse_profiles(
+        job_attributes,
+        maximum=UNSUBSCRIBE_MAX_PROFILES,
+        parse=lambda names, here: parse_purposes(
+            names, pointer=here, consent="UNSUBSCRIBED", now_s=request.now_s
+        ),
+    )
+
+    def change(at_s: float) -> None:
+        for item, profile_purposes in profiles:
+            profile = get_or_create_profile(account, item, at_s=at_s)
+            _withdraw(
+                account, profile, list(profile_purposes), mail_list=mail_list, at_s=at_s
+            )
+
+    account.apply_later(change, now_s=request.now_s)
+    return HandlerResponse(status=202, items=len(profiles))
+
+
+ProfilePurposes = list[tuple[JsonObject, dict[Purpose, float | None]]]
+
+
+def _parse_profiles(
+    job_attributes: JsonObject,
+    *,
+    maximum: int,
+    parse: Callable[[JsonObject, str], dict[Purpose, float | None]],
+) -> ProfilePurposes:
+    profiles = bodies.required_object(
+        job_attributes, "profiles", pointer="/data/attributes"
+    )
+    items = bodies.data_rows(profiles, pointer=PROFILES_POINTER, maximum=maximum)
+    parsed = []
+    for index, item in enumerate(items):
+        pointer = f"{PROFILES_POINTER}/data/{index}"
+        bodies.check_type(item, kind="profile", pointer=pointer)
+        profile_attributes = bodies.required_object(item, "attributes", pointer=pointer)
+        identifiers = {
+            k: v
+            for k, v in profile_attributes.items()
+            if k in ("email", "phone_number")
+        }
+        resource = {"id": item.get("id"), "attributes": identifiers}
+        profile_rules.check_resource(resource, pointer=pointer)
+        if not profile_rules.has_identifier(resource):
+            raise bad_request(
+                "'email' or 'phone_number' is required.",
+                pointer=f"{pointer}/attributes",
+            )
+        purposes = parse(profile_attributes, f"{pointer}/attributes")
+        parsed.append((resource, purposes))
+    return parsed
+
+
+def _parse_terms(
+    account: Account, job: JsonObject, job_attributes: JsonObject
+) -> ConsentTerms:
+    mail_list = find_job_list(account, job)
+    source = job_attributes.get("custom_source")
+    if mail_list is None:
+        double_opt_in = account.config.double_opt_in
+    else:
+        double_opt_in = mail_list.opt_in_process == "double_opt_in"
+    return ConsentTerms(
+        list_id=mail_list.id if mail_list else "",
+        double_opt_in=double_opt_in,
+        historical=job_attributes.get("historical_import") is True,
+        source=source if isinstance(source, str) else None,
+    )
+
+
+def _check_profile_ids(account: Account, items: list[JsonObject]) -> None:
+    missing = [
+        not_found("profile", item["id"], pointer=f"{PROFILES_POINTER}/data/{index}/id")
+        for index, item in enumerate(items)
+        if item["id"] and item["id"] not in account.profiles.by_id
+    ]
+    if missing:
+        raise ErrorResponse(missing)
+
+
+def _withdraw(
+    account: Account,
+    profile: StoredProfile,
+    purposes: list[Purpose],
+    *,
+    mail_list: MailList | None,
+    at_s: float,
+) -> None:
+    is_member = mail_list is not None and profile.id in mail_list.members
+    for purpose in purposes:
+        if mail_list is not None and is_member and purpose[0] == "email":
+            account.consents.unsubscribe_from_list(
+                profile.id, list_id=mail_list.id, now_s=at_s
+            )
+            account.lists.remove_members(mail_list, [profile])
+        else:
+            account.consents.unsubscribe(profile.id, purpose, now_s=at_s)

@@ -1,0 +1,262 @@
+"""The settings file and the environment → settings, or every mistake in them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+
+from streams.errors import ConfigError
+from streams.settings.checks import SettingProblem, find_contradictions, find_problems
+from streams.settings.model import Secret, Settings
+
+ENV_PREFIX = "KLAVIYO_STREAMS_"
+SETTINGS_FILE_ENV = ENV_PREFIX + "SETTINGS"
+API_KEY_ENV = "KLAVIYO_API_KEY"
+BASE_PREFIX = "settings."
+"""Where the lowest layer stands in its file, before a setting's name."""
+
+_KUBERNETES_SERVICE_VARIABLE = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_[0-9]+_\w+)?")
+"""Kubernetes names a Service `klaviyo-streams` to every pod beside it in these."""
+
+_TYPES = get_type_hints(Settings, include_extras=True)
+_SECRETS = tuple(name for name, type_ in _TYPES.items() if type_ is Secret)
+
+
+class _RawValue(NamedTuple):
+    """A value as it was given, and where; from the environment it is text."""
+
+    path: str
+    value: object
+    is_text: bool
+
+
+class _LocatedProblem(NamedTuple):
+    name: str
+    path: str
+    description: str
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    settings_path: Path | None = None,
+    *,
+    base: Mapping[str, object] = MappingProxyType({}),
+    for_delivery: bool = True,
+    api_key_env: str = API_KEY_ENV,
+) -> Settings:
+    """Read all settings: the environment, then the file, then `base`, then defaults.
+
+    `topic_partitions` is `KLAVIYO_STREAMS_TOPIC_PARTITIONS` in the environment, where
+    an empty variable is absent, a list is written `a,b` and a mapping `key=id,key=id`.
+
+    Args:
+        environ: The environment.
+        settings_path: A YAML mapping by the names of `Settings`; without it the one that
+            `KLAVIYO_STREAMS_SETTINGS` names, if any.
+        base: What a destination file has under `settings` for a worker, decoded.
+        for_delivery: Whether the API key is needed where the stage `deliver` is on.
+        api_key_env: The variable with the key.
+
+    Raises:
+        ConfigError: Every mistake there is, each with its path.
+    """
+    settings_path = _settings_path(environ, settings_path)
+    problems: list[_LocatedProblem] = []
+    layers = {
+        **_read_layer(base, prefix=BASE_PREFIX, problems=problems),
+        **_read_file(settings_path, problems),
+        **_read_environ(environ, api_key_env),
+    }
+    raw_values = _keep_known(layers, problems)
+    values = dict(_convert_all(raw_values, problems))
+    values |= dict(_read_secret_files(values, raw_values, problems))
+    settings = Settings(**values)
+    invalid_names = {problem.name for problem in problems}
+    for name, description in find_problems(
+        settings, for_delivery=for_delivery, api_key_env=api_key_env
+    ):
+        if name not in invalid_names:
+            path = raw_values[name].path if name in raw_values else name
+            problems.append(_LocatedProblem(name, path, description))
+    if problems:
+        raise ConfigError(
+            [f"{path}: {description}" for _, path, description in problems]
+        )
+    return settings
+
+
+def find_destination_path(
+    environ: Mapping[str, str], settings_path: Path | None = None
+) -> str:
+    """Give the path of the destination file, which is read before the other settings.
+
+    Args:
+        environ: The environment.
+        settings_path: As of `load`, which says what is wrong with it.
+    """
+    layers = {
+        **_read_file(_settings_path(environ, settings_path), []),
+        **_read_environ(environ, API_KEY_ENV),
+    }
+    raw_value = layers.get("destination")
+    return str(raw_value.value) if raw_value is not None and raw_value.value else ""
+
+
+def _settings_path(
+    environ: Mapping[str, str], settings_path: Path | None
+) -> Path | None:
+    path_text = environ.get(SETTINGS_FILE_ENV, "")
+    return settings_path or (Path(path_text) if path_text else None)
+
+
+def layer_problems(values: Mapping[str, object]) -> list[SettingProblem]:
+    """List what is wrong in one layer, as `load` would find it there.
+
+    What is absent may come from another layer; defaults stand in for it.
+
+    Args:
+        values: Decoded values by the names of `Settings`.
+    """
+    problems: list[_LocatedProblem] = []
+    raw_values = _keep_known(
+        _read_layer(values, prefix="", problems=problems), problems
+    )
+    settings = Settings(**dict(_convert_all(raw_values, problems)))
+    descriptions = {problem.name: problem.description for problem in problems}
+    contradictions = find_contradictions(settings)
+    return [
+        *descriptions.items(),
+        *(
+            contradiction
+            for contradiction in contradictions
+            if contradiction[0] not in descriptions
+        ),
+    ]
+
+
+def _read_file(
+    settings_path: Path | None, problems: list[_LocatedProblem]
+) -> dict[str, _RawValue]:
+    if settings_path is None:
+        return {}
+    try:
+        content = yaml.safe_load(settings_path.read_bytes())
+    except (OSError, yaml.YAMLError, ValueError) as err:
+        problems.append(
+            _LocatedProblem("", str(settings_path), _describe_read_error(err))
+        )
+        return {}
+    if content is not None and not isinstance(content, dict):
+        problems.append(
+            _LocatedProblem("", str(settings_path), "not a mapping of names to values")
+        )
+        return {}
+    return _read_layer(content or {}, prefix=f"{settings_path}: ", problems=problems)
+
+
+def _read_layer(
+    values: Mapping[Any, object], *, prefix: str, problems: list[_LocatedProblem]
+) -> dict[str, _RawValue]:
+    """Take in decoded values, but no secret."""
+    raw_values = {
+        str(name): _RawValue(f"{prefix}{name}", value, is_text=False)
+        for name, value in values.items()
+    }
+    for name in sorted(raw_values.keys() & {*_SECRETS}):
+        path = raw_values.pop(name).path
+        description = f"a secret does not belong in this file; there is {name}_file"
+        problems.append(_LocatedProblem(name, path, description))
+    return raw_values
+
+
+def _describe_read_error(err: Exception) -> str:
+    """Say why without a line of the file: it may hold what it should not."""
+    if isinstance(err, OSError):
+        return f"cannot be read: {err.strerror}"
+    mark = getattr(err, "problem_mark", None)
+    return f"no YAML: see line {mark.line + 1}" if mark else "not the text it must be"
+
+
+def _read_environ(environ: Mapping[str, str], api_key_env: str) -> dict[str, _RawValue]:
+    names = {api_key_env: "klaviyo_api_key"}
+    for variable in environ:
+        setting_name = variable.removeprefix(ENV_PREFIX)
+        has_prefix = variable not in {setting_name, SETTINGS_FILE_ENV}
+        if has_prefix and not _KUBERNETES_SERVICE_VARIABLE.fullmatch(setting_name):
+            names[variable] = setting_name.lower()
+    return {
+        name: _RawValue(variable, environ[variable], is_text=True)
+        for variable, name in names.items()
+        if environ.get(variable)
+    }
+
+
+def _keep_known(
+    raw_values: dict[str, _RawValue], problems: list[_LocatedProblem]
+) -> dict[str, _RawValue]:
+    for name in sorted(raw_values.keys() - _TYPES.keys()):
+        nearest = get_close_matches(name, _TYPES, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        description = f"no setting is called so{hint}"
+        problems.append(_LocatedProblem(name, raw_values[name].path, description))
+    return {name: value for name, value in raw_values.items() if name in _TYPES}
+
+
+def _convert_all(
+    raw_values: dict[str, _RawValue], problems: list[_LocatedProblem]
+) -> Iterator[tuple[str, Any]]:
+    for name, (path, value, is_text) in raw_values.items():
+        try:
+            yield name, _convert(value, _TYPES[name], is_text=is_text)
+        except ValueError as err:
+            problems.append(_LocatedProblem(name, path, str(err)))
+
+
+def _convert(value: object, type_: Any, *, is_text: bool) -> object:  # noqa: ANN401 - a type hint
+    if type_ is Secret:
+        return Secret(str(value).strip())
+    if is_text:
+        value = _split_text(str(value), type_)
+    return msgspec.convert(value, type_, strict=not is_text)
+
+
+def _split_text(text: str, type_: Any) -> object:  # noqa: ANN401 - a type hint
+    """Take a list or a mapping apart as the environment writes it."""
+    bare_type = get_args(type_)[0] if get_origin(type_) is Annotated else type_
+    container = get_origin(bare_type)
+    if container not in {tuple, dict}:
+        return text
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    if container is tuple:
+        return items
+    pairs = [item.partition("=") for item in items]
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _read_secret_files(
+    values: dict[str, Any],
+    raw_values: dict[str, _RawValue],
+    problems: list[_LocatedProblem],
+) -> Iterator[tuple[str, Secret]]:
+    """Read the file of each secret that the environment does not give."""
+    for name in _SECRETS:
+        file_name = f"{name}_file"
+        if name in values or not values.get(file_name):
+            continue
+        try:
+            yield name, _read_secret(Path(values[file_name]))
+        except (OSError, ValueError) as err:
+            path, description = raw_values[file_name].path, _describe_read_error(err)
+            problems.append(_LocatedProblem(name, path, description))
+
+
+def _read_secret(file: Path) -> Secret:
+    secret = Secret(file.read_text().strip())
+    if not secret:
+        raise OSError(None, "it is empty")
+    return secret

@@ -1,0 +1,53 @@
+"""What a topic's metadata may say; `tests/kafka/test_topic_reader.py` reads records."""
+
+import pytest
+from confluent_kafka import Consumer, KafkaError
+from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
+
+from agents.admin.topic_reader import MissingRecord, read_records
+from agents.engine.kafka import KafkaAccess
+from streams.errors import ConfigError
+from streams.events.origin import Origin
+
+ORIGIN = Origin(topic="source", partition=0, offset=3)
+UNREACHABLE = KafkaAccess(bootstrap="127.0.0.1:9")
+
+
+def _consumer_answering(code: int) -> type[Consumer]:
+    """A consumer whose broker answers that of every topic."""
+
+    class AnsweringConsumer(Consumer):
+        def list_topics(
+            self, topic: str | None = None, timeout: float | None = -1
+        ) -> ClusterMetadata:
+            del timeout
+            topic_metadata, whole = TopicMetadata(), ClusterMetadata()
+            topic_metadata.error = KafkaError(code)
+            whole.topics = {topic or "": topic_metadata}
+            return whole
+
+    return AnsweringConsumer
+
+
+def _lookup(code: int) -> list[tuple[Origin, object]]:
+    return list(
+        read_records(UNREACHABLE, [ORIGIN], create_consumer=_consumer_answering(code))
+    )
+
+
+def test_a_topic_that_kafka_does_not_know_has_no_records() -> None:
+    """It was deleted: nothing lies there any more."""
+    lookups = _lookup(KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+    assert lookups == [(ORIGIN, MissingRecord.MISSING)]
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.LEADER_NOT_AVAILABLE]
+)
+def test_a_topic_that_can_not_be_read_is_not_taken_for_none(code: int) -> None:
+    """Records may lie there: nobody may act as if they were gone."""
+    name = KafkaError(code).name()
+
+    with pytest.raises(ConfigError, match=f"topic source: {name}"):
+        _lookup(code)

@@ -1,0 +1,92 @@
+"""A batch is cut when the gate is free, not before."""
+
+import asyncio
+
+import pytest
+
+from agents.lanes.clients import CUT_AHEAD_S, ENDPOINTS_BY_KIND, LaneClients
+from streams.delivery.coalescer import BatchKey
+from streams.klaviyo.api import requests
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.endpoints import UPSERT_PROFILE
+from streams.klaviyo.api.requests import Request
+from streams.klaviyo.intent_operations import OPERATIONS
+from streams.rate_limiting.limiter import Clock
+from streams.sandbox import Sandbox, SandboxConfig
+from tests.streams.klaviyo.fakes import KEY, FakeClock
+
+RECORDS = BatchKey("record", "", "trackEvent")
+PAST = RECORDS._replace(low_priority=True)
+WITHIN_S = 30.0
+PATCHES = BatchKey("patch", "", "upsertProfile")
+UPSERTS = BatchKey("upsert", "", "upsertProfile")
+
+
+def _upsert(name: str) -> Request:
+    resource = requests.profile_resource({"external_id": name})
+    return requests.upsert_profile(resource)
+
+
+async def test_what_stands_at_the_gate_holds_up_its_own_kind_only() -> None:
+    """And the past goes behind the present, though it came first."""
+    asleep, awake = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        asleep.set()
+        await awake.wait()
+        await asyncio.sleep(0.001)
+
+    loop = asyncio.get_running_loop()
+    timing = Clock(monotonic_s=loop.time, sleep=sleep, rng=lambda: 0.5)
+    left: list[str] = []
+
+    async def send(group: BatchKey, name: str) -> None:
+        await callers.client_for(group).call(_upsert(name))
+        left.append(name)
+
+    async with (
+        Sandbox(SandboxConfig(quota_scale=None)) as klaviyo,
+        KlaviyoClient(api_key=KEY, clock=timing, base_url=klaviyo.url) as client,
+    ):
+        callers = LaneClients(client, rank=0)
+        sending = [asyncio.create_task(send(PAST, f"past {n}")) for n in range(9)]
+        await asyncio.wait_for(asleep.wait(), WITHIN_S)
+        sending.append(asyncio.create_task(send(RECORDS, "present")))
+        await asyncio.sleep(0)
+        free = [callers.has_no_waiting_request(one) for one in (PAST, RECORDS, UPSERTS)]
+        awake.set()
+        await asyncio.gather(*sending)
+
+        assert free == [False, False, True]
+        assert all(map(callers.has_no_waiting_request, (PAST, RECORDS, UPSERTS)))
+    assert left.index("present") < left.index("past 8")
+
+
+async def test_a_batch_is_due_when_its_request_could_leave() -> None:
+    """By what it asks of Klaviyo: nothing has gone to the import of profiles yet."""
+    clock = FakeClock()
+    async with (
+        Sandbox(SandboxConfig(quota_scale=0.1, clock_s=clock.read)) as klaviyo,
+        KlaviyoClient(
+            api_key=KEY,
+            clock=clock.as_clock(),
+            base_url=klaviyo.url,
+            quota_scale=0.1,
+        ) as client,
+    ):
+        callers = LaneClients(client, rank=0)
+        before = callers.is_due(PATCHES)
+        await callers.client_for(PATCHES).call(_upsert("a"))
+        due = [callers.is_due(one) for one in (PATCHES, UPSERTS)]
+        clock.now_s += client.send_delay_s(UPSERT_PROFILE) - CUT_AHEAD_S
+        soon = callers.is_due(PATCHES)
+
+    assert before
+    assert due == [False, True]
+    assert soon
+
+
+@pytest.mark.parametrize("kind", OPERATIONS)
+def test_of_every_kind_it_is_known_where_it_would_wait(kind: str) -> None:
+    """A new one may not be forgotten."""
+    assert ENDPOINTS_BY_KIND[kind]

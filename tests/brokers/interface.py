@@ -1,0 +1,191 @@
+"""What a test may ask of a broker, whichever it is."""
+
+import logging
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+_POLL_S = 0.05
+_TIMEOUT_S = 10.0
+_READY_TIMEOUT_S = 60.0
+"""A cold JVM on a busy machine needs seconds; a minute means it will not come."""
+
+_silent_logger = logging.getLogger("tests.brokers.librdkafka")
+_silent_logger.addHandler(logging.NullHandler())
+_silent_logger.propagate = False
+
+
+class Broker(Protocol):
+    """One broker or a cluster, up and reachable."""
+
+    name: str
+    """What it is, for the reader of a test run."""
+    durable: bool
+    """It keeps its data when stopped, has a controller, and expires its members."""
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port[,host:port]`."""
+
+    def create_topics(
+        self,
+        *names: str,
+        partitions: int = 1,
+        replicas: int | None = None,
+        config: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create topics and return when each partition has a leader."""
+
+    def close(self) -> None:
+        """End what this object started, and remove its data."""
+
+
+class Stoppable(Broker, Protocol):
+    """A private broker, or three, to be broken by a test.
+
+    `node` counts from 0. Ports and data are kept over a stop, a kill and a restart.
+    """
+
+    def start(self, *, node: int = 0) -> None:
+        """Start a node that is down; return when it serves."""
+
+    def stop(self, *, node: int = 0) -> None:
+        """Shut a node down in order; return when it has ended."""
+
+    def kill(self, *, node: int = 0) -> None:
+        """End a node as `kill -9` does."""
+
+    def restart(self, *, node: int = 0) -> None:
+        """Stop in order, if it is up, and start."""
+
+
+def admin(bootstrap: str) -> AdminClient:
+    """An admin client that reconnects fast and logs nothing."""
+    settings: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": bootstrap,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 200,
+        "socket.timeout.ms": 10_000,
+    }
+    return AdminClient(settings, logger=_silent_logger)
+
+
+class GroupMembers(NamedTuple):
+    """Who is in a consumer group."""
+
+    ids: frozenset[str]
+    is_stable: bool
+    coordinator: int
+    """Id of its broker."""
+
+
+NO_MEMBERS = GroupMembers(frozenset(), is_stable=False, coordinator=-1)
+"""Of a group that no broker knows."""
+
+
+def group_members(client: AdminClient, group: str) -> GroupMembers:
+    """Who is in the group.
+
+    `describe_consumer_groups` would be newer, but aborts the process when a broker
+    goes away meanwhile (librdkafka's issue 4605).
+
+    Raises:
+        KafkaException: Not every broker answers now.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        groups: list[Any] = client.list_groups(group, timeout=_TIMEOUT_S)
+    for description in groups:
+        ids = frozenset(member.id for member in description.members)
+        return GroupMembers(ids, description.state == "Stable", description.broker.id)
+    return NO_MEMBERS
+
+
+def await_brokers(
+    bootstrap: str, *, count: int, within_s: float = _READY_TIMEOUT_S
+) -> None:
+    """Return when so many brokers are in the metadata.
+
+    Raises:
+        TimeoutError: They are not, in time.
+    """
+    client = admin(bootstrap)
+    deadline_s = time.monotonic() + within_s
+    while time.monotonic() < deadline_s:
+        if _broker_count(client) >= count:
+            return
+        time.sleep(_POLL_S)
+    raise TimeoutError(f"no {count} broker(s) at {bootstrap} within {within_s:.0f} s")
+
+
+def _broker_count(client: AdminClient) -> int:
+    try:
+        return len(client.list_topics(timeout=1.0).brokers)
+    except KafkaException:
+        return 0
+
+
+def await_in_sync(bootstrap: str, *, within_s: float = _READY_TIMEOUT_S) -> None:
+    """Return when each partition has all its replicas in sync.
+
+    Until then a broker may be the only one that can lead some of them: without it they
+    wait for its return, whoever else is up.
+
+    Raises:
+        TimeoutError: Some are not, in time.
+    """
+    client = admin(bootstrap)
+    deadline_s = time.monotonic() + within_s
+    while out_of_sync := _out_of_sync(client):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"not in sync within {within_s:.0f} s: {out_of_sync}")
+        time.sleep(_POLL_S)
+
+
+def _out_of_sync(client: AdminClient) -> list[str]:
+    topics = client.list_topics(timeout=_TIMEOUT_S).topics.values()
+    return [
+        f"{topic.topic}/{part.id}"
+        for topic in topics
+        for part in topic.partitions.values()
+        if set(part.isrs) != set(part.replicas)
+    ]
+
+
+def create_topics(
+    bootstrap: str,
+    names: tuple[str, ...],
+    *,
+    partitions: int,
+    replicas: int,
+    config: Mapping[str, str],
+) -> None:
+    """Create topics with the admin protocol; return when they have leaders."""
+    client = admin(bootstrap)
+    new_topics = [
+        NewTopic(
+            name,
+            num_partitions=partitions,
+            replication_factor=replicas,
+            config=dict(config),
+        )
+        for name in names
+    ]
+    for future in client.create_topics(new_topics, operation_timeout=30.0).values():
+        future.result(timeout=_READY_TIMEOUT_S)
+    deadline_s = time.monotonic() + _READY_TIMEOUT_S
+    while not all(_has_leaders(client, name, partitions=partitions) for name in names):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"no leaders for {names}")
+        time.sleep(_POLL_S)
+
+
+def _has_leaders(client: AdminClient, name: str, *, partitions: int) -> bool:
+    topic = client.list_topics(name, timeout=5.0).topics[name]
+    leaders = [part.leader for part in topic.partitions.values() if part.leader >= 0]
+    return len(leaders) == partitions

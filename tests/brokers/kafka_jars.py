@@ -1,0 +1,63 @@
+"""The jars of Apache Kafka: resolved once by Maven, kept outside the checkout."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+POM = Path(__file__).parents[2] / "deploy" / "kafka" / "pom.xml"
+_MAVEN_TIMEOUT_S = 600.0
+
+
+def cache_dir() -> Path:
+    """The directory of this project under the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "klaviyo-streams"
+
+
+def kafka_version() -> str:
+    """The version of Kafka the pom names."""
+    match = re.search(r"<kafka\.version>(.+?)</kafka\.version>", POM.read_text())
+    return match[1] if match else "unknown"
+
+
+def resolve_jars() -> Path:
+    """A directory with the jars; Maven is run when it is not there.
+
+    Two runs at once each resolve into a directory of their own, and the first to
+    rename wins.
+
+    Raises:
+        subprocess.CalledProcessError: Maven failed; its output is the error's.
+    """
+    jar_dir = cache_dir() / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    if jar_dir.is_dir():
+        return jar_dir
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    temporary_dir = Path(tempfile.mkdtemp(prefix="resolving-", dir=cache_dir()))
+    try:
+        _run_maven(temporary_dir)
+        _move_into_place(temporary_dir, jar_dir)
+    finally:
+        shutil.rmtree(temporary_dir, ignore_errors=True)
+    return jar_dir
+
+
+def _run_maven(target: Path) -> None:
+    maven = shutil.which("mvn") or "mvn"
+    goal = "dependency:copy-dependencies"
+    command = [maven, "-q", "-B", "-f", str(POM), goal, f"-DoutputDirectory={target}"]
+    subprocess.run(  # noqa: S603 - our own pom, no shell
+        command, check=True, capture_output=True, timeout=_MAVEN_TIMEOUT_S, text=True
+    )
+
+
+def _move_into_place(temporary_dir: Path, jar_dir: Path) -> None:
+    try:
+        temporary_dir.rename(jar_dir)
+    except OSError:
+        if not jar_dir.is_dir():
+            raise

@@ -1,0 +1,16 @@
+"""A service of the engine, started for the time of a block."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from mode import Service
+
+S = TypeVar("S", bound=Service)
+
+
+@asynccontextmanager
+async def running(service: S) -> AsyncIterator[S]:
+    """The same service, by its own type, which mode forgets."""
+    async with service:
+        yield service

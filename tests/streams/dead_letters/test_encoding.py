@@ -1,0 +1,68 @@
+"""Dead letters as Kafka Connect's tools expect them."""
+
+import msgspec
+import pytest
+
+from streams.dead_letters.encoding import (
+    VALUE_MAX_BYTES,
+    DeadLetter,
+    encode_headers,
+    encode_value,
+)
+from streams.events.origin import Origin
+
+DEAD_LETTER = DeadLetter(
+    origin=Origin(topic="segment", partition=3, offset=42),
+    stage="intake",
+    code="not-json",
+    reason="not a JSON text",
+    key=b"k",
+    value=b"{",
+)
+
+
+def _with_value(value: bytes | None) -> DeadLetter:
+    return msgspec.structs.replace(DEAD_LETTER, value=value)
+
+
+def test_headers_are_kafka_connect_s() -> None:
+    """Names of `errors.deadletterqueue.context.headers.enable`, text values."""
+    assert encode_headers(DEAD_LETTER, connector="app") == [
+        ("__connect.errors.topic", b"segment"),
+        ("__connect.errors.partition", b"3"),
+        ("__connect.errors.offset", b"42"),
+        ("__connect.errors.connector.name", b"app"),
+        ("__connect.errors.stage", b"intake"),
+        ("__connect.errors.exception.class.name", b"not-json"),
+        ("__connect.errors.exception.message", b"not a JSON text"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "told"),
+    [
+        pytest.param(None, None, None, id="tombstone"),
+        pytest.param(b"", b"", None, id="empty"),
+        pytest.param(b"\x00\xff", b"\x00\xff", None, id="bytes-untouched"),
+        pytest.param(
+            b"x" * VALUE_MAX_BYTES, b"x" * VALUE_MAX_BYTES, None, id="just-fits"
+        ),
+        pytest.param(
+            b"x" * (VALUE_MAX_BYTES + 1),
+            b"x" * VALUE_MAX_BYTES,
+            b"900001",
+            id="cut-and-said-so",
+        ),
+    ],
+)
+def test_the_value_is_kept_as_far_as_a_topic_takes_it(
+    value: bytes | None, kept: bytes | None, told: bytes | None
+) -> None:
+    """A header tells the original length of one that was cut."""
+    letter = _with_value(value)
+
+    assert encode_value(letter) == kept
+    assert (
+        dict(encode_headers(letter, connector="app")).get("ks.truncated-from-bytes")
+        == told
+    )

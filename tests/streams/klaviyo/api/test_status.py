@@ -1,0 +1,81 @@
+"""What the operator is told."""
+
+import pytest
+
+from streams.klaviyo.api.results import (
+    Accepted,
+    AttemptResult,
+    NotFound,
+    OperatorFault,
+    Rejected,
+    Temporary,
+    Throttled,
+)
+from streams.klaviyo.api.status import (
+    EndpointCondition,
+    EndpointMonitor,
+    EndpointStatus,
+)
+
+_OK = Accepted(status=200)
+_DOWN = Temporary(status=503, reason="http-503")
+_BLOCKED = Temporary(status=403, reason="blocked-by-challenge", is_blocked=True)
+_FAULT = OperatorFault(status=401, reason="unauthorized")
+_BUSY = Throttled(status=429, retry_after_s=1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        pytest.param([_OK, _OK], [], id="all-well-says-nothing"),
+        pytest.param([_DOWN, _DOWN, _OK], [], id="a-hiccup-is-no-outage"),
+        pytest.param(
+            [_DOWN, _DOWN, _DOWN, _DOWN, _OK, _OK],
+            ["outage http-503", "open "],
+            id="an-outage-is-told-once",
+        ),
+        pytest.param([_DOWN, _DOWN, _OK, _DOWN, _DOWN], [], id="hiccups-do-not-add-up"),
+        pytest.param(
+            [_BLOCKED, _OK],
+            ["outage blocked-by-challenge", "open "],
+            id="a-challenge-is-told-at-once",
+        ),
+        pytest.param(
+            [_FAULT, _FAULT, NotFound(status=404)],
+            ["fault unauthorized", "open "],
+            id="a-fault-is-told-at-once",
+        ),
+        pytest.param(
+            [_FAULT, OperatorFault(status=403, reason="permission-denied")],
+            ["fault unauthorized", "fault permission-denied"],
+            id="another-fault-is-told-again",
+        ),
+        pytest.param(
+            [_FAULT, _BUSY, _DOWN, Rejected(status=400, reason="invalid")],
+            ["fault unauthorized", "open "],
+            id="only-a-settled-answer-ends-a-fault",
+        ),
+    ],
+)
+def test_changes_are_told_once(answers: list[AttemptResult], told: list[str]) -> None:
+    """Condition and reason, of one endpoint."""
+    heard: list[EndpointStatus] = []
+    watchman = EndpointMonitor(heard.append)
+
+    for answer in answers:
+        watchman.record_result("get_lists", answer)
+
+    assert [f"{one.condition.value} {one.reason}" for one in heard] == told
+
+
+def test_endpoints_are_told_apart() -> None:
+    """A scope may be missing for one of them only."""
+    heard: list[EndpointStatus] = []
+    watchman = EndpointMonitor(heard.append)
+
+    watchman.record_result("create_list", _FAULT)
+    watchman.record_result("get_lists", _OK)
+
+    assert [(one.endpoint, one.condition) for one in heard] == [
+        ("create_list", EndpointCondition.FAULT)
+    ]

@@ -1,0 +1,41 @@
+"""The same thing asked twice is done once."""
+
+import pytest
+
+from streams.delivery.verdict import ItemVerdict, dead_letter, delivered, discarded
+from streams.klaviyo.batching.deduplicate import deduplicate
+
+
+@pytest.mark.parametrize(
+    ("items", "endings", "batches"),
+    [
+        pytest.param("", "", [], id="nothing"),
+        pytest.param("ab", "vv", ["ab"], id="no-repeat"),
+        pytest.param("abaa", "vvrr", ["ab"], id="repeats-of-what-was-delivered"),
+        pytest.param("dd", "dr", ["d"], id="repeat-of-what-was-discarded"),
+        pytest.param("XaXX", "xvxx", ["Xa"], id="repeats-of-what-is-refused"),
+        pytest.param("XxXx", "xvxr", ["X", "x"], id="same-key-but-better"),
+        pytest.param("--", "vv", ["--"], id="without-a-key-nothing-repeats"),
+    ],
+)
+async def test_the_first_is_sent_and_the_others_follow_it(
+    items: str, endings: str, batches: list[str]
+) -> None:
+    """A repeat is discarded, unless the first of its kind was refused."""
+    kinds = {"v": delivered(), "d": discarded("d"), "x": dead_letter("x")}
+    sent: list[str] = []
+
+    async def send(some: list[str]) -> list[ItemVerdict]:
+        sent.append("".join(some))
+        return [
+            kinds["x" if one.isupper() else "d" if one == "d" else "v"] for one in some
+        ]
+
+    verdicts = await deduplicate(
+        items, key=lambda one: None if one == "-" else one.lower(), send=send
+    )
+
+    assert sent == batches
+    assert "".join(verdict.reason or "v" for verdict in verdicts) == endings.replace(
+        "r", "duplicate"
+    )

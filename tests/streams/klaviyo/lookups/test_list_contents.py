@@ -1,0 +1,102 @@
+"""Everyone on a list, read from the sandbox."""
+
+import pytest
+from aiohttp import web
+
+from streams.errors import EngineError
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.lookups.list_contents import ListMember, read_list_members
+from streams.klaviyo.lookups.metrics import FailFastClient
+from streams.sandbox import Sandbox, SandboxConfig
+from tests.streams.klaviyo.fakes import KEY, FakeClock, serving_answers
+from tests.streams.sandbox.api import SandboxApi
+
+PEOPLE = 250
+
+
+async def _list(klaviyo: Sandbox) -> str:
+    members = [
+        {"external_id": f"u-{n}", "email": f"U{n}@Example.com"} for n in range(PEOPLE)
+    ]
+    members[7] = {"phone_number": "+4930123456"}
+    async with SandboxApi(klaviyo.url) as api:
+        made = await api.post("/sandbox/lists", [{"name": "vip", "members": members}])
+    [list_id] = made.body["ids"]
+    return str(list_id)
+
+
+async def test_all_pages_are_read_with_what_names_each(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """A hundred a page, and nothing else of the profile."""
+    list_id = await _list(klaviyo)
+    told: list[tuple[int, int]] = []
+
+    found = await read_list_members(
+        client, list_id, progress=lambda *at: told.append(at)
+    )
+
+    assert isinstance(found, list)
+    assert [one.identifiers for one in found[6:8]] == [
+        {"external_id": "u-6", "email": "u6@example.com"},
+        {"phone_number": "+4930123456"},
+    ]
+    assert len({one.profile_id for one in found}) == PEOPLE
+    assert told == [(1, 100), (2, 200), (3, PEOPLE)]
+
+
+async def test_a_list_that_is_gone_is_said_to_be(client: KlaviyoClient) -> None:
+    """No error: the operator gets to know."""
+    found = await read_list_members(client, "gone", progress=lambda *_: None)
+
+    assert found == ListGone(list_id="gone")
+
+
+async def test_reading_keeps_to_the_quota(clock: FakeClock) -> None:
+    """Three pages with four requests a minute take their time, and no 429."""
+    config = SandboxConfig(quota_scale=0.004, clock_s=clock.read)
+    async with (
+        Sandbox(config) as klaviyo,
+        KlaviyoClient(
+            api_key=KEY,
+            clock=clock.as_clock(),
+            base_url=klaviyo.url,
+            quota_scale=0.004,
+        ) as client,
+    ):
+        list_id = await _list(klaviyo)
+        found = await read_list_members(client, list_id, progress=lambda *_: None)
+        async with SandboxApi(klaviyo.url) as api:
+            log = (await api.get("/sandbox/requests")).body["log"]
+
+    assert isinstance(found, list)
+    assert len(found) == PEOPLE
+    assert [one["status"] for one in log] == [200] * 3
+    assert clock.elapsed_s > 20
+
+
+async def test_half_a_list_never_passes_for_a_whole_one(clock: FakeClock) -> None:
+    """A page that is refused ends it."""
+    first = {
+        "data": [{"type": "profile", "id": "P", "attributes": {}}],
+        "links": {"next": "https://x/?page%5Bcursor%5D=two"},
+    }
+    error = {"status": "401", "code": "not_authenticated", "detail": "no"}
+    answers = (
+        web.json_response(first),
+        web.json_response({"errors": [error]}, status=401),
+    )
+
+    async with serving_answers(*answers, clock=clock) as (client, _):
+        with pytest.raises(EngineError, match="list L1 cannot be read: unauthorized"):
+            await read_list_members(
+                FailFastClient(client), "L1", progress=lambda *_: None
+            )
+
+
+def test_a_member_s_identifiers_are_those_it_has() -> None:
+    """The most telling first."""
+    one = ListMember(profile_id="P", email="a@x.io", external_id="u")
+
+    assert list(one.identifiers) == ["external_id", "email"]

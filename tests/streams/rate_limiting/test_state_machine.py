@@ -1,0 +1,253 @@
+"""The seam: when a request may leave, and what makes it wait."""
+
+from itertools import pairwise
+
+import pytest
+
+from streams.rate_limiting.signals import RequestOutcome, Signals
+from streams.rate_limiting.state_machine import (
+    BURST_WINDOW_S,
+    STEADY_WINDOW_S,
+    EndpointPacing,
+    Quota,
+    on_response,
+    on_send,
+    send_delay_s,
+)
+
+_QUOTA = Quota(burst_per_s=3, steady_per_min=10)
+_SERVED = Signals(outcome=RequestOutcome.SERVED)
+
+
+def after_sending(
+    count: int, *, at_s: float = 0.0, quota: Quota = _QUOTA
+) -> EndpointPacing:
+    """Spend requests all at once, without waiting."""
+    pacing = EndpointPacing(quota=quota)
+    for _ in range(count):
+        pacing = on_send(pacing, now_s=at_s)
+    return pacing
+
+
+def after_response(
+    pacing: EndpointPacing, signals: Signals, *, now_s: float = 0.0
+) -> EndpointPacing:
+    """Take in an answer, with the luck of the middle."""
+    return on_response(pacing, signals, now_s=now_s, jitter=0.5)
+
+
+def departures(
+    pacing: EndpointPacing, *, until_s: float, from_s: float = 0.0
+) -> list[float]:
+    """Let a hungry sender wait and send; no answer ever comes."""
+    now_s, sent_s = from_s, []
+    while now_s < until_s:
+        now_s += send_delay_s(pacing, now_s=now_s)
+        pacing = on_send(pacing, now_s=now_s)
+        sent_s.append(now_s)
+    return sent_s
+
+
+def test_the_first_request_leaves_at_once() -> None:
+    """Nothing is known that speaks against it."""
+    assert send_delay_s(EndpointPacing(quota=_QUOTA), now_s=7.0) == 0
+
+
+def test_a_worker_alone_is_paced_evenly_by_its_share() -> None:
+    """No rush at the beginning of a window: the tenth waits as long as the second."""
+    pace = EndpointPacing(
+        quota=Quota(burst_per_s=10, steady_per_min=60), quota_share=0.5
+    )
+
+    sent_s = departures(pace, until_s=600.0)
+    gaps_s = [after - before for before, after in pairwise(sent_s)]
+
+    assert gaps_s[3:] == pytest.approx([2.0] * len(gaps_s[3:]))
+
+
+@pytest.mark.parametrize("burst_per_s", [1, 2, 3, 10, 75, 350])
+def test_no_second_of_any_clock_holds_more_than_the_burst(burst_per_s: int) -> None:
+    """Even when the steady quota would allow it, from every alignment."""
+    quota = Quota(burst_per_s=burst_per_s, steady_per_min=100_000)
+
+    sent_s = departures(EndpointPacing(quota=quota, quota_share=1.0), until_s=5.0)
+
+    busiest = max(sum(edge <= at_s < edge + 1 for at_s in sent_s) for edge in sent_s)
+    assert busiest <= burst_per_s
+    assert len(sent_s) >= 5 * burst_per_s / BURST_WINDOW_S - 1
+
+
+def test_who_did_not_wait_owes_one_request_at_most() -> None:
+    """A caller that ignores the answer is not locked out for an hour."""
+    pace = EndpointPacing(
+        quota=Quota(burst_per_s=10, steady_per_min=60), quota_share=0.5
+    )
+    for _ in range(100):
+        pace = on_send(pace, now_s=0.0)
+
+    assert send_delay_s(pace, now_s=0.0) == pytest.approx(4.0)
+
+
+def test_who_was_idle_may_send_a_few_together_but_not_a_window_full() -> None:
+    """What came together leaves together, up to half the share of the burst."""
+    pace = EndpointPacing(
+        quota=Quota(burst_per_s=10, steady_per_min=60), quota_share=1.0
+    )
+
+    sent_s = departures(pace, from_s=3_600.0, until_s=3_601.0)
+
+    assert 4 <= len(sent_s) <= 7
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset_s", "least_s", "most_s"),
+    [
+        pytest.param(9, 58, 0.0, 60.0, id="others-left-all"),
+        pytest.param(0, 20, 20.0, 100.0, id="others-used-it-up"),
+        pytest.param(0, 0, 0.0, 1.0, id="reset-now"),
+    ],
+)
+def test_what_other_tools_use_is_left_to_them(
+    remaining: int, reset_s: float, least_s: float, most_s: float
+) -> None:
+    """When they have used it up, nothing leaves before the window ends."""
+    signals = Signals(
+        outcome=RequestOutcome.SERVED, remaining=remaining, reset_s=reset_s
+    )
+
+    pace = after_response(after_sending(1), signals)
+
+    assert least_s <= send_delay_s(pace, now_s=0.0) <= most_s
+
+
+def test_little_left_slows_and_much_left_hastens() -> None:
+    """Half of the window left: a fifth, a half, and four fifths of the requests."""
+    waits_s = []
+    for remaining in (30, 75, 120):
+        signals = Signals(
+            outcome=RequestOutcome.SERVED, remaining=remaining, reset_s=30
+        )
+        pace = after_sending(1, quota=Quota(burst_per_s=10, steady_per_min=150))
+        pace = on_send(after_response(pace, signals), now_s=0.0)
+        waits_s.append(send_delay_s(pace, now_s=0.0))
+
+    assert waits_s == sorted(waits_s, reverse=True)
+    assert waits_s[0] > 2 * waits_s[1] > 2 * waits_s[2]
+
+
+def test_a_new_window_gives_the_full_rate_again() -> None:
+    """After the reset the headers named, without a further answer."""
+    quota = Quota(burst_per_s=10, steady_per_min=600)
+    signals = Signals(outcome=RequestOutcome.SERVED, remaining=0, reset_s=20)
+
+    pace = after_response(after_sending(1, quota=quota), signals)
+
+    assert departures(pace, until_s=20.0)[0] >= 20.0
+    assert len(departures(pace, until_s=40.0)) > 40
+
+
+def test_a_reset_far_away_is_a_window_away_at_most() -> None:
+    """No header can stop the endpoint for longer than a window."""
+    signals = Signals(outcome=RequestOutcome.SERVED, remaining=0, reset_s=999_999_999)
+
+    pace = after_response(after_sending(1), signals)
+
+    assert send_delay_s(pace, now_s=0.0) < 6 * STEADY_WINDOW_S
+
+
+def test_the_headers_raise_and_lower_the_quota() -> None:
+    """What Klaviyo says about the key replaces what is published."""
+    signals = Signals(outcome=RequestOutcome.SERVED, burst_per_s=75, steady_per_min=750)
+
+    pace = after_response(after_sending(1), signals)
+
+    assert pace.quota == Quota(burst_per_s=75, steady_per_min=750)
+
+
+@pytest.mark.parametrize("retry_after_s", [0.0, 1.0, 59.0, 300.0])
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
+def test_a_wait_is_never_shorter_than_retry_after(
+    retry_after_s: float, chance: float
+) -> None:
+    """Whatever chance says; the jitter comes on top."""
+    signals = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=retry_after_s)
+
+    pace = on_response(after_sending(1), signals, now_s=5.0, jitter=chance)
+
+    assert send_delay_s(pace, now_s=5.0) >= retry_after_s
+
+
+def test_a_later_answer_never_shortens_a_wait() -> None:
+    """Not a success, not a 429 that asks for less."""
+    long = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=30)
+    short = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=1)
+
+    pace = after_response(
+        after_response(after_response(after_sending(3), long), short), _SERVED
+    )
+
+    assert pace.paused_until_s >= 30
+    assert send_delay_s(pace, now_s=0.0) >= 30
+
+
+def test_workers_that_one_reset_lets_go_do_not_leave_together() -> None:
+    """Chance spreads them over their interval, not only over the backoff."""
+    signals = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=30)
+
+    paces = [
+        on_response(after_sending(1), signals, now_s=0.0, jitter=n / 97)
+        for n in range(97)
+    ]
+    waits_s = [send_delay_s(pace, now_s=0.0) for pace in paces]
+
+    assert max(waits_s) - min(waits_s) > 10
+
+
+def test_failures_in_a_row_wait_longer_and_a_success_forgets_them() -> None:
+    """0.25, 0.5, 1 ... with the luck of the middle."""
+    pace, now_s, waits_s = EndpointPacing(quota=_QUOTA), 0.0, []
+    for _ in range(4):
+        pace = after_response(
+            on_send(pace, now_s=now_s), Signals(outcome=RequestOutcome.FAILED)
+        )
+        pace = after_response(pace, Signals(outcome=RequestOutcome.FAILED), now_s=now_s)
+        waits_s.append(pace.paused_until_s - now_s)
+        now_s = pace.paused_until_s
+
+    assert waits_s == pytest.approx([0.25, 0.5, 1.0, 2.0], rel=0.01)
+    assert after_response(pace, _SERVED, now_s=now_s).failures == 0
+
+
+def test_failures_during_one_rest_count_once() -> None:
+    """Ten requests in flight fail together: that is one outage, not ten."""
+    pace = after_sending(10)
+    for _ in range(10):
+        pace = after_response(pace, Signals(outcome=RequestOutcome.FAILED))
+
+    assert pace.failures == 1
+    assert pace.in_flight == 0
+
+
+def test_an_abandoned_request_says_nothing() -> None:
+    """A cancelled caller neither rests the endpoint nor clears its failures."""
+    pace = after_response(after_sending(2), Signals(outcome=RequestOutcome.FAILED))
+
+    after = after_response(pace, Signals(outcome=RequestOutcome.ABANDONED))
+
+    assert (after.failures, after.paused_until_s) == (
+        pace.failures,
+        pace.paused_until_s,
+    )
+
+
+@pytest.mark.parametrize(
+    ("factor", "scaled"),
+    [
+        pytest.param(0.1, Quota(burst_per_s=1, steady_per_min=15), id="tenth"),
+        pytest.param(0.0, Quota(burst_per_s=1, steady_per_min=1), id="never-none"),
+        pytest.param(2.0, Quota(burst_per_s=20, steady_per_min=300), id="double"),
+    ],
+)
+def test_a_scaled_quota_admits_at_least_one(factor: float, scaled: Quota) -> None:
+    """So that it keeps probing."""
+    assert Quota(burst_per_s=10, steady_per_min=150).scaled(factor) == scaled

@@ -1,0 +1,196 @@
+"""The memberships table by list."""
+
+from streams.actions.commands import apply_command
+from streams.actions.intents import ListAdd, ListRemove
+from streams.audiences.list_mapping import ListMapping, encode_json
+from streams.destination.model import AudienceRule, Destination
+from streams.events.canonical_event import CanonicalEvent
+from streams.events.origin import Origin
+from streams.reconcile.desired_memberships import (
+    DesiredByUser,
+    ListIndex,
+    ReconcileTarget,
+    filter_by_audience,
+)
+from streams.state.last_write import LastWrite
+from streams.state.user_row import UserRow
+from tests.streams.actions.command_harness import consent
+from tests.streams.actions.command_harness import event_at as event_at
+
+LIST_MAPPINGS = {b"vip": encode_json(ListMapping(list_id="L1"))}
+
+
+def last_write(
+    *, inside: bool = True, time_ms: int = 1, list_id: str = "", offset: int = 0
+) -> LastWrite:
+    """Make a word of an audience."""
+    return LastWrite(
+        inside=inside,
+        time_ms=time_ms,
+        origin=Origin(topic="s", partition=0, offset=offset),
+        list_id=list_id,
+    )
+
+
+def desired_by_list(
+    user_rows: dict[str, UserRow], **rules: AudienceRule
+) -> dict[str, dict[str, tuple[str, str, bool]]]:
+    """Give list -> user -> audience, named list and whether inside."""
+    destination = Destination(mappings=(), audiences=rules)
+    desired = ListIndex(destination, LIST_MAPPINGS).build_desired(user_rows)
+    return {
+        target.list_id: {
+            membership.user: (
+                membership.audience,
+                membership.explicit_list_id,
+                membership.inside,
+            )
+            for membership in by_user.values()
+        }
+        for target, by_user in desired.items()
+    }
+
+
+def test_list_precedence_is_event_then_settings_then_mapping() -> None:
+    """What names it goes along, so that the lane means the same list."""
+    rows: dict[str, UserRow] = {
+        "event": {"vip": last_write(list_id="L9")},
+        "paired": {"vip": last_write()},
+        "settings": {"chosen": last_write()},
+        "both": {"chosen": last_write(list_id="L8")},
+        "none": {"new": last_write()},
+    }
+
+    assert desired_by_list(rows, chosen=AudienceRule(list_id="L2")) == {
+        "L9": {"event": ("vip", "L9", True)},
+        "L1": {"paired": ("vip", "", True)},
+        "L2": {"settings": ("chosen", "L2", True)},
+        "L8": {"both": ("chosen", "L8", True)},
+        "": {"none": ("new", "", True)},
+    }
+
+
+def test_the_last_write_of_two_audiences_on_one_list_counts() -> None:
+    """An exit from one takes off whom the other put there, as it did live."""
+    rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
+    rows: dict[str, UserRow] = {
+        "in": {"a": last_write(inside=False, time_ms=1), "b": last_write(time_ms=2)},
+        "out": {"a": last_write(inside=False, time_ms=2), "b": last_write(time_ms=1)},
+    }
+
+    assert desired_by_list(rows, **rules) == {
+        "L2": {"in": ("b", "L2", True), "out": ("a", "L2", False)}
+    }
+
+
+def test_audiences_without_a_list_stay_separate() -> None:
+    """Each will have a list of its own: whoever is in both is on both."""
+    rows: dict[str, UserRow] = {
+        "u": {
+            "a": last_write(time_ms=1),
+            "b": last_write(time_ms=2),
+            "c": last_write(inside=False, time_ms=3),
+        },
+        "v": {"a": last_write(time_ms=1)},
+    }
+
+    desired = ListIndex(Destination(mappings=()), {}).build_desired(rows)
+
+    assert {target: set(by_user) for target, by_user in desired.items()} == {
+        ReconcileTarget(audience="a"): {"u", "v"},
+        ReconcileTarget(audience="b"): {"u"},
+        ReconcileTarget(audience="c"): {"u"},
+    }
+
+
+def test_no_membership_is_desired_with_audience_sync_off() -> None:
+    """What the table has of them was heard before it was switched off."""
+    destination = Destination(mappings=(), sync_audiences=False)
+
+    assert (
+        ListIndex(destination, LIST_MAPPINGS).build_desired(
+            {"u": {"vip": last_write()}}
+        )
+        == {}
+    )
+
+
+def test_an_audience_that_is_not_synced_says_nothing() -> None:
+    """Nothing of it goes to Klaviyo."""
+    assert (
+        desired_by_list({"u": {"vip": last_write()}}, vip=AudienceRule(enabled=False))
+        == {}
+    )
+
+
+def _row_after_commands(row: UserRow, *, time_ms: int, list_id: str) -> UserRow:
+    event = CanonicalEvent(
+        kind="track",
+        user="u",
+        message_id="",
+        time_ms=time_ms,
+        origin=Origin(topic="s", partition=0, offset=99),
+        body={},
+    )
+    add = ListAdd(list_id=list_id, profile={"external_id": "u", "email": "u@x.io"})
+    removal = ListRemove(list_id=list_id, identifiers={"email": "u@x.io"})
+    row = apply_command(add, row, event=event).row
+    return apply_command(removal, row, event=event).row
+
+
+def test_a_later_command_overrides_the_audience() -> None:
+    """On that list; on another it says nothing, and an earlier one neither."""
+    rows = {
+        "later": _row_after_commands(
+            {"vip": last_write(inside=False, time_ms=5)}, time_ms=6, list_id="L1"
+        ),
+        "earlier": _row_after_commands(
+            {"vip": last_write(inside=False, time_ms=5)}, time_ms=4, list_id="L1"
+        ),
+        "other": _row_after_commands(
+            {"vip": last_write(inside=False, time_ms=5)}, time_ms=6, list_id="L11"
+        ),
+    }
+
+    assert desired_by_list(rows).get("L1", {}).keys() == {"earlier", "other"}
+
+
+def _row_after_consent(time_ms: int, *, given: bool, list_id: str) -> UserRow:
+    change = consent(given=given, list_id=list_id)
+    return apply_command(
+        change, {"vip": last_write(time_ms=5)}, event=event_at(time_ms)
+    ).row
+
+
+def test_a_later_consent_overrides_the_audience() -> None:
+    """Whoever left the list, or all, is not put back; a subscriber is not taken off."""
+    rows = {
+        "left": _row_after_consent(6, given=False, list_id="L1"),
+        "left-all": _row_after_consent(6, given=False, list_id=""),
+        "joined": _row_after_consent(6, given=True, list_id="L1"),
+        "joined-no-list": _row_after_consent(6, given=True, list_id=""),
+        "earlier": _row_after_consent(4, given=False, list_id="L1"),
+    }
+
+    assert desired_by_list(rows).get("L1", {}).keys() == {"joined-no-list", "earlier"}
+
+
+def test_desired_memberships_filtered_by_audience() -> None:
+    """All where none is named."""
+    rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
+    rows = {"u": {"a": last_write()}, "v": {"b": last_write()}}
+    list_index = ListIndex(Destination(mappings=(), audiences=rules), {})
+    desired = list_index.build_desired(rows)[ReconcileTarget(list_id="L2")]
+
+    def keep_audiences(*audiences: str) -> DesiredByUser:
+        return filter_by_audience(desired, audiences)
+
+    assert [
+        keep_audiences().keys(),
+        keep_audiences("a").keys(),
+        keep_audiences("c").keys(),
+    ] == [
+        {"u", "v"},
+        {"u"},
+        set(),
+    ]
