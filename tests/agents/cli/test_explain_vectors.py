@@ -22,16 +22,11 @@ from tests.streams.actions.explained_effects import (
     fates_of,
 )
 from tests.streams.actions.recorded_effects import (
-    VECTORS,
     EventFate,
     RecordedLine,
     lines,
 )
 from tests.streams.actions.vector_comparison import differences, results_of
-
-pytestmark = pytest.mark.skipif(
-    not VECTORS.exists(), reason="the recorded vectors are not beside the checkout"
-)
 
 ASKED = ("mode", "action", "mapping", "subscribe", "events")
 """What a line says; the rest of a recorded input is about its recording."""

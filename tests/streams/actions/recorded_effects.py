@@ -27,9 +27,10 @@ class EventFate(StrEnum):
 
 
 def lines(action: str) -> list[RecordedLine]:
-    """Read the recorded lines of an action."""
+    """Read the recorded lines of an action; Segment has none of three."""
     file = VECTORS / f"{action}.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    text = file.read_text() if file.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def recorded(line: RecordedLine) -> AccountEffects:

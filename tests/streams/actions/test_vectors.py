@@ -11,12 +11,8 @@ import pytest
 from streams.actions.registry import ACTIONS
 from tests.streams.actions.account_effects import after
 from tests.streams.actions.deviations import RULES, Case, Difference
-from tests.streams.actions.recorded_effects import VECTORS, RecordedLine, lines
+from tests.streams.actions.recorded_effects import RecordedLine, lines
 from tests.streams.actions.vector_comparison import differences, fate_of, results_of
-
-pytestmark = pytest.mark.skipif(
-    not VECTORS.exists(), reason="the recorded vectors are not beside the checkout"
-)
 
 CASES = [
     pytest.param(action, line, id=f"{action}-{at}")

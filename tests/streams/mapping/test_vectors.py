@@ -1,4 +1,4 @@
-"""The mapping kit against the recorded behaviour, where the recordings are at hand."""
+"""The mapping kit against the recorded behaviour."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from streams.mapping import (
 )
 from streams.mapping.values import Json
 
-_VECTORS = Path(__file__).parents[4] / "shared" / "vectors"
+_VECTORS = Path(__file__).parents[2] / "cases" / "segment"
 
 _FALSY_PARTS = {
     "@if": ("exists", "blank", "else"),
@@ -28,10 +28,6 @@ _FALSY_PARTS = {
 
 def _lines(name: str) -> Iterator[Any]:
     path = _VECTORS / name
-    if not path.exists():
-        reason = f"{name} is not here: the recordings stay outside the project"
-        yield pytest.param({}, id="absent", marks=pytest.mark.skip(reason=reason))
-        return
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         vector = json.loads(line)
         yield pytest.param(vector, id=f"{number}-{vector['test']}")
