@@ -6,7 +6,11 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.brokers.fixtures", "tests.judging.plugin"]
+pytest_plugins = [
+    "tests.brokers.fixtures",
+    "tests.brokers.sharing",
+    "tests.judging.plugin",
+]
 
 
 settings.register_profile(

@@ -51,7 +51,11 @@ class _ServiceOrder(BootStrategy):
     def server(self) -> Iterable[ServiceT]:
         app: Any = self.app
         return self._chain(
-            self.sensors(), app.before, self.web_server(), self.agents(), app.readers
+            self.sensors(),
+            app.base_services,
+            self.web_server(),
+            self.agents(),
+            app.readers,
         )
 
     def tables(self) -> Iterable[ServiceT]:

@@ -15,19 +15,19 @@ import pytest
 from tests.brokers import choice
 from tests.brokers.interface import Broker, Stoppable
 
-_used_brokers = pytest.StashKey[list[str]]()
+USED_BROKERS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep a place for what the terminal summary says."""
-    config.stash[_used_brokers] = []
+    config.stash[USED_BROKERS] = []
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say which broker the Kafka tests ran on."""
-    used_brokers = config.stash[_used_brokers]
+    used_brokers = config.stash[USED_BROKERS]
     for line in dict.fromkeys(used_brokers):
         terminalreporter.write_line(f"kafka: {line}")
 
@@ -39,7 +39,7 @@ def kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
     chosen = choice.choose_shared()
     assert chosen.broker is not None  # the embedded broker is always there
     took_s = time.monotonic() - began_s
-    pytestconfig.stash[_used_brokers].append(f"{chosen}, up in {took_s:.1f} s")
+    pytestconfig.stash[USED_BROKERS].append(f"{chosen}, up in {took_s:.1f} s")
     yield chosen.broker
     chosen.broker.close()
 
@@ -75,6 +75,6 @@ def _private_broker(config: pytest.Config, *, brokers: int) -> Iterator[Stoppabl
     chosen = choice.choose_private(brokers=brokers)
     if chosen.broker is None:
         pytest.skip(f"no broker to stop and kill: {chosen}")
-    config.stash[_used_brokers].append(str(chosen))
+    config.stash[USED_BROKERS].append(str(chosen))
     yield chosen.broker
     chosen.broker.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from streams.sandbox.control.journal import JOURNAL_VARIABLE
 from tests.judging.judge import judge
@@ -17,6 +18,7 @@ MARKER = "wrong_request"
 _HELP = "(reason): sends what Klaviyo's models refuse, on purpose, and is refused"
 _REFUSED = 400
 _SHOWN_MAX = 5
+_COUNTS = "judged requests"
 _PASSED = pytest.StashKey[bool]()
 
 
@@ -58,6 +60,18 @@ class JudgePlugin:
             yield
         finally:
             self._judge_new_requests(item)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Hand the counts of a test process to the one that started it."""
+        if (output := getattr(session.config, "workeroutput", None)) is not None:
+            output[_COUNTS] = (dict(self._judged_counts), self._expected_count)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: WorkerController) -> None:
+        """Add the counts of a test process that has ended."""
+        counts, expected = getattr(node, "workeroutput", {}).get(_COUNTS, ({}, 0))
+        self._judged_counts.update(counts)
+        self._expected_count += expected
 
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter

@@ -1,0 +1,126 @@
+"""Walk of one event through the code: `python -m tests.structure.walk`.
+
+Hands the bytes of one Audience Entered event to intake, activate and the lists lane, in
+this process, with a sandbox as Klaviyo, and notes each function of the project that runs
+until the lane's last request has left. Prints the files in the order in which the event
+first reaches them, each with its functions.
+"""
+
+import asyncio
+import sys
+import threading
+from types import CodeType, FrameType
+
+import orjson
+
+from agents import activate, intake
+from streams.actions.activation import LaneId
+from streams.klaviyo.api.transport import Transport
+from tests.cases.malformed import GOOD
+from tests.streams.klaviyo.profile_builders import new_list
+from tests.structure.source import ROOT
+from tests.support import lane_sandbox
+from tests.support.lane_sandbox import LaneSandboxHarness
+from tests.support.worker_fakes import FakeProducer, context, partition, record
+
+Files = dict[str, list[str]]
+"""File → functions, in the order in which the event first reaches them."""
+
+
+class Tracer:
+    """Notes the project's functions that run while it is on; sandbox code is left out.
+
+    Attributes:
+        files: Functions of each file, in order of their first call.
+    """
+
+    def __init__(self) -> None:
+        self.files: Files = {}
+        self.is_on = False
+        self._seen: set[CodeType] = set()
+        self._prefixes = (f"{ROOT}/streams/", f"{ROOT}/agents/")
+
+    def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
+        """Note one call; the signature is that of `sys.setprofile`."""
+        code = frame.f_code
+        if not self.is_on or event != "call" or code in self._seen:
+            return
+        self._seen.add(code)
+        path = code.co_filename
+        if path.startswith(self._prefixes) and "/sandbox/" not in path:
+            if code.co_name.startswith("<"):  # a comprehension is part of its function
+                return
+            functions = self.files.setdefault(path.removeprefix(f"{ROOT}/"), [])
+            functions.append(code.co_qualname)
+
+    def request_left(self) -> Files:
+        """Return what ran before the latest request left."""
+        return {name: list(functions) for name, functions in self.files.items()}
+
+
+def walk() -> Files:
+    """Return the files and functions that the event passes through."""
+    tracer = Tracer()
+    snapshots: list[Files] = []
+    exchange = Transport.exchange
+
+    async def noting(self: Transport, request: object) -> object:
+        snapshots.append(tracer.request_left())
+        return await exchange(self, request)  # type: ignore[arg-type] # as it came
+
+    async def scenario(harness: LaneSandboxHarness) -> None:
+        list_id = await new_list(harness.client)
+        producer = FakeProducer()
+        services = context(producer)
+        tracer.is_on = True
+        await intake.process_records(services, [record(_event(list_id))])
+        [event] = producer.to("t.events")
+        source = record(event.value, key=event.key, headers=event.headers)
+        await activate.process_batch(services, [(partition("t.events"), [source])])
+        [activation] = producer.to("t.activations.lists")
+        async with harness.lane.service:
+            await harness.enqueue(
+                record(
+                    activation.value,
+                    key=activation.key,
+                    headers=activation.headers,
+                    timestamp=int(lane_sandbox.START_S * 1000),
+                )
+            )
+            while not harness.producer.outcomes():  # noqa: ASYNC110 - the clock skips
+                await asyncio.sleep(0.05)
+        tracer.is_on = False
+
+    sys.setprofile(tracer)
+    threading.setprofile(tracer)
+    Transport.exchange = noting  # type: ignore[assignment,method-assign] # to see it
+    try:
+        lane_sandbox.run_scenario(LaneId.LISTS, scenario)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type] # None takes it off
+        Transport.exchange = exchange  # type: ignore[method-assign] # as it was
+    return snapshots[-1]
+
+
+def _event(list_id: str) -> bytes:
+    personas = {
+        "computation_class": "audience",
+        "computation_key": "vip",
+        "audience_settings": {"listId": list_id},
+    }
+    traits = {"email": "ada@example.com"}
+    return orjson.dumps(GOOD | {"context": {"traits": traits, "personas": personas}})
+
+
+def main() -> None:
+    """Print the walk."""
+    files = walk()
+    for name, functions in files.items():
+        print(f"{name}: {', '.join(functions)}")  # noqa: T201 - a report
+    count = sum(map(len, files.values()))
+    print(f"{len(files)} files, {count} functions")  # noqa: T201 - a report
+
+
+if __name__ == "__main__":
+    main()
