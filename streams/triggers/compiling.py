@@ -1,4 +1,4 @@
-"""Tree to predicate: closures, built once, that do only what an event needs."""
+"""Compile a tree to a predicate: closures that do only the work an event needs."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ _COMPARE: Mapping[Operator, Callable[[Any, Any], bool]] = {
 
 
 def compile_predicate(node: Node) -> Predicate:
-    """Make a tree into a function; it raises for no JSON object."""
+    """Compile a tree to a function, which raises for values that are not objects."""
     match node:
         case Comparison():
             return _comparison(node)
@@ -109,10 +109,10 @@ def _text_test(node: TextTest) -> Predicate:
 
 
 def _text_rule(node: TextTest) -> Callable[[str], bool]:
-    """The rule on a text; a pattern's one wildcard is at its end, else at its start.
+    """Return the test of a text; a pattern has one wildcard, at the end or start.
 
-    Segment looks at no other: `x*` begins with x, and any other pattern names, after
-    its first character, what the text ends with.
+    Segment evaluates no other wildcard: `x*` matches texts that begin with x, and any
+    other pattern gives, after its first character, the end of the text.
     """
     pattern = node.argument
     if node.function == "contains":

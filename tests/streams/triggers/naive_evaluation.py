@@ -1,4 +1,4 @@
-"""The slow and plain meaning of a tree, to judge the compiled one by."""
+"""Slow and simple evaluation of a tree, for comparison with the compiled predicate."""
 
 from functools import reduce
 from typing import Any
@@ -8,7 +8,7 @@ from streams.triggers.tree import (
     Comparison,
     Either,
     Every,
-    Field,
+    FieldPath,
     Negation,
     Node,
     Operand,
@@ -17,7 +17,7 @@ from streams.triggers.tree import (
 
 
 def evaluate(node: Node, event: dict[str, Any]) -> bool:
-    """Whether an event matches, found by walking the tree."""
+    """Return True if an event matches, by walking the tree."""
     match node:
         case Negation(test):
             return not evaluate(test, event)
@@ -32,15 +32,15 @@ def evaluate(node: Node, event: dict[str, Any]) -> bool:
 
 
 def value_of(operand: Operand, event: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """The value of a field or call in an event."""
-    if isinstance(operand, Field):
+    """Return the value of a field or call in an event."""
+    if isinstance(operand, FieldPath):
         return reduce(_below, (operand.root, *operand.path), event)
     value = value_of(operand.field, event)
     return _called(operand, value)
 
 
 def kind(value: object) -> str:
-    """The name of a JSON type."""
+    """Return the name of a JSON type."""
     kinds = {
         dict: "object",
         list: "list",
