@@ -6,9 +6,9 @@ from typing import Any
 
 from streams.triggers.reading import ValueReader, compile_reader
 from streams.triggers.tree import (
-    Comparison,
     Either,
     Every,
+    LiteralComparison,
     Negation,
     Node,
     Operator,
@@ -31,7 +31,7 @@ _COMPARE: Mapping[Operator, Callable[[Any, Any], bool]] = {
 def compile_predicate(node: Node) -> Predicate:
     """Compile a tree to a function, which raises for values that are not objects."""
     match node:
-        case Comparison():
+        case LiteralComparison():
             return _comparison(node)
         case TextTest():
             return _text_test(node)
@@ -67,7 +67,7 @@ def _either(tests: list[Predicate]) -> Predicate:
     return either
 
 
-def _comparison(node: Comparison) -> Predicate:
+def _comparison(node: LiteralComparison) -> Predicate:
     read, literal = compile_reader(node.operand), node.literal
     if literal is None or isinstance(literal, bool):
         return _identity(read, literal, node.operator)

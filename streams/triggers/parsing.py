@@ -17,10 +17,10 @@ from streams.triggers.literals import (
 )
 from streams.triggers.tree import (
     Call,
-    Comparison,
     Either,
     Every,
     FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -100,10 +100,10 @@ def _too_deep(branch: Branch) -> TriggerError:
     )
 
 
-def _comparison(branch: Branch) -> Comparison:
+def _comparison(branch: Branch) -> LiteralComparison:
     operand, operator = _operand(_branch(branch, 0)), str(_token(branch, 1))
     value = literal_for_operand(_token(branch, 2), operand=operand, operator=operator)
-    return Comparison(operand, cast("Operator", operator), value)
+    return LiteralComparison(operand, cast("Operator", operator), value)
 
 
 def _text_test(branch: Branch, *, negated: bool) -> TextTest:
@@ -114,13 +114,13 @@ def _text_test(branch: Branch, *, negated: bool) -> TextTest:
     )
 
 
-def _flag(branch: Branch) -> Comparison:
+def _flag(branch: Branch) -> LiteralComparison:
     flag, field = _token(branch, 0), _field(_token(_branch(branch, 1), 0))
     if field.root in {"type", "event", "name"}:
         raise error_at(
             f"{field.root} is a text; expected a field of true or false", flag
         )
-    return Comparison(field, "=", flag == "is_true")
+    return LiteralComparison(field, "=", flag == "is_true")
 
 
 def _operand(branch: Branch) -> Operand:

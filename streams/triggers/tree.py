@@ -36,7 +36,7 @@ Operand = FieldPath | Call
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LiteralComparison:
     """Comparison of an operand with a literal; the literal's type decides the rule.
 
     None tests for an absent value; a boolean or a text for exactly that value. A number
@@ -79,4 +79,4 @@ class Either:
     tests: tuple["Node", ...]
 
 
-Node = Comparison | TextTest | Negation | Every | Either
+Node = LiteralComparison | TextTest | Negation | Every | Either

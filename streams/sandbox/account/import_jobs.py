@@ -12,7 +12,7 @@ from itertools import count
 from streams.sandbox.account.lists import Lists
 from streams.sandbox.account.profile_upsert import upsert
 from streams.sandbox.account.profiles import Profiles, StoredProfile
-from streams.sandbox.jsonapi.errors import ApiError
+from streams.sandbox.jsonapi.errors import JsonApiError
 from streams.sandbox.jsonapi.messages import JsonObject
 
 
@@ -59,7 +59,7 @@ class ImportJob:
     total_count: int
     outcome: str = ""
     profile_ids: list[str] = field(default_factory=list)
-    errors: list[tuple[ApiError, JsonObject]] = field(default_factory=list)
+    errors: list[tuple[JsonApiError, JsonObject]] = field(default_factory=list)
 
     def status(self, now_s: float) -> str:
         """Return the status of the job at a time."""
@@ -147,10 +147,10 @@ def apply_import(job: ImportJob, *, profiles: Profiles, lists: Lists) -> None:
 
 def _import_item(
     job: ImportJob, profiles: Profiles, item: JsonObject, *, index: int
-) -> StoredProfile | ApiError:
+) -> StoredProfile | JsonApiError:
     pointer = f"/data/attributes/profiles/data/{index}"
     if index < job.planned_outcome.failing_count:
-        return ApiError(
+        return JsonApiError(
             status=400,
             code="invalid",
             title="Invalid input.",

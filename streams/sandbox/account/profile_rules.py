@@ -3,7 +3,7 @@
 import re
 
 from streams.sandbox.account.profiles import IDENTIFIERS
-from streams.sandbox.jsonapi.errors import ApiError, ErrorResponse, invalid_input
+from streams.sandbox.jsonapi.errors import ErrorResponse, JsonApiError, invalid_input
 from streams.sandbox.jsonapi.messages import JsonObject
 from streams.sandbox.limits import EXTERNAL_ID_MAX_CHARS
 
@@ -32,7 +32,7 @@ def is_email(text: object) -> bool:
     return isinstance(text, str) and _EMAIL(text) is not None
 
 
-def find_errors(attributes: object, *, pointer: str) -> list[ApiError]:
+def find_errors(attributes: object, *, pointer: str) -> list[JsonApiError]:
     """Return all errors in the attributes of one profile.
 
     Args:
@@ -57,7 +57,7 @@ def find_errors(attributes: object, *, pointer: str) -> list[ApiError]:
     ]
 
 
-def find_resource_errors(item: JsonObject, *, pointer: str) -> list[ApiError]:
+def find_resource_errors(item: JsonObject, *, pointer: str) -> list[JsonApiError]:
     """Return all errors in a profile resource, except in the type.
 
     Args:

@@ -1,13 +1,13 @@
 """Create or update a profile from a profile resource."""
 
 from streams.sandbox.account.profiles import Profiles, StoredProfile
-from streams.sandbox.jsonapi.errors import ApiError, duplicate_profile, not_found
+from streams.sandbox.jsonapi.errors import JsonApiError, duplicate_profile, not_found
 from streams.sandbox.jsonapi.messages import JsonObject
 
 
 def upsert(
     profiles: Profiles, item: JsonObject, *, now_s: float, pointer: str = "/data"
-) -> StoredProfile | ApiError:
+) -> StoredProfile | JsonApiError:
     """Create or update the profile that a resource identifies.
 
     Args:

@@ -7,8 +7,8 @@ from streams.sandbox.account.profile_upsert import upsert
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.control.inspection import ControlRequest
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     invalid_input,
 )
@@ -39,7 +39,7 @@ def write_profiles(account: Account, rows: object, now_s: float) -> list[StoredP
     for index, item in enumerate(_objects(rows)):
         profile_rules.check(item, pointer=f"/{index}")
         result = upsert(account.profiles, {"attributes": item}, now_s=now_s)
-        if isinstance(result, ApiError):
+        if isinstance(result, JsonApiError):
             raise ErrorResponse([result])
         profiles.append(result)
     return profiles

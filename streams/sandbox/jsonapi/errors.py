@@ -13,7 +13,7 @@ from uuid import uuid4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiError:
+class JsonApiError:
     """One entry of `errors` in an error response.
 
     Attributes:
@@ -61,7 +61,10 @@ class ErrorResponse(Exception):
     """
 
     def __init__(
-        self, errors: Sequence[ApiError], *, headers: Mapping[str, str] | None = None
+        self,
+        errors: Sequence[JsonApiError],
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(errors[0].code)
         self.errors = tuple(errors)
@@ -73,9 +76,11 @@ class ErrorResponse(Exception):
         return {"errors": [error.as_json() for error in self.errors]}
 
 
-def invalid_input(detail: str, *, pointer: str = "", parameter: str = "") -> ApiError:
+def invalid_input(
+    detail: str, *, pointer: str = "", parameter: str = ""
+) -> JsonApiError:
     """Return a 400 error about one member of the body or one parameter."""
-    return ApiError(
+    return JsonApiError(
         status=400,
         code="invalid",
         title="Invalid input.",
@@ -94,9 +99,9 @@ def bad_request(
 
 def not_found(
     kind: str, name: str, *, pointer: str = "", parameter: str = ""
-) -> ApiError:
+) -> JsonApiError:
     """Return a 404 error about a resource that the account does not contain."""
-    return ApiError(
+    return JsonApiError(
         status=404,
         code="not_found",
         title="Not found.",
@@ -108,9 +113,9 @@ def not_found(
 
 def duplicate_profile(
     profile_id: str, *, pointer: str = "/data/attributes"
-) -> ApiError:
+) -> JsonApiError:
     """Return a 409 error: an identifier already belongs to `profile_id`."""
-    return ApiError(
+    return JsonApiError(
         status=409,
         code="duplicate_profile",
         title="Conflict.",
@@ -124,7 +129,7 @@ def unauthorized(detail: str) -> ErrorResponse:
     """Return a 401 response: the key is missing or unknown to the account."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=401,
                 code="not_authenticated",
                 title="Authentication credentials were not provided.",
@@ -139,7 +144,7 @@ def missing_scopes(scopes: Sequence[str]) -> ErrorResponse:
     """Return a 403 response in JSON:API format: the key lacks scopes."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=403,
                 code="permission_denied",
                 title="You do not have permission to perform this action.",
@@ -155,7 +160,7 @@ def too_large(detail: str, *, pointer: str = "/data") -> ErrorResponse:
     """Return a 413 response: the body is over the operation's limit."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=413,
                 code="payload_too_large",
                 title="Payload too large.",
@@ -169,7 +174,7 @@ def too_large(detail: str, *, pointer: str = "/data") -> ErrorResponse:
 def throttled(*, wait_s: float) -> ErrorResponse:
     """Return a 429 response; `Retry-After` is `wait_s` rounded up to whole seconds."""
     seconds = math.ceil(wait_s)
-    error = ApiError(
+    error = JsonApiError(
         status=429,
         code="throttled",
         title="Request was throttled.",
@@ -183,7 +188,7 @@ def retired_revision(revision: str) -> ErrorResponse:
     """Return a 410 response: the `revision` header names a retired revision."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=410,
                 code="revision_retired",
                 title="Gone.",

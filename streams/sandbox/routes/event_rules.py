@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from streams.sandbox.account import profile_rules
 from streams.sandbox.jsonapi import bodies
-from streams.sandbox.jsonapi.errors import ApiError, ErrorResponse, invalid_input
+from streams.sandbox.jsonapi.errors import ErrorResponse, JsonApiError, invalid_input
 from streams.sandbox.jsonapi.messages import JsonObject
 from streams.sandbox.jsonapi.times import parse_seconds
 from streams.sandbox.limits import (
@@ -76,7 +76,7 @@ def require_metric(attributes: JsonObject, *, pointer: str) -> str:
 
 def find_errors(
     attributes: JsonObject, *, pointer: str, now_s: float
-) -> list[ApiError]:
+) -> list[JsonApiError]:
     """Return all errors of an event, except in profile and metric.
 
     Args:

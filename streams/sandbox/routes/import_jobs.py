@@ -8,8 +8,8 @@ from streams.sandbox.account.import_jobs import ImportJob
 from streams.sandbox.account.profile_rules import is_valid_meta
 from streams.sandbox.jsonapi import bodies, filters, pagination
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     invalid_input,
     not_found,
@@ -132,7 +132,7 @@ def _find(account: Account, job_id: str) -> ImportJob:
 
 
 def _import_error(
-    job: ImportJob, number: int, *, error: ApiError, item: JsonObject
+    job: ImportJob, number: int, *, error: JsonApiError, item: JsonObject
 ) -> JsonObject:
     return {
         "type": "import-error",
@@ -164,7 +164,7 @@ def _is_valid(item: JsonObject) -> bool:
     )
 
 
-def _find_errors(item: JsonObject, *, pointer: str) -> list[ApiError]:
+def _find_errors(item: JsonObject, *, pointer: str) -> list[JsonApiError]:
     if item.get("type") != "profile":
         return [invalid_input("'type' must be 'profile'.", pointer=f"{pointer}/type")]
     errors = profile_rules.find_resource_errors(item, pointer=pointer)

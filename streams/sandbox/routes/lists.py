@@ -5,8 +5,8 @@ from streams.sandbox.account.lists import MailList
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.jsonapi import bodies, filters, pagination
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     not_found,
 )
@@ -217,7 +217,7 @@ def _parse_profiles(account: Account, request: ParsedRequest) -> list[StoredProf
     """Parse profile ids; one unknown id fails the whole request."""
     items = bodies.data_rows(request.body, pointer="", maximum=RELATIONSHIP_MAX_IDS)
     found_profiles: list[StoredProfile] = []
-    missing: list[ApiError] = []
+    missing: list[JsonApiError] = []
     for index, profile_id in enumerate(bodies.resource_ids(items, kind="profile")):
         profile = account.profiles.by_id.get(profile_id)
         if profile is None:

@@ -6,8 +6,8 @@ from streams.sandbox.account.profile_upsert import upsert
 from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
 from streams.sandbox.jsonapi import bodies
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     duplicate_profile,
     not_found,
@@ -204,6 +204,6 @@ def _upsert(
     account: Account, request: ParsedRequest, item: JsonObject
 ) -> StoredProfile:
     result = upsert(account.profiles, item, now_s=request.now_s)
-    if isinstance(result, ApiError):
+    if isinstance(result, JsonApiError):
         raise ErrorResponse([result])
     return result

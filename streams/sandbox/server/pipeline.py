@@ -14,8 +14,8 @@ from streams.sandbox.account.account import Account
 from streams.sandbox.account.faults import Fault, FaultKind
 from streams.sandbox.config import SandboxConfig
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     missing_scopes,
     retired_revision,
@@ -129,7 +129,7 @@ def _raise_fault(request: RawRequest) -> None:
     if fault.kind is FaultKind.SERVER_ERROR:
         raise ErrorResponse(
             [
-                ApiError(
+                JsonApiError(
                     status=fault.status,
                     code="error",
                     title="A server error occurred.",

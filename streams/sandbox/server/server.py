@@ -12,7 +12,7 @@ from streams.sandbox.config import SandboxConfig
 from streams.sandbox.control import router
 from streams.sandbox.control.inspection import ControlRequest
 from streams.sandbox.control.journal import Journal
-from streams.sandbox.jsonapi.errors import ApiError, ErrorResponse
+from streams.sandbox.jsonapi.errors import ErrorResponse, JsonApiError
 from streams.sandbox.operations import OPERATIONS
 from streams.sandbox.server import pipeline
 from streams.sandbox.server.endpoint import (
@@ -101,7 +101,7 @@ class Sandbox:
         return app
 
     async def _answer_unknown_path(self, request: web.Request) -> web.StreamResponse:
-        error = ApiError(
+        error = JsonApiError(
             status=404,
             code="not_found",
             title="Not found.",

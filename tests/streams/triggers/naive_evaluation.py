@@ -5,10 +5,10 @@ from typing import Any
 
 from streams.triggers.tree import (
     Call,
-    Comparison,
     Either,
     Every,
     FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -27,7 +27,7 @@ def evaluate(node: Node, event: dict[str, Any]) -> bool:
             return any(evaluate(test, event) for test in tests)
         case TextTest():
             return _text_test(node, value_of(node.operand, event))
-        case Comparison():
+        case LiteralComparison():
             return _comparison(node, value_of(node.operand, event))
 
 
@@ -86,7 +86,7 @@ def _text_matches(node: TextTest, value: str) -> bool:
     return not end or value[-len(end) :] == end
 
 
-def _comparison(node: Comparison, value: Any) -> bool:  # noqa: ANN401 - any JSON
+def _comparison(node: LiteralComparison, value: Any) -> bool:  # noqa: ANN401 - any JSON
     literal: Any = node.literal
     if kind(literal) == "number" and kind(value) != "number":
         return False

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from streams.triggers.literals import TYPE_NAMES
 from streams.triggers.tree import (
     Call,
-    Comparison,
     Either,
     Every,
     FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -56,30 +56,32 @@ def nested_fields(draw: st.DrawFn) -> FieldPath:
 
 
 @st.composite
-def top_comparisons(draw: st.DrawFn) -> Comparison:
+def top_comparisons(draw: st.DrawFn) -> LiteralComparison:
     """Return a comparison of a top-level field, with mostly text literals."""
     field = FieldPath(cast("Any", draw(top_fields)))
     rights = {"name": texts | st.none(), "userId": texts | st.none() | st.booleans()}
     right = draw(rights.get(field.root, texts))
-    return Comparison(field, cast("Any", draw(st.sampled_from(EQUALITIES))), right)
+    return LiteralComparison(
+        field, cast("Any", draw(st.sampled_from(EQUALITIES))), right
+    )
 
 
 @st.composite
-def nested_comparisons(draw: st.DrawFn) -> Comparison:
+def nested_comparisons(draw: st.DrawFn) -> LiteralComparison:
     """Return a comparison of a field in a section."""
     right = draw(texts | scalars)
     ordered = isinstance(right, int | float) and not isinstance(right, bool)
     sign = draw(st.sampled_from(OPERATORS if ordered else EQUALITIES))
-    return Comparison(draw(nested_fields()), cast("Any", sign), right)
+    return LiteralComparison(draw(nested_fields()), cast("Any", sign), right)
 
 
 @st.composite
-def call_comparisons(draw: st.DrawFn) -> Comparison:
+def call_comparisons(draw: st.DrawFn) -> LiteralComparison:
     """Return a comparison of a function of a field."""
     function = draw(st.sampled_from(["length", "lowercase", "typeof"]))
     rights = {"length": numbers, "typeof": st.sampled_from(TYPE_NAMES)}
     sign = draw(st.sampled_from(OPERATORS if function == "length" else EQUALITIES))
-    return Comparison(
+    return LiteralComparison(
         Call(cast("Any", function), draw(nested_fields())),
         cast("Any", sign),
         cast("Any", draw(rights.get(function, texts | st.none()))),

@@ -3,10 +3,10 @@
 import re
 
 from streams.triggers.tree import (
-    Comparison,
     Either,
     Every,
     FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -31,7 +31,7 @@ def trigger_text(node: Node) -> str:
                 f"{node.function}({_operand(node.operand)}, {_literal(node.argument)})"
             )
             return f"!{call}" if node.negated else call
-        case Comparison():
+        case LiteralComparison():
             return f"{_operand(node.operand)} {node.operator} {_literal(node.literal)}"
 
 
