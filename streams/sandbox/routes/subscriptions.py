@@ -206,31 +206,43 @@ def _parse_purposes(
     for channel in channels:
         if channel not in _PURPOSES:
             raise bad_request("Unknown channel.", pointer=f"{pointer}/{channel}")
-        needed = _ADDRESS_FIELDS.get(channel)
-        if needed and not attributes.get(needed):
+        address = _ADDRESS_FIELDS.get(channel)
+        if address and not attributes.get(address):
             raise bad_request(
-                f"'{needed}' is required.", pointer=f"{pointer}/{channel}"
+                f"'{address}' is required.", pointer=f"{pointer}/{channel}"
             )
         channel_json = bodies.required_object(channels, channel, pointer=pointer)
         for name in channel_json.keys() & set(_PURPOSES[channel]):
-            purpose_pointer = f"{pointer}/{channel}/{name}"
-            purpose_json = bodies.required_object(
-                channel_json, name, pointer=f"{pointer}/{channel}"
-            )
-            if purpose_json.get("consent") != consent:
-                raise bad_request(
-                    f"'consent' must be {consent}.",
-                    pointer=f"{purpose_pointer}/consent",
-                )
-            purposes[channel, name] = _consented_at(
-                purpose_json,
-                pointer=purpose_pointer,
+            purposes[channel, name] = _parse_consent(
+                channel_json,
+                name,
+                pointer=f"{pointer}/{channel}",
+                consent=consent,
                 now_s=now_s,
                 historical=historical,
             )
     if not purposes:
         raise bad_request("At least one channel is required.", pointer=pointer)
     return purposes
+
+
+def _parse_consent(  # noqa: PLR0913  # keyword arguments of _parse_purposes
+    channel_json: JsonObject,
+    name: str,
+    *,
+    pointer: str,
+    consent: str,
+    now_s: float,
+    historical: bool,
+) -> float | None:
+    """Check the consent for one purpose, and return the time of consent."""
+    purpose_json = bodies.required_object(channel_json, name, pointer=pointer)
+    pointer = f"{pointer}/{name}"
+    if purpose_json.get("consent") != consent:
+        raise bad_request(f"'consent' must be {consent}.", pointer=f"{pointer}/consent")
+    return _consented_at(
+        purpose_json, pointer=pointer, now_s=now_s, historical=historical
+    )
 
 
 def _consented_at(
