@@ -9,7 +9,7 @@ from streams.destination.model import Batching, MappingRule
 from streams.destination.problems import ConfigProblems, Json
 from streams.errors import ConfigError
 from streams.mapping import Mapping, MappingError, compile_mapping
-from streams.mapping.root import INTERNAL_KEY
+from streams.mapping.compile import INTERNAL_KEY
 from streams.triggers.trigger import Trigger, compile_trigger
 
 _MAPPING_FIELDS: Final = (

@@ -1,8 +1,7 @@
-"""Segment's mapping kit: directives that make a payload of an event."""
+"""Segment's mapping kit: directives that compute a payload from an event."""
 
 from streams.mapping.compile import Mapping, compile_mapping
 from streams.mapping.errors import MappingError, MappingProblem, Unmappable
-from streams.mapping.keys import keys_read
 from streams.mapping.values import UNDEFINED
 
 __all__ = [
@@ -12,5 +11,4 @@ __all__ = [
     "MappingProblem",
     "Unmappable",
     "compile_mapping",
-    "keys_read",
 ]

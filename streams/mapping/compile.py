@@ -1,20 +1,22 @@
-"""A mapping compiled once, then called for each event."""
+"""Compile a mapping once, then apply the compiled mapping to each event."""
 
-from collections.abc import Callable
+from typing import Final
 
 from streams.mapping.compile_context import CompileContext
 from streams.mapping.directives import DIRECTIVES
 from streams.mapping.errors import MappingError, MappingProblem, Unmappable, Unresolved
-from streams.mapping.root import unwrap_root
 from streams.mapping.validate import validate
 from streams.mapping.values import Json, Resolver, kind_of
 
+INTERNAL_KEY: Final = "__segment_internal_directive"
+"""Key under which a stored mapping keeps the directive that wraps all other fields."""
+
 
 class Mapping:
-    """A sound mapping; call it with an event.
+    """Compiled mapping without problems; call the mapping with an event.
 
     Args:
-        resolver: The compiled mapping.
+        resolver: Compiled root of the mapping.
     """
 
     __slots__ = ("_resolver",)
@@ -23,14 +25,14 @@ class Mapping:
         self._resolver = resolver
 
     def __call__(self, event: dict[str, Json]) -> Json:
-        """Map one event; never raises, changes nothing in the event.
+        """Map one event, without raising and without changing the event.
 
         Args:
-            event: Json JSON object.
+            event: JSON object.
 
         Returns:
-            The value, parts of which may be the event's own; `UNDEFINED` if the
-            whole mapping found nothing; `Unmappable` if the event can't be mapped.
+            The value, parts of which may belong to the event; `UNDEFINED` if the whole
+            mapping resolved to nothing; `Unmappable` if the event cannot be mapped.
         """
         if type(event) is not dict:
             kind = kind_of(event)
@@ -43,25 +45,19 @@ class Mapping:
             return Unmappable(reason="data is nested too deeply")
 
 
-def compile_mapping(
-    raw: Json,
-    *,
-    clock: Callable[[], float] | None = None,
-) -> Mapping:
-    """Validate and compile a mapping as Segment stores it.
+def compile_mapping(raw: Json) -> Mapping:
+    """Validate and compile a mapping in Segment's stored form.
 
     Args:
-        raw: The mapping, decoded JSON; it is not kept and not changed.
-        clock: Seconds since the epoch, for `now` in a Liquid template; without one
-            `now` stays that word, so that a replay gives the same values.
+        raw: Mapping as decoded JSON; the mapping is neither kept nor changed.
 
     Raises:
-        MappingError: With every mistake and its path.
+        MappingError: With every problem and its path.
     """
     node = unwrap_root(raw)
     if isinstance(node, MappingProblem):
         raise MappingError([node])
-    context = CompileContext(builders=DIRECTIVES, clock=clock)
+    context = CompileContext(builders=DIRECTIVES)
     try:
         resolver = context.compile_node(node, at="/")
         problems = _without_duplicates(list(validate(node)), context.problems)
@@ -77,7 +73,7 @@ def compile_mapping(
 def _without_duplicates(
     validation: list[MappingProblem], compilation: list[MappingProblem]
 ) -> list[MappingProblem]:
-    """Keep of the compiler's mistakes those whose place validation said nothing of."""
+    """Return all problems, except compiler problems that validation reports too."""
     problems = list(dict.fromkeys(validation))
     return problems + [
         problem
@@ -89,3 +85,36 @@ def _without_duplicates(
 def _is_same_path(problem_path: str, other_path: str) -> bool:
     first, second = (f"{path.rstrip('/')}/" for path in (problem_path, other_path))
     return first.startswith(second) or second.startswith(first)
+
+
+def unwrap_root(raw: Json) -> Json | MappingProblem:
+    """Return the object to compile.
+
+    An array or a string becomes the object of its elements, as recorded; any other
+    value that is not an object becomes an empty object.
+
+    Args:
+        raw: Mapping as it was stored.
+
+    Returns:
+        The object, or the problem of its root directive.
+    """
+    if isinstance(raw, (list, str)):
+        return {str(index): item for index, item in enumerate(raw)}
+    if not isinstance(raw, dict):
+        return {}
+    return _unwrap_directive(raw) if INTERNAL_KEY in raw else raw
+
+
+def _unwrap_directive(raw: dict[str, Json]) -> Json | MappingProblem:
+    wrapper = raw[INTERNAL_KEY]
+    fields = {key: value for key, value in raw.items() if key != INTERNAL_KEY}
+    at = f"/{INTERNAL_KEY}"
+    if isinstance(wrapper, (dict, list, str)) and len(wrapper) > 1:
+        wording = "The root mapping must only have a single directive object"
+        return MappingProblem(at=at, wording=wording)
+    options = next(iter(wrapper.values()), None) if isinstance(wrapper, dict) else None
+    if not isinstance(options, dict):
+        return MappingProblem(at=at, wording="The root directive must be an object")
+    name = next(iter(wrapper))
+    return {name: {**options, "mapping": fields}}

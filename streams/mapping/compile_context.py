@@ -1,4 +1,4 @@
-"""The compiler's bench: every directive's builder gets it, and reports to it."""
+"""Context that is passed to the builder of every directive during compilation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,31 +8,28 @@ from streams.mapping.errors import MappingProblem
 from streams.mapping.values import UNDEFINED, Json, Resolver, is_directive
 
 Builder = Callable[[Any, str, "CompileContext"], Resolver]
-"""Compiles one directive's options, at a path, on a bench."""
+"""Compile one directive's options, at a path, with a context."""
 
 
 def resolve_nothing(_: object) -> Json:
-    """Resolve to nothing; stands where a mistake was found."""
+    """Return `UNDEFINED`; stands in for a node that could not be compiled."""
     return UNDEFINED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileContext:
-    """Compiles nodes and gathers what is wrong with them.
+    """Compiler of mapping nodes that collects all problems.
 
     Args:
-        builders: One for each directive, by its name.
-        clock: Seconds since the epoch, for `now` in a Liquid template; `None` leaves
-            `now` the word it is.
-        problems: The mistakes so far.
+        builders: Builder of each directive, by name.
+        problems: Problems so far.
     """
 
     builders: Mapping[str, Builder]
-    clock: Callable[[], float] | None = None
     problems: list[MappingProblem] = field(default_factory=list)
 
     def reject(self, at: str, wording: str) -> Resolver:
-        """Note a mistake; the resolver stands in for what can't be compiled."""
+        """Record a problem, and return a placeholder for the rejected node."""
         self.problems.append(MappingProblem(at=at, wording=wording))
         return resolve_nothing
 
@@ -49,7 +46,7 @@ class CompileContext:
     def compile_fields(
         self, node: Mapping[str, object], *, at: str
     ) -> dict[str, Resolver]:
-        """Compile the fields of an object, each at its path."""
+        """Compile the fields of an object, each with a path."""
         return {
             key: self.compile_node(value, at=f"{at.rstrip('/')}/{key}")
             for key, value in node.items()
@@ -89,5 +86,5 @@ class CompileContext:
 
 
 def null_if_undefined(value: Json) -> Json:
-    """Make null of nothing: an array keeps its places."""
+    """Return null for `UNDEFINED`, which preserves positions in an array."""
     return None if value is UNDEFINED else value

@@ -1,4 +1,4 @@
-"""What is wrong with a mapping, and what one event could not be mapped for."""
+"""Problems of a mapping, and reasons for not mapping an event."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from streams.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingProblem:
-    """One mistake of a mapping.
+    """One problem of a mapping.
 
     Args:
-        at: Path of the faulty value from the mapping's root: `/o/@if/then`.
-        wording: What Segment's mapping kit says of it, so that its users know it.
+        at: Path of the wrong value from the mapping's root: `/o/@if/then`.
+        wording: Text of Segment's mapping kit, familiar to its users.
     """
 
     at: str
@@ -20,16 +20,16 @@ class MappingProblem:
 
     @property
     def line(self) -> str:
-        """The wording, always with the whole path."""
+        """Return the wording, always with the whole path."""
         has_path = self.wording.startswith(f"{self.at} ")
         return self.wording if has_path else f"{self.at}: {self.wording}"
 
 
 class MappingError(ConfigError):
-    """A mapping that can't be compiled; every mistake, each with its path.
+    """Mapping that cannot be compiled, with every problem and every path.
 
     Args:
-        mapping_problems: The mistakes, in the mapping's order.
+        problems: Problems, in the order of the mapping.
     """
 
     def __init__(self, problems: Sequence[MappingProblem]) -> None:
@@ -38,23 +38,23 @@ class MappingError(ConfigError):
 
     @property
     def wording(self) -> str:
-        """All mistakes in one line, in Segment's words."""
+        """Return all problems in one line, in Segment's words."""
         return "; ".join(problem.wording for problem in self.mapping_problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmappable:
-    """The answer for an event that a sound mapping can't map.
+    """Result for an event that a valid mapping cannot map.
 
     Args:
-        reason: Why, without any value of the event.
+        reason: Explanation, without any value of the event.
     """
 
     reason: str
 
 
 class Unresolved(Exception):
-    """Carries a reason from deep inside a mapping to its door; never leaves it."""
+    """Internal exception that carries a reason to `Mapping.__call__`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""`@path`: the grammar of a path, and its compilation to a getter.
+"""Paths of `@path`: the grammar, and the compilation to a getter.
 
 A path is split at `.`, at `[` before a quote or a digit, and at `]` after one;
 quotes are dropped. So `a[0]`, `a.0` and `a["0"]` are one path, `a[b]` is a key, and
@@ -22,11 +22,11 @@ _CONSTRUCTORS: Final[dict[type, str]] = {
     list: "Array",
     str: "String",
 }
-"""What `constructor.name` says of a value."""
+"""Value of `constructor.name` for each type."""
 
 
 class _Constructor:
-    """What a value's `constructor` is: something with a name, that no JSON holds."""
+    """Value of the member `constructor`, which is never part of a result."""
 
     __slots__ = ("name",)
 
@@ -35,7 +35,7 @@ class _Constructor:
 
 
 def split_path(path: str) -> tuple[str, ...] | None:
-    """Split a path; `None` is the payload itself."""
+    """Split a path into keys; `None` stands for the whole payload."""
     if path in {"", "."}:
         return None
     parts = (part for part in _SEPARATOR.split(path) if part)
@@ -43,19 +43,19 @@ def split_path(path: str) -> tuple[str, ...] | None:
 
 
 def strip_root_prefix(path: str) -> str:
-    """Take the `$.` off: the first one, wherever it stands."""
+    """Remove the first `$.` of a path, at any position."""
     return path.replace("$.", "", 1)
 
 
 def compile_path(path: str) -> Resolver:
-    """Compile a path.
+    """Compile a path to a getter.
 
     Args:
-        path: Without `$.`.
+        path: Path without `$.`.
 
     Returns:
-        From a payload to what lies there, or `UNDEFINED`. It never raises: a key of
-        something falsy is that falsy value, as recorded.
+        Function from a payload to the value at the path, or `UNDEFINED`. The function
+        never raises: a key of a falsy value gives the falsy value, as recorded.
     """
     keys = split_path(path)
     if not keys:
@@ -106,7 +106,7 @@ def _compile_with_constructor(keys: tuple[str, ...]) -> Resolver:
 
 
 def get_member(value: Json, key: str) -> Json:
-    """Look one key up in any value; of something falsy it is that value."""
+    """Return the member of any value; a falsy value is returned unchanged."""
     if isinstance(value, dict):
         value_at_key = value.get(key, UNDEFINED)
         return (
@@ -133,7 +133,7 @@ def _list_member(value: list[Json], key: str) -> Json:
 
 
 def _text_member(value: str, key: str) -> Json:
-    """Count and index a string in UTF-16 units; half a letter is U+FFFD."""
+    """Count and index a string in UTF-16 units; half a character is U+FFFD."""
     if key != "length" and not is_index(key):
         return _inherited_member(value, key)
     if key == "length":
@@ -144,7 +144,7 @@ def _text_member(value: str, key: str) -> Json:
 
 
 def _inherited_member(value: object, key: str) -> object:
-    """What a value has though it holds it not: its constructor, and that a name."""
+    """Return a member that JavaScript values inherit: the constructor or a name."""
     if isinstance(value, _Constructor) and key == "name":
         return value.name
     if key != _CONSTRUCTOR:

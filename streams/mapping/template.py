@@ -1,7 +1,7 @@
-"""`@template`: text with `{{path}}` in it, compiled to the parts between.
+"""`@template`: text with `{{path}}`, compiled to literal parts and getters.
 
-Nothing is escaped, so `{{{path}}}` means the same; it is filled in first, and what it
-brought is looked at again, as recorded.
+Nothing is escaped, so `{{{path}}}` has the same meaning; triple braces are filled in
+first, and their results are searched for double braces, as recorded.
 """
 
 import re
@@ -14,17 +14,16 @@ from streams.mapping.values import UNDEFINED, Json, Resolver
 
 _TRIPLE: Final = re.compile(r"\{\{\{([^}]+)\}\}\}")
 _DOUBLE: Final = re.compile(r"\{\{([^}]+)\}\}")
-_KEYS: Final = re.compile(r"\{\{(.*?)\}\}")
 
 _CACHE_SIZE: Final = 1024
-"""Getters kept for paths that only the event names."""
+"""Number of cached getters for paths that only the event names."""
 
 cached_compile_path = lru_cache(maxsize=_CACHE_SIZE)(compile_path)
-"""A getter for a path that is known at run time only."""
+"""Getter for a path that is known only at run time."""
 
 
 def compile_template(text: str) -> Resolver:
-    """Compile a template to a function from the payload to its text."""
+    """Compile a template to a function from the payload to text."""
     if _TRIPLE.search(text):
         return _compile_with_triple_braces(text)
     parts = _DOUBLE.split(text)
@@ -66,8 +65,3 @@ def _compile_with_triple_braces(text: str) -> Resolver:
         return _DOUBLE.sub(fill_match, _TRIPLE.sub(fill_match, text))
 
     return resolve
-
-
-def template_keys(text: str) -> list[str]:
-    """Name the paths of a template, as they stand in it."""
-    return _KEYS.findall(text)

@@ -1,4 +1,4 @@
-"""Values as text, the way the recorded language (JavaScript's) writes them."""
+"""Text of values in the format of JavaScript, the language of the recorded kit."""
 
 import json
 import re
@@ -8,13 +8,13 @@ from typing import Final
 from streams.mapping.values import DEPTH_MAX, UNDEFINED, Json
 
 SAFE_INTEGER_MAX: Final = 2**53 - 1
-"""Largest integer a JSON number holds exactly (RFC 8259, section 6)."""
+"""Largest integer that a JSON number represents exactly (RFC 8259, section 6)."""
 
 _PLAIN_EXPONENT_MAX: Final = 21
-"""A number from 1e21 on is written with an exponent (ECMA-262, Number::toString)."""
+"""Numbers from 1e21 on have an exponent (ECMA-262, Number::toString)."""
 
 _PLAIN_EXPONENT_MIN: Final = -6
-"""So is one below 1e-6."""
+"""Numbers below 1e-6 have an exponent too."""
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -22,7 +22,7 @@ _INDEX_MAX: Final = 2**32 - 2
 
 
 def number_text(value: float) -> str:
-    """Write a number: shortest digits, `1` for 1.0, `1e+21` for 1e21."""
+    """Format a number: shortest digits, `1` for 1.0, `1e+21` for 1e21."""
     if isinstance(value, int) and abs(value) <= SAFE_INTEGER_MAX:
         return str(value)
     try:
@@ -58,7 +58,7 @@ def _place_point(digits: str, *, point: int) -> str:
 
 
 def text_of(value: Json, *, depth: int = 0) -> str:
-    """Write any value into a string: arrays with commas, null inside them empty."""
+    """Format any value as text: arrays with commas, null inside arrays is empty."""
     if type(value) is str:
         return value
     if value is None or value is UNDEFINED:
@@ -73,7 +73,7 @@ def text_of(value: Json, *, depth: int = 0) -> str:
 
 
 def json_text(value: Json, *, depth: int = 0) -> str:
-    """Write compact JSON; what is not JSON, or lies too deep, becomes null."""
+    """Format a value as compact JSON; invalid or too deep values become null."""
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, (int, float)):
@@ -93,7 +93,7 @@ def json_text(value: Json, *, depth: int = 0) -> str:
 
 
 def ordered_keys(value: dict[str, Json]) -> list[str]:
-    """Give the keys as JavaScript keeps them: array indices first, ascending."""
+    """Return the keys in JavaScript's order: array indices first, ascending."""
     indices = [key for key in value if key[:1].isdigit() and is_index(key)]
     if not indices:
         return list(value)
@@ -101,12 +101,12 @@ def ordered_keys(value: dict[str, Json]) -> list[str]:
 
 
 def is_index(key: str) -> bool:
-    """Tell a key that is an array index in its canonical form: `0`, `12`."""
+    """Return True for an array index in canonical form: `0`, `12`."""
     return _INDEX.fullmatch(key) is not None and int(key) <= _INDEX_MAX
 
 
 def utf16_length(text: str) -> int:
-    """Count UTF-16 units: what JavaScript calls the length of a text."""
+    """Count UTF-16 units, which is JavaScript's length of a text."""
     return (
         len(text)
         if text.isascii()
@@ -116,7 +116,7 @@ def utf16_length(text: str) -> int:
 
 def _quoted(text: str) -> str:
     quoted = encode_basestring(text)
-    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 def _not_json(name: str) -> None:
@@ -124,7 +124,7 @@ def _not_json(name: str) -> None:
 
 
 def _integer(digits: str) -> int | float:
-    """Read an integer as a double holds it, shortest digits, as JSON readers do."""
+    """Parse an integer as a double with the shortest digits, like JSON readers."""
     if len(digits) < len(str(SAFE_INTEGER_MAX)):
         return int(digits)
     written = number_text(float(digits))
@@ -135,7 +135,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_not_json, parse_int=_integer)
 
 
 def json_value(text: str) -> Json:
-    """Read JSON; text that is none comes back as it is."""
+    """Parse JSON; text that is not JSON is returned unchanged."""
     try:
         value = _DECODER.decode(text)
         return _replace_lone_surrogates(value) if "\\u" in text else value
@@ -144,7 +144,7 @@ def json_value(text: str) -> Json:
 
 
 def _replace_lone_surrogates(value: Json) -> Json:
-    """Put U+FFFD in the place of half letters, which UTF-8 cannot write."""
+    """Replace lone surrogates, which UTF-8 cannot encode, by U+FFFD."""
     if isinstance(value, str):
         units = value.encode("utf-16-le", "surrogatepass")
         return units.decode("utf-16-le", "replace")

@@ -1,32 +1,100 @@
-"""The validation of a whole mapping: every mistake, in Segment's words.
+"""Validation of a whole mapping: every problem, in Segment's words.
 
-As in Segment's kit the elements of arrays and the inside of `@literal` and
-`@excludeWhenNull` are not looked at here; the compiler finds what is wrong there.
+As in Segment's kit, the elements of arrays and the inside of `@literal` and
+`@excludeWhenNull` are not validated here; the compiler reports their problems.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from streams.mapping.directives.replacing import PATTERN_MAX, REPLACEMENT_MAX
 from streams.mapping.errors import MappingProblem
-from streams.mapping.rules import (
-    Rule,
-    ValueLocation,
-    check_array,
-    check_boolean,
-    check_choice,
-    check_length,
-    check_string,
-    directive_or_kind,
-)
-from streams.mapping.values import Json, with_article
+from streams.mapping.values import Json, has_directive_key, kind_of, with_article
 
 
-def validate(
-    node: Json,
-    location: ValueLocation = ValueLocation(),  # noqa: B008 - never changes
-) -> Iterator[MappingProblem]:
-    """Yield what is wrong with a node and everything under it."""
+class ValueLocation(NamedTuple):
+    """Location of a value in the mapping.
+
+    Args:
+        at: Path of the value; "" is the root.
+        shown: Path as Segment shows it: short within `@merge`.
+    """
+
+    at: str = ""
+    shown: str = ""
+
+    def __truediv__(self, key: object) -> "ValueLocation":
+        return ValueLocation(f"{self.at}/{key}", f"{self.shown}/{key}")
+
+    def problem(self, text: str) -> MappingProblem:
+        """Return a problem at this location."""
+        return MappingProblem(at=self.at or "/", wording=f"{self.shown or '/'} {text}.")
+
+
+_ROOT: Final = ValueLocation()
+
+Rule = Callable[[Any, ValueLocation], Iterator[MappingProblem]]
+"""Check a value at a location, and yield the problems."""
+
+
+def directive_or_kind(value: object) -> str:
+    """Return the type of a value, or `directive` for an object with a directive key."""
+    return "directive" if has_directive_key(value) else kind_of(value)
+
+
+def check_string(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
+    """Check that a value is a string, not a directive that results in a string."""
+    if not isinstance(value, str):
+        yield location.problem(
+            f"should be a string but it is {with_article(directive_or_kind(value))}"
+        )
+
+
+def check_boolean(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
+    """Check that a value is `true` or `false`."""
+    if not isinstance(value, bool):
+        yield location.problem(
+            f"should be a boolean but it is {with_article(directive_or_kind(value))}"
+        )
+
+
+def check_array(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
+    """Check that a value is an array, with any items."""
+    if not isinstance(value, list):
+        yield location.problem(
+            f"should be an array but it is {with_article(kind_of(value))}"
+        )
+
+
+def check_length(*, minimum: int, maximum: int) -> Rule:
+    """Return a rule for a string of limited length."""
+
+    def rule(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
+        yield from check_string(value, location)
+        if isinstance(value, str) and len(value) < minimum:
+            yield location.problem(f"should be a string of length {minimum} or greater")
+        if isinstance(value, str) and len(value) > maximum:
+            yield location.problem(f"should be a string of length {maximum} or less")
+
+    return rule
+
+
+def check_choice(*allowed: str) -> Rule:
+    """Return a rule for one of several strings, in any case."""
+
+    def rule(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
+        yield from check_string(value, location)
+        if isinstance(value, str) and value.lower() not in allowed:
+            text = json.dumps(value, ensure_ascii=False)
+            names = ", ".join(allowed)
+            yield location.problem(f"should be one of {names} but it is {text}")
+
+    return rule
+
+
+def validate(node: Json, location: ValueLocation = _ROOT) -> Iterator[MappingProblem]:
+    """Yield the problems of a node and of all nodes below."""
     kind = directive_or_kind(node)
     if kind == "directive":
         yield from _validate_directive(node, location)
@@ -105,7 +173,7 @@ def _optional(rule: Rule) -> _FieldRule:
 
 
 def _object_with(**fields: _FieldRule) -> Rule:
-    """Demand an object with some fields; it may have others."""
+    """Return a rule for an object with some fields; other fields are allowed."""
 
     def rule(node: Json, location: ValueLocation) -> Iterator[MappingProblem]:
         yield from _validate_object(node, location)
@@ -185,4 +253,4 @@ _RULES: Final[dict[str, Rule]] = {
         apply=_required(_object_or_directive), mapping=_required(_object_or_directive)
     ),
 }
-"""What each directive's options must be."""
+"""Rule for the options of each directive."""

@@ -1,4 +1,4 @@
-"""JSON values as the mapping language sees them: undefined apart from null."""
+"""JSON values of the mapping language, in which undefined differs from null."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -6,7 +6,7 @@ from typing import Any, Final, TypeGuard
 
 
 class Undefined(Enum):
-    """The one value that is no JSON value: nothing was there."""
+    """Type of the only value that is not a JSON value: an absent value."""
 
     UNDEFINED = "undefined"
 
@@ -15,16 +15,16 @@ class Undefined(Enum):
 
 
 UNDEFINED: Final = Undefined.UNDEFINED
-"""No value at all; a key that holds it is left out of the result."""
+"""Absent value; a key with this value is left out of the result."""
 
 Json = Any
-"""Any JSON value, or `UNDEFINED`; told apart where it is used."""
+"""Any JSON value, or `UNDEFINED`; the type is tested where the value is used."""
 
 Resolver = Callable[[Json], Json]
-"""A compiled part of a mapping: from the payload to a value or `UNDEFINED`."""
+"""Compiled part of a mapping: from the payload to a value or `UNDEFINED`."""
 
 DEPTH_MAX: Final = 250
-"""Nesting beyond which a walker takes a value as a leaf; orjson writes 254 at most."""
+"""Depth from which nested values are treated as leaves; orjson writes 254 levels."""
 
 _KINDS: Final[dict[type, str]] = {
     bool: "boolean",
@@ -39,17 +39,17 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def kind_of(value: object) -> str:
-    """Name the JSON type of a value, as the error texts use it."""
+    """Return the JSON type of a value, for error texts."""
     return _KINDS.get(type(value), "object")
 
 
 def with_article(kind: str) -> str:
-    """Put the article before a type's name."""
+    """Return the name of a type with an article."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def is_directive(node: object) -> TypeGuard[dict[str, Json]]:
-    """Tell `{"@name": …}`, beside which only `_metadata` may stand."""
+    """Return True for `{"@name": …}`, beside which only `_metadata` is allowed."""
     if not isinstance(node, dict):
         return False
     marked = [key for key in node if key.startswith("@")]
@@ -59,12 +59,12 @@ def is_directive(node: object) -> TypeGuard[dict[str, Json]]:
 
 
 def has_directive_key(node: object) -> bool:
-    """Tell an object that means to be a directive, rightly or wrongly."""
+    """Return True for an object with a directive key, whether valid or not."""
     return isinstance(node, dict) and any(key.startswith("@") for key in node)
 
 
 def without_nulls(value: Json, *, depth: int = 0) -> Json:
-    """Drop the null fields of an object and of the objects in it, not in arrays."""
+    """Remove null fields from an object and nested objects, but not inside arrays."""
     if type(value) is not dict or depth > DEPTH_MAX:
         return value
     return {

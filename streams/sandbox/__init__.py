@@ -1,15 +1,15 @@
-"""A local Klaviyo, good enough to be believed.
+"""A local Klaviyo for tests and for trying things without an account.
 
 In a test::
 
     async with Sandbox(SandboxConfig(quota_scale=None)) as klaviyo:
-        client = ...  # point it at klaviyo.url
-        klaviyo.fail(Fault(kind=FaultKind.THROTTLED, path="/api/lists", count=2))
-        assert klaviyo.state.lists.by_id["L00001"].members
+        client = ...  # point the client at klaviyo.url
+        klaviyo.add_fault(Fault(kind=FaultKind.THROTTLED, path="/api/lists", count=2))
+        assert klaviyo.account.lists.by_id["L00001"].members
 
 By hand: `klaviyo-streams sandbox`, then `curl localhost:8900/sandbox/state`.
 
-What it holds and how it is steered, over HTTP:
+Pages for inspecting and controlling the sandbox over HTTP:
 
     GET    /sandbox/state              counts of everything
     GET    /sandbox/lists[?name=N]     lists with their members
@@ -17,12 +17,12 @@ What it holds and how it is steered, over HTTP:
     GET    /sandbox/events             events with their metric
     GET    /sandbox/consent            consent and suppression of each profile
     GET    /sandbox/requests           log of requests, and counters
-    GET    /sandbox/changes            list adds and removals asked for, and effective
-    GET    /sandbox/faults             faults in force
+    GET    /sandbox/changes            list adds and removals requested, and effective
+    GET    /sandbox/faults             active faults
     POST   /sandbox/faults             {"kind", "method", "path", "count", ...}: all
-                                       members and kinds in `streams.sandbox.account.faults`
-    DELETE /sandbox/faults[/{id}]      end one, or all
-    POST   /sandbox/reset              forget everything
+                                       members: `streams.sandbox.account.faults`
+    DELETE /sandbox/faults[/{id}]      end one fault, or all
+    POST   /sandbox/reset              delete everything
     POST   /sandbox/profiles           [attributes, ...]: create or update at once
     POST   /sandbox/lists              [{"name", "members": [attributes, ...]}, ...]
     DELETE /sandbox/lists/{id}         delete a list
@@ -31,24 +31,29 @@ What it holds and how it is steered, over HTTP:
     POST   /sandbox/metrics            [name, ...]
     POST   /sandbox/flows              [{"name", "list_id" or "metric_id"}, ...]
 
-Every request with its body goes into files of the directory that the environment names
-in `SANDBOX_JOURNAL`, if it names one: `streams.sandbox.control.journal`.
+If the environment variable `SANDBOX_JOURNAL` names a directory, every request is
+written there with its body: `streams.sandbox.control.journal`.
 
-What it decides where Klaviyo's papers are silent:
+Where Klaviyo's documentation is silent, the sandbox decides:
 
-- An unknown profile id in a relationship call refuses the whole call: 404, one error
-  an id, pointer `/data/<i>/id`. Removing a profile that is no member is a 204.
+- An unknown profile id in a relationship call fails the whole call: 404, one error
+  per id, pointer `/data/<i>/id`. Removing a profile that is not a member is a 204.
 - An unknown list is a 404, in the path or in an import.
 - The quota windows are fixed and begin at whole multiples of their length. A 429 is
   not counted. `Retry-After` is rounded up.
-- Time passes only when someone looks: an import whose end has come is applied, with
+- Time passes only when someone looks: an import whose end is due is applied, with
   its own end time, before the next request is answered.
-- An event whose identifiers belong to two profiles goes to the owner of the strongest:
-  id, email, phone number, external id, anonymous id.
-- Unsubscribing from SMS, push and WhatsApp is global, with a list or without.
-- Suppressing or unsubscribing someone unknown creates the profile.
+- An event whose identifiers belong to two profiles goes to the owner of the strongest
+  identifier: id, email, phone number, external id, anonymous id.
+- Unsubscribing from SMS, push and WhatsApp is global, with or without a list.
+- Suppressing or unsubscribing an unknown person creates the profile.
 
-It shares no code with the client it judges, and imports nothing else of `streams`.
+The sandbox shares no code with the client that is tested against it, and imports no
+other package of `streams`.
+
+Packages, from the top: `server` (HTTP), `routes` (one handler per API operation),
+`control` (the pages under `/sandbox/`), `account` (all data and its rules) and
+`jsonapi` (bodies, filters, pages and errors in Klaviyo's format).
 """
 
 from streams.sandbox.account.account import Account
@@ -59,7 +64,7 @@ from streams.sandbox.config import (
     SandboxConfig,
     UnknownMetricHandling,
 )
-from streams.sandbox.server import Sandbox
+from streams.sandbox.server.server import Sandbox
 
 __all__ = [
     "ALL_SCOPES",

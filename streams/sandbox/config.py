@@ -1,28 +1,45 @@
-"""How a sandbox behaves: everything a test or an operator can choose."""
+"""Configuration of a sandbox: all choices of a test or an operator."""
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeAlias
 
-from streams.sandbox.control.journal import journal_directory
-from streams.sandbox.jsonapi.messages import EpochClock
 from streams.sandbox.limits import LISTS_PER_DAY
+
+EpochClock: TypeAlias = Callable[[], float]
+"""Function that returns seconds since the epoch."""
+
+JOURNAL_VARIABLE = "SANDBOX_JOURNAL"
+"""Environment variable with the journal's directory.
+
+An environment variable reaches a sandbox wherever the sandbox is started. The name
+does not begin with `KLAVIYO_`, because the demo removes those settings from its
+processes.
+"""
+
+
+def journal_directory() -> Path | None:
+    """Return the directory named by the environment; None disables the journal."""
+    directory = os.environ.get(JOURNAL_VARIABLE)
+    return Path(directory) if directory else None
 
 
 class UnknownMetricHandling(StrEnum):
-    """What happens to an event whose metric does not exist yet."""
+    """Treatment of an event with a metric that does not exist yet."""
 
     CREATE = "create"
     IGNORE = "ignore"
 
 
 class DuplicateScope(StrEnum):
-    """Against what a bulk request's `unique_id`s are judged.
+    """Set of events that the `unique_id`s of a bulk request are compared with.
 
-    Klaviyo does not say whether a repeat of an event that is already recorded fails
-    the request too; both can be had.
+    Klaviyo does not document whether a duplicate of an event that is already recorded
+    fails the request too; both behaviours are available.
     """
 
     REQUEST = "request"
@@ -30,13 +47,13 @@ class DuplicateScope(StrEnum):
 
 
 def wall_clock_s() -> float:
-    """Seconds since the epoch: the clock of a sandbox that was given none."""
+    """Return the seconds since the epoch; the default clock of a sandbox."""
     return time.time()  # noqa: TID251  # a server's own clock; tests inject another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxConfig:
-    """The choices.
+    """Behaviour of one sandbox.
 
     Attributes:
         host: Address to bind.
@@ -44,21 +61,20 @@ class SandboxConfig:
         keys: Private key to its scopes, `*` meaning all; None accepts any key.
         oldest_revision: Older `revision` headers are answered with 410.
         quota_scale: 1.0 is Klaviyo's quotas, 0.1 ten times smaller, None is off.
-        lists_per_day: List creations a day; None is off. Not scaled.
-        job_queued_s: How long an import job waits before it is processed.
-        job_s: How long it is then processed.
-        job_jitter_s: Up to this much more, by chance: jobs overtake each other.
-        apply_delay_s: How long events, consent, merges and deletions take to be applied.
-        unknown_metrics: What happens to events of metrics that do not exist.
+        lists_per_day: List creations per day, not scaled; None is off.
+        job_queued_s: Time an import job waits before processing.
+        job_s: Processing time of an import job.
+        job_jitter_s: Upper bound of random extra time; jobs may overtake each other.
+        apply_delay_s: Delay before events, consent, merges and deletions are applied.
+        unknown_metrics: Treatment of events whose metric does not exist.
         metrics: Names of metrics that exist from the beginning.
-        bulk_duplicates: Against what repeats in a bulk of events are judged.
-        double_opt_in: Whether subscribing without a list needs a confirmation, the
-            account's default.
-        log_size: How many requests the log keeps.
-        journal: Directory in which every request is kept with its body; None is none.
-            Unless given, what the environment names in `SANDBOX_JOURNAL`.
-        seed: Of all chance in the sandbox.
-        clock_s: Seconds since the epoch.
+        bulk_duplicates: Events that `unique_id`s of a bulk request are compared with.
+        double_opt_in: Account default: subscribing without a list needs confirmation.
+        log_size: Number of requests the log keeps.
+        journal: Directory for all requests with bodies; None disables the journal.
+            The default comes from the environment variable `SANDBOX_JOURNAL`.
+        seed: Seed of all random choices in the sandbox.
+        clock_s: Clock in seconds since the epoch.
     """
 
     host: str = "127.0.0.1"
@@ -82,4 +98,4 @@ class SandboxConfig:
 
 
 ALL_SCOPES = frozenset({"*"})
-"""The scopes of a key that may do everything."""
+"""Scopes of a key that allows every operation."""

@@ -1,29 +1,29 @@
-"""The numbers of Klaviyo's API, as the sandbox judges them.
+"""Limits of Klaviyo's API that the sandbox enforces.
 
 Source: Klaviyo OpenAPI, revision 2026-07-15 (descriptions of the operations), unless a
-line names another.
+line names another source.
 """
 
 BODY_MAX_BYTES = 5_000_000
 """`bulk_import_profiles`, `bulk_create_events`: payload of one request, 5 MB."""
 
 PROFILE_MAX_BYTES = 100_000
-"""`create_profile` and kin: one profile; also each profile of a bulk import."""
+"""`create_profile` and similar: one profile; also each profile of a bulk import."""
 
 IMPORT_MAX_PROFILES = 10_000
-"""`bulk_import_profiles`: profiles a request."""
+"""`bulk_import_profiles`: profiles per request."""
 
 RELATIONSHIP_MAX_IDS = 1_000
-"""`add_profiles_to_list`, `remove_profiles_from_list`: profile ids a request."""
+"""`add_profiles_to_list`, `remove_profiles_from_list`: profile ids per request."""
 
 SUBSCRIBE_MAX_PROFILES = 1_000
-"""`bulk_subscribe_profiles`: profiles a request."""
+"""`bulk_subscribe_profiles`: profiles per request."""
 
 UNSUBSCRIBE_MAX_PROFILES = 100
-"""`bulk_unsubscribe_profiles`, suppress and unsuppress: profiles a request."""
+"""`bulk_unsubscribe_profiles`, suppress and unsuppress: profiles per request."""
 
 BULK_EVENTS_MAX = 1_000
-"""`bulk_create_events`: events a request."""
+"""`bulk_create_events`: events per request."""
 
 EVENT_MAX_PROPERTIES = 400
 """`create_event`, member `properties`."""

@@ -1,7 +1,7 @@
-"""The operations the sandbox answers, each with its quotas, scopes and body limit.
+"""Operations that the sandbox answers, each with quotas, scopes and body limit.
 
 Source: `x-klaviyo-ratelimit` and `x-klaviyo-scopes` of Klaviyo's OpenAPI, revision
-2026-07-15. One operation is one quota family: Klaviyo counts per account and endpoint.
+2026-07-15. Each operation is one quota family: Klaviyo counts per account and endpoint.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class ApiOperation:
     Attributes:
         name: Klaviyo's operation id, and the name of the quota family.
         method: HTTP method.
-        path: Path with `{id}` where an id stands.
-        burst_per_s: Requests in the one-second window.
-        steady_per_min: Requests in the sixty-second window.
-        scopes: Scopes the key must have.
+        path: Path, with `{id}` in place of an id.
+        burst_per_s: Requests allowed in the one-second window.
+        steady_per_min: Requests allowed in the sixty-second window.
+        scopes: Scopes that the key must have.
         body_max_bytes: Larger bodies are answered with 413.
     """
 
@@ -39,7 +39,7 @@ _TIERS = {
     "L": (75, 750),
     "XL": (350, 3500),
 }
-"""Klaviyo's rate-limit tiers: (burst a second, steady a minute)."""
+"""Klaviyo's rate-limit tiers: (burst per second, steady per minute)."""
 
 _TABLE = """
 create_profile POST /api/profiles L profiles:write
@@ -110,7 +110,7 @@ OPERATIONS = {
     operation.name: operation
     for operation in map(_parse_operation, _TABLE.strip().splitlines())
 }
-"""Every operation by its name."""
+"""All operations, by operation name."""
 
 SMALLER_QUOTAS = {
     ("get_list", "additional-fields[list]", "profile_count"): "XS",
@@ -118,14 +118,14 @@ SMALLER_QUOTAS = {
     ("get_profile", "include", "segments"): "XS",
     ("get_profiles", "additional-fields[profile]", "predictive_analytics"): "M",
 }
-"""Parameters that move a request into a smaller quota family of its own."""
+"""Query parameters that move a request into a smaller quota family of its own."""
 
 
 def smaller_quotas(operation: ApiOperation) -> list[tuple[str, str, ApiOperation]]:
-    """Name the parameters that make `operation` cheaper to refuse.
+    """Return the query parameters that give `operation` smaller quotas.
 
     Returns:
-        (parameter, value, the operation with the smaller quotas), for each.
+        (parameter, value, the operation with the smaller quotas), for each parameter.
     """
     return [
         (parameter, value, _with_tier(operation, name=f"{name}+{value}", tier=tier))

@@ -1,1 +1,1 @@
-"""Triggers: FQL text becomes a tree, the tree becomes a fast predicate on events."""
+"""Triggers: parse FQL text to a tree, and compile the tree to a fast predicate."""

@@ -1,4 +1,4 @@
-"""Tree to predicate: closures, built once, that do only what an event needs."""
+"""Compile a tree to a predicate: closures that do only the work an event needs."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -6,9 +6,9 @@ from typing import Any
 
 from streams.triggers.reading import ValueReader, compile_reader
 from streams.triggers.tree import (
-    Comparison,
     Either,
     Every,
+    LiteralComparison,
     Negation,
     Node,
     Operator,
@@ -29,9 +29,9 @@ _COMPARE: Mapping[Operator, Callable[[Any, Any], bool]] = {
 
 
 def compile_predicate(node: Node) -> Predicate:
-    """Make a tree into a function; it raises for no JSON object."""
+    """Compile a tree to a function, which raises for values that are not objects."""
     match node:
-        case Comparison():
+        case LiteralComparison():
             return _comparison(node)
         case TextTest():
             return _text_test(node)
@@ -67,7 +67,7 @@ def _either(tests: list[Predicate]) -> Predicate:
     return either
 
 
-def _comparison(node: Comparison) -> Predicate:
+def _comparison(node: LiteralComparison) -> Predicate:
     read, literal = compile_reader(node.operand), node.literal
     if literal is None or isinstance(literal, bool):
         return _identity(read, literal, node.operator)
@@ -109,10 +109,10 @@ def _text_test(node: TextTest) -> Predicate:
 
 
 def _text_rule(node: TextTest) -> Callable[[str], bool]:
-    """The rule on a text; a pattern's one wildcard is at its end, else at its start.
+    """Return the test of a text; a pattern has one wildcard, at the end or start.
 
-    Segment looks at no other: `x*` begins with x, and any other pattern names, after
-    its first character, what the text ends with.
+    Segment evaluates no other wildcard: `x*` matches texts that begin with x, and any
+    other pattern gives, after its first character, the end of the text.
     """
     pattern = node.argument
     if node.function == "contains":

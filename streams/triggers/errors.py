@@ -1,4 +1,4 @@
-"""A trigger that cannot be read, with the place and what would be right there."""
+"""Errors of triggers, with the position and the expected tokens."""
 
 import re
 from typing import cast
@@ -13,10 +13,10 @@ _TOKEN_MAX_CHARS = 40
 
 
 class TriggerError(ConfigError):
-    """A trigger is wrong.
+    """Trigger that cannot be parsed.
 
     Args:
-        problem: What is wrong, and what would be right.
+        problem: Description of the problem and of the expected text.
         line: Line of the trigger's text, from 1.
         column: Character in that line, from 1.
     """
@@ -28,11 +28,12 @@ class TriggerError(ConfigError):
 
 
 def from_lark(error: UnexpectedInput, *, text: str) -> TriggerError:
-    """Say in the words of the language what the parser met and wanted."""
+    """Convert a parser error to the words of the trigger language."""
     position = _position(error, text=text)
     before = text[:position]
+    actual, expected = _describe_token(text, position), _describe_expected(before)
     return TriggerError(
-        f"found {_describe_found(text, position)}; expected {_describe_expected(before)}",
+        f"found {actual}; expected {expected}",
         line=before.count("\n") + 1,
         column=position - before.rfind("\n"),
     )
@@ -46,13 +47,13 @@ def _position(error: UnexpectedInput, *, text: str) -> int:
     return len(text.rstrip())
 
 
-def _describe_found(text: str, position: int) -> str:
+def _describe_token(text: str, position: int) -> str:
     match = _TOKEN.match(text, position)
     return f"`{match[0][:_TOKEN_MAX_CHARS]}`" if match else "the end"
 
 
 def _describe_expected(before: str) -> str:
-    """What can stand after a text that was right so far."""
+    """Return the tokens that may follow a text that was valid so far."""
     state = get_parser().parse_interactive(before)
     state.exhaust_lexer()
     terminals = state.accepts()  # type: ignore[no-untyped-call]  # lark has no type for it

@@ -1,8 +1,8 @@
-r"""The grammar of triggers: FQL as Segment's destinations understand it.
+r"""Grammar of triggers: the FQL of Segment's destinations.
 
-A text stands between double quotes and ends at the next one: it has no escapes. A bare
-word is a text too. In words and paths a backslash takes the next character as it is:
-`properties.with\ space`, `say\ \"hi\"`.
+A text stands between double quotes and ends at the next double quote: there are no
+escapes. A bare word is a text too. In words and paths a backslash takes the next
+character literally: `properties.with\ space`, `say\ \"hi\"`.
 """
 
 from functools import cache
@@ -75,10 +75,10 @@ TERMINAL_DESCRIPTIONS = {
     "_OR": "or",
     "$END": "the end",
 }
-"""What a person reads where the grammar names a terminal, in the order to say it."""
+"""Description of each terminal for error texts, in the order of listing."""
 
 
 @cache
 def get_parser() -> Lark:
-    """The parser; built once, at the first trigger."""
+    """Return the parser, which is built once, at the first trigger."""
     return Lark(GRAMMAR, parser="lalr", lexer="contextual")

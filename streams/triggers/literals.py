@@ -1,4 +1,4 @@
-"""What a literal means: that depends on the operand it is compared with."""
+"""Meaning of literals, which depends on the operand of the comparison."""
 
 import re
 from decimal import Decimal
@@ -6,13 +6,13 @@ from decimal import Decimal
 from lark import Token
 
 from streams.triggers.errors import TriggerError
-from streams.triggers.tree import Call, Field, Operand, Value
+from streams.triggers.tree import Call, FieldPath, Operand, Value
 
 TYPE_NAMES = ("string", "number", "list", "object", "bool", "null")
-"""What `typeof()` answers."""
+"""Possible results of `typeof()`."""
 
 EXACT_INTEGER_MAX = 2**53
-"""Beyond it JSON's numbers, doubles in Segment, skip integers."""
+"""Largest integer up to which doubles, JSON's numbers in Segment, skip no integer."""
 
 _ORDERS = {"<", "<=", ">", ">="}
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
@@ -21,17 +21,17 @@ _NUMERIC = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASC
 
 
 def error_at(problem: str, token: Token) -> TriggerError:
-    """A mistake at a token."""
+    """Return an error at the position of a token."""
     return TriggerError(problem, line=token.line or 1, column=token.column or 1)
 
 
 def unescape(text: str) -> str:
-    """A path or word without its backslashes."""
+    """Remove the backslashes from a path or word."""
     return _ESCAPED.sub(r"\1", text)
 
 
 def parse_literal(token: Token) -> Value:
-    """The value a token writes down."""
+    """Return the value of a literal token."""
     match token.type:
         case "STRING":
             return token[1:-1]
@@ -44,7 +44,7 @@ def parse_literal(token: Token) -> Value:
 
 
 def as_text(value: Value) -> str:
-    """A literal where only a text can stand: `event = 10` asks for "10"."""
+    """Return a literal as text, for fields of text: `event = 10` means "10"."""
     if isinstance(value, bool) or value is None:
         return next(
             name for name, value_meant in _CONSTANTS.items() if value_meant is value
@@ -53,22 +53,22 @@ def as_text(value: Value) -> str:
 
 
 def literal_for_operand(token: Token, *, operand: Operand, operator: str) -> Value:
-    """The literal as the comparison will use it.
+    """Return the literal in the type that the comparison uses.
 
     Raises:
-        TriggerError: The operand can never be compared with such a value.
+        TriggerError: The operand can never equal such a value.
     """
     value = parse_literal(token)
     if operator in _ORDERS or (
         isinstance(operand, Call) and operand.function == "length"
     ):
         return _as_number(value, token)
-    if isinstance(operand, Field):
+    if isinstance(operand, FieldPath):
         return _for_field(value, operand)
     return _for_typeof(value, token) if operand.function == "typeof" else _text(value)
 
 
-def _for_field(value: Value, field: Field) -> Value:
+def _for_field(value: Value, field: FieldPath) -> Value:
     match field.root:
         case "type" | "event":
             return as_text(value)
@@ -87,7 +87,9 @@ def _text(value: Value) -> str | None:
 def _for_typeof(value: Value, token: Token) -> str:
     name = as_text(value)
     if name not in TYPE_NAMES:
-        raise error_at(f"no type is `{name}`; expected {', '.join(TYPE_NAMES)}", token)
+        raise error_at(
+            f"`{name}` is not a type; expected {', '.join(TYPE_NAMES)}", token
+        )
     return name
 
 

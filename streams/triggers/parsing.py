@@ -1,4 +1,4 @@
-"""Text to tree."""
+"""Parse the text of a trigger to a tree."""
 
 import re
 from typing import Literal, cast
@@ -17,10 +17,10 @@ from streams.triggers.literals import (
 )
 from streams.triggers.tree import (
     Call,
-    Comparison,
     Either,
     Every,
-    Field,
+    FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -30,7 +30,7 @@ from streams.triggers.tree import (
 )
 
 DEPTH_MAX = 100
-"""Groups in groups; a person writes three."""
+"""Deepest nesting of groups; triggers written by hand need three levels."""
 
 _TOP_ROOTS = frozenset({"type", "event", "name", "userId"})
 _ROOT = re.compile(r"[A-Za-z]+")
@@ -40,10 +40,11 @@ Branch = Tree[Token]
 
 
 def parse(text: str) -> Node:
-    """Read a trigger.
+    """Parse the text of a trigger.
 
     Raises:
-        TriggerError: It is not FQL: the place, and what was expected there.
+        TriggerError: The text is not FQL; the error has the position and the expected
+            tokens.
     """
     try:
         return _node(get_parser().parse(text), depth=0)
@@ -79,7 +80,10 @@ def _group(branch: Branch, *, depth: int) -> Node:
 
 
 def _negation(branch: Branch, *, depth: int) -> Node:
-    """`!contains()` is a test of its own in FQL: a text without it. A group is not."""
+    """Parse a negation; in FQL `!contains()` is a separate test, unlike `!(...)`.
+
+    The test passes only for a text that does not contain the argument.
+    """
     if depth > DEPTH_MAX:
         raise _too_deep(branch)
     if branch.data == "text_test":
@@ -96,10 +100,10 @@ def _too_deep(branch: Branch) -> TriggerError:
     )
 
 
-def _comparison(branch: Branch) -> Comparison:
+def _comparison(branch: Branch) -> LiteralComparison:
     operand, operator = _operand(_branch(branch, 0)), str(_token(branch, 1))
     value = literal_for_operand(_token(branch, 2), operand=operand, operator=operator)
-    return Comparison(operand, cast("Operator", operator), value)
+    return LiteralComparison(operand, cast("Operator", operator), value)
 
 
 def _text_test(branch: Branch, *, negated: bool) -> TextTest:
@@ -110,13 +114,13 @@ def _text_test(branch: Branch, *, negated: bool) -> TextTest:
     )
 
 
-def _flag(branch: Branch) -> Comparison:
+def _flag(branch: Branch) -> LiteralComparison:
     flag, field = _token(branch, 0), _field(_token(_branch(branch, 1), 0))
     if field.root in {"type", "event", "name"}:
         raise error_at(
             f"{field.root} is a text; expected a field of true or false", flag
         )
-    return Comparison(field, "=", flag == "is_true")
+    return LiteralComparison(field, "=", flag == "is_true")
 
 
 def _operand(branch: Branch) -> Operand:
@@ -126,16 +130,16 @@ def _operand(branch: Branch) -> Operand:
     return Call(function, _field(_token(_branch(branch, 1), 0)))
 
 
-def _field(token: Token) -> Field:
-    """The place a path names: cut at every dot and bracket, escaped or not."""
+def _field(token: Token) -> FieldPath:
+    """Parse a path, which is split at every dot and bracket, escaped or not."""
     name = unescape(token)
     root = cast("Root", name if name in _TOP_ROOTS else _ROOT.findall(token)[0])
     if root in _TOP_ROOTS:
-        return Field(root)
+        return FieldPath(root)
     path = tuple(_KEY.findall(name.removeprefix(f"{root}.")))
     if not path:
         raise error_at(f"{root} without a field; expected {root}.x", token)
-    return Field(root, path)
+    return FieldPath(root, path)
 
 
 def _branches(branch: Branch) -> list[Branch]:

@@ -1,15 +1,15 @@
-"""How a trigger reads an event: the values at its places, and what they are made into.
+"""Read operands from an event: values at paths, and functions of values.
 
-Places follow Segment's look-up, which is JavaScript's: a path that meets null, false, 0
-or "" ends there with that value, a list has its elements by number, and lists and texts
-have `length`.
+Paths follow Segment's lookup, which is JavaScript's: a path that reaches null, false,
+0 or "" ends there with that value, a list has its elements by index, and lists and
+texts have `length`.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from streams.triggers.tree import Call, Field, Operand
+from streams.triggers.tree import Call, FieldPath, Operand
 
 EventObject = Mapping[str, Any]
 ValueReader = Callable[[EventObject], Any]
@@ -18,8 +18,8 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def compile_reader(operand: Operand) -> ValueReader:
-    """The function that takes an operand's value from an event; None: it has none."""
-    if isinstance(operand, Field):
+    """Return a function that reads an operand from an event, or None if absent."""
+    if isinstance(operand, FieldPath):
         return _field_reader(operand)
     return _call_reader(operand)
 
@@ -36,7 +36,7 @@ def _call_reader(call: Call) -> ValueReader:
     assert_never(call.function)
 
 
-def _field_reader(field: Field) -> ValueReader:
+def _field_reader(field: FieldPath) -> ValueReader:
     root, path = field.root, field.path
     if not path:
         return lambda event: event.get(root)
@@ -81,7 +81,7 @@ def _lowercase(value: object) -> str | None:
 
 
 def _length(value: object) -> int:
-    """Elements of a list, UTF-8 bytes of a text as in FQL; nothing else has any."""
+    """Count elements of a list, or UTF-8 bytes of a text as in FQL; otherwise 0."""
     if isinstance(value, str):
         return len(value.encode("utf-8", "surrogatepass"))
     return len(value) if isinstance(value, list) else 0

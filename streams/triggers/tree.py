@@ -1,7 +1,6 @@
-"""A trigger as a tree.
+"""Tree of a trigger, with literals already converted by Segment's rules.
 
-What Segment's rules make of a literal is already done in it: `event = 10` holds the
-text "10", `properties.n > "5"` the number 5.
+`event = 10` holds the text "10", `properties.n > "5"` the number 5.
 """
 
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ Value = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """A place in an event.
+class FieldPath:
+    """Path in an event.
 
     Attributes:
         root: Key at the top of the event.
-        path: Keys below it; empty for `type`, `event`, `name` and `userId`.
+        path: Keys below the root; empty for `type`, `event`, `name` and `userId`.
     """
 
     root: Root
@@ -27,21 +26,21 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A value made of a field's value."""
+    """Function applied to the value of a field."""
 
     function: Literal["lowercase", "length", "typeof"]
-    field: Field
+    field: FieldPath
 
 
-Operand = Field | Call
+Operand = FieldPath | Call
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """An operand against a literal; the literal's type decides how.
+class LiteralComparison:
+    """Comparison of an operand with a literal; the literal's type decides the rule.
 
-    None asks whether there is a value, a boolean or a text for exactly that one. A
-    number asks for a number: another type is neither equal, nor unequal, nor less.
+    None tests for an absent value; a boolean or a text for exactly that value. A number
+    tests numbers only: a value of another type is neither equal, nor unequal, nor less.
     """
 
     operand: Operand
@@ -51,7 +50,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class TextTest:
-    """`contains()` or `match()`; only a text can pass, negated or not."""
+    """Test with `contains()` or `match()`; only a text can pass, negated or not."""
 
     function: Literal["contains", "match"]
     operand: Operand
@@ -61,23 +60,23 @@ class TextTest:
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """The opposite of a test."""
+    """Opposite of a test."""
 
     test: "Node"
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """All of two tests or more: `and`."""
+    """Conjunction of two or more tests: `and`."""
 
     tests: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """At least one of two tests or more: `or`."""
+    """Disjunction of two or more tests: `or`."""
 
     tests: tuple["Node", ...]
 
 
-Node = Comparison | TextTest | Negation | Every | Either
+Node = LiteralComparison | TextTest | Negation | Every | Either

@@ -1,4 +1,4 @@
-"""A trigger: whether a mapping takes an event."""
+"""Triggers decide which events a mapping handles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,29 +9,29 @@ from streams.triggers.parsing import parse
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A compiled trigger; call it with an event.
+    """Compiled trigger; call the trigger with an event.
 
     Attributes:
-        text: The trigger as it was written.
-        test: What it became; for JSON objects only.
+        text: Trigger as it was written.
+        test: Compiled predicate, for JSON objects only.
     """
 
     text: str
     test: Predicate = field(repr=False, compare=False)
 
     def __call__(self, event: object) -> bool:
-        """Whether the event matches; what is no JSON object never does."""
+        """Return True if the event matches; values that are not objects never match."""
         return isinstance(event, dict | Mapping) and self.test(event)
 
 
 def compile_trigger(text: str) -> Trigger:
-    """Read a trigger and make it ready for events.
+    """Parse and compile a trigger.
 
     Args:
         text: FQL as in a Segment destination, such as `type = "track"`.
 
     Raises:
-        TriggerError: It is wrong; a `ConfigError` with line, column and what was
-            expected.
+        TriggerError: The text is wrong; a `ConfigError` with line, column and expected
+            tokens.
     """
     return Trigger(text, compile_predicate(parse(text)))

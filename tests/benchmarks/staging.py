@@ -15,7 +15,7 @@ import click
 
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics
-from streams.sandbox.control.journal import JOURNAL_VARIABLE
+from streams.sandbox.config import JOURNAL_VARIABLE
 from tests.benchmarks.processes import Command, Sandbox, ask
 from tests.benchmarks.runs import PAIR_PARTITIONS, PARTITIONS, Environment, Stage
 from tests.brokers import choice

@@ -11,7 +11,8 @@ import orjson
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.results import AttemptResult, FinalResult
-from streams.sandbox.control.journal import Journal, journal_directory
+from streams.sandbox.config import journal_directory
+from streams.sandbox.control.journal import Journal
 
 UNANSWERED_STATUS = 0
 """Status of what was sent to a fake."""

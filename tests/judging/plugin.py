@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from xdist.workermanage import WorkerController
 
-from streams.sandbox.control.journal import JOURNAL_VARIABLE
+from streams.sandbox.config import JOURNAL_VARIABLE
 from tests.judging.judge import judge
 from tests.judging.notes import NotedRequest, NotedRequests
 from tests.judging.operations import find_operation
@@ -78,9 +78,10 @@ class JudgePlugin:
     ) -> None:
         """Say how much was judged."""
         if self._judged_counts:
+            total, operations = self._judged_counts.total(), len(self._judged_counts)
             terminalreporter.write_line(
-                f"klaviyo bodies judged: {self._judged_counts.total()} of"
-                f" {len(self._judged_counts)} operations; wrong on purpose: {self._expected_count}"
+                f"klaviyo bodies judged: {total} of {operations} operations;"
+                f" wrong on purpose: {self._expected_count}"
             )
 
     def _judge_new_requests(self, item: pytest.Item) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 CALLERS = {"call", "attempt"}
-"""The methods of `streams.klaviyo.api.protocol.Caller` that send."""
+"""Methods of `streams.klaviyo.api.protocol.KlaviyoApi` that send requests."""
 
-PASSED_ON = {"saw", *CALLERS}
+PASSED_ON = {"note_request", *CALLERS}
 """What such a method calls: the judge, or another client."""
 
 
@@ -46,10 +46,11 @@ def test_what_explain_prints_is_shown_to_the_judge() -> None:
     silent = [
         path.relative_to(TESTS).as_posix()
         for path in sorted(TESTS.rglob("*.py"))
-        if "Recorder(DryKlaviyo" in path.read_text()
+        if "RecordingClient(FakeKlaviyo" in path.read_text()
         or 'invoke(main, ["explain"' in path.read_text()
         if path != Path(__file__)
-        if not {"saw_printed", "Judged"} & called(ast.parse(path.read_bytes()))
+        if not {"note_printed_requests", "JudgedClient"}
+        & called(ast.parse(path.read_bytes()))
     ]
 
     assert silent == []
@@ -61,7 +62,7 @@ def test_a_fake_server_shows_its_requests_to_the_judge() -> None:
         path.relative_to(TESTS).as_posix()
         for path in sorted(TESTS.rglob("*.py"))
         if "web.Application(" in path.read_text() and path != Path(__file__)
-        if "saw" not in called(ast.parse(path.read_bytes()))
+        if "note_request" not in called(ast.parse(path.read_bytes()))
     ]
 
     assert silent == []

@@ -7,7 +7,8 @@ import pytest
 
 from streams.klaviyo.api import requests
 from streams.klaviyo.fake_client import FakeKlaviyo
-from streams.sandbox.control.journal import JOURNAL_VARIABLE, Journal
+from streams.sandbox.config import JOURNAL_VARIABLE
+from streams.sandbox.control.journal import Journal
 from tests.judging import JudgedClient, note_printed_requests
 from tests.judging.notes import NotedRequest, NotedRequests
 

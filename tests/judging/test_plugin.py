@@ -15,8 +15,8 @@ import sys
 import pytest
 
 from streams.sandbox import Sandbox, SandboxConfig
-from tests.judging import saw
-from tests.streams.sandbox.api import Api
+from tests.judging import note_request
+from tests.streams.sandbox.api import SandboxApi
 
 RIGHT = {"data": {"type": "list", "attributes": {"name": "VIP"}}}
 MISSPELT = {"data": {"type": "list", "attributes": {"names": "VIP"}}}
@@ -26,10 +26,10 @@ meant = pytest.mark.wrong_request("on purpose")
 KILLED = """
 import asyncio, os, signal
 from streams.sandbox import Sandbox, SandboxConfig
-from tests.streams.sandbox.api import Api
+from tests.streams.sandbox.api import SandboxApi
 
 async def main():
-    async with Sandbox(SandboxConfig()) as klaviyo, Api(klaviyo.url) as api:
+    async with Sandbox(SandboxConfig()) as klaviyo, SandboxApi(klaviyo.url) as api:
         await api.post("/api/lists", {"data": {"type": "lst"}})
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -38,7 +38,7 @@ asyncio.run(main())
 
 
 async def post(body):
-    async with Sandbox(SandboxConfig()) as klaviyo, Api(klaviyo.url) as api:
+    async with Sandbox(SandboxConfig()) as klaviyo, SandboxApi(klaviyo.url) as api:
         return (await api.post("/api/lists", body)).status
 
 
@@ -59,18 +59,18 @@ async def test_meant_and_right(): assert await post(RIGHT) == 201
 async def test_meant_and_skipped(): pytest.skip()
 
 async def test_unknown_path():
-    async with Sandbox(SandboxConfig()) as klaviyo, Api(klaviyo.url) as api:
+    async with Sandbox(SandboxConfig()) as klaviyo, SandboxApi(klaviyo.url) as api:
         await api.get("/api/shoes")
 
 def test_another_process():
     subprocess.run([sys.executable, "-c", KILLED])
 
-def test_fake(): saw("POST", "/api/lists", b"{}")
+def test_fake(): note_request("POST", "/api/lists", b"{}")
 
 @pytest.fixture(scope="module")
 def late():
     yield
-    saw("POST", "/api/nothing", b"")
+    note_request("POST", "/api/nothing", b"")
 
 def test_fixture_of_the_module(late): pass
 '''

@@ -1,4 +1,4 @@
-"""The directives of the mapping language, by name."""
+"""Directives of the mapping language, by name."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -33,4 +33,4 @@ DIRECTIVES: Final[Mapping[str, Builder]] = MappingProxyType(
         "@transform": transform,
     }
 )
-"""One builder each."""
+"""Builder of each directive, by name."""

@@ -1,4 +1,4 @@
-"""`@if`, `@case` and `@excludeWhenNull`: which value, in which form, or none."""
+"""`@if`, `@case` and `@excludeWhenNull`: directives that choose or drop a value."""
 
 from streams.mapping.compile_context import CompileContext, resolve_nothing
 from streams.mapping.text import text_of
@@ -6,11 +6,11 @@ from streams.mapping.values import UNDEFINED, Json, Resolver, without_nulls
 
 
 def choose(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@if`: `then` where `exists` (or `blank`) finds something, else `else`.
+    """`@if`: resolve `then` if `exists` (or `blank`) has a value, else `else`.
 
-    `exists` wants a value that is not null; `blank`, in spite of its name, one that
-    is not blank either (JavaScript's `!= ""`: 0, false and [] are blank). The
-    literals 0, false and "" are values, also after `exists` and `else`.
+    `exists` needs a value that is not null; `blank`, in spite of its name, a value that
+    is not blank either (JavaScript's `!= ""`: 0, false and [] are blank). The literals
+    0, false and "" are values, also after `exists` and `else`.
     """
     if not isinstance(options, dict):
         return context.reject(at, '@if requires an object with an "exists" key')
@@ -59,7 +59,7 @@ _CASES = {"lower": str.lower, "upper": str.upper}
 
 
 def case(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@case`: a text in lower or upper case; what is no text stays as it is."""
+    """`@case`: change a text to lower or upper case; other values are unchanged."""
     if not isinstance(options, dict):
         return context.reject(at, '@case requires an object with a "operator" key')
     if not options.get("operator"):
@@ -80,7 +80,7 @@ def case(options: Json, at: str, context: CompileContext) -> Resolver:
 
 
 def exclude_when_null(value: Json, at: str, context: CompileContext) -> Resolver:
-    """`@excludeWhenNull`: nothing for null; an object without its null fields."""
+    """`@excludeWhenNull`: return `UNDEFINED` for null, objects without null fields."""
     get = context.compile_node(value, at=at)
 
     def resolve(payload: Json) -> Json:

@@ -1,4 +1,4 @@
-"""`@path`, `@template`, `@literal`, `@arrayPath`, `@liquid`: reading the payload."""
+"""`@path`, `@template`, `@literal`, `@arrayPath`, `@liquid`: read the payload."""
 
 from streams.mapping.compile_context import CompileContext, null_if_undefined
 from streams.mapping.errors import Unresolved
@@ -9,7 +9,7 @@ from streams.mapping.values import Json, Resolver, kind_of, with_article
 
 
 def path(value: Json, at: str, context: CompileContext) -> Resolver:
-    """`@path`: what lies at a path; the path may itself be a directive's result."""
+    """`@path`: return the value at a path; the path may be a directive's result."""
     if isinstance(value, str):
         return compile_path(strip_root_prefix(value))
     get_path = _compile_text("@path", value, at, context)
@@ -21,7 +21,7 @@ def path(value: Json, at: str, context: CompileContext) -> Resolver:
 def compile_template_directive(
     value: Json, at: str, context: CompileContext
 ) -> Resolver:
-    """`@template`: text with `{{paths}}`; it may itself be a directive's result."""
+    """`@template`: fill in `{{paths}}`; the text may be a directive's result."""
     if isinstance(value, str):
         return compile_template(value)
     get_template = _compile_text("@template", value, at, context)
@@ -45,12 +45,12 @@ def _compile_text(
 
 
 def literal(value: Json, at: str, context: CompileContext) -> Resolver:
-    """`@literal`: the value itself; directives in it are resolved."""
+    """`@literal`: return a literal value; directives inside are resolved."""
     return context.compile_node(value, at=at)
 
 
 def array_path(value: Json, at: str, context: CompileContext) -> Resolver:
-    """`@arrayPath`: an array, each item in the given shape; one object is an array."""
+    """`@arrayPath`: return an array, with items in a shape; an object is one item."""
     if not isinstance(value, list):
         wording = f"@arrayPath expected array, got {kind_of(value)}"
         return context.reject(at, wording)
@@ -82,11 +82,11 @@ def _apply_shape(get: Resolver, shape: Resolver) -> Resolver:
 
 
 def liquid(value: Json, at: str, context: CompileContext) -> Resolver:
-    """`@liquid`: a Liquid template, with Segment's tags, filters and limits."""
+    """`@liquid`: render a Liquid template, with Segment's tags, filters and limits."""
     if not isinstance(value, str):
         wording = f"{at} should be a string but it is {with_article(kind_of(value))}."
         return context.reject(at, wording)
     try:
-        return compile_liquid(value, clock=context.clock)
+        return compile_liquid(value)
     except LiquidTemplateError as error:
         return context.reject(at, error.wording)

@@ -1,4 +1,4 @@
-"""`@replace`: one or two literal patterns, replaced in a text."""
+"""`@replace`: replace one or two literal patterns in a text."""
 
 import re
 from typing import Final
@@ -8,20 +8,20 @@ from streams.mapping.text import text_of
 from streams.mapping.values import Json, Resolver
 
 PATTERN_MAX: Final = 10
-"""Characters of a pattern, Segment's mapping kit, `MAX_PATTERN_LENGTH`."""
+"""Longest pattern in characters, Segment's `MAX_PATTERN_LENGTH`."""
 
 REPLACEMENT_MAX: Final = 10
-"""Characters of a replacement, Segment's mapping kit, `MAX_REPLACEMENT_LENGTH`."""
+"""Longest replacement in characters, Segment's `MAX_REPLACEMENT_LENGTH`."""
 
 _REFERENCE: Final = re.compile(r"\$([$&`'])")
-"""What a replacement may say of its match (ECMA-262, GetSubstitution)."""
+"""References to the match in a replacement (ECMA-262, GetSubstitution)."""
 
 
 def replace(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@replace`: in a text, number or boolean; anything else becomes "".
+    """`@replace`: replace in a text, number or boolean; any other value becomes "".
 
-    Every occurrence unless `global` is false; `ignorecase` as it says. The literals
-    0, false and "" are values.
+    Every occurrence is replaced unless `global` is false; `ignorecase` ignores case.
+    The literals 0, false and "" are values.
     """
     if not isinstance(options, dict):
         return context.reject(at, '@replace requires an object with a "pattern" key')

@@ -1,4 +1,4 @@
-"""`@json`, `@flatten`, `@merge` and `@transform`: whole objects in another shape."""
+"""`@json`, `@flatten`, `@merge` and `@transform`: change the shape of whole objects."""
 
 from streams.mapping.compile_context import CompileContext
 from streams.mapping.errors import Unresolved
@@ -7,7 +7,7 @@ from streams.mapping.values import DEPTH_MAX, UNDEFINED, Json, Resolver, kind_of
 
 
 def json(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@json`: to JSON text, or from it; text that is no JSON stays.
+    """`@json`: encode as JSON text, or decode; text that is not JSON is unchanged.
 
     The literals 0, false and "" are values.
     """
@@ -31,7 +31,7 @@ def _decode(value: Json) -> Json:
 
 
 def _resolve_invalid_mode(_: object) -> Json:
-    """`Encode` passes Segment's check and then means nothing."""
+    """Return `UNDEFINED`: `Encode` passes Segment's check and then has no effect."""
     return UNDEFINED
 
 
@@ -39,7 +39,7 @@ _MODES = {"encode": _encode, "decode": _decode}
 
 
 def flatten(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@flatten`: one level, the keys of all levels joined by the separator."""
+    """`@flatten`: return one level, with keys joined by the separator."""
     if not isinstance(options, dict):
         return context.reject(at, '@flatten requires an object with a "separator" key')
     separator = options.get("separator")
@@ -66,7 +66,7 @@ def flatten(options: Json, at: str, context: CompileContext) -> Resolver:
 
 
 class _Flattener:
-    """Walks a value down to its leaves; an empty branch leaves no key, as recorded."""
+    """Walker to the leaves of a value; an empty branch adds no key, as recorded."""
 
     __slots__ = ("_branches", "_separator")
 
@@ -77,7 +77,7 @@ class _Flattener:
     def __call__(
         self, value: Json, prefix: str, flat: dict[str, Json], *, depth: int = 0
     ) -> None:
-        """Put every leaf under `value` into `flat`."""
+        """Add every leaf under `value` to `flat`."""
         if not isinstance(value, self._branches) or depth > DEPTH_MAX:
             flat[prefix] = value
             return
@@ -88,7 +88,7 @@ class _Flattener:
 
 
 def _as_object(value: Json) -> dict[str, Json]:
-    """Give what JavaScript's `Object.assign` would take of a value."""
+    """Return the members that JavaScript's `Object.assign` takes from a value."""
     if isinstance(value, dict):
         return value
     if isinstance(value, (list, str)):
@@ -97,9 +97,9 @@ def _as_object(value: Json) -> dict[str, Json]:
 
 
 def merge(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@merge`: all fields of all objects; `right` lets the later win, `left` not.
+    """`@merge`: join the fields of all objects; `right` lets the later object win.
 
-    A field that resolves to nothing wins too, and so takes the field away.
+    A field that resolves to nothing wins too, and so removes the field.
     """
     if not isinstance(options, dict):
         wording = (
@@ -140,7 +140,7 @@ def _merge_operands(operands: list[Resolver]) -> Resolver:
 
 
 def transform(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@transform`: `apply` makes a new payload, and `mapping` maps that."""
+    """`@transform`: `apply` computes a new payload, which `mapping` then maps."""
     if not isinstance(options, dict):
         wording = "@transform requires an object with an "
         return context.reject(at, f'{wording}"apply" key and a "mapping" key')

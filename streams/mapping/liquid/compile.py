@@ -1,6 +1,5 @@
-"""A Liquid template compiled once, with the limits Segment sets."""
+"""Compile a Liquid template once, with the limits that Segment sets."""
 
-from collections.abc import Callable
 from io import StringIO
 
 from liquid import BoundTemplate
@@ -15,10 +14,10 @@ from streams.mapping.values import Json, Resolver
 
 
 class LiquidTemplateError(Exception):
-    """A template that can't be compiled.
+    """Template that cannot be compiled.
 
     Args:
-        wording: What is wrong, with line and column.
+        wording: Description of the problem, with line and column.
     """
 
     def __init__(self, wording: str) -> None:
@@ -26,32 +25,30 @@ class LiquidTemplateError(Exception):
         self.wording = wording
 
 
-def compile_liquid(text: str, *, clock: Callable[[], float] | None = None) -> Resolver:
-    """Compile a template.
+def compile_liquid(text: str) -> Resolver:
+    """Compile a template to a resolver.
 
     Args:
-        text: The template.
-        clock: Seconds since the epoch, for `now`; `None` leaves `now` the word it is.
+        text: Source of the template.
 
     Returns:
-        From the payload to the text; raises `Unresolved` if it can't be rendered.
+        Function from the payload to the text; raises `Unresolved` if rendering fails.
 
     Raises:
-        LiquidMistake: The template is too long, or no Liquid, or uses what Segment
-            does not allow.
+        LiquidTemplateError: The template is too long, or is not valid Liquid, or uses
+            features that Segment does not allow.
     """
     template = _parse(text)
 
     def resolve(payload: Json) -> str:
         event = dict(payload) if isinstance(payload, dict) else {}
         context = RenderingContext(template, globals=event)
-        context.tag_namespace["clock"] = clock
         buffer = StringIO()
         try:
             template.render_with_context(context, buffer)
         except LiquidError as error:
             raise Unresolved(f"@liquid: {error.message}") from None
-        except Exception as error:  # noqa: BLE001 - a filter on data nobody foresaw
+        except Exception as error:  # noqa: BLE001 - filters meet unforeseen data
             kind = type(error).__name__
             raise Unresolved(f"@liquid: can't be rendered: {kind}") from None
         return buffer.getvalue()
@@ -77,14 +74,3 @@ def _describe(error: Exception, text: str) -> str:
     before = text[: max(0, *opened)]
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     return f"{error.message}, line:{line}, col:{column}"
-
-
-def liquid_keys(text: str) -> list[str]:
-    """Name the variables a template reads, in its order; none if it is no Liquid."""
-    try:
-        names = _parse(text).analyze().variables
-    except LiquidTemplateError:
-        return []
-    found = [variable for uses in names.values() for variable in uses]
-    found.sort(key=lambda variable: variable.span.index)
-    return list(dict.fromkeys(str(variable) for variable in found))

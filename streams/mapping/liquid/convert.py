@@ -1,4 +1,4 @@
-"""Conversions between the types, as liquidjs makes them."""
+"""Conversions between types, with the results of liquidjs."""
 
 import math
 from typing import Final
@@ -17,12 +17,12 @@ _DIGITS: Final = frozenset("0123456789+-.eE")
 
 
 def is_nil(value: object) -> bool:
-    """Tell null, and nothing at all."""
+    """Return True for null and for `UNDEFINED`."""
     return value is None or value is UNDEFINED
 
 
 def liquid_text(value: Json, *, depth: int = 0) -> str:
-    """Write a value into the output: nil as nothing, arrays without commas."""
+    """Format a value for the output: nil as empty text, arrays without commas."""
     if isinstance(value, str):
         return value
     if isinstance(value, (list, range)):
@@ -34,20 +34,20 @@ def liquid_text(value: Json, *, depth: int = 0) -> str:
 
 
 def to_array(value: Json) -> list[Json]:
-    """Give the array a value is, or the array of just it."""
+    """Convert a value to an array: nil is empty, other values are an array of one."""
     if is_nil(value):
         return []
     return list(value) if isinstance(value, (list, range)) else [value]
 
 
 def to_number(value: Json) -> LiquidNumber:
-    """Give the number a value is or says; else 0."""
+    """Convert a value to a number, or 0 if the conversion fails."""
     real = number_or_nan(value)
     return 0 if math.isnan(real) else real
 
 
 def number_or_nan(value: Json) -> LiquidNumber:
-    """Give the number a value is or says; else NaN."""
+    """Convert a value to a number, or NaN if the conversion fails."""
     if isinstance(value, bool) or value is None:
         return int(value or 0)
     if isinstance(value, int):
@@ -88,7 +88,7 @@ def _parse_prefixed(text: str) -> LiquidNumber:
 
 
 def to_integer(value: Json, *, default: int) -> int:
-    """Give an argument that counts something, as an integer."""
+    """Convert a counting argument to an integer."""
     if is_nil(value):
         return default
     real = to_number(value)

@@ -1,4 +1,4 @@
-"""The tags and filters that are not there, and the tags that end the output."""
+"""Tags and filters that Segment disables, and tags that end the output."""
 
 from typing import Final, NoReturn, TextIO
 
@@ -9,7 +9,7 @@ from liquid.exceptions import LiquidSyntaxError, StopRender
 from liquid.token import TOKEN_TAG
 
 DISABLED_TAGS: Final = ("case", "for", "include", "layout", "render", "tablerow")
-"""Segment's mapping kit refuses them."""
+"""Tags that Segment's mapping kit rejects."""
 
 DISABLED_FILTERS: Final = frozenset(
     {
@@ -35,49 +35,49 @@ DISABLED_FILTERS: Final = frozenset(
         "type",
     }
 )
-"""Segment's mapping kit refuses them."""
+"""Filters that Segment's mapping kit rejects."""
 
 
 class _StopNode(Node):
-    """Outside a loop a break ends the output."""
+    """Node that ends the output: the effect of a break outside a loop."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        """End the output here."""
+        """End the output at this node."""
         del context, buffer
         raise StopRender
 
 
 class BreakTag(Tag):
-    """`{% break %}`; there are no loops."""
+    """Tag `{% break %}`, which ends the output because there are no loops."""
 
     name = "break"
     block = False
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one."""
+        """Parse one break tag."""
         node = _StopNode(stream.expect(TOKEN_TAG))
         node.blank = False
         return node
 
 
 class ContinueTag(BreakTag):
-    """`{% continue %}`; there are no loops."""
+    """Tag `{% continue %}`, which ends the output because there are no loops."""
 
     name = "continue"
 
 
 class UnknownTag(illegal.Illegal):
-    """Any tag that is not there."""
+    """Tag that does not exist in liquidjs."""
 
     def parse(self, stream: TokenStream) -> NoReturn:
-        """Refuse it."""
+        """Reject the tag with a syntax error."""
         token = stream.current
         name = token.value if token.kind == TOKEN_TAG else token.kind.lower()
         raise LiquidSyntaxError(f'tag "{name}" not found', token=token)
 
 
 def disabled_tag(tag: str) -> type[Tag]:
-    """Make the tag that refuses to be one."""
+    """Return a tag class that rejects every use of the tag."""
 
     class Disabled(Tag):
         name = tag

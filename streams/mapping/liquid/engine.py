@@ -1,4 +1,4 @@
-"""The environment: Segment's tags and filters, and nothing that loads or loops."""
+"""Liquid environment with Segment's tags and filters, without loading and loops."""
 
 import inspect
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class _Environment(Environment):
     logical_not_operator = True
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
-        """Register ours instead of python-liquid's."""
+        """Register the tags and filters of this package instead of python-liquid's."""
         del extra
         for tag in _TAGS:
             self.add_tag(tag)
@@ -65,7 +65,7 @@ class _Environment(Environment):
 
 
 def _with_metering(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Charge a filter for what it takes and makes; drop arguments it has not."""
+    """Charge a filter for input and output, and drop surplus arguments."""
     parameters = inspect.signature(function).parameters.values()
     positions = (
         sum(
@@ -85,15 +85,13 @@ def _with_metering(function: Callable[..., Any]) -> Callable[..., Any]:
         value: Json, *arguments: Json, context: RenderingContext, **keys: Json
     ) -> Json:
         context.charge(
-            size_of(value) + sum(size_of(parameter) for parameter in arguments)
+            size_of(value) + sum(size_of(argument) for argument in arguments)
         )
         keyword_arguments = {
             key: keyword_value
             for key, keyword_value in keys.items()
             if key in keyword_names
         }
-        if "clock" in keyword_names:
-            keyword_arguments["clock"] = context.tag_namespace.get("clock")
         result = function(value, *arguments[:positions], **keyword_arguments)
         context.charge(size_of(result))
         return result
@@ -103,4 +101,4 @@ def _with_metering(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 ENVIRONMENT: Final = _Environment(strict_filters=False)
-"""The one environment; a filter it does not know changes nothing, as recorded."""
+"""Shared environment; an unknown filter changes nothing, as recorded."""

@@ -1,4 +1,4 @@
-"""How much one rendering may do."""
+"""Limits of the work that one rendering may do."""
 
 from typing import Final
 
@@ -7,29 +7,29 @@ from liquid.exceptions import ResourceLimitError
 from streams.mapping.values import Json
 
 TEMPLATE_MAX_CHARS: Final = 1000
-"""Segment's mapping kit, `@liquid`: longer templates are refused."""
+"""Longest template, Segment's mapping kit, `@liquid`."""
 
 WORK_MAX: Final = 100_000_000
-"""Characters and items one rendering may handle; Segment's `memoryLimit`, 1e8.
+"""Characters and items that one rendering may process; Segment's `memoryLimit`, 1e8.
 
-There are no loops, so it bounds the time too: Segment's 500 ms.
+There are no loops, so this limit bounds the time too: Segment's 500 ms.
 """
 
 
 class WorkLimitError(ResourceLimitError):
-    """A rendering that wants more than its share."""
+    """Rendering that exceeds the work limit."""
 
 
 def check_work(units: float) -> None:
-    """Refuse a result that is too large, before it is made.
+    """Reject a result that is too large, before the result is built.
 
     Raises:
-        OverWork: It is.
+        WorkLimitError: The result exceeds the limit.
     """
     if units > WORK_MAX:
         raise WorkLimitError("memory alloc limit exceeded", token=None)
 
 
 def size_of(value: Json) -> int:
-    """Count what handling a value costs."""
+    """Return the cost of processing a value."""
     return len(value) if isinstance(value, (str, list, dict, range)) else 1

@@ -1,4 +1,4 @@
-"""Variables and their properties."""
+"""Lookup of variables and of properties."""
 
 from collections.abc import Iterable
 
@@ -11,12 +11,12 @@ from streams.mapping.values import UNDEFINED, Json
 
 
 class RenderingContext(RenderContext):
-    """One rendering: what is assigned, over what the event holds."""
+    """State of one rendering: assigned variables, then members of the event."""
 
     def get(
         self, path: list[object], *, token: Token | None, default: object = None
     ) -> object:
-        """Look a path up; what is not there is `UNDEFINED`, and so nil."""
+        """Return the value at a path, or `UNDEFINED`, which counts as nil."""
         del token, default
         first, *remaining_path = path
         return follow_path(self._variable(str(first)), remaining_path)
@@ -27,11 +27,11 @@ class RenderingContext(RenderContext):
         return self.globals.get(name, UNDEFINED)
 
     def increment(self, name: str) -> int:
-        """Count up, from the event's own number if it has one there."""
+        """Increment a counter that starts at the event's number, if there is one."""
         return self._count(name, step=1) - 1
 
     def decrement(self, name: str) -> int:
-        """Count down."""
+        """Decrement a counter that starts at the event's number, if there is one."""
         return self._count(name, step=-1)
 
     def _count(self, name: str, *, step: int) -> int:
@@ -48,14 +48,14 @@ class RenderingContext(RenderContext):
 
 
 def follow_path(value: object, path: Iterable[object]) -> object:
-    """Follow properties from a value."""
+    """Follow a path of properties from a value."""
     for key in path:
         value = read_property(value, key)
     return value
 
 
 def read_property(value: Json, key: object) -> object:
-    """Read one property of a value, or `UNDEFINED`; null has null for all."""
+    """Return one property of a value, or `UNDEFINED`; null has null properties."""
     if isinstance(key, float) and key.is_integer():
         key = int(key)
     if isinstance(value, (list, range)):

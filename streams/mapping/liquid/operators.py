@@ -1,4 +1,4 @@
-"""Operators, with liquidjs's sense of equality and order; none ever raises."""
+"""Operators with liquidjs's equality and order; no operator ever raises."""
 
 import math
 from collections.abc import Callable
@@ -14,27 +14,27 @@ from streams.mapping.text import text_of
 from streams.mapping.values import DEPTH_MAX, UNDEFINED, Json
 
 _DEPTH_MAX: Final = DEPTH_MAX // 3
-"""Arrays in arrays that are compared: each level takes three calls."""
+"""Depth of arrays that are compared: each level takes three calls."""
 
 
 class ValueExpression(BooleanExpression):
-    """An expression with operators, evaluated to its own value."""
+    """Expression with operators that evaluates to a value."""
 
     def evaluate(self, context: RenderContext) -> Json:
-        """Evaluate it."""
+        """Evaluate the expression in a context."""
         return evaluate(self.expression, context)
 
 
 class TruthExpression(ValueExpression):
-    """The same, evaluated to true or false."""
+    """Expression with operators that evaluates to true or false."""
 
     def evaluate(self, context: RenderContext) -> bool:
-        """Evaluate it."""
+        """Evaluate the expression to a boolean."""
         return is_truthy(evaluate(self.expression, context))
 
 
 def evaluate(node: Expression, context: RenderContext) -> Json:
-    """Evaluate any expression."""
+    """Evaluate any expression in a context."""
     compare = _COMPARISONS.get(type(node))
     if compare is not None:
         first, second = (evaluate(side, context) for side in node.children())
@@ -50,12 +50,12 @@ def evaluate(node: Expression, context: RenderContext) -> Json:
 
 
 def is_truthy(value: object) -> bool:
-    """Tell all but nil and false."""
+    """Return True for every value except nil and false."""
     return value is not None and value is not False and value is not UNDEFINED
 
 
 def is_equal(first: Json, second: Json, *, depth: int = 0) -> bool:
-    """Compare without conversion; objects are equal to none but themselves."""
+    """Compare values without conversion; objects are compared by identity."""
     if isinstance(second, (Empty, Blank)):
         return _is_void(first, second)
     if isinstance(first, (Empty, Blank)):
@@ -85,10 +85,10 @@ def _same_number(first: object, second: object) -> bool:
     )
 
 
-def _is_void(value: object, what: Empty | Blank) -> bool:
-    if isinstance(what, Blank) and (is_nil(value) or value is False):
+def _is_void(value: object, void: Empty | Blank) -> bool:
+    if isinstance(void, Blank) and (is_nil(value) or value is False):
         return True
-    if isinstance(what, Blank) and isinstance(value, str):
+    if isinstance(void, Blank) and isinstance(value, str):
         return not value.strip()
     return isinstance(value, (str, list, dict, range)) and not value
 
@@ -129,5 +129,5 @@ _COMPARISONS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     logical.GtExpression: _ordered(lambda a, b: a > b),
     logical.LeExpression: _ordered(lambda a, b: a <= b),
     logical.LtExpression: _ordered(lambda a, b: a < b),
-    logical.NeExpression: lambda left, right: not is_equal(left, right),
+    logical.NeExpression: lambda first, second: not is_equal(first, second),
 }

@@ -1,4 +1,4 @@
-"""The tags that read or write values, each our way."""
+"""Tags that read or write values, with the behaviour of liquidjs."""
 
 from typing import Final, TextIO
 
@@ -28,7 +28,7 @@ from streams.mapping.liquid.quotes import restore_quotes
 from streams.mapping.values import Json
 
 _REQUIRING_ARGUMENT: Final = frozenset({"append", "prepend"})
-"""Filters that want their argument."""
+"""Filters that require an argument."""
 
 
 def parse_filtered_expression(tag: Tag, tokens: TokenStream) -> FilteredExpression:
@@ -49,10 +49,10 @@ def parse_filtered_expression(tag: Tag, tokens: TokenStream) -> FilteredExpressi
 
 
 class LiquidOutputNode(output.OutputNode):
-    """An output that writes as liquidjs does, and counts what it wrote."""
+    """Output node that writes like liquidjs, and counts the written characters."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        """Write the value."""
+        """Write the value of the expression."""
         text = liquid_text(self.expression.evaluate(context))
         if isinstance(context, RenderingContext):
             context.charge(len(text))
@@ -60,10 +60,10 @@ class LiquidOutputNode(output.OutputNode):
 
 
 class OutputTag(output.Output):
-    """`{{ value }}`."""
+    """Tag of an output statement, `{{ value }}`."""
 
     def parse(self, stream: TokenStream) -> LiquidOutputNode:
-        """Parse one."""
+        """Parse one output statement."""
         token = stream.eat(TOKEN_OUTPUT)
         inner = stream.expect(TOKEN_EXPRESSION)
         tokens = TokenStream(tokenize(inner.value, inner))
@@ -71,20 +71,20 @@ class OutputTag(output.Output):
 
 
 class EchoTag(echo_tag.EchoTag):
-    """`{% echo value %}`."""
+    """Tag `{% echo value %}`, which writes a value."""
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one."""
+        """Parse one echo tag."""
         token = stream.eat(TOKEN_TAG)
         tokens = stream.into_inner(tag=token, eat=False)
         return LiquidOutputNode(token, parse_filtered_expression(self, tokens))
 
 
 class AssignTag(assign_tag.AssignTag):
-    """`{% assign name = value %}`."""
+    """Tag `{% assign name = value %}`, which sets a variable."""
 
     def parse(self, stream: TokenStream) -> assign_tag.AssignNode:
-        """Parse one."""
+        """Parse one assign tag."""
         token = stream.eat(TOKEN_TAG)
         tokens = stream.into_inner(tag=token, eat=False)
         name = parse_identifier(self.env, tokens)
@@ -94,7 +94,7 @@ class AssignTag(assign_tag.AssignTag):
 
 
 def _with_truth_conditions(node: Json) -> Node:
-    """Let the conditions of a parsed node be evaluated our way."""
+    """Replace the conditions of a parsed node by expressions with liquidjs's truth."""
     node.condition = _to_truth(node.condition)
     for branch in node.alternatives:
         if isinstance(branch, ConditionalBlockNode):
@@ -108,29 +108,29 @@ def _to_truth(condition: Json) -> TruthExpression:
 
 
 class IfTag(if_tag.IfTag):
-    """`{% if condition %}`."""
+    """Tag `{% if condition %}` with all branches."""
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one with all its branches."""
+        """Parse one if tag with all branches."""
         return _with_truth_conditions(super().parse(stream))
 
 
 class UnlessTag(unless_tag.UnlessTag):
-    """`{% unless condition %}`."""
+    """Tag `{% unless condition %}` with all branches."""
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one with all its branches."""
+        """Parse one unless tag with all branches."""
         return _with_truth_conditions(super().parse(stream))
 
 
 class BlockTag(Tag):
-    """`{% block name %}`: there are no layouts, so it shows what is in it."""
+    """Tag `{% block name %}`, which shows the content because there are no layouts."""
 
     name = "block"
     end = "endblock"
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one."""
+        """Parse one block tag."""
         stream.eat(TOKEN_TAG)
         if stream.current.kind == TOKEN_EXPRESSION:
             next(stream)

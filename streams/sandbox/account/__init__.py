@@ -1,1 +1,1 @@
-"""TODO account."""
+"""Data of one Klaviyo account in memory, and the rules for changing the data."""

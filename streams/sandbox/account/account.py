@@ -1,16 +1,15 @@
-"""Everything one account of the sandbox holds, and its time."""
+"""All data of one account, and the passing of time."""
 
 import heapq
 from collections.abc import Callable
 from itertools import count
 from random import Random
 
-from streams.sandbox.account import imports
 from streams.sandbox.account.consent import Consents
 from streams.sandbox.account.events import Events
 from streams.sandbox.account.faults import Faults
 from streams.sandbox.account.flows import Flows
-from streams.sandbox.account.import_jobs import ImportJob, Jobs
+from streams.sandbox.account.import_jobs import ImportJob, Jobs, apply_import
 from streams.sandbox.account.lists import Lists
 from streams.sandbox.account.profiles import Profiles, StoredProfile
 from streams.sandbox.account.rate_limits import RateLimits
@@ -20,13 +19,13 @@ from streams.sandbox.jsonapi.messages import JsonObject
 
 
 class Account:
-    """The account.
+    """Klaviyo account in memory.
 
-    Its time moves only in `apply_due`: what has become due by then is applied, in the
-    order in which it became due. Every request and every look from outside advances.
+    Time moves only in `apply_due`: due changes are applied, ordered by due time. Every
+    request and every inspection calls `apply_due` first.
 
     Args:
-        config: The choices.
+        config: Behaviour of the sandbox.
     """
 
     def __init__(self, config: SandboxConfig) -> None:
@@ -40,12 +39,12 @@ class Account:
         self.faults = Faults()
         self.request_log = RequestLog(size=config.log_size)
         self.rate_limits = RateLimits(config.quota_scale, config.lists_per_day)
-        self._random = Random(config.seed)  # noqa: S311  # a rehearsal, no secret
+        self._random = Random(config.seed)  # noqa: S311  # not used for secrets
         self._seq = count()
         self._delayed: list[tuple[float, int, Callable[[float], None]]] = []
 
     def reset(self) -> None:
-        """Forget everything; ids go on, so that old ones stay unknown."""
+        """Delete all data; id counters continue, so that old ids stay unknown."""
         self.profiles.clear()
         self.lists.clear()
         self.jobs.clear()
@@ -60,25 +59,25 @@ class Account:
         self._delayed.clear()
 
     def apply_due(self) -> float:
-        """Apply all that is due.
+        """Apply all changes and import jobs that are due.
 
         Returns:
-            The time it is, in seconds since the epoch.
+            The current time, in seconds since the epoch.
         """
         now_s = self.config.clock_s()
         while self._delayed and self._delayed[0][0] <= now_s:
             due_s, _, change = heapq.heappop(self._delayed)
             change(due_s)
         while (job := self.jobs.pop_due(now_s)) is not None:
-            imports.apply_import(job, profiles=self.profiles, lists=self.lists)
+            apply_import(job, profiles=self.profiles, lists=self.lists)
         return now_s
 
     def apply_later(self, change: Callable[[float], None], *, now_s: float) -> None:
-        """Apply a change when the account has settled: at once unless configured.
+        """Apply a change after the configured delay, or at once without a delay.
 
         Args:
-            change: Takes the time at which it happens.
-            now_s: When it was accepted.
+            change: Function that receives the time of the change.
+            now_s: Time at which the change was accepted.
         """
         if self.config.apply_delay_s <= 0:
             change(now_s)
@@ -93,7 +92,7 @@ class Account:
         list_ids: tuple[str, ...],
         now_s: float,
     ) -> ImportJob:
-        """Accept an import job and plan its life."""
+        """Accept an import job, and schedule start and end."""
         config = self.config
         extra_s = self._random.random() * config.job_jitter_s
         starts_s = now_s + config.job_queued_s
@@ -109,13 +108,13 @@ class Account:
         )
 
     def remove_profile(self, profile: StoredProfile) -> None:
-        """Delete a profile and all that hangs on it but its events."""
+        """Delete a profile with memberships and consent, but without the events."""
         self.lists.remove_profile(profile)
         self.consents.remove_profile(profile.id)
         self.profiles.remove(profile)
 
     def delete_list(self, list_id: str) -> None:
-        """Delete a list, as a person may in Klaviyo's own pages."""
+        """Delete a list, as a person can do in Klaviyo's web application."""
         mail_list = self.lists.by_id[list_id]
         members = [self.profiles.by_id[profile_id] for profile_id in mail_list.members]
         self.lists.delete(mail_list, members)

@@ -1,4 +1,4 @@
-"""Who may be written to: consent by channel, suppressions, and what is confirmed.
+"""Consent by channel, suppressions, and confirmations of double opt-in.
 
 Sources: `bulk_subscribe_profiles`, `bulk_unsubscribe_profiles`, the suppression jobs
 and the profile's `subscriptions`, Klaviyo OpenAPI 2026-07-15.
@@ -6,24 +6,83 @@ and the profile's `subscriptions`, Klaviyo OpenAPI 2026-07-15.
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from streams.sandbox.account.consent_state import (
-    EMAIL_MARKETING,
-    ConsentRecord,
-    ConsentState,
-    ConsentTerms,
-    Purpose,
-)
+Purpose: TypeAlias = tuple[str, str]
+"""Channel and purpose, as in `subscriptions`: ("email", "marketing")."""
+
+EMAIL_MARKETING: Purpose = ("email", "marketing")
+"""The only purpose that suppressions apply to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRecord:
+    """Latest consent of one profile for one purpose.
+
+    Attributes:
+        status: `SUBSCRIBED` or `UNSUBSCRIBED`.
+        consented_s: Time at which the person consented.
+        updated_s: Time at which Klaviyo received the consent.
+        source: `custom_source` of the request.
+        double_opt_in: True if the consent was confirmed.
+    """
+
+    status: str
+    consented_s: float
+    updated_s: float
+    source: str | None = None
+    double_opt_in: bool = False
+
+
+@dataclass(slots=True)
+class ConsentState:
+    """Consent and suppressions of one profile.
+
+    Attributes:
+        consents: Latest consent, by purpose.
+        suppressions: Reason to time of the suppression; only for email.
+        list_suppressions: List id to time of unsubscribing from that list.
+        unconfirmed: Purpose to confirm, to the list to join after confirmation.
+    """
+
+    consents: dict[Purpose, ConsentRecord] = field(default_factory=dict)
+    suppressions: dict[str, float] = field(default_factory=dict)
+    list_suppressions: dict[str, float] = field(default_factory=dict)
+    unconfirmed: dict[Purpose, str] = field(default_factory=dict)
+
+    def status(self, purpose: Purpose) -> str:
+        """Return the consent status for a purpose, by default `NEVER_SUBSCRIBED`."""
+        consent = self.consents.get(purpose)
+        return consent.status if consent else "NEVER_SUBSCRIBED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentTerms:
+    """Options of one subscription request.
+
+    Attributes:
+        list_id: List to join; empty for none.
+        double_opt_in: True if the list, or else the account, requires confirmation.
+        historical: True if the consent was collected elsewhere before.
+        source: `custom_source` of the request.
+    """
+
+    list_id: str = ""
+    double_opt_in: bool = False
+    historical: bool = False
+    source: str | None = None
+
 
 CLEARED_BY_SUBSCRIBING = ("UNSUBSCRIBE", "SPAM_COMPLAINT", "USER_SUPPRESSED")
-"""Suppressions a subscription ends; the operation calls the second SPAM_REPORT."""
+"""Suppressions that a subscription ends; the operation calls the second SPAM_REPORT."""
 
 CONFIRMED_CHANNELS = frozenset({"email", "sms"})
-"""Channels whose double opt-in asks for a confirmation."""
+"""Channels whose double opt-in sends a confirmation message."""
 
 
 class Consents:
-    """The standing of every profile that has one."""
+    """Consent states of all profiles that have one."""
 
     def __init__(self) -> None:
         self.by_profile: dict[str, ConsentState] = {}
@@ -31,17 +90,17 @@ class Consents:
         self.list_flows: Counter[str] = Counter()
 
     def clear(self) -> None:
-        """Forget all standings."""
+        """Delete all consent states."""
         self.by_profile.clear()
         self.confirmation_mails.clear()
         self.list_flows.clear()
 
     def state_of(self, profile_id: str) -> ConsentState:
-        """Return the standing of a profile, new when it has none."""
+        """Return the consent state of a profile, creating an empty one if needed."""
         return self.by_profile.setdefault(profile_id, ConsentState())
 
     def remove_profile(self, profile_id: str) -> None:
-        """Forget a deleted profile."""
+        """Delete the consent state of a deleted profile."""
         self.by_profile.pop(profile_id, None)
 
     def subscribe(
@@ -52,16 +111,16 @@ class Consents:
         terms: ConsentTerms,
         now_s: float,
     ) -> bool:
-        """Take consent for a profile.
+        """Record consent of a profile, or request confirmation.
 
         Args:
-            profile_id: Who consents.
-            purposes: To what, each with when; None means now.
-            terms: The terms of the request.
-            now_s: When it was asked.
+            profile_id: Profile that consents.
+            purposes: Purpose to time of consent; None means now.
+            terms: Options of the request.
+            now_s: Time of the request.
 
         Returns:
-            Whether the profile joins the list now, and not after a confirmation.
+            True if the profile joins the list now, without a confirmation.
         """
         state = self.state_of(profile_id)
         joins = False
@@ -87,7 +146,7 @@ class Consents:
     def _request_confirmation(
         self, profile_id: str, purpose: Purpose, *, terms: ConsentTerms, now_s: float
     ) -> bool:
-        """Send a confirmation mail, unless consent is confirmed already."""
+        """Send a confirmation mail, unless the consent is confirmed already."""
         state = self.state_of(profile_id)
         consent = state.consents.get(purpose)
         if consent and consent.status == "SUBSCRIBED" and consent.double_opt_in:
@@ -101,7 +160,7 @@ class Consents:
         """Click the links of all confirmation mails of a profile.
 
         Returns:
-            Ids of the lists it now joins.
+            Ids of the lists that the profile now joins.
         """
         state = self.state_of(profile_id)
         unconfirmed, state.unconfirmed = state.unconfirmed, {}
@@ -122,7 +181,7 @@ class Consents:
         self.state_of(profile_id).list_suppressions[list_id] = now_s
 
     def unsubscribe(self, profile_id: str, purpose: Purpose, *, now_s: float) -> None:
-        """Withdraw consent for good, whatever the list."""
+        """Withdraw consent globally, for all lists."""
         state = self.state_of(profile_id)
         state.unconfirmed.pop(purpose, None)
         state.consents[purpose] = ConsentRecord(
@@ -132,14 +191,14 @@ class Consents:
             state.suppressions["UNSUBSCRIBE"] = now_s
 
     def suppress(self, profile_id: str, reason: str, *, now_s: float) -> None:
-        """Stop mail for a reason; the first time of it stays."""
+        """Stop mail for a reason; an earlier time for the same reason is kept."""
         self.state_of(profile_id).suppressions.setdefault(reason, now_s)
 
     def unsuppress(self, profile_id: str) -> bool:
-        """End what was suppressed by hand, and only that.
+        """End a manual suppression; other suppressions stay.
 
         Returns:
-            Whether there was any.
+            True if the profile was suppressed manually.
         """
         return (
             self.state_of(profile_id).suppressions.pop("USER_SUPPRESSED", None)
@@ -147,7 +206,7 @@ class Consents:
         )
 
     def merge(self, source_id: str, *, into_id: str) -> None:
-        """Keep what the destination has; add what only the source had."""
+        """Copy consent that only the source profile has into the target profile."""
         source = self.by_profile.pop(source_id, None)
         if source is None:
             return

@@ -1,4 +1,4 @@
-"""The events of the account and the metrics they belong to."""
+"""Events of the account, and the metrics the events belong to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from streams.sandbox.jsonapi.messages import JsonObject
 
 EventIdentity: TypeAlias = tuple[str, str, str]
-"""Profile id, metric id, unique id (or the second, where it has none)."""
+"""Profile id, metric id, unique id (or the second, if there is no unique id)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +17,9 @@ class Metric:
 
     Attributes:
         id: Klaviyo's id.
-        seq: Place in the order of creation.
-        name: Its name; case matters.
-        created_s: When it was created.
+        seq: Position in the order of creation.
+        name: Name of the metric, case-sensitive.
+        created_s: Time of creation.
     """
 
     id: str
@@ -30,19 +30,19 @@ class Metric:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class StoredEvent:
-    """One recorded event.
+    """One recorded event of a profile.
 
     Attributes:
         id: Klaviyo's id.
-        seq: Place in the order of recording.
-        profile_id: Whose it is.
-        metric_id: Of what kind it is.
-        time_s: When it happened, cut to the second.
-        unique_id: The caller's id, or the second where it gave none.
-        properties: Its properties.
-        value: Its monetary value.
+        seq: Position in the order of recording.
+        profile_id: Profile that the event belongs to.
+        metric_id: Metric of the event.
+        time_s: Time of the event, truncated to the second.
+        unique_id: Unique id from the caller, or the second if there was none.
+        properties: Properties of the event.
+        value: Monetary value.
         value_currency: ISO 4217 code of the value.
-        backfill: Whether it was recorded without firing flows.
+        backfill: True if the event was recorded without triggering flows.
     """
 
     id: str
@@ -58,11 +58,11 @@ class StoredEvent:
 
 
 class Events:
-    """All events and metrics.
+    """All events and metrics of the account.
 
     Args:
         metrics: Names of metrics that exist from the beginning.
-        now_s: When those were created.
+        now_s: Creation time of those metrics.
     """
 
     def __init__(self, metrics: Iterable[str], *, now_s: float) -> None:
@@ -76,7 +76,7 @@ class Events:
         self.clear(metrics, now_s=now_s)
 
     def clear(self, metrics: Iterable[str], *, now_s: float) -> None:
-        """Forget all events; of the metrics only these are left."""
+        """Delete all events, and all metrics except the given metrics."""
         self.metrics.clear()
         self.metric_names.clear()
         self.by_key.clear()
@@ -85,7 +85,7 @@ class Events:
             self.get_or_create_metric(name, now_s=now_s)
 
     def get_or_create_metric(self, name: str, *, now_s: float) -> Metric:
-        """Return the metric of that name, new when there is none."""
+        """Return the metric with a name, creating the metric if needed."""
         metric = self.metric_names.get(name)
         if metric is None:
             seq = next(self._metric_seq)
@@ -96,16 +96,16 @@ class Events:
     def record(
         self, attributes: JsonObject, *, profile_id: str, metric: Metric, time_s: int
     ) -> bool:
-        """Record an event unless its key is taken: the first one processed stays.
+        """Record an event, unless an event with the same identity is recorded already.
 
         Args:
             attributes: Event attributes, already validated.
-            profile_id: Whose it is.
-            metric: Of what kind it is.
-            time_s: When it happened.
+            profile_id: Profile that the event belongs to.
+            metric: Metric of the event.
+            time_s: Time of the event.
 
         Returns:
-            Whether it was recorded.
+            True if the event was recorded.
         """
         unique_id = str(attributes.get("unique_id") or time_s)
         key = (profile_id, metric.id, unique_id)
@@ -128,7 +128,7 @@ class Events:
         return True
 
     def move_to_profile(self, source_id: str, *, into_id: str) -> None:
-        """Give the events of a merged profile to another."""
+        """Move the events of a merged profile to another profile."""
         for key in [key for key in self.by_key if key[0] == source_id]:
             event = self.by_key.pop(key)
             event.profile_id = into_id

@@ -1,8 +1,9 @@
-"""Faults on demand: what can go wrong between a caller and Klaviyo.
+"""Faults on demand: possible failures between a client and Klaviyo.
 
-A fault has a kind and a scope. It strikes requests whose method and path match, `count`
-times or until it is cleared, always or with a probability of its own seed. Faults of
-import jobs strike when a job is created: a submit that is refused uses none up.
+A fault has a kind and a scope. A fault affects requests whose method and path match,
+`count` times or until the fault is removed, always or with a probability (each fault
+has its own seed). Faults of import jobs take effect when a job is created: a rejected
+submission does not count.
 """
 
 import re
@@ -12,50 +13,56 @@ from itertools import count
 from random import Random
 from typing import Self
 
+from streams.sandbox.account.import_jobs import JobOutcome
 from streams.sandbox.jsonapi.errors import bad_request
-from streams.sandbox.jsonapi.messages import JobOutcome, JsonObject
+from streams.sandbox.jsonapi.messages import JsonObject
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """Kind of a fault."""
 
     THROTTLED = "throttled"  # 429 with Retry-After
     SERVER_ERROR = "server-error"  # a 5xx in JSON:API
-    CHALLENGE = "challenge"  # the HTML 403 of a blocked sender
+    CHALLENGE = "challenge"  # the HTML 403 that a blocked IP address receives
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403 in JSON:API: a scope is missing
-    SLOW = "slow"  # nothing happens for delay_s, then all as usual
+    SLOW = "slow"  # the request waits for delay_s, then is handled as usual
     SLOW_ANSWER = "slow-answer"  # applied at once, answered after delay_s
     CUT = "cut"  # applied, then the connection is closed without an answer
     CUT_BEFORE = "cut-before"  # the connection is closed, nothing is applied
-    JOB_CANCELLED = "job-cancelled"  # the import job created now ends as cancelled
-    IMPORT_ERRORS = "import-errors"  # its first `items` profiles end as errors
+    JOB_CANCELLED = "job-cancelled"  # the new import job ends as cancelled
+    IMPORT_ERRORS = (
+        "import-errors"  # the first `items` profiles of the new import job fail
+    )
 
 
 JOB_KINDS = frozenset({FaultKind.JOB_CANCELLED, FaultKind.IMPORT_ERRORS})
-"""Kinds that strike the import job rather than the answer."""
+"""Kinds that affect the import job instead of the response."""
 
 JOBS_PATH = "/api/profile-bulk-import-jobs"
-"""Where import jobs are created."""
+"""Path for creating import jobs."""
+
+_NOT_SETTINGS = frozenset({"id", "affected_count", "_random"})
+"""Fields of a fault that a request cannot set."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Fault:
-    """One fault.
+    """One fault, and the number of requests affected so far.
 
     Attributes:
-        kind: What goes wrong.
-        method: HTTP method it strikes; empty for every method.
+        kind: Kind of the fault.
+        method: HTTP method of affected requests; empty for every method.
         path: Regular expression that the beginning of the path must match.
-        count: How many requests it strikes; None until it is cleared.
-        probability: Chance that it strikes a matching request.
-        seed: Of that chance.
+        count: Number of requests to affect; None until the fault is removed.
+        probability: Probability of affecting a matching request.
+        seed: Seed of the random choice.
         status: Status of a server error.
-        retry_after_s: What a 429 asks for.
-        delay_s: What the slow ones wait.
-        items: How many profiles of an import job fail.
-        id: Given by the sandbox.
-        struck: How many requests it has struck.
+        retry_after_s: `Retry-After` of a 429.
+        delay_s: Delay of the slow kinds.
+        items: Number of profiles of an import job that fail.
+        id: Id given by the sandbox.
+        affected_count: Number of affected requests, `struck` in JSON.
     """
 
     kind: FaultKind
@@ -69,20 +76,20 @@ class Fault:
     delay_s: float = 1.0
     items: int = 1
     id: str = ""
-    struck: int = 0
+    affected_count: int = 0
     _random: Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._random = Random(self.seed)  # noqa: S311  # a rehearsal, no secret
+        self._random = Random(self.seed)  # noqa: S311  # not used for secrets
 
     @classmethod
     def from_json(cls, body: JsonObject) -> Self:
-        """Read a fault as `POST /sandbox/faults` takes it.
+        """Parse the body of `POST /sandbox/faults`.
 
         Raises:
-            Refusal: 400 for an unknown member or kind.
+            ErrorResponse: 400 for an unknown member or kind.
         """
-        allowed = {item.name for item in fields(cls)} - {"id", "struck", "_random"}
+        allowed = {item.name for item in fields(cls)} - _NOT_SETTINGS
         unknown = sorted(set(body) - allowed)
         if unknown or body.get("kind") not in list(FaultKind):
             kinds = ", ".join(FaultKind)
@@ -90,53 +97,54 @@ class Fault:
         return cls(**{**body, "kind": FaultKind(body["kind"])})
 
     def as_json(self) -> JsonObject:
-        """Write the fault, with what it has struck."""
-        names = [item.name for item in fields(self) if item.name != "_random"]
-        return {name: getattr(self, name) for name in names}
+        """Return the fault as JSON, with the number of affected requests."""
+        names = [item.name for item in fields(self) if item.name not in _NOT_SETTINGS]
+        settings = {name: getattr(self, name) for name in names}
+        return {**settings, "id": self.id, "struck": self.affected_count}
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether it has struck as often as it may."""
-        return self.count is not None and self.struck >= self.count
+        """Return True if the fault has affected as many requests as allowed."""
+        return self.count is not None and self.affected_count >= self.count
 
     def triggers_on(self, *, method: str, path: str) -> bool:
-        """Decide about one request, and count it when struck."""
+        """Decide whether the fault affects one request, and count the request if so."""
         if self.is_exhausted or self.method not in ("", method):
             return False
         if re.match(self.path, path) is None:
             return False
         if self._random.random() >= self.probability:
             return False
-        self.struck += 1
+        self.affected_count += 1
         return True
 
     @property
     def job_outcome(self) -> JobOutcome:
-        """What it does to an import job."""
+        """Return the effect of the fault on an import job."""
         if self.kind is FaultKind.JOB_CANCELLED:
             return JobOutcome(cancelled=True)
         return JobOutcome(failing_count=self.items)
 
 
 class Faults:
-    """The faults in force, oldest first."""
+    """Active faults, oldest first."""
 
     def __init__(self) -> None:
         self._seq = count(1)
         self.by_id: dict[str, Fault] = {}
 
     def clear(self) -> None:
-        """End all faults."""
+        """Remove all active faults."""
         self.by_id.clear()
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault in force; it strikes after those before it."""
+        """Activate a fault; older faults are tried first."""
         fault.id = f"F{next(self._seq)}"
         self.by_id[fault.id] = fault
         return fault
 
     def trigger(self, *, method: str, path: str) -> Fault | None:
-        """Find what strikes the answer of a request: the oldest fault that does."""
+        """Return the oldest fault that affects the response to a request, or None."""
         for fault in self.by_id.values():
             of_job = fault.kind in JOB_KINDS
             if not of_job and fault.triggers_on(method=method, path=path):
@@ -144,7 +152,7 @@ class Faults:
         return None
 
     def job_outcome(self) -> JobOutcome:
-        """Find what strikes an import job, the moment it is created."""
+        """Return the combined effect of active faults on a new import job."""
         outcomes = [
             fault.job_outcome
             for fault in self.by_id.values()

@@ -1,4 +1,4 @@
-"""The flows of the account: only what starts them is known."""
+"""Flows of the account, of which only the triggers are modelled."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -6,16 +6,16 @@ from itertools import count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """One flow.
+    """One flow of the account.
 
     Attributes:
         id: Klaviyo's id.
-        seq: Place in the order of creation.
-        name: Its name.
+        seq: Position in the order of creation.
+        name: Name of the flow.
         status: `draft`, `manual` or `live`.
-        trigger_id: Id of the list or metric that starts it.
-        trigger_type: Klaviyo's name of that kind of trigger.
-        created_s: When it was created.
+        trigger_id: Id of the list or metric that starts the flow.
+        trigger_type: Klaviyo's name for the kind of trigger.
+        created_s: Time of creation.
     """
 
     id: str
@@ -28,14 +28,14 @@ class Flow:
 
 
 class Flows:
-    """All flows."""
+    """All flows of the account."""
 
     def __init__(self) -> None:
         self._seq = count(1)
         self.by_id: dict[str, Flow] = {}
 
     def clear(self) -> None:
-        """Forget all flows."""
+        """Delete all flows of the account."""
         self.by_id.clear()
 
     def create(
@@ -47,7 +47,7 @@ class Flows:
         status: str,
         now_s: float,
     ) -> Flow:
-        """Add a flow."""
+        """Add a flow to the account."""
         seq = next(self._seq)
         flow = Flow(
             id=f"W{seq:05d}",

@@ -1,37 +1,51 @@
-"""Bulk import jobs: accepted at once, applied when their time has come.
+"""Bulk import jobs: accepted at once, applied when the end time comes.
 
-A job is queued, then processing, then complete or cancelled. Nothing of it is visible
-before its end. Jobs end by their own end time, so a later one may overtake.
+A job is queued, then processing, then complete or cancelled. No effect of a job is
+visible before its end. Jobs end at their own end times, so a later job may overtake
+an earlier one.
 """
 
 import heapq
 from dataclasses import dataclass, field
 from itertools import count
 
-from streams.sandbox.jsonapi.errors import ApiError
-from streams.sandbox.jsonapi.messages import JobOutcome, JsonObject
+from streams.sandbox.account.lists import Lists
+from streams.sandbox.account.profile_upsert import upsert
+from streams.sandbox.account.profiles import Profiles, StoredProfile
+from streams.sandbox.jsonapi.errors import JsonApiError
+from streams.sandbox.jsonapi.messages import JsonObject
 
-FINAL = frozenset({"complete", "cancelled"})
-"""States a job never leaves."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOutcome:
+    """Outcome of an import job that faults force.
+
+    Attributes:
+        cancelled: True if the job ends as cancelled and applies nothing.
+        failing_count: Number of leading profiles that end as import errors.
+    """
+
+    cancelled: bool = False
+    failing_count: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class ImportJob:
-    """One import job.
+    """One import job and the state of the job.
 
     Attributes:
         id: Klaviyo's id.
-        seq: Place in the order of submission.
-        items: The profile resources; dropped when the job has ended.
-        list_ids: The lists its profiles join.
-        planned_outcome: What faults want of it.
-        created_s: When it was submitted.
-        starts_s: When its processing begins.
-        ends_s: When it is applied.
-        total_count: How many profiles it was given.
-        outcome: `complete` or `cancelled` once it has ended.
-        profile_ids: The profiles it wrote.
-        errors: The errors of single profiles, each with what was sent.
+        seq: Position in the order of submission.
+        items: Profile resources; emptied when the job has ended.
+        list_ids: Lists that the profiles join.
+        planned_outcome: Outcome that faults force.
+        created_s: Time of submission.
+        starts_s: Time at which processing begins.
+        ends_s: Time at which the job is applied.
+        total_count: Number of submitted profiles.
+        outcome: `complete` or `cancelled` once the job has ended.
+        profile_ids: Ids of the profiles that were written.
+        errors: Errors of single profiles, each with the submitted resource.
     """
 
     id: str
@@ -45,22 +59,22 @@ class ImportJob:
     total_count: int
     outcome: str = ""
     profile_ids: list[str] = field(default_factory=list)
-    errors: list[tuple[ApiError, JsonObject]] = field(default_factory=list)
+    errors: list[tuple[JsonApiError, JsonObject]] = field(default_factory=list)
 
     def status(self, now_s: float) -> str:
-        """Say where it stands."""
+        """Return the status of the job at a time."""
         if self.outcome:
             return self.outcome
         return "processing" if now_s >= self.starts_s else "queued"
 
     @property
     def completed_count(self) -> int:
-        """How many profiles it wrote, errors apart."""
+        """Return the number of profiles that were written without an error."""
         return self.total_count - len(self.errors) if self.outcome == "complete" else 0
 
 
 class Jobs:
-    """All import jobs, and those still running by their end time."""
+    """All import jobs, and a queue of the running jobs by end time."""
 
     def __init__(self) -> None:
         self._seq = count(1)
@@ -68,11 +82,11 @@ class Jobs:
         self.by_id: dict[str, ImportJob] = {}
 
     def clear(self) -> None:
-        """Forget all jobs; those running never end."""
+        """Delete all jobs; running jobs never end."""
         self._running.clear()
         self.by_id.clear()
 
-    def submit(  # noqa: PLR0913  # the parts of a job, each by its name
+    def submit(  # noqa: PLR0913  # keyword arguments only
         self,
         items: list[JsonObject],
         *,
@@ -82,7 +96,7 @@ class Jobs:
         starts_s: float,
         ends_s: float,
     ) -> ImportJob:
-        """Take a job in."""
+        """Accept a job and schedule the end."""
         seq = next(self._seq)
         job = ImportJob(
             id=f"J{seq:07d}",
@@ -100,12 +114,47 @@ class Jobs:
         return job
 
     def pop_due(self, now_s: float) -> ImportJob | None:
-        """Take out the next running job whose end has come."""
+        """Remove and return the next running job that is due, or None."""
         if not self._running or self._running[0][0] > now_s:
             return None
         return heapq.heappop(self._running)[2]
 
     @property
     def running_count(self) -> int:
-        """How many jobs have not ended."""
+        """Return the number of jobs that have not ended."""
         return len(self._running)
+
+
+def apply_import(job: ImportJob, *, profiles: Profiles, lists: Lists) -> None:
+    """End a job: write the profiles, add the profiles to lists, record the errors."""
+    items, job.items = job.items, []
+    if job.planned_outcome.cancelled:
+        job.outcome = "cancelled"
+        return
+    written = []
+    for index, item in enumerate(items):
+        result = _import_item(job, profiles, item, index=index)
+        if isinstance(result, StoredProfile):
+            written.append(result)
+        else:
+            job.errors.append((result, item))
+    job.profile_ids = list(dict.fromkeys(profile.id for profile in written))
+    for list_id in job.list_ids:
+        if list_id in lists.by_id:
+            lists.add_members(lists.by_id[list_id], written, now_s=job.ends_s)
+    job.outcome = "complete"
+
+
+def _import_item(
+    job: ImportJob, profiles: Profiles, item: JsonObject, *, index: int
+) -> StoredProfile | JsonApiError:
+    pointer = f"/data/attributes/profiles/data/{index}"
+    if index < job.planned_outcome.failing_count:
+        return JsonApiError(
+            status=400,
+            code="invalid",
+            title="Invalid input.",
+            detail="This profile could not be imported.",
+            pointer=pointer,
+        )
+    return upsert(profiles, item, now_s=job.ends_s, pointer=pointer)

@@ -1,4 +1,4 @@
-"""The lists of the account, their members, and what was asked of them."""
+"""Lists of the account, with members and counts of membership changes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from streams.sandbox.account.profiles import StoredProfile
 
 @dataclass(slots=True)
 class MembershipCounts:
-    """What requests asked of one list, in items, and what that changed.
+    """Counts of requested and effective membership changes of one list.
 
     Attributes:
-        add_requests: Requests accepted that add: relationship calls, imports.
-        remove_requests: Requests accepted that remove.
-        adds: Profiles in the former, as received.
-        removals: Profiles in the latter, as received.
-        effective_adds: Profiles that were not members before.
-        effective_removals: Profiles that were members before.
+        add_requests: Accepted requests that add: relationship calls, imports.
+        remove_requests: Accepted requests that remove.
+        adds: Profiles in the add requests, as received.
+        removals: Profiles in the remove requests, as received.
+        effective_adds: Added profiles that were not members before.
+        effective_removals: Removed profiles that were members before.
     """
 
     add_requests: int = 0
@@ -28,29 +28,29 @@ class MembershipCounts:
     effective_removals: int = 0
 
     def count_add_request(self, *, items: int) -> None:
-        """Count one accepted request that adds."""
+        """Count one accepted request that adds profiles."""
         self.add_requests += 1
         self.adds += items
 
     def count_remove_request(self, *, items: int) -> None:
-        """Count one accepted request that removes."""
+        """Count one accepted request that removes profiles."""
         self.remove_requests += 1
         self.removals += items
 
 
 @dataclass(slots=True, eq=False)
 class MailList:
-    """One list.
+    """One list of the account.
 
     Attributes:
         id: Klaviyo's id.
-        seq: Place in the order of creation.
-        name: Its name; other lists may have the same.
+        seq: Position in the order of creation.
+        name: Name of the list; other lists may have the same name.
         opt_in_process: `single_opt_in` or `double_opt_in`.
-        created_s: When it was created.
-        updated_s: When its name or opt-in last changed.
-        members: Profile id to (place in the order of joining, when it joined).
-        changes: What was asked of it.
+        created_s: Time of creation.
+        updated_s: Time of the last change of name or opt-in process.
+        members: Profile id to (position in the order of joining, time of joining).
+        changes: Counts of membership changes.
     """
 
     id: str
@@ -64,7 +64,7 @@ class MailList:
 
 
 class Lists:
-    """All lists."""
+    """All lists of the account."""
 
     def __init__(self) -> None:
         self._seq = count(1)
@@ -72,11 +72,11 @@ class Lists:
         self.by_id: dict[str, MailList] = {}
 
     def clear(self) -> None:
-        """Forget all lists; their ids are never used again."""
+        """Delete all lists; the ids are never used again."""
         self.by_id.clear()
 
     def create(self, name: str, *, opt_in_process: str, now_s: float) -> MailList:
-        """Add a list, whatever other lists are called."""
+        """Add a list; names need not be unique."""
         seq = next(self._seq)
         created = MailList(f"L{seq:05d}", seq, name, opt_in_process, now_s, now_s)
         self.by_id[created.id] = created
@@ -85,7 +85,7 @@ class Lists:
     def add_members(
         self, mail_list: MailList, profiles: Iterable[StoredProfile], *, now_s: float
     ) -> None:
-        """Make the profiles members; those who are stay as they joined."""
+        """Add profiles to a list; existing members keep the time of joining."""
         members = mail_list.members
         previous_count = len(members)
         for profile in profiles:
@@ -97,20 +97,20 @@ class Lists:
     def remove_members(
         self, mail_list: MailList, profiles: Iterable[StoredProfile]
     ) -> None:
-        """End the memberships; for those who are no members nothing happens."""
+        """Remove profiles from a list; profiles that are not members are ignored."""
         for profile in profiles:
             if mail_list.members.pop(profile.id, None) is not None:
                 profile.lists.discard(mail_list.id)
                 mail_list.changes.effective_removals += 1
 
     def remove_profile(self, profile: StoredProfile) -> None:
-        """Take a deleted profile off every list; no request asked for that."""
+        """Remove a deleted profile from all lists, without counting a request."""
         for list_id in profile.lists:
             self.by_id[list_id].members.pop(profile.id, None)
         profile.lists.clear()
 
     def delete(self, mail_list: MailList, members: Iterable[StoredProfile]) -> None:
-        """Delete the list, as a person may in Klaviyo's own pages."""
+        """Delete a list, as a person can do in Klaviyo's web application."""
         del self.by_id[mail_list.id]
         for profile in members:
             profile.lists.discard(mail_list.id)

@@ -1,10 +1,9 @@
-"""What Klaviyo accepts as the attributes of a profile."""
+"""Rules for the attributes of a profile that Klaviyo accepts."""
 
 import re
 
-from streams.sandbox.account.profile_patches import is_valid_meta
 from streams.sandbox.account.profiles import IDENTIFIERS
-from streams.sandbox.jsonapi.errors import ApiError, ErrorResponse, invalid_input
+from streams.sandbox.jsonapi.errors import ErrorResponse, JsonApiError, invalid_input
 from streams.sandbox.jsonapi.messages import JsonObject
 from streams.sandbox.limits import EXTERNAL_ID_MAX_CHARS
 
@@ -22,27 +21,22 @@ TEXT_FIELDS = (
 """Attributes that are plain strings."""
 
 ALLOWED = frozenset({*IDENTIFIERS, *TEXT_FIELDS, "_kx", "location", "properties"})
-"""Every attribute a request may set."""
+"""All attributes that a request may set."""
 
 IDENTIFYING = frozenset({*IDENTIFIERS, "_kx"})
-"""Attributes that say whose profile it is."""
+"""Attributes that identify the profile."""
 
 
 def is_email(text: object) -> bool:
-    """Whether Klaviyo would take it as an email address."""
+    """Return True if Klaviyo accepts the text as an email address."""
     return isinstance(text, str) and _EMAIL(text) is not None
 
 
-def is_phone(text: object) -> bool:
-    """Whether it is a phone number in E.164."""
-    return isinstance(text, str) and _PHONE(text) is not None
-
-
-def find_errors(attributes: object, *, pointer: str) -> list[ApiError]:
-    """Find everything that is wrong with one profile's attributes.
+def find_errors(attributes: object, *, pointer: str) -> list[JsonApiError]:
+    """Return all errors in the attributes of one profile.
 
     Args:
-        attributes: Member `attributes` as it came.
+        attributes: Member `attributes` as received.
         pointer: JSON pointer of `attributes`.
     """
     if not isinstance(attributes, dict):
@@ -63,25 +57,26 @@ def find_errors(attributes: object, *, pointer: str) -> list[ApiError]:
     ]
 
 
-def find_resource_errors(item: JsonObject, *, pointer: str) -> list[ApiError]:
-    """Find everything that is wrong with a profile resource, its type apart.
+def find_resource_errors(item: JsonObject, *, pointer: str) -> list[JsonApiError]:
+    """Return all errors in a profile resource, except in the type.
 
     Args:
-        item: The resource.
-        pointer: JSON pointer of it.
+        item: Profile resource.
+        pointer: JSON pointer of the resource.
     """
     errors = find_errors(item.get("attributes"), pointer=f"{pointer}/attributes")
     if not isinstance(item.get("id"), str | None):
         errors.append(invalid_input("'id' must be a string.", pointer=f"{pointer}/id"))
     if not is_valid_meta(item.get("meta")):
-        errors.append(
-            invalid_input("'meta' makes no sense.", pointer=f"{pointer}/meta")
-        )
+        errors.append(invalid_input("'meta' is not valid.", pointer=f"{pointer}/meta"))
     return errors
 
 
 def is_valid(attributes: JsonObject) -> bool:
-    """Whether nothing at all is wrong: the quick way, for ten thousand at once."""
+    """Return True if the attributes have no error.
+
+    This check is fast enough for the ten thousand profiles of one import.
+    """
     if not ALLOWED.issuperset(attributes):
         return False
     for name, value in attributes.items():
@@ -94,11 +89,28 @@ def is_valid(attributes: JsonObject) -> bool:
 
 
 def has_identifier(item: JsonObject) -> bool:
-    """Whether a profile resource says whose it is: an id or one identifier."""
+    """Return True if a profile resource has an id or at least one identifier."""
     if item.get("id"):
         return True
     attributes = item.get("attributes", {})
     return any(attributes.get(name) for name in IDENTIFYING)
+
+
+def is_valid_meta(meta: object) -> bool:
+    """Return True if `meta` is None or has the shape that Klaviyo accepts."""
+    if meta is None:
+        return True
+    patch = meta.get("patch_properties", {}) if isinstance(meta, dict) else None
+    if not isinstance(patch, dict):
+        return False
+    unset = patch.get("unset") or []
+    names = [unset] if isinstance(unset, str) else unset
+    return (
+        isinstance(patch.get("append") or {}, dict)
+        and isinstance(patch.get("unappend") or {}, dict)
+        and isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+    )
 
 
 def _problem(name: str, value: object) -> str:
@@ -119,10 +131,10 @@ _PHONE_DETAIL = "Invalid phone number format (Example of a valid format: +123456
 
 
 def check(attributes: object, *, pointer: str) -> JsonObject:
-    """Return the attributes when nothing is wrong with them.
+    """Return the attributes, after checking for errors.
 
     Raises:
-        Refusal: 400, one error for each fault.
+        ErrorResponse: 400, with all errors.
     """
     errors = find_errors(attributes, pointer=pointer)
     if errors or not isinstance(attributes, dict):
@@ -131,10 +143,10 @@ def check(attributes: object, *, pointer: str) -> JsonObject:
 
 
 def check_resource(item: JsonObject, *, pointer: str) -> None:
-    """Check a profile resource, its type and whose it is apart.
+    """Check a profile resource, except type and identifiers.
 
     Raises:
-        Refusal: 400, one error for each fault.
+        ErrorResponse: 400, with all errors.
     """
     errors = find_resource_errors(item, pointer=pointer)
     if errors:

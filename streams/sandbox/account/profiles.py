@@ -1,4 +1,4 @@
-"""The profiles of the account, and the indexes by which they are found."""
+"""Profiles of the account, and the indexes for finding profiles."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,22 +12,22 @@ IDENTIFIERS = ("email", "phone_number", "external_id", "anonymous_id")
 
 @dataclass(slots=True, eq=False)
 class StoredProfile:
-    """One person.
+    """One profile of the account.
 
     Attributes:
         id: Klaviyo's id.
-        seq: Place in the order of creation.
-        created_s: When it was created.
-        updated_s: When it last changed.
-        email: Lower-cased address.
-        phone_number: In E.164.
-        external_id: The caller's id.
+        seq: Position in the order of creation.
+        created_s: Time of creation.
+        updated_s: Time of the last change.
+        email: Lower-case address.
+        phone_number: Phone number in E.164.
+        external_id: Id in the caller's system.
         anonymous_id: Id of a device or browser.
-        fields: The other attributes that are set, `properties` and `location` not.
-        location: What is set of the location.
+        fields: Other attributes that are set, without `properties` and `location`.
+        location: Members of the location that are set.
         properties: Custom properties.
-        lists: Ids of the lists it is a member of.
-        last_event_s: Time of its latest event.
+        lists: Ids of the lists the profile is a member of.
+        last_event_s: Time of the latest event.
     """
 
     id: str
@@ -46,7 +46,7 @@ class StoredProfile:
 
 
 class Profiles:
-    """All profiles; each identifier leads to at most one of them."""
+    """All profiles; each identifier leads to at most one profile."""
 
     def __init__(self) -> None:
         self._seq = count(1)
@@ -69,12 +69,12 @@ class Profiles:
         return iter(self.by_id.values())
 
     def clear(self) -> None:
-        """Forget all profiles; their ids are never used again."""
+        """Delete all profiles; the ids are never used again."""
         for index in (self.by_id, *self.indexes.values()):
             index.clear()
 
     def find_owners(self, attributes: JsonObject) -> list[StoredProfile]:
-        """Find whom the identifiers belong to, each once, strongest identifier first.
+        """Return the distinct owners of the identifiers, strongest identifier first.
 
         Args:
             attributes: Profile attributes, already validated.
@@ -89,11 +89,11 @@ class Profiles:
         return owners
 
     def create(self, attributes: JsonObject, *, now_s: float) -> StoredProfile:
-        """Add a profile whose identifiers nobody has.
+        """Add a profile with identifiers that belong to no other profile.
 
         Args:
             attributes: Profile attributes, already validated.
-            now_s: Becomes its creation time.
+            now_s: Creation time.
         """
         seq = next(self._seq)
         profile = StoredProfile(f"01SANDBOX{seq:017d}", seq, now_s, now_s)
@@ -104,13 +104,13 @@ class Profiles:
     def update(
         self, profile: StoredProfile, attributes: JsonObject, *, now_s: float
     ) -> None:
-        """Set what is there, clear what is null, keep what is absent.
+        """Set present attributes, clear null attributes, keep absent attributes.
 
         Args:
-            profile: The profile to change.
-            attributes: Profile attributes, already validated; identifiers in it belong
-                to nobody else.
-            now_s: Becomes its time of change.
+            profile: Profile to change.
+            attributes: Profile attributes, already validated, without identifiers of
+                other profiles.
+            now_s: Time of the change.
         """
         profile.updated_s = now_s
         for name, value in attributes.items():
@@ -130,7 +130,7 @@ class Profiles:
     def update_without_conflicts(
         self, profile: StoredProfile, attributes: JsonObject, *, now_s: float
     ) -> None:
-        """Update, but leave out identifiers that belong to another profile."""
+        """Update a profile, but skip identifiers that belong to another profile."""
         accepted = {
             name: value
             for name, value in attributes.items()
@@ -140,7 +140,7 @@ class Profiles:
         self.update(profile, accepted, now_s=now_s)
 
     def remove(self, profile: StoredProfile) -> None:
-        """Delete it; its id and identifiers lead nowhere from now on."""
+        """Delete a profile, and free the identifiers."""
         del self.by_id[profile.id]
         for name in self.indexes:
             self._set_identifier(profile, name, None)

@@ -1,8 +1,8 @@
 """Klaviyo's two quota windows, counted per operation for one account.
 
 Both windows are fixed, not sliding: they begin at whole multiples of their length on
-the sandbox's clock, so twice the burst can pass around a window's edge, as at Klaviyo.
-A refused request is not counted.
+the sandbox's clock, so that twice the burst can pass around the edge of a window, as
+at Klaviyo. A rejected request is not counted.
 """
 
 import math
@@ -15,13 +15,13 @@ from streams.sandbox.operations import ApiOperation
 
 @dataclass(slots=True)
 class QuotaWindow:
-    """One fixed window.
+    """One fixed quota window.
 
     Attributes:
-        limit: Requests it admits.
-        length_s: Its length.
-        number: Which window `used` counts, in lengths since the epoch.
-        used: Requests admitted in it.
+        limit: Requests allowed in the window.
+        length_s: Length of the window.
+        number: Number of the current window, in lengths since the epoch.
+        used: Requests admitted in the current window.
     """
 
     limit: int
@@ -30,29 +30,29 @@ class QuotaWindow:
     used: int = 0
 
     def roll_over(self, now_s: float) -> None:
-        """Begin a new window when the old one has ended."""
+        """Begin a new window if the old one has ended."""
         number = int(now_s // self.length_s)
         if number != self.number:
             self.number = number
             self.used = 0
 
     def remaining_s(self, now_s: float) -> float:
-        """Say how long until the window ends."""
+        """Return the time until the window ends."""
         return self.length_s - now_s % self.length_s
 
     @property
     def is_full(self) -> bool:
-        """Whether it admits no more."""
+        """Return True if the window admits no more requests."""
         return self.used >= self.limit
 
 
 @dataclass(slots=True)
 class RateLimits:
-    """The windows of all operations.
+    """Quota windows of all operations.
 
     Attributes:
         scale: 1.0 is what Klaviyo publishes, 0.1 ten times smaller, None is off.
-        lists_per_day: `create_list` also has this daily quota; None is off.
+        lists_per_day: Extra daily quota of `create_list`; None is off.
     """
 
     scale: float | None
@@ -60,13 +60,13 @@ class RateLimits:
     windows: dict[str, tuple[QuotaWindow, ...]] = field(default_factory=dict)
 
     def admit(self, operation: ApiOperation, *, now_s: float) -> dict[str, str]:
-        """Count one request.
+        """Count one request against the windows of an operation.
 
         Returns:
-            The `RateLimit-*` headers of its answer; none when quotas are off.
+            The `RateLimit-*` headers of the response; none if quotas are off.
 
         Raises:
-            Refusal: 429 with `Retry-After`, when a window is full.
+            ErrorResponse: 429 with `Retry-After`, if a window is full.
         """
         windows = self._windows(operation)
         for window in windows:

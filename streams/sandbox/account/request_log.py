@@ -1,4 +1,4 @@
-"""What was asked of the sandbox: a bounded log, and counters that never drop."""
+"""Bounded log of requests, and counters that are never truncated."""
 
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from streams.sandbox.jsonapi.messages import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLogEntry:
-    """One request.
+    """One request in the log.
 
     Attributes:
-        time_s: When it arrived.
+        time_s: Time of arrival.
         method: HTTP method.
         path: Path as sent, without the query.
         template: Path with `{id}` for the id.
-        status: Status of the answer; 0 when the connection was cut.
-        items: Profiles, ids or events it carried; 0 when it was refused.
+        status: Status of the response; 0 if the connection was cut.
+        items: Profiles, ids or events in the request; 0 if the request was rejected.
         revision: Header `revision`.
     """
 
@@ -29,15 +29,15 @@ class RequestLogEntry:
     revision: str
 
     def as_json(self) -> JsonObject:
-        """Write the entry."""
+        """Return the entry as JSON."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 class RequestLog:
-    """The log and its counters.
+    """Log of the latest requests, and counters of all requests.
 
     Args:
-        size: How many entries are kept.
+        size: Number of entries to keep.
     """
 
     def __init__(self, *, size: int) -> None:
@@ -46,20 +46,20 @@ class RequestLog:
         self.item_counts: Counter[tuple[str, str, int]] = Counter()
 
     def add(self, entry: RequestLogEntry) -> None:
-        """Write one request down."""
+        """Add one request to the log and the counters."""
         self.entries.append(entry)
         key = (entry.method, entry.template, entry.status)
         self.request_counts[key] += 1
         self.item_counts[key] += entry.items
 
     def clear(self) -> None:
-        """Forget everything, the counters too."""
+        """Delete all entries and counters."""
         self.entries.clear()
         self.request_counts.clear()
         self.item_counts.clear()
 
     def counters(self) -> list[JsonObject]:
-        """Write the counters, one object for each method, template and status."""
+        """Return the counters as JSON, one object per method, template and status."""
         return [
             {
                 "method": method,

@@ -1,1 +1,1 @@
-"""TODO control."""
+"""Pages under `/sandbox/` for inspecting, seeding and controlling the sandbox."""

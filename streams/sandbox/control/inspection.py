@@ -1,4 +1,4 @@
-"""What the sandbox holds, and how it is steered: the answers under `/sandbox/`."""
+"""Pages that show or change the state of the sandbox."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,13 +15,13 @@ from streams.sandbox.jsonapi.times import to_iso
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlRequest:
-    """One question or order.
+    """One request under `/sandbox/`.
 
     Attributes:
-        resource_id: What follows `/sandbox/<topic>/` in the path; empty when nothing does.
+        resource_id: Path after `/sandbox/<topic>/`; empty if there is none.
         query: Query parameters.
-        body: JSON body; None when there is none.
-        now_s: The time it is.
+        body: JSON body; None if there is none.
+        now_s: Current time.
     """
 
     resource_id: str
@@ -31,7 +31,7 @@ class ControlRequest:
 
 
 def show_state(account: Account, _: ControlRequest) -> JsonObject:
-    """Count everything."""
+    """Return counts of all kinds of data in the account."""
     return {
         "profiles": len(account.profiles),
         "lists": len(account.lists.by_id),
@@ -51,7 +51,7 @@ def show_state(account: Account, _: ControlRequest) -> JsonObject:
 
 
 def show_lists(account: Account, request: ControlRequest) -> list[JsonObject]:
-    """Show the lists with their members; `?name=` picks those of one name."""
+    """Return the lists with members; `?name=` selects by name."""
     name = request.query.get("name")
     return [
         _render_list(account, mail_list)
@@ -83,7 +83,7 @@ def _render_member(profile: StoredProfile) -> JsonObject:
 
 
 def show_profiles(account: Account, _: ControlRequest) -> list[JsonObject]:
-    """Show every profile with the lists it is on."""
+    """Return all profiles with list ids."""
     return [
         {
             "id": profile.id,
@@ -101,7 +101,7 @@ def show_profiles(account: Account, _: ControlRequest) -> list[JsonObject]:
 
 
 def show_events(account: Account, _: ControlRequest) -> list[JsonObject]:
-    """Show every event with the name of its metric."""
+    """Return all events with the names of the metrics."""
     names = {event.id: event.name for event in account.events.metrics.values()}
     return [
         {
@@ -119,7 +119,7 @@ def _slots_of(record: object) -> JsonObject:
 
 
 def show_consent(account: Account, _: ControlRequest) -> list[JsonObject]:
-    """Show the standing of every profile that has one."""
+    """Return the consent state of every profile that has one."""
     mails = account.consents.confirmation_mails
     return [
         {
@@ -140,7 +140,7 @@ def show_consent(account: Account, _: ControlRequest) -> list[JsonObject]:
 
 
 def show_requests(account: Account, _: ControlRequest) -> JsonObject:
-    """Show the request log and its counters."""
+    """Return the request log and the request counters."""
     return {
         "counters": account.request_log.counters(),
         "log": [entry.as_json() for entry in account.request_log.entries],
@@ -148,7 +148,7 @@ def show_requests(account: Account, _: ControlRequest) -> JsonObject:
 
 
 def show_changes(account: Account, _: ControlRequest) -> JsonObject:
-    """Show, for each list and in total, what was asked of it and what it changed."""
+    """Return requested and effective membership changes, per list and in total."""
     by_list = {
         mail_list.id: {"name": mail_list.name, **asdict(mail_list.changes)}
         for mail_list in account.lists.by_id.values()
@@ -160,19 +160,19 @@ def show_changes(account: Account, _: ControlRequest) -> JsonObject:
 
 
 def show_faults(account: Account, _: ControlRequest) -> list[JsonObject]:
-    """Show the faults in force, with what each has struck."""
+    """Return the active faults, with the number of affected requests."""
     return [fault.as_json() for fault in account.faults.by_id.values()]
 
 
 def add_fault(account: Account, request: ControlRequest) -> JsonObject:
-    """Put a fault in force."""
+    """Activate the fault that the body describes."""
     if not isinstance(request.body, dict):
         raise bad_request("A fault is an object.")
     return account.faults.add(Fault.from_json(request.body)).as_json()
 
 
 def remove_faults(account: Account, request: ControlRequest) -> JsonObject:
-    """End one fault by its id, or all."""
+    """Remove one fault by id, or all faults."""
     if request.resource_id:
         if account.faults.by_id.pop(request.resource_id, None) is None:
             raise ErrorResponse([not_found("fault", request.resource_id)])
@@ -182,13 +182,13 @@ def remove_faults(account: Account, request: ControlRequest) -> JsonObject:
 
 
 def reset_account(account: Account, _: ControlRequest) -> JsonObject:
-    """Forget everything."""
+    """Delete all data in the account."""
     account.reset()
     return {}
 
 
 def delete_list(account: Account, request: ControlRequest) -> JsonObject:
-    """Delete a list, as a person may in Klaviyo's own pages."""
+    """Delete a list, as a person can do in Klaviyo's web application."""
     if request.resource_id not in account.lists.by_id:
         raise ErrorResponse([not_found("list", request.resource_id)])
     account.delete_list(request.resource_id)

@@ -1,4 +1,4 @@
-"""Every request with its body, a line each, in files that outlive the sandbox."""
+"""Journal of all requests with bodies, in files that outlive the sandbox."""
 
 import os
 from io import FileIO
@@ -6,26 +6,15 @@ from pathlib import Path
 
 import orjson
 
-JOURNAL_VARIABLE = "SANDBOX_JOURNAL"
-"""Names the directory, in the environment, so that it reaches a sandbox wherever it is
-started. It is none of the `KLAVIYO_` settings: the demo keeps those from its processes.
-"""
-
-
-def journal_directory() -> Path | None:
-    """Give the directory the environment names; None keeps no journal."""
-    directory = os.environ.get(JOURNAL_VARIABLE)
-    return Path(directory) if directory else None
-
 
 class Journal:
-    """Appends to a file of this process.
+    """File to which the requests of this process are appended.
 
     A line is in the file before its request is answered: a killed sandbox loses none.
-    Bodies hold people, so a journal is kept only where it is asked for.
+    Bodies contain personal data, so a journal is written only on request.
 
     Args:
-        directory: Where the file is; None writes nothing.
+        directory: Directory of the file; None writes nothing.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -33,13 +22,13 @@ class Journal:
         self._file: FileIO | None = None
 
     def add(self, *, method: str, path: str, status: int, body: bytes) -> None:
-        r"""Write one request down.
+        r"""Append one request to the journal.
 
         Args:
             method: HTTP method.
             path: Path as sent, without the query.
-            status: Status of the answer.
-            body: As it came; what is no UTF-8 in it is written `\xff`.
+            status: Status of the response.
+            body: Raw body; bytes that are not valid UTF-8 are written as `\xff`.
         """
         if self._directory is None:
             return
@@ -51,7 +40,7 @@ class Journal:
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def close(self) -> None:
-        """Close the file; the next line would open it again."""
+        """Close the file; the next line opens the file again."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,4 +1,4 @@
-"""Which question or order under `/sandbox/` is answered by what."""
+"""Table of the pages under `/sandbox/`."""
 
 from collections.abc import Mapping
 
@@ -28,16 +28,16 @@ CONTROL_HANDLERS: Mapping[tuple[str, str], ControlHandler] = {
     ("POST", "metrics"): seeding.seed_metrics,
     ("POST", "flows"): seeding.seed_flows,
 }
-"""Method and topic to what answers."""
+"""Handler of each page, by method and topic."""
 
 
 def handle_control(
     account: Account, request: ControlRequest, method: str, topic: str
 ) -> JsonObject | list[JsonObject]:
-    """Answer one question or order.
+    """Answer one request under `/sandbox/`.
 
     Raises:
-        Refusal: 404 for an unknown one, or what the answerer refuses.
+        ErrorResponse: 404 for an unknown page, or the error of the handler.
     """
     handler = CONTROL_HANDLERS.get((method, topic))
     if handler is None:

@@ -1,14 +1,14 @@
-"""Filling the sandbox fast, past the API: no quota, no job, no counter."""
+"""Pages that fill the sandbox directly: no quota, no job, no counter."""
 
 from streams.sandbox.account import profile_rules
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.consent_state import ConsentRecord
-from streams.sandbox.account.imports import upsert
+from streams.sandbox.account.consent import ConsentRecord
+from streams.sandbox.account.profile_upsert import upsert
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.control.inspection import ControlRequest
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     invalid_input,
 )
@@ -16,10 +16,10 @@ from streams.sandbox.jsonapi.messages import JsonObject
 
 
 def seed_profiles(account: Account, request: ControlRequest) -> JsonObject:
-    """Create or update profiles: a list of attributes objects.
+    """Create or update profiles from a list of attribute objects.
 
     Returns:
-        `ids`, in the order given.
+        `ids`, in the order of the request.
     """
     return {
         "ids": [
@@ -30,26 +30,26 @@ def seed_profiles(account: Account, request: ControlRequest) -> JsonObject:
 
 
 def write_profiles(account: Account, rows: object, now_s: float) -> list[StoredProfile]:
-    """Create or update profiles from their attributes.
+    """Create or update profiles from attribute objects.
 
     Raises:
-        Refusal: Attributes Klaviyo would not take, or identifiers of two profiles.
+        ErrorResponse: Attributes that Klaviyo rejects, or identifiers of two profiles.
     """
     profiles = []
     for index, item in enumerate(_objects(rows)):
         profile_rules.check(item, pointer=f"/{index}")
         result = upsert(account.profiles, {"attributes": item}, now_s=now_s)
-        if isinstance(result, ApiError):
+        if isinstance(result, JsonApiError):
             raise ErrorResponse([result])
         profiles.append(result)
     return profiles
 
 
 def seed_lists(account: Account, request: ControlRequest) -> JsonObject:
-    """Create lists: `[{"name", "opt_in_process", "members": [attributes]}]`.
+    """Create lists from `[{"name", "opt_in_process", "members": [attributes]}]`.
 
     Returns:
-        `ids`, in the order given.
+        `ids`, in the order of the request.
     """
     list_ids = []
     for item in _objects(request.body):
@@ -66,9 +66,9 @@ def seed_lists(account: Account, request: ControlRequest) -> JsonObject:
 
 
 def seed_consent(account: Account, request: ControlRequest) -> JsonObject:
-    """Set standings: `[{"profile_id", "email": "SUBSCRIBED", "suppress": [reason]}]`.
+    """Set consent from a list of objects with consent and suppressions.
 
-    `email`, `sms`, `push` and `whatsapp` set marketing consent of that channel.
+    `email`, `sms`, `push` and `whatsapp` set the marketing consent of that channel.
     """
     for item in _objects(request.body):
         profile_id = item.get("profile_id")
@@ -100,7 +100,7 @@ def confirm(account: Account, request: ControlRequest) -> JsonObject:
 
 
 def seed_metrics(account: Account, request: ControlRequest) -> JsonObject:
-    """Create metrics: a list of names."""
+    """Create metrics from a list of names."""
     names = request.body if isinstance(request.body, list) else []
     return {
         "ids": [
@@ -111,7 +111,7 @@ def seed_metrics(account: Account, request: ControlRequest) -> JsonObject:
 
 
 def seed_flows(account: Account, request: ControlRequest) -> JsonObject:
-    """Create flows: `[{"name", "list_id" or "metric_id", "status"}]`."""
+    """Create flows from `[{"name", "list_id" or "metric_id", "status"}]`."""
     flow_ids = []
     for item in _objects(request.body):
         trigger = item.get("list_id") or item.get("metric_id")

@@ -1,1 +1,1 @@
-"""TODO jsonapi."""
+"""Klaviyo's JSON:API format: reading requests, writing resources, pages and errors."""

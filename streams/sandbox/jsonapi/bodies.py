@@ -1,4 +1,4 @@
-"""Reading JSON:API bodies, each fault with its pointer."""
+"""Read JSON:API bodies, and report each error with a pointer."""
 
 from streams.sandbox.jsonapi.errors import bad_request
 from streams.sandbox.jsonapi.messages import JsonObject
@@ -8,7 +8,7 @@ def resource(body: object, *, kind: str) -> JsonObject:
     """Return member `data` of a request, an object of the given type.
 
     Raises:
-        Refusal: 400, with a pointer.
+        ErrorResponse: 400, with a pointer.
     """
     data = required_object(body, "data", pointer="")
     check_type(data, kind=kind, pointer="/data")
@@ -19,12 +19,12 @@ def required_object(parent: object, name: str, *, pointer: str) -> JsonObject:
     """Return a member that must be an object.
 
     Args:
-        parent: What should hold it.
-        name: Its name.
+        parent: Object that should contain the member.
+        name: Name of the member.
         pointer: JSON pointer of the parent.
 
     Raises:
-        Refusal: 400, with the pointer of the member.
+        ErrorResponse: 400, with the pointer of the member.
     """
     if not isinstance(parent, dict):
         raise bad_request("An object is required.", pointer=pointer or "/")
@@ -37,10 +37,10 @@ def required_object(parent: object, name: str, *, pointer: str) -> JsonObject:
 
 
 def optional_object(parent: JsonObject, name: str, *, pointer: str) -> JsonObject:
-    """Return a member that may be absent or null, else must be an object.
+    """Return a member that may be absent or null, and otherwise must be an object.
 
     Raises:
-        Refusal: 400, with the pointer of the member.
+        ErrorResponse: 400, with the pointer of the member.
     """
     return (
         {}
@@ -52,16 +52,16 @@ def optional_object(parent: JsonObject, name: str, *, pointer: str) -> JsonObjec
 def data_rows(
     parent: object, *, pointer: str, maximum: int, minimum: int = 1
 ) -> list[JsonObject]:
-    """Return member `data` that must be a list of objects.
+    """Return member `data`, which must be a list of objects.
 
     Args:
-        parent: What should hold it.
+        parent: Object that should contain the list.
         pointer: JSON pointer of the parent; empty for the body itself.
-        maximum: More rows are refused.
-        minimum: Fewer rows are refused.
+        maximum: Largest number of rows.
+        minimum: Smallest number of rows.
 
     Raises:
-        Refusal: 400, with the pointer of the list or of the row.
+        ErrorResponse: 400, with the pointer of the list or of the row.
     """
     rows = parent.get("data") if isinstance(parent, dict) else None
     if not isinstance(rows, list):
@@ -83,17 +83,17 @@ def check_type(item: JsonObject, *, kind: str, pointer: str) -> None:
     """Check member `type` of a resource.
 
     Raises:
-        Refusal: 400, with its pointer.
+        ErrorResponse: 400, with the pointer of the member.
     """
     if item.get("type") != kind:
         raise bad_request(f"'type' must be '{kind}'.", pointer=f"{pointer}/type")
 
 
 def required_text(parent: JsonObject, name: str, *, pointer: str) -> str:
-    """Return a member that must be a string with something in it.
+    """Return a member that must be a string that is not blank.
 
     Raises:
-        Refusal: 400, with its pointer.
+        ErrorResponse: 400, with the pointer of the member.
     """
     value = parent.get(name)
     if not isinstance(value, str) or not value.strip():
@@ -109,7 +109,7 @@ def resource_ids(
     """Return the ids of resource identifiers, all of one type.
 
     Raises:
-        Refusal: 400, with the pointer of the first that is wrong.
+        ErrorResponse: 400, with the pointer of the first wrong identifier.
     """
     found_ids = []
     for index, item in enumerate(items):

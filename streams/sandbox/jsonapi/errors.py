@@ -1,7 +1,8 @@
-"""What the sandbox refuses, in Klaviyo's JSON:API words.
+"""Errors of the API in Klaviyo's JSON:API format.
 
-A `Refusal` is raised where the fault is seen and turned into an answer in one place
-(`streams.sandbox.pipeline`), so a handler reads as its happy path.
+Handlers raise `ErrorResponse` where the problem is detected, and
+`streams.sandbox.server.pipeline` turns the exception into a response. A handler
+therefore reads as its success path.
 """
 
 import math
@@ -12,16 +13,16 @@ from uuid import uuid4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiError:
-    """One entry of `errors`.
+class JsonApiError:
+    """One entry of `errors` in an error response.
 
     Attributes:
-        status: HTTP status of the answer it belongs to.
+        status: HTTP status of the response that contains the error.
         code: Klaviyo's stable name, for example `duplicate_profile`.
         title: Klaviyo's one-line title.
-        detail: What is wrong, in words.
-        pointer: JSON pointer into the request body; empty when not about the body.
-        parameter: Name of the faulty query or path parameter; empty when none.
+        detail: Explanation for a reader.
+        pointer: JSON pointer into the request body; empty if not about the body.
+        parameter: Name of the wrong query or path parameter; empty if none.
         meta: Machine-readable extras, for example `duplicate_profile_id`.
     """
 
@@ -34,7 +35,7 @@ class ApiError:
     meta: Mapping[str, object] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Write the JSON:API error object, with an id of its own."""
+        """Return the JSON:API error object, with a new id."""
         if self.parameter:
             source = {"parameter": self.parameter}
         else:
@@ -52,15 +53,18 @@ class ApiError:
 
 
 class ErrorResponse(Exception):
-    """The request is answered with errors.
+    """Response of one or more errors, raised by a handler.
 
     Args:
-        errors: At least one; the first gives the HTTP status.
-        headers: Extra headers of the answer.
+        errors: At least one error; the first gives the HTTP status.
+        headers: Extra headers of the response.
     """
 
     def __init__(
-        self, errors: Sequence[ApiError], *, headers: Mapping[str, str] | None = None
+        self,
+        errors: Sequence[JsonApiError],
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(errors[0].code)
         self.errors = tuple(errors)
@@ -68,13 +72,15 @@ class ErrorResponse(Exception):
         self.headers = dict(headers or {})
 
     def as_json(self) -> dict[str, Any]:
-        """Write the JSON:API error document."""
+        """Return the JSON:API error document."""
         return {"errors": [error.as_json() for error in self.errors]}
 
 
-def invalid_input(detail: str, *, pointer: str = "", parameter: str = "") -> ApiError:
-    """A 400 about one member of the body or one parameter."""
-    return ApiError(
+def invalid_input(
+    detail: str, *, pointer: str = "", parameter: str = ""
+) -> JsonApiError:
+    """Return a 400 error about one member of the body or one parameter."""
+    return JsonApiError(
         status=400,
         code="invalid",
         title="Invalid input.",
@@ -87,15 +93,15 @@ def invalid_input(detail: str, *, pointer: str = "", parameter: str = "") -> Api
 def bad_request(
     detail: str, *, pointer: str = "", parameter: str = ""
 ) -> ErrorResponse:
-    """A refusal of one `invalid` error."""
+    """Return a response with one `invalid` error."""
     return ErrorResponse([invalid_input(detail, pointer=pointer, parameter=parameter)])
 
 
 def not_found(
     kind: str, name: str, *, pointer: str = "", parameter: str = ""
-) -> ApiError:
-    """A 404 about a resource the account does not hold."""
-    return ApiError(
+) -> JsonApiError:
+    """Return a 404 error about a resource that the account does not contain."""
+    return JsonApiError(
         status=404,
         code="not_found",
         title="Not found.",
@@ -107,9 +113,9 @@ def not_found(
 
 def duplicate_profile(
     profile_id: str, *, pointer: str = "/data/attributes"
-) -> ApiError:
-    """A 409: an identifier already belongs to `profile_id`."""
-    return ApiError(
+) -> JsonApiError:
+    """Return a 409 error: an identifier already belongs to `profile_id`."""
+    return JsonApiError(
         status=409,
         code="duplicate_profile",
         title="Conflict.",
@@ -120,10 +126,10 @@ def duplicate_profile(
 
 
 def unauthorized(detail: str) -> ErrorResponse:
-    """A 401: no key, or one the account does not know."""
+    """Return a 401 response: the key is missing or unknown to the account."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=401,
                 code="not_authenticated",
                 title="Authentication credentials were not provided.",
@@ -135,10 +141,10 @@ def unauthorized(detail: str) -> ErrorResponse:
 
 
 def missing_scopes(scopes: Sequence[str]) -> ErrorResponse:
-    """A 403 of the JSON:API kind: the key lacks scopes."""
+    """Return a 403 response in JSON:API format: the key lacks scopes."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=403,
                 code="permission_denied",
                 title="You do not have permission to perform this action.",
@@ -151,10 +157,10 @@ def missing_scopes(scopes: Sequence[str]) -> ErrorResponse:
 
 
 def too_large(detail: str, *, pointer: str = "/data") -> ErrorResponse:
-    """A 413: the body is over the operation's limit."""
+    """Return a 413 response: the body is over the operation's limit."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=413,
                 code="payload_too_large",
                 title="Payload too large.",
@@ -166,9 +172,9 @@ def too_large(detail: str, *, pointer: str = "/data") -> ErrorResponse:
 
 
 def throttled(*, wait_s: float) -> ErrorResponse:
-    """A 429; `Retry-After` is `wait_s` rounded up to whole seconds."""
+    """Return a 429 response; `Retry-After` is `wait_s` rounded up to whole seconds."""
     seconds = math.ceil(wait_s)
-    error = ApiError(
+    error = JsonApiError(
         status=429,
         code="throttled",
         title="Request was throttled.",
@@ -179,10 +185,10 @@ def throttled(*, wait_s: float) -> ErrorResponse:
 
 
 def retired_revision(revision: str) -> ErrorResponse:
-    """A 410: the `revision` header names a retired revision."""
+    """Return a 410 response: the `revision` header names a retired revision."""
     return ErrorResponse(
         [
-            ApiError(
+            JsonApiError(
                 status=410,
                 code="revision_retired",
                 title="Gone.",

@@ -1,23 +1,35 @@
 r"""Klaviyo's filter language: `equals(email,"a@b.c")`, `any(id,["1","2"])`, `and(...)`.
 
-Grammar, after percent-decoding by the server::
-
-    filter    = condition *("," condition)           every condition must hold
-    condition = "and(" filter ")" | operator "(" field ["," value] ")"
-    value     = "[" value *("," value) "]" | string | word
-    string    = '"' ... '"' | "'" ... "'"             backslash escapes one character
-    word      = number, timestamp, true, false or null
+The server decodes percent-encoding before a filter is parsed.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedInput
 
 from streams.sandbox.jsonapi.errors import ErrorResponse, bad_request
 from streams.sandbox.jsonapi.times import parse_seconds
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
-_BARE_VALUE = re.compile(r"[^,()\[\]\s\"']+")
+_GRAMMAR = r"""
+start: _conditions
+_conditions: _condition ("," _condition)*    // all conditions must match
+_condition: _AND "(" _conditions ")" | comparison
+comparison: NAME "(" NAME ("," _values)? ")"
+_values: _value | "[" (_value ("," _value)*)? "]"
+_value: STRING | WORD
+
+_AND.1: /and(?=\s*\()/
+NAME: /[A-Za-z_][A-Za-z0-9_.\-]*/
+STRING: /"([^"\\]|\\[\s\S])*"|'([^'\\]|\\[\s\S])*'/
+WORD: /[^,()\[\]\s"']+/      // number, timestamp, true, false or null
+%ignore /\s+/
+"""
+
+_ESCAPED = re.compile(r"\\([\s\S])")
 _OPERATORS = frozenset(
     {"equals", "any", "has", "contains", "starts-with", "ends-with"}
     | {"greater-than", "greater-or-equal", "less-than", "less-or-equal"}
@@ -26,7 +38,7 @@ _OPERATORS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterCondition:
-    """One condition; `values` holds one value but for `any`."""
+    """One condition of a filter; only `any` has more than one value."""
 
     operator: str
     field: str
@@ -36,21 +48,24 @@ class FilterCondition:
 def parse(
     text: str, *, allowed: Mapping[str, frozenset[str]]
 ) -> tuple[FilterCondition, ...]:
-    """Read a filter.
+    """Parse a filter into a list of conditions.
 
     Args:
         text: Parameter `filter`, percent-decoded; may be empty.
-        allowed: Field to the operators Klaviyo takes on it, for this operation.
+        allowed: Field to the operators that Klaviyo accepts for this operation.
 
     Raises:
-        Refusal: 400 about parameter `filter`.
+        ErrorResponse: 400 about parameter `filter`.
     """
     if not text:
         return ()
-    reader = _FilterParser(text)
-    conditions = reader.conditions()
-    if reader.remaining():
-        raise invalid_filter(f"Unexpected text at position {reader.position}.")
+    try:
+        tree = _get_parser().parse(text)
+    except UnexpectedInput as error:
+        raise invalid_filter(
+            f"Unexpected text at position {error.pos_in_stream}."
+        ) from error
+    conditions = [_condition(comparison) for comparison in tree.children]
     for condition in conditions:
         if condition.operator not in allowed.get(condition.field, ()):
             raise invalid_filter(
@@ -60,17 +75,38 @@ def parse(
     return tuple(conditions)
 
 
+@cache
+def _get_parser() -> Lark:
+    return Lark(_GRAMMAR, parser="lalr", lexer="contextual")
+
+
+def _condition(comparison: Tree[Token] | Token) -> FilterCondition:
+    assert isinstance(comparison, Tree)  # noqa: S101 - `start` has only comparisons
+    operator, field, *values = map(str, comparison.children)
+    if operator not in _OPERATORS:
+        raise invalid_filter(f"Unknown operator '{operator}'.")
+    if operator != "any" and len(values) != (0 if operator == "has" else 1):
+        raise invalid_filter(f"'{operator}' takes one value.")
+    return FilterCondition(
+        operator=operator, field=field, values=tuple(map(_unquote, values))
+    )
+
+
+def _unquote(value: str) -> str:
+    return _ESCAPED.sub(r"\1", value[1:-1]) if value[0] in "\"'" else value
+
+
 def invalid_filter(detail: str) -> ErrorResponse:
-    """A 400 about parameter `filter`."""
+    """Return a 400 response about parameter `filter`."""
     return bad_request(f"Invalid filter. {detail}", parameter="filter")
 
 
 def matches(condition: FilterCondition, value: object) -> bool:
-    """Whether a resource whose field has this value passes.
+    """Return True if a field value satisfies a condition.
 
     Args:
-        condition: The condition.
-        value: A string, a time in seconds, or None.
+        condition: Condition of a filter.
+        value: String, time in seconds, or None.
     """
     if value is None:
         return False
@@ -87,7 +123,7 @@ def _parse_bound(text: str) -> float | None:
 def find_equality(
     conditions: tuple[FilterCondition, ...], field: str
 ) -> FilterCondition | None:
-    """Find the first equality condition on a field."""
+    """Return the first equality condition on a field, or None."""
     for condition in conditions:
         if condition.field == field and condition.operator in ("equals", "any"):
             return condition
@@ -101,89 +137,3 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "less-or-equal": lambda value, bound: value <= bound,
     "equals": lambda value, bound: value == bound,
 }
-
-
-class _FilterParser:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.position = 0
-
-    def remaining(self) -> str:
-        return self.text[self.position :].strip()
-
-    def conditions(self) -> list[FilterCondition]:
-        conditions = self.condition()
-        while self.accept(","):
-            conditions += self.condition()
-        return conditions
-
-    def condition(self) -> list[FilterCondition]:
-        operator = self.match(_NAME)
-        self.expect("(")
-        if operator == "and":
-            conditions = self.conditions()
-        elif operator in _OPERATORS:
-            conditions = [self.comparison(operator)]
-        else:
-            raise invalid_filter(f"Unknown operator '{operator}'.")
-        self.expect(")")
-        return conditions
-
-    def comparison(self, operator: str) -> FilterCondition:
-        field = self.match(_NAME)
-        values: tuple[str, ...] = ()
-        if self.accept(","):
-            values = self.values()
-        if len(values) != (operator != "has") and operator != "any":
-            raise invalid_filter(f"'{operator}' takes one value.")
-        return FilterCondition(operator=operator, field=field, values=values)
-
-    def values(self) -> tuple[str, ...]:
-        if not self.accept("["):
-            return (self.value(),)
-        values = [] if self.peek() == "]" else [self.value()]
-        while self.accept(","):
-            values.append(self.value())
-        self.expect("]")
-        return tuple(values)
-
-    def value(self) -> str:
-        quote = self.peek()
-        return self.string(quote) if quote in ('"', "'") else self.match(_BARE_VALUE)
-
-    def string(self, quote: str) -> str:
-        self.expect(quote)
-        chars: list[str] = []
-        while self.position < len(self.text):
-            char = self.text[self.position]
-            self.position += 1
-            if char == quote:
-                return "".join(chars)
-            if char == "\\" and self.position < len(self.text):
-                char = self.text[self.position]
-                self.position += 1
-            chars.append(char)
-        raise invalid_filter("A string is not closed.")
-
-    def peek(self) -> str:
-        while self.text[self.position : self.position + 1].isspace():
-            self.position += 1
-        return self.text[self.position : self.position + 1]
-
-    def accept(self, char: str) -> bool:
-        if self.peek() != char:
-            return False
-        self.position += 1
-        return True
-
-    def expect(self, char: str) -> None:
-        if not self.accept(char):
-            raise invalid_filter(f"Expected '{char}' at position {self.position}.")
-
-    def match(self, pattern: re.Pattern[str]) -> str:
-        self.peek()
-        match = pattern.match(self.text, self.position)
-        if match is None:
-            raise invalid_filter(f"Unexpected text at position {self.position}.")
-        self.position = match.end()
-        return match.group()

@@ -1,27 +1,24 @@
-"""A request as a handler sees it, and the answer it gives."""
+"""Requests and responses in the form that handlers use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object."""
-
-EpochClock: TypeAlias = Callable[[], float]
-"""Seconds since the epoch."""
+"""JSON object, decoded from text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedRequest:
-    """One request, already read and admitted.
+    """Request that passed authorization, rate limits and JSON decoding.
 
     Attributes:
-        path_id: The id in the path; empty when the path has none.
+        path_id: Id in the path; empty if the path has none.
         query: Query parameters, percent-decoded.
-        body: The JSON body; None when there is none.
+        body: JSON body; None if there is none.
         base_url: Scheme and host the caller used, for links.
         path: Path as the caller wrote it, for links.
-        now_s: When it was admitted.
+        now_s: Time at which the request was admitted.
     """
 
     path_id: str
@@ -33,26 +30,13 @@ class ParsedRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobOutcome:
-    """What a fault does to an import job.
-
-    Attributes:
-        cancelled: Whether the job ends as cancelled, applying nothing.
-        failing_count: How many of its leading profiles end as import errors.
-    """
-
-    cancelled: bool = False
-    failing_count: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerResponse:
-    """What a handler answers.
+    """Response of a handler, before serialization.
 
     Attributes:
         status: HTTP status.
         body: JSON document, or None for an empty body.
-        items: How many items the request carried: profiles, ids or events.
+        items: Number of profiles, ids or events that the request carried.
         headers: Extra headers.
     """
 

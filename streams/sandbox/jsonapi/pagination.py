@@ -1,7 +1,7 @@
-"""Pages with opaque cursors, and the links from one to the next.
+"""Pages of results with opaque cursors, and the links between pages.
 
-A cursor holds the sort key of the last row given, not a count, so rows that come or go
-between two pages neither hide nor repeat others.
+A cursor contains the sort key of the last row returned, not a count. Rows that are
+added or removed between two pages therefore neither hide nor duplicate other rows.
 """
 
 import binascii
@@ -30,16 +30,16 @@ class PageSizes:
 
 
 LIST_PAGES = PageSizes(default=10, maximum=10)
-"""`get_lists`, Klaviyo OpenAPI 2026-07-15."""
+"""Page sizes of `get_lists`, Klaviyo OpenAPI 2026-07-15."""
 
 PROFILE_PAGES = PageSizes(default=20, maximum=100)
-"""`get_profiles`, list members, import jobs and their errors."""
+"""Page sizes of `get_profiles`, list members, import jobs and their errors."""
 
 EVENT_PAGES = PageSizes(default=200, maximum=1_000)
-"""`get_events`."""
+"""Page sizes of `get_events`."""
 
 METRIC_PAGES = PageSizes(default=200, maximum=200)
-"""`get_metrics`; it has no `page[size]`."""
+"""Page size of `get_metrics`, which has no `page[size]`."""
 
 
 def paginate(
@@ -53,17 +53,17 @@ def paginate(
     """Cut one page out of sorted rows.
 
     Args:
-        request: The request, with `page[size]` and `page[cursor]`.
+        request: Request with `page[size]` and `page[cursor]`.
         rows: All rows, sorted by `key`.
-        key: What the rows are sorted by; no two rows have the same.
-        sizes: The page sizes of the operation.
-        descending: Whether the rows are sorted the other way round.
+        key: Sort key of a row; no two rows have the same key.
+        sizes: Page sizes of the operation.
+        descending: True if the rows are sorted in descending order.
 
     Returns:
-        The page, and member `links` of the answer.
+        The page, and member `links` of the response.
 
     Raises:
-        Refusal: 400 about `page[size]` or `page[cursor]`.
+        ErrorResponse: 400 about `page[size]` or `page[cursor]`.
     """
     size = _page_size(request, sizes=sizes)
     last_key = _read_cursor(request.query.get("page[cursor]", ""))

@@ -1,20 +1,20 @@
-"""Seconds to Klaviyo's timestamps and back."""
+"""Convert between seconds since the epoch and Klaviyo's timestamps."""
 
 from datetime import UTC, datetime
 
 
 def to_iso(time_s: float | None) -> str | None:
-    """Write seconds since the epoch as `2026-07-15T09:30:00+00:00`; None stays None."""
+    """Format epoch seconds as `2026-07-15T09:30:00+00:00`; None stays None."""
     if time_s is None:
         return None
     return datetime.fromtimestamp(int(time_s), tz=UTC).isoformat()
 
 
 def parse_seconds(text: object) -> float | None:
-    """Read an ISO 8601 timestamp; UTC where it names no zone.
+    """Parse an ISO 8601 timestamp; without a time zone, UTC is assumed.
 
     Returns:
-        Seconds since the epoch, or None when it is no timestamp.
+        Seconds since the epoch, or None for anything that is not a timestamp.
     """
     if not isinstance(text, str):
         return None

@@ -1,1 +1,1 @@
-"""The handlers, each a plain function `(world, call) -> answer`."""
+"""Handlers of the API's operations: functions `(account, request) -> response`."""

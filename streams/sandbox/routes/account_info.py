@@ -1,11 +1,11 @@
-"""The account itself, its metrics, its flows, and the right to be forgotten."""
+"""Account, metrics and flows: the parts of the account that are only read."""
 
-from streams.sandbox.account import profile_rules
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.flows import Flow
-from streams.sandbox.jsonapi import bodies, filters, pagination
-from streams.sandbox.jsonapi.errors import ErrorResponse, bad_request, not_found
+from streams.sandbox.jsonapi import filters, pagination
+from streams.sandbox.jsonapi.errors import ErrorResponse, not_found
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
+from streams.sandbox.jsonapi.resources import render_resource
 from streams.sandbox.jsonapi.times import to_iso
 from streams.sandbox.routes import render
 from streams.sandbox.routes.lists import find as find_list
@@ -18,8 +18,8 @@ METRIC_FILTERS = {
 
 
 def get_accounts(_: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/accounts`: the one account of the key."""
-    account = render.render_resource(
+    """Return the only account of the key: `GET /api/accounts`."""
+    account = render_resource(
         request, "account", "SBXacc", path="accounts", attributes=dict(_ACCOUNT)
     )
     return HandlerResponse(
@@ -47,7 +47,7 @@ _ACCOUNT: JsonObject = {
 
 
 def get_metrics(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/metrics`."""
+    """Return the metrics, filtered by integration: `GET /api/metrics`."""
     text = request.query.get("filter", "")
     conditions = filters.parse(text, allowed=METRIC_FILTERS)
     metrics = [
@@ -68,48 +68,15 @@ def get_metrics(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get_list_flows(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/lists/{id}/flow-triggers`."""
+    """Return the flows of a list: `GET /api/lists/{id}/flow-triggers`."""
     return _get_flows(account, request, trigger=find_list(account, request.path_id).id)
 
 
 def get_metric_flows(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/metrics/{id}/flow-triggers`."""
+    """Return the flows of a metric: `GET /api/metrics/{id}/flow-triggers`."""
     if request.path_id not in account.events.metrics:
         raise ErrorResponse([not_found("metric", request.path_id, parameter="id")])
     return _get_flows(account, request, trigger=request.path_id)
-
-
-def request_deletion(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/data-privacy-deletion-jobs`: 202, known or not."""
-    job = bodies.resource(request.body, kind="data-privacy-deletion-job")
-    attributes_json = bodies.required_object(job, "attributes", pointer="/data")
-    pointer = "/data/attributes/profile"
-    profile = bodies.required_object(
-        attributes_json, "profile", pointer="/data/attributes"
-    )
-    item = bodies.required_object(profile, "data", pointer=pointer)
-    bodies.check_type(item, kind="profile", pointer=f"{pointer}/data")
-    item.setdefault("attributes", {})
-    profile_rules.check_resource(item, pointer=f"{pointer}/data")
-    identifiers = {"id": item.get("id"), **item["attributes"]}
-    if [name for name, value in identifiers.items() if value] not in _ONE_IDENTIFIER:
-        raise bad_request(
-            "Give exactly one of id, email, phone_number.", pointer=pointer
-        )
-    account.apply_later(
-        lambda _: _delete_profiles(account, identifiers), now_s=request.now_s
-    )
-    return HandlerResponse(status=202, items=1)
-
-
-_ONE_IDENTIFIER = (["id"], ["email"], ["phone_number"])
-
-
-def _delete_profiles(account: Account, identifiers: JsonObject) -> None:
-    profile = account.profiles.by_id.get(identifiers["id"] or "")
-    for owner in [profile] if profile else account.profiles.find_owners(identifiers):
-        account.events.remove_profile(owner.id)
-        account.remove_profile(owner)
 
 
 def _get_flows(
@@ -124,7 +91,7 @@ def _get_flows(
 
 
 def _render_flow(request: ParsedRequest, flow: Flow) -> JsonObject:
-    return render.render_resource(
+    return render_resource(
         request,
         "flow",
         flow.id,

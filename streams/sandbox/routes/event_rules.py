@@ -1,10 +1,10 @@
-"""What Klaviyo accepts as the attributes of an event."""
+"""Rules for the attributes of an event that Klaviyo accepts."""
 
 from collections.abc import Iterator
 
-from streams.sandbox.account import profile_rules as profile_rules
+from streams.sandbox.account import profile_rules
 from streams.sandbox.jsonapi import bodies
-from streams.sandbox.jsonapi.errors import ApiError, ErrorResponse, invalid_input
+from streams.sandbox.jsonapi.errors import ErrorResponse, JsonApiError, invalid_input
 from streams.sandbox.jsonapi.messages import JsonObject
 from streams.sandbox.jsonapi.times import parse_seconds
 from streams.sandbox.limits import (
@@ -24,14 +24,14 @@ _ALLOWED = frozenset(
 
 
 def require_profile(attributes: JsonObject, *, pointer: str) -> JsonObject:
-    """Return the profile resource of an event, or of a bulk row.
+    """Return the profile resource of an event or of a bulk row.
 
     Args:
         attributes: Member `attributes` of the event or row.
-        pointer: JSON pointer of it.
+        pointer: JSON pointer of the attributes.
 
     Raises:
-        Refusal: 400, one error for each fault.
+        ErrorResponse: 400, with all errors.
     """
     pointer = f"{pointer}/profile"
     item = bodies.required_object(
@@ -53,10 +53,10 @@ def require_profile(attributes: JsonObject, *, pointer: str) -> JsonObject:
 
 
 def require_metric(attributes: JsonObject, *, pointer: str) -> str:
-    """Return the name of an event's metric.
+    """Return the metric name of an event.
 
     Raises:
-        Refusal: 400, with its pointer.
+        ErrorResponse: 400, with a pointer.
     """
     metric = bodies.required_object(attributes, "metric", pointer=pointer)
     item = bodies.required_object(metric, "data", pointer=f"{pointer}/metric")
@@ -76,13 +76,13 @@ def require_metric(attributes: JsonObject, *, pointer: str) -> str:
 
 def find_errors(
     attributes: JsonObject, *, pointer: str, now_s: float
-) -> list[ApiError]:
-    """Find what is wrong with an event, its profile and metric apart.
+) -> list[JsonApiError]:
+    """Return all errors of an event, except in profile and metric.
 
     Args:
         attributes: Member `attributes` of the event.
-        pointer: JSON pointer of it.
-        now_s: The time it is: events may lie a year ahead.
+        pointer: JSON pointer of the attributes.
+        now_s: Current time: events may lie up to one year ahead.
     """
     unknown_fields = [
         invalid_input(f"'{name}' is not a valid field.", pointer=f"{pointer}/{name}")
@@ -139,7 +139,7 @@ def _properties_problem(value: object) -> str:
 
 
 def _walk(value: object, *, depth: int) -> Iterator[tuple[object, int]]:
-    """Give every value with its depth; no deeper than one level too deep."""
+    """Yield every value with the depth, down to one level below the limit."""
     yield value, depth
     if depth > EVENT_MAX_DEPTH:
         return

@@ -1,11 +1,12 @@
-"""Reading events: filter, sort, pages, and what they belong to."""
+"""Search for events: filter, sort, pages, and included resources."""
 
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.events import StoredEvent
 from streams.sandbox.jsonapi import filters, pagination
 from streams.sandbox.jsonapi.errors import bad_request
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
-from streams.sandbox.routes import render, render_profile
+from streams.sandbox.jsonapi.resources import without_query
+from streams.sandbox.routes import render
 
 _EQUALS = frozenset({"equals"})
 _BOUNDS = frozenset({"greater-than", "greater-or-equal", "less-than", "less-or-equal"})
@@ -15,18 +16,20 @@ FILTERS = {
     "datetime": _BOUNDS,
     "timestamp": _BOUNDS,
 }
-"""`get_events`, parameter `filter`; `has` is not offered."""
+"""`get_events`, parameter `filter`; `has` is not supported."""
 
 SORTS = ("datetime", "timestamp")
 """`get_events`, parameter `sort`."""
 
 
 def search(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/events`: filter, sort, pages, included profiles and metrics."""
+    """Search for events: `GET /api/events` with filter, sort, pages and includes."""
     conditions = filters.parse(request.query.get("filter", ""), allowed=FILTERS)
     sort_field = request.query.get("sort", "-datetime")
     if sort_field.lstrip("-") not in SORTS:
-        raise bad_request(f"'{sort_field}' is no sort of events.", parameter="sort")
+        raise bad_request(
+            f"'{sort_field}' is not a valid sort of events.", parameter="sort"
+        )
     descending = sort_field.startswith("-")
     events = [
         event
@@ -63,7 +66,7 @@ def _included(
     account: Account, request: ParsedRequest, page: list[StoredEvent]
 ) -> list[JsonObject]:
     requested = request.query["include"].split(",")
-    plain = render.without_query(request)
+    plain = without_query(request)
     resources: list[JsonObject] = []
     if "metric" in requested:
         names = sorted({event.metric_id for event in page})
@@ -73,7 +76,7 @@ def _included(
     if "profile" in requested:
         profile_ids = sorted({event.profile_id for event in page})
         resources += [
-            render_profile.render_profile(
+            render.render_profile(
                 plain, account.profiles.by_id[name], consent_state=None
             )
             for name in profile_ids

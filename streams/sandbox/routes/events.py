@@ -1,9 +1,9 @@
-"""Events: one, many at once, and reading them."""
+"""Record events, one at a time or in bulk."""
 
 from dataclasses import dataclass
 
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.profile_patches import patched_properties
+from streams.sandbox.account.profile_upsert import patched_properties
 from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
 from streams.sandbox.config import DuplicateScope, UnknownMetricHandling
 from streams.sandbox.jsonapi import bodies
@@ -23,7 +23,7 @@ _ROWS_POINTER = "/data/attributes/events-bulk-create"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedEvent:
-    """One event as it was given.
+    """One event of a request.
 
     Attributes:
         profile: Profile resource, validated.
@@ -39,7 +39,7 @@ class SubmittedEvent:
 
 
 def create(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/events`: 202; a repeat is accepted and changes nothing."""
+    """Record an event: `POST /api/events`, 202; a duplicate is accepted and ignored."""
     item = bodies.resource(request.body, kind="event")
     pointer = "/data/attributes"
     attributes = bodies.required_object(item, "attributes", pointer="/data")
@@ -55,7 +55,7 @@ def create(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def create_many(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/event-bulk-create-jobs`: 202, or one fault and nothing done."""
+    """Record events, all or no event: `POST /api/event-bulk-create-jobs`, 202."""
     item = bodies.resource(request.body, kind="event-bulk-create-job")
     attributes = bodies.required_object(item, "attributes", pointer="/data")
     rows = bodies.data_rows(
@@ -131,7 +131,7 @@ def _check_profile_ids(account: Account, events: list[SubmittedEvent]) -> None:
 
 
 def _reject_duplicates(account: Account, events: list[SubmittedEvent]) -> None:
-    """A repeated unique id of one profile and metric fails the whole request."""
+    """Reject the request if a unique id is duplicated for one profile and metric."""
     seen = set()
     for event in events:
         unique_id = event.attributes.get("unique_id")

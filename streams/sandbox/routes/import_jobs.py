@@ -1,20 +1,21 @@
-"""Bulk import jobs: submit, follow, read their errors."""
+"""Bulk import jobs: submit, poll, and read import errors."""
 
 import orjson
 
 from streams.sandbox.account import profile_rules
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.import_jobs import ImportJob
-from streams.sandbox.account.profile_patches import is_valid_meta
+from streams.sandbox.account.profile_rules import is_valid_meta
 from streams.sandbox.jsonapi import bodies, filters, pagination
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     invalid_input,
     not_found,
 )
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
+from streams.sandbox.jsonapi.resources import without_query
 from streams.sandbox.limits import IMPORT_MAX_PROFILES, PROFILE_MAX_BYTES
 from streams.sandbox.routes import render
 
@@ -25,7 +26,7 @@ _PROFILES_POINTER = "/data/attributes/profiles"
 
 
 def submit(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profile-bulk-import-jobs`: 202, or every fault and nothing done."""
+    """Submit a job: `POST /api/profile-bulk-import-jobs`, 202, or all errors."""
     job_resource = bodies.resource(request.body, kind="profile-bulk-import-job")
     job_attributes = bodies.required_object(job_resource, "attributes", pointer="/data")
     profiles = bodies.required_object(
@@ -52,11 +53,13 @@ def submit(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def search(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/profile-bulk-import-jobs`: filter by status, pages."""
+    """Search for jobs by status: `GET /api/profile-bulk-import-jobs`."""
     conditions = filters.parse(request.query.get("filter", ""), allowed=FILTERS)
     sort_field = request.query.get("sort", "created_at")
     if sort_field not in ("created_at", "-created_at"):
-        raise bad_request(f"'{sort_field}' is no sort of jobs.", parameter="sort")
+        raise bad_request(
+            f"'{sort_field}' is not a valid sort of jobs.", parameter="sort"
+        )
     jobs = [
         job
         for job in account.jobs.by_id.values()
@@ -78,14 +81,12 @@ def search(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/profile-bulk-import-jobs/{id}`."""
+    """Return one import job: `GET /api/profile-bulk-import-jobs/{id}`."""
     job = _find(account, request.path_id)
     body: JsonObject = {"data": render.render_import_job(request, job)}
     if request.query.get("include") == "lists":
         body["included"] = [
-            render.render_list(
-                render.without_query(request), account.lists.by_id[list_id]
-            )
+            render.render_list(without_query(request), account.lists.by_id[list_id])
             for list_id in job.list_ids
             if list_id in account.lists.by_id
         ]
@@ -93,7 +94,7 @@ def get(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get_errors(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/profile-bulk-import-jobs/{id}/import-errors`."""
+    """Return the profile errors of a job: `GET .../{id}/import-errors`."""
     job = _find(account, request.path_id)
     page, links = pagination.paginate(
         request,
@@ -109,7 +110,7 @@ def get_errors(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get_profile_ids(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/profile-bulk-import-jobs/{id}/relationships/profiles`."""
+    """Return the profile ids of a job: `GET .../{id}/relationships/profiles`."""
     job = _find(account, request.path_id)
     page, links = pagination.paginate(
         request,
@@ -131,7 +132,7 @@ def _find(account: Account, job_id: str) -> ImportJob:
 
 
 def _import_error(
-    job: ImportJob, number: int, *, error: ApiError, item: JsonObject
+    job: ImportJob, number: int, *, error: JsonApiError, item: JsonObject
 ) -> JsonObject:
     return {
         "type": "import-error",
@@ -147,7 +148,10 @@ def _import_error(
 
 
 def _is_valid(item: JsonObject) -> bool:
-    """Whether an item is right: the quick way, for ten thousand at once."""
+    """Return True if a profile resource has no error.
+
+    This check is fast enough for the ten thousand profiles of one import.
+    """
     item_attributes = item.get("attributes")
     return (
         isinstance(item_attributes, dict)
@@ -160,7 +164,7 @@ def _is_valid(item: JsonObject) -> bool:
     )
 
 
-def _find_errors(item: JsonObject, *, pointer: str) -> list[ApiError]:
+def _find_errors(item: JsonObject, *, pointer: str) -> list[JsonApiError]:
     if item.get("type") != "profile":
         return [invalid_input("'type' must be 'profile'.", pointer=f"{pointer}/type")]
     errors = profile_rules.find_resource_errors(item, pointer=pointer)

@@ -1,18 +1,18 @@
-"""Lists: create, rename, read, find, and who is on them."""
+"""Lists: create, rename, read, search, and change members."""
 
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.lists import MailList
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.jsonapi import bodies, filters, pagination
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     not_found,
 )
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
 from streams.sandbox.limits import RELATIONSHIP_MAX_IDS
-from streams.sandbox.routes import render, render_profile
+from streams.sandbox.routes import render
 
 OPT_INS = ("single_opt_in", "double_opt_in")
 """`create_list`, member `opt_in_process`."""
@@ -24,16 +24,16 @@ FILTERS = {"name": _EQUAL, "id": _EQUAL, "created": _AFTER, "updated": _AFTER}
 """`get_lists`, parameter `filter`."""
 
 MEMBER_FILTERS = {"email": _EQUAL, "phone_number": _EQUAL, "joined_group_at": _BOUNDS}
-"""`get_profiles_for_list`, parameter `filter`; `push_token`, `_kx` are not offered."""
+"""`get_profiles_for_list`, parameter `filter`, without `push_token` and `_kx`."""
 
 MemberRow = tuple[int, float, StoredProfile]
 
 
 def find(account: Account, list_id: str) -> MailList:
-    """Return the list of the path.
+    """Return the list with an id from the path.
 
     Raises:
-        Refusal: 404.
+        ErrorResponse: 404 for an unknown list.
     """
     mail_list = account.lists.by_id.get(list_id)
     if mail_list is None:
@@ -42,7 +42,7 @@ def find(account: Account, list_id: str) -> MailList:
 
 
 def create(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/lists`: 201, whatever other lists are called."""
+    """Create a list, names need not be unique: `POST /api/lists`, 201."""
     item = bodies.resource(request.body, kind="list")
     list_attributes = bodies.required_object(item, "attributes", pointer="/data")
     mail_list = account.lists.create(
@@ -57,7 +57,7 @@ def create(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def update(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`PATCH /api/lists/{id}`: name and opt-in."""
+    """Change name and opt-in process of a list: `PATCH /api/lists/{id}`."""
     mail_list = find(account, request.path_id)
     item = bodies.resource(request.body, kind="list")
     list_attributes = bodies.required_object(item, "attributes", pointer="/data")
@@ -76,18 +76,20 @@ def update(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/lists/{id}`."""
+    """Return one list of the account: `GET /api/lists/{id}`."""
     mail_list = find(account, request.path_id)
     return HandlerResponse(body={"data": render.render_list(request, mail_list)})
 
 
 def search(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/lists`: filter, sort, pages of ten."""
+    """Search for lists: `GET /api/lists` with filter, sort and pages of ten."""
     conditions = filters.parse(request.query.get("filter", ""), allowed=FILTERS)
     sort_field = request.query.get("sort", "id")
     name, descending = sort_field.lstrip("-"), sort_field.startswith("-")
     if name not in FILTERS:
-        raise bad_request(f"'{sort_field}' is no sort of lists.", parameter="sort")
+        raise bad_request(
+            f"'{sort_field}' is not a valid sort of lists.", parameter="sort"
+        )
     mail_lists = [
         mail_list
         for mail_list in account.lists.by_id.values()
@@ -112,7 +114,7 @@ def search(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def add_profiles(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/lists/{id}/relationships/profiles`: touches no consent."""
+    """Add members without consent: `POST /api/lists/{id}/relationships/profiles`."""
     mail_list = find(account, request.path_id)
     profiles = _parse_profiles(account, request)
     mail_list.changes.count_add_request(items=len(profiles))
@@ -121,7 +123,7 @@ def add_profiles(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def remove_profiles(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`DELETE /api/lists/{id}/relationships/profiles`: no member, no change."""
+    """Remove members, if any: `DELETE /api/lists/{id}/relationships/profiles`."""
     mail_list = find(account, request.path_id)
     profiles = _parse_profiles(account, request)
     mail_list.changes.count_remove_request(items=len(profiles))
@@ -130,14 +132,14 @@ def remove_profiles(account: Account, request: ParsedRequest) -> HandlerResponse
 
 
 def get_profile_ids(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/lists/{id}/relationships/profiles`."""
+    """Return member ids of a list: `GET /api/lists/{id}/relationships/profiles`."""
     members, links = _search_members(account, request)
     data = [{"type": "profile", "id": profile.id} for _, _, profile in members]
     return HandlerResponse(body={"data": data, "links": links})
 
 
 def get_profiles(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/lists/{id}/profiles`."""
+    """Return members with time of joining: `GET /api/lists/{id}/profiles`."""
     members, links = _search_members(account, request)
     data = [
         _render_member(account, request, profile, joined_s)
@@ -150,7 +152,7 @@ def _render_member(
     account: Account, request: ParsedRequest, profile: StoredProfile, joined_s: float
 ) -> JsonObject:
     consent_state = account.consents.by_profile.get(profile.id)
-    return render_profile.render_profile(
+    return render.render_profile(
         request, profile, consent_state=consent_state, joined_s=joined_s
     )
 
@@ -162,7 +164,9 @@ def _search_members(
     conditions = filters.parse(request.query.get("filter", ""), allowed=MEMBER_FILTERS)
     sort_field = request.query.get("sort", "joined_group_at")
     if sort_field.lstrip("-") != "joined_group_at":
-        raise bad_request(f"'{sort_field}' is no sort of members.", parameter="sort")
+        raise bad_request(
+            f"'{sort_field}' is not a valid sort of members.", parameter="sort"
+        )
     by_id = account.profiles.by_id
     rows = (
         (seq, joined_s, by_id[profile_id])
@@ -210,10 +214,10 @@ def _parse_opt_in(value: object) -> str:
 
 
 def _parse_profiles(account: Account, request: ParsedRequest) -> list[StoredProfile]:
-    """Read profile ids; one unknown id refuses the whole request."""
+    """Parse profile ids; one unknown id fails the whole request."""
     items = bodies.data_rows(request.body, pointer="", maximum=RELATIONSHIP_MAX_IDS)
     found_profiles: list[StoredProfile] = []
-    missing: list[ApiError] = []
+    missing: list[JsonApiError] = []
     for index, profile_id in enumerate(bodies.resource_ids(items, kind="profile")):
         profile = account.profiles.by_id.get(profile_id)
         if profile is None:

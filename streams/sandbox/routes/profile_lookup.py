@@ -1,4 +1,4 @@
-"""Whom and which list a consent job names."""
+"""Look up the profiles and the list that a consent job refers to."""
 
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.lists import MailList
@@ -12,10 +12,10 @@ PROFILES_POINTER = "/data/attributes/profiles"
 
 
 def find_job_list(account: Account, job: JsonObject) -> MailList | None:
-    """Return the list a job names, None when it names none.
+    """Return the list that a job refers to, or None if the job has no list.
 
     Raises:
-        Refusal: 404 for an unknown one.
+        ErrorResponse: 404 for an unknown list.
     """
     relations = bodies.optional_object(job, "relationships", pointer="/data")
     if relations.get("list") is None:
@@ -33,7 +33,7 @@ def find_job_list(account: Account, job: JsonObject) -> MailList | None:
 def get_or_create_profile(
     account: Account, resource: JsonObject, *, at_s: float
 ) -> StoredProfile:
-    """Return whom the item names, created when unknown."""
+    """Return the profile that a resource identifies, creating the profile if needed."""
     identifiers: JsonObject = resource["attributes"]
     owners = account.profiles.find_owners(identifiers)
     profile = account.profiles.by_id.get(resource.get("id") or "")

@@ -1,9 +1,9 @@
-"""Finding profiles: filter, sort, pages."""
+"""Search for profiles: filter, sort, pages."""
 
 from collections.abc import Iterable
 
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.consent_state import ConsentState
+from streams.sandbox.account.consent import ConsentState
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.jsonapi import filters, pagination
 from streams.sandbox.jsonapi.errors import bad_request
@@ -24,19 +24,21 @@ FILTERS = {
     f"{_SUPPRESSION}.reason": frozenset({"equals"}),
     f"{_SUPPRESSION}.timestamp": _BOUNDS,
 }
-"""`get_profiles`, parameter `filter`; `_kx` and list suppressions are not offered."""
+"""`get_profiles`, parameter `filter`; `_kx` and list suppressions are not supported."""
 
 SORTS = ("id", "created", "updated", "email")
-"""`get_profiles`, parameter `sort`, the part that is offered."""
+"""`get_profiles`, parameter `sort`, the supported part."""
 
 
 def search(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/profiles`: filter, sort, pages."""
+    """Search for profiles: `GET /api/profiles` with filter, sort and pages."""
     conditions = filters.parse(request.query.get("filter", ""), allowed=FILTERS)
     sort_field = request.query.get("sort", "id")
     name, descending = sort_field.lstrip("-"), sort_field.startswith("-")
     if name not in SORTS:
-        raise bad_request(f"'{sort_field}' is no sort of profiles.", parameter="sort")
+        raise bad_request(
+            f"'{sort_field}' is not a valid sort of profiles.", parameter="sort"
+        )
 
     def key(profile: StoredProfile) -> pagination.SortKey:
         return [] if name == "id" else [_sort_value(profile, name)]
@@ -46,11 +48,11 @@ def search(account: Account, request: ParsedRequest) -> HandlerResponse:
         for profile in _candidates(account, conditions)
         if all(_matches(account, profile, condition) for condition in conditions)
     ]
-    profiles.sort(key=lambda one: [*key(one), one.seq], reverse=descending)
+    profiles.sort(key=lambda profile: [*key(profile), profile.seq], reverse=descending)
     page, links = pagination.paginate(
         request,
         profiles,
-        key=lambda one: [*key(one), one.seq],
+        key=lambda profile: [*key(profile), profile.seq],
         sizes=pagination.PROFILE_PAGES,
         descending=descending,
     )
@@ -67,7 +69,7 @@ def _sort_value(profile: StoredProfile, name: str) -> str | float:
 def _candidates(
     account: Account, conditions: tuple[filters.FilterCondition, ...]
 ) -> Iterable[StoredProfile]:
-    """Take the shortest way: an index where one condition allows it."""
+    """Return the profiles to filter, from an index if one condition allows that."""
     indexes = {"id": account.profiles.by_id, **account.profiles.indexes}
     for name, index in indexes.items():
         condition = filters.find_equality(conditions, name)

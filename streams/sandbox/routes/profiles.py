@@ -1,26 +1,27 @@
-"""Profiles: create, update, read, find, merge."""
+"""Profiles: create, update, read, merge and delete."""
 
 from streams.sandbox.account import profile_rules
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.imports import upsert
+from streams.sandbox.account.profile_upsert import upsert
 from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
 from streams.sandbox.jsonapi import bodies
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     duplicate_profile,
     not_found,
 )
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
-from streams.sandbox.routes import render, render_profile
+from streams.sandbox.jsonapi.resources import without_query
+from streams.sandbox.routes import render
 
 
 def find(account: Account, profile_id: str) -> StoredProfile:
-    """Return the profile of the path.
+    """Return the profile with an id from the path.
 
     Raises:
-        Refusal: 404, also for one that was merged into another.
+        ErrorResponse: 404, also for a profile that was merged into another.
     """
     profile = account.profiles.by_id.get(profile_id)
     if profile is None:
@@ -31,13 +32,13 @@ def find(account: Account, profile_id: str) -> StoredProfile:
 def render_with_consent(
     account: Account, request: ParsedRequest, profile: StoredProfile
 ) -> JsonObject:
-    """Write a profile with its consent."""
+    """Return a profile as JSON, including consent."""
     consent_state = account.consents.by_profile.get(profile.id)
-    return render_profile.render_profile(request, profile, consent_state=consent_state)
+    return render.render_profile(request, profile, consent_state=consent_state)
 
 
 def create(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profiles`: 201, or 409 when an identifier is taken."""
+    """Create a profile: `POST /api/profiles`, 201, or 409 if ids are taken."""
     item = _parse_profile(request)
     owners = account.profiles.find_owners(item["attributes"])
     if owners:
@@ -51,7 +52,7 @@ def create(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def update(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`PATCH /api/profiles/{id}`: 200, or 409 when an identifier is another's."""
+    """Update a profile: `PATCH /api/profiles/{id}`, 200, or 409 if ids are taken."""
     item = bodies.resource(request.body, kind="profile")
     item.setdefault("attributes", {})
     profile_rules.check_resource(item, pointer="/data")
@@ -65,7 +66,7 @@ def update(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def create_or_update(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profile-import`: 201 when new, 200 when it was there."""
+    """Create (201) or update (200) a profile: `POST /api/profile-import`."""
     item = _parse_profile(request)
     before = len(account.profiles)
     profile = _upsert(account, request, item)
@@ -78,11 +79,11 @@ def create_or_update(account: Account, request: ParsedRequest) -> HandlerRespons
 
 
 def get(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/profiles/{id}`."""
+    """Return one profile, with lists if requested: `GET /api/profiles/{id}`."""
     profile = find(account, request.path_id)
     body: JsonObject = {"data": render_with_consent(account, request, profile)}
     if "lists" in request.query.get("include", ""):
-        plain = render.without_query(request)
+        plain = without_query(request)
         body["included"] = [
             render.render_list(plain, account.lists.by_id[list_id])
             for list_id in sorted(profile.lists)
@@ -91,7 +92,7 @@ def get(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get_list_ids(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`GET /api/profiles/{id}/relationships/lists`."""
+    """Return a profile's list ids: `GET /api/profiles/{id}/relationships/lists`."""
     profile = find(account, request.path_id)
     data = [{"type": "list", "id": list_id} for list_id in sorted(profile.lists)]
     return HandlerResponse(
@@ -100,7 +101,7 @@ def get_list_ids(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def merge(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profile-merge`: the source goes, the destination keeps the rest."""
+    """Merge two profiles, preferring the target's values: `POST /api/profile-merge`."""
     item = bodies.resource(request.body, kind="profile-merge")
     target = _require_profile(
         account, bodies.required_text(item, "id", pointer="/data"), pointer="/data/id"
@@ -123,6 +124,39 @@ def merge(account: Account, request: ParsedRequest) -> HandlerResponse:
     self_link = f"{request.base_url}/api/profiles/{target.id}"
     data = {"type": "profile", "id": target.id, "links": {"self": self_link}}
     return HandlerResponse(status=201, body={"data": data}, items=1)
+
+
+def request_deletion(account: Account, request: ParsedRequest) -> HandlerResponse:
+    """Delete a person, known or not: `POST /api/data-privacy-deletion-jobs`, 202."""
+    job = bodies.resource(request.body, kind="data-privacy-deletion-job")
+    attributes_json = bodies.required_object(job, "attributes", pointer="/data")
+    pointer = "/data/attributes/profile"
+    profile = bodies.required_object(
+        attributes_json, "profile", pointer="/data/attributes"
+    )
+    item = bodies.required_object(profile, "data", pointer=pointer)
+    bodies.check_type(item, kind="profile", pointer=f"{pointer}/data")
+    item.setdefault("attributes", {})
+    profile_rules.check_resource(item, pointer=f"{pointer}/data")
+    identifiers = {"id": item.get("id"), **item["attributes"]}
+    if [name for name, value in identifiers.items() if value] not in _ONE_IDENTIFIER:
+        raise bad_request(
+            "Give exactly one of id, email, phone_number.", pointer=pointer
+        )
+    account.apply_later(
+        lambda _: _delete_profiles(account, identifiers), now_s=request.now_s
+    )
+    return HandlerResponse(status=202, items=1)
+
+
+_ONE_IDENTIFIER = (["id"], ["email"], ["phone_number"])
+
+
+def _delete_profiles(account: Account, identifiers: JsonObject) -> None:
+    profile = account.profiles.by_id.get(identifiers["id"] or "")
+    for owner in [profile] if profile else account.profiles.find_owners(identifiers):
+        account.events.remove_profile(owner.id)
+        account.remove_profile(owner)
 
 
 def _merge_profiles(
@@ -170,6 +204,6 @@ def _upsert(
     account: Account, request: ParsedRequest, item: JsonObject
 ) -> StoredProfile:
     result = upsert(account.profiles, item, now_s=request.now_s)
-    if isinstance(result, ApiError):
+    if isinstance(result, JsonApiError):
         raise ErrorResponse([result])
     return result

@@ -1,35 +1,50 @@
-"""Consent: subscribe and unsubscribe, channel by channel."""
+"""Subscribe and unsubscribe profiles, channel by channel."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from streams.sandbox.account import profile_rules
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.consent_state import ConsentTerms, Purpose
+from streams.sandbox.account.consent import ConsentTerms, Purpose
 from streams.sandbox.account.lists import MailList
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.jsonapi import bodies
 from streams.sandbox.jsonapi.errors import ErrorResponse, bad_request, not_found
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
+from streams.sandbox.jsonapi.times import parse_seconds
 from streams.sandbox.limits import SUBSCRIBE_MAX_PROFILES, UNSUBSCRIBE_MAX_PROFILES
 from streams.sandbox.routes.profile_lookup import (
     PROFILES_POINTER,
     find_job_list,
     get_or_create_profile,
 )
-from streams.sandbox.routes.subscription_channels import parse_purposes
+
+_PURPOSES = {
+    "email": ("marketing", "open_tracking"),
+    "sms": ("marketing", "transactional"),
+    "whatsapp": ("marketing", "transactional", "conversational"),
+    "push": ("marketing",),
+}
+"""Channels and purposes of the (un)subscribe jobs, Klaviyo OpenAPI 2026-07-15."""
+
+_ADDRESS_FIELDS = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
+"""Profile attribute that a channel sends to."""
 
 
 def subscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profile-subscription-bulk-create-jobs`: 202."""
+    """Subscribe profiles to channels, and add the profiles to a list if requested.
+
+    `POST /api/profile-subscription-bulk-create-jobs`: 202.
+    """
     job = bodies.resource(request.body, kind="profile-subscription-bulk-create-job")
     job_attributes = bodies.required_object(job, "attributes", pointer="/data")
     terms = _parse_terms(account, job, job_attributes)
     subscribers = _parse_profiles(
         job_attributes,
         maximum=SUBSCRIBE_MAX_PROFILES,
-        parse=lambda names, here: parse_purposes(
-            names,
-            pointer=here,
+        parse=lambda attributes, pointer: _parse_purposes(
+            attributes,
+            pointer=pointer,
             consent="SUBSCRIBED",
             historical=terms.historical,
             now_s=request.now_s,
@@ -52,10 +67,12 @@ def subscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def unsubscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profile-subscription-bulk-delete-jobs`: 202.
+    """Unsubscribe profiles from channels, globally or for one list.
 
-    With a list the profile is on, it leaves that list and is suppressed for it alone;
-    otherwise, and for channels other than email, it unsubscribes globally.
+    `POST /api/profile-subscription-bulk-delete-jobs`: 202. If the job has a list and
+    the profile is a member, the profile leaves that list and email is suppressed for
+    that list only. Otherwise, and for channels other than email, the profile is
+    unsubscribed globally.
     """
     job = bodies.resource(request.body, kind="profile-subscription-bulk-delete-job")
     job_attributes = bodies.required_object(job, "attributes", pointer="/data")
@@ -63,8 +80,8 @@ def unsubscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
     profiles = _parse_profiles(
         job_attributes,
         maximum=UNSUBSCRIBE_MAX_PROFILES,
-        parse=lambda names, here: parse_purposes(
-            names, pointer=here, consent="UNSUBSCRIBED", now_s=request.now_s
+        parse=lambda attributes, pointer: _parse_purposes(
+            attributes, pointer=pointer, consent="UNSUBSCRIBED", now_s=request.now_s
         ),
     )
 
@@ -158,3 +175,91 @@ def _withdraw(
             account.lists.remove_members(mail_list, [profile])
         else:
             account.consents.unsubscribe(profile.id, purpose, now_s=at_s)
+
+
+def _parse_purposes(
+    attributes: JsonObject,
+    *,
+    pointer: str,
+    consent: Literal["SUBSCRIBED", "UNSUBSCRIBED"],
+    now_s: float,
+    historical: bool = False,
+) -> dict[Purpose, float | None]:
+    """Parse the purposes that one profile subscribes to or unsubscribes from.
+
+    Args:
+        attributes: Member `attributes` of the profile.
+        pointer: JSON pointer of the attributes.
+        consent: Only consent that the request may set.
+        now_s: Current time; consent must be older.
+        historical: True if the request is a historical import.
+
+    Returns:
+        Purpose to time of consent; None if the request has no time.
+
+    Raises:
+        ErrorResponse: 400, with a pointer.
+    """
+    channels = bodies.required_object(attributes, "subscriptions", pointer=pointer)
+    pointer = f"{pointer}/subscriptions"
+    purposes: dict[Purpose, float | None] = {}
+    for channel in channels:
+        if channel not in _PURPOSES:
+            raise bad_request("Unknown channel.", pointer=f"{pointer}/{channel}")
+        address = _ADDRESS_FIELDS.get(channel)
+        if address and not attributes.get(address):
+            raise bad_request(
+                f"'{address}' is required.", pointer=f"{pointer}/{channel}"
+            )
+        channel_json = bodies.required_object(channels, channel, pointer=pointer)
+        for name in channel_json.keys() & set(_PURPOSES[channel]):
+            purposes[channel, name] = _parse_consent(
+                channel_json,
+                name,
+                pointer=f"{pointer}/{channel}",
+                consent=consent,
+                now_s=now_s,
+                historical=historical,
+            )
+    if not purposes:
+        raise bad_request("At least one channel is required.", pointer=pointer)
+    return purposes
+
+
+def _parse_consent(  # noqa: PLR0913  # keyword arguments of _parse_purposes
+    channel_json: JsonObject,
+    name: str,
+    *,
+    pointer: str,
+    consent: str,
+    now_s: float,
+    historical: bool,
+) -> float | None:
+    """Check the consent for one purpose, and return the time of consent."""
+    purpose_json = bodies.required_object(channel_json, name, pointer=pointer)
+    pointer = f"{pointer}/{name}"
+    if purpose_json.get("consent") != consent:
+        raise bad_request(f"'consent' must be {consent}.", pointer=f"{pointer}/consent")
+    return _consented_at(
+        purpose_json, pointer=pointer, now_s=now_s, historical=historical
+    )
+
+
+def _consented_at(
+    purpose_json: JsonObject, *, pointer: str, now_s: float, historical: bool
+) -> float | None:
+    """Parse `consented_at`: required in a historical import, rejected elsewhere."""
+    pointer = f"{pointer}/consented_at"
+    value = purpose_json.get("consented_at")
+    if value is None:
+        if historical and "consent" in purpose_json:
+            raise bad_request("'consented_at' is required.", pointer=pointer)
+        return None
+    if not historical:
+        raise bad_request(
+            "Only a historical import has 'consented_at'.", pointer=pointer
+        )
+    at_s = parse_seconds(value)
+    if at_s is None or at_s >= now_s:
+        raise bad_request("'consented_at' must lie in the past.", pointer=pointer)
+    return at_s

@@ -1,4 +1,4 @@
-"""Suppression by hand: of addresses, or of all members of a list."""
+"""Suppress and unsuppress email addresses, or all members of a list."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from streams.sandbox.routes.profile_lookup import (
 
 
 def suppress(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profile-suppression-bulk-create-jobs`: 202."""
+    """Suppress profiles by hand: `POST /api/profile-suppression-bulk-create-jobs`."""
 
     def change(profile: StoredProfile, at_s: float) -> None:
         account.consents.suppress(profile.id, "USER_SUPPRESSED", now_s=at_s)
@@ -28,7 +28,7 @@ def suppress(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def unsuppress(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """`POST /api/profile-suppression-bulk-delete-jobs`: 202; USER_SUPPRESSED only."""
+    """End manual suppression: `POST /api/profile-suppression-bulk-delete-jobs`."""
 
     def change(profile: StoredProfile, _: float) -> None:
         account.consents.unsuppress(profile.id)

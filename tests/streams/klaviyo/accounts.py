@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.sandbox import Sandbox, SandboxConfig
-from streams.sandbox.account.consent_state import ConsentState
+from streams.sandbox.account.consent import ConsentState
 from streams.sandbox.account.profiles import StoredProfile
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 

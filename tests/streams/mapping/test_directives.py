@@ -1,4 +1,4 @@
-"""Each directive on its own: what it makes of an event."""
+"""Each directive separately: the value for an event."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def _path(path: str) -> dict[str, Json]:
     ],
 )
 def test_if_takes_then_or_else(options: dict[str, Json], expected: object) -> None:
-    """`exists` asks for a value, `blank` for one that is not blank."""
+    """`exists` needs a value, `blank` a value that is not blank."""
     assert compile_mapping({"@if": options})(_EVENT) == expected
 
 
@@ -71,7 +71,7 @@ def test_if_takes_then_or_else(options: dict[str, Json], expected: object) -> No
     ],
 )
 def test_defect_36_falsy_literals_are_values(mapping: Json, expected: object) -> None:
-    """0, false and "" are not lost by `@if`, `@json` and `@replace`."""
+    """The literals 0, false and "" are kept by `@if`, `@json` and `@replace`."""
     value = compile_mapping({"o": mapping})(_EVENT)
 
     assert value == {"o": expected}
@@ -89,7 +89,7 @@ def test_defect_36_falsy_literals_are_values(mapping: Json, expected: object) ->
     ],
 )
 def test_case_changes_text_only(options: dict[str, Json], expected: object) -> None:
-    """Anything else passes unchanged."""
+    """Values that are not text are unchanged."""
     assert compile_mapping({"@case": options})(_EVENT) == expected
 
 
@@ -129,7 +129,7 @@ def test_case_changes_text_only(options: dict[str, Json], expected: object) -> N
     ],
 )
 def test_replace_makes_text(options: dict[str, Json], expected: str) -> None:
-    """Patterns are literal; `$&` and its like are not."""
+    """Patterns are literal; `$&` and similar references are not."""
     assert compile_mapping({"@replace": options})(_EVENT) == expected
 
 
@@ -235,7 +235,7 @@ def test_replace_makes_text(options: dict[str, Json], expected: str) -> None:
     ],
 )
 def test_a_directive_makes_its_value(mapping: Json, expected: object) -> None:
-    """One row a behaviour."""
+    """Each row shows one behaviour."""
     assert compile_mapping(mapping)(_EVENT) == expected
 
 
@@ -256,7 +256,7 @@ def test_a_directive_makes_its_value(mapping: Json, expected: object) -> None:
 def test_merge_joins_objects(
     direction: str, objects: list[Json], expected: Json
 ) -> None:
-    """The direction says who wins."""
+    """The direction decides which object wins."""
     mapping = {"@merge": {"direction": direction, "objects": objects}}
 
     assert compile_mapping(mapping)(_EVENT) == expected
@@ -285,12 +285,12 @@ def test_merge_joins_objects(
 def test_an_event_that_cannot_be_mapped_is_a_value(
     mapping: Json, event: Json, reason: str
 ) -> None:
-    """Past the first door nothing raises."""
+    """A compiled mapping returns `Unmappable` instead of raising."""
     assert compile_mapping(mapping)(event) == Unmappable(reason=reason)
 
 
 def test_mapping_changes_neither_event_nor_mapping() -> None:
-    """Both may be used again."""
+    """Event and mapping can be used again."""
     mapping = {"@replace": {"pattern": "x", "value": _path("$.b")}}
     event = {"c": 1}
     liquid = compile_mapping({"@liquid": "{% increment c %}"})

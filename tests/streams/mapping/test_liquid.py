@@ -1,4 +1,4 @@
-"""`@liquid`: what is rendered, what is refused, and how much at most."""
+"""`@liquid`: rendered templates, rejected templates, and limits."""
 
 import pytest
 
@@ -22,7 +22,7 @@ _EVENT: dict[str, Json] = {
 
 
 def _render(template: str) -> Json:
-    return compile_mapping({"@liquid": template}, clock=lambda: 86400.0)(_EVENT)
+    return compile_mapping({"@liquid": template})(_EVENT)
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def _render(template: str) -> Json:
     ],
 )
 def test_a_template_is_rendered(template: str, expected: str) -> None:
-    """Segment's tags, liquidjs's reading of values."""
+    """Templates have Segment's tags and liquidjs's conversions."""
     assert _render(template) == expected
 
 
-def test_without_a_clock_now_is_only_a_word() -> None:
+def test_now_is_only_a_word() -> None:
     """A replay of an event gives the same value."""
     mapping = compile_mapping({"@liquid": "{{ 'now' | date: '%Y' }}"})
 
@@ -127,13 +127,13 @@ def test_without_a_clock_now_is_only_a_word() -> None:
     ],
 )
 def test_what_segment_disables_is_refused(template: str, wording: str) -> None:
-    """At start, with line and column."""
+    """Disabled tags and filters are rejected at start, with line and column."""
     with pytest.raises(MappingError) as refused:
         compile_mapping({"o": {"@liquid": f"x\n {template}"}})
 
-    said = f"{wording}, line:2, col:2"
-    assert refused.value.wording == said
-    assert refused.value.problems == (f"/o/@liquid: {said}",)
+    line = f"{wording}, line:2, col:2"
+    assert refused.value.wording == line
+    assert refused.value.problems == (f"/o/@liquid: {line}",)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_segment_disables_is_refused(template: str, wording: str) -> None:
     ],
 )
 def test_a_broken_template_is_refused(template: str) -> None:
-    """Whatever python-liquid says of it."""
+    """Every error of python-liquid becomes a mapping error."""
     with pytest.raises(MappingError):
         compile_mapping({"@liquid": template})
 
@@ -170,7 +170,7 @@ def test_a_broken_template_is_refused(template: str) -> None:
     ],
 )
 def test_a_rendering_that_wants_too_much_is_given_up(template: str) -> None:
-    """Before it takes the memory; as a value, not an exception."""
+    """A rendering stops before using the memory, with a value, not an exception."""
     assert isinstance(_render(template), Unmappable)
 
 
@@ -178,7 +178,7 @@ def test_a_rendering_that_wants_too_much_is_given_up(template: str) -> None:
     "payload", [pytest.param("text", id="text"), pytest.param([1], id="array")]
 )
 def test_a_payload_that_is_no_object_has_no_variables(payload: object) -> None:
-    """Within `@arrayPath` an item may be anything."""
+    """Within `@arrayPath` an item may have any type."""
     mapping = compile_mapping({"@arrayPath": ["$.l", {"@liquid": "[{{ a }}]"}]})
 
     assert mapping({"l": [payload]}) == ["[]"]

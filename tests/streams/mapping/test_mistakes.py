@@ -1,4 +1,4 @@
-"""What is refused, where, and in which words."""
+"""Problems of mappings: paths and wording of the errors."""
 
 import pytest
 
@@ -177,7 +177,7 @@ def _deep(levels: int) -> Json:
     ],
 )
 def test_a_mistake_is_named_with_its_path(mapping: Json, mistakes: list[str]) -> None:
-    """Every mistake at once; the operator reads where and what."""
+    """All problems are reported at once, each with a path."""
     with pytest.raises(MappingError) as refused:
         compile_mapping(mapping)
 
@@ -186,7 +186,7 @@ def test_a_mistake_is_named_with_its_path(mapping: Json, mistakes: list[str]) ->
 
 
 def test_the_wording_is_segments_own() -> None:
-    """One line, without the paths Segment does not give."""
+    """The wording is one line, without the paths that Segment does not show."""
     with pytest.raises(MappingError) as refused:
         compile_mapping({"a": {"@if": {}}, "b": [{"@nope": 1}]})
 

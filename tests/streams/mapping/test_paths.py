@@ -1,8 +1,8 @@
-"""The path grammar, templates, and text made of values."""
+"""The path grammar, templates, and conversion of values to text."""
 
 import pytest
 
-from streams.mapping import UNDEFINED, compile_mapping, keys_read
+from streams.mapping import UNDEFINED, compile_mapping
 from streams.mapping.text import json_text, number_text
 from streams.mapping.values import Json
 
@@ -52,7 +52,7 @@ _EVENT: dict[str, Json] = {
     ],
 )
 def test_a_path_leads_to_a_value(path: str, expected: object) -> None:
-    """As the recorded kit splits it."""
+    """A path is split like in the recorded kit."""
     assert compile_mapping({"@path": path})(_EVENT) == expected
 
 
@@ -72,7 +72,7 @@ def test_a_path_leads_to_a_value(path: str, expected: object) -> None:
     ],
 )
 def test_a_template_is_filled_in(template: str, expected: str) -> None:
-    """Values as text."""
+    """Values in a template are converted to text."""
     assert compile_mapping({"@template": template})(_EVENT) == expected
 
 
@@ -96,45 +96,12 @@ def test_a_template_is_filled_in(template: str, expected: str) -> None:
     ],
 )
 def test_a_number_is_written_in_the_fewest_digits(number: float, expected: str) -> None:
-    """As ECMA-262 says."""
+    """Numbers have the format of ECMA-262."""
     assert number_text(number) == expected
 
 
 def test_json_text_has_indices_first_and_no_lone_surrogate() -> None:
-    """What cannot be UTF-8 is escaped; what is no JSON is null."""
+    """Lone surrogates are escaped; values that are not JSON become null."""
     value = {"b": "é\ud83c", "10": float("inf"), "2": [True, None, object()]}
 
     assert json_text(value) == '{"2":[true,null,null],"10":null,"b":"é\\ud83c"}'
-
-
-@pytest.mark.parametrize(
-    ("mapping", "keys"),
-    [
-        pytest.param({"@template": "{{a}}-{{b.c}}"}, ["a", "b.c"], id="template"),
-        pytest.param(
-            {"@liquid": "{% if p.q %}{{ r | append: s.t }}{% endif %}"},
-            ["p.q", "r", "s.t"],
-            id="liquid",
-        ),
-        pytest.param({"@liquid": "{% nope %}"}, [], id="no-liquid"),
-        pytest.param(
-            {"@if": {"else": {"@path": "e"}, "exists": {"@path": "x"}}},
-            ["x", "e"],
-            id="if-in-order-of-reading",
-        ),
-        pytest.param(
-            {"@arrayPath": ["$.l", {"i": {"@path": "$.i"}}]}, ["$.l", "$.i"], id="array"
-        ),
-        pytest.param(
-            {"@merge": {"direction": "left", "objects": [{"a": {"@path": "$.a"}}]}},
-            ["$.a"],
-            id="merge",
-        ),
-        pytest.param({"@excludeWhenNull": {"@path": "$.a"}}, ["$.a"], id="exclude"),
-        pytest.param({"@path": {"@literal": "a"}}, [], id="path-of-a-literal"),
-        pytest.param({"@flatten": 5, "x": 1}, [], id="unsound"),
-    ],
-)
-def test_keys_read_names_every_path(mapping: Json, keys: list[str]) -> None:
-    """Those of a shape are relative to its item."""
-    assert keys_read(mapping) == keys

@@ -1,4 +1,4 @@
-"""A small caller for the sandbox's tests: raw requests, raw answers."""
+"""Small HTTP client for the tests of the sandbox: raw requests, raw responses."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,12 +22,12 @@ WRONG_REQUEST = pytest.mark.wrong_request(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResult:
-    """One answer.
+    """One response of the sandbox.
 
     Attributes:
         status: HTTP status.
-        headers: Its headers.
-        body: Its JSON document; empty when there is none.
+        headers: Headers of the response.
+        body: JSON document; empty if there is none.
     """
 
     status: int
@@ -36,26 +36,26 @@ class ApiResult:
 
     @property
     def error(self) -> Body:
-        """The first JSON:API error."""
+        """Return the first JSON:API error."""
         first: Body = self.body["errors"][0]
         return first
 
     @property
     def pointers(self) -> list[str]:
-        """The pointers of all errors."""
+        """Return the pointers of all errors."""
         return [error["source"].get("pointer") for error in self.body["errors"]]
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the resources in `data`."""
+        """Return the ids of the resources in `data`."""
         return [resource["id"] for resource in self.body["data"]]
 
 
 class SandboxApi:
-    """Calls a sandbox.
+    """HTTP client of one sandbox.
 
     Args:
-        url: Where it is.
+        url: Address of the sandbox.
     """
 
     def __init__(self, url: str) -> None:
@@ -74,7 +74,7 @@ class SandboxApi:
         await self._session.close()
 
     async def get(self, path: str, **query: str) -> ApiResult:
-        """GET; a query parameter `page__size` is `page[size]`."""
+        """Send a GET request; parameter `page__size` is sent as `page[size]`."""
         params = {
             name.replace("__", "[") + "]" * ("__" in name): value
             for name, value in query.items()
@@ -82,7 +82,7 @@ class SandboxApi:
         return await self.call("GET", path, params=params)
 
     async def post(self, path: str, body: object = None) -> ApiResult:
-        """POST a JSON body."""
+        """Send a POST request with a JSON body."""
         return await self.call("POST", path, body=body)
 
     async def call(
@@ -94,7 +94,7 @@ class SandboxApi:
         params: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> ApiResult:
-        """Send one request; headers come on top of the usual ones."""
+        """Send one request; the given headers override the usual headers."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         async with self._session.request(
             method,
@@ -112,20 +112,20 @@ class SandboxApi:
             )
 
     async def pages(self, path: str, **query: str) -> list[ApiResult]:
-        """GET and follow `links.next` to the end."""
+        """Send a GET request, and follow `links.next` to the last page."""
         results = [await self.get(path, **query)]
         while results[-1].body["links"]["next"]:
             results.append(await self.call("GET", results[-1].body["links"]["next"]))
         return results
 
     async def create_profile(self, **attributes: object) -> str:
-        """Create a profile and return its id."""
+        """Create a profile and return the id."""
         result = await self.post("/api/profiles", data("profile", attributes))
         created: str = result.body["data"]["id"]
         return created
 
     async def create_list(self, name: str, **attributes: object) -> str:
-        """Create a list and return its id."""
+        """Create a list and return the id."""
         result = await self.post(
             "/api/lists", data("list", {"name": name, **attributes})
         )
@@ -134,10 +134,10 @@ class SandboxApi:
 
 
 class ManualClock:
-    """A clock that moves by hand.
+    """Clock that the test moves.
 
     Attributes:
-        now_s: The time it is, in seconds since the epoch.
+        now_s: Current time, in seconds since the epoch.
     """
 
     def __init__(self) -> None:
@@ -148,18 +148,18 @@ class ManualClock:
 
 
 def data(kind: str, attributes: Body | None = None, **members: object) -> Body:
-    """A request body of one resource."""
+    """Return a request body with one resource."""
     attributes_member = {} if attributes is None else {"attributes": attributes}
     return {"data": {"type": kind, **attributes_member, **members}}
 
 
 def ids(kind: str, *names: str) -> Body:
-    """Resource identifiers."""
+    """Return a request body with resource identifiers."""
     return {"data": [{"type": kind, "id": name} for name in names]}
 
 
 def import_job(*profiles: Body, lists: tuple[str, ...] = ()) -> Body:
-    """A bulk import of profile attributes."""
+    """Return the body of a bulk import of profile attributes."""
     items = [{"type": "profile", "attributes": attributes} for attributes in profiles]
     job = data("profile-bulk-import-job", {"profiles": {"data": items}})
     if lists:

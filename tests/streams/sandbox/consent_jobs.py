@@ -1,4 +1,4 @@
-"""Bodies of the consent jobs, and a look at what they did."""
+"""Bodies of consent jobs, and lookup of the resulting consent."""
 
 from tests.streams.sandbox.api import Body, SandboxApi, data
 
@@ -18,7 +18,7 @@ def consent_job(
     count: int = 1,
     **attributes: object,
 ) -> Body:
-    """A consent job about one profile, `count` times."""
+    """Return the body of a consent job with one profile, `count` times."""
     item = {"type": "profile", "attributes": profile}
     body = data(kind, {"profiles": {"data": [item] * count}, **attributes})
     if list_id:
@@ -28,7 +28,7 @@ def consent_job(
 
 
 def ann_with_consent(consent: str, *channels: str, extra: Body | None = None) -> Body:
-    """Ann and what she says about marketing by these channels."""
+    """Return Ann's profile with marketing consent for some channels."""
     marketing = {"marketing": {"consent": consent, **(extra or {})}}
     return {
         "email": EMAIL,
@@ -38,14 +38,14 @@ def ann_with_consent(consent: str, *channels: str, extra: Body | None = None) ->
 
 
 async def get_consent_state(api: SandboxApi) -> Body:
-    """The standing of the only profile that has one."""
+    """Return the consent state of the only profile that has one."""
     (state,) = (await api.get("/sandbox/consent")).body
     consent_state: Body = state
     return consent_state
 
 
 async def seed_suppressed_ann(api: SandboxApi, *reasons: str) -> str:
-    """Seed Ann with suppressions; return her id."""
+    """Create Ann with suppressions, and return the profile id."""
     profile_id = await api.create_profile(email=EMAIL)
     await api.post(
         "/sandbox/consent", [{"profile_id": profile_id, "suppress": list(reasons)}]

@@ -1,4 +1,4 @@
-"""Consent and suppression, channel by channel, as Klaviyo's papers say."""
+"""Consent and suppression by channel follow Klaviyo's documentation."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ FUTURE = "2040-01-01T00:00:00+00:00"
 async def test_subscribing_joins_the_list_and_is_consent(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Who was unknown is created."""
+    """Subscribing an unknown person creates the profile."""
     fans = await api.create_list("Fans")
     body = consent_job(
         SUBSCRIBE,
@@ -43,7 +43,7 @@ async def test_subscribing_joins_the_list_and_is_consent(
 
 
 @pytest.mark.parametrize(
-    ("member", "named", "expected"),
+    ("member", "with_list", "expected"),
     [
         pytest.param(True, True, ("NONE", ["L00001"], []), id="member-of-the-list"),
         pytest.param(
@@ -58,32 +58,34 @@ async def test_unsubscribing_is_global_unless_on_the_list(
     api: SandboxApi,
     klaviyo: Sandbox,
     member: bool,
-    named: bool,
+    with_list: bool,
     expected: tuple[str, Sequence[str], Sequence[str]],
 ) -> None:
-    """The trap: a list the profile is not on unsubscribes it everywhere."""
+    """Unsubscribing from a list without membership unsubscribes everywhere."""
     members = [{"email": EMAIL}] if member else []
     await api.post("/sandbox/lists", [{"name": "Fans", "members": members}])
     body = consent_job(
-        UNSUBSCRIBE, ann_with_consent("UNSUBSCRIBED"), list_id="L00001" if named else ""
+        UNSUBSCRIBE,
+        ann_with_consent("UNSUBSCRIBED"),
+        list_id="L00001" if with_list else "",
     )
 
     got = await api.post(f"/api/{UNSUBSCRIBE}s", body)
 
     shown = await get_consent_state(api)
-    said = shown["consents"].get("email/marketing", {"status": "NONE"})
-    left = not named and member
+    state = shown["consents"].get("email/marketing", {"status": "NONE"})
+    unsubscribed_globally = not with_list and member
     assert got.status == 202
     assert (
-        said["status"],
+        state["status"],
         shown["list_suppressions"],
         shown["suppressions"],
     ) == expected
-    assert len(klaviyo.account.lists.by_id["L00001"].members) == left
+    assert len(klaviyo.account.lists.by_id["L00001"].members) == unsubscribed_globally
 
 
 @pytest.mark.parametrize(
-    ("said", "historical", "pointer"),
+    ("consent_fields", "historical", "pointer"),
     [
         pytest.param({}, False, None, id="now"),
         pytest.param({"consented_at": PAST}, True, None, id="then"),
@@ -107,10 +109,10 @@ async def test_unsubscribing_is_global_unless_on_the_list(
     ],
 )
 async def test_when_consent_was_given(
-    api: SandboxApi, said: Body, historical: bool, pointer: str | None
+    api: SandboxApi, consent_fields: Body, historical: bool, pointer: str | None
 ) -> None:
-    """`consented_at` is due in a historical import and nowhere else."""
-    profile = ann_with_consent("SUBSCRIBED", "email", extra=said)
+    """`consented_at` is required in a historical import and rejected elsewhere."""
+    profile = ann_with_consent("SUBSCRIBED", "email", extra=consent_fields)
 
     got = await api.post(
         f"/api/{SUBSCRIBE}s",
@@ -127,7 +129,7 @@ async def test_when_consent_was_given(
 async def test_double_opt_in_waits_for_the_click(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """A mail goes out; list and consent follow the click."""
+    """A mail is sent; list and consent change after the click."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
     body = consent_job(SUBSCRIBE, ann_with_consent("SUBSCRIBED"), list_id=fans)
     await api.post(f"/api/{SUBSCRIBE}s", body)
@@ -148,7 +150,7 @@ async def test_double_opt_in_waits_for_the_click(
 
 
 async def test_a_repeat_before_the_click_sends_a_second_mail(api: SandboxApi) -> None:
-    """What a client must not do, the sandbox counts."""
+    """The sandbox counts duplicate mails, which a client must avoid."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
     body = consent_job(SUBSCRIBE, ann_with_consent("SUBSCRIBED"), list_id=fans)
 
@@ -161,7 +163,7 @@ async def test_a_repeat_before_the_click_sends_a_second_mail(api: SandboxApi) ->
 async def test_a_historical_import_skips_mail_and_flows(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Consent is there at once, with its own time."""
+    """Consent is recorded at once, with the original time."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
     profile = ann_with_consent("SUBSCRIBED", "email", extra={"consented_at": PAST})
 
@@ -184,7 +186,7 @@ async def test_a_historical_import_skips_mail_and_flows(
 async def test_without_a_list_the_accounts_default_decides(
     clock: ManualClock, account_default: bool, mails: int
 ) -> None:
-    """Single or double opt-in."""
+    """The account decides between single and double opt-in."""
     config = SandboxConfig(double_opt_in=account_default, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         await api.post(
@@ -195,7 +197,7 @@ async def test_without_a_list_the_accounts_default_decides(
 
 
 async def test_adding_to_a_list_touches_no_consent(api: SandboxApi) -> None:
-    """Membership and consent are different things."""
+    """List membership does not change consent."""
     profile_id = await seed_suppressed_ann(api, "USER_SUPPRESSED")
     fans = await api.create_list("Fans")
     body = {"data": [{"type": "profile", "id": profile_id}]}
@@ -210,7 +212,7 @@ async def test_adding_to_a_list_touches_no_consent(api: SandboxApi) -> None:
 
 
 async def test_a_profile_shows_what_it_may_be_sent(api: SandboxApi) -> None:
-    """`additional-fields[profile]=subscriptions`."""
+    """A profile includes consent if `additional-fields[profile]=subscriptions`."""
     profile_id = await seed_suppressed_ann(api, "HARD_BOUNCE")
     await api.post(
         f"/api/{SUBSCRIBE}s",
@@ -226,4 +228,4 @@ async def test_a_profile_shows_what_it_may_be_sent(api: SandboxApi) -> None:
         "SUBSCRIBED",
         False,
     )
-    assert [one["reason"] for one in shown["suppression"]] == ["HARD_BOUNCE"]
+    assert [item["reason"] for item in shown["suppression"]] == ["HARD_BOUNCE"]

@@ -1,4 +1,4 @@
-"""Asking the sandbox what it holds, filling it, and starting over."""
+"""Pages under `/sandbox/`: inspecting, seeding and resetting the sandbox."""
 
 import pytest
 
@@ -12,7 +12,7 @@ FANS = {
 
 
 async def test_thousands_are_seeded_in_one_request(api: SandboxApi) -> None:
-    """No quota, no job, and no change counted."""
+    """Seeding uses no quota and no job, and counts no change."""
     people = [{"external_id": f"u{number}"} for number in range(5_000)]
 
     await api.post("/sandbox/lists", [{"name": "Many", "members": people}, FANS])
@@ -24,21 +24,23 @@ async def test_thousands_are_seeded_in_one_request(api: SandboxApi) -> None:
 
 
 async def test_lists_are_shown_with_their_members(api: SandboxApi) -> None:
-    """Enough of each to compare with a truth."""
+    """The members have enough attributes for comparison with expected members."""
     await api.post("/sandbox/lists", [FANS, {"name": "Empty"}])
 
     got = await api.get("/sandbox/lists", name="Fans")
 
     (shown,) = got.body
     assert shown["name"] == "Fans"
-    assert [(one["email"], one["external_id"]) for one in shown["members"]] == [
+    assert [
+        (member["email"], member["external_id"]) for member in shown["members"]
+    ] == [
         ("ann@example.com", None),
         (None, "bob"),
     ]
 
 
 async def test_requests_are_logged_and_counted(api: SandboxApi) -> None:
-    """By method, path template and status; with the items they carried."""
+    """Requests and items are counted by method, path template and status."""
     await api.create_list("Fans")
     people = ({"external_id": f"u{number}"} for number in range(3))
     await api.post("/api/profile-bulk-import-jobs", import_job(*people))
@@ -46,13 +48,13 @@ async def test_requests_are_logged_and_counted(api: SandboxApi) -> None:
 
     got = (await api.get("/sandbox/requests")).body
 
-    counters = [tuple(one.values()) for one in got["counters"]]
+    counters = [tuple(counter.values()) for counter in got["counters"]]
     assert counters == [
         ("GET", "/api/lists/{id}", 404, 1, 0),
         ("POST", "/api/lists", 201, 1, 1),
         ("POST", "/api/profile-bulk-import-jobs", 202, 1, 3),
     ]
-    assert [one["path"] for one in got["log"]] == [
+    assert [entry["path"] for entry in got["log"]] == [
         "/api/lists",
         "/api/profile-bulk-import-jobs",
         "/api/lists/L99999",
@@ -73,7 +75,7 @@ async def test_the_log_is_bounded_and_the_counters_are_not(clock: ManualClock) -
 async def test_reset_forgets_everything_but_used_ids(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """An id from before leads nowhere after."""
+    """An id from before a reset stays unknown."""
     before = await api.create_list("Fans")
     await api.post("/sandbox/faults", {"kind": "challenge"})
     await api.post("/sandbox/profiles", [{"external_id": "bob"}])
@@ -87,7 +89,7 @@ async def test_reset_forgets_everything_but_used_ids(
 
 
 async def test_flows_are_seeded_and_found_by_their_trigger(api: SandboxApi) -> None:
-    """What a preflight warns about."""
+    """A preflight check can find the flows of a list or metric."""
     fans = await api.create_list("Fans")
     (metric,) = (await api.post("/sandbox/metrics", ["Ordered"])).body["ids"]
     await api.post(
@@ -116,7 +118,7 @@ async def test_flows_are_seeded_and_found_by_their_trigger(api: SandboxApi) -> N
 async def test_a_faulty_order_is_refused(
     api: SandboxApi, path: str, body: object
 ) -> None:
-    """400, and nothing changes."""
+    """A wrong request gets a 400 and has no effect."""
     got = await api.post(f"/sandbox/{path}", body)
 
     assert got.status == 400
@@ -124,12 +126,12 @@ async def test_a_faulty_order_is_refused(
 
 
 async def test_everything_can_be_looked_at(api: SandboxApi) -> None:
-    """Each topic answers with what was put there."""
+    """Each page shows the data that was seeded."""
     (ann,) = (await api.post("/sandbox/profiles", [FANS["members"][0]])).body["ids"]
     await api.post("/sandbox/consent", [{"profile_id": ann, "sms": "SUBSCRIBED"}])
     metric = {"data": {"type": "metric", "attributes": {"name": "Ordered"}}}
-    who = {"data": {"type": "profile", "id": ann, "attributes": {}}}
-    event = {"properties": {"sku": "1"}, "metric": metric, "profile": who}
+    profile = {"data": {"type": "profile", "id": ann, "attributes": {}}}
+    event = {"properties": {"sku": "1"}, "metric": metric, "profile": profile}
     await api.post("/api/events", data("event", event))
 
     profiles = (await api.get("/sandbox/profiles")).body

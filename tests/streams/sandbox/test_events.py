@@ -1,6 +1,4 @@
-"""Events: their limits, their repeats, and reading them."""
-
-from collections.abc import Sequence
+"""Recording of events: limits, duplicates, and metrics."""
 
 import pytest
 
@@ -10,39 +8,15 @@ from streams.sandbox import (
     SandboxConfig,
     UnknownMetricHandling,
 )
-from tests.streams.sandbox.api import WRONG_REQUEST, Body, ManualClock, SandboxApi, data
+from tests.streams.sandbox.api import WRONG_REQUEST, Body, ManualClock, SandboxApi
+from tests.streams.sandbox.event_requests import (
+    ANN,
+    bulk_events_request,
+    event_request,
+    event_resource,
+)
 
-ANN: Body = {"email": "ann@example.com"}
 BULK = "/api/event-bulk-create-jobs"
-
-
-def _event(metric: str = "Ordered", **attributes: object) -> Body:
-    name = {"data": {"type": "metric", "attributes": {"name": metric}}}
-    attributes_member = {"properties": {"sku": "1"}, "metric": name, **attributes}
-    return {"type": "event", "attributes": attributes_member}
-
-
-def _single_event(
-    metric: str = "Ordered", who: Body = ANN, **attributes: object
-) -> Body:
-    event = _event(metric, **attributes)
-    profile = {"data": {"type": "profile", "attributes": who}}
-    event["attributes"]["profile"] = profile
-    return {"data": event}
-
-
-def _bulk(*rows: tuple[Body, Sequence[Body]]) -> Body:
-    items = [
-        {
-            "type": "event-bulk-create",
-            "attributes": {
-                "profile": {"data": {"type": "profile", "attributes": profile}},
-                "events": {"data": list(events)},
-            },
-        }
-        for profile, events in rows
-    ]
-    return data("event-bulk-create-job", {"events-bulk-create": {"data": items}})
 
 
 def _deep(depth: int) -> Body:
@@ -89,8 +63,8 @@ def _deep(depth: int) -> Body:
 async def test_the_limits_of_an_event(
     api: SandboxApi, klaviyo: Sandbox, attributes: Body, member: str
 ) -> None:
-    """Accepted and recorded, or pointed at."""
-    got = await api.post("/api/events", _single_event(**attributes))
+    """An event is recorded, or the error points at a member."""
+    got = await api.post("/api/events", event_request(**attributes))
 
     assert got.status == (400 if member else 202)
     assert len(klaviyo.account.events.by_key) == (0 if member else 1)
@@ -109,13 +83,13 @@ async def test_the_limits_of_an_event(
 async def test_a_metric_name_has_fewer_than_128_characters(
     api: SandboxApi, name: str, status: int
 ) -> None:
-    """And at least one."""
-    assert (await api.post("/api/events", _single_event(name))).status == status
+    """A metric name has at least one character too."""
+    assert (await api.post("/api/events", event_request(name))).status == status
 
 
 async def test_an_event_needs_to_say_whose_it_is(api: SandboxApi) -> None:
-    """At least one identifier."""
-    got = await api.post("/api/events", _single_event(who={"first_name": "Ann"}))
+    """An event needs at least one profile identifier."""
+    got = await api.post("/api/events", event_request(owner={"first_name": "Ann"}))
 
     pointer = "/data/attributes/profile/data/attributes"
     assert (got.status, got.pointers) == (400, [pointer])
@@ -123,10 +97,10 @@ async def test_an_event_needs_to_say_whose_it_is(api: SandboxApi) -> None:
 
 @WRONG_REQUEST
 async def test_the_profile_of_an_event_has_attributes(api: SandboxApi) -> None:
-    """Klaviyo's OpenAPI requires them beside an id too."""
-    event = _single_event()
-    who = {"type": "profile", "id": await api.create_profile(**ANN)}
-    event["data"]["attributes"]["profile"]["data"] = who
+    """Klaviyo's OpenAPI requires attributes beside an id too."""
+    event = event_request()
+    owner = {"type": "profile", "id": await api.create_profile(**ANN)}
+    event["data"]["attributes"]["profile"]["data"] = owner
 
     got = await api.post("/api/events", event)
 
@@ -144,7 +118,7 @@ async def test_the_profile_of_an_event_has_attributes(api: SandboxApi) -> None:
         ),
         pytest.param(
             {"unique_id": "1"},
-            {"unique_id": "1", "who": {"external_id": "bob"}},
+            {"unique_id": "1", "owner": {"external_id": "bob"}},
             2,
             id="other-profile",
         ),
@@ -166,31 +140,31 @@ async def test_the_profile_of_an_event_has_attributes(api: SandboxApi) -> None:
 async def test_which_events_are_one(
     api: SandboxApi, klaviyo: Sandbox, *, first: Body, second: Body, recorded: int
 ) -> None:
-    """Both are accepted; the first processed is what stays."""
-    one = await api.post("/api/events", _single_event(**first, value=1))
-    two = await api.post("/api/events", _single_event(**second, value=2))
+    """Both requests are accepted; the first processed event is kept."""
+    first_result = await api.post("/api/events", event_request(**first, value=1))
+    second_result = await api.post("/api/events", event_request(**second, value=2))
 
-    kept = list(klaviyo.account.events.by_key.values())
-    assert (one.status, two.status) == (202, 202)
-    assert (len(kept), kept[0].value) == (recorded, 1)
+    events = list(klaviyo.account.events.by_key.values())
+    assert (first_result.status, second_result.status) == (202, 202)
+    assert (len(events), events[0].value) == (recorded, 1)
     assert klaviyo.account.events.duplicate_count == 2 - recorded
 
 
 async def test_a_repeat_in_a_bulk_fails_the_whole_request(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Also when the profile is named in another way; nothing is processed."""
+    """The request fails even if identifiers differ; no event is processed."""
     await api.create_profile(**ANN, external_id="ann")
     rows = (
-        ({"external_id": "bob"}, [_event(unique_id="1")]),
-        (ANN, [_event(unique_id="2"), _event(unique_id="1")]),
+        ({"external_id": "bob"}, [event_resource(unique_id="1")]),
+        (ANN, [event_resource(unique_id="2"), event_resource(unique_id="1")]),
         (
             {"external_id": "ann"},
-            [_event("Seen", unique_id="1"), _event(unique_id="1")],
+            [event_resource("Seen", unique_id="1"), event_resource(unique_id="1")],
         ),
     )
 
-    got = await api.post(BULK, _bulk(*rows))
+    got = await api.post(BULK, bulk_events_request(*rows))
 
     start = "/data/attributes/events-bulk-create/data/2/attributes/events/data/1"
     assert (got.status, got.pointers) == (400, [f"{start}/attributes/unique_id"])
@@ -207,12 +181,14 @@ async def test_a_repeat_in_a_bulk_fails_the_whole_request(
 async def test_a_bulk_that_repeats_what_is_recorded(
     clock: ManualClock, repeats: DuplicateScope, status: int
 ) -> None:
-    """Klaviyo's papers do not say; both can be had, and neither records twice."""
+    """Both documented behaviours are available, and no event is recorded twice."""
     config = SandboxConfig(bulk_duplicates=repeats, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
-        await api.post("/api/events", _single_event(unique_id="1"))
+        await api.post("/api/events", event_request(unique_id="1"))
 
-        got = await api.post(BULK, _bulk((ANN, [_event(unique_id="1")])))
+        got = await api.post(
+            BULK, bulk_events_request((ANN, [event_resource(unique_id="1")]))
+        )
 
         assert got.status == status
         assert len(klaviyo.account.events.by_key) == 1
@@ -228,17 +204,17 @@ async def test_a_bulk_that_repeats_what_is_recorded(
 async def test_a_bulk_takes_a_thousand_events(
     api: SandboxApi, events: int, status: int
 ) -> None:
-    """Over all profiles together."""
+    """The limit counts the events of all profiles together."""
     half = events // 2
     rows = (
-        (ANN, [_event(unique_id=str(number)) for number in range(half)]),
+        (ANN, [event_resource(unique_id=str(number)) for number in range(half)]),
         (
             {"external_id": "bob"},
-            [_event(unique_id=str(number)) for number in range(events - half)],
+            [event_resource(unique_id=str(number)) for number in range(events - half)],
         ),
     )
 
-    assert (await api.post(BULK, _bulk(*rows))).status == status
+    assert (await api.post(BULK, bulk_events_request(*rows))).status == status
 
 
 @pytest.mark.parametrize(
@@ -251,11 +227,11 @@ async def test_a_bulk_takes_a_thousand_events(
 async def test_a_metric_that_does_not_exist(
     clock: ManualClock, policy: UnknownMetricHandling, events: int, ignored: int
 ) -> None:
-    """Accepted either way; case matters."""
+    """The request is accepted in both modes; metric names are case-sensitive."""
     config = SandboxConfig(unknown_metrics=policy, metrics=("Ordered",), clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         answers = [
-            await api.post("/api/events", _single_event(name))
+            await api.post("/api/events", event_request(name))
             for name in ("Ordered", "ordered")
         ]
 
@@ -265,12 +241,12 @@ async def test_a_metric_that_does_not_exist(
 
 
 async def test_an_event_writes_its_profile(api: SandboxApi, klaviyo: Sandbox) -> None:
-    """Identifiers of someone else are left where they are."""
+    """Identifiers of another profile are not moved."""
     await api.create_profile(external_id="bob")
-    who = {**ANN, "external_id": "bob", "first_name": "Ann"}
+    owner = {**ANN, "external_id": "bob", "first_name": "Ann"}
     ann = await api.create_profile(**ANN)
 
-    await api.post("/api/events", _single_event(who=who))
+    await api.post("/api/events", event_request(owner=owner))
 
     profile = klaviyo.account.profiles.by_id[ann]
     assert (profile.fields["first_name"], profile.external_id) == ("Ann", None)
@@ -278,35 +254,12 @@ async def test_an_event_writes_its_profile(api: SandboxApi, klaviyo: Sandbox) ->
 
 
 async def test_accepted_is_not_done(clock: ManualClock) -> None:
-    """With `settle_s` an event shows up later, at the time it was applied."""
+    """With `apply_delay_s` an event appears later, with the time of application."""
     config = SandboxConfig(apply_delay_s=10.0, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
-        await api.post("/api/events", _single_event())
+        await api.post("/api/events", event_request())
         before = len(klaviyo.account.events.by_key)
         clock.now_s += 10
 
         assert before == 0
         assert len(klaviyo.account.events.by_key) == 1
-
-
-async def test_events_are_read_newest_first_with_what_they_belong_to(
-    api: SandboxApi,
-) -> None:
-    """Filter by metric and time; metric and profile come along."""
-    for day in (1, 2, 3):
-        when = f"2026-07-0{day}T00:00:00Z"
-        await api.post(
-            "/api/events", _single_event(time=when, unique_id=str(day), value=day)
-        )
-    await api.post("/api/events", _single_event("Seen"))
-
-    got = await api.get(
-        "/api/events",
-        filter='equals(metric_id,"M00001"),greater-than(datetime,2026-07-01T12:00:00Z)',
-        include="metric,profile",
-    )
-
-    shown = [one["attributes"]["event_properties"] for one in got.body["data"]]
-    assert [one["$event_id"] for one in shown] == ["3", "2"]
-    assert [one["$value"] for one in shown] == [3, 2]
-    assert [one["type"] for one in got.body["included"]] == ["metric", "profile"]

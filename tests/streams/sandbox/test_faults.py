@@ -1,4 +1,4 @@
-"""Faults on demand: each kind, its scope, and what has still happened."""
+"""Faults on demand: each kind, the scope, and the effects that remain."""
 
 import aiohttp
 import pytest
@@ -29,14 +29,14 @@ NEW_LIST = data("list", {"name": "Fans"})
 async def test_a_fault_answers_in_json_api_and_does_nothing(
     api: SandboxApi, klaviyo: Sandbox, *, fault: Fault, status: int, code: str
 ) -> None:
-    """The answer is Klaviyo's; nothing was applied; the next request is fine."""
+    """The response has Klaviyo's format, without any effect; the next request works."""
     fault = klaviyo.add_fault(Fault.from_json(_fault_settings(fault)))
     fault.count = 1
 
-    struck = await api.post("/api/lists", NEW_LIST)
+    response = await api.post("/api/lists", NEW_LIST)
     after = await api.post("/api/lists", NEW_LIST)
 
-    assert (struck.status, struck.error["code"]) == (status, code)
+    assert (response.status, response.error["code"]) == (status, code)
     assert after.status == 201
     assert len(klaviyo.account.lists.by_id) == 1
 
@@ -48,7 +48,7 @@ def _fault_settings(fault: Fault) -> dict[str, object]:
 async def test_a_throttled_answer_asks_for_the_wait_it_was_given(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Retry-After, and only on the 429."""
+    """Only the 429 has `Retry-After`, with the configured wait."""
     klaviyo.add_fault(Fault(kind=FaultKind.THROTTLED, retry_after_s=7, count=1))
 
     got = await api.get("/api/lists")
@@ -59,7 +59,7 @@ async def test_a_throttled_answer_asks_for_the_wait_it_was_given(
 async def test_a_challenge_is_a_page_not_json(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """The 403 of a blocked sender is told by its header."""
+    """The 403 of a blocked IP address is recognised by a header."""
     klaviyo.add_fault(Fault(kind=FaultKind.CHALLENGE))
 
     got = await api.get("/api/lists")
@@ -80,7 +80,7 @@ async def test_a_challenge_is_a_page_not_json(
 async def test_a_cut_leaves_the_caller_without_an_answer(
     api: SandboxApi, klaviyo: Sandbox, kind: FaultKind, applied: int
 ) -> None:
-    """Only the sandbox knows whether the request took effect."""
+    """Only the sandbox knows if the request took effect."""
     klaviyo.add_fault(Fault(kind=kind, count=1))
 
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -100,7 +100,7 @@ async def test_a_cut_leaves_the_caller_without_an_answer(
 async def test_a_slow_answer_outlasts_the_callers_patience(
     klaviyo: Sandbox, kind: FaultKind, applied: int
 ) -> None:
-    """A caller that gives up learns nothing of the effect."""
+    """A client that times out does not learn the effect."""
     klaviyo.add_fault(Fault(kind=kind, delay_s=30.0, count=1))
     headers = {"Authorization": "Klaviyo-API-Key k", "revision": "2026-07-15"}
     patience = aiohttp.ClientTimeout(total=0.2)
@@ -113,7 +113,7 @@ async def test_a_slow_answer_outlasts_the_callers_patience(
 
 
 @pytest.mark.parametrize(
-    ("fault", "struck"),
+    ("fault", "affected_count"),
     [
         pytest.param(Fault(kind=FaultKind.THROTTLED), 6, id="until-cleared"),
         pytest.param(Fault(kind=FaultKind.THROTTLED, count=2), 2, id="by-count"),
@@ -130,9 +130,9 @@ async def test_a_slow_answer_outlasts_the_callers_patience(
     ],
 )
 async def test_a_fault_strikes_only_in_its_scope(
-    api: SandboxApi, klaviyo: Sandbox, fault: Fault, struck: int
+    api: SandboxApi, klaviyo: Sandbox, fault: Fault, affected_count: int
 ) -> None:
-    """Method, beginning of the path, count and chance."""
+    """The scope is method, beginning of the path, count and probability."""
     klaviyo.add_fault(fault)
 
     for _ in range(2):
@@ -141,12 +141,12 @@ async def test_a_fault_strikes_only_in_its_scope(
         await api.get("/api/lists/L00001")
 
     statuses = [entry.status for entry in klaviyo.account.request_log.entries]
-    assert statuses.count(429) == struck
-    assert fault.struck == struck
+    assert statuses.count(429) == affected_count
+    assert fault.affected_count == affected_count
 
 
 def test_the_same_seed_strikes_the_same_requests() -> None:
-    """Chance can be repeated."""
+    """The same seed affects the same requests."""
 
     def strikes(seed: int) -> list[bool]:
         fault = Fault(kind=FaultKind.CUT, probability=0.5, seed=seed)
@@ -158,19 +158,19 @@ def test_the_same_seed_strikes_the_same_requests() -> None:
 
 
 async def test_faults_are_put_and_ended_over_http(api: SandboxApi) -> None:
-    """What a demo or an operator steers with."""
+    """Faults are added and removed over HTTP."""
     put = {"kind": "server-error", "method": "GET", "path": "/api/lists", "count": 1}
     fault = await api.post("/sandbox/faults", put)
     await api.post("/sandbox/faults", {"kind": "challenge"})
 
     first = await api.get("/api/lists")
     await api.call("DELETE", f"/sandbox/faults/{fault.body['id']}")
-    left = await api.get("/sandbox/faults")
+    faults = await api.get("/sandbox/faults")
     await api.call("DELETE", "/sandbox/faults")
     healthy = await api.get("/api/lists")
 
     assert (first.status, healthy.status) == (503, 200)
-    assert [one["kind"] for one in left.body] == ["challenge"]
+    assert [fault["kind"] for fault in faults.body] == ["challenge"]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ async def test_faults_are_put_and_ended_over_http(api: SandboxApi) -> None:
 async def test_a_fault_that_makes_no_sense_is_refused(
     api: SandboxApi, body: object
 ) -> None:
-    """The answer says what would."""
+    """The error lists the allowed members and kinds."""
     got = await api.post("/sandbox/faults", body)
 
     assert got.status == 400

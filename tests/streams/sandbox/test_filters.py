@@ -1,4 +1,4 @@
-"""The filter language, and what each operation takes of it."""
+"""The filter language, and the supported filters of each operation."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def _condition(operator: str, field: str, *values: str) -> FilterCondition:
     ],
 )
 def test_a_filter_is_read(text: str, conditions: tuple[FilterCondition, ...]) -> None:
-    """Every form of Klaviyo's papers that an operation here takes."""
+    """Every documented form that an operation supports is parsed."""
     assert parse(text, allowed=ALLOWED) == conditions
 
 
@@ -77,7 +77,7 @@ def test_a_filter_is_read(text: str, conditions: tuple[FilterCondition, ...]) ->
     ],
 )
 def test_a_faulty_filter_is_refused(text: str) -> None:
-    """400, and it is parameter `filter`."""
+    """A wrong filter is a 400 about parameter `filter`."""
     with pytest.raises(ErrorResponse) as caught:
         parse(text, allowed=ALLOWED)
 
@@ -86,7 +86,7 @@ def test_a_faulty_filter_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected_names"),
     [
         pytest.param('equals(email,"ANN+1@example.com")', ["ann"], id="case"),
         pytest.param('any(external_id,["bob","ann","x"])', ["bob", "ann"], id="any"),
@@ -102,20 +102,20 @@ def test_a_faulty_filter_is_refused(text: str) -> None:
     ],
 )
 async def test_profiles_are_found(
-    api: SandboxApi, query: str, found: list[str]
+    api: SandboxApi, query: str, expected_names: list[str]
 ) -> None:
-    """By any identifier, many at once."""
+    """Profiles are found by any identifier, many at once."""
     await api.create_profile(email="Ann+1@example.com", external_id="ann")
     await api.create_profile(phone_number="+12025550123", external_id="bob")
 
     got = await api.get("/api/profiles", filter=query)
 
     names = [one["attributes"]["external_id"] for one in got.body["data"]]
-    assert sorted(names) == sorted(found)
+    assert sorted(names) == sorted(expected_names)
 
 
 async def test_a_plus_that_is_not_encoded_finds_no_one(api: SandboxApi) -> None:
-    """It arrives as a space: the filter reads well and is wrong."""
+    """An unencoded plus arrives as a space: the filter is valid but wrong."""
     await api.create_profile(email="ann+1@example.com")
     start = f"{api.url}/api/profiles?filter=equals(email,%22ann"
 
@@ -127,19 +127,19 @@ async def test_a_plus_that_is_not_encoded_finds_no_one(api: SandboxApi) -> None:
 
 
 async def test_lists_are_found_by_their_exact_name(api: SandboxApi) -> None:
-    """Names are not unique: all of that name come."""
+    """Names are not unique: all lists with the name are returned."""
     names = ["Fans", "fans", "Fans", 'A "b", c', "Fans 2"]
-    made = [await api.create_list(name) for name in names]
+    created = [await api.create_list(name) for name in names]
 
     fans = await api.get("/api/lists", filter='equals(name,"Fans")')
     odd = await api.get("/api/lists", filter=r'any(name,["A \"b\", c"])')
 
-    assert fans.ids == [made[0], made[2]]
-    assert odd.ids == [made[3]]
+    assert fans.ids == [created[0], created[2]]
+    assert odd.ids == [created[3]]
 
 
 async def test_a_refused_filter_names_the_parameter(api: SandboxApi) -> None:
-    """Over HTTP too."""
+    """The error over HTTP has the parameter too."""
     got = await api.get("/api/lists", filter='contains(name,"F")')
 
     assert (got.status, got.error["source"]) == (400, {"parameter": "filter"})

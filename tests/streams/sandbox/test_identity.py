@@ -1,4 +1,4 @@
-"""Whose profile it is, and what becomes of its attributes."""
+"""Ownership of identifiers, and changes of profile attributes."""
 
 import pytest
 
@@ -24,7 +24,7 @@ ANN: Body = {
 async def test_a_taken_identifier_is_a_conflict(
     api: SandboxApi, attributes: Body
 ) -> None:
-    """Creating names the profile that is there."""
+    """Creating a profile reports the existing owner of an identifier."""
     ann = await api.create_profile(**ANN)
 
     got = await api.post("/api/profiles", data("profile", attributes))
@@ -34,7 +34,7 @@ async def test_a_taken_identifier_is_a_conflict(
 
 
 async def test_upsert_answers_201_when_new_and_200_when_known(api: SandboxApi) -> None:
-    """One path for both, told apart by the status."""
+    """The status distinguishes creation from update."""
     body = data("profile", {"email": "eve@example.com"})
 
     first = await api.post("/api/profile-import", body)
@@ -47,7 +47,7 @@ async def test_upsert_answers_201_when_new_and_200_when_known(api: SandboxApi) -
 async def test_upsert_of_two_profiles_at_once_is_a_conflict(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Identifiers that belong to two profiles join nothing and change nothing."""
+    """Identifiers of two profiles neither merge nor change the profiles."""
     await api.create_profile(email="ann@example.com")
     bob = await api.create_profile(external_id="bob")
     both = {"email": "ann@example.com", "external_id": "bob", "title": "Dr"}
@@ -60,7 +60,7 @@ async def test_upsert_of_two_profiles_at_once_is_a_conflict(
 
 
 async def test_null_clears_and_absence_keeps(api: SandboxApi) -> None:
-    """Also inside properties and location, one level deep."""
+    """Null clears members of properties and location too, one level deep."""
     ann = await api.create_profile(
         **ANN,
         first_name="Ann",
@@ -86,7 +86,7 @@ async def test_null_clears_and_absence_keeps(api: SandboxApi) -> None:
 
 
 async def test_a_cleared_identifier_is_free_again(api: SandboxApi) -> None:
-    """What one profile gave up another may take."""
+    """Another profile may take an identifier that was cleared."""
     ann = await api.create_profile(**ANN)
     body = data("profile", {"external_id": None}, id=ann)
     await api.call("PATCH", f"/api/profiles/{ann}", body=body)
@@ -132,7 +132,7 @@ async def test_update_to_anothers_address_is_a_conflict(api: SandboxApi) -> None
 async def test_a_faulty_attribute_is_pointed_at(
     api: SandboxApi, attributes: Body, pointer: str
 ) -> None:
-    """The pointer names the member."""
+    """The pointer of the error leads to the member."""
     got = await api.post("/api/profiles", data("profile", attributes))
 
     assert (got.status, got.error["code"]) == (400, "invalid")
@@ -142,7 +142,7 @@ async def test_a_faulty_attribute_is_pointed_at(
 async def test_merging_leaves_one_profile_with_all_of_both(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """The source's id leads nowhere afterwards; its lists and names live on."""
+    """The source id becomes unknown; lists and identifiers move to the target."""
     ann = await api.create_profile(email="ann@example.com", properties={"a": 1})
     old = await api.create_profile(external_id="ann", properties={"a": 2, "b": 3})
     fans = await api.create_list("Fans")
@@ -154,15 +154,15 @@ async def test_merging_leaves_one_profile_with_all_of_both(
         "/api/profile-merge", data("profile-merge", id=ann, relationships=relation)
     )
 
-    gone = await api.get(f"/api/profiles/{old}")
-    (left,) = klaviyo.account.profiles
-    assert (got.status, gone.status) == (201, 404)
-    assert (left.id, left.external_id, left.lists) == (ann, "ann", {fans})
-    assert left.properties == {"a": 1, "b": 3}
+    source = await api.get(f"/api/profiles/{old}")
+    (merged,) = klaviyo.account.profiles
+    assert (got.status, source.status) == (201, 404)
+    assert (merged.id, merged.external_id, merged.lists) == (ann, "ann", {fans})
+    assert merged.properties == {"a": 1, "b": 3}
 
 
 async def test_patch_properties_appends_and_unsets(api: SandboxApi) -> None:
-    """Member meta changes single properties."""
+    """Member `meta` changes single properties."""
     await api.create_profile(external_id="ann", properties={"tags": ["a"], "old": 1})
     body = data("profile", {"external_id": "ann"})
     patch = {"append": {"tags": "b"}, "unset": "old"}
@@ -174,7 +174,7 @@ async def test_patch_properties_appends_and_unsets(api: SandboxApi) -> None:
 
 
 @pytest.mark.parametrize(
-    "who",
+    "identifiers",
     [
         pytest.param({"attributes": {"email": "ann@example.com"}}, id="email"),
         pytest.param({"attributes": {"phone_number": "+12025550123"}}, id="phone"),
@@ -182,25 +182,26 @@ async def test_patch_properties_appends_and_unsets(api: SandboxApi) -> None:
     ],
 )
 async def test_deletion_is_accepted_whoever_it_names(
-    api: SandboxApi, klaviyo: Sandbox, who: Body
+    api: SandboxApi, klaviyo: Sandbox, identifiers: Body
 ) -> None:
-    """Known people are gone from every list; unknown ones do not matter."""
+    """Known people disappear from every list; unknown people are ignored."""
     await api.post("/sandbox/lists", [{"name": "Fans", "members": [ANN]}])
-    known = who["attributes"].get("email") != "no@x.com"
+    is_known = identifiers["attributes"].get("email") != "no@x.com"
 
     body = data(
-        "data-privacy-deletion-job", {"profile": {"data": {"type": "profile", **who}}}
+        "data-privacy-deletion-job",
+        {"profile": {"data": {"type": "profile", **identifiers}}},
     )
     got = await api.post("/api/data-privacy-deletion-jobs", body)
 
     state = klaviyo.account
     assert got.status == 202
-    assert len(state.profiles) == (0 if known else 1)
-    assert len(state.lists.by_id["L00001"].members) == (0 if known else 1)
+    assert len(state.profiles) == (0 if is_known else 1)
+    assert len(state.lists.by_id["L00001"].members) == (0 if is_known else 1)
 
 
 async def test_deletion_takes_exactly_one_identifier(api: SandboxApi) -> None:
-    """Two are refused."""
+    """A request with two identifiers is rejected."""
     two = {"email": "ann@example.com", "phone_number": "+12025550123"}
     profile = {"data": {"type": "profile", "attributes": two}}
 

@@ -1,4 +1,4 @@
-"""Import jobs live on their own: queued, processing, complete or cancelled."""
+"""Import jobs run in the background: queued, processing, complete or cancelled."""
 
 import pytest
 
@@ -39,7 +39,7 @@ async def test_a_job_is_applied_when_it_completes(
     after_s: float,
     expected: tuple[str, int],
 ) -> None:
-    """Nothing of it is visible before its end."""
+    """No effect of a job is visible before the end of the job."""
     job = await _submitted(api, import_job(ANN))
 
     clock.now_s += after_s
@@ -52,7 +52,7 @@ async def test_a_job_is_applied_when_it_completes(
 async def test_a_job_joins_its_profiles_to_its_lists(
     api: SandboxApi, klaviyo: Sandbox, clock: ManualClock
 ) -> None:
-    """Repeats inside the job are one member."""
+    """Duplicates inside a job become one member."""
     fans = await api.create_list("Fans")
     again = {"email": "ANN@example.com", "first_name": "Ann"}
     await _submitted(api, import_job(ANN, {"external_id": "b"}, again, lists=(fans,)))
@@ -67,7 +67,7 @@ async def test_a_job_joins_its_profiles_to_its_lists(
 async def test_a_cancelled_job_applies_nothing(
     api: SandboxApi, klaviyo: Sandbox, clock: ManualClock
 ) -> None:
-    """It was accepted, and that is all."""
+    """A cancelled job was accepted, but has no effect."""
     klaviyo.add_fault(Fault(kind=FaultKind.JOB_CANCELLED, count=1))
     job = await _submitted(api, import_job(ANN))
 
@@ -81,7 +81,7 @@ async def test_a_cancelled_job_applies_nothing(
 async def test_partial_errors_name_what_was_sent(
     api: SandboxApi, klaviyo: Sandbox, clock: ManualClock
 ) -> None:
-    """The others are imported; each error has its pointer and payload."""
+    """Valid profiles are imported; each error has a pointer and the payload."""
     klaviyo.add_fault(Fault(kind=FaultKind.IMPORT_ERRORS, items=2))
     people = [{"external_id": f"u{number}"} for number in range(5)]
     job = await _submitted(api, import_job(*people))
@@ -103,23 +103,23 @@ async def test_partial_errors_name_what_was_sent(
 async def test_a_job_fault_waits_for_a_job_that_is_accepted(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Other requests, and a submit that is refused, do not use it up."""
+    """Other requests, and a rejected submission, do not use the fault up."""
     fault = klaviyo.add_fault(Fault(kind=FaultKind.JOB_CANCELLED, count=1))
     await api.get("/api/lists")
     klaviyo.add_fault(Fault(kind=FaultKind.THROTTLED, count=1))
     await api.post(JOBS, import_job(ANN))
     await api.post(JOBS, import_job({"email": "nope"}))
-    before = fault.struck
+    before = fault.affected_count
 
     await api.post(JOBS, import_job(ANN))
 
-    assert (before, fault.struck) == (0, 1)
+    assert (before, fault.affected_count) == (0, 1)
 
 
 async def test_identifiers_of_two_profiles_are_an_import_error(
     api: SandboxApi, clock: ManualClock
 ) -> None:
-    """In bulk a conflict is found while processing, not at submit."""
+    """In bulk, a conflict is detected while processing, not at submission."""
     await api.create_profile(email="ann@example.com")
     await api.create_profile(external_id="bob")
     job = await _submitted(api, import_job({**ANN, "external_id": "bob"}))
@@ -134,7 +134,7 @@ async def test_identifiers_of_two_profiles_are_an_import_error(
 async def test_one_faulty_profile_refuses_the_whole_submit(
     api: SandboxApi, klaviyo: Sandbox, clock: ManualClock
 ) -> None:
-    """All or nothing, and every fault is pointed at."""
+    """A submission is accepted completely or rejected with all errors."""
     people = [ANN, {"email": "nope"}, {"external_id": "x", "shoe": 1}, {"title": "Dr"}]
 
     got = await api.post(JOBS, import_job(*people))
@@ -161,7 +161,7 @@ async def test_one_faulty_profile_refuses_the_whole_submit(
 async def test_a_job_takes_ten_thousand_profiles(
     api: SandboxApi, people: int, status: int
 ) -> None:
-    """The limit of Klaviyo's papers."""
+    """The documented limit of profiles is enforced."""
     body = import_job(*({"external_id": f"u{number}"} for number in range(people)))
 
     got = await api.post(JOBS, body)
@@ -170,7 +170,7 @@ async def test_a_job_takes_ten_thousand_profiles(
 
 
 async def test_a_body_over_five_megabytes_is_too_large(api: SandboxApi) -> None:
-    """However few profiles are in it."""
+    """The limit of the body holds for few profiles too."""
     people = [
         {"external_id": f"u{number}", "title": "x" * 90_000} for number in range(56)
     ]
@@ -181,7 +181,7 @@ async def test_a_body_over_five_megabytes_is_too_large(api: SandboxApi) -> None:
 
 
 async def test_a_profile_over_a_hundred_kilobytes_is_refused(api: SandboxApi) -> None:
-    """The limit of one profile, inside a body that is small enough."""
+    """One profile has a limit, inside a body that is small enough."""
     people = [ANN, {"external_id": "u", "title": "x" * 100_000}]
 
     got = await api.post(JOBS, import_job(*people))
@@ -190,7 +190,7 @@ async def test_a_profile_over_a_hundred_kilobytes_is_refused(api: SandboxApi) ->
 
 
 async def test_an_unknown_list_is_not_found(api: SandboxApi) -> None:
-    """The job is not accepted."""
+    """A job with an unknown list is not accepted."""
     got = await api.post(JOBS, import_job(ANN, lists=("L99999",)))
 
     assert (got.status, got.pointers) == (
@@ -202,7 +202,7 @@ async def test_an_unknown_list_is_not_found(api: SandboxApi) -> None:
 async def test_a_list_deleted_meanwhile_takes_no_one_in(
     api: SandboxApi, klaviyo: Sandbox, clock: ManualClock
 ) -> None:
-    """The profiles are imported all the same."""
+    """The profiles are imported although the list was deleted."""
     fans = await api.create_list("Fans")
     await _submitted(api, import_job(ANN, lists=(fans,)))
     await api.call("DELETE", f"/sandbox/lists/{fans}")
@@ -213,7 +213,7 @@ async def test_a_list_deleted_meanwhile_takes_no_one_in(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("condition", "job_ids"),
     [
         pytest.param('equals(status,"queued")', ["J0000003"], id="equals"),
         pytest.param(
@@ -226,20 +226,20 @@ async def test_a_list_deleted_meanwhile_takes_no_one_in(
     ],
 )
 async def test_jobs_are_listed_by_status(
-    api: SandboxApi, clock: ManualClock, wanted: str, found: list[str]
+    api: SandboxApi, clock: ManualClock, condition: str, job_ids: list[str]
 ) -> None:
     """One call polls all running jobs."""
     for wait_s in (3.5, 1.5, 0.0):
         await _submitted(api, import_job(ANN))
         clock.now_s += wait_s
 
-    got = await api.get(JOBS, filter=wanted, page__size="100")
+    got = await api.get(JOBS, filter=condition, page__size="100")
 
-    assert got.ids == found
+    assert got.ids == job_ids
 
 
 async def test_a_later_job_may_overtake(clock: ManualClock) -> None:
-    """With jitter two jobs end in no promised order; the seed settles which."""
+    """With jitter two jobs end in an order that the seed decides."""
     config = SandboxConfig(quota_scale=None, job_jitter_s=100.0, seed=0, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         for name in ("first", "second"):
@@ -253,7 +253,7 @@ async def test_a_later_job_may_overtake(clock: ManualClock) -> None:
 
 
 async def test_a_job_that_is_not_there_is_not_found(api: SandboxApi) -> None:
-    """Asking for it is a 404, not an empty answer."""
+    """Polling an unknown job is a 404, not an empty response."""
     got = await api.get(f"{JOBS}/J7777777")
 
     assert got.status == 404
@@ -262,7 +262,7 @@ async def test_a_job_that_is_not_there_is_not_found(api: SandboxApi) -> None:
 async def test_the_profiles_of_a_job_come_in_pages(
     api: SandboxApi, clock: ManualClock
 ) -> None:
-    """Twenty by default."""
+    """The default page has twenty profiles."""
     people = [{"external_id": f"u{number}"} for number in range(45)]
     job = await _submitted(api, import_job(*people))
     clock.now_s += 5
@@ -275,7 +275,7 @@ async def test_the_profiles_of_a_job_come_in_pages(
 
 @WRONG_REQUEST
 async def test_a_job_of_the_wrong_type_is_refused(api: SandboxApi) -> None:
-    """JSON:API type of the resource."""
+    """The JSON:API type of the resource is checked."""
     got = await api.post(JOBS, data("profile", {"profiles": {"data": []}}))
 
     assert (got.status, got.pointers) == (400, ["/data/type"])

@@ -1,4 +1,4 @@
-"""The journal: every request with its body, in a file that outlives the sandbox."""
+"""The journal: every request with the body, in a file that outlives the sandbox."""
 
 import os
 from contextlib import chdir
@@ -9,20 +9,21 @@ import orjson
 import pytest
 
 from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
-from streams.sandbox.control.journal import JOURNAL_VARIABLE, Journal
+from streams.sandbox.config import JOURNAL_VARIABLE
+from streams.sandbox.control.journal import Journal
 from tests.streams.sandbox.api import Body, SandboxApi, data
 
 FANS = data("list", {"name": "Fans"})
 
 
 def lines(directory: Path) -> list[Body]:
-    """Read what this process has written."""
+    """Return the lines that this process has written."""
     text = (directory / f"{os.getpid()}.jsonl").read_text()
     return [orjson.loads(line) for line in text.splitlines()]
 
 
 async def test_each_request_is_a_line(tmp_path: Path) -> None:
-    """Path as sent and without the query; the body as it came."""
+    """A line has the path without the query, and the body as received."""
     config = SandboxConfig(journal=tmp_path, quota_scale=None)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         await api.post("/api/lists", FANS)
@@ -40,7 +41,7 @@ async def test_each_request_is_a_line(tmp_path: Path) -> None:
 
 
 async def test_what_was_carried_out_and_cut_is_written_too(tmp_path: Path) -> None:
-    """The line is there before the answer."""
+    """The line is written before the response."""
     config = SandboxConfig(journal=tmp_path, quota_scale=None)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         klaviyo.add_fault(Fault(kind=FaultKind.CUT, count=1))
@@ -51,7 +52,7 @@ async def test_what_was_carried_out_and_cut_is_written_too(tmp_path: Path) -> No
 
 
 def test_two_journals_of_one_process_share_a_file(tmp_path: Path) -> None:
-    """One appends to what the other wrote; no body is lost that is no text."""
+    """The second journal appends; bodies that are not text are kept."""
     for body in (b"1", b"\xff"):
         journal = Journal(tmp_path)
         journal.add(method="POST", path="/", status=400, body=body)
@@ -61,7 +62,7 @@ def test_two_journals_of_one_process_share_a_file(tmp_path: Path) -> None:
 
 
 def test_without_a_directory_nothing_is_written(tmp_path: Path) -> None:
-    """Bodies hold people: nobody keeps them unasked."""
+    """Bodies contain personal data: without a directory no file is written."""
     with chdir(tmp_path):
         Journal(None).add(method="POST", path="/", status=200, body=b"1")
 
@@ -69,5 +70,5 @@ def test_without_a_directory_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_every_sandbox_of_a_test_run_keeps_one() -> None:
-    """The environment names the directory, and every choice of a test leaves it."""
+    """The environment sets the directory, whatever else a test configures."""
     assert SandboxConfig(quota_scale=None).journal == Path(os.environ[JOURNAL_VARIABLE])

@@ -1,4 +1,4 @@
-"""Lists and their members."""
+"""Lists: creation, renaming, and changes of members."""
 
 import pytest
 
@@ -10,14 +10,14 @@ _RENAMED = data("list", {"name": "Friends"}, id="L00001")
 
 async def _create_profiles(api: SandboxApi, *, people: int) -> list[str]:
     body = [{"external_id": f"u{number}"} for number in range(people)]
-    found: list[str] = (await api.post("/sandbox/profiles", body)).body["ids"]
-    return found
+    created: list[str] = (await api.post("/sandbox/profiles", body)).body["ids"]
+    return created
 
 
 async def test_adding_twice_and_removing_twice_changes_once(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Repeats are accepted; the counters tell asked from effective."""
+    """Duplicates are accepted; requested and effective changes are counted."""
     fans = await api.create_list("Fans")
     path = f"/api/lists/{fans}/relationships/profiles"
     body = ids("profile", *await _create_profiles(api, people=3))
@@ -45,7 +45,7 @@ async def test_adding_twice_and_removing_twice_changes_once(
 async def test_one_unknown_profile_refuses_the_call(
     api: SandboxApi, klaviyo: Sandbox, method: str
 ) -> None:
-    """404 for each unknown id, and no one is added or removed."""
+    """Each unknown id is a 404 error, and no member is added or removed."""
     await api.post("/sandbox/lists", [{"name": "F", "members": [{"external_id": "a"}]}])
     (ann,) = klaviyo.account.profiles
     bob = await api.create_profile(external_id="bob")
@@ -76,7 +76,7 @@ async def test_one_unknown_profile_refuses_the_call(
 async def test_an_unknown_list_is_not_found(
     api: SandboxApi, method: str, path: str, body: Body | None
 ) -> None:
-    """Also one that was there and was deleted."""
+    """A deleted list is unknown too."""
     fans = await api.create_list("Fans")
     await api.call("DELETE", f"/sandbox/lists/{fans}")
 
@@ -87,7 +87,7 @@ async def test_an_unknown_list_is_not_found(
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 async def test_a_call_takes_a_thousand_ids(api: SandboxApi, method: str) -> None:
-    """One more is refused."""
+    """A call with one more id is rejected."""
     fans = await api.create_list("Fans")
     people = await _create_profiles(api, people=1_001)
     path = f"/api/lists/{fans}/relationships/profiles"
@@ -99,7 +99,7 @@ async def test_a_call_takes_a_thousand_ids(api: SandboxApi, method: str) -> None
 
 
 async def test_a_list_is_renamed(api: SandboxApi) -> None:
-    """Name and opt-in; what is absent stays."""
+    """Name and opt-in process change; absent members stay."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
 
     body = data("list", {"name": "Friends"}, id=fans)
@@ -114,7 +114,7 @@ async def test_a_list_is_renamed(api: SandboxApi) -> None:
 
 
 async def test_members_show_when_they_joined(api: SandboxApi) -> None:
-    """Each with its attributes and `joined_group_at`."""
+    """Members have profile attributes and `joined_group_at`."""
     await api.post("/sandbox/lists", [{"name": "F", "members": [{"external_id": "a"}]}])
 
     got = await api.get("/api/lists/L00001/profiles")
@@ -125,7 +125,7 @@ async def test_members_show_when_they_joined(api: SandboxApi) -> None:
 
 
 async def test_a_profile_names_its_lists(api: SandboxApi) -> None:
-    """The relationship from the other side."""
+    """The lists of a profile are available from the profile."""
     fans, _, friends = [await api.create_list(name) for name in "abc"]
     (ann,) = await _create_profiles(api, people=1)
     for list_id in (fans, friends):
@@ -156,7 +156,7 @@ async def test_a_profile_names_its_lists(api: SandboxApi) -> None:
 async def test_a_faulty_list_is_pointed_at(
     api: SandboxApi, attributes: dict[str, object], pointer: str
 ) -> None:
-    """400, and nothing is created."""
+    """A wrong list is a 400, and no list is created."""
     got = await api.post("/api/lists", data("list", attributes))
 
     assert (got.status, got.pointers) == (400, [pointer])

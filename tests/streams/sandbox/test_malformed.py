@@ -1,4 +1,4 @@
-"""No body, however odd, is a crash of the sandbox."""
+"""Malformed bodies never crash the sandbox."""
 
 import copy
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from streams.sandbox import Account, SandboxConfig
 from streams.sandbox.operations import OPERATIONS
-from streams.sandbox.pipeline import RawRequest, handle
+from streams.sandbox.server.pipeline import RawRequest, handle
 from tests.judging import judge
 from tests.streams.sandbox.api import HEADERS, Body, ManualClock, data, ids, import_job
 
@@ -174,13 +174,13 @@ def _answer_status(name: str, body: object) -> int:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_good_body_is_accepted(name: str) -> None:
-    """The bodies below start from something that works."""
+    """The unmodified bodies of this module are valid."""
     assert _answer_status(name, BODIES[name]) in (200, 201, 202, 204)
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_good_body_is_klaviyos(name: str) -> None:
-    """What is made odd is right in the eyes of Klaviyo's SDK."""
+    """The unmodified bodies are valid for Klaviyo's SDK."""
     path = OPERATIONS[name].path.replace("{id}", "L00001")
 
     assert judge(OPERATIONS[name].method, path, orjson.dumps(BODIES[name])) == ""
@@ -188,7 +188,7 @@ def test_a_good_body_is_klaviyos(name: str) -> None:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_an_odd_member_is_refused_or_accepted_but_never_a_crash(name: str) -> None:
-    """Each member in turn is each odd thing, and a job that was accepted ends."""
+    """Each member is replaced by each odd value, and an accepted job ends."""
     good = BODIES[name]
 
     statuses = {
@@ -202,7 +202,9 @@ def test_an_odd_member_is_refused_or_accepted_but_never_a_crash(name: str) -> No
 
 
 def test_every_operation_with_a_body_is_tried() -> None:
-    """A new one is noticed."""
-    takers = {one.name for one in OPERATIONS.values() if one.method != "GET"}
+    """A new operation with a body needs a case here."""
+    takers = {
+        operation.name for operation in OPERATIONS.values() if operation.method != "GET"
+    }
 
     assert set(BODIES) == takers

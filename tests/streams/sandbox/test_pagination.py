@@ -1,4 +1,4 @@
-"""Pages, their sizes, and cursors that survive change."""
+"""Pages, page sizes, and cursors that survive changes."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.streams.sandbox.api import SandboxApi, ids
 async def _create_fans(api: SandboxApi, *, members: int) -> list[str]:
     people = [{"email": f"u{number}@example.com"} for number in range(members)]
     await api.post("/sandbox/lists", [{"name": "Fans", "members": people}])
-    found = (await api.get("/sandbox/lists")).body[0]["members"]
-    return [one["profile_id"] for one in found]
+    listed = (await api.get("/sandbox/lists")).body[0]["members"]
+    return [member["profile_id"] for member in listed]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ async def _create_fans(api: SandboxApi, *, members: int) -> list[str]:
 async def test_page_sizes(
     api: SandboxApi, path: str, default: int, maximum: int
 ) -> None:
-    """Without `page[size]`, at most, and one more."""
+    """The default size, the maximum, and one more than the maximum."""
     await _create_fans(api, members=120)
     for number in range(12):
         await api.create_list(str(number))
@@ -40,7 +40,7 @@ async def test_page_sizes(
 
 @pytest.mark.parametrize("size", ["0", "-1", "ten"])
 async def test_a_page_size_that_is_none_is_refused(api: SandboxApi, size: str) -> None:
-    """400 about the parameter."""
+    """An invalid page size is a 400 about the parameter."""
     got = await api.get("/api/profiles", page__size=size)
 
     assert (got.status, got.error["source"]) == (400, {"parameter": "page[size]"})
@@ -48,7 +48,7 @@ async def test_a_page_size_that_is_none_is_refused(api: SandboxApi, size: str) -
 
 @pytest.mark.parametrize("cursor", ["nonsense", "W10=x", "WyJhIl0="])
 async def test_a_foreign_cursor_is_refused(api: SandboxApi, cursor: str) -> None:
-    """400, never a crash."""
+    """A cursor of another operation is a 400, never a crash."""
     await _create_fans(api, members=3)
 
     got = await api.get("/api/lists/L00001/profiles", page__cursor=cursor)
@@ -58,22 +58,22 @@ async def test_a_foreign_cursor_is_refused(api: SandboxApi, cursor: str) -> None
 
 @pytest.mark.parametrize("sort", ["joined_group_at", "-joined_group_at"])
 async def test_next_leads_through_all_members_once(api: SandboxApi, sort: str) -> None:
-    """Filter, sort and size go along with the cursor."""
+    """The link to the next page keeps filter, sort and size."""
     members = await _create_fans(api, members=250)
 
     pages = await api.pages(
         "/api/lists/L00001/relationships/profiles", page__size="100", sort=sort
     )
 
-    found = [one for page in pages for one in page.ids]
+    member_ids = [member_id for page in pages for member_id in page.ids]
     assert [len(page.ids) for page in pages] == [100, 100, 50]
-    assert found == (members if sort[0] != "-" else members[::-1])
+    assert member_ids == (members if sort[0] != "-" else members[::-1])
 
 
 async def test_a_removal_between_two_pages_hides_no_one(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """The cursor remembers where it was, not how many it gave."""
+    """The cursor contains a position, not a count."""
     members = await _create_fans(api, members=40)
     path = "/api/lists/L00001/relationships/profiles"
     first = await api.get(path)
@@ -95,7 +95,7 @@ async def test_a_removal_between_two_pages_hides_no_one(
     ],
 )
 async def test_lists_are_sorted(api: SandboxApi, sort: str, names: list[str]) -> None:
-    """Equal ones by age."""
+    """Lists with equal keys are sorted by age."""
     for name in ("B", "C", "A", "B"):
         await api.create_list(name)
 
@@ -105,7 +105,7 @@ async def test_lists_are_sorted(api: SandboxApi, sort: str, names: list[str]) ->
 
 
 async def test_fields_are_cut_to_those_asked_for(api: SandboxApi) -> None:
-    """`fields[profile]=email`."""
+    """`fields[profile]=email` limits the attributes."""
     await _create_fans(api, members=1)
 
     got = await api.get("/api/profiles", fields__profile="email")

@@ -1,4 +1,4 @@
-"""What a request must bring before it is heard."""
+"""Checks of a request before the handler: key, scopes, revision, body."""
 
 import pytest
 
@@ -23,7 +23,7 @@ KEYS = {
     ],
 )
 async def test_who_may_ask(clock: ManualClock, authorization: str, status: int) -> None:
-    """A key of the account."""
+    """Only a key of the account is accepted."""
     config = SandboxConfig(keys=KEYS, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         headers = {"Authorization": authorization}
@@ -34,7 +34,7 @@ async def test_who_may_ask(clock: ManualClock, authorization: str, status: int) 
 
 
 async def test_a_missing_scope_is_named(clock: ManualClock) -> None:
-    """The 403 of the JSON:API kind."""
+    """A missing scope is a 403 in JSON:API format."""
     config = SandboxConfig(keys=KEYS, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         headers = {"Authorization": "Klaviyo-API-Key reader"}
@@ -62,7 +62,7 @@ async def test_a_missing_scope_is_named(clock: ManualClock) -> None:
 async def test_the_revision_is_looked_at(
     api: SandboxApi, revision: str, status: int
 ) -> None:
-    """Missing, retired and current are told apart."""
+    """Missing, retired and current revisions have different responses."""
     got = await api.call("GET", "/api/lists", headers={"revision": revision})
 
     assert got.status == status
@@ -92,7 +92,7 @@ async def test_the_revision_is_looked_at(
 async def test_a_faulty_body_is_pointed_at(
     api: SandboxApi, body: object, pointer: str
 ) -> None:
-    """400, never a crash."""
+    """A wrong body is a 400, never a crash."""
     got = await api.post("/api/lists", body)
 
     assert (got.status, got.pointers) == (400, [pointer])
@@ -101,7 +101,7 @@ async def test_a_faulty_body_is_pointed_at(
 async def test_a_body_over_a_hundred_kilobytes_is_too_large_for_one_profile(
     api: SandboxApi,
 ) -> None:
-    """The limit of the single calls."""
+    """Single-profile calls have a limit of 100 KB."""
     body = {"data": {"type": "profile", "attributes": {"title": "x" * 100_000}}}
 
     got = await api.post("/api/profiles", body)
@@ -120,7 +120,7 @@ async def test_a_body_over_a_hundred_kilobytes_is_too_large_for_one_profile(
 async def test_what_is_not_offered_is_not_found(
     api: SandboxApi, method: str, path: str
 ) -> None:
-    """In JSON:API, like every other error."""
+    """An unknown operation is a 404 in JSON:API format."""
     got = await api.call(method, path)
 
     assert (got.status, got.error["code"]) == (404, "not_found")

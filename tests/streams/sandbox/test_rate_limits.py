@@ -1,4 +1,4 @@
-"""The two windows, their headers, and the daily one of list creation."""
+"""The two quota windows, the headers, and the daily quota of list creation."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def _admitted(quotas: RateLimits, *, requests: int, now_s: float) -> int:
 def test_both_windows_admit_what_is_published(
     scale: float | None, burst: int, steady: int
 ) -> None:
-    """The burst holds in a second, the steady window over sixty."""
+    """The burst limit holds per second, the steady limit per sixty seconds."""
     quotas = RateLimits(scale, None)
 
     seconds = [
@@ -64,7 +64,7 @@ def test_both_windows_admit_what_is_published(
 def test_retry_after_is_the_wait_in_whole_seconds(
     requests: list[tuple[float, int]], wait_s: str
 ) -> None:
-    """Whoever waits that long is admitted."""
+    """A client that waits for `Retry-After` is admitted."""
     quotas = RateLimits(1.0, None)
     refusals = []
 
@@ -82,7 +82,7 @@ def test_retry_after_is_the_wait_in_whole_seconds(
 
 
 def test_headers_count_down_the_steady_window() -> None:
-    """Limits of both windows, what is left of the longer, when it ends."""
+    """The headers have both limits, and the rest and end of the steady window."""
     quotas = RateLimits(1.0, None)
     quotas.admit(ADD, now_s=WINDOW_START_S)
 
@@ -96,7 +96,7 @@ def test_headers_count_down_the_steady_window() -> None:
 
 
 def test_operations_have_windows_of_their_own() -> None:
-    """What one uses up the others keep."""
+    """Using up the quota of one operation does not affect others."""
     quotas = RateLimits(1.0, None)
     _admitted(quotas, requests=10, now_s=WINDOW_START_S)
 
@@ -108,7 +108,7 @@ def test_operations_have_windows_of_their_own() -> None:
 
 
 async def test_only_the_429_has_retry_after(clock: ManualClock) -> None:
-    """RateLimit headers stand on every other answer, errors too."""
+    """All other responses have RateLimit headers, errors too."""
     config = SandboxConfig(quota_scale=1.0, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         answers = [await api.get("/api/accounts") for _ in range(2)]
@@ -126,7 +126,7 @@ async def test_only_the_429_has_retry_after(clock: ManualClock) -> None:
 
 
 async def test_all_keys_of_the_account_share_its_quotas(clock: ManualClock) -> None:
-    """Another tool's key uses up ours."""
+    """Requests with another key count against the same quota."""
     config = SandboxConfig(quota_scale=1.0, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         other = {"Authorization": "Klaviyo-API-Key another"}
@@ -137,7 +137,7 @@ async def test_all_keys_of_the_account_share_its_quotas(clock: ManualClock) -> N
 
 
 async def test_a_slow_extra_has_a_smaller_quota_of_its_own(clock: ManualClock) -> None:
-    """Counting a list's profiles is for once a second."""
+    """Counting the profiles of a list has a quota of one per second."""
     config = SandboxConfig(quota_scale=1.0, clock_s=clock)
     async with Sandbox(config) as klaviyo, SandboxApi(klaviyo.url) as api:
         path = f"/api/lists/{await api.create_list('Fans')}"
@@ -154,7 +154,7 @@ async def test_a_slow_extra_has_a_smaller_quota_of_its_own(clock: ManualClock) -
 async def test_the_hundred_and_fifty_first_list_of_a_day_waits_for_the_next(
     api: SandboxApi, clock: ManualClock
 ) -> None:
-    """The daily quota holds also when the other windows are off."""
+    """The daily quota holds although the other windows are off."""
     body = data("list", {"name": "One more"})
     statuses = [(await api.post("/api/lists", body)).status for _ in range(150)]
 

@@ -1,4 +1,4 @@
-"""Suppression, and how many profiles a consent job takes."""
+"""Suppression, and the number of profiles per consent job."""
 
 import pytest
 
@@ -29,7 +29,7 @@ from tests.streams.sandbox.consent_jobs import (
 async def test_which_suppressions_are_left(
     api: SandboxApi, reason: str, subscribed: bool, unsuppressed: bool
 ) -> None:
-    """Subscribing ends three kinds, unsuppressing one."""
+    """Subscribing ends three kinds of suppression, unsuppressing one kind."""
     await seed_suppressed_ann(api, reason)
     kind = UNSUPPRESS
 
@@ -63,7 +63,7 @@ async def test_which_suppressions_are_left(
 async def test_a_request_takes_so_many_profiles(
     api: SandboxApi, kind: str, profile: Body, limit: int
 ) -> None:
-    """One more is refused."""
+    """A request with one more profile is rejected."""
     fits = await api.post(f"/api/{kind}s", consent_job(kind, profile, count=limit))
     over = await api.post(f"/api/{kind}s", consent_job(kind, profile, count=limit + 1))
 
@@ -71,7 +71,7 @@ async def test_a_request_takes_so_many_profiles(
 
 
 async def test_suppressing_a_list_suppresses_its_members(api: SandboxApi) -> None:
-    """With a list instead of addresses."""
+    """A job may have a list instead of addresses."""
     people = [{"email": f"u{number}@example.com"} for number in range(3)]
     await api.post("/sandbox/lists", [{"name": "Fans", "members": people}])
     kind = SUPPRESS
@@ -79,24 +79,24 @@ async def test_suppressing_a_list_suppresses_its_members(api: SandboxApi) -> Non
 
     got = await api.post(f"/api/{kind}s", data(kind, {}, relationships=relation))
 
-    found = (await api.get("/sandbox/consent")).body
+    states = (await api.get("/sandbox/consent")).body
     assert got.body["data"]["attributes"]["total_count"] == 3
-    assert [one["suppressions"] for one in found] == [["USER_SUPPRESSED"]] * 3
+    assert [state["suppressions"] for state in states] == [["USER_SUPPRESSED"]] * 3
 
 
 async def test_profiles_are_found_by_their_suppression(api: SandboxApi) -> None:
-    """By reason and by time."""
+    """Profiles are found by reason and by time."""
     await seed_suppressed_ann(api, "USER_SUPPRESSED")
     await api.create_profile(email="eve@example.com")
     start = "subscriptions.email.marketing.suppression"
-    wanted = {
+    suppressed = {
         f'equals({start}.reason,"USER_SUPPRESSED")': [EMAIL],
         f'equals({start}.reason,"HARD_BOUNCE")': [],
         f"greater-than({start}.timestamp,2020-01-01)": [EMAIL],
         f"less-than({start}.timestamp,2020-01-01)": [],
     }
 
-    for text, emails in wanted.items():
+    for text, emails in suppressed.items():
         got = await api.get("/api/profiles", filter=text)
 
         assert [one["attributes"]["email"] for one in got.body["data"]] == emails
@@ -109,14 +109,14 @@ async def test_profiles_are_found_by_their_suppression(api: SandboxApi) -> None:
 async def test_only_suppressing_creates_who_is_unknown(
     api: SandboxApi, kind: str, profiles: int
 ) -> None:
-    """An address may be suppressed before it is anyone's."""
+    """An address may be suppressed before a profile has the address."""
     await api.post(f"/api/{kind}s", consent_job(kind, {"email": EMAIL}))
 
     assert (await api.get("/sandbox/state")).body["profiles"] == profiles
 
 
 async def test_a_suppression_names_addresses_or_a_list(api: SandboxApi) -> None:
-    """Neither is refused."""
+    """A job without addresses and without a list is rejected."""
     got = await api.post(f"/api/{SUPPRESS}s", data(SUPPRESS, {}))
 
     assert got.status == 400

@@ -1,14 +1,14 @@
-"""The slow and plain meaning of a tree, to judge the compiled one by."""
+"""Slow and simple evaluation of a tree, for comparison with the compiled predicate."""
 
 from functools import reduce
 from typing import Any
 
 from streams.triggers.tree import (
     Call,
-    Comparison,
     Either,
     Every,
-    Field,
+    FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -17,7 +17,7 @@ from streams.triggers.tree import (
 
 
 def evaluate(node: Node, event: dict[str, Any]) -> bool:
-    """Whether an event matches, found by walking the tree."""
+    """Return True if an event matches, by walking the tree."""
     match node:
         case Negation(test):
             return not evaluate(test, event)
@@ -27,20 +27,20 @@ def evaluate(node: Node, event: dict[str, Any]) -> bool:
             return any(evaluate(test, event) for test in tests)
         case TextTest():
             return _text_test(node, value_of(node.operand, event))
-        case Comparison():
+        case LiteralComparison():
             return _comparison(node, value_of(node.operand, event))
 
 
 def value_of(operand: Operand, event: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """The value of a field or call in an event."""
-    if isinstance(operand, Field):
+    """Return the value of a field or call in an event."""
+    if isinstance(operand, FieldPath):
         return reduce(_below, (operand.root, *operand.path), event)
     value = value_of(operand.field, event)
     return _called(operand, value)
 
 
 def kind(value: object) -> str:
-    """The name of a JSON type."""
+    """Return the name of a JSON type."""
     kinds = {
         dict: "object",
         list: "list",
@@ -86,7 +86,7 @@ def _text_matches(node: TextTest, value: str) -> bool:
     return not end or value[-len(end) :] == end
 
 
-def _comparison(node: Comparison, value: Any) -> bool:  # noqa: ANN401 - any JSON
+def _comparison(node: LiteralComparison, value: Any) -> bool:  # noqa: ANN401 - any JSON
     literal: Any = node.literal
     if kind(literal) == "number" and kind(value) != "number":
         return False

@@ -1,4 +1,4 @@
-"""A wrong trigger is refused with its place and what would be right there."""
+"""A wrong trigger is rejected with the position and the expected tokens."""
 
 import pytest
 
@@ -108,7 +108,7 @@ MORE = "and, or or the end"
         ),
         pytest.param(
             "typeof(name) = text",
-            *(1, 16, "no type is `text`; expected string, number, list, object"),
+            *(1, 16, "`text` is not a type; expected string, number, list, object"),
             id="typeof",
         ),
         pytest.param(
@@ -126,7 +126,7 @@ MORE = "and, or or the end"
 def test_a_mistake_is_named_with_its_place(
     text: str, line: int, column: int, what: str
 ) -> None:
-    """Line and column from 1, what stands there, and what could."""
+    """The error has line and column, the actual token and the expected tokens."""
     with pytest.raises(TriggerError) as caught:
         compile_trigger(text)
 
@@ -135,7 +135,7 @@ def test_a_mistake_is_named_with_its_place(
 
 
 def test_a_wrong_trigger_is_a_mistake_of_the_configuration() -> None:
-    """Who gathers mistakes gets one line."""
+    """The error is a ConfigError with one line."""
     with pytest.raises(ConfigError) as caught:
         compile_trigger("type =")
 

@@ -1,7 +1,7 @@
-"""Defect 34 of Segment's triggers, mended.
+"""Precedence and nesting of operators, unlike Segment's triggers (defect 34).
 
-Its `and` and `or` had no precedence, `!( )` was dropped, parentheses did not nest and
-`!= true` asked for a text. Each table holds rows that it answered the other way.
+Segment's `and` and `or` had no precedence, `!( )` was dropped, parentheses did not
+nest and `!= true` compared with a text. Each table has rows with other results there.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ D = "traits.d = true"
 def test_defect_34_and_binds_tighter_than_or(
     text: str, event: dict[str, Any], *, matches: bool
 ) -> None:
-    """Not the last word decides for all."""
+    """The last operator does not decide for all."""
     trigger = compile_trigger(text)
 
     assert trigger(event) is matches
@@ -55,7 +55,7 @@ def test_defect_34_and_binds_tighter_than_or(
 def test_defect_34_not_negates_its_group(
     text: str, event: dict[str, Any], *, matches: bool
 ) -> None:
-    """It is not dropped."""
+    """A negation before a group is not dropped."""
     trigger = compile_trigger(text)
 
     assert trigger(event) is matches
@@ -80,7 +80,7 @@ def test_defect_34_not_negates_its_group(
 def test_defect_34_parentheses_nest(
     text: str, event: dict[str, Any], *, matches: bool
 ) -> None:
-    """The first closing one does not close all."""
+    """The first closing parenthesis does not close all groups."""
     trigger = compile_trigger(text)
 
     assert trigger(event) is matches

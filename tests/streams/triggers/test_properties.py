@@ -1,4 +1,4 @@
-"""What holds for every trigger and every event."""
+"""Properties of every trigger and every event."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ ALPHABET = [
 def test_a_compiled_trigger_equals_its_naive_evaluation(
     tree: Node, event: dict[str, Any]
 ) -> None:
-    """The fast functions mean what the tree means."""
+    """The compiled predicate gives the result of the naive evaluation."""
     expected = naive_evaluation.evaluate(tree, event)
 
     assert compile_predicate(tree)(event) is expected
@@ -35,7 +35,7 @@ def test_a_compiled_trigger_equals_its_naive_evaluation(
 
 @given(tree=trees)
 def test_a_tree_written_down_is_read_as_the_same_tree(tree: Node) -> None:
-    """Nothing is lost or regrouped between text and tree."""
+    """Writing and parsing a tree gives the same tree."""
     text = trigger_text(tree)
 
     assert parse(text) == tree
@@ -44,7 +44,7 @@ def test_a_tree_written_down_is_read_as_the_same_tree(tree: Node) -> None:
 @given(tree=trees, event=any_json)
 @example(tree=parse('length(properties.a) > 0 or lowercase(event) = "x"'), event={})
 def test_any_json_is_answered_with_true_or_false(tree: Node, event: object) -> None:
-    """An event of any shape stops no stream."""
+    """An event of any shape gets a boolean."""
     trigger = compile_trigger(trigger_text(tree))
 
     assert trigger(event) in {True, False}
@@ -54,7 +54,7 @@ def test_any_json_is_answered_with_true_or_false(tree: Node, event: object) -> N
 def test_any_json_under_the_keys_a_trigger_reads_is_answered(
     tree: Node, sections: list[Any]
 ) -> None:
-    """A section need not be an object, nor an event's name a text."""
+    """A section need not be an object, and an event's name need not be text."""
     keys = ("type", "event", "name", "userId", "properties", "traits", "context")
     event = dict(zip(keys, sections, strict=True))
 
@@ -62,7 +62,7 @@ def test_any_json_under_the_keys_a_trigger_reads_is_answered(
 
 
 def error_position(text: str) -> tuple[int, int]:
-    """Line and column of what is wrong with a text; its first where nothing is."""
+    """Return line and column of the error in a text, or (1, 1) without an error."""
     try:
         compile_trigger(text)({"type": "track"})
     except TriggerError as error:
@@ -72,7 +72,7 @@ def error_position(text: str) -> tuple[int, int]:
 
 @given(text=st.lists(st.sampled_from(ALPHABET) | st.text(max_size=3)).map("".join))
 def test_any_text_is_a_trigger_or_refused_with_its_place(text: str) -> None:
-    """No text breaks the parser, and a place lies within the text or at its end."""
+    """Any text is parsed or rejected, with a position inside the text or at the end."""
     line, column = error_position(text)
     lines = text.split("\n")
 
@@ -88,13 +88,13 @@ def test_any_text_is_a_trigger_or_refused_with_its_place(text: str) -> None:
     ],
 )
 def test_groups_without_end_are_refused(text: str) -> None:
-    """A trigger too deep for the machine is a mistake, not a crash."""
+    """A trigger that is nested too deeply is an error, not a crash."""
     with pytest.raises(TriggerError, match="more than 100 groups in each other"):
         compile_trigger(text)
 
 
 def test_a_trigger_may_have_thousands_of_clauses() -> None:
-    """Length is no depth."""
+    """A long trigger is not a deep trigger."""
     trigger = compile_trigger(" or ".join(f'event = "{n}"' for n in range(5_000)))
 
     assert trigger({"event": "4999"}) is True

@@ -1,4 +1,4 @@
-"""What Segment's reader of triggers takes for something nobody wrote, mended."""
+"""Triggers that Segment misreads are rejected or read as intended."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from streams.triggers.trigger import compile_trigger
     ],
 )
 def test_what_means_nothing_is_refused_at_start(text: str) -> None:
-    """Segment takes it, and it matches never, or what was not meant."""
+    """Segment accepts such triggers, which never match or match by accident."""
     with pytest.raises(TriggerError):
         compile_trigger(text)
 
@@ -29,7 +29,7 @@ def test_what_means_nothing_is_refused_at_start(text: str) -> None:
 @pytest.mark.parametrize("word", ["or", "OR", "Or"])
 @pytest.mark.parametrize("kind", ["track", "page"])
 def test_an_or_in_capitals_is_an_or(word: str, kind: str) -> None:
-    """Segment drops it and reads an and."""
+    """Segment ignores a capital `OR` and reads `and`."""
     trigger = compile_trigger(f'type = "track" {word} type = "page"')
 
     assert trigger({"type": kind})
@@ -45,7 +45,7 @@ def test_an_or_in_capitals_is_an_or(word: str, kind: str) -> None:
     ],
 )
 def test_no_space_is_needed_round_an_operator(text: str) -> None:
-    """Segment reads the operator as a part of its neighbours."""
+    """Segment reads the operator as a part of the neighbouring words."""
     trigger = compile_trigger(text)
 
     assert trigger({"type": "track", "properties": {"n": 7}})
@@ -62,7 +62,7 @@ def test_no_space_is_needed_round_an_operator(text: str) -> None:
 def test_the_functions_that_segments_destinations_refuse_are_there(
     text: str, *, matches: bool
 ) -> None:
-    """Its other products have them."""
+    """Other products of Segment support the functions."""
     trigger = compile_trigger(text)
 
     assert trigger({"event": "Order Paid", "properties": {"n": 7}}) is matches

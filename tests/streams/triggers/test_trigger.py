@@ -1,4 +1,4 @@
-"""What each part of the language asks of an event."""
+"""Each part of the trigger language, evaluated on events."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ ORDER: dict[str, Any] = {
     ],
 )
 def test_a_comparison_asks_for_value_and_type(text: str, *, matches: bool) -> None:
-    """A number is no text, and nothing is only what null asks for."""
+    """A number is not a text, and only null matches an absent value."""
     trigger = compile_trigger(text)
 
     assert trigger(ORDER) is matches
@@ -131,7 +131,7 @@ def test_a_function_asks_for_a_part_or_a_measure(text: str, *, matches: bool) ->
     ],
 )
 def test_a_path_leads_to_a_value(text: str) -> None:
-    """Dots go down; a backslash takes an odd character as it is."""
+    """Dots separate keys; a backslash escapes a special character."""
     trigger = compile_trigger(text)
 
     assert trigger(ORDER) is True
@@ -147,14 +147,14 @@ def test_a_path_leads_to_a_value(text: str) -> None:
     ],
 )
 def test_what_is_no_object_never_matches(event: object) -> None:
-    """Not even a trigger that asks for nothing to be there."""
+    """A value that is not an object never matches, even a test for null."""
     trigger = compile_trigger("name = null or !(name = null)")
 
     assert trigger(event) is False
 
 
 def test_a_trigger_keeps_its_text() -> None:
-    """For logs and answers; two triggers of one text are equal."""
+    """The text is kept for logs; two triggers with the same text are equal."""
     trigger = compile_trigger('type = "track"')
 
     assert trigger.text == 'type = "track"'

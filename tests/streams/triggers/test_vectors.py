@@ -1,7 +1,7 @@
-"""Every recorded trigger answers as recorded, save where a listed rule says better.
+"""Every recorded trigger gives the recorded result, except for listed deviations.
 
-A trigger that is refused matches no event, as Segment's never did: what Segment reads
-as something nobody wrote (`type = ` asks it for the type "eos") is refused here.
+A trigger that is rejected matches no event, like in Segment. Segment misreads some
+texts (`type = ` tests for the type "eos"); such triggers are rejected here.
 """
 
 import json
@@ -21,7 +21,7 @@ TEXT = re.compile(r'"[^"]*"')
 
 
 def depths(fql: str) -> Iterator[int]:
-    """How many parentheses are open after each character."""
+    """Yield the number of open parentheses after each character."""
     open_count = 0
     for char in fql:
         open_count += (char == "(") - (char == ")")
@@ -29,7 +29,7 @@ def depths(fql: str) -> Iterator[int]:
 
 
 def mixes_and_with_or(fql: str) -> bool:
-    """`and` and `or` stand on one level of parentheses."""
+    """Return True if `and` and `or` occur on the same level of parentheses."""
     levels = list(depths(fql))
     operators = [
         (levels[operator.start()], operator[0].lower())
@@ -42,7 +42,7 @@ def mixes_and_with_or(fql: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """A rule by which an answer differs from the recorded one, on purpose."""
+    """Rule by which a result differs from the recorded result, on purpose."""
 
     reason: str
     applies: Callable[[str], object]
@@ -85,13 +85,13 @@ DEVIATIONS = (
 
 
 def reasons(fql: str) -> list[str]:
-    """Why a trigger may answer otherwise than recorded; quoted texts don't count."""
+    """Return the reasons for a different result; quoted texts are ignored."""
     bare = TEXT.sub('""', fql)
     return [rule.reason for rule in DEVIATIONS if rule.applies(bare)]
 
 
 def vectors() -> list[Any]:
-    """One case a recorded line."""
+    """Return one case per recorded line."""
     lines = VECTORS.read_text().splitlines()
     return [
         pytest.param(json.loads(line), id=f"line-{number}")
@@ -100,7 +100,7 @@ def vectors() -> list[Any]:
 
 
 def answer(fql: str, event: Any) -> bool | None:  # noqa: ANN401 - any JSON
-    """Whether the event matches; None: the trigger is refused."""
+    """Return True if the event matches, or None if the trigger is rejected."""
     try:
         return compile_trigger(fql)(event)
     except TriggerError:
@@ -109,7 +109,7 @@ def answer(fql: str, event: Any) -> bool | None:  # noqa: ANN401 - any JSON
 
 @pytest.mark.parametrize("vector", vectors())
 def test_a_recorded_trigger_answers_as_recorded(vector: dict[str, Any]) -> None:
-    """Equal, or different for a reason that is written down."""
+    """The result is as recorded, or differs for a listed reason."""
     answered = answer(vector["fql"], vector["event"])
     recorded = "parse_error" not in vector and vector["matches"]
 
@@ -118,7 +118,7 @@ def test_a_recorded_trigger_answers_as_recorded(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", vectors())
 def test_what_segment_cannot_read_is_refused(vector: dict[str, Any]) -> None:
-    """No trigger starts to match that never did, save for a written reason."""
+    """A trigger that never matched does not start to match without a listed reason."""
     refused = answer(vector["fql"], vector["event"]) is None
 
     assert "parse_error" not in vector or refused or reasons(vector["fql"])
@@ -134,5 +134,5 @@ def test_what_segment_cannot_read_is_refused(vector: dict[str, Any]) -> None:
     ],
 )
 def test_a_plain_trigger_has_no_excuse(fql: str) -> None:
-    """The rules excuse what they name and nothing else."""
+    """The listed reasons do not apply to simple triggers."""
     assert reasons(fql) == []

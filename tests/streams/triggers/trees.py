@@ -1,4 +1,4 @@
-"""Random trees, and random events in which they find something."""
+"""Strategies for random trees, and for random events that trees may match."""
 
 from typing import Any, cast
 
@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from streams.triggers.literals import TYPE_NAMES
 from streams.triggers.tree import (
     Call,
-    Comparison,
     Either,
     Every,
-    Field,
+    FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -47,39 +47,41 @@ events = st.dictionaries(top_fields | sections, json, max_size=7)
 
 
 @st.composite
-def nested_fields(draw: st.DrawFn) -> Field:
-    """A field of properties, traits or context."""
-    return Field(
+def nested_fields(draw: st.DrawFn) -> FieldPath:
+    """Return a field of properties, traits or context."""
+    return FieldPath(
         cast("Any", draw(sections)),
         tuple(draw(st.lists(names, min_size=1, max_size=3))),
     )
 
 
 @st.composite
-def top_comparisons(draw: st.DrawFn) -> Comparison:
-    """A comparison of a field at the top, where literals are mostly texts."""
-    field = Field(cast("Any", draw(top_fields)))
+def top_comparisons(draw: st.DrawFn) -> LiteralComparison:
+    """Return a comparison of a top-level field, with mostly text literals."""
+    field = FieldPath(cast("Any", draw(top_fields)))
     rights = {"name": texts | st.none(), "userId": texts | st.none() | st.booleans()}
     right = draw(rights.get(field.root, texts))
-    return Comparison(field, cast("Any", draw(st.sampled_from(EQUALITIES))), right)
+    return LiteralComparison(
+        field, cast("Any", draw(st.sampled_from(EQUALITIES))), right
+    )
 
 
 @st.composite
-def nested_comparisons(draw: st.DrawFn) -> Comparison:
-    """A comparison of a field in a section."""
+def nested_comparisons(draw: st.DrawFn) -> LiteralComparison:
+    """Return a comparison of a field in a section."""
     right = draw(texts | scalars)
     ordered = isinstance(right, int | float) and not isinstance(right, bool)
     sign = draw(st.sampled_from(OPERATORS if ordered else EQUALITIES))
-    return Comparison(draw(nested_fields()), cast("Any", sign), right)
+    return LiteralComparison(draw(nested_fields()), cast("Any", sign), right)
 
 
 @st.composite
-def call_comparisons(draw: st.DrawFn) -> Comparison:
-    """A comparison of what a function makes of a field."""
+def call_comparisons(draw: st.DrawFn) -> LiteralComparison:
+    """Return a comparison of a function of a field."""
     function = draw(st.sampled_from(["length", "lowercase", "typeof"]))
     rights = {"length": numbers, "typeof": st.sampled_from(TYPE_NAMES)}
     sign = draw(st.sampled_from(OPERATORS if function == "length" else EQUALITIES))
-    return Comparison(
+    return LiteralComparison(
         Call(cast("Any", function), draw(nested_fields())),
         cast("Any", sign),
         cast("Any", draw(rights.get(function, texts | st.none()))),
@@ -88,8 +90,8 @@ def call_comparisons(draw: st.DrawFn) -> Comparison:
 
 @st.composite
 def text_tests(draw: st.DrawFn) -> TextTest:
-    """A search in a text."""
-    field = draw(nested_fields() | st.just(Field("event")))
+    """Return a test for a text inside a text."""
+    field = draw(nested_fields() | st.just(FieldPath("event")))
     operand: Operand = Call("lowercase", field) if draw(st.booleans()) else field
     function = cast("Any", draw(st.sampled_from(["contains", "match"])))
     return TextTest(function, operand, draw(texts), draw(st.booleans()))

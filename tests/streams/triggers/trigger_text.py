@@ -1,12 +1,12 @@
-"""Tree to text: what the parser must read back as the same tree."""
+"""Conversion of a tree to text, which the parser must read as the same tree."""
 
 import re
 
 from streams.triggers.tree import (
-    Comparison,
     Either,
     Every,
-    Field,
+    FieldPath,
+    LiteralComparison,
     Negation,
     Node,
     Operand,
@@ -18,7 +18,7 @@ _ODD = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def trigger_text(node: Node) -> str:
-    """A trigger's text."""
+    """Return the text of a tree."""
     match node:
         case Negation(test):
             return f"!({trigger_text(test)})"
@@ -31,7 +31,7 @@ def trigger_text(node: Node) -> str:
                 f"{node.function}({_operand(node.operand)}, {_literal(node.argument)})"
             )
             return f"!{call}" if node.negated else call
-        case Comparison():
+        case LiteralComparison():
             return f"{_operand(node.operand)} {node.operator} {_literal(node.literal)}"
 
 
@@ -44,7 +44,7 @@ def _part(node: Node) -> str:
 
 
 def _operand(operand: Operand) -> str:
-    if isinstance(operand, Field):
+    if isinstance(operand, FieldPath):
         return ".".join((operand.root, *map(_key, operand.path)))
     return f"{operand.function}({_operand(operand.field)})"
 

@@ -1,4 +1,4 @@
-"""All filters by name."""
+"""Filters of liquidjs 10, without the filters that Segment disables."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,4 +13,4 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     **strings.FILTERS,
     **web.FILTERS,
 }
-"""What liquidjs 10 has, less what Segment disables."""
+"""All filters, by name."""

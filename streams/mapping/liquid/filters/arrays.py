@@ -1,4 +1,4 @@
-"""Filters of arrays."""
+"""Filters for arrays and for array items."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from streams.mapping.values import UNDEFINED, Json
 
 
 def join(value: Json, separator: Json = None) -> str:
-    """Join with a separator, a space unless given."""
+    """Join items with a separator, by default a space."""
     items = to_array(value)
     mark = " " if is_nil(separator) else liquid_text(separator)
     check_work(len(items) * (1 + len(mark)))
@@ -28,12 +28,12 @@ def join(value: Json, separator: Json = None) -> str:
 
 
 def first(value: Json) -> Json:
-    """Take the first item, or letter."""
+    """Return the first item or character."""
     return _item_at(value, 0)
 
 
 def last(value: Json) -> Json:
-    """Take the last item, or letter."""
+    """Return the last item or character."""
     return _item_at(value, -1)
 
 
@@ -44,46 +44,49 @@ def _item_at(value: Json, index: int) -> Json:
 
 
 def size(value: Json) -> int:
-    """Count items or letters; anything else has none."""
+    """Count items or characters; other values have the size 0."""
     if isinstance(value, str):
         return utf16_length(value)
     return len(value) if isinstance(value, (list, range)) else 0
 
 
 def sum_numbers(value: Json, key: Json = None) -> float:
-    """Add up what are numbers."""
+    """Add up the items that are numbers."""
     path = liquid_text(key).split(".") if is_truthy(key) else []
     numbers = (number_or_nan(follow_path(item, path)) for item in to_array(value))
     return sum(number for number in numbers if not math.isnan(number))
 
 
 def compact(value: Json) -> list[Json]:
-    """Drop nil."""
+    """Remove nil from an array."""
     return [item for item in to_array(value) if not is_nil(item)]
 
 
 def push(value: Json, item: Json = None) -> list[Json]:
-    """Put an item at the end."""
+    """Add an item at the end."""
     return [*to_array(value), item]
 
 
 def unshift(value: Json, item: Json = None) -> list[Json]:
-    """Put an item at the start."""
+    """Add an item at the start."""
     return [item, *to_array(value)]
 
 
 def pop(value: Json) -> list[Json]:
-    """Drop the last item."""
+    """Remove the last item."""
     return to_array(value)[:-1]
 
 
 def shift(value: Json) -> list[Json]:
-    """Drop the first item."""
+    """Remove the first item."""
     return to_array(value)[1:]
 
 
 def slice_(value: Json, begin: Json = None, length: Json = None) -> Json:
-    """Take some items or letters, one unless given; a begin below 0 is from the end."""
+    """Return some items or characters, by default one.
+
+    A negative begin counts from the end.
+    """
     if is_nil(value):
         return []
     items = list(value) if isinstance(value, (list, range)) else liquid_text(value)
@@ -93,7 +96,7 @@ def slice_(value: Json, begin: Json = None, length: Json = None) -> Json:
 
 
 def where(value: Json, key: Json = None, expected: Json = UNDEFINED) -> list[Json]:
-    """Keep the items whose property equals a value, or is true."""
+    """Keep the items with a property that equals a value, or is truthy."""
     path = split_path(liquid_text(key)) or ()
     pairs = [(item, follow_path(item, path)) for item in to_array(value)]
     if expected is UNDEFINED:
@@ -102,7 +105,10 @@ def where(value: Json, key: Json = None, expected: Json = UNDEFINED) -> list[Jso
 
 
 def sample(value: Json, count: Json = None) -> Json:
-    """Take some items, one unless given: the first, so that a replay gives the same."""
+    """Return the first items, by default one.
+
+    liquidjs samples at random, but a replay must give the same result.
+    """
     if is_nil(value):
         return []
     items = (
@@ -127,4 +133,4 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "unshift": unshift,
     "where": where,
 }
-"""By name."""
+"""Array filters, by name."""

@@ -1,7 +1,6 @@
-"""Reading a moment of time out of a value, as JavaScript's `Date` does."""
+"""Parse a date from a value, like JavaScript's `Date`."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -21,33 +20,29 @@ _ISO: Final = re.compile(
 )
 
 
-def parse_datetime(
-    value: Json,
-    *,
-    zone: Json = None,
-    clock: Callable[[], float] | None = None,
-) -> datetime | None:
-    """Read a moment.
+def parse_datetime(value: Json, *, zone: Json = None) -> datetime | None:
+    """Parse a date in a time zone.
 
     Args:
         value: Seconds since the epoch, a number or its digits; or a date as text: ISO
-            8601 or RFC 2822, in UTC where it says no zone; or `now`.
-        zone: Where to show it: minutes behind UTC, or a zone's name; UTC unless given.
-        clock: What `now` is; without one it is no moment.
+            8601 or RFC 2822, in UTC if the text has no zone.
+        zone: Time zone of the result: minutes behind UTC, or a zone's name; by default
+            UTC.
 
     Returns:
-        The moment in its zone, or `None` if it is none.
+        The moment in its zone, or `None` if the value is not a date. `now` is not a
+        date, because a replay of the event must give the same text.
     """
     try:
-        parsed = _parse_value(value, clock=clock)
+        parsed = _parse_value(value)
         return None if parsed is None else parsed.astimezone(_parse_zone(zone))
     except (ValueError, OverflowError, OSError, TypeError):
         return None
 
 
-def _parse_value(value: Json, *, clock: Callable[[], float] | None) -> datetime | None:
+def _parse_value(value: Json) -> datetime | None:
     if value in ("now", "today"):
-        return None if clock is None else _since_epoch(clock())
+        return None  # a replay of the event must give the same text
     if isinstance(value, bool):
         return _since_epoch(value / 1000)
     if isinstance(value, (int, float)):

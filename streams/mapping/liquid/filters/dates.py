@@ -1,4 +1,4 @@
-"""Filters of dates, and `strftime` as liquidjs has it."""
+"""Filters for dates, and `strftime` with the codes of liquidjs."""
 
 import re
 from collections.abc import Callable
@@ -15,8 +15,6 @@ _CODE: Final = re.compile(r"%([-_0^#:]+)?(\d+)?([EO])?(.)", re.DOTALL)
 _WIDTHS: Final = {**dict.fromkeys("deHIklmMSUW", 2), "j": 3, "L": 3}
 _SPACED: Final = frozenset("aAbBceklpP")
 _ELEVEN_TO_THIRTEEN: Final = (11, 12, 13)
-
-LiquidClock = Callable[[], float]
 
 
 def _offset(at: datetime, flags: str) -> str:
@@ -47,7 +45,7 @@ def _date_text(at: datetime) -> str:
 
 
 def _week_number(at: datetime, *, first: int) -> int:
-    """Count weeks from the first of them that the year has whole."""
+    """Count weeks from the first full week of the year."""
     day_of_year = at.timetuple().tm_yday
     sunday_based = at.isoweekday() % 7
     january = at.replace(month=1, day=1).isoweekday() % 7
@@ -93,7 +91,7 @@ _WRITERS: Final[dict[str, Callable[[datetime, str], Any]]] = {
     ),
     "%": lambda _at, _: "%",
 }
-"""What each letter writes, before it is padded."""
+"""Writer of each format code, before padding."""
 
 
 def _zone_name(at: datetime, flags: str) -> str:
@@ -102,8 +100,8 @@ def _zone_name(at: datetime, flags: str) -> str:
 
 
 def strftime(at: datetime, text: str) -> str:
-    """Write a moment by a format; an unknown code stays as it is."""
-    return _CODE.sub(lambda found: _format_code(at, found), text)
+    """Format a date by a format; an unknown code stays unchanged."""
+    return _CODE.sub(lambda match: _format_code(at, match), text)
 
 
 def _format_code(at: datetime, match: re.Match[str]) -> str:
@@ -127,33 +125,25 @@ def _pad(text: str, *, flags: str, code: str, width: int) -> str:
     return text.rjust(padded_width, pad_char)
 
 
-def date(
-    value: Json,
-    layout: Json = None,
-    zone: Json = None,
-    *,
-    clock: LiquidClock | None = None,
-) -> Json:
-    """Write a moment by a format; what is no moment stays as it is."""
-    at = parse_datetime(value, zone=zone, clock=clock)
+def date(value: Json, layout: Json = None, zone: Json = None) -> Json:
+    """Format a date; a value that is not a date stays unchanged."""
+    at = parse_datetime(value, zone=zone)
     if at is None:
         return value
     return strftime(at, _DEFAULT if is_nil(layout) else liquid_text(layout))
 
 
 def _with_layout(layout: str) -> Callable[..., Any]:
-    return lambda value, *, clock=None: date(value, layout, clock=clock)
+    return lambda value: date(value, layout)
 
 
 def _with_month(month: str) -> Callable[..., Any]:
-    def write(
-        value: Json, kind: Json = None, style: Json = None, *, clock: Json = None
-    ) -> Json:
+    def write(value: Json, kind: Json = None, style: Json = None) -> Json:
         layout = f"%d {month} %Y"
         if kind == "ordinal":
             american = style == "US"
             layout = f"{month} %-d%q, %Y" if american else f"%-d%q {month} %Y"
-        return date(value, layout, clock=clock)
+        return date(value, layout)
 
     return write
 
@@ -165,4 +155,4 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "date_to_string": _with_month("%b"),
     "date_to_xmlschema": _with_layout("%Y-%m-%dT%H:%M:%S%:z"),
 }
-"""By name."""
+"""Date filters, by name."""

@@ -1,4 +1,4 @@
-"""Filters of numbers: doubles, so 5 divided by 2 is 2.5."""
+"""Filters for numbers: doubles, so 5 divided by 2 is 2.5."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from streams.mapping.liquid.operators import is_truthy
 from streams.mapping.values import Json
 
 _EPSILON: Final = 2.0**-52
-"""Spacing of doubles at 1; rounding is generous by it."""
+"""Spacing of doubles at 1; rounding allows this error."""
 
 
 def _two_numbers(
@@ -32,7 +32,7 @@ def _one_number(
 
 
 def divided_by(value: Json, divisor: Json = None, whole: Json = None) -> LiquidNumber:
-    """Divide; `whole` cuts to the integer below."""
+    """Divide two numbers; `whole` rounds down to an integer."""
     dividend, divisor_number = to_number(value), to_number(divisor)
     if divisor_number == 0:
         return math.nan if dividend == 0 else math.copysign(math.inf, dividend)
@@ -70,4 +70,4 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "round": round_to,
     "times": _two_numbers(lambda value, other: value * other),
 }
-"""By name."""
+"""Number filters, by name."""

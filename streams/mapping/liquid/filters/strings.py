@@ -1,4 +1,4 @@
-"""Filters of text."""
+"""Filters for text, with the defaults of liquidjs."""
 
 import re
 from collections.abc import Callable
@@ -26,12 +26,12 @@ def _text(work: Callable[[str], str]) -> Callable[..., str]:
 
 
 def append(value: Json, tail: Json = None) -> str:
-    """Put a text after."""
+    """Add a text at the end."""
     return liquid_text(value) + liquid_text(tail)
 
 
 def prepend(value: Json, head: Json = None) -> str:
-    """Put a text before."""
+    """Add a text at the start."""
     return liquid_text(head) + liquid_text(value)
 
 
@@ -43,7 +43,7 @@ def _stripping(work: Callable[[str, str | None], str]) -> Callable[..., str]:
 
 
 def replace(value: Json, pattern: Json = None, new: Json = None) -> str:
-    """Replace every occurrence."""
+    """Replace every occurrence of a pattern."""
     text, old, fresh = (liquid_text(argument) for argument in (value, pattern, new))
     pieces = list(text) if old == "" else text.split(old)
     check_work(len(text) + len(pieces) * len(fresh))
@@ -51,19 +51,19 @@ def replace(value: Json, pattern: Json = None, new: Json = None) -> str:
 
 
 def replace_first(value: Json, pattern: Json = None, new: Json = None) -> str:
-    """Replace the first occurrence."""
+    """Replace the first occurrence of a pattern."""
     return liquid_text(value).replace(liquid_text(pattern), liquid_text(new), 1)
 
 
 def replace_last(value: Json, pattern: Json = None, new: Json = None) -> str:
-    """Replace the last occurrence."""
+    """Replace the last occurrence of a pattern."""
     text, old = liquid_text(value), liquid_text(pattern)
     before, separator, after = text.rpartition(old) if old else (text, "", "")
     return before + liquid_text(new) + after if separator or not old else text
 
 
 def split(value: Json, separator: Json = None) -> list[str]:
-    """Split; empty pieces at the end are dropped."""
+    """Split a text, and drop empty pieces at the end."""
     text, mark = liquid_text(value), liquid_text(separator)
     pieces = text.split(mark) if mark else list(text)
     while pieces and not pieces[-1]:
@@ -76,7 +76,7 @@ def _capitalize(text: str) -> str:
 
 
 def truncate(value: Json, length: Json = None, tail: Json = "...") -> Json:
-    """Cut to a length, the tail included."""
+    """Shorten a text to a length that includes the tail."""
     text, end = liquid_text(value), liquid_text(tail)
     longest = to_integer(length, default=_TRUNCATE_CHARS)
     if len(text) <= longest:
@@ -85,7 +85,10 @@ def truncate(value: Json, length: Json = None, tail: Json = "...") -> Json:
 
 
 def truncatewords(value: Json, words: Json = None, tail: Json = "...") -> str:
-    """Cut to some words; the tail also comes where it has just so many."""
+    """Shorten a text to some words.
+
+    A text of exactly that many words gets the tail too.
+    """
     pieces = _SPACE.split(liquid_text(value))
     words_max = max(1, to_integer(words, default=_TRUNCATE_WORDS))
     shortened = " ".join(pieces[:words_max])
@@ -93,11 +96,11 @@ def truncatewords(value: Json, words: Json = None, tail: Json = "...") -> str:
 
 
 def number_of_words(value: Json, mode: Json = None) -> int:
-    """Count words; `cjk` and `auto` count Han, Kana and Hangul letters one by one."""
+    """Count words; `cjk` and `auto` count Han, Kana and Hangul letters separately."""
     text = liquid_text(value).strip()
-    letters = len(_CJK_LETTER.findall(text))
-    if mode == "cjk" or (mode == "auto" and letters):
-        return letters + len(_CJK_NONE.findall(text))
+    cjk_count = len(_CJK_LETTER.findall(text))
+    if mode == "cjk" or (mode == "auto" and cjk_count):
+        return cjk_count + len(_CJK_NONE.findall(text))
     return len(text.split())
 
 
@@ -123,4 +126,4 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "truncatewords": truncatewords,
     "upcase": _text(str.upper),
 }
-"""By name."""
+"""Text filters, by name."""

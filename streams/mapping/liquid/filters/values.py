@@ -1,4 +1,4 @@
-"""Filters of any value."""
+"""Filters for values of any type."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +12,7 @@ from streams.mapping.values import UNDEFINED, Json
 
 
 def default(value: Json, other: Json = None, *, allow_false: Json = None) -> Json:
-    """Take another value for nil, false and what is empty."""
+    """Return another value for nil, false and empty values."""
     if isinstance(value, (Empty, Blank)):
         return other
     if isinstance(value, (str, list)):
@@ -23,7 +23,7 @@ def default(value: Json, other: Json = None, *, allow_false: Json = None) -> Jso
 
 
 def as_json(value: Json) -> str | None:
-    """Write JSON; what is not there writes nothing."""
+    """Format a value as JSON; an absent value stays absent."""
     return None if value is UNDEFINED else json_text(_range_to_list(value))
 
 
@@ -32,7 +32,7 @@ def _range_to_list(value: Json) -> Json:
 
 
 def to_integer(value: Json) -> LiquidNumber:
-    """Give the number a value says, with its fraction, as recorded."""
+    """Convert a value to a number, keeping the fraction, as recorded."""
     return number_or_nan(value)
 
 
@@ -44,4 +44,4 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "raw": lambda value: value,
     "to_integer": to_integer,
 }
-"""By name."""
+"""Filters for any value, by name."""

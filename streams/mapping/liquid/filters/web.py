@@ -21,21 +21,21 @@ _BLOCKS: Final = (("<script", "</script>"), ("<style", "</style>"), ("<!--", "--
 
 _COMPONENT_SAFE: Final = "!'()*"
 _URI_SAFE: Final = ";,/?:@&=+$!'()*#[]"
-"""What `encodeURIComponent` and `encodeURI` leave (ECMA-262), beside `-_.~`."""
+"""Characters kept by `encodeURIComponent` and `encodeURI` (ECMA-262), and `-_.~`."""
 
 
 def escape(value: Json) -> str:
-    """Escape for HTML."""
+    """Escape a text for HTML."""
     return liquid_text(value).translate(_ESCAPES)
 
 
 def escape_once(value: Json) -> str:
-    """Escape for HTML what is not escaped yet."""
-    return escape(_ESCAPED.sub(lambda found: unescape(found[0]), liquid_text(value)))
+    """Escape a text for HTML, without escaping entities again."""
+    return escape(_ESCAPED.sub(lambda match: unescape(match[0]), liquid_text(value)))
 
 
 def strip_html(value: Json) -> str:
-    """Drop tags, comments, scripts and styles; one that does not end stays."""
+    """Remove tags, comments, scripts and styles; unclosed markup stays."""
     text, out, at = liquid_text(value), [], 0
     while (begin := text.find("<", at)) >= 0:
         out.append(text[at:begin])
@@ -55,17 +55,17 @@ def _end_of_markup(text: str, begin: int) -> int:
 
 
 def url_encode(value: Json) -> str:
-    """Encode for a query, a space as `+`."""
+    """Encode a text for a query, with `+` for a space."""
     return _percent_encode(value, safe=_COMPONENT_SAFE).replace("%20", "+")
 
 
 def cgi_escape(value: Json) -> str:
-    """Encode for a query, punctuation too."""
+    """Encode a text for a query, including punctuation."""
     return _percent_encode(value, safe="").replace("%20", "+")
 
 
 def uri_escape(value: Json) -> str:
-    """Encode what no URI may hold."""
+    """Encode the characters that a URI must not contain."""
     return _percent_encode(value, safe=_URI_SAFE)
 
 
@@ -74,7 +74,7 @@ def _percent_encode(value: Json, *, safe: str) -> str:
 
 
 def url_decode(value: Json) -> str:
-    """Decode what `url_encode` made."""
+    """Decode a text that `url_encode` encoded."""
     return unquote_to_bytes(liquid_text(value)).decode().replace("+", " ")
 
 
@@ -108,7 +108,7 @@ _LATIN: Final = str.maketrans(
 
 
 def slugify(value: Json, mode: Json = "default", cased: Json = None) -> str:
-    """Make a part of a path of a text."""
+    """Convert a text to a part of a path."""
     text = liquid_text(value)
     unfit = _SLUGS.get(liquid_text(mode))
     if mode == "latin":
@@ -123,7 +123,7 @@ def _bytes(value: Json) -> bytes:
 
 
 def base64_decode(value: Json) -> str:
-    """Decode base64 of either alphabet, padded or not."""
+    """Decode base64 in either alphabet, with or without padding."""
     text = liquid_text(value).replace("-", "+").replace("_", "/").partition("=")[0]
     text = re.sub("[^A-Za-z0-9+/]", "", text)
     text = text[: len(text) - (len(text) % 4 == 1)]
@@ -147,4 +147,4 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "url_encode": url_encode,
     "xml_escape": escape,
 }
-"""By name."""
+"""Filters for HTML, URLs and digests, by name."""

@@ -1,4 +1,4 @@
-"""The sandbox as a server: aiohttp outside, the world inside."""
+"""Run the sandbox as an aiohttp server."""
 
 from types import TracebackType
 from typing import Self
@@ -6,38 +6,38 @@ from typing import Self
 import orjson
 from aiohttp import web
 
-from streams.sandbox import pipeline
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.faults import Fault
 from streams.sandbox.config import SandboxConfig
 from streams.sandbox.control import router
 from streams.sandbox.control.inspection import ControlRequest
 from streams.sandbox.control.journal import Journal
-from streams.sandbox.endpoint import (
+from streams.sandbox.jsonapi.errors import ErrorResponse, JsonApiError
+from streams.sandbox.operations import OPERATIONS
+from streams.sandbox.server import pipeline
+from streams.sandbox.server.endpoint import (
     OperationEndpoint,
     to_web_response,
     write_to_journal,
 )
-from streams.sandbox.jsonapi.errors import ApiError, ErrorResponse
-from streams.sandbox.operations import OPERATIONS
 
 _REQUEST_MAX_BYTES = 256_000_000
-"""Seeding may be large; the API's own limits are judged in `gate`."""
+"""Largest accepted body: seeding may be large; `pipeline` checks the API's limits."""
 
 _REQUEST_LINE_MAX_BYTES = 64_000
 """Longest request line: a filter of a hundred long values, percent-encoded."""
 
 _SHUTDOWN_S = 1.0
-"""How long requests under way may still take when the server stops."""
+"""Longest time that running requests may still take when the server stops."""
 
 
 class Sandbox:
-    """A local Klaviyo.
+    """Local Klaviyo server with one account in memory.
 
-    Use it as an async context, or with `start` and `stop`.
+    Use the sandbox as an async context manager, or call `start` and `stop`.
 
     Args:
-        config: The choices; the defaults are Klaviyo's own quotas.
+        config: Behaviour of the sandbox; the default quotas are Klaviyo's own.
     """
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
@@ -49,16 +49,16 @@ class Sandbox:
 
     @property
     def account(self) -> Account:
-        """All it holds, after what has become due was applied."""
+        """Return the account, after applying all changes that are due."""
         self._account.apply_due()
         return self._account
 
     def add_fault(self, fault: Fault) -> Fault:
-        """Put a fault in force."""
+        """Activate a fault for the coming requests."""
         return self._account.faults.add(fault)
 
     async def start(self) -> Self:
-        """Bind and serve; `url` is known from here on."""
+        """Bind the port and serve requests; `url` is set from here on."""
         runner = web.AppRunner(
             self._app(),
             access_log=None,
@@ -73,7 +73,7 @@ class Sandbox:
         return self
 
     async def stop(self) -> None:
-        """Stop serving; what it holds can still be read."""
+        """Stop serving; the account can still be read."""
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
@@ -101,11 +101,11 @@ class Sandbox:
         return app
 
     async def _answer_unknown_path(self, request: web.Request) -> web.StreamResponse:
-        error = ApiError(
+        error = JsonApiError(
             status=404,
             code="not_found",
             title="Not found.",
-            detail=f"{request.method} is no operation of this path.",
+            detail=f"{request.method} is not an operation of this path.",
         )
         body = await request.read()
         write_to_journal(self._journal, request, status=error.status, body=body)

@@ -1,7 +1,7 @@
-"""From a raw request to an answer: faults, key, revision, quota, body, handler.
+"""Turn a raw request into a response: faults, key, revision, quota, body, handler.
 
-The order is Klaviyo's: what is refused early costs no quota, what is throttled is not
-read. Nothing here waits or touches a socket.
+The order is Klaviyo's: a request that is rejected early costs no quota, and the body
+of a throttled request is not read. Nothing here waits or touches a socket.
 """
 
 import re
@@ -13,10 +13,9 @@ import orjson
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.faults import Fault, FaultKind
 from streams.sandbox.config import SandboxConfig
-from streams.sandbox.handlers import HANDLERS
 from streams.sandbox.jsonapi.errors import (
-    ApiError,
     ErrorResponse,
+    JsonApiError,
     bad_request,
     missing_scopes,
     retired_revision,
@@ -26,9 +25,10 @@ from streams.sandbox.jsonapi.errors import (
 )
 from streams.sandbox.jsonapi.messages import HandlerResponse, ParsedRequest
 from streams.sandbox.operations import ApiOperation, smaller_quotas
+from streams.sandbox.server.handlers import HANDLERS
 
 JSON_API = "application/vnd.api+json"
-"""Media type of the API."""
+"""Media type of the API's requests and responses."""
 
 _CHALLENGE_PAGE = b"""<!DOCTYPE html><html><head><title>Just a moment...</title></head>
 <body><noscript>Enable JavaScript and cookies to continue</noscript></body></html>"""
@@ -39,18 +39,18 @@ _REVISION = re.compile(r"\d{4}-\d{2}-\d{2}(\.pre)?").fullmatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRequest:
-    """A request as the socket gave it.
+    """HTTP request as read from the socket.
 
     Attributes:
-        operation: What its method and path name.
-        path_id: The id in the path; empty when there is none.
+        operation: Operation that the method and path belong to.
+        path_id: Id in the path; empty if the path has none.
         path: Path as sent.
         base_url: Scheme and host the caller used.
         query: Query parameters, percent-decoded.
-        headers: Headers, found whatever their case.
-        body: The raw body.
-        now_s: When it was read.
-        fault: What strikes its answer, if anything does.
+        headers: Headers, looked up without regard to case.
+        body: Raw body.
+        now_s: Time at which the request was read.
+        fault: Fault to apply to the response, if any.
     """
 
     operation: ApiOperation
@@ -66,7 +66,7 @@ class RawRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawResponse:
-    """An answer ready for the socket."""
+    """HTTP response ready for the socket."""
 
     status: int
     body: bytes = b""
@@ -76,7 +76,7 @@ class RawResponse:
 
 
 def handle(account: Account, request: RawRequest) -> RawResponse:
-    """Answer one request."""
+    """Answer one request of the API."""
     if request.fault and request.fault.kind is FaultKind.CHALLENGE:
         return RawResponse(
             status=403,
@@ -99,7 +99,7 @@ def handle(account: Account, request: RawRequest) -> RawResponse:
 
 
 def error_response(error: ErrorResponse, *, headers: Mapping[str, str]) -> RawResponse:
-    """Write a refusal; its own headers come on top."""
+    """Write an error response; the error's own headers take precedence."""
     return RawResponse(
         status=error.status,
         body=orjson.dumps(error.as_json()),
@@ -129,7 +129,7 @@ def _raise_fault(request: RawRequest) -> None:
     if fault.kind is FaultKind.SERVER_ERROR:
         raise ErrorResponse(
             [
-                ApiError(
+                JsonApiError(
                     status=fault.status,
                     code="error",
                     title="A server error occurred.",
@@ -158,7 +158,9 @@ def _check_revision(config: SandboxConfig, headers: Mapping[str, str]) -> None:
     if not revision:
         raise bad_request("Header 'revision' is required.", parameter="revision")
     if not _REVISION(revision):
-        raise bad_request(f"'{revision}' is no revision.", parameter="revision")
+        raise bad_request(
+            f"'{revision}' is not a valid revision.", parameter="revision"
+        )
     if revision < config.oldest_revision:
         raise retired_revision(revision)
 

@@ -1,24 +1,24 @@
-"""One operation behind its route: reads the socket, suffers the faults, answers."""
+"""Serve one API operation: read the socket, apply faults, write the response."""
 
 import asyncio
 
 from aiohttp import web
 
-from streams.sandbox import pipeline
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.faults import Fault, FaultKind
 from streams.sandbox.account.request_log import RequestLogEntry
 from streams.sandbox.control.journal import Journal
 from streams.sandbox.operations import ApiOperation
+from streams.sandbox.server import pipeline
 
 
 class OperationEndpoint:
-    """One operation behind its route.
+    """HTTP endpoint of one API operation.
 
     Args:
-        account: The account.
-        operation: What the route names.
-        journal: Keeps the bodies.
+        account: Account that the operation reads and changes.
+        operation: Operation that is served.
+        journal: Journal of all requests with their bodies.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class OperationEndpoint:
         self.journal = journal
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, as faults allow."""
+        """Answer one request, after applying the fault that matches the request."""
         fault = self.account.faults.trigger(method=request.method, path=request.path)
         if fault and fault.kind is FaultKind.CUT_BEFORE:
             return self._cut_connection(request, items=0)
@@ -87,13 +87,13 @@ class OperationEndpoint:
 def write_to_journal(
     journal: Journal, request: web.Request, *, status: int, body: bytes
 ) -> None:
-    """Write a request into the journal."""
+    """Write one request to the journal."""
     path = request.rel_url.raw_path
     journal.add(method=request.method, path=path, status=status, body=body)
 
 
 def to_web_response(raw_response: pipeline.RawResponse) -> web.Response:
-    """Put a reply on the socket."""
+    """Convert a response to aiohttp's type."""
     return web.Response(
         status=raw_response.status,
         body=raw_response.body,

@@ -1,4 +1,4 @@
-"""Which handler answers which operation."""
+"""Table of the handler for each API operation."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -50,7 +50,7 @@ HANDLERS: Mapping[str, Handler] = {
     "get_metrics": account_info.get_metrics,
     "get_flows_triggered_by_list": account_info.get_list_flows,
     "get_flows_triggered_by_metric": account_info.get_metric_flows,
-    "request_profile_deletion": account_info.request_deletion,
+    "request_profile_deletion": profiles.request_deletion,
     "get_accounts": account_info.get_accounts,
 }
-"""Handler by operation name."""
+"""Handler of each operation, by operation name."""

@@ -1,0 +1,1 @@
+"""HTTP server of the sandbox: sockets, faults, authorization and rate limits."""
