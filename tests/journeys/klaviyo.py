@@ -1,15 +1,15 @@
 """The sandbox in a process of its own, and what a test asks of it over HTTP."""
 
 import json
+import os
 import subprocess
-import sys
 from collections import Counter
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from tests.support.processes import spawn
+from tests.support.cli_server import spawn_cli
 
 ROOT = Path(__file__).parents[2]
 _END_S = 15.0
@@ -25,10 +25,11 @@ class Klaviyo:
     """
 
     def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-m", "agents.cli", "sandbox", "--port", "0"]
-        self._process = spawn([*command, *options], cwd=ROOT, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().decode()
+        read_end, write_end = os.pipe()
+        self._process = spawn_cli("sandbox", "--port", "0", *options, stdout=write_end)
+        os.close(write_end)
+        self._output = os.fdopen(read_end)
+        line = self._output.readline()
         assert line.startswith("Klaviyo sandbox on http://"), line
         self.url = line.split()[3]
 
@@ -116,5 +117,4 @@ class Klaviyo:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._output.close()

@@ -2,13 +2,11 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.klaviyo import ROOT
-from tests.support.processes import spawn
+from tests.support.cli_server import spawn_cli
 
 _END_S = 40.0
 
@@ -26,11 +24,8 @@ class Worker:
         self.name = name
         self._log = home / f"{name}.log"
         with self._log.open("ab") as log:
-            self._process = spawn(
-                [sys.executable, "-m", "agents.cli", "worker", "--no-create-topics"],
-                cwd=ROOT,
-                env=environ,
-                stdout=log,
+            self._process = spawn_cli(
+                "worker", "--no-create-topics", env=environ, stdout=log.fileno()
             )
 
     @property

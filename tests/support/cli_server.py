@@ -1,0 +1,192 @@
+"""Commands of the project in processes forked from one that has imported everything.
+
+Starting an interpreter and importing the project costs more than a second of CPU, and a
+run of the journeys starts some hundred workers and sandboxes. `spawn_cli` forks them
+instead from a server process, `python -m tests.support.cli_server`, which each test
+process starts once. Real processes all the same: their own memory, signals and exit
+codes. Tests of the start itself use `tests.support.processes.spawn`.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+_REQUEST_MAX_BYTES = 200_000
+_PR_SET_PDEATHSIG = 1
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Command to fork: arguments of `klaviyo-streams`, environment and directory."""
+
+    args: list[str]
+    env: dict[str, str]
+    cwd: str
+
+
+class CliProcess:
+    """Process of one command, with the methods of `subprocess.Popen` that tests use.
+
+    Args:
+        pid: Process id.
+        control: Socket from which the server sends the exit code.
+    """
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._control = control
+        self._pidfd = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the process runs."""
+        return self._read_exit(timeout_s=0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code once the process has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: The process still runs after `timeout` seconds.
+        """
+        code = self._read_exit(timeout_s=timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("klaviyo-streams", timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; to a process that has ended, send none."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def _read_exit(self, *, timeout_s: float | None) -> int | None:
+        if self.returncode is None:
+            ready, _, _ = select.select([self._control], [], [], timeout_s)
+            if ready:
+                self.returncode = int(self._control.recv(16) or b"-9")
+                self._control.close()
+                os.close(self._pidfd)
+        return self.returncode
+
+
+def spawn_cli(
+    *args: str, stdout: int, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> CliProcess:
+    """Run `klaviyo-streams` in a process of its own.
+
+    Args:
+        args: Arguments of the command.
+        stdout: File descriptor that gets the output of both streams.
+        env: Whole environment; that of the tests by default.
+        cwd: Working directory.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    request = Request(args=[*args], env=dict(env or os.environ), cwd=str(cwd))
+    with theirs:
+        packet = msgspec.json.encode(request)
+        socket.send_fds(_server()[0], [packet], [theirs.fileno(), stdout])
+    return CliProcess(int(ours.recv(16)), ours)
+
+
+@cache
+def _server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """Start the server; the kernel and the closed socket end it with this process."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603 - no shell
+            [sys.executable, "-m", "tests.support.cli_server", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            pass_fds=[theirs.fileno()],
+        )
+    return ours, process
+
+
+def serve(requests: socket.socket) -> None:
+    """Fork a process for each request until the tests close their end."""
+    controls: dict[int, socket.socket] = {}
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write)
+    while True:
+        ready, _, _ = select.select([requests, wake_read], [], [])
+        if wake_read in ready:
+            os.read(wake_read, 1_000)
+            _report_exits(controls)
+        if requests in ready:
+            packet, fds, _, _ = socket.recv_fds(requests, _REQUEST_MAX_BYTES, 2)
+            if not packet:
+                return
+            control_fd, stdout = fds
+            control = socket.socket(fileno=control_fd)
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                requests.close()
+                _run(msgspec.json.decode(packet, type=Request), stdout=stdout)
+            os.close(stdout)
+            control.send(str(pid).encode())
+            controls[pid] = control
+
+
+def _report_exits(controls: dict[int, socket.socket]) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            with controls.pop(pid) as control, contextlib.suppress(OSError):
+                control.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _run(request: Request, *, stdout: int) -> NoReturn:
+    """Become `python -m agents.cli` with the arguments of a request."""
+    code = 1
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(stdout, 1)
+        os.dup2(stdout, 2)
+        os.environ.clear()
+        os.environ.update(request.env)
+        os.chdir(request.cwd)
+        sys.argv[1:] = request.args
+        runpy.run_module("agents.cli", run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    for module in ("agents.app", "agents.cli", "streams.sandbox"):
+        import_module(module)
+    gc.freeze()  # what is shared with the children stays unwritten
+    with socket.socket(fileno=int(sys.argv[1])) as end_of_server:
+        serve(end_of_server)
