@@ -1,10 +1,8 @@
 """Commands of the project, run as an operator runs them beside the workers."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 
-from tests.journeys.klaviyo import ROOT
+from tests.support.cli_server import run_cli
 
 WITHIN_S = 240.0
 
@@ -15,15 +13,6 @@ def command(*args: str, environ: Mapping[str, str], code: int = 0) -> str:
     Raises:
         AssertionError: It exits with another code.
     """
-    done = subprocess.run(  # noqa: S603 - our own command, no shell
-        [sys.executable, "-m", "agents.cli", *args],
-        cwd=ROOT,
-        env=dict(environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=WITHIN_S,
-        check=False,
-    )
+    done = run_cli(*args, env=environ, timeout_s=WITHIN_S)
     assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout

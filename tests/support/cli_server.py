@@ -17,10 +17,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NoReturn
 
 import msgspec
@@ -92,22 +93,51 @@ class CliProcess:
 
 
 def spawn_cli(
-    *args: str, stdout: int, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    *args: str,
+    stdout: int,
+    stderr: int | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
 ) -> CliProcess:
     """Run `klaviyo-streams` in a process of its own.
 
     Args:
         args: Arguments of the command.
-        stdout: File descriptor that gets the output of both streams.
+        stdout: File descriptor that gets the standard output.
+        stderr: File descriptor that gets the standard error; `stdout` by default.
         env: Whole environment; that of the tests by default.
         cwd: Working directory.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = Request(args=[*args], env=dict(env or os.environ), cwd=str(cwd))
     with theirs:
+        fds = [theirs.fileno(), stdout, stdout if stderr is None else stderr]
         packet = msgspec.json.encode(request)
-        socket.send_fds(_server()[0], [packet], [theirs.fileno(), stdout])
+        socket.send_fds(_server()[0], [packet], fds)
     return CliProcess(int(ours.recv(16)), ours)
+
+
+def run_cli(
+    *args: str, env: Mapping[str, str] | None = None, timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run `klaviyo-streams` in a process of its own until it ends.
+
+    Raises:
+        subprocess.TimeoutExpired: Still running after `timeout_s`, and killed.
+    """
+    with TemporaryFile() as stdout, TemporaryFile() as stderr:
+        process = spawn_cli(
+            *args, stdout=stdout.fileno(), stderr=stderr.fileno(), env=env
+        )
+        try:
+            code = process.wait(timeout_s)
+        finally:
+            process.kill()
+        outputs = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            outputs.append(file.read().decode())
+    return subprocess.CompletedProcess(args, code, *outputs)
 
 
 @cache
@@ -132,22 +162,24 @@ def serve(requests: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
     while True:
-        ready, _, _ = select.select([requests, wake_read], [], [])
+        watched: list[socket.socket | int] = [requests, wake_read]
+        ready, _, _ = select.select(watched, [], [])
         if wake_read in ready:
             os.read(wake_read, 1_000)
             _report_exits(controls)
         if requests in ready:
-            packet, fds, _, _ = socket.recv_fds(requests, _REQUEST_MAX_BYTES, 2)
+            packet, fds, _, _ = socket.recv_fds(requests, _REQUEST_MAX_BYTES, 3)
             if not packet:
                 return
-            control_fd, stdout = fds
+            control_fd, *outputs = fds
             control = socket.socket(fileno=control_fd)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 requests.close()
-                _run(msgspec.json.decode(packet, type=Request), stdout=stdout)
-            os.close(stdout)
+                _run(msgspec.json.decode(packet, type=Request), outputs=outputs)
+            for output in outputs:
+                os.close(output)
             control.send(str(pid).encode())
             controls[pid] = control
 
@@ -162,14 +194,14 @@ def _report_exits(controls: dict[int, socket.socket]) -> None:
                 control.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _run(request: Request, *, stdout: int) -> NoReturn:
+def _run(request: Request, *, outputs: Sequence[int]) -> NoReturn:
     """Become `python -m agents.cli` with the arguments of a request."""
     code = 1
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.dup2(stdout, 1)
-        os.dup2(stdout, 2)
+        os.dup2(outputs[0], 1)
+        os.dup2(outputs[1], 2)
         os.environ.clear()
         os.environ.update(request.env)
         os.chdir(request.cwd)
