@@ -6,9 +6,8 @@ PART ?= journey
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-RECOVERY := $(addprefix tests/journeys/test_,\
-	admin/dead_letters.py drills.py admin/table_export.py admin/reconcile.py replay.py)
-PYTEST = $(BIN)/coverage run --parallel-mode -m pytest
+JOBS ?= 6
+SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers format bench kafka lock clean
@@ -24,22 +23,10 @@ demo: $(STAMP) ## The whole journey on this machine, compared with the truth
 	@$(BIN)/klaviyo-streams demo
 
 test: lint types layers ## Everything CI runs: lint, types, layers, all tests, coverage
-	@$(BIN)/coverage erase
-	@echo "four runs side by side; all but the journeys are printed at the end"
-	@$(PYTEST) -m "not kafka" > $(VENV)/.quick.log 2>&1 & quick=$$!; \
-	  $(PYTEST) -m kafka --ignore=tests/journeys > $(VENV)/.engine.log 2>&1 & engine=$$!; \
-	  $(PYTEST) -m kafka $(RECOVERY) > $(VENV)/.recovery.log 2>&1 & recovery=$$!; \
-	  trap 'kill $$quick $$engine $$recovery; exit 130' INT TERM; \
-	  $(PYTEST) -m kafka tests/journeys $(addprefix --ignore=,$(RECOVERY)); code=$$?; \
-	  wait $$recovery || code=1; cat $(VENV)/.recovery.log; \
-	  wait $$engine || code=1; cat $(VENV)/.engine.log; \
-	  wait $$quick || code=1; cat $(VENV)/.quick.log; \
-	  rm -f $(VENV)/.recovery.log $(VENV)/.engine.log $(VENV)/.quick.log; exit $$code
-	@$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	@$(BIN)/pytest $(SIDE_BY_SIDE) --cov --cov-report=term
 
 check: lint types layers ## Before a commit: test, without Kafka and without slow tests
-	$(BIN)/pytest -m "not kafka and not slow and not benchmark"
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not kafka and not slow and not benchmark"
 
 lint: $(STAMP) ## ruff: rules and format
 	$(BIN)/ruff check .
