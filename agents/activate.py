@@ -7,9 +7,8 @@ from faust.types import StreamT
 
 from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
-from agents.engine.partition import Partition
-from agents.engine.poll import RecordBatch
-from agents.engine.producer import RECORD_TOO_LARGE, Message
+from agents.engine.partition import Partition, RecordBatch
+from agents.engine.producer import Message, RecordTooLarge, SendResult
 from agents.engine.reader import Reader
 from agents.engine.watchdog import exit_on_error
 from agents.intake import REPLAY_STOPPED, send_dead_letters
@@ -120,12 +119,12 @@ class _BatchResult:
         ]
         return activations + outcome_messages(self._context, STAGE, self._discarded)
 
-    def reject_oversized(self, offsets: Sequence[int]) -> None:
-        """Bury what a lane did not take; `offsets` are those of `messages`."""
+    def reject_oversized(self, results: Sequence[SendResult]) -> None:
+        """Bury what a lane did not take; `results` are those of `messages`."""
         self.dead_letters += [
             _build_dead_letter(record, TOO_LARGE)
-            for (record, _, _), offset in zip(self._activations, offsets, strict=False)
-            if offset == RECORD_TOO_LARGE
+            for (record, _, _), result in zip(self._activations, results, strict=False)
+            if isinstance(result, RecordTooLarge)
         ]
 
     def changed_rows(self) -> dict[int, dict[bytes, bytes]]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from agents import activate, deliver, health, intake, list_resolver
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
 from agents.engine.global_table import GlobalTable
+from agents.engine.group_consumer import ReaderOptions
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Producer
-from agents.engine.reader import Reader, ReaderOptions
+from agents.engine.reader import Reader
 from agents.engine.table import Table
 from agents.engine.watchdog import Watchdog
 from agents.shared.context import Context, clock_ms, kafka_access

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from faust.types import StreamT
 
 from agents.engine.faust_app import EngineApp
-from agents.engine.poll import RecordBatch
+from agents.engine.partition import RecordBatch
 from agents.engine.reader import Reader
 from agents.engine.watchdog import exit_on_error
 from agents.lanes.consent import ConsentLane

@@ -7,8 +7,8 @@ from faust.types import StreamT
 
 from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
-from agents.engine.poll import RecordBatch
-from agents.engine.producer import RECORD_TOO_LARGE, Message
+from agents.engine.partition import RecordBatch
+from agents.engine.producer import Message, RecordTooLarge
 from agents.engine.reader import Reader
 from agents.engine.watchdog import exit_on_error
 from agents.shared.context import (
@@ -65,7 +65,7 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
     events = [
         (r, m) for r, m in zip(records, converted, strict=True) if type(m) is Message
     ]
-    offsets = await context.producer.send([message for _, message in events])
+    results = await context.producer.send([message for _, message in events])
     dead_letters = [
         failed_record
         for failed_record in converted
@@ -77,8 +77,8 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
             record,
             TOO_LARGE,
         )
-        for (record, _), offset in zip(events, offsets, strict=True)
-        if offset == RECORD_TOO_LARGE
+        for (record, _), result in zip(events, results, strict=True)
+        if isinstance(result, RecordTooLarge)
     ]
     await send_dead_letters(context, STAGE, dead_letters)
     stopped = [

@@ -14,8 +14,7 @@ from faust.types import StreamT
 
 from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
-from agents.engine.partition import Partition
-from agents.engine.poll import RecordBatch
+from agents.engine.partition import Partition, RecordBatch
 from agents.engine.producer import Message
 from agents.engine.reader import Reader
 from agents.engine.watchdog import end_process, exit_on_error

@@ -1,14 +1,18 @@
-"""What makes a Faust app safe and fast: the only room that knows Faust's inside.
+"""Replacements for the parts of Faust that lose records or stall.
 
 Faust keeps the app, the agents, their channels, the worker, signals and the web
-server. Four of its parts were measured to lose records and are replaced here behind
-the same agents; streams/README.md says why, tests/kafka/test_traps_stock.py shows it:
+server. Four of its parts were measured to lose records. This package replaces them
+behind the same agents, and is the only one that depends on Faust's internals.
+streams/README.md says why; tests/kafka/test_traps_stock.py demonstrates each loss:
 
-    consumer, conductor, acks     reader.py, ledger.py    one reader a stage, contiguous
-                                                          commits, guarded by ownership
-    producer buffer               producer.py             durable before it returns
-    table, recovery               table.py, store.py      recovered before its partition
-                                                          is read, written after output
-    agent supervision             boot.py, watchdog.py    an error ends the process and
-                                                          commits nothing
+    consumer, conductor, acks    reader.py, group_consumer.py,    one reader per stage,
+                                 assignment.py, partition.py      contiguous commits,
+                                                                  guarded by ownership
+    producer buffer              producer.py                      durable on return
+    table, recovery              table.py, store.py               recovered before its
+                                                                  partition is read,
+                                                                  written after output
+    agent supervision            faust_app.py, watchdog.py        an error ends the
+                                                                  process and commits
+                                                                  nothing
 """

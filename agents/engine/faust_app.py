@@ -1,17 +1,25 @@
-"""A Faust app whose Kafka side is this room's."""
+"""Faust app whose Kafka side is this package instead of Faust's own.
+
+It also patches aiokafka's connections for uvloop. uvloop (0.22) raises RuntimeError on
+a write to a closed connection, where asyncio's own loop stays silent until the reader
+notices; aiokafka (0.14.0) handles only OSError. Between the end of a connection and the
+reader's next step that error ended a group coordination, and would have ended whoever
+was committing.
+"""
 
 import asyncio
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import faust
 import structlog
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 from faust.app.base import BootStrategy
 from mode import CrashingSupervisor
 from mode.types import ServiceT
 
-from agents.engine import connections
 from agents.engine.reader import Reader
 from streams.errors import EngineError
 
@@ -22,17 +30,19 @@ SUPPORTED_VERSIONS = {
     "mode-streaming": "0.7.1",
     "aiokafka": "0.14.0",
 }
-"""This room leans on what these versions do inside; others must be measured first."""
+"""This package depends on internals of these versions; measure others before use."""
+
+_ORIGINAL_SEND: Final = AIOKafkaConnection.send
 
 
 def check_versions(installed: dict[str, str] | None = None) -> None:
-    """Refuse to start on versions this room was not written for.
+    """Refuse to start on versions the engine was not written for.
 
     Args:
         installed: Package -> version; None asks the environment.
 
     Raises:
-        EngineError: One differs.
+        EngineError: A version differs.
     """
     versions = installed or {
         package: version(package) for package in SUPPORTED_VERSIONS
@@ -40,13 +50,31 @@ def check_versions(installed: dict[str, str] | None = None) -> None:
     for package, supported in SUPPORTED_VERSIONS.items():
         if versions[package] != supported:
             raise EngineError(
-                f"{package} {versions[package]} is installed, the engine was written for "
-                f"{supported}: pip install {package}=={supported}"
+                f"{package} {versions[package]} is installed, but the engine was "
+                f"written for {supported}: pip install {package}=={supported}"
             )
 
 
+def patch_connections() -> None:
+    """Make aiokafka report a write to a closed connection as a Kafka error."""
+    AIOKafkaConnection.send = _send_or_raise_kafka_error
+
+
+def _send_or_raise_kafka_error(
+    self: AIOKafkaConnection,
+    request: Any,  # noqa: ANN401 - aiokafka's own signature
+    expect_response: bool = True,  # noqa: FBT001, FBT002 - aiokafka's own signature
+) -> Any:  # noqa: ANN401 - aiokafka's own signature
+    try:
+        return _ORIGINAL_SEND(self, request, expect_response)
+    except RuntimeError as failure:
+        self.close(reason=CloseReason.CONNECTION_BROKEN)
+        address = f"{self.host}:{self.port}"
+        raise KafkaConnectionError(f"Connection at {address} closed") from failure
+
+
 class _ServiceOrder(BootStrategy):
-    """Starts agents before the readers that feed them; stops them after."""
+    """Start order: agents before the readers that feed them; stop order: reversed."""
 
     def server(self) -> Iterable[ServiceT]:
         app: Any = self.app
@@ -63,18 +91,18 @@ class _ServiceOrder(BootStrategy):
 
 
 class EngineApp(faust.App):
-    """A Faust app fed by `Reader`s instead of Faust's consumer.
+    """Faust app fed by `Reader`s instead of Faust's consumer.
 
     Attributes:
-        base_services: Services the agents need: producer, views, clients. Started first.
-        readers: Started last, so that a drained shutdown finds its agents alive.
+        base_services: Producer, global tables, clients: started before the agents.
+        readers: Started last, so that an orderly shutdown finds the agents running.
     """
 
     BootStrategy = _ServiceOrder
 
     def __init__(self, app_id: str, **options: Any) -> None:  # noqa: ANN401 - Faust's own settings, typed there
         check_versions()
-        connections.patch_connections()
+        patch_connections()
         super().__init__(
             app_id,
             broker="kafka://unused",
@@ -88,16 +116,16 @@ class EngineApp(faust.App):
         self.readers: list[Reader] = []
 
     async def on_first_start(self) -> None:
-        """Open Faust's channels, once and before any reader.
+        """Open Faust's channels once, before any reader starts.
 
-        Faust's consumer does it at its first assignment, and `resume` empties every
-        queue: called again it would lose what a reader has just handed on (trap L4).
+        Faust's consumer opens them at its first assignment. The call, `resume`, empties
+        every queue: made later it would lose the batch a reader has just handed over.
         """
         await super().on_first_start()
         self.flow_control.resume()
 
     async def on_stop(self) -> None:
-        """Stop the readers side by side: each may wait for a request under way."""
+        """Stop all readers concurrently: each may wait for a request in progress."""
         stops = (reader.stop() for reader in self.readers)
         for fault in await asyncio.gather(*stops, return_exceptions=True):
             if fault is not None:
@@ -106,7 +134,11 @@ class EngineApp(faust.App):
 
 
 def reader_poll_ages_s(app: EngineApp) -> list[tuple[str, float]]:
-    """Seconds since each reader's last poll, of those not held back by their stage."""
+    """Return name and seconds since the last poll for each reader that should poll.
+
+    A reader that waits for its stage to take a batch is left out, as is a reader that
+    has not polled yet.
+    """
     now_s = app.loop.time()
     return [
         (reader.options.name, now_s - reader.polled_at_s)

@@ -1,4 +1,4 @@
-"""The whole of a small compacted topic, on every worker."""
+"""Copy of a whole small compacted topic, on every worker."""
 
 import asyncio
 
@@ -16,7 +16,12 @@ RETRY_WAIT_S = 1.0
 
 
 class GlobalTable(Service):
-    """Key -> value of a compacted topic; a key without a value is gone."""
+    """Latest value of each key of a compacted topic; a null value removes the key.
+
+    Attributes:
+        rows: Key -> value.
+        changed: Set after every successful poll.
+    """
 
     def __init__(self, *, topic: str, kafka: KafkaAccess) -> None:
         super().__init__()
@@ -26,7 +31,7 @@ class GlobalTable(Service):
         self._kafka = kafka
 
     async def on_start(self) -> None:
-        """Read it to its end before anyone asks."""
+        """Read the topic to its end before any other service starts."""
         self._consumer = AIOKafkaConsumer(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -40,11 +45,11 @@ class GlobalTable(Service):
         await self._read_to(await self._end_offset())
 
     async def on_stop(self) -> None:
-        """Let go."""
+        """Close the consumer of the topic."""
         await self._consumer.stop()
 
     async def catch_up(self) -> None:
-        """Return when everything written before this call is in `rows`."""
+        """Wait until `rows` has everything written before this call."""
         end_offset = await self._end_offset()
         while self._position < end_offset:
             self.changed.clear()

@@ -1,10 +1,10 @@
-"""Where each group was, beside what Kafka remembers of it.
+"""Second copy of each group's committed offsets, on a topic of our own.
 
-Kafka forgets the offsets of a group that was down for a week, and somebody may delete
-them. Read from the beginning, a lane would put people on lists again whom it took off
-since, and mail for consents a second time. So a worker notes its positions on a topic
-of its own too, under the id of the topic they are of: one made anew starts from its
-beginning.
+Kafka forgets the offsets of a group that was down for a week, and an operator may
+delete them. If a lane were read again from its beginning, people would be put on lists
+from which they were removed since, and would get mail for consents a second time. So a
+worker also saves committed offsets on a compacted topic, under the id of the topic they
+belong to: a topic that was deleted and created again starts from its beginning.
 """
 
 from collections.abc import Mapping
@@ -14,21 +14,20 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.engine.global_table import GlobalTable
-from agents.engine.kafka import KafkaAccess
+from agents.engine.kafka import KafkaAccess, TopicIdLookup, fetch_topic_id
 from agents.engine.producer import Message, Producer
-from agents.engine.topic_ids import TopicIdLookup, fetch_topic_id
 
 log = structlog.get_logger(__name__)
 
 
 class OffsetBackup(GlobalTable):
-    """Positions of all groups.
+    """Committed offsets of all groups, saved and restored.
 
     Args:
-        topic: Compacted, of one partition.
-        kafka: Where it is.
-        producer: Writes it.
-        get_topic_id: Gives ids of topics.
+        topic: Compacted topic with one partition.
+        kafka: Broker addresses and credentials.
+        producer: Writes the topic.
+        get_topic_id: Returns the id of a topic.
     """
 
     def __init__(
@@ -50,9 +49,9 @@ class OffsetBackup(GlobalTable):
     async def save(
         self, group: str, committed: Mapping[TopicPartition, int | None]
     ) -> None:
-        """Write down where a group is, where that is news; durable on return.
+        """Save the offsets that changed since the last call; durable on return.
 
-        What is of a topic whose id Kafka doesn't tell now is news the next time too.
+        An offset of a topic whose id Kafka does not tell now is saved by a later call.
         """
         changed_offsets = {
             tp: offset
@@ -91,41 +90,46 @@ class OffsetBackup(GlobalTable):
     async def restore(
         self, group: str, tp: TopicPartition, consumer: AIOKafkaConsumer
     ) -> int | None:
-        """Go on where the group was, if Kafka has forgotten it.
+        """Seek to the saved offset if Kafka has forgotten the group's offset.
 
         Returns:
-            Offset that Kafka has for the group now; None if it is new to the topic.
+            Offset that Kafka has for the group now; None if the group is new here.
 
         Raises:
-            KafkaError: Kafka doesn't answer now; try again.
+            KafkaError: Kafka does not answer now; try again.
         """
         committed: int | None = await consumer.committed(tp)
         if committed is not None:
             return committed
-        await self.catch_up()
-        topic_id = await self._topic_id(tp.topic)
-        saved = self.rows.get(_row_key(group, topic_id, tp), b"") if topic_id else b""
-        if not saved.isdigit():
+        saved = await self._saved_offset(group, tp)
+        if saved is None:
             return None
-        await consumer.position(tp)  # else aiokafka sets one of its own after ours
+        await consumer.position(tp)  # else aiokafka later sets a position of its own
         first_offset: int = (await consumer.beginning_offsets([tp]))[tp]
         end_offset = (await consumer.end_offsets([tp]))[tp]
-        if int(saved) > end_offset:
+        if saved > end_offset:
             return None
-        restored = max(int(saved), first_offset)
+        restored = max(saved, first_offset)
         consumer.seek(tp, restored)
         await consumer.commit({tp: restored})
         log.warning("offset_restored", group=group, partition=tp.partition)
         return restored
 
+    async def _saved_offset(self, group: str, tp: TopicPartition) -> int | None:
+        await self.catch_up()
+        topic_id = await self._topic_id(tp.topic)
+        row = self.rows.get(_row_key(group, topic_id, tp), b"") if topic_id else b""
+        return int(row) if row.isdigit() else None
+
     async def _topic_id(self, topic: str) -> str:
-        """Give its id; empty where nobody can tell one topic from its successor.
+        """Return the id of a topic; empty if the brokers have no topic ids.
 
         Raises:
-            KafkaError: Kafka doesn't answer now.
+            KafkaError: Kafka does not answer now.
         """
         if topic not in self._topic_ids:
-            self._topic_ids[topic] = await self._get_topic_id(self._kafka_access, topic)
+            topic_id = await self._get_topic_id(self._kafka_access, topic)
+            self._topic_ids[topic] = topic_id
         return self._topic_ids[topic]
 
 

@@ -1,22 +1,59 @@
-"""One partition while this worker owns it."""
+"""State of one owned partition, its unfinished offsets and its record batches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from aiokafka import TopicPartition
 
-from agents.engine.ledger import OffsetTracker
+from agents.engine.kafka import Record
+
+
+class OffsetTracker:
+    """Offsets in delivery order, finished in any order, committed contiguously.
+
+    Offsets need not be dense (compaction, transactions): only delivered ones count.
+    """
+
+    def __init__(self) -> None:
+        self._unfinished: deque[int] = deque()
+        self._finished: set[int] = set()
+        self._last_tracked: int | None = None
+
+    def track(self, offsets: Iterable[int]) -> None:
+        """Add delivered offsets, ascending; a commit passes only finished ones."""
+        self._unfinished.extend(offsets)
+        if self._unfinished:
+            self._last_tracked = self._unfinished[-1]
+
+    def mark_done(self, offsets: Iterable[int]) -> None:
+        """Mark offsets whose records have an outcome; ignore unknown offsets."""
+        self._finished.update(offsets)
+        while self._unfinished and self._unfinished[0] in self._finished:
+            self._finished.discard(self._unfinished.popleft())
+
+    @property
+    def commit_offset(self) -> int | None:
+        """First unfinished offset; None if no record was delivered."""
+        if self._unfinished:
+            return self._unfinished[0]
+        return None if self._last_tracked is None else self._last_tracked + 1
+
+    def __len__(self) -> int:
+        return len(self._unfinished)
 
 
 class Partition:
     """Ownership of a partition from assignment to revocation; never reused.
 
     Attributes:
-        ready: Its state is recovered; it may be read.
-        revoking: It is about to be revoked; nothing new begins.
-        revoked: It is another worker's; nothing more may be done in its name.
+        tp: Topic and number.
+        ready: The state of the partition is recovered, so records may be read.
+        revoking: A revocation has begun, so no new work may start.
+        revoked: Another worker may own the partition, so no result counts any more.
         committed_offset: Last offset that Kafka is known to have for the group.
-        recovery_task: The recovery of its state, while that lasts.
+        recovery_task: Recovery of the state, while it runs.
     """
 
     def __init__(self, tp: TopicPartition) -> None:
@@ -33,47 +70,69 @@ class Partition:
 
     @property
     def is_active(self) -> bool:
-        """Whether work may begin on it."""
+        """Report whether new work may start on the partition."""
         return self.ready and not self.revoking
 
     @property
     def commit_offset(self) -> int | None:
-        """Offset that may be committed: nothing below it is unfinished."""
+        """Offset that may be committed: every record below is finished."""
         return self._offsets.commit_offset
 
     @property
     def has_uncommitted(self) -> bool:
-        """Whether there is progress that Kafka does not know of."""
-        return (
-            self.commit_offset is not None
-            and self.commit_offset != self.committed_offset
-        )
+        """Report whether finished records are not yet committed to Kafka."""
+        return self.commit_offset not in (None, self.committed_offset)
 
     @property
     def unfinished_count(self) -> int:
-        """Records delivered and without an outcome."""
+        """Number of delivered records without an outcome."""
         return len(self._offsets)
 
     def track(self, offsets: Sequence[int]) -> None:
-        """These were handed to the stage."""
+        """Track offsets whose records were handed to the stage."""
         self._offsets.track(offsets)
 
     def mark_done(self, offsets: Sequence[int]) -> None:
-        """These have their outcome; said too late, it is ignored."""
+        """Mark offsets as finished; ignored after revocation."""
         if not self.revoked:
             self._offsets.mark_done(offsets)
 
     def hold(self) -> None:
-        """Work on it is under way: a rebalance waits for `release`."""
+        """Announce work in progress: a rebalance waits for `release`."""
         self._holds += 1
         self._idle.clear()
 
     def release(self) -> None:
-        """Undo one `hold`."""
+        """Undo one call of `hold`."""
         self._holds -= 1
         if not self._holds:
             self._idle.set()
 
     async def wait_idle(self) -> None:
-        """Return when no work on it is under way."""
+        """Wait until no work on the partition is in progress."""
         await self._idle.wait()
+
+
+PartitionRecords: TypeAlias = list[tuple[Partition, list[Record]]]
+"""Records grouped by the partition they came from."""
+
+
+class RecordBatch:
+    """Records of one fetch, grouped by partition."""
+
+    def __init__(self, groups: PartitionRecords) -> None:
+        self._groups = groups
+
+    def start(self) -> PartitionRecords:
+        """Return the groups still owned; hold their partitions until `finish`."""
+        active = [(part, records) for part, records in self._groups if part.is_active]
+        for part, _ in active:
+            part.hold()
+        return active
+
+    @staticmethod
+    def finish(groups: PartitionRecords) -> None:
+        """Mark every record of the groups as done: each outcome is durable."""
+        for part, records in groups:
+            part.mark_done([record.offset for record in records])
+            part.release()

@@ -1,15 +1,16 @@
-"""Records that are durable when the call returns.
+"""Producer whose records are durable when the call returns.
 
-Faust's producer buffer gives up flushing after 100 ms without progress and the commit
-goes ahead (trap L5). Here nothing is acknowledged by anyone before `send` returned.
+Faust's producer buffer gives up flushing after 100 ms without progress, and the commit
+goes ahead. Here no caller can acknowledge a record before `send` has returned.
 """
 
 import asyncio
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
@@ -22,13 +23,6 @@ from agents.engine.watchdog import end_process
 from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
-
-RECORD_TOO_LARGE = -1
-"""Stands for the offset of a record that is larger than its topic takes."""
-
-OFFSET_UNKNOWN = -2
-"""Stands for the offset of a record that is durable, at an offset nobody told: its
-acknowledgement was lost with a broker, and that of a later record vouches for it."""
 
 RETRY_WAIT_S = 1.0
 POLL_S = 0.05
@@ -43,11 +37,12 @@ PRODUCER_OPTIONS: dict[str, Any] = {
     "message.timeout.ms": 120_000,
     "compression.type": "lz4",
 }
-"""`murmur2_random` puts a key where Java clients and Kafka Streams put it."""
+"""`murmur2_random` chooses the same partition for a key as Java clients and Kafka
+Streams do."""
 
 
 class Message(NamedTuple):
-    """One record to be produced; partition -1 lets the key decide."""
+    """Record to be produced; partition -1 means: choose by the key."""
 
     topic: str
     key: bytes | None
@@ -56,11 +51,32 @@ class Message(NamedTuple):
     partition: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Result for a durable record.
+
+    Attributes:
+        offset: Offset in the partition. None if the acknowledgement was lost with a
+            broker: then the acknowledgement of a later record vouches for this record,
+            and tells no offset.
+    """
+
+    offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTooLarge:
+    """Result for a record larger than its topic accepts."""
+
+
+SendResult: TypeAlias = Written | RecordTooLarge
+
+
 class _SendAttempt:
-    """One call of `send`: the reports still awaited and the offsets so far."""
+    """Delivery reports of one attempt to send a sequence of messages."""
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.offsets = [RECORD_TOO_LARGE] * size
+        self.results: list[SendResult] = [RecordTooLarge()] * size
         self.error: KafkaError | None = None
         self.batch_too_large = False
         self.completed: asyncio.Future[None] = loop.create_future()
@@ -76,12 +92,12 @@ class _SendAttempt:
     ) -> None:
         if error is None:
             offset = None if delivered_message is None else delivered_message.offset()
-            self.offsets[index] = OFFSET_UNKNOWN if offset is None else offset
+            self.results[index] = Written(offset)
         elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self.error = error
         else:
             self.batch_too_large |= delivered_message is not None
-        with self._lock:  # a refusal is reported on the loop, all else on the thread
+        with self._lock:  # the loop reports refusals, the thread reports all else
             self._pending_count -= 1
             is_last = self._pending_count == 0
         if is_last:
@@ -93,7 +109,7 @@ class _SendAttempt:
 
 
 class Producer(Service):
-    """One idempotent producer for the whole worker, driven by librdkafka."""
+    """Idempotent librdkafka producer, shared by all stages of a worker."""
 
     def __init__(self, kafka: KafkaAccess, **options: object) -> None:
         super().__init__()
@@ -102,7 +118,7 @@ class Producer(Service):
         self._thread: threading.Thread | None = None
 
     async def on_start(self) -> None:
-        """Connect and begin to serve delivery reports."""
+        """Connect and start the thread that serves delivery reports."""
         self._rdkafka = RdKafka(self._config, logger=_librdkafka_log)
         self._thread = threading.Thread(
             target=self._poll_reports, name="reports", daemon=True
@@ -110,25 +126,25 @@ class Producer(Service):
         self._thread.start()
 
     async def on_stop(self) -> None:
-        """Hand over what is still under way, then end."""
+        """Flush records that are still queued, then stop the thread."""
         self._stop_requested.set()
         if self._thread is None:
             return
         await asyncio.to_thread(self._thread.join, 10)
         await asyncio.to_thread(self._rdkafka.flush, 10)
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
         """Produce in order and wait until every record is durable.
 
-        When one fails for a passing reason the whole sequence is sent again, in order,
-        without end: an older record never lands behind a newer one of its key alone.
+        When a record fails for a transient reason, the whole sequence is sent again, in
+        order, without limit: so an older record never lands behind a newer one with the
+        same key.
 
         Returns:
-            The offset of each, or `UNTOLD`; `REFUSED` for one larger than its topic
-            takes.
+            One result for each message, in order.
 
         Raises:
-            EngineError: The producer is dead (fenced, unauthorized).
+            EngineError: The producer cannot go on (fenced, not authorized).
         """
         if not messages:
             return []
@@ -137,14 +153,14 @@ class Producer(Service):
             if attempt.error is None and attempt.batch_too_large and len(messages) > 1:
                 return await self._send_halves(messages)
             if attempt.error is None:
-                return attempt.offsets
+                return attempt.results
             if attempt.error.fatal():
                 raise EngineError(f"producer: {attempt.error.name()}")
             log.warning("produce_retried", error=attempt.error.name(), n=len(messages))
             await asyncio.sleep(RETRY_WAIT_S)
 
-    async def _send_halves(self, messages: Sequence[Message]) -> list[int]:
-        """A broker refuses a whole batch: part it, until the one too large is alone."""
+    async def _send_halves(self, messages: Sequence[Message]) -> list[SendResult]:
+        """Bisect a batch the broker refused, until the too large record is alone."""
         middle = len(messages) // 2
         first_half = await self.send(messages[:middle])
         return first_half + await self.send(messages[middle:])
@@ -152,7 +168,7 @@ class Producer(Service):
     async def _send_once(self, messages: Sequence[Message]) -> _SendAttempt:
         attempt = _SendAttempt(len(messages), asyncio.get_running_loop())
         for index, message in enumerate(messages):
-            while not self._enqueue(attempt, index, message):  # noqa: ASYNC110 - librdkafka has no event for room in its queue
+            while not self._enqueue(attempt, index, message):  # noqa: ASYNC110 - librdkafka has no event for space in its queue
                 await asyncio.sleep(POLL_S)
         await attempt.completed
         return attempt
@@ -182,7 +198,7 @@ class Producer(Service):
 
 
 class _LibrdkafkaLog:
-    """librdkafka's own lines; each facility is a logger, so a kind of its own."""
+    """Adapter that logs librdkafka's lines, with one logger for each facility."""
 
     def log(self, level: int, pattern: str, *args: object) -> None:
         facility = args[0] if args else "other"

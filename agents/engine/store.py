@@ -1,4 +1,4 @@
-"""Where the rows of one table partition lie on this worker: memory or RocksDB."""
+"""Storage for the rows of one table partition on this worker: memory or RocksDB."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -12,41 +12,41 @@ from streams.errors import EngineError
 _OFFSET_KEY = b"\x00changelog-offset"
 _CHANGELOG_ID_KEY = b"\x00changelog-id"
 WRITE_BUFFER_BYTES = 8 << 20
-"""RocksDB's own default, 64 MiB, is for each partition; FAUST.md, 2."""
+"""RocksDB's default is 64 MiB, for each partition: too much for a worker with many."""
 
 
 class Store(Protocol):
-    """Rows of one partition, and the changelog offset they reflect."""
+    """Rows of one partition, with the changelog offset the rows reflect."""
 
-    #: Offset of the next changelog record to apply; 0 when nothing was.
+    #: Offset of the next changelog record to apply; 0 if none was applied.
     next_offset: int
 
-    #: Id of the changelog that these rows came from; empty when nobody knows.
+    #: Id of the changelog topic that the rows came from; empty if unknown.
     changelog_id: str
 
     def set_changelog_id(self, changelog_id: str) -> None:
-        """Note which changelog they come from."""
+        """Remember which changelog topic the rows come from."""
         ...
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The rows that exist."""
+        """Return the existing rows for the keys."""
         ...
 
     def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
-        """Replace rows and move the offset, in one step."""
+        """Replace rows and advance the offset in one atomic step."""
         ...
 
     def wipe(self) -> None:
-        """Forget everything: the changelog is not the one these rows came from."""
+        """Remove all rows: the changelog is not the topic the rows came from."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release memory, files and locks."""
         ...
 
 
 class MemoryStore:
-    """Rows in a dict: recovered from the changelog's beginning each time."""
+    """Store in a dict, recovered from the beginning of the changelog each time."""
 
     def __init__(self) -> None:
         self.next_offset = 0
@@ -54,31 +54,31 @@ class MemoryStore:
         self._rows: dict[bytes, bytes] = {}
 
     def set_changelog_id(self, changelog_id: str) -> None:
-        """See `Store`."""
+        """See `Store.set_changelog_id`."""
         self.changelog_id = changelog_id
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """See `Store`."""
+        """See `Store.get_many`."""
         rows = self._rows
         return {key: rows[key] for key in keys if key in rows}
 
     def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
-        """See `Store`."""
+        """See `Store.write`."""
         self._rows.update(rows)
         self.next_offset = next_offset
 
     def wipe(self) -> None:
-        """See `Store`."""
+        """See `Store.wipe`."""
         self._rows.clear()
         self.next_offset, self.changelog_id = 0, ""
 
     def close(self) -> None:
-        """See `Store`."""
+        """See `Store.close`."""
         self._rows.clear()
 
 
 class RocksStore:
-    """Rows on disk: a restart applies only what the changelog gained meanwhile."""
+    """Store on disk: a restart applies only new changelog records."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -93,8 +93,8 @@ class RocksStore:
             self._rows = Rdict(str(self._path), options)
         except Exception as fault:  # rocksdict raises bare Exception
             raise EngineError(
-                "table store cannot be opened (is another worker using this data_dir? "
-                "give each its own KLAVIYO_STREAMS_DATA_DIR)"
+                "the table store cannot be opened (is another worker using this "
+                "data_dir? give each worker its own KLAVIYO_STREAMS_DATA_DIR)"
             ) from fault
         stored_offset = self._rows.get(_OFFSET_KEY)
         self.next_offset = int(stored_offset) if isinstance(stored_offset, bytes) else 0
@@ -102,12 +102,12 @@ class RocksStore:
         self.changelog_id = stored_id.decode() if isinstance(stored_id, bytes) else ""
 
     def set_changelog_id(self, changelog_id: str) -> None:
-        """See `Store`."""
+        """See `Store.set_changelog_id`."""
         self._rows[_CHANGELOG_ID_KEY] = changelog_id.encode()
         self.changelog_id = changelog_id
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """See `Store`."""
+        """See `Store.get_many`."""
         key_list: list[Any] = list(keys)
         values = self._rows.get(key_list) if key_list else []
         return {
@@ -117,7 +117,7 @@ class RocksStore:
         }
 
     def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
-        """See `Store`."""
+        """See `Store.write`."""
         batch = WriteBatch(raw_mode=True)
         for key, row in rows.items():
             batch.put(key, row)
@@ -126,11 +126,11 @@ class RocksStore:
         self.next_offset = next_offset
 
     def wipe(self) -> None:
-        """See `Store`."""
+        """See `Store.wipe`."""
         self._rows.close()
         shutil.rmtree(self._path)
         self._open()
 
     def close(self) -> None:
-        """See `Store`."""
+        """See `Store.close`."""
         self._rows.close()

@@ -1,9 +1,9 @@
-"""A table by user, partitioned like the topic that feeds it.
+"""Table of rows by user, partitioned like the topic that feeds it.
 
-Faust's table lets a commit pass before its changelog is durable (trap L5) and its
-recovery skips records when partitions move (trap L6). This one is recovered before its
-partition is read, and written after everything its change caused is durable: a crash
-in between repeats work, it never forgets an edge.
+Faust's table lets a commit pass before its changelog is durable, and its recovery skips
+records when partitions move. This table is recovered before its partition is read, and
+written after everything that a change caused is durable. So a crash in between repeats
+work, and never loses a membership change.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,10 +13,9 @@ from typing import TypeAlias
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.engine.kafka import KafkaAccess, Record
-from agents.engine.producer import RECORD_TOO_LARGE, Message, Producer
+from agents.engine.kafka import KafkaAccess, Record, TopicIdLookup, fetch_topic_id
+from agents.engine.producer import Message, Producer, RecordTooLarge, SendResult
 from agents.engine.store import MemoryStore, RocksStore, Store
-from agents.engine.topic_ids import TopicIdLookup, fetch_topic_id
 from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
@@ -24,13 +23,13 @@ log = structlog.get_logger(__name__)
 RECOVERY_MAX_RECORDS = 5_000
 
 MergeRows: TypeAlias = Callable[[bytes | None, bytes], bytes]
-"""Row held, row read from the changelog -> row to hold; must be idempotent."""
+"""Current row, row from the changelog -> row to keep; must be idempotent."""
 
 
 class Table:
-    """Rows by partition and key; only open partitions can be touched."""
+    """Rows by partition and key; only open partitions can be used."""
 
-    def __init__(  # noqa: PLR0913 - a table's parts, each by its name
+    def __init__(  # noqa: PLR0913 - parts of a table, each by its name
         self,
         *,
         changelog: str,
@@ -40,15 +39,15 @@ class Table:
         directory: Path | None,
         get_topic_id: TopicIdLookup = fetch_topic_id,
     ) -> None:
-        """Name the table's parts.
+        """Set up a table without partitions.
 
         Args:
             changelog: Compacted topic that holds every row.
-            kafka: Where it is.
-            producer: Writes it.
-            merge: Decides between a row held and a row recovered.
-            directory: Where RocksDB lies; None keeps rows in memory.
-            get_topic_id: Gives ids of topics.
+            kafka: Broker addresses and credentials.
+            producer: Writes the changelog.
+            merge: Decides between the current row and a recovered row.
+            directory: Parent of the RocksDB files; None keeps rows in memory.
+            get_topic_id: Returns the id of a topic.
         """
         self.changelog = changelog
         self._kafka = kafka
@@ -62,8 +61,8 @@ class Table:
         """Recover a partition from its changelog.
 
         Raises:
-            KafkaError: The changelog can't be read now; try again.
-            EngineError: The store can't be opened.
+            KafkaError: The changelog cannot be read now; try again.
+            EngineError: The store cannot be opened.
         """
         store = self._stores.get(partition) or self._new_store(partition)
         self._stores[partition] = store
@@ -80,40 +79,37 @@ class Table:
             await consumer.stop()
 
     def close(self, partition: int) -> None:
-        """Let a partition go to another worker."""
+        """Close the store of a partition that another worker takes over."""
         store = self._stores.pop(partition, None)
         if store:
             store.close()
 
     def get_many(self, partition: int, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The rows of these keys that exist."""
+        """Return the existing rows for the keys."""
         return self._stores[partition].get_many(keys)
 
     async def write(self, changes: Mapping[int, Mapping[bytes, bytes]]) -> None:
-        """Make rows durable in the changelog, then change them here.
+        """Make rows durable in the changelog, then change the local store.
 
         Args:
             changes: Partition -> key -> row.
 
         Raises:
-            EngineError: A row is larger than the changelog takes.
+            EngineError: A row is larger than the changelog accepts.
         """
         messages = [
             Message(self.changelog, key, row, partition=partition)
             for partition, rows in changes.items()
             for key, row in rows.items()
         ]
-        offsets = iter(await self._producer.send(messages))
+        results = iter(await self._producer.send(messages))
         for partition, rows in changes.items():
-            written_offsets = [next(offsets) for _ in rows]
-            if RECORD_TOO_LARGE in written_offsets:
-                raise EngineError("a changelog row is larger than its topic takes")
+            offsets = [_written_offset(next(results)) for _ in rows]
             store = self._stores.get(partition)
-            if store and written_offsets:
-                next_offset = (
-                    max(written_offsets) + 1
-                )  # what is untold is read again, to no effect
-                store.write(rows, next_offset=max(store.next_offset, next_offset))
+            if store and rows:
+                # Rows of unknown offset are read again at a restart, without effect.
+                ends = [offset + 1 for offset in offsets if offset is not None]
+                store.write(rows, next_offset=max([store.next_offset, *ends]))
 
     def _new_store(self, partition: int) -> Store:
         if self._directory is None:
@@ -126,20 +122,7 @@ class Table:
         consumer.assign([tp])
         end_offset = (await consumer.end_offsets([tp]))[tp]
         first_offset = (await consumer.beginning_offsets([tp]))[tp]
-        is_other_topic = (
-            bool(changelog_id and store.changelog_id)
-            and store.changelog_id != changelog_id
-        )
-        if store.next_offset > end_offset or is_other_topic:
-            log.warning(
-                "table_wiped",
-                partition=tp.partition,
-                reason="the changelog topic was made anew",
-                fix="if that was no wish of yours: deploy/RUNBOOK.md, changelog lost",
-            )
-            store.wipe()
-        if changelog_id and store.changelog_id != changelog_id:
-            store.set_changelog_id(changelog_id)
+        self._check_changelog(store, tp, changelog_id, end_offset)
         consumer.seek(tp, max(store.next_offset, first_offset))
         while await consumer.position(tp) < end_offset:
             fetched = await consumer.getmany(
@@ -149,9 +132,34 @@ class Table:
             self._apply(store, fetched.get(tp, []), position)
         log.info("table_recovered", partition=tp.partition, end=end_offset)
 
+    def _check_changelog(
+        self, store: Store, tp: TopicPartition, changelog_id: str, end_offset: int
+    ) -> None:
+        """Wipe a store whose rows came from another topic of the same name."""
+        is_other_topic = (
+            bool(changelog_id and store.changelog_id)
+            and store.changelog_id != changelog_id
+        )
+        if store.next_offset > end_offset or is_other_topic:
+            log.warning(
+                "table_wiped",
+                partition=tp.partition,
+                reason="the changelog topic was deleted and created again",
+                fix="if that was not intended: deploy/RUNBOOK.md, changelog lost",
+            )
+            store.wipe()
+        if changelog_id and store.changelog_id != changelog_id:
+            store.set_changelog_id(changelog_id)
+
     def _apply(self, store: Store, records: list[Record], position: int) -> None:
         keyed = [r for r in records if r.key is not None and r.value is not None]
         rows = store.get_many({record.key for record in keyed})
         for record in keyed:
             rows[record.key] = self._merge(rows.get(record.key), record.value)
         store.write(rows, next_offset=position)
+
+
+def _written_offset(result: SendResult) -> int | None:
+    if isinstance(result, RecordTooLarge):
+        raise EngineError("a changelog row is larger than its topic takes")
+    return result.offset

@@ -1,8 +1,8 @@
-"""Ends a worker that can no longer be trusted; Kafka gives its partitions to others.
+"""Ends a worker that can no longer be trusted; Kafka then reassigns its partitions.
 
 A worker that was frozen longer than its session (a paused machine, a blocked loop) has
-lost its partitions without knowing; one whose reader hangs would keep them for ever
-(trap S1). Both end here, with exit code 70, having committed nothing unfinished.
+lost its partitions without knowing. A worker whose reader hangs would keep its
+partitions for ever. Both end here with exit code 70, and commit nothing unfinished.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ P = ParamSpec("P")
 log = structlog.get_logger(__name__)
 
 EXIT_SOFTWARE = 70
-"""`EX_SOFTWARE` of sysexits.h: restart me."""
+"""`EX_SOFTWARE` of sysexits.h: an internal error; start the process again."""
 
 TICK_S = 0.5
 
 
 def end_process(reason: str) -> NoReturn:
-    """End now: no handlers, no commits, nothing acknowledged on the way out."""
+    """End the process at once: no handlers, no commits, no acknowledgements."""
     log.error("worker_exiting", reason=reason, fix="restart it; nothing is lost")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -39,16 +39,17 @@ def end_process(reason: str) -> NoReturn:
 def exit_on_error(
     agent: Callable[P, Coroutine[Any, Any, None]],
 ) -> Callable[P, Coroutine[Any, Any, None]]:
-    """Wrap an agent: an error that leaves it ends the process (traps L1, L2).
+    """Wrap an agent so that an uncaught error ends the process.
 
-    The message of the error is not logged: it may quote a record.
+    Faust would restart the agent after the record that failed, and so skip the record.
+    The message of the error is not logged, because it may quote a record.
     """
 
     @wraps(agent)
     async def run_agent(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             await agent(*args, **kwargs)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, no record may be skipped
+        except Exception as fault:  # noqa: BLE001 - no kind of error may skip a record
             frames = traceback.extract_tb(fault.__traceback__)
             location = [f"{frame.name}:{frame.lineno}" for frame in frames[-4:]]
             end_process(f"{type(fault).__name__} in {' > '.join(location)}")
@@ -57,7 +58,7 @@ def exit_on_error(
 
 
 class Watchdog(Service):
-    """A thread that watches the loop, and a loop task that watches the readers."""
+    """Watcher of the event loop, from a thread, and of the readers, from the loop."""
 
     def __init__(
         self,
@@ -66,13 +67,13 @@ class Watchdog(Service):
         stuck_limit_s: float,
         poll_ages_s: Callable[[], Sequence[tuple[str, float]]],
     ) -> None:
-        """Set the limits.
+        """Set the time limits.
 
         Args:
             frozen_limit_s: Longest time the loop may stand still; the session timeout.
-            stuck_limit_s: Longest time a reader may go without a poll while it is
-                not held back by its stage.
-            poll_ages_s: For each such reader, its name and seconds since its last poll.
+            stuck_limit_s: Longest time without a poll for a reader that does not wait
+                for its stage.
+            poll_ages_s: Returns name and seconds since the last poll of such readers.
         """
         super().__init__()
         self._frozen_limit_s = frozen_limit_s
@@ -82,12 +83,12 @@ class Watchdog(Service):
         self._stop_requested = threading.Event()
 
     async def on_start(self) -> None:
-        """Begin to watch."""
+        """Start the watching thread."""
         self._last_tick_s = time.monotonic()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     async def on_stop(self) -> None:
-        """Stop watching."""
+        """Stop the watching thread."""
         self._stop_requested.set()
 
     @Service.task

@@ -1,8 +1,8 @@
-"""How the worker writes its log: an event name and its fields, on standard error.
+"""Log setup: an event name and its fields, as JSON lines on standard error.
 
-Lines of libraries are in the same form. A library that tries ten times a second says so
-ten times a second, for each connection: few lines of each kind are let through.
-aiokafka's tracebacks are left out: what it cannot go on from it also raises, here.
+Lines of libraries get the same form. A library that retries ten times a second logs ten
+lines a second for each connection, so only the first few lines of each kind pass.
+aiokafka's tracebacks are dropped: an error that matters is also raised to our code.
 """
 
 import logging
@@ -16,18 +16,18 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 _QUIET_LOGGERS = ("aiokafka", "mode", "faust", "aiohttp.access", "asyncio", "agents")
-"""Whose informational lines say nothing an operator can use; in the name of our own
-modules mode tells which service starts and stops."""
+"""Loggers whose informational lines do not help an operator. mode uses the names of our
+own modules to announce services that start and stop."""
 
 MAX_LINES_PER_WINDOW: Final = 5
 WINDOW_S: Final = 10.0
 
 
 class RepeatedLineFilter(logging.Filter):
-    """Lets the first `FEW` lines of a kind through in each window.
+    """Filter that passes the first `MAX_LINES_PER_WINDOW` lines of a kind per window.
 
-    A kind is a logger's message before its values are put in. The first line of a later
-    window says how many were kept back: `suppressed`.
+    A kind is a logger's message before its values are put in. The first line in a later
+    window carries the number of lines dropped before: `suppressed`.
 
     Args:
         clock: Seconds; never goes back.
@@ -41,23 +41,26 @@ class RepeatedLineFilter(logging.Filter):
         self._suppressed_counts = Counter[tuple[str, str]]()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether the line is let through."""
+        """Report whether the line passes."""
         now_s = self._clock()
         if now_s >= self._window_ends_s:
-            self._window_ends_s = now_s + WINDOW_S
-            self._suppressed_counts = Counter(
-                {
-                    k: n - MAX_LINES_PER_WINDOW
-                    for k, n in self._line_counts.items()
-                    if n > MAX_LINES_PER_WINDOW
-                }
-            )
-            self._line_counts.clear()
+            self._start_window(now_s)
         kind = record.name, str(record.msg)
         self._line_counts[kind] += 1
         if suppressed := self._suppressed_counts.pop(kind, 0):
             record.suppressed = suppressed
         return self._line_counts[kind] <= MAX_LINES_PER_WINDOW
+
+    def _start_window(self, now_s: float) -> None:
+        self._window_ends_s = now_s + WINDOW_S
+        self._suppressed_counts = Counter(
+            {
+                kind: count - MAX_LINES_PER_WINDOW
+                for kind, count in self._line_counts.items()
+                if count > MAX_LINES_PER_WINDOW
+            }
+        )
+        self._line_counts.clear()
 
 
 def _shorten_traceback(_: object, __: str, event_dict: EventDict) -> EventDict:

@@ -41,7 +41,7 @@ def source(
 
 
 @pytest.mark.parametrize(
-    ("ways", "says"),
+    ("sources", "description"),
     [
         pytest.param([source("a"), source("b")], "a", id="the-first-usable"),
         pytest.param(
@@ -86,7 +86,7 @@ def test_a_property_becomes_a_variable_of_the_image() -> None:
 
 
 @pytest.mark.parametrize(
-    ("brokers", "copies", "in_sync"),
+    ("brokers", "replicas", "in_sync"),
     [
         pytest.param(1, "1", "1", id="one-keeps-one"),
         pytest.param(3, "3", "2", id="three-may-lose-one"),

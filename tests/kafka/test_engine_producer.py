@@ -1,13 +1,20 @@
-"""The producer on a real Kafka: durable when it returns, in order when it retries."""
+"""Producer on a real Kafka: durable on return, in order after a retry."""
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import OFFSET_UNKNOWN, RECORD_TOO_LARGE, Message, Producer
+from agents.engine.producer import (
+    Message,
+    Producer,
+    RecordTooLarge,
+    SendResult,
+    Written,
+)
 from tests.brokers.interface import Broker, Stoppable
 from tests.kafka.traps.freeze import frozen
 from tests.kafka.traps.services import running
@@ -17,11 +24,11 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 _WAIT_S = 30.0
 
 UNACKNOWLEDGED = {"enable.idempotence": False, "acks": 0}
-"""No broker tells where a record lies."""
+"""Options under which no broker reports an offset."""
 
 
 def _values(broker: Broker, topic: str, *, partition: int = 0) -> list[bytes | None]:
-    """Everything in a partition, in order."""
+    """Return all values of a partition, in order."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": topic})
     try:
         topic_partition = TopicPartition(topic, partition, 0)
@@ -35,7 +42,7 @@ def _values(broker: Broker, topic: str, *, partition: int = 0) -> list[bytes | N
 
 
 def _incompressible(size: int) -> bytes:
-    """So many bytes that no codec makes smaller."""
+    """Return random bytes that no codec makes smaller."""
     return Random(size).randbytes(size)  # noqa: S311 - noise, no secret
 
 
@@ -43,10 +50,19 @@ def _numbered_messages(topic: str, count: int) -> list[Message]:
     return [Message(topic, b"k", b"%d" % i, partition=0) for i in range(count)]
 
 
-async def test_it_says_at_which_offset_each_record_lies(
+def _offsets(results: Sequence[SendResult]) -> list[int]:
+    """Return the offsets of records that were written at known offsets."""
+    return [
+        result.offset
+        for result in results
+        if isinstance(result, Written) and result.offset is not None
+    ]
+
+
+async def test_it_returns_the_offset_of_each_record(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """The offsets are those a reader finds the values at."""
+    """A consumer finds each value at the returned offset."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic)
 
@@ -57,21 +73,23 @@ async def test_it_says_at_which_offset_each_record_lies(
         then = await producer.send(_numbered_messages(topic, 2))
         nothing = await producer.send([])
 
-    assert (first, then, nothing) == ([0, 1, 2], [3, 4], [])
+    assert first == [Written(0), Written(1), Written(2)]
+    assert then == [Written(3), Written(4)]
+    assert nothing == []
     assert _values(durable_kafka, topic) == [b"0", b"1", b"2", b"0", b"1"]
 
 
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(5_000, id="larger than its topic takes"),
+        pytest.param(5_000, id="larger than its topic accepts"),
         pytest.param(17_000_000, id="larger than any request"),
     ],
 )
-async def test_a_record_too_large_is_refused_alone(
+async def test_only_the_record_too_large_is_refused(
     durable_kafka: Broker, topic_prefix: str, size: int
 ) -> None:
-    """The broker refuses its whole batch; those before and after it are delivered."""
+    """The broker refuses the whole batch; the neighbours are delivered all the same."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic, config={"max.message.bytes": "2000"})
     huge = Message(topic, b"k", _incompressible(size), partition=0)
@@ -81,23 +99,23 @@ async def test_a_record_too_large_is_refused_alone(
     async with running(
         Producer(KafkaAccess(bootstrap=durable_kafka.bootstrap))
     ) as producer:
-        offsets = await producer.send(messages)
+        results = await producer.send(messages)
         after = await producer.send(_numbered_messages(topic, 1))
 
     log = _values(durable_kafka, topic)
-    delivered = [log[offset] for offset in offsets if offset != RECORD_TOO_LARGE]
-    assert [i for i, offset in enumerate(offsets) if offset == RECORD_TOO_LARGE] == [
+    offsets = _offsets(results)
+    assert [i for i, result in enumerate(results) if result == RecordTooLarge()] == [
         300
     ]
-    assert delivered == [b"%d" % i for i in range(1_000)]
-    assert offsets[:300] + offsets[301:] == sorted(offsets[:300] + offsets[301:])
-    assert log[after[0]] == b"0"
+    assert [log[offset] for offset in offsets] == [b"%d" % i for i in range(1_000)]
+    assert offsets == sorted(offsets)
+    assert [log[offset] for offset in _offsets(after)] == [b"0"]
 
 
 async def test_records_too_many_for_one_batch_of_the_topic_are_delivered(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """Each fits its topic, together they do not: none is refused."""
+    """Each record fits its topic, the batch does not: no record is refused."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic, config={"max.message.bytes": "5000"})
     values = [_incompressible(1_000 + i) for i in range(100)]
@@ -105,25 +123,25 @@ async def test_records_too_many_for_one_batch_of_the_topic_are_delivered(
     async with running(
         Producer(KafkaAccess(bootstrap=durable_kafka.bootstrap))
     ) as producer:
-        offsets = await producer.send([Message(topic, b"k", v) for v in values])
+        results = await producer.send([Message(topic, b"k", v) for v in values])
 
     log = _values(durable_kafka, topic)
-    assert [log[offset] for offset in offsets] == values
-    assert RECORD_TOO_LARGE not in offsets
+    assert [log[offset] for offset in _offsets(results)] == values
+    assert RecordTooLarge() not in results
 
 
 async def test_a_durable_record_of_unknown_offset_is_not_too_large(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """It is reported so where an acknowledgement was lost, and where none is asked."""
+    """The offset is unknown after a lost acknowledgement, or if none is requested."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic)
     access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
 
     async with running(Producer(access, **UNACKNOWLEDGED)) as producer:
-        offsets = await producer.send(_numbered_messages(topic, 3))
+        results = await producer.send(_numbered_messages(topic, 3))
 
-    assert offsets == [OFFSET_UNKNOWN] * 3
+    assert results == [Written(None)] * 3
     async with asyncio.timeout(_WAIT_S):
         while _values(durable_kafka, topic) != [b"0", b"1", b"2"]:  # noqa: ASYNC110 - a broker has no event
             await asyncio.sleep(0.05)
@@ -132,7 +150,7 @@ async def test_a_durable_record_of_unknown_offset_is_not_too_large(
 async def test_a_sequence_that_failed_is_sent_again_whole_and_in_order(
     own_kafka: Stoppable,
 ) -> None:
-    """The log ends with the whole sequence, at the offsets that were told."""
+    """The log ends with the whole sequence, at the returned offsets."""
     own_kafka.create_topics("t")
     access = KafkaAccess(bootstrap=own_kafka.bootstrap)
     impatient = {"message.timeout.ms": 1_000, "batch.num.messages": 10}
@@ -143,7 +161,7 @@ async def test_a_sequence_that_failed_is_sent_again_whole_and_in_order(
             sending = asyncio.create_task(producer.send(_numbered_messages("t", 100)))
             await asyncio.wait([sending], timeout=3.0)  # its timeout passes
             assert not sending.done()
-        offsets = await asyncio.wait_for(sending, _WAIT_S)
+        offsets = _offsets(await asyncio.wait_for(sending, _WAIT_S))
 
     log = _values(own_kafka, "t")
     assert [log[offset] for offset in offsets] == [b"%d" % i for i in range(100)]

@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_sigterm_drains_commits_and_repeats_nothing(harness: WorkerHarness) -> None:
-    """What is in the stage when the signal comes is finished, committed, not repeated."""
+    """Records in the stage when the signal comes are finished and not repeated."""
     harness.create_topics()
-    pause_file = harness.base_job.switch_file("gate")
+    pause_file = harness.base_job.switch_file("pause")
     pause_file.touch()
     worker = harness.start("ours", "copy", max_records=20)
     harness.produce(make_values(500))
@@ -54,7 +54,7 @@ def test_a_partition_is_not_read_before_its_table_is_there(
     recovery = harness.base_job.switch_file("recovery")
     recovery.touch()
     harness.produce(make_values(50))
-    worker = harness.start("ours", "tabulate", store=TableStore.MEMORY)
+    worker = harness.start("ours", "collect_in_table", store=TableStore.MEMORY)
     harness.wait_until(lambda: harness.locations(OPENING))
     harness.sleep(1.5)
 
@@ -74,7 +74,7 @@ def test_a_worker_started_before_its_broker_waits_for_it(
     harness.create_topics()
     harness.produce(make_values(50))
     own_kafka.stop()
-    worker = harness.start("ours", "tabulate", store=TableStore.MEMORY)
+    worker = harness.start("ours", "collect_in_table", store=TableStore.MEMORY)
     harness.wait_until(lambda: "kafka_unreachable" in worker.log)
 
     own_kafka.start()
@@ -89,7 +89,9 @@ def test_a_broker_killed_and_back_loses_nothing(
     """The worker waits out the outage and goes on by itself."""
     harness = own_harness
     harness.create_topics(partitions=2)
-    worker = harness.start("ours", "tabulate", store=TableStore.MEMORY, pace_s=0.05)
+    worker = harness.start(
+        "ours", "collect_in_table", store=TableStore.MEMORY, pause_after_poll_s=0.05
+    )
     harness.produce(make_values(4_000))
     harness.wait_until(lambda: len(harness.locations()) > 200)
 
@@ -111,7 +113,9 @@ def test_with_one_of_three_brokers_killed_it_goes_on(
     harness = WorkerHarness(three_brokers, prefix="three.", home=tmp_path)
     try:
         harness.create_topics(partitions=3)
-        worker = harness.start("ours", "tabulate", store=TableStore.MEMORY, pace_s=0.05)
+        worker = harness.start(
+            "ours", "collect_in_table", store=TableStore.MEMORY, pause_after_poll_s=0.05
+        )
         harness.produce(make_values(6_000))
         harness.wait_until(lambda: len(harness.locations()) > 200)
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from confluent_kafka.admin import AdminClient
 
 from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import OFFSET_UNKNOWN, Message, Producer
+from agents.engine.producer import Message, Producer, SendResult, Written
 from agents.engine.table import Table
 from streams.errors import EngineError
 from tests.brokers.interface import Broker, admin
@@ -119,10 +119,10 @@ async def test_what_was_written_is_recovered(harness: TableHarness) -> None:
 class ProducerWithoutOffsets(Producer):
     """Tells of no offset, as after acknowledgements that were lost with a broker."""
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
         """Send them."""
         await super().send(messages)
-        return [OFFSET_UNKNOWN] * len(messages)
+        return [Written(None)] * len(messages)
 
 
 async def test_rows_at_unknown_offsets_are_kept_and_read_again(

@@ -38,7 +38,9 @@ def _write_in_transaction(broker: Broker, topic: str, *, count: int) -> None:
     producer.commit_transaction(30)
 
 
-@pytest.mark.parametrize("more", [0, RECORDS], ids=["at-the-end", "before-others"])
+@pytest.mark.parametrize(
+    "later_count", [0, RECORDS], ids=["at-the-end", "before-others"]
+)
 def test_a_partition_that_ends_on_a_marker_leaves_out_nothing_of_others(
     durable_kafka: Broker, topic_prefix: str, later_count: int
 ) -> None:

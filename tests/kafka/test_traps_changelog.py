@@ -20,7 +20,9 @@ def test_l5_a_changelog_that_refuses_a_row_ends_the_worker(
     harness.create_topics(changelog={"max.message.bytes": "1"})
     harness.produce(make_values(50))
 
-    code = harness.start("ours", "tabulate", store=TableStore.MEMORY).wait_exit_code()
+    code = harness.start(
+        "ours", "collect_in_table", store=TableStore.MEMORY
+    ).wait_exit_code()
 
     assert code == EXIT_SOFTWARE
     assert harness.committed_offsets() == [0]
@@ -31,7 +33,7 @@ def test_l5_a_changelog_that_vanished_holds_the_commit_until_it_is_back(
 ) -> None:
     """Deleted under the worker: nothing more is committed; recreated: all goes on."""
     harness.create_topics()
-    harness.start("ours", "tabulate", store=TableStore.MEMORY)
+    harness.start("ours", "collect_in_table", store=TableStore.MEMORY)
     harness.produce(make_values(10))
     harness.wait_until(lambda: harness.committed_offsets() == [10])
 
@@ -58,7 +60,7 @@ def test_l5_a_producer_stalled_for_seconds_commits_nothing_early(
     try:
         harness.create_topics()
         node = harness.move_changelog()
-        worker = harness.start("ours", "tabulate", store=TableStore.MEMORY)
+        worker = harness.start("ours", "collect_in_table", store=TableStore.MEMORY)
         harness.produce(make_values(10))
         harness.wait_until(lambda: harness.committed_offsets() == [10])
 
@@ -74,7 +76,7 @@ def test_l5_a_producer_stalled_for_seconds_commits_nothing_early(
         assert harness.committed_offsets() == [10]
         assert durable >= 10
 
-        harness.start("ours", "tabulate", store=TableStore.MEMORY)
+        harness.start("ours", "collect_in_table", store=TableStore.MEMORY)
         harness.wait_until(lambda: harness.committed_offsets() == [5_010])
 
         assert len(harness.changelog_rows()) == 5_000

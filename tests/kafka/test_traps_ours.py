@@ -19,7 +19,7 @@ def _all_done(harness: WorkerHarness) -> Callable[[], bool]:
     return is_met
 
 
-@pytest.mark.parametrize("place", [0, 7, 44], ids=["first", "inside", "last"])
+@pytest.mark.parametrize("offset", [0, 7, 44], ids=["first", "inside", "last"])
 def test_l1_l2_an_error_in_the_hop_ends_the_worker_and_skips_nothing(
     harness: WorkerHarness, offset: int
 ) -> None:
@@ -41,7 +41,7 @@ def test_l1_l2_an_error_in_the_hop_ends_the_worker_and_skips_nothing(
 
 
 @pytest.mark.parametrize(
-    ("before", "held"),
+    ("before", "unfinished_offset"),
     [
         pytest.param(0, 0, id="a group that never committed"),
         pytest.param(31, 31, id="a gap of one after the commit"),
@@ -53,11 +53,11 @@ def test_l3_finishing_out_of_order_commits_over_nothing(
 ) -> None:
     """The unfinished record holds the commit back and comes again after `kill -9`."""
     harness.create_topics()
-    worker = harness.start("ours", "last_first")
+    worker = harness.start("ours", "finish_in_reverse")
     if before:
         harness.produce(make_values(before))
         harness.wait_until(lambda: harness.committed_offsets() == [before])
-    harness.base_job.switch_file("gate").touch()
+    harness.base_job.switch_file("pause").touch()
     harness.produce(
         make_values(50 - before, **{f"at_{unfinished_offset - before}": UNFINISHABLE})
     )
@@ -69,8 +69,8 @@ def test_l3_finishing_out_of_order_commits_over_nothing(
 
     assert harness.committed_offsets() == [unfinished_offset]
 
-    harness.base_job.switch_file("gate").unlink()
-    harness.start("ours", "last_first")
+    harness.base_job.switch_file("pause").unlink()
+    harness.start("ours", "finish_in_reverse")
     harness.wait_until(_all_done(harness))
 
     assert (0, unfinished_offset) in harness.locations()
@@ -87,7 +87,7 @@ def test_l4_a_hop_that_falls_behind_for_many_polls_loses_nothing(
         )
     )
 
-    harness.start("ours", "dawdle", max_records=500)
+    harness.start("ours", "fall_behind", max_records=500)
     harness.wait_until(_all_done(harness))
 
     assert len(harness.entries(HOLDING)) == 3
@@ -107,7 +107,7 @@ def test_s1_a_hop_held_back_keeps_its_partitions(harness: WorkerHarness) -> None
     harness.wait_until(lambda: harness.member_count() == 2)
     harness.wait_until(lambda: len(_owners(harness)) == 2)
     opened = harness.entries(OPENED)
-    harness.base_job.switch_file("gate").touch()
+    harness.base_job.switch_file("pause").touch()
     harness.produce(make_values(200))
 
     harness.wait_until(lambda: len(harness.locations(HOLDING)) == 2)
@@ -116,7 +116,7 @@ def test_s1_a_hop_held_back_keeps_its_partitions(harness: WorkerHarness) -> None
     assert harness.entries(OPENED) == opened
     assert not harness.locations()
 
-    harness.base_job.switch_file("gate").unlink()
+    harness.base_job.switch_file("pause").unlink()
     harness.wait_until(_all_done(harness))
 
     assert len(harness.entries()) == 200
@@ -134,7 +134,7 @@ def test_s1_a_worker_frozen_beyond_its_session_ends_and_commits_nothing(
 ) -> None:
     """What it had in hand is another's by then: its late commit must not count."""
     harness.create_topics()
-    pause_file = harness.base_job.switch_file("gate")
+    pause_file = harness.base_job.switch_file("pause")
     pause_file.touch()
     frozen = harness.start("ours", "copy", session_s=2.0, max_records=5)
     harness.produce(make_values(20))

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
     ("stage", "lost"),
     [
         pytest.param("copy", {20}, id="L1 one by one"),
-        pytest.param("take", {18, 19, 20}, id="L2 in batches"),
+        pytest.param("copy_batches", {18, 19, 20}, id="L2 in batches"),
     ],
 )
 def test_stock_faust_commits_over_what_its_agent_broke_on(
@@ -33,7 +33,7 @@ def test_stock_faust_commits_over_what_its_agent_broke_on(
 
 
 @pytest.mark.parametrize(
-    ("before", "held"),
+    ("before", "unfinished_offset"),
     [
         pytest.param(0, 0, id="L3 a group that never committed"),
         pytest.param(31, 31, id="L3 a gap of one after the commit"),
@@ -44,8 +44,8 @@ def test_stock_faust_commits_over_a_record_not_acknowledged(
 ) -> None:
     """The first record is unfinished, the later ones are done: all are committed."""
     harness.create_topics()
-    harness.base_job.switch_file("gate").touch()
-    harness.start("stock", "last_first")
+    harness.base_job.switch_file("pause").touch()
+    harness.start("stock", "finish_in_reverse")
     if before:
         harness.produce(make_values(before))
         harness.wait_until(lambda: harness.committed_offsets() == [before])
@@ -63,7 +63,7 @@ def test_stock_faust_drops_what_it_fetched_while_paused(harness: WorkerHarness) 
     """L4: after a pause with a backlog, the next record's commit goes over it all."""
     harness.create_topics()
     harness.produce(make_values(20_000, at_100=UNFINISHABLE))
-    harness.start("stock", "dawdle")
+    harness.start("stock", "fall_behind")
     harness.wait_until(lambda: (0, 100) in harness.locations())
 
     harness.produce(make_values(100))
@@ -79,7 +79,7 @@ def test_stock_faust_commits_over_a_changelog_that_failed(
     harness.create_topics(changelog={"max.message.bytes": "1"})
     harness.produce(make_values(50))
 
-    harness.start("stock", "tabulate")
+    harness.start("stock", "collect_in_table")
     harness.wait_until(lambda: harness.committed_offsets() == [50])
 
     assert harness.end_offsets(harness.base_job.changelog) == [0]
@@ -90,7 +90,7 @@ def test_stock_faust_never_reads_again_after_its_poll_interval(
 ) -> None:
     """S1: a stage behind for longer than the interval leaves the group for good."""
     harness.create_topics()
-    pause_file = harness.base_job.switch_file("gate")
+    pause_file = harness.base_job.switch_file("pause")
     pause_file.touch()
     worker = harness.start("stock", "copy", poll_interval_s=2.0, buffer=4)
     harness.wait_until(lambda: harness.member_count() == 1)

@@ -13,7 +13,13 @@ from agents.engine.global_table import GlobalTable
 from agents.engine.kafka import KafkaAccess, Record
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.partition import Partition
-from agents.engine.producer import RECORD_TOO_LARGE, Message, Producer
+from agents.engine.producer import (
+    Message,
+    Producer,
+    RecordTooLarge,
+    SendResult,
+    Written,
+)
 from agents.engine.table import Table
 from agents.shared.context import Context, kafka_access
 from streams.delivery import outcome
@@ -51,18 +57,18 @@ class FakeProducer(Producer):
         self.on_send: Callable[[Sequence[Message]], None] = lambda _: None
         self._max_bytes = max_bytes or {}
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
         """Keep them."""
         self.on_send(messages)
         await asyncio.sleep(0)
         return [self._keep(message) for message in messages]
 
-    def _keep(self, message: Message) -> int:
+    def _keep(self, message: Message) -> SendResult:
         max_bytes = self._max_bytes.get(message.topic, TOPIC_MAX_BYTES)
         if len(message.value or b"") > max_bytes:
-            return RECORD_TOO_LARGE
+            return RecordTooLarge()
         self.sent.append(message)
-        return len(self.sent) - 1
+        return Written(len(self.sent) - 1)
 
     def to(self, topic: str) -> list[Message]:
         """Those of one topic."""

@@ -1,4 +1,4 @@
-"""What a connection says that the broker has closed, on the loop a worker runs on."""
+"""Write to a connection that the broker has closed, on each event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ async def _send_after_close(bootstrap: str) -> None:
     host, port = bootstrap.split(":")
     connection: Any = await create_conn(host, int(port))
     connection._writer.transport.abort()  # noqa: SLF001 - as the kernel does it
-    await asyncio.sleep(0)  # the transport knows, who reads from it does not yet
+    await asyncio.sleep(0)  # the transport knows of it, its reader not yet
     try:
         await connection.send(MetadataRequest([]))
     finally:
@@ -26,10 +26,10 @@ async def _send_after_close(bootstrap: str) -> None:
 
 
 @pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop])
-def test_a_request_to_a_broker_that_just_went_away_fails_as_kafka_s(
+def test_a_request_after_the_broker_closed_fails_with_a_kafka_error(
     loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    """Whoever asks is ready for Kafka's errors only: a commit would end the worker."""
+    """Callers handle Kafka's errors only: any other error would end the worker."""
     EngineApp("mends-connections")
     with (
         EmbeddedBroker() as broker,

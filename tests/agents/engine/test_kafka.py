@@ -1,4 +1,4 @@
-"""One description of the brokers, in the words of two clients."""
+"""Options for the two client libraries from one description of the brokers."""
 
 import ssl
 
@@ -41,13 +41,13 @@ _LIBRDKAFKA = {"bootstrap.servers": "k:1", "log_level": 3}
     ],
 )
 def test_aiokafka_options(access: KafkaAccess, expected: dict[str, object]) -> None:
-    """Exactly what it needs."""
+    """Aiokafka gets exactly the options for the protocol."""
     assert access.aiokafka_options() == expected
 
 
 @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
 def test_aiokafka_verifies_the_brokers_certificate(protocol: str) -> None:
-    """Encrypted means authenticated: name and certificate are checked."""
+    """Encryption includes authentication: host name and certificate are checked."""
     access = KafkaAccess(bootstrap="k:1", security_protocol=protocol)
 
     context = access.aiokafka_options()["ssl_context"]
@@ -79,10 +79,10 @@ def test_aiokafka_verifies_the_brokers_certificate(protocol: str) -> None:
     ],
 )
 def test_librdkafka_options(access: KafkaAccess, expected: dict[str, object]) -> None:
-    """The same in its words."""
+    """Librdkafka gets the same settings under its own names."""
     assert access.librdkafka_options() == _LIBRDKAFKA | expected
 
 
 def test_the_password_is_in_no_log() -> None:
-    """What is printed of it says where, not with what."""
+    """The printed form has the address and no credentials."""
     assert "hush" not in f"{_SASL!r} {_SASL}"

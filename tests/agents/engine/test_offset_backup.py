@@ -1,4 +1,4 @@
-"""Positions while Kafka does not tell which topic it is: later is early enough."""
+"""Backup of committed offsets while Kafka does not tell the id of a topic."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from agents.engine.kafka import KafkaAccess
+from agents.engine.group_consumer import ReaderOptions
+from agents.engine.kafka import KafkaAccess, TopicIdLookup
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Message
-from agents.engine.reader import Reader, ReaderOptions
-from agents.engine.topic_ids import TopicIdLookup
+from agents.engine.reader import Reader
 from tests.support.worker_fakes import FakeProducer, partition, run
 
 TP = TopicPartition("in", 0)
@@ -22,13 +22,13 @@ GROUP = "g"
 
 
 class FakeTopicIds:
-    """Gives ids in turn, the last for ever; None is no answer."""
+    """Lookup that returns scripted ids in turn, the last for ever; None is an error."""
 
     def __init__(self, answers: dict[str, list[str | None]]) -> None:
         self._answers = answers
 
     async def __call__(self, kafka: KafkaAccess, topic: str) -> str:
-        """See `topic_id`."""
+        """See `fetch_topic_id`."""
         del kafka
         await asyncio.sleep(0)
         answers = self._answers[topic]
@@ -39,7 +39,7 @@ class FakeTopicIds:
 
 
 class FakeOffsetBackup(OffsetBackup):
-    """Reads what the producer kept."""
+    """Offset backup whose topic is a fake producer's memory."""
 
     def __init__(self, get_topic_id: TopicIdLookup) -> None:
         self.fake_producer = FakeProducer()
@@ -52,11 +52,11 @@ class FakeOffsetBackup(OffsetBackup):
         )
 
     async def catch_up(self) -> None:
-        """See `View`."""
+        """See `GlobalTable.catch_up`."""
         self.rows = self.saved_rows()
 
     def saved_rows(self) -> dict[bytes, bytes]:
-        """What it has written."""
+        """Return all rows written so far."""
         return {
             message.key or b"": message.value or b""
             for message in self.fake_producer.sent
@@ -64,7 +64,7 @@ class FakeOffsetBackup(OffsetBackup):
 
 
 class FakeConsumer:
-    """A group that has committed nothing, on a partition of 100 records."""
+    """Consumer of a group without commits, on a partition of 100 records."""
 
     def __init__(self) -> None:
         self.seek_offsets: list[int] = []
@@ -95,7 +95,7 @@ class FakeConsumer:
 
 
 async def test_what_could_not_be_saved_is_saved_the_next_time() -> None:
-    """Though the group has not moved since."""
+    """The retry happens although the group has not advanced since."""
     backup = FakeOffsetBackup(FakeTopicIds({"in": [None, "id"]}))
 
     await backup.save(GROUP, {TP: 7})
@@ -107,8 +107,8 @@ async def test_what_could_not_be_saved_is_saved_the_next_time() -> None:
     assert [message.value for message in backup.fake_producer.sent] == [b"7"]
 
 
-async def test_an_unknown_topic_keeps_no_other_from_being_saved() -> None:
-    """One that was deleted, say."""
+async def test_an_unknown_topic_does_not_stop_others_from_being_saved() -> None:
+    """A deleted topic has no id, and the other topic is still saved."""
     ids = FakeTopicIds({"in": [None], "other": ["id"]})
     backup = FakeOffsetBackup(ids)
 
@@ -118,7 +118,7 @@ async def test_an_unknown_topic_keeps_no_other_from_being_saved() -> None:
 
 
 def test_a_partition_is_revoked_though_its_topic_id_is_unknown() -> None:
-    """Kafka that is silent holds up no rebalance and no shutdown."""
+    """A silent Kafka delays neither a rebalance nor a shutdown."""
 
     async def silent(*_: object) -> str:
         await asyncio.sleep(1_000_000)
@@ -143,7 +143,7 @@ def test_a_partition_is_revoked_though_its_topic_id_is_unknown() -> None:
 
 
 async def test_what_was_saved_is_restored_when_the_id_is_known() -> None:
-    """Without it the lane would begin again at its beginning."""
+    """Without the restored offset the lane would be read from its beginning."""
     consumer = FakeConsumer()
     backup = FakeOffsetBackup(FakeTopicIds({"in": [None, "id"]}))
     backup.fake_producer.sent.append(Message("offset-backup", b"g/id/in/0", b"7"))

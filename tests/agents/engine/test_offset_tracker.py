@@ -1,47 +1,47 @@
-"""How far a partition may be committed."""
+"""Offset up to which a partition may be committed."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.engine.ledger import OffsetTracker
+from agents.engine.partition import OffsetTracker
 
 
-def test_nothing_delivered_has_no_position() -> None:
+def test_nothing_delivered_has_no_commit_offset() -> None:
     """A partition without records is never committed."""
-    ledger = OffsetTracker()
+    tracker = OffsetTracker()
 
-    assert ledger.commit_offset is None
+    assert tracker.commit_offset is None
 
 
-def test_the_first_unfinished_offset_is_the_position() -> None:
-    """Finishing out of order moves nothing past the record still open."""
-    ledger = OffsetTracker()
-    ledger.track([5, 6, 7])
+def test_the_first_unfinished_offset_is_the_commit_offset() -> None:
+    """Finishing out of order does not move the commit past an unfinished record."""
+    tracker = OffsetTracker()
+    tracker.track([5, 6, 7])
 
-    ledger.mark_done([6, 7])
+    tracker.mark_done([6, 7])
 
-    assert ledger.commit_offset == 5
+    assert tracker.commit_offset == 5
 
 
 def test_a_single_record_head_gap_holds_the_commit_back() -> None:
-    """Faust ignores a head gap of exactly one (trap L3)."""
-    ledger = OffsetTracker()
-    ledger.track([31, 32])
+    """A gap of exactly one record, which Faust ignores, holds the commit back."""
+    tracker = OffsetTracker()
+    tracker.track([31, 32])
 
-    ledger.mark_done([32])
+    tracker.mark_done([32])
 
-    assert ledger.commit_offset == 31
+    assert tracker.commit_offset == 31
 
 
 def test_all_done_commits_past_the_last() -> None:
-    """With nothing open the position is one past the last delivered."""
-    ledger = OffsetTracker()
-    ledger.track([5, 9])
+    """With every record finished the commit is one past the last delivered."""
+    tracker = OffsetTracker()
+    tracker.track([5, 9])
 
-    ledger.mark_done([9])
-    ledger.mark_done([5])
+    tracker.mark_done([9])
+    tracker.mark_done([5])
 
-    assert ledger.commit_offset == 10
+    assert tracker.commit_offset == 10
 
 
 @given(
@@ -49,18 +49,18 @@ def test_all_done_commits_past_the_last() -> None:
         lambda gaps: st.tuples(st.just(gaps), st.permutations(range(len(gaps))))
     )
 )
-def test_the_position_never_passes_an_open_offset(
+def test_the_commit_offset_never_passes_an_unfinished_offset(
     case: tuple[list[int], list[int]],
 ) -> None:
-    """Whatever the gaps and the order of finishing, only the finished is passed."""
+    """For any gaps and any order of finishing, only finished offsets are passed."""
     gaps, order = case
     offsets = [sum(gaps[: i + 1]) for i in range(len(gaps))]
-    ledger = OffsetTracker()
-    ledger.track(offsets)
+    tracker = OffsetTracker()
+    tracker.track(offsets)
     still_open = set(offsets)
 
     for index in order:
-        ledger.mark_done([offsets[index]])
+        tracker.mark_done([offsets[index]])
         still_open.discard(offsets[index])
 
-        assert ledger.commit_offset == min(still_open, default=offsets[-1] + 1)
+        assert tracker.commit_offset == min(still_open, default=offsets[-1] + 1)

@@ -1,4 +1,4 @@
-"""One partition from assignment to revocation."""
+"""Life of one partition from assignment to revocation."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from agents.engine.partition import Partition
 
 @pytest.fixture
 def part() -> Partition:
-    """A partition just assigned."""
+    """Return a partition that was just assigned."""
     return Partition(TopicPartition("t", 0))
 
 
@@ -26,14 +26,14 @@ def part() -> Partition:
 def test_work_begins_only_on_a_partition_that_is_ready_and_stays(
     part: Partition, ready: bool, closing: bool, live: bool
 ) -> None:
-    """Neither before its recovery nor after its revocation began."""
+    """Work starts neither before the recovery nor after a revocation began."""
     part.ready, part.revoking = ready, closing
 
     assert part.is_active is live
 
 
 def test_progress_that_kafka_does_not_know_is_owed(part: Partition) -> None:
-    """Nothing delivered, nothing finished, or all committed: nothing is owed."""
+    """Only finished and not yet committed records count as uncommitted."""
     owed = [part.has_uncommitted]
     part.track([3, 4])
     part.mark_done([3])
@@ -49,7 +49,7 @@ def test_progress_that_kafka_does_not_know_is_owed(part: Partition) -> None:
 def test_what_is_finished_after_the_partition_is_gone_is_ignored(
     part: Partition,
 ) -> None:
-    """Another worker owns it by then, and has its own count."""
+    """Another worker owns the partition by then, and tracks its own offsets."""
     part.track([3, 4])
     part.revoked = True
 
@@ -59,7 +59,7 @@ def test_what_is_finished_after_the_partition_is_gone_is_ignored(
 
 
 async def test_it_is_idle_when_every_hold_was_released(part: Partition) -> None:
-    """A rebalance waits for all work under way, not for the first to end."""
+    """A rebalance waits for all work in progress, not only for the first to end."""
     part.hold()
     part.hold()
     waiting = asyncio.create_task(part.wait_idle())
@@ -73,5 +73,5 @@ async def test_it_is_idle_when_every_hold_was_released(part: Partition) -> None:
 
 
 async def test_one_never_worked_on_is_idle(part: Partition) -> None:
-    """Nothing to wait for."""
+    """A partition without work is idle at once."""
     await part.wait_idle()

@@ -1,4 +1,4 @@
-"""What the producer says where there is no Kafka."""
+"""Log of the producer when no broker can be reached."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ _WAIT_S = 30.0
 async def test_librdkafka_lines_are_logged_in_full(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With the broker and the reason; each facility is a logger of its own."""
+    """A line names the broker and the reason; each facility has its own logger."""
     nowhere = KafkaAccess(bootstrap="127.0.0.1:9")
 
     async with running(Producer(nowhere)), asyncio.timeout(_WAIT_S):

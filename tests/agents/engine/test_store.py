@@ -1,4 +1,4 @@
-"""Both stores keep the same promises."""
+"""Both kinds of store keep the same promises."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ Step: TypeAlias = Callable[[Store], None]
 
 @pytest.fixture(params=["memory", "rocksdb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Either of the two, empty."""
+    """Return an empty store of either kind."""
     store: Store = MemoryStore()
     if request.param == "rocksdb":
         store = RocksStore(tmp_path / "rows" / "0")
@@ -80,7 +80,7 @@ def _wipe(store: Store) -> None:
 def test_rows_and_offset_are_what_was_written_last(
     store: Store, steps: list[Step], rows: dict[bytes, bytes], next_offset: int
 ) -> None:
-    """Each case is a history and what must be held after it."""
+    """Each case is a sequence of steps and the rows expected afterwards."""
     for step in steps:
         step(store)
 
@@ -89,12 +89,12 @@ def test_rows_and_offset_are_what_was_written_last(
 
 
 def test_no_keys_no_rows(store: Store) -> None:
-    """Asked for nothing, it gives nothing."""
+    """A read without keys returns no rows."""
     assert store.get_many([]) == {}
 
 
 def test_a_store_on_disk_outlives_its_worker(tmp_path: Path) -> None:
-    """Closed and opened again, it has its rows and its offset."""
+    """A store that was closed and opened again has its rows and its offset."""
     store = RocksStore(tmp_path)
     store.write({b"a": b"1"}, next_offset=7)
     store.close()
@@ -108,7 +108,7 @@ def test_a_store_on_disk_outlives_its_worker(tmp_path: Path) -> None:
 
 
 def test_a_wiped_store_on_disk_stays_wiped(tmp_path: Path) -> None:
-    """What was forgotten does not come back with a restart."""
+    """Wiped rows do not come back with a restart."""
     store = RocksStore(tmp_path)
     store.write({b"a": b"1"}, next_offset=7)
     store.wipe()
@@ -123,7 +123,7 @@ def test_a_wiped_store_on_disk_stays_wiped(tmp_path: Path) -> None:
 
 
 def test_a_directory_in_use_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    """Two workers on one data directory: the second is told to take another."""
+    """The second worker on one data directory is told to use another."""
     store = RocksStore(tmp_path)
 
     with pytest.raises(EngineError, match="KLAVIYO_STREAMS_DATA_DIR"):

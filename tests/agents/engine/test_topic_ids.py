@@ -1,4 +1,4 @@
-"""What a topic's id is, and what is made of a broker that does not tell it."""
+"""Ids of topics, and brokers that do not tell the id."""
 
 import asyncio
 from concurrent.futures import Future
@@ -12,11 +12,11 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from confluent_kafka import KafkaError as Refusal
 from confluent_kafka import KafkaException, Uuid
 
-from agents.engine import topic_ids
-from agents.engine.kafka import KafkaAccess
-from agents.engine.reader import Reader, ReaderOptions
+from agents.engine import kafka as kafka_module
+from agents.engine.group_consumer import ReaderOptions
+from agents.engine.kafka import KafkaAccess, fetch_topic_id
+from agents.engine.reader import Reader
 from agents.engine.table import Table
-from agents.engine.topic_ids import fetch_topic_id
 from agents.shared.embedded_broker import EmbeddedBroker
 from tests.support.worker_fakes import FakeProducer
 
@@ -25,10 +25,10 @@ ID = Uuid(1, 2)
 
 
 def _admin(topic_id: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client as is asked
-    """What describes topics so, or refuses to with this code."""
+    """Return an admin client class that answers with an id or an error code."""
 
     class FakeAdmin:
-        """A cluster's admin client, as far as ids need it."""
+        """Admin client with the two methods that ids need."""
 
         def __init__(self, _: object) -> None:
             pass
@@ -54,45 +54,45 @@ def _admin(topic_id: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client a
 
 
 @pytest.mark.parametrize(
-    ("found", "known"),
+    ("answer", "topic_id"),
     [
-        pytest.param(ID, str(ID), id="told"),
+        pytest.param(ID, str(ID), id="has-id"),
         pytest.param(Uuid(0, 0), "", id="older-than-ids"),
         pytest.param(Refusal.UNSUPPORTED_VERSION, "", id="cannot-be-asked"),
         pytest.param(Refusal._UNSUPPORTED_FEATURE, "", id="client-says-so"),  # noqa: SLF001 - its public name
     ],
 )
 async def test_an_id_is_what_a_broker_has(answer: Uuid | int, topic_id: str) -> None:
-    """None where it has none to give."""
+    """The id is empty if the broker has no topic ids."""
     assert await fetch_topic_id(NOWHERE, "t", create_admin=_admin(answer)) == topic_id
 
 
 @pytest.mark.parametrize(
-    "found",
+    "code",
     [
         pytest.param(Refusal._TIMED_OUT, id="timed-out"),  # noqa: SLF001 - its public name
         pytest.param(Refusal._TRANSPORT, id="away"),  # noqa: SLF001 - its public name
         pytest.param(Refusal.UNKNOWN_TOPIC_OR_PART, id="no-topic-yet"),
     ],
 )
-async def test_what_may_pass_is_to_be_tried_again(code: int) -> None:
-    """It says nothing of the topic."""
+async def test_a_transient_error_is_raised_for_a_retry(code: int) -> None:
+    """A transient error does not mean that the topic has no id."""
     with pytest.raises(KafkaError):
         await fetch_topic_id(NOWHERE, "t", create_admin=_admin(code))
 
 
-async def test_a_broker_that_is_away_is_to_be_tried_again(
+async def test_an_unreachable_broker_is_raised_for_a_retry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Before it has said what it is."""
-    monkeypatch.setattr(topic_ids, "TIMEOUT_S", 0.2)
+    """The connection fails before the broker has told its version."""
+    monkeypatch.setattr(kafka_module, "TIMEOUT_S", 0.2)
 
     with pytest.raises(KafkaError):
         await fetch_topic_id(NOWHERE, "t")
 
 
 async def test_the_embedded_broker_has_none() -> None:
-    """It has no controller to ask."""
+    """The mock cluster has no controller, so its topics have no ids."""
     with EmbeddedBroker() as broker:
         broker.create_topics("t")
         topic_id = await fetch_topic_id(KafkaAccess(bootstrap=broker.bootstrap), "t")
@@ -103,13 +103,13 @@ async def test_the_embedded_broker_has_none() -> None:
 async def test_a_table_is_recovered_when_its_changelog_id_is_known(
     tmp_path: Path,
 ) -> None:
-    """Its partition is not read before."""
-    asked: list[str] = []
+    """The partition is read only after the recovery."""
+    looked_up: list[str] = []
 
     async def lookup(_: KafkaAccess, topic: str) -> str:
-        asked.append(topic)
+        looked_up.append(topic)
         await asyncio.sleep(0)
-        if len(asked) < 3:
+        if len(looked_up) < 3:
             raise KafkaConnectionError
         return "id"
 
@@ -120,7 +120,7 @@ async def test_a_table_is_recovered_when_its_changelog_id_is_known(
             changelog="rows",
             kafka=access,
             producer=FakeProducer(),
-            merge=lambda _, read: read,
+            merge=lambda _, recovered: recovered,
             directory=tmp_path,
             get_topic_id=lookup,
         )
@@ -132,7 +132,7 @@ async def test_a_table_is_recovered_when_its_changelog_id_is_known(
         rows.close(0)
 
     assert part.ready
-    assert asked == ["rows"] * 3
+    assert looked_up == ["rows"] * 3
 
 
 def _build_reader(access: KafkaAccess, rows: Table) -> Reader:

@@ -1,4 +1,4 @@
-"""What a process of ours writes: lines of JSON, few of each kind from libraries."""
+"""Log of a process: JSON lines, and only a few of each kind from libraries."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ def _suppressed(record: logging.LogRecord) -> int:
 
 
 def test_repeated_library_lines_are_limited() -> None:
-    """However its values differ; another kind of line is let through beside it."""
+    """Differing values do not matter; another kind of line still passes."""
     line_filter = RepeatedLineFilter(clock=lambda: 0.0)
 
     passed = [line_filter.filter(_line("no answer of %s", node)) for node in range(100)]
@@ -33,7 +33,7 @@ def test_repeated_library_lines_are_limited() -> None:
 
 
 def test_suppressed_lines_are_counted_in_the_next_window() -> None:
-    """Once, and it is let through again."""
+    """The first line carries the count, and passes again."""
     times = iter(
         [0.0, *repeat(1.0, MAX_LINES_PER_WINDOW + 3), *repeat(1.0 + WINDOW_S, 2)]
     )
@@ -47,8 +47,8 @@ def test_suppressed_lines_are_counted_in_the_next_window() -> None:
     assert [_suppressed(line) for line in later] == [3, 0]
 
 
-def test_no_kind_is_remembered_for_ever() -> None:
-    """A library may put its values into the text itself."""
+def test_kinds_of_past_windows_are_forgotten() -> None:
+    """Memory stays bounded although a library puts values into the text itself."""
     seconds = iter(range(100_000))
     line_filter = RepeatedLineFilter(clock=lambda: float(next(seconds)))
 
@@ -56,7 +56,7 @@ def test_no_kind_is_remembered_for_ever() -> None:
         assert line_filter.filter(_line(f"no answer to {number}"))
 
     assert (
-        len(line_filter._line_counts) + len(line_filter._suppressed_counts)
+        len(line_filter._line_counts) + len(line_filter._suppressed_counts)  # noqa: SLF001 - memory
         <= WINDOW_S + 1
     )
 
@@ -64,9 +64,9 @@ def test_no_kind_is_remembered_for_ever() -> None:
 PROGRAM = dedent("""
     import logging
     import structlog
-    from agents import logs
+    from agents.shared.logging import configure_logging
 
-    logs.configure("info")
+    configure_logging("info")
     structlog.get_logger().info("partitions_revoked", stage="deliver.events")
     for node in range(100):
         logging.getLogger("aiokafka.conn").error("no answer of %s: %s", node, "refused")
@@ -75,20 +75,20 @@ PROGRAM = dedent("""
     except ZeroDivisionError:
         logging.getLogger("faust.agents").exception("Crashed reason=%r", "it")
         logging.getLogger("aiokafka.consumer").exception("Unexpected error")
-    logging.getLogger("aiokafka.consumer").info("said at leisure")
+    logging.getLogger("aiokafka.consumer").info("an informational line")
 """)
 
 
 def _logged_lines() -> Iterator[dict[str, Any]]:
-    ran = subprocess.run(  # noqa: S603 - our own program, no shell
+    completed = subprocess.run(  # noqa: S603 - our own program, no shell
         [sys.executable, "-c", PROGRAM], capture_output=True, check=True, text=True
     )
-    assert ran.stdout == ""
-    yield from map(json.loads, ran.stderr.splitlines())
+    assert completed.stdout == ""
+    yield from map(json.loads, completed.stderr.splitlines())
 
 
 def test_lines_of_libraries_are_json_on_standard_error_like_ours() -> None:
-    """A traceback is one line, in a field."""
+    """A traceback becomes one field of one line."""
     ours, *refused, crash, _ = _logged_lines()
 
     assert (ours["event"], ours["stage"]) == ("partitions_revoked", "deliver.events")
@@ -101,7 +101,7 @@ def test_lines_of_libraries_are_json_on_standard_error_like_ours() -> None:
 
 
 def test_a_kafka_client_traceback_is_one_field() -> None:
-    """A broker that restarts is no reason for pages: what matters it raises as well."""
+    """A restarting broker fills no pages: errors that matter are raised as well."""
     *_, line = _logged_lines()
 
     assert line["event"] == "Unexpected error"

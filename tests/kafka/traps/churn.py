@@ -77,9 +77,11 @@ def _backlog(cycle: int) -> list[bytes]:
 def _join(
     harness: WorkerHarness, program: str, *, name: str, store: TableStore
 ) -> WorkerProcess:
-    options = {"max_records": 40, "pace_s": 0.02}
+    options = {"max_records": 40, "pause_after_poll_s": 0.02}
     before, began_s = _processed_by(harness, name), time.monotonic()
-    worker = harness.start(program, "tabulate", name=name, store=store, **options)
+    worker = harness.start(
+        program, "collect_in_table", name=name, store=store, **options
+    )
     harness.wait_until(
         lambda: (
             _processed_by(harness, name) > before

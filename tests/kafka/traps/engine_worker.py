@@ -10,11 +10,11 @@ import faust
 from faust.types import StreamT
 
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
+from agents.engine.group_consumer import ReaderOptions
 from agents.engine.kafka import KafkaAccess, Record
-from agents.engine.partition import Partition
-from agents.engine.poll import RecordBatch
+from agents.engine.partition import Partition, RecordBatch
 from agents.engine.producer import Producer
-from agents.engine.reader import Reader, ReaderOptions
+from agents.engine.reader import Reader
 from agents.engine.table import Table
 from agents.engine.watchdog import Watchdog, exit_on_error
 from tests.kafka.traps.job import (
@@ -71,7 +71,7 @@ class EngineWorker:
 
     async def wait_while_paused(self, groups: Groups) -> None:
         """Hold back while the gate is shut, and say so."""
-        pause_file = self.job.switch_file("gate")
+        pause_file = self.job.switch_file("pause")
         if pause_file.exists():
             self.journal.write(HOLDING, *first_offsets(groups))
         while pause_file.exists():  # noqa: ASYNC110 - a file has no event

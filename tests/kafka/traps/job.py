@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-UNFINISHABLE = b"held"
+UNFINISHABLE = b"unfinishable"
 """Value of the record a stage never finishes, while the gate is shut."""
 
 FATAL = b"fatal"
@@ -44,7 +44,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         rebalance_s: How long a rebalance waits.
         max_records: Most records of one poll.
         poll_interval_s: Stock Faust only: `broker_max_poll_interval`.
-        pause_after_poll_s: Rest after each poll, or twenty events of stock Faust: a backlog lasts.
+        pause_after_poll_s: Pause after each poll, or after twenty events of stock
+            Faust, so that a backlog lasts.
         buffer: Stock Faust only: `stream_buffer_maxsize`.
     """
 

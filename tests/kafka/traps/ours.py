@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from agents.engine.kafka import Record
-from agents.engine.partition import Partition
-from agents.engine.poll import RecordBatch
+from agents.engine.partition import Partition, RecordBatch
 from tests.kafka.traps.engine_worker import EngineWorker, Stage, first_offsets
 from tests.kafka.traps.job import (
     FALL_BEHIND_S,
@@ -55,7 +54,7 @@ async def break_once(worker: EngineWorker, batch: RecordBatch) -> None:
 async def finish_in_reverse(worker: EngineWorker, batch: RecordBatch) -> None:
     """Finish records in reverse, and the held one not at all while the gate is shut."""
     groups = batch.start()
-    is_paused = worker.job.switch_file("gate").exists()
+    is_paused = worker.job.switch_file("pause").exists()
     for part, records in groups:
         for record in reversed(records):
             if record.value == UNFINISHABLE and is_paused:
@@ -94,10 +93,10 @@ def _changed_rows(
 
 STAGES: Mapping[str, Stage] = {
     "copy": copy,
-    "dawdle": fall_behind,
+    "fall_behind": fall_behind,
     "break_once": break_once,
-    "last_first": finish_in_reverse,
-    "tabulate": collect_in_table,
+    "finish_in_reverse": finish_in_reverse,
+    "collect_in_table": collect_in_table,
 }
 
 

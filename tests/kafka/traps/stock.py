@@ -81,7 +81,7 @@ class StockWorker:
 
     async def wait_while_paused(self, event: Any) -> None:  # noqa: ANN401 - Faust's event
         """Hold back while the gate is shut, and say so."""
-        pause_file = self.job.switch_file("gate")
+        pause_file = self.job.switch_file("pause")
         if pause_file.exists():
             self.log_event(event, HOLDING)
         while pause_file.exists():  # noqa: ASYNC110 - a file has no event
@@ -121,7 +121,7 @@ def finish_in_reverse(worker: StockWorker) -> Callable[[Stream], Any]:
 
     async def agent(stream: Stream) -> None:
         async for event in stream.noack().events():
-            if event.value == UNFINISHABLE and worker.job.switch_file("gate").exists():
+            if event.value == UNFINISHABLE and worker.job.switch_file("pause").exists():
                 worker.log_event(event, HOLDING)
                 continue
             worker.log_event(event)
@@ -165,10 +165,10 @@ def collect_in_table(worker: StockWorker) -> Callable[[Stream], Any]:
 
 STAGES: Mapping[str, Stage] = {
     "copy": copy,
-    "take": copy_batches,
-    "last_first": finish_in_reverse,
-    "dawdle": fall_behind,
-    "tabulate": collect_in_table,
+    "copy_batches": copy_batches,
+    "finish_in_reverse": finish_in_reverse,
+    "fall_behind": fall_behind,
+    "collect_in_table": collect_in_table,
 }
 
 
