@@ -1,5 +1,12 @@
 """The command line: `klaviyo-streams COMMAND`."""
 
+import sys
+
+from agents.shared.signals import exit_on_sigterm_while_starting
+
+if sys.argv[1:2] == ["worker"]:
+    exit_on_sigterm_while_starting()  # the imports below take a second or more
+
 import click
 
 from agents.cli.audiences import audiences
