@@ -1,1 +1,1 @@
-"""What the stream processor moves: Faust agents, one file a stage."""
+"""Stream processor: a worker with one module per stage, and its commands."""

@@ -1,4 +1,4 @@
-"""The worker: services, readers and stages, put together from the settings."""
+"""Worker application: services, readers and stages, built from the settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +23,11 @@ READER_STUCK_LIMIT_S = 600.0
 
 
 def build_app(settings: Settings, destination: Destination) -> EngineApp:
-    """One worker's app.
+    """Build the Faust app of one worker.
 
     Args:
-        settings: What the worker is told.
-        destination: What goes to Klaviyo.
+        settings: Settings of the worker.
+        destination: Compiled destination file: what goes to Klaviyo.
 
     Raises:
         EngineError: Faust is not the version the engine was written for.
@@ -83,7 +83,7 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
 
 
 def _merge_rows(current_row: bytes | None, changelog_row: bytes) -> bytes:
-    """Whatever a worker that should have been dead wrote late undoes nothing."""
+    """Merge rows so that a late write by a frozen worker undoes no newer change."""
     if current_row is None:
         return changelog_row
     return encode_row(merge_rows(decode_row(current_row), decode_row(changelog_row)))

@@ -1,4 +1,4 @@
-"""`GET /healthz`: whether this worker reads what it should."""
+"""Health page `GET /healthz`: 200 while every reader polls, else 503."""
 
 from faust.types.web import Request, Response
 from faust.web import View
@@ -6,11 +6,11 @@ from faust.web import View
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
 
 SILENT_MAX_S = 60.0
-"""A reader polls twice a second; a minute of silence is a fault worth an alarm."""
+"""Longest time without a poll: readers poll twice a second, so a minute is a fault."""
 
 
 def register(app: EngineApp) -> None:
-    """Add the page to Faust's web server."""
+    """Add the health page to Faust's web server."""
 
     @app.page("/healthz", name="healthz")
     async def healthz(view: View, _request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Compacted topics read from outside a worker, to their end."""
+"""Compacted topics, read to their end outside a worker."""
 
 from agents.admin.topic_reader import read_topic
 from agents.engine.kafka import KafkaAccess
@@ -6,10 +6,10 @@ from streams.state.user_row import UserRow, decode_row, merge_rows
 
 
 def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserRow]:
-    """Every user's row as the changelog has it now.
+    """Return every user's row as the changelog has it now.
 
     Raises:
-        ConfigError: Kafka or the topic is not there.
+        ConfigError: Kafka does not answer, or the topic does not exist.
     """
     states: dict[str, UserRow] = {}
     for message in read_topic(kafka, topic):
@@ -21,10 +21,10 @@ def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserRow]:
 
 
 def read_compacted_topic(kafka: KafkaAccess, topic: str) -> dict[bytes, bytes]:
-    """The last value of each key of a compacted topic; a key without one is gone.
+    """Return the last value of each key; a null value removes the key.
 
     Raises:
-        ConfigError: Kafka or the topic is not there.
+        ConfigError: Kafka does not answer, or the topic does not exist.
     """
     rows: dict[bytes, bytes] = {}
     for message in read_topic(kafka, topic):

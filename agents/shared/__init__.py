@@ -1,1 +1,1 @@
-"""TODO shared."""
+"""Parts that several stages and commands use: context, topics, logging, signals."""
