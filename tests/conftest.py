@@ -1,4 +1,4 @@
-"""What every test may ask for, and what every test is held to."""
+"""Fixtures and settings for every test."""
 
 from collections.abc import Iterator
 
@@ -17,11 +17,11 @@ settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("untimed")
-"""Tests run side by side on what machine there is: none fails for being slow."""
+"""Disables hypothesis's time limits: no test may fail because a machine is slow."""
 
 
 @pytest.fixture(autouse=True)
 def _reset_logging() -> Iterator[None]:
-    """A command that a test runs in this process sets up the log of all of it."""
+    """Undo logging that a command under test has configured."""
     yield
     structlog.reset_defaults()

@@ -54,26 +54,26 @@ class MemoryStore:
         self._rows: dict[bytes, bytes] = {}
 
     def set_changelog_id(self, changelog_id: str) -> None:
-        """See `Store.set_changelog_id`."""
+        """Implement `Store.set_changelog_id` with a dict."""
         self.changelog_id = changelog_id
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """See `Store.get_many`."""
+        """Implement `Store.get_many` with a dict."""
         rows = self._rows
         return {key: rows[key] for key in keys if key in rows}
 
     def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
-        """See `Store.write`."""
+        """Implement `Store.write` with a dict."""
         self._rows.update(rows)
         self.next_offset = next_offset
 
     def wipe(self) -> None:
-        """See `Store.wipe`."""
+        """Implement `Store.wipe` with a dict."""
         self._rows.clear()
         self.next_offset, self.changelog_id = 0, ""
 
     def close(self) -> None:
-        """See `Store.close`."""
+        """Implement `Store.close` with a dict."""
         self._rows.clear()
 
 
@@ -102,12 +102,12 @@ class RocksStore:
         self.changelog_id = stored_id.decode() if isinstance(stored_id, bytes) else ""
 
     def set_changelog_id(self, changelog_id: str) -> None:
-        """See `Store.set_changelog_id`."""
+        """Implement `Store.set_changelog_id` with RocksDB."""
         self._rows[_CHANGELOG_ID_KEY] = changelog_id.encode()
         self.changelog_id = changelog_id
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """See `Store.get_many`."""
+        """Implement `Store.get_many` with RocksDB."""
         key_list: list[Any] = list(keys)
         values = self._rows.get(key_list) if key_list else []
         return {
@@ -117,7 +117,7 @@ class RocksStore:
         }
 
     def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
-        """See `Store.write`."""
+        """Implement `Store.write` with RocksDB."""
         batch = WriteBatch(raw_mode=True)
         for key, row in rows.items():
             batch.put(key, row)
@@ -126,11 +126,11 @@ class RocksStore:
         self.next_offset = next_offset
 
     def wipe(self) -> None:
-        """See `Store.wipe`."""
+        """Implement `Store.wipe` with RocksDB."""
         self._rows.close()
         shutil.rmtree(self._path)
         self._open()
 
     def close(self) -> None:
-        """See `Store.close`."""
+        """Implement `Store.close` with RocksDB."""
         self._rows.close()

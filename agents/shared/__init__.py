@@ -1,1 +1,1 @@
-"""Parts that several stages and commands use: context, topics, logging, signals."""
+"""TODO shared."""

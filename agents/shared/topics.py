@@ -1,4 +1,4 @@
-"""The topics of the journey, and their making."""
+"""Topics of the pipeline: their partitions and configuration, and their creation."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,17 +13,17 @@ from streams.errors import ConfigError
 from streams.settings import Settings
 
 RETENTION_MS = 30 * 86_400_000
-"""What waits for Klaviyo outlives an outage longer than Kafka's default of 7 days."""
+"""Records that wait for Klaviyo outlive an outage longer than Kafka's default 7 days."""
 
 HEADROOM_BYTES = 100_000
-"""What a record's headers and batch need beside its value, generously."""
+"""Generous allowance for a record's headers and batch beside its value."""
 
 ADMIN_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSpec:
-    """One topic as it should be."""
+    """Topic as the worker needs it."""
 
     name: str
     partitions: int
@@ -31,7 +31,7 @@ class TopicSpec:
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
-    """Every topic the worker reads or writes, source topics included."""
+    """Return every topic that the worker reads or writes, source topics included."""
     topics, partitions = settings.topics, settings.topic_partitions
     replicated = _in_sync_config(settings)
     retained = replicated | {"retention.ms": str(RETENTION_MS)}
@@ -64,19 +64,19 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
 
 
 def _in_sync_config(settings: Settings) -> dict[str, str]:
-    """With three replicas an acknowledged record must be on two of them."""
+    """Return the setting that puts an acknowledged record on two of three replicas."""
     is_replicated = settings.topic_replication_factor >= 3
     return {"min.insync.replicas": "2"} if is_replicated else {}
 
 
 def ensure_topics(kafka: KafkaAccess, settings: Settings) -> list[str]:
-    """Create what is missing and check what is there.
+    """Create missing topics and check existing ones.
 
     Returns:
-        The names created.
+        Names of the created topics.
 
     Raises:
-        ConfigError: Topics that must be partitioned alike are not, or Kafka refuses.
+        ConfigError: Topics that must have equal partitions differ, or Kafka refuses.
     """
     admin = AdminClient(kafka.librdkafka_options())
     specs_by_name = {spec.name: spec for spec in topic_specs(settings)}
@@ -94,7 +94,7 @@ def _existing_topics(admin: AdminClient) -> dict[str, Any]:
         return admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics
     except KafkaException as error:
         reason = error.args[0].name()
-        problem = f"kafka_bootstrap_servers: no answer ({reason}); is Kafka there?"
+        problem = f"kafka_bootstrap_servers: no answer ({reason}); is Kafka running?"
         raise ConfigError([problem]) from None
 
 
@@ -126,14 +126,8 @@ def _create(admin: AdminClient, specs: list[TopicSpec], replicas: int) -> list[s
 
 def _check_same_partitions(settings: Settings, partitions: dict[str, int]) -> None:
     events, changelog = settings.topics.events, settings.topics.memberships_changelog
-    events_partitions, changelog_partitions = (
-        partitions.get(events),
-        partitions.get(changelog),
-    )
-    if (
-        events_partitions
-        and changelog_partitions
-        and events_partitions != changelog_partitions
-    ):
-        problem = f"topic {changelog}: has {changelog_partitions} partitions, {events} has {events_partitions}"
-        raise ConfigError([f"{problem}; they must be equal: recreate the emptier one"])
+    counts = partitions.get(events), partitions.get(changelog)
+    if all(counts) and len(set(counts)) > 1:
+        problem = f"topic {changelog}: has {counts[1]} partitions, {events} has"
+        fix = "they must be equal: recreate the emptier topic"
+        raise ConfigError([f"{problem} {counts[0]}; {fix}"])

@@ -1,1 +1,1 @@
-"""A broker for the tests: the caller's, Docker's, the JVM's, or the embedded one."""
+"""Kafka broker for the tests: external, in Docker, on the JVM, or embedded."""

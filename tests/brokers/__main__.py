@@ -1,4 +1,4 @@
-"""`python -m tests.brokers start|stop|status`: a real Kafka by hand, on the JVM."""
+"""Real Kafka on the JVM by hand: `python -m tests.brokers start|stop|status`."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.brokers import jvm, kafka_jars
+from tests.brokers import jvm, maven
 
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 20.0
@@ -16,7 +16,7 @@ _POLL_S = 0.1
 
 
 def main() -> int:
-    """Do what the one argument says."""
+    """Run the action named by the argument."""
     action = sys.argv[1] if len(sys.argv) == 2 else ""
     actions = {"start": _start, "stop": _stop, "status": _status, "serve": _serve}
     if action not in actions:
@@ -31,13 +31,13 @@ def _start() -> int:
     if reason is not None:
         return _print_line(f"a real Kafka needs Java and Maven: {reason}", code=1)
     _print_line("starting Apache Kafka (the first time, Maven fetches its jars) ...")
-    kafka_jars.resolve_jars()
+    maven.resolve_kafka()
     _bootstrap_file().unlink(missing_ok=True)
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.brokers", "serve"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=(kafka_jars.cache_dir() / "keeper.log").open("wb"),
+        stderr=(maven.cache_dir() / "keeper.log").open("wb"),
         start_new_session=True,
     )
     return _await_start(server)
@@ -50,7 +50,7 @@ def _await_start(server: subprocess.Popen[bytes]) -> int:
             return _status()
         time.sleep(_POLL_S)
     return _print_line(
-        f"it did not start: see {kafka_jars.cache_dir() / 'keeper.log'}", code=1
+        f"it did not start: see {maven.cache_dir() / 'keeper.log'}", code=1
     )
 
 
@@ -72,7 +72,7 @@ def _status() -> int:
 
 
 def _serve() -> int:
-    """Keep the broker until SIGTERM: it ends with this process."""
+    """Keep the broker running until SIGTERM ends this process and the broker."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with _pid_file().open("a+") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,7 +95,7 @@ def _serve_until_signal(broker: jvm.JvmKafka) -> int:
 
 
 def _pid() -> int | None:
-    """The keeper's process id: it holds a lock on the file while it lives."""
+    """Return the server's process id, which holds a lock on the file while it lives."""
     try:
         with _pid_file().open("r+") as lock_file:
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,11 +107,11 @@ def _pid() -> int | None:
 
 
 def _pid_file() -> Path:
-    return kafka_jars.cache_dir() / "kafka.pid"
+    return maven.cache_dir() / "kafka.pid"
 
 
 def _bootstrap_file() -> Path:
-    return kafka_jars.cache_dir() / "kafka.bootstrap"
+    return maven.cache_dir() / "kafka.bootstrap"
 
 
 def _print_line(line: str, *, code: int = 0) -> int:

@@ -1,4 +1,4 @@
-"""Which broker the tests take: the caller's, Docker's, the JVM's, the embedded one."""
+"""Choice of the tests' broker: external, Docker, the JVM, or the embedded one."""
 
 import subprocess
 from collections.abc import Callable, Iterable
@@ -13,24 +13,24 @@ from tests.brokers.embedded import EmbeddedKafka
 from tests.brokers.interface import Broker, Stoppable
 
 _FAILURES = (TimeoutError, OSError, DockerException, subprocess.SubprocessError)
-"""What a way may fail with when it looked usable and was not (no image, no jars)."""
+"""Failures of a source that seemed available (no image, no jars)."""
 
 B = TypeVar("B", bound=Broker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSource(Generic[B]):
-    """One way to a broker."""
+    """Source of a broker, tried in order."""
 
     name: str
     unavailable_reason: Callable[[], str | None]
-    """Why it cannot be taken, or None; quick."""
+    """Return the reason why the source is unavailable, or None; quick."""
     start: Callable[[], B]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(Generic[B]):
-    """The broker taken, and why not those before it."""
+    """Chosen broker, and the reasons against the sources tried before."""
 
     broker: B | None
     skipped: tuple[str, ...]
@@ -42,7 +42,7 @@ class Choice(Generic[B]):
 
 
 def choose(sources: Iterable[BrokerSource[B]]) -> Choice[B]:
-    """Take the first way that leads to a broker."""
+    """Choose the first source that yields a broker."""
     skipped: list[str] = []
     for source in sources:
         reason = source.unavailable_reason()
@@ -56,7 +56,7 @@ def choose(sources: Iterable[BrokerSource[B]]) -> Choice[B]:
 
 
 def choose_shared() -> Choice[Broker]:
-    """A broker for tests that only need a prefix of their own."""
+    """Choose a broker for tests that only need a topic prefix of their own."""
     sources: list[BrokerSource[Broker]] = [
         BrokerSource(
             name="outside",
@@ -79,7 +79,7 @@ def choose_shared() -> Choice[Broker]:
 
 
 def choose_private(*, brokers: int) -> Choice[Stoppable]:
-    """A broker, or three, for a test that stops and kills them."""
+    """Choose a private broker, or three, for a test that stops and kills them."""
     in_docker = partial(docker.DockerKafka, brokers=brokers)
     on_jvm = partial(jvm.JvmKafka, brokers=brokers)
     sources: list[BrokerSource[Stoppable]] = [

@@ -1,4 +1,4 @@
-"""The same Apache Kafka in Docker, through testcontainers: one node or three."""
+"""Apache Kafka in Docker, through testcontainers: one node or three."""
 
 import os
 import socket
@@ -8,20 +8,20 @@ from urllib.parse import urlsplit
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-from tests.brokers import interface, kafka_jars
+from tests.brokers import interface, maven
 from tests.brokers.ports import free_ports
 from tests.brokers.properties import CLUSTER_ID, Node, node_properties
 
 _PING_TIMEOUT_S = 3
 _STOP_TIMEOUT_S = 15
 _INTERNAL, _CONTROLLER, _CLIENTS = 19092, 19093, 9092
-"""Ports inside a container; clients come in by a port of this machine."""
+"""Ports inside a container; clients use a port of this machine."""
 
 _PROTOCOLS = "INTERNAL:PLAINTEXT,CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT"
 
 
 def unavailable_reason() -> str | None:
-    """Why Docker cannot be taken, or None."""
+    """Return the reason why Docker is unavailable, or None."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     try:
         return None if _responds(host) else "Docker does not answer"
@@ -42,7 +42,7 @@ def _responds(host: str) -> bool:
 
 
 class DockerKafka:
-    """One private broker, or a cluster; testcontainers ends it with this process.
+    """Private broker or cluster in Docker; testcontainers ends it with this process.
 
     Args:
         brokers: How many nodes; each is broker and controller.
@@ -52,7 +52,7 @@ class DockerKafka:
 
     def __init__(self, *, brokers: int = 1) -> None:
         suffix = f", {brokers} brokers" if brokers > 1 else ""
-        self.name = f"Apache Kafka {kafka_jars.kafka_version()} in Docker{suffix}"
+        self.name = f"Apache Kafka {maven.kafka_version()} in Docker{suffix}"
         self._ports = free_ports(brokers)
         self._running = set(range(brokers))
         self._network = Network().create()
@@ -68,7 +68,7 @@ class DockerKafka:
 
     @property
     def bootstrap(self) -> str:
-        """Every node, up or down."""
+        """Addresses of all nodes, up or down."""
         return ",".join(f"127.0.0.1:{port}" for port in self._ports)
 
     def create_topics(
@@ -78,7 +78,7 @@ class DockerKafka:
         replicas: int | None = None,
         config: Mapping[str, str] | None = None,
     ) -> None:
-        """Create topics; copies on each node unless `replicas` says fewer."""
+        """Create topics, replicated to every node unless `replicas` says fewer."""
         interface.create_topics(
             self.bootstrap,
             names,
@@ -96,7 +96,7 @@ class DockerKafka:
         )
 
     def stop(self, *, node: int = 0) -> None:
-        """Shut a node down in order; Docker kills it when that takes too long."""
+        """Shut a node down in order; Docker kills a node that takes too long."""
         self._containers[node].get_wrapped_container().stop(timeout=_STOP_TIMEOUT_S)
         self._running.discard(node)
 
@@ -106,7 +106,7 @@ class DockerKafka:
         self._running.discard(node)
 
     def restart(self, *, node: int = 0) -> None:
-        """Stop in order, if it is up, and start."""
+        """Stop a node in order, if it is up, and start it."""
         if node in self._running:
             self.stop(node=node)
         self.start(node=node)
@@ -132,7 +132,7 @@ class DockerKafka:
     def _build_container(
         self, node: Node, settings: Mapping[str, str], port: int
     ) -> DockerContainer:
-        container = DockerContainer(f"apache/kafka:{kafka_jars.kafka_version()}")
+        container = DockerContainer(f"apache/kafka:{maven.kafka_version()}")
         container.with_network(self._network)
         container.with_network_aliases(f"kafka-{node.number}")
         container.with_bind_ports(_CLIENTS, port)
@@ -143,7 +143,7 @@ class DockerKafka:
 def container_environment(
     node: Node, *, nodes: list[Node], port: int
 ) -> dict[str, str]:
-    """The image's environment: a property in capitals, dots as underscores."""
+    """Return the image's environment: properties in capitals, dots as underscores."""
     alias = f"kafka-{node.number}"
     properties = {
         **node_properties(node, nodes=nodes),

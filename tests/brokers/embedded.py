@@ -1,4 +1,4 @@
-"""The last resort: the embedded broker of `make demo` behind the tests' face."""
+"""Embedded broker of `make demo` behind the tests' interface; the last resort."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
 
 
 class EmbeddedKafka:
-    """librdkafka's mock cluster: the protocol, and nothing that outlives it."""
+    """librdkafka's mock cluster: the protocol, without durable data."""
 
     name = "the embedded librdkafka mock (not durable)"
     durable = False
@@ -19,7 +19,7 @@ class EmbeddedKafka:
 
     @property
     def bootstrap(self) -> str:
-        """`host:port`."""
+        """Address of the broker: `host:port`."""
         return self._broker.bootstrap
 
     def create_topics(
@@ -38,5 +38,5 @@ class EmbeddedKafka:
         self._broker.create_topics(*names)
 
     def close(self) -> None:
-        """End it."""
+        """End the embedded broker."""
         self._broker.close()

@@ -1,4 +1,4 @@
-"""A broker somebody else runs: KAFKA_BOOTSTRAP_SERVERS."""
+"""Kafka that somebody else runs, named by KAFKA_BOOTSTRAP_SERVERS."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ BOOTSTRAP_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 
 
 def unavailable_reason() -> str | None:
-    """Why it cannot be taken, or None."""
+    """Return the reason why the external Kafka is unavailable, or None."""
     return (
         None
         if os.environ.get(BOOTSTRAP_VARIABLE)
@@ -18,7 +18,7 @@ def unavailable_reason() -> str | None:
 
 
 class ExternalKafka:
-    """The broker the environment names; tests leave it running."""
+    """Broker that the environment names; tests leave it running."""
 
     durable = True
 
@@ -34,7 +34,7 @@ class ExternalKafka:
         replicas: int | None = None,
         config: Mapping[str, str] | None = None,
     ) -> None:
-        """Create topics; how many copies is the cluster's default unless said."""
+        """Create topics, replicated as the cluster does unless `replicas` is set."""
         interface.create_topics(
             self.bootstrap,
             names,
@@ -44,4 +44,4 @@ class ExternalKafka:
         )
 
     def close(self) -> None:
-        """Leave it as it is: it is not ours."""
+        """Leave the external broker running."""

@@ -1,4 +1,4 @@
-"""The fixtures `kafka`, `durable_kafka`, `topic_prefix`, `own_kafka`, `three_brokers`.
+"""Pytest fixtures for brokers: shared, durable, private, and three of them.
 
 `kafka` is shared by the whole run: a test names its topics and groups under
 `topic_prefix`. `own_kafka` and `three_brokers` are the test's alone, to be stopped,
@@ -19,14 +19,14 @@ USED_BROKERS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep a place for what the terminal summary says."""
+    """Reserve storage for the lines of the terminal summary."""
     config.stash[USED_BROKERS] = []
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say which broker the Kafka tests ran on."""
+    """Print which brokers the Kafka tests ran on."""
     used_brokers = config.stash[USED_BROKERS]
     for line in dict.fromkeys(used_brokers):
         terminalreporter.write_line(f"kafka: {line}")
@@ -34,7 +34,7 @@ def pytest_terminal_summary(
 
 @pytest.fixture(scope="session")
 def kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
-    """The broker of this run."""
+    """Return the shared broker of this run."""
     began_s = time.monotonic()
     chosen = choice.choose_shared()
     assert chosen.broker is not None  # the embedded broker is always there
@@ -46,7 +46,7 @@ def kafka(pytestconfig: pytest.Config) -> Iterator[Broker]:
 
 @pytest.fixture
 def durable_kafka(kafka: Broker) -> Broker:
-    """The broker of this run, when it is a real one."""
+    """Return the shared broker, or skip the test if it is the embedded one."""
     if not kafka.durable:
         pytest.skip(f"needs a durable broker, and this run has {kafka.name}")
     return kafka
@@ -54,20 +54,20 @@ def durable_kafka(kafka: Broker) -> Broker:
 
 @pytest.fixture
 def topic_prefix(request: pytest.FixtureRequest) -> str:
-    """A prefix no other test has, ending in a dot; it names the test."""
+    """Return a unique prefix that names the test and ends in a dot."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60]
     return f"{name}-{uuid.uuid4().hex[:8]}."
 
 
 @pytest.fixture
 def own_kafka(pytestconfig: pytest.Config) -> Iterator[Stoppable]:
-    """One private broker, real or the test is skipped."""
+    """Return one private real broker, or skip the test."""
     yield from _private_broker(pytestconfig, brokers=1)
 
 
 @pytest.fixture
 def three_brokers(pytestconfig: pytest.Config) -> Iterator[Stoppable]:
-    """Three private brokers, real or the test is skipped."""
+    """Return three private real brokers, or skip the test."""
     yield from _private_broker(pytestconfig, brokers=3)
 
 

@@ -1,4 +1,4 @@
-"""What a test may ask of a broker, whichever it is."""
+"""Interface of a broker under test, and the admin calls that every broker shares."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 _POLL_S = 0.05
 _TIMEOUT_S = 10.0
 _READY_TIMEOUT_S = 60.0
-"""A cold JVM on a busy machine needs seconds; a minute means it will not come."""
+"""Longest wait for a cold JVM on a busy machine, which normally needs seconds."""
 
 _silent_logger = logging.getLogger("tests.brokers.librdkafka")
 _silent_logger.addHandler(logging.NullHandler())
@@ -21,16 +21,16 @@ _silent_logger.propagate = False
 
 
 class Broker(Protocol):
-    """One broker or a cluster, up and reachable."""
+    """Broker or cluster that is up and reachable."""
 
     name: str
-    """What it is, for the reader of a test run."""
+    """Description for the reader of a test run."""
     durable: bool
-    """It keeps its data when stopped, has a controller, and expires its members."""
+    """The broker keeps its data when stopped, has a controller, and expires members."""
 
     @property
     def bootstrap(self) -> str:
-        """`host:port[,host:port]`."""
+        """Addresses for clients: `host:port[,host:port]`."""
 
     def create_topics(
         self,
@@ -46,7 +46,7 @@ class Broker(Protocol):
 
 
 class Stoppable(Broker, Protocol):
-    """A private broker, or three, to be broken by a test.
+    """Private broker, or three, that a test may stop and kill.
 
     `node` counts from 0. Ports and data are kept over a stop, a kill and a restart.
     """
@@ -61,11 +61,11 @@ class Stoppable(Broker, Protocol):
         """End a node as `kill -9` does."""
 
     def restart(self, *, node: int = 0) -> None:
-        """Stop in order, if it is up, and start."""
+        """Stop a node in order, if it is up, and start it."""
 
 
 def admin(bootstrap: str) -> AdminClient:
-    """An admin client that reconnects fast and logs nothing."""
+    """Return an admin client that reconnects fast and logs nothing."""
     settings: dict[str, str | int | float | bool] = {
         "bootstrap.servers": bootstrap,
         "reconnect.backoff.ms": 50,
@@ -76,20 +76,20 @@ def admin(bootstrap: str) -> AdminClient:
 
 
 class GroupMembers(NamedTuple):
-    """Who is in a consumer group."""
+    """Members of a consumer group, and its coordinator."""
 
     ids: frozenset[str]
     is_stable: bool
     coordinator: int
-    """Id of its broker."""
+    """Broker id of the coordinator."""
 
 
 NO_MEMBERS = GroupMembers(frozenset(), is_stable=False, coordinator=-1)
-"""Of a group that no broker knows."""
+"""Result for a group that no broker knows."""
 
 
 def group_members(client: AdminClient, group: str) -> GroupMembers:
-    """Who is in the group.
+    """Return the members of the group.
 
     `describe_consumer_groups` would be newer, but aborts the process when a broker
     goes away meanwhile (librdkafka's issue 4605).
@@ -109,7 +109,7 @@ def group_members(client: AdminClient, group: str) -> GroupMembers:
 def await_brokers(
     bootstrap: str, *, count: int, within_s: float = _READY_TIMEOUT_S
 ) -> None:
-    """Return when so many brokers are in the metadata.
+    """Wait until the metadata lists the expected number of brokers.
 
     Raises:
         TimeoutError: They are not, in time.
@@ -131,7 +131,7 @@ def _broker_count(client: AdminClient) -> int:
 
 
 def await_in_sync(bootstrap: str, *, within_s: float = _READY_TIMEOUT_S) -> None:
-    """Return when each partition has all its replicas in sync.
+    """Wait until each partition has all its replicas in sync.
 
     Until then a broker may be the only one that can lead some of them: without it they
     wait for its return, whoever else is up.

@@ -1,4 +1,4 @@
-"""A real Apache Kafka in KRaft mode, run on the JVM: one node or three."""
+"""Apache Kafka in KRaft mode on the JVM: one node or three."""
 
 import contextlib
 import shutil
@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.brokers import interface, kafka_jars
+from tests.brokers import interface, maven
 from tests.brokers.ports import free_ports
 from tests.brokers.properties import CLUSTER_ID, Node, node_properties
 from tests.support.processes import spawn
 
 _STOP_TIMEOUT_S = 15.0
-"""An orderly shutdown moves its leaders away first; then patience ends."""
+"""Longest wait for an orderly shutdown, which first moves leaders away."""
 
 _JVM_FLAGS = (
     "-Xms64m",
@@ -29,14 +29,14 @@ _JVM_FLAGS = (
 
 
 def unavailable_reason() -> str | None:
-    """Why the JVM cannot be taken, or None."""
+    """Return the reason why the JVM is unavailable, or None."""
     missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
     return f"no {' and no '.join(missing)} here" if missing else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JvmNode:
-    """Where one node lives: its directory and its ports."""
+    """Node on the JVM: its directory and its ports."""
 
     node: Node
     home: Path
@@ -44,22 +44,22 @@ class JvmNode:
 
     @property
     def bootstrap(self) -> str:
-        """`host:port` for clients."""
+        """Address for clients: `host:port`."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def settings(self) -> Path:
-        """The properties file."""
+        """Path of the properties file."""
         return self.home / "server.properties"
 
     def command(self, main: str, *args: str) -> list[str]:
-        """The command line of one of Kafka's mains."""
+        """Return the command line for one of Kafka's main classes."""
         java = shutil.which("java") or "java"
-        return [java, *_JVM_FLAGS, "-cp", f"{kafka_jars.resolve_jars()}/*", main, *args]
+        return [java, *_JVM_FLAGS, "-cp", f"{maven.resolve_kafka()}/*", main, *args]
 
 
 class JvmKafka:
-    """One private broker, or a cluster, that ends with this process.
+    """Private broker or cluster on the JVM that ends with this process.
 
     Args:
         brokers: How many nodes; each is broker and controller.
@@ -71,7 +71,7 @@ class JvmKafka:
 
     def __init__(self, *, brokers: int = 1, home: Path | None = None) -> None:
         suffix = f", {brokers} brokers" if brokers > 1 else ""
-        self.name = f"Apache Kafka {kafka_jars.kafka_version()} on the JVM{suffix}"
+        self.name = f"Apache Kafka {maven.kafka_version()} on the JVM{suffix}"
         self.home = home or Path(tempfile.mkdtemp(prefix="klaviyo-streams-kafka-"))
         self.nodes = _prepare_nodes(self.home, brokers=brokers)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
@@ -83,7 +83,7 @@ class JvmKafka:
 
     @property
     def bootstrap(self) -> str:
-        """Every node, up or down."""
+        """Addresses of all nodes, up or down."""
         return ",".join(node.bootstrap for node in self.nodes)
 
     def create_topics(
@@ -93,7 +93,7 @@ class JvmKafka:
         replicas: int | None = None,
         config: Mapping[str, str] | None = None,
     ) -> None:
-        """Create topics; copies on each node unless `replicas` says fewer."""
+        """Create topics, replicated to every node unless `replicas` says fewer."""
         interface.create_topics(
             self.bootstrap,
             names,
@@ -103,7 +103,7 @@ class JvmKafka:
         )
 
     def pid(self, *, node: int = 0) -> int:
-        """Process id of a node that is up."""
+        """Return the process id of a node that is up."""
         return self._running[node].pid
 
     def start(self, *, node: int = 0) -> None:
@@ -113,7 +113,7 @@ class JvmKafka:
         interface.await_brokers(self.nodes[node].bootstrap, count=len(self._running))
 
     def stop(self, *, node: int = 0) -> None:
-        """Shut a node down in order; kill it when that takes too long."""
+        """Shut a node down in order; kill a node that takes too long."""
         process = self._running.pop(node, None)
         if process is None:
             return
@@ -132,7 +132,7 @@ class JvmKafka:
             process.wait()
 
     def restart(self, *, node: int = 0) -> None:
-        """Stop in order, if it is up, and start."""
+        """Stop a node in order, if it is up, and start it."""
         self.stop(node=node)
         self.start(node=node)
 

@@ -4,12 +4,12 @@ import secrets
 import socket
 
 _FIRST, _COUNT = 20_000, 12_000
-"""Below the ephemeral range: there a client that knocks at a stopped broker's port
-can be given that very port as its own, and talk to itself."""
+"""Below the ephemeral range: inside it, a client that tries a stopped broker's
+port can be given that very port as its own, and talk to itself."""
 
 
 def free_ports(count: int) -> list[int]:
-    """So many ports of 127.0.0.1 that nobody listens on."""
+    """Return free ports of 127.0.0.1."""
     ports: set[int] = set()
     while len(ports) < count:
         port = _FIRST + secrets.randbelow(_COUNT)

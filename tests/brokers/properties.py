@@ -1,4 +1,4 @@
-"""The settings of one Kafka node for tests: small, quick to start, strict."""
+"""Settings of a Kafka node for tests: small, quick to start, strict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ CLUSTER_ID = "a2xhdml5by1zdHJlYW1zLQ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One broker that is its own controller, and how it is reached."""
+    """Broker that is its own controller, and its addresses."""
 
     number: int
-    """From 1: `node.id`."""
+    """`node.id`, counted from 1."""
     controller: str
-    """`host:port` the controllers call each other by."""
+    """`host:port` for the other controllers."""
 
 
 def node_properties(node: Node, *, nodes: Sequence[Node]) -> dict[str, str]:
-    """Server properties that do not depend on where the node runs.
+    """Return the server properties that do not depend on where the node runs.
 
     Args:
         node: The node they are for.
@@ -56,9 +56,9 @@ _QUICK = {
     "group.min.session.timeout.ms": "1000",
     "broker.heartbeat.interval.ms": "500",
 }
-"""A member, a broker: noticed when it comes and missed when it is gone. A lone broker
-has nobody to take over, so it keeps Kafka's own session of 9 s: a busy machine that
-stands still for a moment must not fence it."""
+"""Short times: a member or broker that comes or goes is noticed quickly. A single
+broker has no successor, so it keeps Kafka's own session of 9 s: a busy machine that
+stands still for a moment must not fence the broker."""
 
 _SMALL = {
     "offsets.topic.num.partitions": "4",
@@ -68,4 +68,4 @@ _SMALL = {
     "num.network.threads": "2",
     "num.io.threads": "4",
 }
-"""The defaults are for a server: 128 MB for the cleaner alone."""
+"""Small buffers: the defaults need 128 MB for the log cleaner alone."""

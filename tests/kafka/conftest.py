@@ -1,4 +1,4 @@
-"""A lab for the tests that run workers."""
+"""Harness fixtures for tests that run workers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.kafka.traps.worker_harness import WorkerHarness
 def harness(
     durable_kafka: Broker, topic_prefix: str, tmp_path: Path
 ) -> Iterator[WorkerHarness]:
-    """Topics and workers of one test, on the broker of this run."""
+    """Return topics and workers of one test, on the shared broker."""
     harness = WorkerHarness(durable_kafka, prefix=topic_prefix, home=tmp_path)
     yield harness
     harness.close()
@@ -21,7 +21,7 @@ def harness(
 
 @pytest.fixture
 def own_harness(own_kafka: Stoppable, tmp_path: Path) -> Iterator[WorkerHarness]:
-    """The same on a broker of the test's own, to be broken."""
+    """Return topics and workers of one test, on a private broker."""
     harness = WorkerHarness(own_kafka, prefix="own.", home=tmp_path)
     yield harness
     harness.close()

@@ -1,4 +1,4 @@
-"""Which broker is taken, and what it is told; no broker is started here."""
+"""Choice and configuration of a broker; no broker is started here."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.brokers.properties import Node, node_properties
 
 
 class StubBroker:
-    """A broker that is only a name."""
+    """Broker that is only a name."""
 
     durable = True
     bootstrap = "nowhere:1"
@@ -19,16 +19,16 @@ class StubBroker:
         self.name = name
 
     def create_topics(self, *names: str, **_: object) -> None:
-        """Create nothing."""
+        """Create no topics at all."""
 
     def close(self) -> None:
-        """End nothing."""
+        """End nothing: no broker runs."""
 
 
 def source(
     name: str, *, reason: str | None = None, failure: str = ""
 ) -> choice.BrokerSource[Broker]:
-    """A way that leads to a stub, or says why not, or breaks when taken."""
+    """Return a source that yields a stub, is unavailable, or fails to start."""
 
     def start() -> Broker:
         if failure:
@@ -60,12 +60,12 @@ def source(
 def test_the_first_source_with_a_broker_is_chosen(
     sources: list[choice.BrokerSource[Broker]], description: str
 ) -> None:
-    """What is passed over is named with its reason."""
+    """Skipped sources are listed with their reasons."""
     assert str(choice.choose(sources)) == description
 
 
 def test_the_environment_names_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its variable the outside broker is not usable, with it it is."""
+    """The external broker is available only if its variable is set."""
     monkeypatch.delenv(external.BOOTSTRAP_VARIABLE, raising=False)
     assert external.unavailable_reason() == "KAFKA_BOOTSTRAP_SERVERS is not set"
 
@@ -95,7 +95,7 @@ def test_a_property_becomes_a_variable_of_the_image() -> None:
 def test_replicas_follow_the_number_of_brokers(
     brokers: int, replicas: str, in_sync: str
 ) -> None:
-    """A record is on each broker, and acknowledged when all but one have it."""
+    """Each broker has a replica, and all but one must acknowledge."""
     nodes = [Node(number=n + 1, controller=f"h:{n}") for n in range(brokers)]
 
     properties = node_properties(nodes[0], nodes=nodes)

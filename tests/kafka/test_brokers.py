@@ -1,4 +1,4 @@
-"""The brokers the other Kafka tests stand on."""
+"""Behaviour of the brokers that the other Kafka tests rely on."""
 
 import uuid
 
@@ -37,7 +37,7 @@ def _read(broker: Broker, topic: str, *, count: int) -> list[bytes | None]:
 
 
 def test_a_record_comes_back(kafka: Broker, topic_prefix: str) -> None:
-    """What is produced to the shared broker is consumed by a group."""
+    """Records produced to the shared broker are consumed by a group."""
     topic = f"{topic_prefix}t"
     kafka.create_topics(topic)
 
@@ -73,7 +73,7 @@ def test_data_outlives_a_kill_and_a_restart(own_kafka: Stoppable) -> None:
 
 
 def test_two_of_three_brokers_serve(three_brokers: Stoppable) -> None:
-    """With one of three killed, writes and reads go on; it may come back."""
+    """With one of three brokers killed, writes and reads go on."""
     three_brokers.create_topics("t")
     _produce(three_brokers, "t", [b"1"])
 

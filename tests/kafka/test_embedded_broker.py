@@ -1,4 +1,4 @@
-"""The embedded broker of the demo does what the demo asks of it."""
+"""The embedded broker supports everything that the demo needs."""
 
 from contextlib import closing
 
@@ -9,7 +9,7 @@ from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
 
 
 async def test_a_group_reads_commits_and_finds_its_commit() -> None:
-    """One member of a group: what it needs works, records of 4 MB too."""
+    """A group with one member reads and commits, with records of 4 MB."""
     with EmbeddedBroker() as broker:
         broker.create_topics("t")
         await _produce(broker.bootstrap, "t", [b"small", bytes(4 * 1024 * 1024)])
@@ -35,7 +35,7 @@ async def test_a_group_reads_commits_and_finds_its_commit() -> None:
 
 
 def test_a_broker_that_is_not_started_creates_no_topic() -> None:
-    """Forgetting `start` is an error, not a topic that is nowhere."""
+    """A call without `start` raises an error instead of creating no topic."""
     with closing(EmbeddedBroker()) as broker, pytest.raises(RuntimeError):
         broker.create_topics("t")
 

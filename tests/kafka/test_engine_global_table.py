@@ -1,4 +1,4 @@
-"""The view on a real Kafka: the whole of a small compacted topic."""
+"""Global table on a real Kafka: a copy of a whole small compacted topic."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ _WAIT_S = 30.0
 async def test_it_has_what_was_there_at_its_start(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """Latest value of each key; a key whose last record has none is not there."""
+    """The table has the latest value of each key, without removed keys."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic, config=COMPACTED)
     access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
@@ -42,7 +42,7 @@ async def test_it_has_what_was_there_at_its_start(
 async def test_catching_up_shows_what_was_written_before_the_call(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """Again and again: no write that came before is missing."""
+    """After each call, no earlier write is missing."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic, config=COMPACTED)
     access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
@@ -67,7 +67,7 @@ async def test_catching_up_shows_what_was_written_before_the_call(
 async def test_catching_up_with_nothing_new_returns(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """An empty topic, or one already read, holds nobody up."""
+    """An empty topic, or a topic already read, delays no caller."""
     topic = f"{topic_prefix}t"
     durable_kafka.create_topics(topic, config=COMPACTED)
     access = KafkaAccess(bootstrap=durable_kafka.bootstrap)

@@ -1,4 +1,4 @@
-"""The reader on a real Kafka: shutdown, outages, and what it can read."""
+"""Reader on a real Kafka: shutdown, outages and compression."""
 
 import signal
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_sigterm_drains_commits_and_repeats_nothing(harness: WorkerHarness) -> N
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 def test_every_compression_is_read(harness: WorkerHarness, codec: str) -> None:
-    """Whatever the producers of the source topic compress with."""
+    """Every compression that a producer may use can be read."""
     harness.create_topics()
     harness.produce(make_values(200), codec=codec)
 
@@ -49,7 +49,7 @@ def test_every_compression_is_read(harness: WorkerHarness, codec: str) -> None:
 def test_a_partition_is_not_read_before_its_table_is_there(
     harness: WorkerHarness,
 ) -> None:
-    """However long the recovery takes, its records wait for it."""
+    """Records wait for the recovery of the table, however long it takes."""
     harness.create_topics()
     recovery = harness.base_job.switch_file("recovery")
     recovery.touch()
@@ -69,7 +69,7 @@ def test_a_partition_is_not_read_before_its_table_is_there(
 def test_a_worker_started_before_its_broker_waits_for_it(
     own_kafka: Stoppable, own_harness: WorkerHarness
 ) -> None:
-    """Whoever comes first: the journey begins when both are there."""
+    """The worker and the broker may start in either order."""
     harness = own_harness
     harness.create_topics()
     harness.produce(make_values(50))
@@ -86,7 +86,7 @@ def test_a_worker_started_before_its_broker_waits_for_it(
 def test_a_broker_killed_and_back_loses_nothing(
     own_kafka: Stoppable, own_harness: WorkerHarness
 ) -> None:
-    """The worker waits out the outage and goes on by itself."""
+    """The worker waits for the end of the outage and continues."""
     harness = own_harness
     harness.create_topics(partitions=2)
     worker = harness.start(
@@ -109,7 +109,7 @@ def test_a_broker_killed_and_back_loses_nothing(
 def test_with_one_of_three_brokers_killed_it_goes_on(
     three_brokers: Stoppable, tmp_path: Path
 ) -> None:
-    """Leaders and the group's coordinator move, whichever the broker was."""
+    """Leaders and the group's coordinator move, whichever broker was killed."""
     harness = WorkerHarness(three_brokers, prefix="three.", home=tmp_path)
     try:
         harness.create_topics(partitions=3)

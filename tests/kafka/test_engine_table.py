@@ -1,4 +1,4 @@
-"""The table on a real Kafka: what is recovered, and what is not."""
+"""Table on a real Kafka: recovery and its limits."""
 
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -26,18 +26,18 @@ ROWS = {b"%d" % number: b"1" for number in range(100)}
 
 @dataclass(kw_only=True)
 class TableHarness:
-    """One changelog and the tables made of it, one after another."""
+    """Changelog, and the tables opened on it one after another."""
 
     broker: Broker
     changelog: str
     producer: Producer
     directory: Path | None
     merged_values: list[bytes] = field(default_factory=list)
-    """Every value read back from the changelog."""
+    """Values read back from the changelog."""
     tables: list[Table] = field(default_factory=list)
 
     async def open_table(self) -> Table:
-        """A worker's table after its start; those before it are closed."""
+        """Close all earlier tables and open a new one, as a starting worker does."""
         self.close()
         self.merged_values.clear()
         table = Table(
@@ -61,7 +61,7 @@ class TableHarness:
         )
 
     def recreate(self) -> None:
-        """Delete the changelog and create it anew."""
+        """Delete the changelog topic and create it again."""
         client: AdminClient = admin(self.broker.bootstrap)
         client.delete_topics([self.changelog])[self.changelog].result(30)
         deadline_s = time.monotonic() + WAIT_TIMEOUT_S
@@ -70,12 +70,12 @@ class TableHarness:
         self.create()
 
     def create(self) -> None:
-        """Create the changelog."""
+        """Create the changelog topic with a small record limit."""
         config = COMPACTED | {"max.message.bytes": "5000"}
         self.broker.create_topics(self.changelog, config=config)
 
     def close(self) -> None:
-        """Close every table."""
+        """Close every table opened so far."""
         for table in self.tables:
             table.close(0)
 
@@ -91,7 +91,7 @@ async def harness(
     topic_prefix: str,
     tmp_path: Path,
 ) -> AsyncIterator[TableHarness]:
-    """Each test runs on both stores."""
+    """Return a harness for each kind of store."""
     access = KafkaAccess(bootstrap=durable_kafka.bootstrap)
     async with running(Producer(access)) as producer:
         harness = TableHarness(
@@ -106,7 +106,7 @@ async def harness(
 
 
 async def test_what_was_written_is_recovered(harness: TableHarness) -> None:
-    """A worker that starts has every row, and its latest value."""
+    """A worker that starts has every row with its latest value."""
     table = await harness.open_table()
     await table.write({0: ROWS})
     await table.write({0: {b"7": b"2"}})
@@ -117,10 +117,10 @@ async def test_what_was_written_is_recovered(harness: TableHarness) -> None:
 
 
 class ProducerWithoutOffsets(Producer):
-    """Tells of no offset, as after acknowledgements that were lost with a broker."""
+    """Producer that knows no offsets, as after lost acknowledgements."""
 
     async def send(self, messages: Sequence[Message]) -> list[SendResult]:
-        """Send them."""
+        """Send the messages, but report no offsets."""
         await super().send(messages)
         return [Written(None)] * len(messages)
 
@@ -128,7 +128,7 @@ class ProducerWithoutOffsets(Producer):
 async def test_rows_at_unknown_offsets_are_kept_and_read_again(
     harness: TableHarness,
 ) -> None:
-    """They are durable: the worker goes on with them, and a restart has them too."""
+    """Such rows are durable: the worker keeps them, and so does a restart."""
     before = await harness.open_table()
     await before.write({0: ROWS})
     access = KafkaAccess(bootstrap=harness.broker.bootstrap)
@@ -147,7 +147,7 @@ async def test_rows_at_unknown_offsets_are_kept_and_read_again(
 
 
 async def test_a_restart_reads_only_what_its_store_lacks(harness: TableHarness) -> None:
-    """Memory reads everything; RocksDB what was written meanwhile."""
+    """Memory reads everything; RocksDB reads what was written meanwhile."""
     table = await harness.open_table()
     await table.write({0: ROWS})
     harness.close()
@@ -165,7 +165,7 @@ async def test_a_restart_reads_only_what_its_store_lacks(harness: TableHarness) 
 async def test_a_changelog_made_anew_forgets_the_store(
     harness: TableHarness, rows: int
 ) -> None:
-    """A store of another topic of that name is wiped, however long the new one is."""
+    """A store of a deleted topic is wiped, whatever the length of the new topic."""
     table = await harness.open_table()
     await table.write({0: ROWS})
     harness.close()
@@ -179,7 +179,7 @@ async def test_a_changelog_made_anew_forgets_the_store(
 
 
 async def test_a_late_stale_row_does_not_win(harness: TableHarness) -> None:
-    """Written after the newer one by a worker that was frozen: merge decides."""
+    """The merge decides about a stale row that a frozen worker wrote late."""
     table = await harness.open_table()
     await table.write({0: {b"a": b"2"}})
     await harness.append({b"a": b"1"})
@@ -192,7 +192,7 @@ async def test_a_late_stale_row_does_not_win(harness: TableHarness) -> None:
 async def test_a_partition_reopened_by_the_same_worker_catches_up(
     harness: TableHarness,
 ) -> None:
-    """Given away and got back, it has what the other wrote meanwhile."""
+    """A partition that came back has what the other worker wrote meanwhile."""
     table = await harness.open_table()
     await table.write({0: {b"a": b"1"}})
     table.close(0)
@@ -206,7 +206,7 @@ async def test_a_partition_reopened_by_the_same_worker_catches_up(
 async def test_a_row_too_large_for_the_changelog_is_an_error_and_not_held(
     harness: TableHarness,
 ) -> None:
-    """The table never holds what its changelog lacks."""
+    """The table never holds a row that its changelog lacks."""
     table = await harness.open_table()
     incompressible = Random(0).randbytes(20_000)  # noqa: S311 - noise, no secret
 
@@ -217,7 +217,7 @@ async def test_a_row_too_large_for_the_changelog_is_an_error_and_not_held(
 
 
 async def test_a_partition_given_away_cannot_be_read(harness: TableHarness) -> None:
-    """Nobody works by accident on rows that are another's."""
+    """Reading a partition of another worker is an error."""
     table = await harness.open_table()
     table.close(0)
 

@@ -1,4 +1,4 @@
-"""What a replay asks of a real Kafka: ranges with gaps, and backlogs."""
+"""Replay on a real Kafka: ranges with gaps, and backlogs."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -27,7 +27,7 @@ def _write(broker: Broker, topic: str, partition: int, *, count: int) -> None:
 
 
 def _write_in_transaction(broker: Broker, topic: str, *, count: int) -> None:
-    """Into the partition 0; the offset behind them is a marker."""
+    """Write to partition 0; the last offset is a transaction marker."""
     producer = Producer(
         {"bootstrap.servers": broker.bootstrap, "transactional.id": topic}
     )
@@ -44,7 +44,7 @@ def _write_in_transaction(broker: Broker, topic: str, *, count: int) -> None:
 def test_a_partition_that_ends_on_a_marker_leaves_out_nothing_of_others(
     durable_kafka: Broker, topic_prefix: str, later_count: int
 ) -> None:
-    """Neither does what is written behind its end belong to the range."""
+    """Records written after the end of the range do not belong to the range."""
     topic = f"{topic_prefix}source"
     durable_kafka.create_topics(topic, partitions=2)
     _write_in_transaction(durable_kafka, topic, count=10)
@@ -74,7 +74,7 @@ def _delete_records(broker: Broker, topic_partitions: Iterable[TopicPartition]) 
 def test_records_that_have_expired_are_no_backlog(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """Neither where the group never committed nor where it committed before them."""
+    """Expired records count neither before a first commit nor after an old one."""
     topic = f"{topic_prefix}source"
     settings = load_settings(
         {

@@ -1,4 +1,4 @@
-"""Source records read again by where they lie, on a real Kafka."""
+"""Reading single source records by offset, on a real Kafka."""
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -15,7 +15,7 @@ RECORDS = 300
 
 
 def _fill_topic(broker: Broker, topic: str) -> None:
-    """Two partitions; a value says where it lies."""
+    """Fill two partitions; a value names its own position."""
     broker.create_topics(topic, partitions=2)
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     for number in range(RECORDS):
@@ -49,7 +49,7 @@ def test_records_are_found_where_they_lie(
     near: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first, the last and some between, of either partition, in any order."""
+    """First, last and middle records of either partition come in any order."""
     topic = f"{topic_prefix}source"
     _fill_topic(durable_kafka, topic)
     monkeypatch.setattr(topic_reader, "READ_ON", near)
@@ -65,7 +65,7 @@ def test_records_are_found_where_they_lie(
 def test_what_kafka_has_no_more_is_left_out(
     durable_kafka: Broker, topic_prefix: str
 ) -> None:
-    """Deleted, not there yet, of a partition or a topic that never was."""
+    """Records that were deleted or never existed are left out."""
     topic = f"{topic_prefix}source"
     _fill_topic(durable_kafka, topic)
     client = admin(durable_kafka.bootstrap)

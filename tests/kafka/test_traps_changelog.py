@@ -1,4 +1,4 @@
-"""Trap L5 on our engine: no commit goes before what its records changed is durable."""
+"""Changelog failures on our engine: no commit precedes durable rows."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from tests.kafka.traps.worker_harness import WorkerHarness
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-def test_l5_a_changelog_that_refuses_a_row_ends_the_worker(
+def test_a_changelog_that_refuses_a_row_ends_the_worker(
     harness: WorkerHarness,
 ) -> None:
-    """Its rows are too large for the topic: nothing is committed, it exits with 70."""
+    """The rows are too large for the topic: no commit, and exit code 70."""
     harness.create_topics(changelog={"max.message.bytes": "1"})
     harness.produce(make_values(50))
 
@@ -28,10 +28,10 @@ def test_l5_a_changelog_that_refuses_a_row_ends_the_worker(
     assert harness.committed_offsets() == [0]
 
 
-def test_l5_a_changelog_that_vanished_holds_the_commit_until_it_is_back(
+def test_a_changelog_that_vanished_holds_the_commit_until_it_is_back(
     harness: WorkerHarness,
 ) -> None:
-    """Deleted under the worker: nothing more is committed; recreated: all goes on."""
+    """A deleted changelog stops all commits; a new one lets them continue."""
     harness.create_topics()
     harness.start("ours", "collect_in_table", store=TableStore.MEMORY)
     harness.produce(make_values(10))
@@ -49,10 +49,10 @@ def test_l5_a_changelog_that_vanished_holds_the_commit_until_it_is_back(
     assert len(harness.entries()) == 50
 
 
-def test_l5_a_producer_stalled_for_seconds_commits_nothing_early(
+def test_a_producer_stalled_for_seconds_commits_nothing_early(
     three_brokers: Stoppable, tmp_path: Path
 ) -> None:
-    """The changelog's broker stands still, the others would take the commit.
+    """A changelog broker stands still while the other brokers would take the commit.
 
     Killed in the middle of it, the worker has committed only what is durable.
     """

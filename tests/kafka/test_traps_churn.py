@@ -1,7 +1,7 @@
-"""Trap L6 on our engine: members come and go, with a table and a backlog.
+"""Members that come and go on our engine, with a table and a backlog.
 
-Stock Faust loses records or stands still only in some runs, so there is no test that
-says so: `python -m tests.kafka.traps l6 --engine stock --runs 5` shows it.
+Stock Faust loses records or stands still only in some runs, so no test can assert the
+loss: `python -m tests.kafka.traps l6 --engine stock --runs 5` shows it.
 """
 
 import pytest
@@ -14,10 +14,10 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("store", [TableStore.MEMORY, TableStore.ROCKSDB])
-def test_l6_two_members_joining_and_leaving_ten_times_lose_nothing(
+def test_two_members_joining_and_leaving_ten_times_lose_nothing(
     harness: WorkerHarness, store: TableStore
 ) -> None:
-    """Every record processed and in the table, every commit at its partition's end."""
+    """Every record is processed and in the table, and every commit is at its end."""
     ended = run_churn(harness, "ours", store=store, cycles=10)
 
     assert ended.is_complete, str(ended)

@@ -1,4 +1,4 @@
-"""Each trap of stock Faust, on our engine: nothing is lost, nothing stands still."""
+"""Every known loss of stock Faust, provoked on our engine without a loss."""
 
 import signal
 from collections.abc import Callable
@@ -20,10 +20,10 @@ def _all_done(harness: WorkerHarness) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize("offset", [0, 7, 44], ids=["first", "inside", "last"])
-def test_l1_l2_an_error_in_the_hop_ends_the_worker_and_skips_nothing(
+def test_an_error_in_the_stage_ends_the_worker_and_skips_nothing(
     harness: WorkerHarness, offset: int
 ) -> None:
-    """It exits with 70, commits nothing past the record; the next one processes it."""
+    """The worker exits with 70 and no commit; the next worker processes the record."""
     harness.create_topics()
     harness.produce(make_values(45, **{f"at_{offset}": FATAL}))
     harness.base_job.switch_file("fuse").touch()
@@ -48,7 +48,7 @@ def test_l1_l2_an_error_in_the_hop_ends_the_worker_and_skips_nothing(
         pytest.param(31, 40, id="a gap in the middle"),
     ],
 )
-def test_l3_finishing_out_of_order_commits_over_nothing(
+def test_finishing_out_of_order_commits_over_nothing(
     harness: WorkerHarness, before: int, unfinished_offset: int
 ) -> None:
     """The unfinished record holds the commit back and comes again after `kill -9`."""
@@ -76,10 +76,10 @@ def test_l3_finishing_out_of_order_commits_over_nothing(
     assert (0, unfinished_offset) in harness.locations()
 
 
-def test_l4_a_hop_that_falls_behind_for_many_polls_loses_nothing(
+def test_a_stage_that_falls_behind_for_many_polls_loses_nothing(
     harness: WorkerHarness,
 ) -> None:
-    """Behind again and again with a backlog, it gets every record, once, in order."""
+    """A stage that is often behind gets every record once, in order."""
     harness.create_topics(partitions=2)
     harness.produce(
         make_values(
@@ -96,13 +96,13 @@ def test_l4_a_hop_that_falls_behind_for_many_polls_loses_nothing(
         assert done == list(range(5_000))
 
 
-def test_s1_a_hop_held_back_keeps_its_partitions(harness: WorkerHarness) -> None:
-    """Held back for longer than its session, it is not rebalanced, and goes on."""
+def test_a_stage_held_back_keeps_its_partitions(harness: WorkerHarness) -> None:
+    """A stage held back for longer than its session is not rebalanced."""
     harness.create_topics(partitions=2)
     options = {
         "session_s": 3.0,
         "max_records": 10,
-    }  # the rest waits in front of the stage
+    }  # all other records wait in front of the stage
     workers = [harness.start("ours", "copy", **options) for _ in range(2)]
     harness.wait_until(lambda: harness.member_count() == 2)
     harness.wait_until(lambda: len(_owners(harness)) == 2)
@@ -125,14 +125,14 @@ def test_s1_a_hop_held_back_keeps_its_partitions(harness: WorkerHarness) -> None
 
 
 def _owners(harness: WorkerHarness) -> set[str]:
-    """Who opened each partition last."""
+    """Return the last worker that opened each partition."""
     return set({e.partition: e.worker for e in harness.entries(OPENED)}.values())
 
 
-def test_s1_a_worker_frozen_beyond_its_session_ends_and_commits_nothing(
+def test_a_worker_frozen_beyond_its_session_ends_and_commits_nothing(
     harness: WorkerHarness,
 ) -> None:
-    """What it had in hand is another's by then: its late commit must not count."""
+    """The late commit of a worker that lost its partition must not count."""
     harness.create_topics()
     pause_file = harness.base_job.switch_file("pause")
     pause_file.touch()

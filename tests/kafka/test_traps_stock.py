@@ -1,4 +1,4 @@
-"""The same scenarios on stock Faust 0.15.3: each one does lose, or stand still.
+"""The same scenarios on stock Faust 0.15.3: each loses records or stands still.
 
 A Faust that mends one turns its test red, and part of agents/engine can go.
 """
@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 @pytest.mark.parametrize(
     ("stage", "lost"),
     [
-        pytest.param("copy", {20}, id="L1 one by one"),
-        pytest.param("copy_batches", {18, 19, 20}, id="L2 in batches"),
+        pytest.param("copy", {20}, id="one by one"),
+        pytest.param("copy_batches", {18, 19, 20}, id="in batches"),
     ],
 )
 def test_stock_faust_commits_over_what_its_agent_broke_on(
@@ -35,8 +35,8 @@ def test_stock_faust_commits_over_what_its_agent_broke_on(
 @pytest.mark.parametrize(
     ("before", "unfinished_offset"),
     [
-        pytest.param(0, 0, id="L3 a group that never committed"),
-        pytest.param(31, 31, id="L3 a gap of one after the commit"),
+        pytest.param(0, 0, id="a group that never committed"),
+        pytest.param(31, 31, id="a gap of one after the commit"),
     ],
 )
 def test_stock_faust_commits_over_a_record_not_acknowledged(
@@ -60,7 +60,7 @@ def test_stock_faust_commits_over_a_record_not_acknowledged(
 
 
 def test_stock_faust_drops_what_it_fetched_while_paused(harness: WorkerHarness) -> None:
-    """L4: after a pause with a backlog, the next record's commit goes over it all."""
+    """After a pause, the next record's commit passes a backlog that was dropped."""
     harness.create_topics()
     harness.produce(make_values(20_000, at_100=UNFINISHABLE))
     harness.start("stock", "fall_behind")
@@ -75,7 +75,7 @@ def test_stock_faust_drops_what_it_fetched_while_paused(harness: WorkerHarness) 
 def test_stock_faust_commits_over_a_changelog_that_failed(
     harness: WorkerHarness,
 ) -> None:
-    """L5: the changelog takes no record, and the source is committed to its end."""
+    """The changelog takes no record, and the source is committed to its end."""
     harness.create_topics(changelog={"max.message.bytes": "1"})
     harness.produce(make_values(50))
 
@@ -88,7 +88,7 @@ def test_stock_faust_commits_over_a_changelog_that_failed(
 def test_stock_faust_never_reads_again_after_its_poll_interval(
     harness: WorkerHarness,
 ) -> None:
-    """S1: a stage behind for longer than the interval leaves the group for good."""
+    """A stage that is behind for longer than the interval leaves the group for good."""
     harness.create_topics()
     pause_file = harness.base_job.switch_file("pause")
     pause_file.touch()

@@ -1,4 +1,4 @@
-"""Processes that a test run starts, and that do not outlive it."""
+"""Child processes that end together with the test run."""
 
 import shutil
 import subprocess
@@ -20,14 +20,14 @@ def spawn(
     env: Mapping[str, str] | None = None,
     own_session: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start a process; on Linux the kernel ends it when we die, even by `kill -9`.
+    """Start a process; on Linux the kernel kills it when the test run ends.
 
     Args:
-        command: What is run, without a shell.
-        stdout: Takes what it prints, on both streams.
-        cwd: Where it is run; here unless told.
-        env: Its whole environment; ours unless told.
-        own_session: Ctrl-C in our terminal does not reach it.
+        command: Program and arguments, run without a shell.
+        stdout: Gets the output of both streams.
+        cwd: Working directory; the current one by default.
+        env: Whole environment; that of the tests by default.
+        own_session: Keep Ctrl-C in the terminal from reaching the process.
     """
     return _spawner.submit(
         subprocess.Popen,

@@ -28,7 +28,7 @@ class FakeTopicIds:
         self._answers = answers
 
     async def __call__(self, kafka: KafkaAccess, topic: str) -> str:
-        """See `fetch_topic_id`."""
+        """Implement `fetch_topic_id` from the script."""
         del kafka
         await asyncio.sleep(0)
         answers = self._answers[topic]
@@ -52,7 +52,7 @@ class FakeOffsetBackup(OffsetBackup):
         )
 
     async def catch_up(self) -> None:
-        """See `GlobalTable.catch_up`."""
+        """Copy the producer's records to `rows`."""
         self.rows = self.saved_rows()
 
     def saved_rows(self) -> dict[bytes, bytes]:
@@ -70,28 +70,28 @@ class FakeConsumer:
         self.seek_offsets: list[int] = []
 
     async def committed(self, _: TopicPartition) -> None:
-        """See `AIOKafkaConsumer`."""
+        """Implement `AIOKafkaConsumer.__init__` from memory."""
 
     async def position(self, _: TopicPartition) -> int:
-        """See `AIOKafkaConsumer`."""
+        """Implement `AIOKafkaConsumer.position` from memory."""
         return 0
 
     async def beginning_offsets(
         self, tps: list[TopicPartition]
     ) -> dict[TopicPartition, int]:
-        """See `AIOKafkaConsumer`."""
+        """Implement `AIOKafkaConsumer.beginning_offsets` from memory."""
         return dict.fromkeys(tps, 0)
 
     async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """See `AIOKafkaConsumer`."""
+        """Implement `AIOKafkaConsumer.end_offsets` from memory."""
         return dict.fromkeys(tps, 100)
 
     def seek(self, _: TopicPartition, offset: int) -> None:
-        """See `AIOKafkaConsumer`."""
+        """Implement `AIOKafkaConsumer.seek` from memory."""
         self.seek_offsets.append(offset)
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """See `AIOKafkaConsumer`."""
+        """Implement `AIOKafkaConsumer.commit` from memory."""
 
 
 async def test_what_could_not_be_saved_is_saved_the_next_time() -> None:

@@ -123,7 +123,7 @@ def test_a_wiped_store_on_disk_stays_wiped(tmp_path: Path) -> None:
 
 
 def test_a_directory_in_use_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    """The second worker on one data directory is told to use another."""
+    """The error for the second worker names the setting to change."""
     store = RocksStore(tmp_path)
 
     with pytest.raises(EngineError, match="KLAVIYO_STREAMS_DATA_DIR"):

@@ -34,14 +34,14 @@ def _admin(topic_id: Uuid | int) -> Any:  # noqa: ANN401 - as much of a client a
             pass
 
         def list_topics(self, _: str, *, timeout: float) -> object:
-            """See `AdminClient`."""
+            """Implement `AdminClient.__init__` from memory."""
             del timeout
             return SimpleNamespace(cluster_id="c")
 
         def describe_topics(
             self, _: object, *, request_timeout: float
         ) -> dict[str, Future[Any]]:
-            """See `AdminClient`."""
+            """Implement `AdminClient.describe_topics` from memory."""
             del request_timeout
             answer = Future[Any]()
             if isinstance(topic_id, Uuid):
@@ -84,7 +84,7 @@ async def test_a_transient_error_is_raised_for_a_retry(code: int) -> None:
 async def test_an_unreachable_broker_is_raised_for_a_retry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The connection fails before the broker has told its version."""
+    """The connection fails before the broker's version is known."""
     monkeypatch.setattr(kafka_module, "TIMEOUT_S", 0.2)
 
     with pytest.raises(KafkaError):

@@ -1,4 +1,4 @@
-"""Which topics a worker needs, and how they are made."""
+"""Topics that a worker needs, and their configuration."""
 
 import pytest
 
@@ -12,18 +12,21 @@ def _specs(**environ: object) -> dict[str, TopicSpec]:
 
 
 def test_every_topic_of_the_journey_is_among_them() -> None:
-    """Those the worker writes, and the sources it reads."""
-    told = settings(source_topics="a,b")
+    """The list has the topics that the worker writes and the sources it reads."""
+    configured = settings(source_topics="a,b")
 
-    assert {spec.name for spec in topic_specs(told)} == own_topics(told) | {"a", "b"}
+    assert {spec.name for spec in topic_specs(configured)} == own_topics(configured) | {
+        "a",
+        "b",
+    }
 
 
 def test_the_table_is_partitioned_like_the_topic_that_feeds_it() -> None:
-    """A user's row is where the user's events are."""
-    found = _specs(topic_partitions=12)
+    """A user's row is in the same partition as the user's events."""
+    specs = _specs(topic_partitions=12)
 
-    assert found["t.events"].partitions == 12
-    assert found["t.memberships-changelog"].partitions == 12
+    assert specs["t.events"].partitions == 12
+    assert specs["t.memberships-changelog"].partitions == 12
 
 
 def test_only_tables_are_compacted() -> None:
@@ -41,26 +44,26 @@ def test_only_tables_are_compacted() -> None:
     }
 
 
-def test_all_pairings_are_in_one_partition() -> None:
-    """Every worker reads the whole of it."""
+def test_all_list_mappings_are_in_one_partition() -> None:
+    """Every worker reads the whole topic, so one partition is enough."""
     assert _specs()["t.audience-lists"].partitions == 1
 
 
-def test_what_waits_for_klaviyo_outlives_a_long_outage() -> None:
-    """A lane that Kafka empties after a week would lose what nobody has sent."""
+def test_waiting_records_outlive_a_long_outage() -> None:
+    """A lane that Kafka empties after a week would lose unsent records."""
     month_ms = 30 * 24 * 3_600 * 1_000
-    found = _specs()
+    specs = _specs()
 
     for name in ("t.events", "t.activations.lists", "t.deadletters"):
-        assert int(found[name].config["retention.ms"]) == month_ms
+        assert int(specs[name].config["retention.ms"]) == month_ms
 
 
 def test_the_largest_event_fits_the_topics_it_goes_through() -> None:
     """A larger `max_event_bytes` alone must be enough to let larger events in."""
-    found = _specs(max_event_bytes=5_000_000)
+    specs = _specs(max_event_bytes=5_000_000)
 
     for name in ("t.events", "t.activations.profiles"):
-        assert int(found[name].config["max.message.bytes"]) > 5_000_000
+        assert int(specs[name].config["max.message.bytes"]) > 5_000_000
 
 
 @pytest.mark.parametrize(
@@ -73,8 +76,8 @@ def test_the_largest_event_fits_the_topics_it_goes_through() -> None:
 def test_replicated_topics_acknowledge_what_two_brokers_have(
     *, replicas: int, in_sync: str | None
 ) -> None:
-    """Otherwise one broker's loss is a record's."""
-    found = _specs(topic_replication_factor=replicas)
+    """Otherwise the loss of one broker would lose a record."""
+    specs = _specs(topic_replication_factor=replicas)
 
-    got = {spec.config.get("min.insync.replicas") for spec in found.values()}
-    assert got == {in_sync}
+    values = {spec.config.get("min.insync.replicas") for spec in specs.values()}
+    assert values == {in_sync}

@@ -1,1 +1,1 @@
-"""The traps of stock Faust, each a scenario run in worker processes on a real Kafka."""
+"""Known losses of stock Faust, as scenarios run in worker processes on a real Kafka."""

@@ -1,4 +1,4 @@
-"""`python -m tests.kafka.traps l6 --engine stock|ours --runs N`: what was lost."""
+"""Repeated runs by hand: `python -m tests.kafka.traps l6 --engine stock|ours`."""
 
 import argparse
 import tempfile
@@ -13,7 +13,7 @@ from tests.kafka.traps.worker_harness import WorkerHarness
 
 
 def main() -> None:
-    """Run the scenario so many times, and print how each run ended."""
+    """Run the scenario repeatedly, and print the result of each run."""
     arguments = _arguments()
     chosen = choice.choose_shared()
     print(f"kafka: {chosen}")  # noqa: T201 - a command line

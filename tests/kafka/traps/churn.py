@@ -1,4 +1,4 @@
-"""Trap L6: members join and leave, over and over, with a table and a backlog."""
+"""Scenario: members join and leave repeatedly, with a table and a backlog."""
 
 import itertools
 import time
@@ -10,25 +10,25 @@ from tests.kafka.traps.worker_harness import WorkerHarness
 
 PARTITIONS, USERS = 4, 200
 BACKLOG = 3_000
-"""Records put in front of each newcomer, more than it reads while it joins."""
+"""Records produced before each new member, more than it reads while it joins."""
 
 _JOIN_TIMEOUT_S = 20.0
-"""A newcomer that has done nothing by then is left as it is: stock Faust's may hang."""
+"""Longest wait for a new member's first record: stock Faust's members may hang."""
 
 _STALL_TIMEOUT_S = 15.0
-"""No commit for so long, with nothing to wait for, is none for ever."""
+"""Time without a commit after which a run counts as stalled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChurnResult:
-    """How it ended.
+    """Result of one run of the scenario.
 
     Attributes:
-        records: How many there were.
+        records: Number of records produced.
         unprocessed: Records that no worker processed.
         missing_in_table: Values that were processed and are in no row of the table.
         uncommitted: Records past the commit of each partition.
-        exit_codes: How the workers that were asked to leave ended.
+        exit_codes: Exit codes of the workers that got SIGTERM.
     """
 
     records: int
@@ -39,7 +39,7 @@ class ChurnResult:
 
     @property
     def is_complete(self) -> bool:
-        """Nothing lost, nothing stuck."""
+        """Report whether no record was lost and no partition is stuck."""
         return not (self.unprocessed or self.missing_in_table or any(self.uncommitted))
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class ChurnResult:
 def run_churn(
     harness: WorkerHarness, program: str, *, store: TableStore, cycles: int = 10
 ) -> ChurnResult:
-    """Let two members take turns, a newcomer each cycle; wait for the rest."""
+    """Replace one of two members per cycle; wait until the backlog is done."""
     harness.create_topics(partitions=PARTITIONS)
     names = itertools.cycle("ab")
     exit_codes = set()
@@ -101,7 +101,7 @@ def _is_settled(harness: WorkerHarness) -> bool:
 
 
 def _await_settled(harness: WorkerHarness) -> None:
-    """Until the commits are at their ends, or have stood still for long."""
+    """Wait until all commits are at their ends, or have stood still for long."""
     moved_s, last = time.monotonic(), harness.committed_offsets()
 
     def is_stalled() -> bool:

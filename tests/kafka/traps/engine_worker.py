@@ -1,4 +1,4 @@
-"""What a stage on our engine has around it."""
+"""Worker on our engine around the stage of a scenario."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from faust.types import StreamT
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
 from agents.engine.group_consumer import ReaderOptions
 from agents.engine.kafka import KafkaAccess, Record
-from agents.engine.partition import Partition, RecordBatch
+from agents.engine.partition import Partition, PartitionRecords, RecordBatch
 from agents.engine.producer import Producer
 from agents.engine.reader import Reader
 from agents.engine.table import Table
@@ -29,12 +29,11 @@ from tests.kafka.traps.job import (
 
 _PAUSE_POLL_S = 0.02
 
-Groups: TypeAlias = list[tuple[Partition, list[Record]]]
 Stage: TypeAlias = Callable[["EngineWorker", RecordBatch], Awaitable[None]]
 
 
 class EngineWorker:
-    """One reader, one stage, perhaps a table."""
+    """Worker with one reader, one stage, and a table if the job asks for it."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -53,7 +52,7 @@ class EngineWorker:
         self.app.readers = [self.reader]
 
     def run(self, stage: Stage) -> None:
-        """Serve until a signal."""
+        """Run the worker until a signal ends it."""
 
         @exit_on_error
         async def agent(batches: StreamT[RecordBatch]) -> None:
@@ -65,12 +64,12 @@ class EngineWorker:
         worker.execute_from_commandline()
 
     def log_done(self, part: Partition, records: list[Record]) -> None:
-        """Say that these have their outcome."""
+        """Write to the journal that the records are done."""
         locations = [(part.tp.partition, record.offset) for record in records]
         self.journal.write(DONE, *locations)
 
-    async def wait_while_paused(self, groups: Groups) -> None:
-        """Hold back while the gate is shut, and say so."""
+    async def wait_while_paused(self, groups: PartitionRecords) -> None:
+        """Wait while the pause file exists, and write so to the journal."""
         pause_file = self.job.switch_file("pause")
         if pause_file.exists():
             self.journal.write(HOLDING, *first_offsets(groups))
@@ -115,8 +114,8 @@ class EngineWorker:
         self.journal.write(OPENED, (partition, 0))
 
 
-def first_offsets(groups: Groups) -> list[tuple[int, int]]:
-    """Where the records of each partition begin."""
+def first_offsets(groups: PartitionRecords) -> list[tuple[int, int]]:
+    """Return the first offset of each partition in the batch."""
     return [(part.tp.partition, records[0].offset) for part, records in groups]
 
 

@@ -1,4 +1,4 @@
-"""A broker that stands still: it has every connection and answers none."""
+"""Frozen broker: it keeps every connection and answers none."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.brokers.jvm import JvmKafka
 
 @contextmanager
 def frozen(broker: Broker, *, node: int = 0) -> Iterator[None]:
-    """Stop a node's process for the time of the block; without one, skip the test."""
+    """Freeze a node's process during the block; skip the test without a process."""
     if not isinstance(broker, JvmKafka):
         pytest.skip(f"{broker.name} has no process here to freeze")
     pid = broker.pid(node=node)

@@ -1,4 +1,4 @@
-"""What a worker program is told, and what it tells: both sides import this."""
+"""Instructions to a worker program, and the journal it writes."""
 
 import os
 import sys
@@ -9,21 +9,21 @@ from typing import NamedTuple
 import msgspec
 
 UNFINISHABLE = b"unfinishable"
-"""Value of the record a stage never finishes, while the gate is shut."""
+"""Value of the record that a stage never finishes while the pause file exists."""
 
 FATAL = b"fatal"
-"""Value of the record a stage breaks on, once: while the fuse is there."""
+"""Value of the record that a stage fails on once, while the fuse file exists."""
 
 FALL_BEHIND_S = 1.5
-"""How long a stage falls behind: three times `Reader`'s POLL_MS."""
+"""Time by which a stage falls behind: three times the reader's POLL_MS."""
 
 
 WAIT_TIMEOUT_S = 40.0
-"""How long a test waits for what must happen: a loaded machine of two cores."""
+"""Longest wait for an expected change, on a loaded machine with two cores."""
 
 
 class TableStore(StrEnum):
-    """Where a worker keeps its table."""
+    """Kind of storage for a worker's table."""
 
     NONE = "none"
     MEMORY = "memory"
@@ -31,15 +31,15 @@ class TableStore(StrEnum):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker's orders.
+    """Instructions for one worker.
 
     Attributes:
-        name: The worker's, in the journal.
-        stage: Which of the program's stages to run.
-        bootstrap: Kafka.
-        prefix: Of every topic and of the group.
-        home: Directory of the journal, the switches and the tables.
-        store: Where the table lives, if there is one.
+        name: Name of the worker in the journal.
+        stage: Stage of the program to run.
+        bootstrap: Broker addresses.
+        prefix: Prefix of every topic and of the group.
+        home: Directory of the journal, the switch files and the tables.
+        store: Storage for the table, if there is a table.
         session_s: How long a silent worker keeps its partitions.
         rebalance_s: How long a rebalance waits.
         max_records: Most records of one poll.
@@ -69,24 +69,25 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def source(self) -> str:
-        """Topic that is read."""
+        """Source topic that the worker reads."""
         return f"{self.prefix}source"
 
     @property
     def changelog(self) -> str:
-        """Changelog of the table, as Faust names it."""
+        """Changelog topic of the table, as Faust names it."""
         return f"{self.group}-rows-changelog"
 
     def switch_file(self, name: str) -> Path:
-        """A file that is there or not.
+        """Return the path of a file that switches a behaviour on while it exists.
 
-        `gate` holds stages back, `fuse` breaks one, `recovery` keeps a table's open.
+        `pause` holds stages back, `fuse` breaks a stage once, `recovery` delays the
+        recovery of a table.
         """
         return Path(self.home, name)
 
 
 def make_values(count: int, **special: bytes) -> list[bytes]:
-    """So many plain values; `at_7=b"x"` puts another in the eighth place."""
+    """Return plain values; `at_7=b"x"` replaces the eighth."""
     values = [b"plain"] * count
     for key, value in special.items():
         values[int(key.removeprefix("at_"))] = value
@@ -94,13 +95,13 @@ def make_values(count: int, **special: bytes) -> list[bytes]:
 
 
 def add_to_row(row: bytes | None, value: bytes) -> bytes:
-    """A table's row with one more value; the same when it has it already."""
+    """Add a value to a table row; a value that is there already changes nothing."""
     row_values = set(row.split(b",")) if row else set()
     return b",".join(sorted(row_values | {value}))
 
 
 class Entry(NamedTuple):
-    """One line of the journal: what happened to a record, or to a partition."""
+    """Line of the journal: an event of a record or of a partition."""
 
     kind: str
     worker: str
@@ -113,7 +114,7 @@ HOLDING, TAKEN = "holding", "taken"
 
 
 class Journal:
-    """What workers did; a line written is there even after `kill -9`."""
+    """Journal of the workers; a written line survives `kill -9`."""
 
     def __init__(self, job: Job) -> None:
         self._worker = job.name
@@ -121,7 +122,7 @@ class Journal:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def write(self, kind: str, *locations: tuple[int, int]) -> None:
-        """One line for each (partition, offset)."""
+        """Write one line for each (partition, offset)."""
         lines = [
             f"{kind} {self._worker} {part} {offset}\n" for part, offset in locations
         ]
@@ -129,12 +130,12 @@ class Journal:
 
 
 def journal_path(home: str | Path) -> Path:
-    """Where the workers of one test write."""
+    """Return the path of the journal that the workers of a test share."""
     return Path(home, "journal")
 
 
 def read_entries(home: str | Path) -> list[Entry]:
-    """What was written so far, whole lines only."""
+    """Return the entries written so far, whole lines only."""
     path = journal_path(home)
     if not path.exists():
         return []
@@ -147,5 +148,5 @@ def read_entries(home: str | Path) -> list[Entry]:
 
 
 def job_from_argv() -> Job:
-    """The orders on this process's command line."""
+    """Return the job on this process's command line."""
     return msgspec.json.decode(sys.argv[1], type=Job)

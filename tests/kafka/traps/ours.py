@@ -1,4 +1,4 @@
-"""A worker on the engine of this project: `python -m tests.kafka.traps.ours <job>`."""
+"""Worker on this project's engine: `python -m tests.kafka.traps.ours <job>`."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from tests.kafka.traps.job import (
 
 
 async def copy(worker: EngineWorker, batch: RecordBatch) -> None:
-    """Say of each record that it is done; hold back while the gate is shut."""
+    """Finish each record, but wait while the pause file exists."""
     groups = batch.start()
     await worker.wait_while_paused(groups)
     for part, records in groups:
@@ -27,7 +27,7 @@ async def copy(worker: EngineWorker, batch: RecordBatch) -> None:
 
 
 async def fall_behind(worker: EngineWorker, batch: RecordBatch) -> None:
-    """Fall behind by several polls at each held record."""
+    """Fall behind by several polls at each unfinishable record."""
     groups = batch.start()
     for part, records in groups:
         for record in records:
@@ -39,7 +39,7 @@ async def fall_behind(worker: EngineWorker, batch: RecordBatch) -> None:
 
 
 async def break_once(worker: EngineWorker, batch: RecordBatch) -> None:
-    """Raise on the fatal record while the fuse is there; otherwise copy."""
+    """Raise on the fatal record while the fuse file exists; otherwise copy."""
     groups = batch.start()
     fuse = worker.job.switch_file("fuse")
     for part, records in groups:
@@ -52,7 +52,7 @@ async def break_once(worker: EngineWorker, batch: RecordBatch) -> None:
 
 
 async def finish_in_reverse(worker: EngineWorker, batch: RecordBatch) -> None:
-    """Finish records in reverse, and the held one not at all while the gate is shut."""
+    """Finish records in reverse; leave the unfinishable record while paused."""
     groups = batch.start()
     is_paused = worker.job.switch_file("pause").exists()
     for part, records in groups:
@@ -67,7 +67,7 @@ async def finish_in_reverse(worker: EngineWorker, batch: RecordBatch) -> None:
 
 
 async def collect_in_table(worker: EngineWorker, batch: RecordBatch) -> None:
-    """Gather the values of each key in its row, then say done."""
+    """Add the values of each key to its row, then finish the records."""
     groups = batch.start()
     await worker.wait_while_paused(groups)
     changes = {

@@ -1,4 +1,4 @@
-"""A worker as a process of its own, ended by its id."""
+"""Worker as a separate process, ended by its id."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[3]
 
 
 class WorkerProcess:
-    """A worker process and its log."""
+    """Worker process with its log file."""
 
     def __init__(self, program: str, job: Job) -> None:
         self.job = job
@@ -28,34 +28,34 @@ class WorkerProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """Exit code; None while it runs."""
+        """Exit code; None while the process runs."""
         return self._process.poll()
 
     @property
     def log(self) -> str:
-        """What it printed."""
+        """Everything the worker has printed."""
         return self._log.read_text(errors="replace")
 
     def wait_exit_code(self, *, within_s: float = WAIT_TIMEOUT_S) -> int:
-        """Its exit code, once it has ended by itself."""
+        """Wait until the process ends by itself; return its exit code."""
         return self._process.wait(within_s)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """`kill -9`; return when it is gone."""
+        """Kill as `kill -9` does; return when the process is gone."""
         self._process.kill()
         self._process.wait()
 
     def terminate(self) -> int:
-        """SIGTERM; its exit code."""
+        """Send SIGTERM; return the exit code."""
         self._process.terminate()
         return self.wait_exit_code()
 
     def close(self) -> None:
-        """Whatever it takes."""
+        """End the process, by SIGKILL if SIGTERM takes too long."""
         if self.exit_code is None:
             self._process.terminate()
             try:

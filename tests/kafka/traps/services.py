@@ -1,4 +1,4 @@
-"""A service of the engine, started for the time of a block."""
+"""Service of the engine, started for the time of a block."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +11,6 @@ S = TypeVar("S", bound=Service)
 
 @asynccontextmanager
 async def running(service: S) -> AsyncIterator[S]:
-    """The same service, by its own type, which mode forgets."""
+    """Yield the started service by its own type, which mode's own protocol loses."""
     async with service:
         yield service

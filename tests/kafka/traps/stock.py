@@ -1,4 +1,4 @@
-"""A worker on stock Faust, used as its guide says: `python -m tests.kafka.traps.stock`.
+"""Worker on stock Faust, as its guide says: `python -m tests.kafka.traps.stock`.
 
 Raw codecs and no topic declaration apart, every setting is Faust's default unless a
 scenario is about it.
@@ -30,11 +30,11 @@ _COMMIT_INTERVAL_S = 0.3
 _PAUSE_POLL_S = 0.02
 
 Stream: TypeAlias = Any
-"""A Faust stream; what it yields depends on how it is used."""
+"""Faust stream, whose items depend on how it is used."""
 
 
 class StockWorker:
-    """The app, what a stage writes to, and what it may break on."""
+    """Stock Faust app with a journal."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -61,7 +61,7 @@ class StockWorker:
         )
 
     def run(self, stage: "Stage") -> None:
-        """Serve until a signal."""
+        """Run the worker until a signal ends it."""
         topic = self.app.topic(self.job.source, value_type=bytes, key_type=bytes)
         agent = stage(self)
         self.app.agent(topic, name=agent.__name__)(agent)
@@ -69,18 +69,18 @@ class StockWorker:
         worker.execute_from_commandline()
 
     def log_event(self, event: Any, kind: str = DONE) -> None:  # noqa: ANN401 - Faust's event
-        """Say what became of this event."""
+        """Write to the journal what became of the event."""
         self.journal.write(kind, (event.message.partition, event.message.offset))
 
     def break_once(self, value: bytes) -> None:
-        """Raise on the fatal record while the fuse is there."""
+        """Raise on the fatal record while the fuse file exists."""
         fuse = self.job.switch_file("fuse")
         if value == FATAL and fuse.exists():
             fuse.unlink()
             raise RuntimeError
 
     async def wait_while_paused(self, event: Any) -> None:  # noqa: ANN401 - Faust's event
-        """Hold back while the gate is shut, and say so."""
+        """Wait while the pause file exists, and write so to the journal."""
         pause_file = self.job.switch_file("pause")
         if pause_file.exists():
             self.log_event(event, HOLDING)
@@ -92,7 +92,7 @@ Stage: TypeAlias = Callable[[StockWorker], Callable[[Stream], AsyncIterator[Any]
 
 
 def copy(worker: StockWorker) -> Callable[[Stream], Any]:
-    """Say of each event that it is done; break on the fatal one."""
+    """Finish each event; break on the fatal event."""
 
     async def agent(stream: Stream) -> None:
         async for event in stream.events():
@@ -104,7 +104,7 @@ def copy(worker: StockWorker) -> Callable[[Stream], Any]:
 
 
 def copy_batches(worker: StockWorker) -> Callable[[Stream], Any]:
-    """The same in batches."""
+    """Finish events in batches; break on the fatal event."""
 
     async def agent(stream: Stream) -> None:
         async for batch in stream.take_events(_BATCH_SIZE, within=_BATCH_WITHIN_S):
@@ -117,7 +117,7 @@ def copy_batches(worker: StockWorker) -> Callable[[Stream], Any]:
 
 
 def finish_in_reverse(worker: StockWorker) -> Callable[[Stream], Any]:
-    """Acknowledge by hand, and the held record not at all while the gate is shut."""
+    """Acknowledge by hand; skip the unfinishable record while paused."""
 
     async def agent(stream: Stream) -> None:
         async for event in stream.noack().events():
@@ -131,7 +131,7 @@ def finish_in_reverse(worker: StockWorker) -> Callable[[Stream], Any]:
 
 
 def fall_behind(worker: StockWorker) -> Callable[[Stream], Any]:
-    """Pause the partitions while behind, as a consumer's API invites to."""
+    """Pause the partitions while behind, as the consumer's API suggests."""
 
     async def agent(stream: Stream) -> None:
         consumer: Any = worker.app.consumer
@@ -148,7 +148,7 @@ def fall_behind(worker: StockWorker) -> Callable[[Stream], Any]:
 
 
 def collect_in_table(worker: StockWorker) -> Callable[[Stream], Any]:
-    """Gather the values of each key in its row of a table."""
+    """Add the values of each key to its row of a table."""
     rows = worker.app.Table("rows", key_type=bytes, value_type=bytes)
 
     async def agent(stream: Stream) -> None:

@@ -1,4 +1,4 @@
-"""One test's topics, group and workers."""
+"""Topics, consumer group and workers of one test."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def _retry(query: Callable[[], T]) -> T:
-    """The answer; asked again while the broker has its coordinators elsewhere."""
+    """Return the answer; retry while the broker moves its coordinators."""
     deadline_s = time.monotonic() + WAIT_TIMEOUT_S
     while True:
         try:
@@ -36,7 +36,7 @@ def _retry(query: Callable[[], T]) -> T:
 
 
 class WorkerHarness:
-    """Topics under one prefix, the workers that read them, and what became of it."""
+    """Topics under one prefix, the workers that read them, and their results."""
 
     def __init__(self, broker: Broker, *, prefix: str, home: Path) -> None:
         self.broker = broker
@@ -59,7 +59,7 @@ class WorkerHarness:
         self.create_changelog(changelog)
 
     def create_changelog(self, config: Mapping[str, str] | None = None) -> None:
-        """Create the changelog topic, compacted."""
+        """Create the compacted changelog topic."""
         self.broker.create_topics(
             self.base_job.changelog,
             partitions=self.partitions,
@@ -67,7 +67,7 @@ class WorkerHarness:
         )
 
     def move_changelog(self) -> int:
-        """Make it anew, on one node that neither leads the source nor the group."""
+        """Create the changelog again, on a node that leads neither source nor group."""
         self.delete_changelog()
         busy_nodes = {self.leader(self.base_job.source), self._coordinator_node()}
         node = min({0, 1, 2} - busy_nodes)
@@ -84,20 +84,20 @@ class WorkerHarness:
         return node
 
     def _coordinator_node(self) -> int:
-        """The node that has the group, which is there once it has committed."""
+        """Return the node that coordinates the group, after a first commit."""
         start = [TopicPartition(self.base_job.source, 0, 0)]
         _retry(partial(self._consumer.commit, offsets=start, asynchronous=False))
         group = _retry(partial(group_members, self._admin, self.base_job.group))
         return group.coordinator - 1
 
     def delete_changelog(self) -> None:
-        """Delete it; return when it is gone."""
+        """Delete the changelog; return when it is gone."""
         name = self.base_job.changelog
         self._admin.delete_topics([name])[name].result(_TIMEOUT_S)
         self.wait_until(lambda: name not in self._admin.list_topics(timeout=5).topics)
 
     def leader(self, topic: str) -> int:
-        """The node, counted from 0, that leads the topic's first partition."""
+        """Return the node, counted from 0, that leads the topic's first partition."""
 
         def query() -> int:
             metadata = self._admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
@@ -108,7 +108,7 @@ class WorkerHarness:
     def produce(
         self, values: Sequence[bytes], *, users: int = 10**9, codec: str = "none"
     ) -> None:
-        """Append records round-robin, of so many users in turn."""
+        """Append records round-robin, with the keys of a number of users in turn."""
         settings: dict[str, Any] = {
             "bootstrap.servers": self.base_job.bootstrap,
             "compression.type": codec,
@@ -123,7 +123,7 @@ class WorkerHarness:
         assert producer.flush(WAIT_TIMEOUT_S) == 0
 
     def start(self, program: str, stage: str, **job_fields: Any) -> WorkerProcess:  # noqa: ANN401 - the fields of Job
-        """Start a worker."""
+        """Start a worker process on the harness's topics."""
         job_fields = {"name": f"w{len(self.workers)}", "stage": stage} | job_fields
         worker = WorkerProcess(
             program, msgspec.structs.replace(self.base_job, **job_fields)
@@ -134,7 +134,7 @@ class WorkerHarness:
     def wait_until(
         self, condition: Callable[[], object], *, within_s: float = WAIT_TIMEOUT_S
     ) -> None:
-        """Wait for a condition.
+        """Wait until the condition is true.
 
         Raises:
             AssertionError: It is not met in time; the workers' logs are in it.
@@ -146,28 +146,28 @@ class WorkerHarness:
             time.sleep(_POLL_S)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, where time itself is what is tested."""
+        """Sleep in a test about time itself."""
         time.sleep(seconds)
 
     def entries(self, kind: str = DONE) -> list[Entry]:
-        """What the workers said of this kind."""
+        """Return the journal entries of a kind."""
         return [
             entry for entry in read_entries(self.base_job.home) if entry.kind == kind
         ]
 
     def locations(self, kind: str = DONE) -> set[tuple[int, int]]:
-        """Partition and offset of each."""
+        """Return partition and offset of each journal entry of a kind."""
         return {(entry.partition, entry.offset) for entry in self.entries(kind)}
 
     def committed_offsets(self) -> list[int]:
-        """Committed offset of each partition; 0 when there is none."""
+        """Return the committed offset of each partition; 0 without a commit."""
         query = partial(
             self._consumer.committed, self._topic_partitions(), timeout=_TIMEOUT_S
         )
         return [max(topic_partition.offset, 0) for topic_partition in _retry(query)]
 
     def end_offsets(self, topic: str | None = None) -> list[int]:
-        """End offset of each partition."""
+        """Return the end offset of each partition."""
         query = partial(self._consumer.get_watermark_offsets, timeout=_TIMEOUT_S)
         topic_partitions = self._topic_partitions(topic)
         return [
@@ -176,12 +176,12 @@ class WorkerHarness:
         ]
 
     def member_count(self) -> int:
-        """How many members the group has."""
+        """Return the number of members of the group."""
         query = partial(group_members, self._admin, self.base_job.group)
         return len(_retry(query).ids)
 
     def changelog_rows(self) -> dict[bytes, bytes]:
-        """Latest value of each key in the changelog."""
+        """Return the latest value of each key in the changelog."""
         consumer = self._consumer
         topic_partitions = self._topic_partitions(self.base_job.changelog)
         consumer.assign(

@@ -1,4 +1,4 @@
-"""The jars of Apache Kafka: resolved once by Maven, kept outside the checkout."""
+"""Jars of Apache Kafka: resolved once by Maven, kept outside the checkout."""
 
 import hashlib
 import os
@@ -13,19 +13,19 @@ _MAVEN_TIMEOUT_S = 600.0
 
 
 def cache_dir() -> Path:
-    """The directory of this project under the user's cache."""
+    """Return this project's directory under the user's cache."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "klaviyo-streams"
 
 
 def kafka_version() -> str:
-    """The version of Kafka the pom names."""
+    """Return the version of Kafka that the pom names."""
     match = re.search(r"<kafka\.version>(.+?)</kafka\.version>", POM.read_text())
     return match[1] if match else "unknown"
 
 
-def resolve_jars() -> Path:
-    """A directory with the jars; Maven is run when it is not there.
+def resolve_kafka() -> Path:
+    """Return a directory with the jars; run Maven if it does not exist.
 
     Two runs at once each resolve into a directory of their own, and the first to
     rename wins.
@@ -40,7 +40,7 @@ def resolve_jars() -> Path:
     temporary_dir = Path(tempfile.mkdtemp(prefix="resolving-", dir=cache_dir()))
     try:
         _run_maven(temporary_dir)
-        _move_into_place(temporary_dir, jar_dir)
+        _publish(temporary_dir, jar_dir)
     finally:
         shutil.rmtree(temporary_dir, ignore_errors=True)
     return jar_dir
@@ -55,7 +55,7 @@ def _run_maven(target: Path) -> None:
     )
 
 
-def _move_into_place(temporary_dir: Path, jar_dir: Path) -> None:
+def _publish(temporary_dir: Path, jar_dir: Path) -> None:
     try:
         temporary_dir.rename(jar_dir)
     except OSError:
