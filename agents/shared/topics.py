@@ -13,7 +13,7 @@ from streams.errors import ConfigError
 from streams.settings import Settings
 
 RETENTION_MS = 30 * 86_400_000
-"""Records that wait for Klaviyo outlive an outage longer than Kafka's default 7 days."""
+"""Waiting records outlive an outage that is longer than Kafka's default of 7 days."""
 
 HEADROOM_BYTES = 100_000
 """Generous allowance for a record's headers and batch beside its value."""
