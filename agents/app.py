@@ -23,7 +23,7 @@ READER_STUCK_LIMIT_S = 600.0
 
 
 def build_app(settings: Settings, destination: Destination) -> EngineApp:
-    """Build the Faust app of one worker.
+    """Build the Faust app of a worker.
 
     Args:
         settings: Settings of the worker.

@@ -1,4 +1,4 @@
-"""Partitions assigned to one reader, from recovery to the last commit."""
+"""Partitions assigned to a reader, from recovery to the last commit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionHooks:
-    """Parts of a stage that follow the life of its partitions; each may be absent.
+    """Parts of a stage that follow the life of partitions; each may be absent.
 
     Attributes:
         open_partition: Recovers the state of a partition before records are read.
@@ -40,7 +40,7 @@ class PartitionHooks:
 
 
 class Assignment:
-    """Owned partitions of one group member: recovered, read, committed, given back.
+    """Owned partitions of a group member: recovered, read, committed, given back.
 
     Attributes:
         partitions: Partitions owned now.
@@ -77,7 +77,7 @@ class Assignment:
         return groups
 
     def add(self, tps: Iterable[TopicPartition]) -> None:
-        """Take new partitions over: each is read once its state is recovered."""
+        """Take new partitions over: recover the state, then allow reads."""
         for tp in tps:
             part = self.partitions[tp] = Partition(tp)
             part.recovery_task = asyncio.create_task(self._recover(part))
@@ -103,7 +103,7 @@ class Assignment:
         await self.revoke(list(self.partitions))
 
     async def commit(self) -> None:
-        """Commit what is finished in every partition."""
+        """Commit the finished offsets of every partition."""
         uncommitted = [
             part for part in self.partitions.values() if part.has_uncommitted
         ]

@@ -1,4 +1,4 @@
-"""Faust app whose Kafka side is this package instead of Faust's own.
+"""Faust app on this package's Kafka consumers, producer and tables.
 
 It also patches aiokafka's connections for uvloop. uvloop (0.22) raises RuntimeError on
 a write to a closed connection, where asyncio's own loop stays silent until the reader
@@ -74,7 +74,7 @@ def _send_or_raise_kafka_error(
 
 
 class _ServiceOrder(BootStrategy):
-    """Start order: agents before the readers that feed them; stop order: reversed."""
+    """Start order: agents before the readers that feed agents; stop order: reversed."""
 
     def server(self) -> Iterable[ServiceT]:
         app: Any = self.app

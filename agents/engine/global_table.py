@@ -31,7 +31,7 @@ class GlobalTable(Service):
         self._kafka = kafka
 
     async def on_start(self) -> None:
-        """Read the topic to its end before any other service starts."""
+        """Read the whole topic before any other service starts."""
         self._consumer = AIOKafkaConsumer(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -49,7 +49,7 @@ class GlobalTable(Service):
         await self._consumer.stop()
 
     async def catch_up(self) -> None:
-        """Wait until `rows` has everything written before this call."""
+        """Wait until `rows` includes every record written before this call."""
         end_offset = await self._end_offset()
         while self._position < end_offset:
             self.changed.clear()

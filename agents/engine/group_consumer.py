@@ -1,4 +1,4 @@
-"""Member of one consumer group: joins, fetches, commits, and rejoins after errors."""
+"""Consumer group member: joins, fetches, commits, and rejoins after errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ FetchedRecords: TypeAlias = dict[TopicPartition, list[Record]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderOptions:
-    """Settings for the reader of one stage.
+    """Settings for the reader of a stage.
 
     Attributes:
         name: The stage; also the suffix of its consumer group.
@@ -58,7 +58,7 @@ class ReaderOptions:
 
 
 class GroupConsumer:
-    """aiokafka consumer of one stage, replaced when its group membership breaks.
+    """aiokafka consumer of a stage, replaced when the group membership breaks.
 
     Attributes:
         polled_at_s: Loop time of the last successful poll; 0 before the first.
@@ -123,7 +123,7 @@ class GroupConsumer:
             self.client.seek(tp, records[0].offset)
 
     async def commit(self, offsets: Mapping[TopicPartition, int | None]) -> bool:
-        """Commit offsets; report whether Kafka accepted them."""
+        """Commit offsets; report whether Kafka accepted the commit."""
         try:
             await self.client.commit(offsets)
         except (KafkaError, CommitFailedError, IllegalStateError) as fault:

@@ -1,4 +1,4 @@
-"""State of one owned partition, its unfinished offsets and its record batches."""
+"""State of an owned partition, with unfinished offsets and record batches."""
 
 import asyncio
 from collections import deque
@@ -22,13 +22,13 @@ class OffsetTracker:
         self._last_tracked: int | None = None
 
     def track(self, offsets: Iterable[int]) -> None:
-        """Add delivered offsets, ascending; a commit passes only finished ones."""
+        """Add delivered offsets, ascending; a commit passes only finished offsets."""
         self._unfinished.extend(offsets)
         if self._unfinished:
             self._last_tracked = self._unfinished[-1]
 
     def mark_done(self, offsets: Iterable[int]) -> None:
-        """Mark offsets whose records have an outcome; ignore unknown offsets."""
+        """Mark offsets of records with an outcome; ignore unknown offsets."""
         self._finished.update(offsets)
         while self._unfinished and self._unfinished[0] in self._finished:
             self._finished.discard(self._unfinished.popleft())
@@ -89,7 +89,7 @@ class Partition:
         return len(self._offsets)
 
     def track(self, offsets: Sequence[int]) -> None:
-        """Track offsets whose records were handed to the stage."""
+        """Track offsets of records that were handed to the stage."""
         self._offsets.track(offsets)
 
     def mark_done(self, offsets: Sequence[int]) -> None:
@@ -103,7 +103,7 @@ class Partition:
         self._idle.clear()
 
     def release(self) -> None:
-        """Undo one call of `hold`."""
+        """Undo a single call of `hold`."""
         self._holds -= 1
         if not self._holds:
             self._idle.set()
@@ -118,13 +118,13 @@ PartitionRecords: TypeAlias = list[tuple[Partition, list[Record]]]
 
 
 class RecordBatch:
-    """Records of one fetch, grouped by partition."""
+    """Records of a fetch, grouped by partition."""
 
     def __init__(self, groups: PartitionRecords) -> None:
         self._groups = groups
 
     def start(self) -> PartitionRecords:
-        """Return the groups still owned; hold their partitions until `finish`."""
+        """Return the groups of owned partitions, held until `finish`."""
         active = [(part, records) for part, records in self._groups if part.is_active]
         for part, _ in active:
             part.hold()

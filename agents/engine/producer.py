@@ -1,4 +1,4 @@
-"""Producer whose records are durable when the call returns.
+"""Producer with durable records when `send` returns.
 
 Faust's producer buffer gives up flushing after 100 ms without progress, and the commit
 goes ahead. Here no caller can acknowledge a record before `send` has returned.
@@ -66,14 +66,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class RecordTooLarge:
-    """Result for a record larger than its topic accepts."""
+    """Result for a record larger than the topic accepts."""
 
 
 SendResult: TypeAlias = Written | RecordTooLarge
 
 
 class _SendAttempt:
-    """Delivery reports of one attempt to send a sequence of messages."""
+    """Delivery reports of a single attempt to send a sequence of messages."""
 
     def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
         self.results: list[SendResult] = [RecordTooLarge()] * size
@@ -198,7 +198,7 @@ class Producer(Service):
 
 
 class _LibrdkafkaLog:
-    """Adapter that logs librdkafka's lines, with one logger for each facility."""
+    """Adapter that logs librdkafka's lines, with a logger for each facility."""
 
     def log(self, level: int, pattern: str, *args: object) -> None:
         facility = args[0] if args else "other"

@@ -1,4 +1,4 @@
-"""Reader of one stage: hands records on and commits only what is finished.
+"""Reader of a stage: hands records on and commits only finished records.
 
 It replaces Faust's consumer and conductor, which skip records and commit over
 unfinished ones (tests/kafka/test_traps_stock.py). The stage's agent is fed through an
@@ -129,14 +129,11 @@ class Reader(Service):
         try:
             return await self._consumer.fetch(polled)
         except KafkaError as fault:
-            await self._handle_fetch_error(fault)
+            stage, error = self.options.name, type(fault).__name__
+            log.warning("fetch_failed", stage=stage, error=error)
+            await asyncio.sleep(RETRY_WAIT_S)
+            if not fault.retriable:  # a broken membership is left, and joined anew
+                await self._assignment.revoke_all()
+                await self._consumer.leave()
+                await self._consumer.join()
             return {}
-
-    async def _handle_fetch_error(self, fault: KafkaError) -> None:
-        """Leave a broken membership and join again; unfinished records are re-read."""
-        log.warning("fetch_failed", stage=self.options.name, error=type(fault).__name__)
-        await asyncio.sleep(RETRY_WAIT_S)
-        if not fault.retriable:
-            await self._assignment.revoke_all()
-            await self._consumer.leave()
-            await self._consumer.join()

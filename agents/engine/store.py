@@ -1,4 +1,4 @@
-"""Storage for the rows of one table partition on this worker: memory or RocksDB."""
+"""Storage for the rows of a table partition on this worker: memory or RocksDB."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ WRITE_BUFFER_BYTES = 8 << 20
 
 
 class Store(Protocol):
-    """Rows of one partition, with the changelog offset the rows reflect."""
+    """Rows of a partition, with the changelog offset that the rows reflect."""
 
     #: Offset of the next changelog record to apply; 0 if none was applied.
     next_offset: int
@@ -25,7 +25,7 @@ class Store(Protocol):
     changelog_id: str
 
     def set_changelog_id(self, changelog_id: str) -> None:
-        """Remember which changelog topic the rows come from."""
+        """Remember the changelog topic of the rows by id."""
         ...
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -33,7 +33,7 @@ class Store(Protocol):
         ...
 
     def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
-        """Replace rows and advance the offset in one atomic step."""
+        """Replace rows and advance the offset in a single atomic step."""
         ...
 
     def wipe(self) -> None:

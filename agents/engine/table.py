@@ -58,7 +58,7 @@ class Table:
         self._stores: dict[int, Store] = {}
 
     async def open(self, partition: int) -> None:
-        """Recover a partition from its changelog.
+        """Recover a partition from the changelog.
 
         Raises:
             KafkaError: The changelog cannot be read now; try again.
@@ -135,7 +135,7 @@ class Table:
     def _check_changelog(
         self, store: Store, tp: TopicPartition, changelog_id: str, end_offset: int
     ) -> None:
-        """Wipe a store whose rows came from another topic of the same name."""
+        """Wipe a store with rows from another topic of the same name."""
         is_other_topic = (
             bool(changelog_id and store.changelog_id)
             and store.changelog_id != changelog_id

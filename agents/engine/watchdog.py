@@ -1,4 +1,4 @@
-"""Ends a worker that can no longer be trusted; Kafka then reassigns its partitions.
+"""Watchdog that ends a frozen or stuck worker, so that other workers take over.
 
 A worker that was frozen longer than its session (a paused machine, a blocked loop) has
 lost its partitions without knowing. A worker whose reader hangs would keep its
@@ -100,7 +100,7 @@ class Watchdog(Service):
             await asyncio.sleep(TICK_S)
 
     def exit_if_frozen(self) -> None:
-        """End the process if it stood still for longer than its session."""
+        """End the process after a standstill longer than the Kafka session."""
         if time.monotonic() - self._last_tick_s > self._frozen_limit_s:
             end_process("frozen longer than the Kafka session: partitions are lost")
 

@@ -1,4 +1,4 @@
-"""Log setup: an event name and its fields, as JSON lines on standard error.
+"""Log setup: an event name with fields, as JSON lines on standard error.
 
 Lines of libraries get the same form. A library that retries ten times a second logs ten
 lines a second for each connection, so only the first few lines of each kind pass.

@@ -1,4 +1,4 @@
-"""Topics of the pipeline: their partitions and configuration, and their creation."""
+"""Topics of the pipeline: partitions, configuration and creation."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ ADMIN_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSpec:
-    """Topic as the worker needs it."""
+    """Required partitions and configuration of a topic."""
 
     name: str
     partitions: int
@@ -70,7 +70,7 @@ def _in_sync_config(settings: Settings) -> dict[str, str]:
 
 
 def ensure_topics(kafka: KafkaAccess, settings: Settings) -> list[str]:
-    """Create missing topics and check existing ones.
+    """Create missing topics and check existing topics.
 
     Returns:
         Names of the created topics.
