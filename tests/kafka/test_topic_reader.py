@@ -52,7 +52,7 @@ def test_records_are_found_where_they_lie(
     """First, last and middle records of either partition come in any order."""
     topic = f"{topic_prefix}source"
     _fill_topic(durable_kafka, topic)
-    monkeypatch.setattr(topic_reader, "READ_ON", near)
+    monkeypatch.setattr(topic_reader, "SEEK_THRESHOLD_RECORDS", near)
     origins = [*_origins(topic, 1, 299, 0, 150, 151), *_origins(topic, 0, 7)]
 
     values = _read(durable_kafka, origins)
