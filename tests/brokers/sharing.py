@@ -1,4 +1,4 @@
-"""One broker for all processes of a test run that goes side by side (`pytest -n`)."""
+"""Single broker for all processes of a parallel test run (`pytest -n`)."""
 
 import os
 

@@ -1,7 +1,7 @@
 """Members that come and go on our engine, with a table and a backlog.
 
 Stock Faust loses records or stands still only in some runs, so no test can assert the
-loss: `python -m tests.kafka.traps l6 --engine stock --runs 5` shows it.
+loss: `python -m tests.kafka.traps churn --engine stock --runs 5` shows it.
 """
 
 import pytest

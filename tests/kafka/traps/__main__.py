@@ -1,4 +1,4 @@
-"""Repeated runs by hand: `python -m tests.kafka.traps l6 --engine stock|ours`."""
+"""Repeated runs by hand: `python -m tests.kafka.traps churn --engine stock|ours`."""
 
 import argparse
 import tempfile
@@ -28,7 +28,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.kafka.traps")
-    parser.add_argument("trap", choices=["l6"])
+    parser.add_argument("scenario", choices=["churn"])
     parser.add_argument("--engine", choices=["stock", "ours"], default="stock")
     parser.add_argument("--store", choices=["memory", "rocksdb"], default="memory")
     parser.add_argument("--cycles", type=int, default=10)
@@ -38,7 +38,7 @@ def _arguments() -> argparse.Namespace:
 
 def _run_once(broker: Broker, arguments: argparse.Namespace) -> str:
     began_s = time.monotonic()
-    prefix = f"l6-{time.time_ns()}."
+    prefix = f"churn-{time.time_ns()}."
     with tempfile.TemporaryDirectory() as home:
         harness = WorkerHarness(broker, prefix=prefix, home=Path(home))
         try:
@@ -46,7 +46,7 @@ def _run_once(broker: Broker, arguments: argparse.Namespace) -> str:
             result = run_churn(harness, arguments.engine, store=store, cycles=cycles)
         finally:
             harness.close()
-    verdict = "whole" if result.is_complete else "NOT WHOLE"
+    verdict = "complete" if result.is_complete else "NOT COMPLETE"
     return f"{verdict} after {time.monotonic() - began_s:.0f} s: {result}"
 
 
