@@ -1,4 +1,4 @@
-"""What a file without mappings means: what a user of Segment expects."""
+"""Preset mappings, for a destination file without mappings, as Segment users expect."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ PRESETS: Final[tuple[dict[str, Any], ...]] = (
     {
         "name": "Upsert Profile",
         "action": "upsertProfile",
-        # An audience's own calls say who is in it, which its list says already.
+        # An audience's own calls state its membership, which its list states already.
         "trigger": 'type = "identify"'
         ' and context.personas.computation_class != "audience"'
         ' and context.personas.computation_class != "journey_step"',
@@ -24,4 +24,4 @@ PRESETS: Final[tuple[dict[str, Any], ...]] = (
     {"name": "Unsubscribe Profile", "action": "unsubscribeProfile"},
     {"name": "Delete Profile", "action": "deleteProfile"},
 )
-"""Mappings of the file where it has none; audiences are synced beside them."""
+"""Mappings of a file without mappings; audiences are synced as well."""

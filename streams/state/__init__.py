@@ -1,1 +1,1 @@
-"""TODO state."""
+"""User state: everything the table remembers about one user key."""

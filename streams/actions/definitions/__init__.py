@@ -1,1 +1,1 @@
-"""TODO definitions."""
+"""Definitions of the actions, each with its fields and the intents it builds."""

@@ -1,4 +1,4 @@
-"""Add Profile to List, Remove Profile from List, Remove Profile."""
+"""Actions that change lists: Add Profile to List, and two ways to remove it."""
 
 from typing import Final
 

@@ -6,7 +6,7 @@ from streams.actions.commands import CommandResult, apply_command
 from streams.actions.intents import Consent, ConsentChange, Intent
 from streams.events.canonical_event import CanonicalEvent
 from streams.events.origin import Origin
-from streams.state.user_row import UserRow
+from streams.state.user_row import EMPTY_ROW
 
 
 def event_at(time_ms: int, *, offset: int = 0, message_id: str = "") -> CanonicalEvent:
@@ -43,7 +43,7 @@ class CommandedUser:
     """
 
     def __init__(self) -> None:
-        self.row: UserRow = {}
+        self.row = EMPTY_ROW
 
     def apply(self, intent: Intent, event: CanonicalEvent) -> CommandResult:
         """Hear one, and remember it."""

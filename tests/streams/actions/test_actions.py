@@ -132,7 +132,7 @@ def event(**more: Any) -> EventRecord:  # noqa: ANN401 - any part of the record
             subscribed(
                 profile={"anonymous_id": "x"},
                 channels=("push.marketing",),
-                tokens=(TOKEN,),
+                push_tokens=(TOKEN,),
             ),
             id="subscribe-push-only",
         ),

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from streams.actions.attributes import ATTRIBUTE_SETS_MAX
 from streams.actions.commands import apply_command
 from streams.actions.intents import EventRecord, ListAdd, ListRemove, ProfileUpsert
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
 from streams.events.origin import Origin
-from streams.state.user_row import UserRow
+from streams.state.attribute_writes import ATTRIBUTE_SETS_MAX
+from streams.state.user_row import EMPTY_ROW, UserRow
 
 WHO = {"external_id": "u-1"}
 
@@ -60,7 +60,7 @@ def _flat(profile: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("order", list(permutations(SAID)), ids=str)
 def test_the_order_of_arrival_makes_no_difference(order: tuple[int, ...]) -> None:
     """Klaviyo, which takes what comes last, ends as the event times say."""
-    row: UserRow = {}
+    row = EMPTY_ROW
     klaviyo: dict[str, Any] = {}
 
     for at in order:
@@ -77,7 +77,7 @@ def test_the_order_of_arrival_makes_no_difference(order: tuple[int, ...]) -> Non
 
 def test_what_is_late_altogether_is_stale() -> None:
     """Nothing is left to ask for."""
-    _, row = sent({}, upsert(first_name="B"), 2)
+    _, row = sent(EMPTY_ROW, upsert(first_name="B"), 2)
 
     found = apply_command(upsert(first_name="A"), row, event=event(1))
 
@@ -86,7 +86,7 @@ def test_what_is_late_altogether_is_stale() -> None:
 
 def test_an_old_address_does_not_come_back() -> None:
     """Where a user id says who it is, an address is an attribute."""
-    _, row = sent({}, upsert(email="new@example.com"), 2)
+    _, row = sent(EMPTY_ROW, upsert(email="new@example.com"), 2)
 
     profile, _ = sent(row, upsert(email="old@example.com", first_name="A"), 1)
 
@@ -96,7 +96,7 @@ def test_an_old_address_does_not_come_back() -> None:
 def test_an_address_that_says_who_it_is_stays() -> None:
     """Without a user id it is what names the profile."""
     named = ProfileUpsert(profile={"email": "a@example.com", "first_name": "A"})
-    _, row = sent({}, named, 2)
+    _, row = sent(EMPTY_ROW, named, 2)
 
     later = ProfileUpsert(profile={"email": "a@example.com", "last_name": "L"})
     profile, _ = sent(row, later, 1)
@@ -107,7 +107,7 @@ def test_an_address_that_says_who_it_is_stays() -> None:
 @pytest.mark.parametrize("mode", [ReplayMode.CHANGES_ONLY, ReplayMode.RESEND])
 def test_a_mended_mapping_may_say_the_last_word_anew(mode: ReplayMode) -> None:
     """The same event, mapped otherwise: what it sets is sent."""
-    _, row = sent({}, upsert(first_name="wrong"), 1)
+    _, row = sent(EMPTY_ROW, upsert(first_name="wrong"), 1)
 
     profile, _ = sent(row, upsert(first_name="right"), 1, mode=mode)
 
@@ -117,7 +117,7 @@ def test_a_mended_mapping_may_say_the_last_word_anew(mode: ReplayMode) -> None:
 def test_a_replay_adds_to_an_array_once() -> None:
     """What was added is added already; in a letter that never went out it is not."""
     intent = ProfileUpsert(profile=dict(WHO), append={"seen": "G-32"})
-    row = apply_command(intent, {}, event=event(1)).row
+    row = apply_command(intent, EMPTY_ROW, event=event(1)).row
 
     replayed = apply_command(
         intent, row, event=event(1, mode=ReplayMode.CHANGES_ONLY)
@@ -130,7 +130,7 @@ def test_a_replay_adds_to_an_array_once() -> None:
 
 def test_an_unset_that_is_late_does_not_take_what_was_set_since() -> None:
     """A removal of a property is a word on it too."""
-    _, row = sent({}, upsert(properties={"plan": "gold"}), 2)
+    _, row = sent(EMPTY_ROW, upsert(properties={"plan": "gold"}), 2)
     late = ProfileUpsert(profile=dict(WHO), unset=("plan", "size"))
 
     found = apply_command(late, row, event=event(1)).intent
@@ -141,7 +141,7 @@ def test_an_unset_that_is_late_does_not_take_what_was_set_since() -> None:
 
 def test_a_list_add_keeps_who_and_loses_what_is_late() -> None:
     """The person goes on the list all the same."""
-    _, row = sent({}, upsert(first_name="B"), 2)
+    _, row = sent(EMPTY_ROW, upsert(first_name="B"), 2)
     add = ListAdd(list_id="L", profile=WHO | {"first_name": "A"})
 
     found = apply_command(add, row, event=event(1)).intent
@@ -154,37 +154,37 @@ def test_an_event_of_a_known_person_does_not_write_the_row() -> None:
     record = EventRecord(
         metric="M", profile=WHO | {"email": "a@example.com"}, properties={}
     )
-    row: UserRow = {}
+    row = EMPTY_ROW
 
     assert apply_command(record, row, event=event(1)).row is row
 
 
 def test_a_row_does_not_grow_without_end_and_nothing_old_comes_back() -> None:
     """The oldest words become one."""
-    row: UserRow = {}
+    row = EMPTY_ROW
     for at in range(1, 3 * ATTRIBUTE_SETS_MAX):
         _, row = sent(row, upsert(properties={f"p{at}": 1}), at)
 
     late, _ = sent(row, upsert(properties={"p1": 0}), 0)
 
-    assert len(row) == ATTRIBUTE_SETS_MAX
+    assert len(row.attributes) == ATTRIBUTE_SETS_MAX
     assert late is None
 
 
 def test_attributes_beyond_any_name_are_forgotten() -> None:
     """A row is far below what its topic takes, whatever names there are."""
-    row: UserRow = {}
+    row = EMPTY_ROW
 
     for at in range(3 * ATTRIBUTE_SETS_MAX):
         _, row = sent(row, upsert(properties={f"{at}{'p' * 2_000}": 1}), at)
 
-    assert len(row) == ATTRIBUTE_SETS_MAX
+    assert len(row.attributes) == ATTRIBUTE_SETS_MAX
 
 
 def test_attributes_of_a_list_add_that_is_late_are_not_taken_for_sent() -> None:
     """An older event's still count: they are the last that Klaviyo hears of."""
     removal = ListRemove(list_id="L", identifiers=WHO)
-    row = apply_command(removal, {}, event=event(3)).row
+    row = apply_command(removal, EMPTY_ROW, event=event(3)).row
     add = ListAdd(list_id="L", profile=WHO | {"first_name": "B"})
     row = apply_command(add, row, event=event(2)).row
 

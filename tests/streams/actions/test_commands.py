@@ -17,10 +17,15 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.actions.user_state import COMMANDS_MAX
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import RESERVED_PREFIX, decode_row, encode_row
+from streams.state.user_row import (
+    COMMANDS_MAX,
+    EMPTY_ROW,
+    UserRow,
+    decode_row,
+    encode_row,
+)
 from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
@@ -88,8 +93,8 @@ def test_an_older_or_equal_command_is_not_done(
     late = user.apply(intent, event_at(time_ms, offset=offset, message_id=message_id))
 
     assert (late.intent, late.reason) == (None, why)
-    assert {key: word.time_ms for key, word in user.row.items()} == {
-        key: word.time_ms for key, word in before.items()
+    assert {key: write.time_ms for key, write in user.row.commands.items()} == {
+        key: write.time_ms for key, write in before.commands.items()
     }
 
 
@@ -97,12 +102,12 @@ def test_an_older_or_equal_command_is_not_done(
 def test_the_very_same_row_comes_back_when_nothing_moved(intent: Intent) -> None:
     """So that no changelog record is written; and the row given is never changed."""
     event = event_at(10, message_id="a")
-    given = apply_command(intent, {}, event=event).row
-    copy = dict(given)
+    row = apply_command(intent, EMPTY_ROW, event=event).row
+    encoded = encode_row(row)
 
-    assert apply_command(intent, given, event=event).row is given
-    apply_command(intent, given, event=event_at(20))
-    assert given == copy
+    assert apply_command(intent, row, event=event).row is row
+    apply_command(intent, row, event=event_at(20))
+    assert encode_row(row) == encoded
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_what_has_no_last_word_is_always_done(intent: Intent) -> None:
         == user.remaining_after(intent, event_at(5))
         == intent
     )
-    assert user.row == {}
+    assert user.row == EMPTY_ROW
 
 
 def test_two_mappings_of_one_event_on_one_matter_are_one_word() -> None:
@@ -191,16 +196,15 @@ def test_too_many_commands_forget_the_oldest_and_never_an_audience() -> None:
     user = CommandedUser()
     origin = Origin(topic="source", partition=0, offset=0)
     old = {"vip": LastWrite(inside=True, time_ms=0, origin=origin)}
-    user.row = dict(old)
+    user.row = UserRow(memberships=old)
     lists = [f"L{number}" for number in range(COMMANDS_MAX + 1)]
     adds = [ListAdd(list_id=list_id, profile=WHO) for list_id in lists]
 
     for number, add in enumerate(adds):
         user.apply(add, event_at(number + 1))
 
-    assert user.row["vip"] == old["vip"]
-    commands = [key for key in user.row if key.startswith(RESERVED_PREFIX)]
-    assert len(commands) == COMMANDS_MAX
+    assert user.row.memberships == old
+    assert len(user.row.commands) == COMMANDS_MAX
     assert user.remaining_after(adds[1], event_at(2)) is None
     assert user.remaining_after(adds[0], event_at(1)) == adds[0]
 

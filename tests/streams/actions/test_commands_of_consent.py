@@ -12,6 +12,7 @@ from streams.actions.intents import (
 )
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
+from streams.state.user_row import UserRow
 from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
@@ -65,7 +66,9 @@ def test_a_late_consent_of_another_device_still_counts() -> None:
     """One person, two devices: each has a token of its own."""
     user = CommandedUser()
     phone, tablet = (
-        consent("push.marketing", given=True, profile={}, tokens=({"token": name},))
+        consent(
+            "push.marketing", given=True, profile={}, push_tokens=({"token": name},)
+        )
         for name in ("phone", "tablet")
     )
 
@@ -126,23 +129,23 @@ def test_leaving_a_list_is_no_word_on_another_or_on_all() -> None:
 def test_a_deletion_leaves_every_audience() -> None:
     """Those that said otherwise before it; a newer word stands."""
     user = CommandedUser()
-    user.row = {"vip": _inside(5, list_id="L"), "new": _inside(20)}
+    user.row = UserRow(memberships={"vip": _inside(5, list_id="L"), "new": _inside(20)})
 
     assert user.remaining_after(DELETE, event_at(10)) == DELETE
 
-    vip = user.row["vip"]
+    vip = user.row.memberships["vip"]
     assert (vip.inside, vip.time_ms, vip.list_id) == (False, 10, "L")
-    assert user.row["new"] == _inside(20)
+    assert user.row.memberships["new"] == _inside(20)
 
 
 def test_a_late_deletion_leaves_no_audience() -> None:
     """It was told already."""
     user = CommandedUser()
     user.apply(DELETE, event_at(10))
-    user.row = {**user.row, "vip": _inside(5)}
+    user.row = user.row.with_memberships({"vip": _inside(5)})
 
     assert user.remaining_after(DELETE, event_at(7)) is None
-    assert user.row["vip"].inside
+    assert user.row.memberships["vip"].inside
 
 
 LATE: list[Intent] = [

@@ -127,7 +127,7 @@ def test_an_orders_bad_phone_is_refused_without_an_email() -> None:
 
     assert ACTIONS["orderCompleted"].to_intents(payload) == PayloadRefusal(
         code="bad-phone",
-        reason="phone_number is no number of the country it is for",
+        reason="phone_number is not a valid number for its country",
     )
 
 

@@ -98,31 +98,37 @@ B = Arrival(OUT, 5, 1, "b")
             "entered unchanged stale",
             id="exit-between-two-enters-comes-late",
         ),
-        pytest.param([A, A], IN, "entered repeat", id="redelivered"),
+        pytest.param([A, A], IN, "entered duplicate", id="redelivered"),
         pytest.param(
-            [A, A._replace(offset=9)], IN, "entered repeat", id="sent-twice-by-producer"
+            [A, A._replace(offset=9)],
+            IN,
+            "entered duplicate",
+            id="sent-twice-by-producer",
         ),
         pytest.param([A, B], OUT, "entered exited", id="same-time-greater-offset-wins"),
         pytest.param([B, A], OUT, "exited stale", id="same-time-other-arrival-order"),
         pytest.param(
-            [A, B, A, B], OUT, "entered exited repeat repeat", id="same-time-replayed"
+            [A, B, A, B],
+            OUT,
+            "entered exited duplicate duplicate",
+            id="same-time-replayed",
         ),
         pytest.param(
             [A, B, A._replace(offset=7)],
             OUT,
-            "entered exited repeat",
+            "entered exited duplicate",
             id="same-time-first-sent-again",
         ),
         pytest.param(
             [B, A, A._replace(offset=7)],
             OUT,
-            "exited stale repeat",
+            "exited stale duplicate",
             id="same-time-outranked-then-sent-again",
         ),
         pytest.param(
             [A, B._replace(message_id=""), A, B._replace(message_id="")],
             OUT,
-            "entered exited repeat repeat",
+            "entered exited duplicate duplicate",
             id="same-time-without-message-id",
         ),
         pytest.param(

@@ -13,7 +13,7 @@ from streams.destination.model import Destination
 from streams.events.canonical_event import CanonicalEvent, EventKind, Replay
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow, memberships_in
+from streams.state.user_row import EMPTY_ROW, UserRow
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
 PRESETS = compile_destination(None)
@@ -21,7 +21,10 @@ TEN_MS = 1_772_359_200_123
 
 
 def _event(
-    kind: EventKind = "track", *, time_ms: int = 10, **body: Any
+    kind: EventKind = "track",
+    *,
+    time_ms: int = 10,
+    **body: Any,  # noqa: ANN401 - JSON
 ) -> CanonicalEvent:
     return CanonicalEvent(
         kind=kind,
@@ -48,12 +51,13 @@ def _decided(
     *,
     destination: Destination = PRESETS,
 ) -> Decision:
-    return decide(event, {} if row is None else row, destination=destination)
+    return decide(event, EMPTY_ROW if row is None else row, destination=destination)
 
 
 def _member(*, inside: bool, time_ms: int) -> UserRow:
     origin = Origin(topic="source", partition=1, offset=1)
-    return {"vip": LastWrite(inside=inside, time_ms=time_ms, origin=origin)}
+    write = LastWrite(inside=inside, time_ms=time_ms, origin=origin)
+    return UserRow(memberships={"vip": write})
 
 
 def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
@@ -73,7 +77,7 @@ def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
             audience="vip",
         ),
     )
-    assert decision.row["vip"].inside
+    assert decision.row.memberships["vip"].inside
     assert decision.reason == ""
 
 
@@ -178,7 +182,7 @@ def test_the_row_given_is_never_changed() -> None:
 
     decision = _decided(_entered(), row)
 
-    assert decision.row["vip"].inside
+    assert decision.row.memberships["vip"].inside
     assert row == _member(inside=False, time_ms=5)
 
 
@@ -186,8 +190,8 @@ def test_an_audience_beside_others_moves_alone() -> None:
     """A user's row holds them all."""
     decision = _decided(_entered("new"), _member(inside=True, time_ms=5))
 
-    assert {*memberships_in(decision.row)} == {"vip", "new"}
-    assert decision.row["vip"].time_ms == 5
+    assert {*decision.row.memberships} == {"vip", "new"}
+    assert decision.row.memberships["vip"].time_ms == 5
 
 
 @pytest.mark.parametrize(
@@ -223,7 +227,7 @@ def test_an_edge_of_nobody_klaviyo_knows_is_refused() -> None:
     decision = _decided(event)
 
     assert [refusal.code for refusal in decision.refusals] == ["no-identifier"]
-    assert decision.row == {}
+    assert decision.row == EMPTY_ROW
 
 
 @pytest.mark.parametrize(

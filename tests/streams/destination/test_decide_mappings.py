@@ -17,7 +17,7 @@ from streams.destination.loader import compile_destination
 from streams.events.canonical_event import CanonicalEvent, EventKind
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow
+from streams.state.user_row import EMPTY_ROW, UserRow
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
 TIME_MS = 1_772_359_200_123
@@ -51,7 +51,7 @@ def _decided(
     """Decide by the presets, unless mappings are given."""
     raw = {"mappings": list(mappings) or None, **parts}
     destination = compile_destination(raw)
-    return decide(event, {} if row is None else row, destination=destination)
+    return decide(event, EMPTY_ROW if row is None else row, destination=destination)
 
 
 def test_an_audience_s_edge_and_the_mappings_of_one_event_all_count() -> None:
@@ -73,7 +73,7 @@ def test_a_list_that_two_mappings_name_hears_one_word() -> None:
 
     [activation] = decision.activations
     assert activation.intent == ListAdd(list_id="L", profile={"external_id": "u1"})
-    assert len(decision.row) == 1
+    assert len(decision.row.commands) == 1
 
 
 def test_what_a_mapping_repeats_is_discarded_and_says_why() -> None:
@@ -138,7 +138,7 @@ def test_every_reason_is_given_once() -> None:
         audiences={"vip": {"enabled": False}},
         settings={"sync_audiences": True},
     )
-    assert both.reason == "audience-not-synced,repeat"
+    assert both.reason == "audience-not-synced,duplicate"
 
 
 def test_a_disabled_audience_moves_nothing_and_its_event_is_mapped() -> None:
@@ -148,7 +148,7 @@ def test_a_disabled_audience_moves_nothing_and_its_event_is_mapped() -> None:
     off = _decided(event, TRACKS, audiences={"vip": {"enabled": False}})
 
     assert [type(one.intent) for one in off.activations] == [EventRecord]
-    assert off.row == {}
+    assert off.row == EMPTY_ROW
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_audiences_move_lists_unless_a_mapping_does(
 
     decision = _decided(event, mapping, settings=told)
 
-    assert ("vip" in decision.row) is synced
+    assert ("vip" in decision.row.memberships) is synced
     assert any(one.audience for one in decision.activations) is synced
 
 
@@ -274,10 +274,12 @@ def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
     """On the profiles lane, as an upsert without a list."""
     upserts = {**ON_TRACK, "action": "upsertProfile", "fields": {"list_id": "L"}}
     removed = _decided(_event(event="Buy"), REMOVES).row
-    [key] = removed
+    [key] = removed.commands
     later = LastWrite(inside=False, time_ms=TIME_MS + 1, origin=ORIGIN)
 
-    [activation] = _decided(_event(), upserts, row={key: later}).activations
+    [activation] = _decided(
+        _event(), upserts, row=EMPTY_ROW.with_commands({key: later})
+    ).activations
 
     assert activation.intent == ProfileUpsert(profile={"external_id": "u1"})
 

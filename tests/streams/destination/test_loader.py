@@ -175,12 +175,14 @@ def test_a_country_setting_reads_national_numbers() -> None:
 @pytest.mark.parametrize(
     ("raw", "mistake"),
     [
-        pytest.param(3, "file: is no object", id="no-object"),
-        pytest.param({"colours": {}}, "colours: no part of the file", id="part"),
-        pytest.param({"mappings": 3}, "mappings: is no list", id="no-list"),
+        pytest.param(3, "file: is not an object", id="no-object"),
+        pytest.param(
+            {"colours": {}}, "colours: is not a known part of the file", id="part"
+        ),
+        pytest.param({"mappings": 3}, "mappings: is not a list", id="no-list"),
         pytest.param(
             [{"action": "trackEvent", "name": 3}],
-            "mappings[0].name: is no text",
+            "mappings[0].name: is not text",
             id="name",
         ),
         pytest.param(
@@ -190,10 +192,10 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             [{"action": "trackEvent", "batching": {"keys": 3}}],
-            "mappings[0].batching.keys: is no list",
+            "mappings[0].batching.keys: is not a list",
             id="batch-keys",
         ),
-        pytest.param([7], "mappings[0]: is no object", id="no-mapping"),
+        pytest.param([7], "mappings[0]: is not an object", id="no-mapping"),
         pytest.param([{}], "mappings[0].action: is missing", id="no-action"),
         pytest.param(
             [{"action": "trackEvents"}], "did you mean trackEvent?", id="action"
@@ -205,7 +207,7 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             [{"action": "trackEvent", "fields": {"metric_nam": "x"}}],
-            "mappings[0].fields.metric_nam: no trackEvent field is called so; "
+            "mappings[0].fields.metric_nam: is not a known trackEvent field; "
             "did you mean metric_name?",
             id="field",
         ),
@@ -216,17 +218,17 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             [{"action": "trackEvent", "expire_after_s": True}],
-            "mappings[0].expire_after_s: is no number of seconds",
+            "mappings[0].expire_after_s: is not a number of seconds",
             id="expiry",
         ),
         pytest.param(
             [{"action": "trackEvent", "expire_after_s": -1}],
-            "mappings[0].expire_after_s: is no number of seconds above 0",
+            "mappings[0].expire_after_s: is not a number of seconds above 0",
             id="negative-expiry",
         ),
         pytest.param(
             [{"action": "trackEvent", "batching": {"size": 0}}],
-            "mappings[0].batching.size: is no whole number",
+            "mappings[0].batching.size: is not a whole number",
             id="batch-size",
         ),
         pytest.param(
@@ -236,10 +238,14 @@ def test_a_country_setting_reads_national_numbers() -> None:
             {"settings": {"api_key_evn": "K"}}, "did you mean api_key_env?", id="typo"
         ),
         pytest.param(
-            {"settings": {"country": "QQ"}}, "settings.country: is no", id="country"
+            {"settings": {"country": "QQ"}},
+            "settings.country: is not an ISO 3166 code",
+            id="country",
         ),
         pytest.param(
-            {"settings": {"bad_phone": "keep"}}, "is none of drop, refuse", id="choice"
+            {"settings": {"bad_phone": "keep"}},
+            "is not one of drop, refuse",
+            id="choice",
         ),
         pytest.param(
             {"settings": {"topic_partitions": "many"}},
@@ -263,11 +269,13 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             {"settings": {"destination": "other.yaml"}},
-            "settings.destination: no setting is called so",
+            "settings.destination: is not a known setting",
             id="another-destination",
         ),
         pytest.param(
-            {"audiences": {"vips": {"lst": 1}}}, "audiences.vips.lst: no", id="audience"
+            {"audiences": {"vips": {"lst": 1}}},
+            "audiences.vips.lst: is not a known part",
+            id="audience",
         ),
     ],
 )
@@ -296,5 +304,5 @@ def test_all_mistakes_are_named_at_once() -> None:
 @pytest.mark.parametrize("text", ["a: [", "\0", "!!python/object:x.Y {}"])
 def test_a_file_that_is_no_yaml_is_refused_with_its_line(text: str) -> None:
     """Without a line of what it holds."""
-    with pytest.raises(ConfigError, match="is no YAML"):
+    with pytest.raises(ConfigError, match="is not valid YAML"):
         read_destination(text)

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from streams.actions.intents import PayloadRefusal
-from streams.destination.loader import read_destination
+from streams.destination.loader import read_destination, standalone_rule
 from streams.destination.model import Destination
-from streams.destination.standalone_rule import standalone_rule
 from streams.mapping import UNDEFINED, Unmappable
 
 
@@ -24,8 +23,8 @@ def test_the_mappings_that_take_an_event_are_named_in_the_files_order() -> None:
     ("answer", "reason"),
     [
         pytest.param(Unmappable(reason="too deep"), "too deep", id="unmappable"),
-        pytest.param(UNDEFINED, "the mapping makes no object", id="nothing"),
-        pytest.param([1], "the mapping makes no object", id="array"),
+        pytest.param(UNDEFINED, "the mapping does not make an object", id="nothing"),
+        pytest.param([1], "the mapping does not make an object", id="array"),
     ],
 )
 def test_an_event_that_can_not_be_mapped_is_refused(

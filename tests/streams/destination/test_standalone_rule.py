@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from streams.actions.intents import PayloadRefusal
 from streams.actions.registry import ACTIONS
-from streams.destination.loader import read_destination
-from streams.destination.standalone_rule import standalone_rule
+from streams.destination.loader import read_destination, standalone_rule
 from streams.errors import ConfigError
 from streams.events.contact import DEFAULT_CONTACT_RULES
 

@@ -20,6 +20,14 @@ def event(body: dict[str, Any], *, kind: EventKind = "identify") -> CanonicalEve
     )
 
 
+def identifiers(
+    body: dict[str, Any], *, kind: EventKind = "identify", country: str = ""
+) -> dict[str, str]:
+    """Return the identifiers of an event with phone numbers of a country."""
+    normalize = partial(normalize_phone, country=country)
+    return identifiers_of(event(body, kind=kind), normalize_phone=normalize)
+
+
 @pytest.mark.parametrize(
     ("body", "profile"),
     [
@@ -83,7 +91,7 @@ def test_an_identify_call_names_a_profile(
     body: dict[str, Any], profile: dict[str, Any]
 ) -> None:
     """What cannot be right is left out; the rest takes Klaviyo's names."""
-    assert identifiers_of(event(body)) == profile
+    assert identifiers(body) == profile
 
 
 @pytest.mark.parametrize(
@@ -98,23 +106,20 @@ def test_a_phone_number_is_read_as_it_is_told_to(
     phone: str, country: str, read: str
 ) -> None:
     """A destination may say in which country numbers are written."""
-    named = identifiers_of(
-        event({"traits": {"phone": phone}}),
-        normalize_phone=partial(normalize_phone, country=country),
-    )
+    profile = identifiers({"traits": {"phone": phone}}, country=country)
 
-    assert named == ({"phone_number": read} if read else {})
+    assert profile == ({"phone_number": read} if read else {})
 
 
 def test_the_second_phone_number_counts_where_the_first_is_none() -> None:
     """`phone` before `phone_number`, traits before context."""
     body = {"traits": {"phone": "12", "phone_number": "+4915123456789"}}
 
-    assert identifiers_of(event(body)) == {"phone_number": "+4915123456789"}
+    assert identifiers(body) == {"phone_number": "+4915123456789"}
 
 
 def test_a_group_call_gives_the_group_no_person() -> None:
     """Its traits are the company's: a company's address is not the user's."""
     body = {"userId": "u", "traits": {"email": "office@acme.co", "title": "Acme"}}
 
-    assert identifiers_of(event(body, kind="group")) == {"external_id": "u"}
+    assert identifiers(body, kind="group") == {"external_id": "u"}
