@@ -1,4 +1,4 @@
-"""Activation: one action to be done for one user, as a lane's record holds it."""
+"""Activations: actions to be done for users, in the form of a lane's records."""
 
 from enum import StrEnum
 from typing import Final
@@ -20,7 +20,7 @@ from streams.events.origin import Origin
 
 
 class LaneId(StrEnum):
-    """Lane: a durable outbox with its own lag, one for each family of quotas.
+    """Lane: a durable outbox with a lag of its own, per family of Klaviyo quotas.
 
     The order is the priority of lanes that compete for the same quota.
     """
@@ -35,7 +35,7 @@ class LaneId(StrEnum):
 class BatchOverride(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True
 ):
-    """Batching of a mapping where it differs from that of its action.
+    """Batching of a mapping, where different from the batching of the action.
 
     Attributes:
         items_max: Maximum number of items in one request; 0 for the lane's own limit.
@@ -50,7 +50,7 @@ DEFAULT_BATCH: Final = BatchOverride()
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One action to be done for one user.
+    """Action to be done for a single user.
 
     Attributes:
         action: The action's name, in camel case as Segment writes it.

@@ -45,7 +45,7 @@ class FreshAttributes(NamedTuple):
 def drop_stale_attributes(
     intent: AttributeUpdate, row: UserRow, *, event: CanonicalEvent
 ) -> FreshAttributes:
-    """Drop the attributes that a later event has set, and record the remaining ones.
+    """Drop the attributes that a later event has set, and record the rest.
 
     A list add keeps its e-mail address and phone number unless it is replayed. The
     user's profile may still be on its way in another lane, and until it arrives Klaviyo

@@ -1,4 +1,4 @@
-"""Comparison of commands with their last writes: late or repeated commands do nothing.
+"""Comparison of commands with last writes: a late or repeated command has no effect.
 
 An audience states who is in it, and only a change of that is worth a request. A mapping
 gives commands: each new command is executed, whatever the previous command was, because
@@ -58,7 +58,7 @@ def apply_command(
     event: CanonicalEvent,
     allow_repeat: bool = False,
 ) -> CommandResult:
-    """Compare a command with the last writes on the same matter, and record it.
+    """Compare a command with the last writes on the matter, and record the command.
 
     Args:
         intent: An intent of the event.
@@ -141,7 +141,7 @@ def _apply_to_list(
 
 
 def _apply_list_add(intent: ListAdd, state: UserState) -> CommandResult:
-    """Apply a list add; its attributes are recorded only if they are sent."""
+    """Apply a list add; attributes are recorded only if the add is sent."""
     result = _apply_to_list(intent, state)
     if result.intent is None:
         return result
@@ -213,7 +213,7 @@ def _record_unsubscription(state: UserState, key: CommandKey) -> bool:
 
 
 def _apply_deletion(intent: Deletion, state: UserState) -> CommandResult:
-    """Apply a deletion; a replay does not delete a user who has come back since."""
+    """Apply a deletion; a replay spares a user with later activity."""
     if state.has_activity_since:
         return CommandResult(None, state.row, TransitionReason.STALE)
     result = _apply_single(intent, Matter.DELETION, state, entered=False)

@@ -52,7 +52,7 @@ LOCATION_TEXTS: Final = (
 
 
 def to_text(value: Json) -> str | Unfit:
-    """Convert a value to text; numbers and booleans as JavaScript formats them."""
+    """Convert a value to text; numbers and booleans in the format of JavaScript."""
     if type(value) is str:
         return value
     if isinstance(value, bool):
@@ -108,7 +108,7 @@ def to_object(value: Json) -> dict[str, Json] | Unfit:
 
 
 def to_objects(value: Json) -> tuple[tuple[int, dict[str, Json]], ...] | Unfit:
-    """Return objects with their line numbers, from 1; a single object is line 1.
+    """Return objects with line numbers, from 1; a single object is line 1.
 
     Null is dropped, but counts as a line.
     """

@@ -1,4 +1,4 @@
-"""Fields of an action, and conversion of a payload's values to their kinds.
+"""Fields of an action, and conversion of payload values to the kinds of fields.
 
 Values are converted as Segment's validation does: a number or a boolean becomes text in
 a text field, and numeric text becomes a number in a number field. Null and the empty
@@ -56,7 +56,7 @@ _CONVERTERS: Final[Mapping[FieldKind, Callable[[Json], Json]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of an action.
+    """Field of an action's payload.
 
     Attributes:
         name: Name in mappings.

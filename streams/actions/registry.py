@@ -1,4 +1,4 @@
-"""Registry of all actions by their name."""
+"""Registry of all actions by name."""
 
 from typing import Final
 

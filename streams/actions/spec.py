@@ -1,4 +1,4 @@
-"""Specification of an action: its fields, its defaults and its intents."""
+"""Specification of an action: fields, defaults and intents."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ BATCH_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSpec:
-    """Specification of one action.
+    """Specification of a single action.
 
     Attributes:
         name: Segment's name, in camel case.
@@ -57,7 +57,7 @@ class ActionSpec:
 
     @property
     def default_mapping(self) -> dict[str, Any]:
-        """Default mapping, which fills the fields from an event."""
+        """Default mapping that fills the fields from an event."""
         return default_mapping(self.fields)
 
     def to_intents(

@@ -1,4 +1,4 @@
-"""State of a user while one event is applied: last writes, and their comparison."""
+"""State of a user while an event is applied: comparison with last writes."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ _RESENDING: Final = frozenset({ReplayMode.CHANGES_ONLY, ReplayMode.RESEND})
 
 
 class UserState:
-    """Row of a user to which the commands of one event are applied.
+    """Row of a user, with the commands of an event applied.
 
     Args:
         row: The user's row; it is not changed.
@@ -47,14 +47,14 @@ class UserState:
 
     @property
     def row(self) -> UserRow:
-        """The row after the event; the same object if nothing changed."""
+        """Row after the event; the same object if the event changed no entry."""
         return self._row
 
     def record(self, key: CommandKey, *, entered: bool) -> bool:
-        """Record a command if it is the last write on its key.
+        """Record a command, unless a later write has the same key.
 
         Returns:
-            Whether it is. `reason` states why, or why not.
+            Whether the command is the last write. `reason` states the effect.
         """
         after, _, reason = apply_event(
             self._row.commands.get(key),
@@ -72,10 +72,10 @@ class UserState:
     def record_for_person(
         self, intent: Intent, matter: Matter, *, list_id: str = "", entered: bool
     ) -> bool:
-        """Record a command for each identifier of the person it is about.
+        """Record a command for each identifier of the command's person.
 
         Returns:
-            Whether it is the last write by every identifier.
+            Whether the command is the last write by every identifier.
         """
         results = []
         for person_key in self._person_keys(intent):
@@ -112,7 +112,7 @@ class UserState:
 
     @property
     def has_activity_since(self) -> bool:
-        """Whether a replay repeats a deletion of a user who has been active since."""
+        """True if a replay repeats the deletion of a user with later activity."""
         is_repeated_deletion = self._mode in _RESENDING and any(
             key.matter is Matter.DELETION for key in self._before.commands
         )

@@ -1,1 +1,1 @@
-"""Audiences: audience events, transitions of memberships, and their Klaviyo lists."""
+"""Audiences: audience events, transitions of memberships, and lists of audiences."""

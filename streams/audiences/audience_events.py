@@ -1,4 +1,4 @@
-"""Reading of audience events: which user entered or exited which audience."""
+"""Reading of audience events: entries of users to audiences, and exits."""
 
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ _ENTERED_BY_EVENT_NAME: Final = {ENTERED_EVENT: True, EXITED_EVENT: False}
 
 
 class AudienceEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Statement of an event that its user entered or exited one audience.
+    """Statement of an event that the user entered or exited an audience.
 
     Attributes:
         audience: The audience key. It is also the name of its list, as in Segment.

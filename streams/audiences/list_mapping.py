@@ -1,4 +1,4 @@
-"""Mapping of an audience to its Klaviyo list: a row of the audience-lists topic."""
+"""Mapping of an audience to a Klaviyo list: a row of the audience-lists topic."""
 
 from collections.abc import Mapping
 from typing import Final

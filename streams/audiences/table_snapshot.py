@@ -1,4 +1,4 @@
-"""Snapshot of the user-state table as lines of JSON, to move it between clusters.
+"""Snapshot of the user-state table as lines of JSON, for a move between clusters.
 
 The first line is a `SnapshotHeader`; a line for each user's row follows, and a line for
 each audience's list mapping.
@@ -22,7 +22,7 @@ EXPORT_AGAIN_HINT: Final = "export it again with klaviyo-streams audiences expor
 
 
 class TableSnapshot(NamedTuple):
-    """User state and list mappings at one moment.
+    """User state and list mappings at a single moment.
 
     Attributes:
         rows: User to row.
@@ -97,7 +97,7 @@ def build_header(snapshot: TableSnapshot, *, exported_at: str) -> SnapshotHeader
 
 
 def write_lines(snapshot: TableSnapshot, *, exported_at: str) -> Iterator[bytes]:
-    """Encode a snapshot line by line, each line without its line end."""
+    """Encode a snapshot line by line, without line ends."""
     yield _encode_line(build_header(snapshot, exported_at=exported_at))
     for user, row in snapshot.rows.items():
         yield _encode_line(_SnapshotLine(user=user, row=StoredRow.of(row)))
@@ -191,7 +191,7 @@ def _describe_fault(fault: Exception) -> str:
 
 
 def missing_from(snapshot: TableSnapshot, target: TableSnapshot) -> TableSnapshot:
-    """Return the changes by which a target has all of a snapshot and loses nothing.
+    """Return the changes that bring a snapshot into a target without any loss.
 
     The later write on each entry wins, on whichever side it is. An audience that has a
     list in the target keeps that list.

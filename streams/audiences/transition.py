@@ -19,7 +19,7 @@ from streams.state.last_write import LastWrite, merge_message_ids
 
 
 class TransitionReason(StrEnum):
-    """Reason for a transition or for its absence; an outcome of the event states it."""
+    """Reason for a transition or for no transition, as outcomes state the reason."""
 
     ENTERED = "entered"
     EXITED = "exited"

@@ -1,4 +1,4 @@
-"""Decision on one event: the user's row after it, and the activations to deliver."""
+"""Decision on an event: the user's row afterwards, and the activations to deliver."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ REBUILT: Final = "rebuilt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Consequences of one event.
+    """Consequences of a single event.
 
     Attributes:
         row: The user's row after the event; the same object if nothing changed.
@@ -62,7 +62,7 @@ class Decision:
 def decide(
     event: CanonicalEvent, row: UserRow, *, destination: Destination
 ) -> Decision:
-    """Apply an event to its user's row, and map it to activations.
+    """Apply an event to the user's row, and map the event to activations.
 
     Args:
         event: The event.
@@ -78,7 +78,7 @@ def decide(
 
 
 class _DecisionBuilder:
-    """Collects the consequences of one event."""
+    """Collector of the consequences of an event."""
 
     def __init__(
         self, event: CanonicalEvent, row: UserRow, destination: Destination
@@ -91,7 +91,7 @@ class _DecisionBuilder:
         self._reasons: list[str] = []
 
     def apply_audience_events(self) -> None:
-        """Apply the event's audience events; a fault in them refuses nothing else."""
+        """Apply the event's audience events; a fault leaves the mappings unaffected."""
         try:
             for audience_event in audience_events_in(self._event):
                 result = apply_audience_event(
@@ -106,7 +106,7 @@ class _DecisionBuilder:
             self._refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
 
     def apply_mapping(self, rule: MappingRule) -> None:
-        """Apply a mapping whose trigger matches the event."""
+        """Apply a mapping to an event that the trigger matches."""
         rules = self._destination.contact_rules
         mapping_result = rule.apply(self._event.body, rules=rules)
         refusal = mapping_result.result
@@ -118,7 +118,7 @@ class _DecisionBuilder:
             self._refusals.append(refusal)
 
     def build(self) -> Decision:
-        """Build the decision from everything collected."""
+        """Build the decision from the collected consequences."""
         if self._event.replay_mode is ReplayMode.STATE_ONLY:
             return Decision(
                 row=self._row, reason=REBUILT, message_id=self._event.message_id
@@ -237,7 +237,7 @@ def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:
 def batch_override_of(
     rule: MappingRule, mapping_result: MappingResult
 ) -> BatchOverride:
-    """Return the batching of a mapping where it differs from that of its action."""
+    """Return the batching of a mapping, where different from that of the action."""
     batching, action = rule.batching, rule.action
     if not batching.enabled:
         return BatchOverride(items_max=1)

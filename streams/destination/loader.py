@@ -1,4 +1,4 @@
-"""Loading of a destination file: a compiled destination, or all its problems."""
+"""Loading of a destination file: a compiled destination, or all problems."""
 
 from dataclasses import replace
 from typing import Final
@@ -86,7 +86,7 @@ def compile_destination(raw: Json) -> Destination:
 def standalone_rule(
     action: Json, *, mapping: Json = None, trigger: Json = None
 ) -> MappingRule:
-    """Compile one mapping without a file, for the event tester.
+    """Compile a single mapping without a file, for the event tester.
 
     Args:
         action: The action's name, in camel case.
@@ -145,7 +145,7 @@ def _compile_parts(
 def _worker_settings(
     settings: dict[str, Json], *, problems: ConfigProblems
 ) -> dict[str, Json]:
-    """Check the settings of the worker, and return them unchanged."""
+    """Check the settings of the worker, and return the settings unchanged."""
     worker_names = _ALLOWED_SETTINGS.difference(DESTINATION_SETTINGS, _SECRETS)
     worker_settings = {
         name: value for name, value in settings.items() if name in worker_names

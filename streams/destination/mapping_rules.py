@@ -1,4 +1,4 @@
-"""Compilation of one mapping of the file, with its action's defaults."""
+"""Compilation of a mapping of the file, with the defaults of the action."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeGuard
@@ -43,7 +43,7 @@ METRIC_FIELDS: Final = ("metric_name", "event_name", "product_event_name")
 
 
 def compile_rule(raw: Json, *, at: str, problems: ConfigProblems) -> MappingRule | None:
-    """Compile one mapping.
+    """Compile a single mapping of the file.
 
     `fields` changes single fields of the action's default mapping (null empties a
     field). `mapping` is Segment's own JSON, which replaces the default mapping; as with

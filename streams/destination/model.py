@@ -1,4 +1,4 @@
-"""Compiled destination: the mappings that match an event, and their results."""
+"""Compiled destination: mappings that match an event, and results of mappings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ EventBody = dict[str, Any]
 
 
 class UnknownMetricPolicy(StrEnum):
-    """Treatment of an event whose metric Klaviyo does not have."""
+    """Treatment of an event with a metric that Klaviyo does not have."""
 
     ALLOW = "allow"
     """Send the event; Klaviyo creates the metric."""
@@ -41,7 +41,7 @@ class Batching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingResult:
-    """Result of one mapping for one event.
+    """Result of a mapping for a single event.
 
     Attributes:
         mapping: The mapping's name.
@@ -58,7 +58,7 @@ class MappingResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingRule:
-    """One mapping of the file, compiled.
+    """Mapping of the file in compiled form.
 
     Attributes:
         name: The user's name for the mapping.
@@ -104,7 +104,7 @@ def _unmappable_refusal(value: object) -> PayloadRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceRule:
-    """Settings of one audience in the file.
+    """Settings of an audience in the file.
 
     Attributes:
         list_id: The audience's Klaviyo list; empty to find or create a list.
@@ -117,7 +117,7 @@ class AudienceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Destination file, compiled.
+    """Destination file in compiled form.
 
     Attributes:
         mappings: The enabled mappings, in the file's order.
@@ -126,7 +126,7 @@ class Destination:
             not if a mapping of the file maps them to lists.
         api_key_env: The environment variable that holds the API key.
         contact_rules: Rules for reading contacts.
-        unknown_metric: Treatment of an event whose metric Klaviyo does not have.
+        unknown_metric: Treatment of an event with a metric that Klaviyo does not have.
         settings: The file's settings of the worker, unchanged.
     """
 
@@ -139,7 +139,7 @@ class Destination:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def with_lists(self, list_ids: Mapping[str, str]) -> "Destination":
-        """Return the destination with the lists of the settings instead of its own."""
+        """Return the destination with the lists of the settings first."""
         rules = {
             key: replace(self.audiences.get(key, AudienceRule()), list_id=list_id)
             for key, list_id in list_ids.items()
@@ -147,7 +147,7 @@ class Destination:
         return replace(self, audiences={**self.audiences, **rules})
 
     def matching_rules(self, event: EventBody) -> tuple[MappingRule, ...]:
-        """Return the mappings whose trigger matches an event."""
+        """Return the mappings with a trigger that matches an event."""
         return tuple(rule for rule in self.mappings if rule.trigger(event))
 
     def map_event(self, event: EventBody) -> tuple[MappingResult, ...]:
@@ -163,7 +163,7 @@ class Destination:
 
     @property
     def metrics(self) -> dict[str, tuple[str, ...]]:
-        """Metrics that mappings name themselves, to those mappings."""
+        """Metrics that mappings name literally, to the names of the mappings."""
         mappings_by_metric: dict[str, dict[str, None]] = {}
         for rule in self.mappings:
             for metric in rule.metrics:

@@ -1,4 +1,4 @@
-"""Problems in a file, collected with their paths while values are read."""
+"""Problems in a file, collected with paths while values are read."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field

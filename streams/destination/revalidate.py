@@ -25,7 +25,7 @@ def revalidate(
     replay: Replay,
     destination: Destination,
 ) -> Decision:
-    """Compare an activation with the later events in its user's row.
+    """Compare an activation with the later events in the user's row.
 
     Args:
         activation: The activation as its lane had it.

@@ -1,1 +1,1 @@
-"""Canonical events, with their identifiers, user key, origin and time."""
+"""Canonical events, with identifiers, user key, origin and time."""

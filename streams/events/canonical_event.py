@@ -13,7 +13,7 @@ EVENT_KINDS: frozenset[str] = frozenset(get_args(EventKind))
 
 
 class ReplayMode(StrEnum):
-    """Purpose of a replay; the values are those of the option `--mode`."""
+    """Purpose of a replay; the option `--mode` has the same values."""
 
     CHANGES_ONLY = "correct"
     """Do nothing where the event says the same as the first time; do what a corrected
@@ -47,7 +47,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event of one user, in whatever format the record was.
+    """Event of a single user, independent of the record's format.
 
     Attributes:
         kind: Call of the Segment spec.

@@ -57,7 +57,7 @@ class ContactRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Valid identifiers by which Klaviyo can find a profile.
+    """Valid identifiers of a profile, for Klaviyo to find the profile by.
 
     Attributes:
         identifiers: `external_id`, `email` and `phone_number`, as far as present.
@@ -95,7 +95,7 @@ EXTERNAL_ID_TOO_LONG: Final = InvalidContact(
 
 
 def normalize_email(text: str) -> str:
-    """Return the address with its domain in lower case; empty if it is invalid."""
+    """Return the address with the domain in lower case; empty if invalid."""
     local, _, domain = text.rpartition("@")
     if len(text) > EMAIL_MAX_CHARS or len(local) > LOCAL_PART_MAX_CHARS:
         return ""

@@ -31,7 +31,7 @@ _PHONE_TRAITS = ("phone", "phone_number")
 
 
 def read_id(body: dict[str, Any], name: str) -> str:
-    """Return the identifier under a name; a whole number becomes its decimal digits.
+    """Return the identifier under a name; a whole number becomes decimal digits.
 
     Returns:
         The identifier, or an empty string if it is absent, null or blank.

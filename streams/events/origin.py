@@ -1,4 +1,4 @@
-"""Origin of a record: the topic, partition and offset that name its outcome."""
+"""Origin of a record: topic, partition and offset of the source."""
 
 from typing import Self
 

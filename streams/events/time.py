@@ -1,4 +1,4 @@
-"""Parsing and formatting of times, as producers, users and Klaviyo write them."""
+"""Parsing and formatting of times in the forms of producers, users and Klaviyo."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ def event_time_ms(body: dict[str, Any], *, record_time_ms: int, now_ms: int) -> 
     return _within_bounds(record_time_ms, "the record's time", now_ms=now_ms)
 
 
-def iso_ms(text: str) -> int | None:
+def parse_iso_ms(text: str) -> int | None:
     """Parse an ISO 8601 time to milliseconds since the epoch.
 
     A time without an offset is in UTC.
@@ -70,8 +70,8 @@ def iso_ms(text: str) -> int | None:
         return None
 
 
-def iso_seconds(value: object) -> float | None:
-    """Parse an ISO 8601 time to seconds since the epoch, with their fraction.
+def parse_timestamp_s(value: object) -> float | None:
+    """Parse an ISO 8601 time to fractional seconds since the epoch.
 
     Returns:
         The time; None if the value is not text, or not an ISO 8601 time.
@@ -85,7 +85,7 @@ def iso_seconds(value: object) -> float | None:
 
 
 def to_iso_time(value: str | float) -> str:
-    """Convert a time in any accepted form to ISO 8601 in UTC, as Klaviyo reads it.
+    """Convert a time in any accepted form to ISO 8601 in UTC, the form of Klaviyo.
 
     Args:
         value: ISO 8601, RFC 2822, or an epoch in seconds or milliseconds.
@@ -145,12 +145,12 @@ def _to_ms(time: datetime) -> int:
 
 
 def _as_utc(time: datetime) -> datetime:
-    """Return a time with an offset; a time without one is in UTC, as with Segment."""
+    """Return a time with an offset; without an offset UTC is assumed, as by Segment."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _parse_mail_date(text: str, *, name: str) -> datetime:
-    """Parse a date as JavaScript's `toUTCString` writes it; Segment takes it too."""
+    """Parse a date in the form of JavaScript's `toUTCString`, as Segment does."""
     try:
         return parsedate_to_datetime(text)
     except (ValueError, OverflowError):

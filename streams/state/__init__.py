@@ -1,1 +1,1 @@
-"""User state: everything the table remembers about one user key."""
+"""User state: the last writes that the table remembers about a user key."""

@@ -1,4 +1,4 @@
-"""Last writes on attributes, kept per set of attributes that one event sets together.
+"""Last writes on attributes, kept per set of attributes that an event sets.
 
 Events mostly set the same attributes together, so a last write is about all the
 attributes that one event sets, and is stored under their names.
@@ -21,7 +21,7 @@ keeps a row far below the size that its topic accepts."""
 
 
 def names_written(row: UserRow, matches: Callable[[Rank], bool]) -> frozenset[str]:
-    """Return the attributes whose last write has a rank that matches."""
+    """Return the attributes with a last write of a matching rank."""
     return frozenset(
         name
         for names, write in row.attributes.items()

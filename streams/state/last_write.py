@@ -1,4 +1,4 @@
-"""Last write on one entry of the user state, ordered by event time, then origin."""
+"""Last write on an entry of the user state, ordered by event time, then origin."""
 
 from typing import Self
 
@@ -14,7 +14,7 @@ Rank = tuple[int, Origin]
 
 
 class LastWrite(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """Value that the event with the greatest rank gave to one entry.
+    """Value that the event with the greatest rank gave to an entry.
 
     Attributes:
         inside: Whether the user is in the audience or on the list, is subscribed, or is

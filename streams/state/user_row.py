@@ -1,4 +1,4 @@
-"""Row of the user-state table: memberships, commands and attributes of one user."""
+"""Row of the user-state table: memberships, commands and attributes of a user."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -46,7 +46,7 @@ AttributeNames = tuple[str, ...]
 
 
 class UserRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Last writes on everything that is remembered about one user.
+    """Last writes on the memberships, commands and attributes of a user.
 
     Rows are values: a change makes a new row, and an unchanged row is the same object.
 
@@ -120,7 +120,7 @@ def entries_of(row: UserRow) -> Iterator[RowEntry]:
 
 
 def row_of(entries: Iterable[RowEntry]) -> UserRow:
-    """Build a row from its entries.
+    """Build a row from entries of every kind.
 
     Raises:
         msgspec.MsgspecError: The name of an entry is not of its kind.
@@ -154,7 +154,7 @@ class StoredRow(
 
     @classmethod
     def of(cls, row: UserRow) -> "StoredRow":
-        """Convert a row to its wire form."""
+        """Convert a row to the wire form."""
         return cls(
             memberships=row.memberships,
             commands=tuple(row.commands.items()),
@@ -181,7 +181,7 @@ def _encode_text(key: CommandKey | AttributeNames) -> str:
 
 
 def encode_row(row: UserRow) -> bytes:
-    """Encode a row as JSON, so that any Kafka tool can show it."""
+    """Encode a row as JSON, which any Kafka tool can show."""
     return _ENCODER.encode(StoredRow.of(row))
 
 

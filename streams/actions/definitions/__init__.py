@@ -1,1 +1,1 @@
-"""Definitions of the actions, each with its fields and the intents it builds."""
+"""Definitions of the actions, each with fields and a builder of intents."""

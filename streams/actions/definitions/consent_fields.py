@@ -66,7 +66,7 @@ CONSENT_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """Profile whose consent changes, and the channels.
+    """Profile with a change of consent, and the channels.
 
     Attributes:
         profile: Identifiers, as the two requests take them.
@@ -88,7 +88,7 @@ def read_subscriber(
     allowed_channels: Sequence[str],
     default_channels: Sequence[str],
 ) -> Subscriber | PayloadRefusal:
-    """Read the profile whose consent changes, and the channels.
+    """Read the profile of a consent change, and the channels.
 
     A channel that cannot reach the profile is left out, and recorded as dropped.
 

@@ -1,4 +1,4 @@
-"""Actions that change lists: Add Profile to List, and two ways to remove it."""
+"""Actions that change lists: Add Profile to List, Remove Profile, and the like."""
 
 from typing import Final
 

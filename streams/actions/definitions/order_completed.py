@@ -93,7 +93,7 @@ def _read_buyer(
 
 
 def _fingerprint(order: EventRecord) -> str:
-    """Return an id for an order without one, the same for each duplicate."""
+    """Return an id for an order without an id, the same for each duplicate."""
     order_id = order.properties.get("order_id")
     if isinstance(order_id, str | int) and order_id:
         return str(order_id)

@@ -1,4 +1,4 @@
-"""Fields of profiles: identifiers and attributes, and the profile built from them."""
+"""Fields of profiles: identifiers and attributes, and building of the profile."""
 
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ def first_path(*paths: str) -> Json:
 def contact_fields(
     *, email: Json, phone: Json, external_id: Json = None
 ) -> tuple[Field, ...]:
-    """Return the fields that identify a profile, with these defaults."""
+    """Return the fields that identify a profile, with the given defaults."""
     return (
         Field(name="email", description="The profile's email address.", default=email),
         Field(

@@ -1,4 +1,4 @@
-"""Action Upsert Profile: create or update a profile, and add it to a list."""
+"""Action Upsert Profile: create or update a profile, maybe on a list."""
 
 from typing import Any, Final
 

@@ -38,7 +38,7 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     max_event_bytes: int = MAX_EVENT_BYTES,
     replay: Replay | None = None,
 ) -> CanonicalEvent:
-    """Decode one record value to a canonical event.
+    """Decode a record value to a canonical event.
 
     An event without `type` but with an `event` name is a track call: hand-written
     producers send such events. Of a repeated JSON key the last value counts. A UTF-8
@@ -91,7 +91,7 @@ def _loads(raw: bytes) -> object:
 
 
 def _json_problem(raw: bytes, err: orjson.JSONDecodeError) -> PoisonRecord:
-    """Describe a JSON fault and its position; orjson's message never quotes a value."""
+    """Describe a JSON fault and the position; orjson's message never quotes a value."""
     if err.msg.startswith("depth limit"):
         return PoisonRecord("too-deep", f"nested over {MAX_DEPTH} levels")
     try:
