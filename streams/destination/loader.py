@@ -1,7 +1,7 @@
 """Loading of a destination file: a compiled destination, or all problems."""
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -13,7 +13,6 @@ from streams.destination.model import (
     MappingRule,
     UnknownMetricPolicy,
 )
-from streams.destination.presets import PRESETS
 from streams.destination.problems import ConfigProblems
 from streams.errors import ConfigError
 from streams.events.contact import BadPhonePolicy, ContactRules, is_country_code
@@ -21,6 +20,30 @@ from streams.mapping.values import Json
 from streams.settings import Settings
 from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
 from streams.triggers.trigger import Trigger
+
+PRESETS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "name": "Upsert Profile",
+        "action": "upsertProfile",
+        # An audience's own calls state its membership, which its list states already.
+        "trigger": 'type = "identify"'
+        ' and context.personas.computation_class != "audience"'
+        ' and context.personas.computation_class != "journey_step"',
+    },
+    {
+        "name": "Track Event",
+        "action": "trackEvent",
+        # The others have an action of their own; recorded here too, an order's event
+        # would be repeated, which fails its whole bulk request.
+        "trigger": 'type = "track" and event != "Order Completed"'
+        ' and event != "Audience Entered" and event != "Audience Exited"',
+    },
+    {"name": "Order Completed", "action": "orderCompleted"},
+    {"name": "Subscribe Profile", "action": "subscribeProfile"},
+    {"name": "Unsubscribe Profile", "action": "unsubscribeProfile"},
+    {"name": "Delete Profile", "action": "deleteProfile"},
+)
+"""Mappings of a file without mappings; audiences are synced as well."""
 
 FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")
