@@ -1,4 +1,4 @@
-"""Tests that a table snapshot survives its lines, and merges without loss."""
+"""Tests that a table snapshot survives encoding, and merges without loss."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A destination file: what little must stand in it, and what may not."""
+"""Tests of the destination files that are accepted and refused."""
 
 import json
 from typing import Any
@@ -57,7 +57,7 @@ def taken(destination: Destination, event: dict[str, Any]) -> list[str]:
 def test_a_file_without_mappings_does_what_a_segment_user_expects(
     text: str, event: dict[str, Any], actions: list[str]
 ) -> None:
-    """Each event starts its action, and audiences are synced beside them."""
+    """Each event starts the preset action, and audiences are synced."""
     destination = read_destination(text)
 
     assert taken(destination, event) == actions
@@ -65,7 +65,7 @@ def test_a_file_without_mappings_does_what_a_segment_user_expects(
 
 
 def test_fields_change_single_fields_of_the_default_mapping() -> None:
-    """The others keep their default; null empties one."""
+    """The other fields keep the default; null leaves a field out."""
     destination = compile_destination(
         {
             "mappings": [
@@ -94,7 +94,7 @@ def test_fields_change_single_fields_of_the_default_mapping() -> None:
 
 
 def test_segments_own_json_is_taken_as_it_is() -> None:
-    """Its names, its complete mapping, its batching."""
+    """Segment's names, complete mapping and batching are accepted."""
     destination = compile_destination(
         {
             "subscriptions": [
@@ -126,7 +126,7 @@ def test_segments_own_json_is_taken_as_it_is() -> None:
 
 
 def test_a_mapping_that_is_not_enabled_takes_nothing() -> None:
-    """It is checked all the same."""
+    """A disabled mapping is checked all the same."""
     mapping = {"action": "trackEvent", "enabled": False}
 
     destination = compile_destination([mapping])
@@ -279,8 +279,8 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
     ],
 )
-def test_a_mistake_is_named_with_its_path(raw: object, mistake: str) -> None:
-    """And never with a secret's value."""
+def test_a_problem_is_reported_with_its_path(raw: object, mistake: str) -> None:
+    """The error never quotes the value of a secret."""
     with pytest.raises(ConfigError) as caught:
         read_destination(yaml.safe_dump(raw))
 
@@ -288,8 +288,8 @@ def test_a_mistake_is_named_with_its_path(raw: object, mistake: str) -> None:
     assert "pk_1" not in str(caught.value)
 
 
-def test_all_mistakes_are_named_at_once() -> None:
-    """One run shows them all."""
+def test_all_problems_are_reported_at_once() -> None:
+    """A single run shows all problems."""
     raw = {
         "settings": {"country": "QQ", "web_port": "no", "stages": [], "zzz": 1},
         "mappings": [{"action": "x"}, {"action": "trackEvent", "trigger": "="}],
@@ -302,7 +302,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "\0", "!!python/object:x.Y {}"])
-def test_a_file_that_is_no_yaml_is_refused_with_its_line(text: str) -> None:
-    """Without a line of what it holds."""
+def test_a_file_that_is_not_yaml_is_refused_with_its_line(text: str) -> None:
+    """The error quotes no line of the file."""
     with pytest.raises(ConfigError, match="is not valid YAML"):
         read_destination(text)

@@ -1,4 +1,4 @@
-"""An event names the Klaviyo profile it is about."""
+"""Tests of the identifiers by which an event names a Klaviyo profile."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ ORIGIN = Origin(topic="segment-events", partition=0, offset=0)
 
 
 def event(body: dict[str, Any], *, kind: EventKind = "identify") -> CanonicalEvent:
-    """Make an event of the body alone."""
+    """Build an event with a body alone."""
     return CanonicalEvent(
         kind=kind, user="u", message_id="", time_ms=0, origin=ORIGIN, body=body
     )
@@ -90,7 +90,7 @@ def identifiers(
 def test_an_identify_call_names_a_profile(
     body: dict[str, Any], profile: dict[str, Any]
 ) -> None:
-    """What cannot be right is left out; the rest takes Klaviyo's names."""
+    """Invalid identifiers are left out; the others get Klaviyo's names."""
     assert identifiers(body) == profile
 
 
@@ -105,7 +105,7 @@ def test_an_identify_call_names_a_profile(
 def test_a_phone_number_is_read_as_it_is_told_to(
     phone: str, country: str, read: str
 ) -> None:
-    """A destination may say in which country numbers are written."""
+    """A destination may set the country of national numbers."""
     profile = identifiers({"traits": {"phone": phone}}, country=country)
 
     assert profile == ({"phone_number": read} if read else {})
@@ -119,7 +119,7 @@ def test_the_second_phone_number_counts_where_the_first_is_none() -> None:
 
 
 def test_a_group_call_gives_the_group_no_person() -> None:
-    """Its traits are the company's: a company's address is not the user's."""
+    """The traits of a group call are those of the company, not of the user."""
     body = {"userId": "u", "traits": {"email": "office@acme.co", "title": "Acme"}}
 
     assert identifiers(body, kind="group") == {"external_id": "u"}

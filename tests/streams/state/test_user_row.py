@@ -51,7 +51,7 @@ T5 = LastWrite(inside=True, time_ms=5, origin=Origin(topic="t", partition=0, off
 
 
 def vip(write: LastWrite) -> UserRow:
-    """Return a row with one membership."""
+    """Return a row with a single membership."""
     return UserRow(memberships={"vip": write})
 
 
