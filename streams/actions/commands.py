@@ -94,7 +94,7 @@ def apply_command(
 def deleted_after(row: UserRow, event: CanonicalEvent) -> bool:
     """Return True if the user was deleted after an event.
 
-    A deleted profile is not created anew by an older event.
+    An older event must not create a deleted profile again.
 
     Args:
         row: The user's row.

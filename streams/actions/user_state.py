@@ -103,7 +103,7 @@ class UserState:
     def deleted_after(self, intent: Intent) -> bool:
         """Return True if the person was deleted after the event.
 
-        A deleted profile is not created anew by an older event.
+        An older event must not create a deleted profile again.
         """
         return any(
             self.revoked_after(CommandKey(Matter.DELETION, subject=person_key))

@@ -69,7 +69,7 @@ def apply_event(  # noqa: PLR0913 - an event's parts, not the event: commands us
     """Apply an event to the last write on a membership.
 
     An exit of a user who was never seen inside fires: the list may hold the user from
-    earlier, and a second removal harms nobody. An event that names another list than
+    earlier, and a second removal does no harm. An event that names another list than
     the last write fires too, because the other list needs the change. An exit that
     names no list is from the list of the last write.
 

@@ -25,7 +25,7 @@ PRESETS: Final[tuple[dict[str, Any], ...]] = (
     {
         "name": "Upsert Profile",
         "action": "upsertProfile",
-        # An audience's own calls state its membership, which its list states already.
+        # The identify calls of an audience only set a flag that the list reflects.
         "trigger": 'type = "identify"'
         ' and context.personas.computation_class != "audience"'
         ' and context.personas.computation_class != "journey_step"',
@@ -33,8 +33,8 @@ PRESETS: Final[tuple[dict[str, Any], ...]] = (
     {
         "name": "Track Event",
         "action": "trackEvent",
-        # The others have an action of their own; recorded here too, an order's event
-        # would be repeated, which fails its whole bulk request.
+        # The excluded events have their own actions. If this action recorded orders
+        # too, the duplicate would fail the whole bulk request.
         "trigger": 'type = "track" and event != "Order Completed"'
         ' and event != "Audience Entered" and event != "Audience Exited"',
     },

@@ -16,8 +16,8 @@ class ReplayMode(StrEnum):
     """Purpose of a replay; the option `--mode` has the same values."""
 
     CHANGES_ONLY = "correct"
-    """Do nothing where the event says the same as the first time; do what a corrected
-    mapping makes of the event."""
+    """Execute only the changes that a corrected mapping makes; skip everything that was
+    executed the first time."""
 
     RESEND = "again"
     """Send once more whatever is still the last write: the request never reached
