@@ -109,13 +109,15 @@ class _DecisionBuilder:
         """Apply a mapping to an event that the trigger matches."""
         rules = self._destination.contact_rules
         mapping_result = rule.apply(self._event.body, rules=rules)
-        refusal = mapping_result.result
-        if not isinstance(refusal, PayloadRefusal):
-            self._apply_intents(rule, mapping_result)
-        elif refusal.is_noop:
-            self._reasons.append(refusal.code)
-        else:
-            self._refusals.append(refusal)
+        match mapping_result.result:
+            case PayloadRefusal(is_noop=True) as refusal:
+                self._reasons.append(refusal.code)
+            case PayloadRefusal() as refusal:
+                self._refusals.append(refusal)
+            case intents:
+                batch = batch_override_of(rule, mapping_result)
+                for intent in intents:
+                    self._apply_intent(intent, rule, batch=batch)
 
     def build(self) -> Decision:
         """Build the decision from the collected consequences."""
@@ -133,27 +135,27 @@ class _DecisionBuilder:
             message_id=self._event.message_id,
         )
 
-    def _apply_intents(self, rule: MappingRule, mapping_result: MappingResult) -> None:
-        assert isinstance(mapping_result.result, tuple)  # noqa: S101 - narrows the type
+    def _apply_intent(
+        self, intent: Intent, rule: MappingRule, *, batch: BatchOverride
+    ) -> None:
         replay = self._event.replay
         failed_lanes = replay.failed_lanes if replay else frozenset[str]()
-        for intent in mapping_result.result:
-            result = apply_command(
-                intent,
-                self._row,
-                event=self._event,
-                allow_repeat=lane_of(intent) in failed_lanes,
-            )
-            self._row = result.row
-            if result.intent is None:
-                self._reasons.append(result.reason)
-                continue
-            self._add_activation(
-                mapping_result.action,
-                complete_event(result.intent, self._event),
-                batch=batch_override_of(rule, mapping_result),
-                expire_after_s=rule.expire_after_s,
-            )
+        result = apply_command(
+            intent,
+            self._row,
+            event=self._event,
+            allow_repeat=lane_of(intent) in failed_lanes,
+        )
+        self._row = result.row
+        if result.intent is None:
+            self._reasons.append(result.reason)
+            return
+        self._add_activation(
+            rule.action.name,
+            complete_event(result.intent, self._event),
+            batch=batch,
+            expire_after_s=rule.expire_after_s,
+        )
 
     def _add_list_change(self, result: CommandResult, *, audience: str) -> None:
         self._row = result.row
