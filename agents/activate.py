@@ -44,7 +44,7 @@ from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import Replay
 from streams.events.formats.segment_json import decode
-from streams.state.user_row import UserRow, decode_row, encode_row
+from streams.state.user_row import EMPTY_ROW, UserRow, decode_row, encode_row
 
 STAGE = "activate"
 
@@ -138,7 +138,7 @@ class _BatchResult:
 
     def _process_record(self, partition: int, key: bytes, record: Record) -> None:
         rows = self._rows[partition]
-        current_row = rows.get(key, {})
+        current_row = rows.get(key, EMPTY_ROW)
         try:
             decision = self._decide_record(record, current_row)
             activations = [

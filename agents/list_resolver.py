@@ -1,8 +1,9 @@
-"""Beside stage 3: an audience without a list gets one, found or created, just once.
+"""Resolution of list requests: a list is found or created once for each audience.
 
-Requests are keyed by audience, so one worker at a time decides for an audience; what it
-decides is on the compacted audience-lists topic before the request is acknowledged. Killed
-between the creation and that, its successor finds the list by its name.
+Requests are keyed by audience, so only a single worker at a time resolves an audience.
+The list mapping is on the compacted audience-lists topic before the request is
+acknowledged. If a worker is killed between the creation of a list and that record, the
+next worker finds the list by its name.
 """
 
 import asyncio
@@ -49,10 +50,11 @@ def register(app: EngineApp, resolver: "ListResolver", reader: Reader) -> None:
 
 
 class ListResolver:
-    """Requests under way: audiences side by side, one audience one at a time.
+    """Runner of list requests: audiences in parallel, each audience in sequence.
 
-    A partition waits for a request that is with Klaviyo, or its next owner could make
-    the list a second time; it does not wait for one that sleeps until tomorrow.
+    A revoked partition waits for a request that Klaviyo is processing; otherwise the
+    next owner could create the list a second time. The partition does not wait for a
+    request that sleeps until the daily quota is renewed.
     """
 
     def __init__(self, context: Context) -> None:
@@ -62,13 +64,13 @@ class ListResolver:
         self._tasks: dict[asyncio.Task[None], Partition] = {}
 
     def start(self, part: Partition, record: Record) -> None:
-        """Begin a request; its record is done when the pairing is durable."""
+        """Start a request; the record is done when the list mapping is durable."""
         task = asyncio.create_task(self._resolve_until_done(part, record))
         self._tasks[task] = part
         task.add_done_callback(self._on_task_done)
 
     def on_partitions_revoked(self, parts: Sequence[Partition]) -> None:
-        """Partitions on their way out: what is with Klaviyo gets a grace."""
+        """Give requests of revoked partitions a grace period to complete."""
         loop = asyncio.get_running_loop()
         for task, part in self._tasks.items():
             if part in parts:
@@ -80,7 +82,7 @@ class ListResolver:
             end_process(f"{STAGE}: {type(fault).__name__}")
 
     async def _resolve_until_done(self, part: Partition, record: Record) -> None:
-        """Try until it is done or the partition, and so the request, is another's."""
+        """Retry until the request is resolved or another worker owns the partition."""
         try:
             request = decode_list_request(record.value or b"")
         except msgspec.MsgspecError:
@@ -103,7 +105,7 @@ class ListResolver:
                 await asyncio.sleep(wait_s)
 
     async def _resolve(self, request: ListRequest) -> float:
-        """Pair unless that is done; seconds to wait when there is no list today."""
+        """Resolve a request; return the seconds to wait for a quota, or 0 when done."""
         await self._context.audience_lists.catch_up()
         current = list_mapping_of(self._context.audience_lists.rows, request.audience)
         if current.list_id not in ("", request.missing_list_id):
@@ -113,7 +115,7 @@ class ListResolver:
             log.warning(
                 "list_quota_used_up",
                 retry_after_s=resolved.retry_after_s,
-                fix="150 lists a day can be created; pair the audience with a list in "
+                fix="150 lists a day can be created; map the audience to a list in "
                 "audience_lists, or wait",
             )
             return resolved.retry_after_s

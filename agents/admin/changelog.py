@@ -2,7 +2,7 @@
 
 from agents.admin.topic_reader import read_topic
 from agents.engine.kafka import KafkaAccess
-from streams.state.user_row import UserRow, decode_row, merge_rows
+from streams.state.user_row import EMPTY_ROW, UserRow, decode_row, merge_rows
 
 
 def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserRow]:
@@ -16,7 +16,9 @@ def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserRow]:
         key, value = message.key(), message.value()
         if key is not None and value is not None:
             user_key = key.decode()
-            states[user_key] = merge_rows(states.get(user_key, {}), decode_row(value))
+            states[user_key] = merge_rows(
+                states.get(user_key, EMPTY_ROW), decode_row(value)
+            )
     return states
 
 

@@ -16,6 +16,7 @@ from streams.audiences.table_snapshot import (
 from streams.errors import ConfigError
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
+from streams.state.user_row import EntryKind, RowEntry, entries_of, row_of
 
 ROW_GROUP_ROWS: Final = 100_000
 """Words in a row group."""
@@ -43,9 +44,9 @@ def write_parquet(path: Path, snapshot: TableSnapshot, *, exported_at: str) -> N
         }
     )
     records = (
-        _encode_record(user, name, last_write)
+        _encode_record(user, entry)
         for user, row in snapshot.rows.items()
-        for name, last_write in row.items()
+        for entry in entries_of(row)
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while chunk := list(islice(records, ROW_GROUP_ROWS)):
@@ -78,21 +79,21 @@ def _read_file(pa: Any, file: Any) -> TableSnapshot:  # noqa: ANN401 - pyarrow s
     header = read_header(metadata.get(_HEADER, b""))
     if not schema.equals(_schema(pa)):
         raise ConfigError([f"has other columns than an export; {EXPORT_AGAIN_HINT}"])
-    snapshot = TableSnapshot(
-        {}, _LIST_MAPPINGS_DECODER.decode(metadata.get(_LIST_MAPPINGS, b"{}"))
-    )
+    list_mappings = _LIST_MAPPINGS_DECODER.decode(metadata.get(_LIST_MAPPINGS, b"{}"))
+    entries: dict[str, list[RowEntry]] = {}
     for batch in file.iter_batches(ROW_GROUP_ROWS):
         columns = batch.set_column(3, "time", batch.column("time").cast(pa.int64()))
         for record in columns.to_pylist():
-            row = snapshot.rows.setdefault(record["user"], {})
-            row[record["name"]] = _decode_record(record)
-    if len(snapshot.rows) != header.rows:
-        problem = f"has {len(snapshot.rows)} rows, and its header says {header.rows}"
+            entries.setdefault(record["user"], []).append(_decode_record(record))
+    if len(entries) != header.rows:
+        problem = f"has {len(entries)} rows, and its header says {header.rows}"
         raise ConfigError([f"{problem}; {EXPORT_AGAIN_HINT}"])
-    return snapshot
+    rows = {user: row_of(of_user) for user, of_user in entries.items()}
+    return TableSnapshot(rows, list_mappings)
 
 
-def _encode_record(user: str, name: str, last_write: LastWrite) -> dict[str, object]:
+def _encode_record(user: str, entry: RowEntry) -> dict[str, object]:
+    kind, name, last_write = entry
     return {
         "user": user,
         "name": name,
@@ -104,11 +105,12 @@ def _encode_record(user: str, name: str, last_write: LastWrite) -> dict[str, obj
         "message_ids": last_write.message_ids,
         "list_id": last_write.list_id,
         "revision": last_write.revision,
+        "entry": kind.value,
     }
 
 
-def _decode_record(record: dict[str, Any]) -> LastWrite:
-    return LastWrite(
+def _decode_record(record: dict[str, Any]) -> RowEntry:
+    last_write = LastWrite(
         inside=record["inside"],
         time_ms=record["time"],
         origin=Origin(
@@ -119,6 +121,9 @@ def _decode_record(record: dict[str, Any]) -> LastWrite:
         message_ids=tuple(record["message_ids"]),
         list_id=record["list_id"],
         revision=record["revision"],
+    )
+    return RowEntry(
+        msgspec.convert(record["entry"], EntryKind), record["name"], last_write
     )
 
 
@@ -134,6 +139,7 @@ def _schema(pa: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
         "message_ids": pa.list_(pa.field("element", pa.string(), nullable=False)),
         "list_id": pa.string(),
         "revision": pa.int32(),
+        "entry": pa.string(),
     }
     fields = [
         pa.field(name, column_type, nullable=False)

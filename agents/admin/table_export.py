@@ -16,7 +16,7 @@ from streams.audiences import list_mapping
 from streams.audiences.table_snapshot import TableSnapshot
 from streams.errors import ConfigError
 from streams.settings import Settings
-from streams.state.user_row import encode_row
+from streams.state.user_row import EMPTY_ROW, encode_row
 
 TIMEOUT_S = 30.0
 CHUNK_ROWS = 10_000
@@ -51,7 +51,7 @@ def read_snapshot(settings: Settings, *, report: ReportLine) -> TableSnapshot:
         for audience, row in mapping_rows.items()
     }
     return TableSnapshot(
-        {user: row for user, row in rows.items() if row}, list_mappings
+        {user: row for user, row in rows.items() if row != EMPTY_ROW}, list_mappings
     )
 
 

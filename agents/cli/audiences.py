@@ -12,7 +12,7 @@ from agents.cli.moving import export, import_
 from agents.cli.options import read_settings, settings_option
 from agents.shared.context import kafka_access
 from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow, memberships_in
+from streams.state.user_row import Memberships
 
 
 @click.group(invoke_without_command=True)
@@ -43,7 +43,7 @@ def audiences(
     settings = read_settings(file)
     topic = settings.topics.memberships_changelog
     found = read_user_states(kafka_access(settings), topic)
-    rows = {name: memberships_in(row) for name, row in found.items()}
+    rows = {name: row.memberships for name, row in found.items()}
     if user is not None:
         lines = _of_user(user, rows.get(user, {}))
     elif audience is not None:
@@ -58,13 +58,13 @@ audiences.add_command(export)
 audiences.add_command(import_)
 
 
-def _of_user(user: str, row: UserRow) -> Iterator[dict[str, object]]:
+def _of_user(user: str, row: Memberships) -> Iterator[dict[str, object]]:
     for audience, membership in sorted(row.items()):
         yield _line(user, audience, membership)
 
 
 def _of_audience(
-    audience: str, rows: dict[str, UserRow]
+    audience: str, rows: dict[str, Memberships]
 ) -> Iterator[dict[str, object]]:
     for user, row in sorted(rows.items()):
         membership = row.get(audience)
@@ -72,7 +72,7 @@ def _of_audience(
             yield _line(user, audience, membership)
 
 
-def _counts(rows: Iterable[UserRow]) -> Iterator[dict[str, object]]:
+def _counts(rows: Iterable[Memberships]) -> Iterator[dict[str, object]]:
     counts: dict[str, list[int]] = {}
     for row in rows:
         for audience, membership in row.items():

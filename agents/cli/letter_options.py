@@ -1,7 +1,6 @@
 """Which dead letters a command means: the options that several of them share."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
@@ -12,6 +11,7 @@ from agents.cli.options import F
 from streams.dead_letters.encoding import STAGES
 from streams.dead_letters.record import DeadLetterFilter, DeadLetterRecord, TopicOffset
 from streams.dead_letters.resolutions import is_resolved
+from streams.events.time import parse_iso_ms
 
 
 class _Time(click.ParamType):
@@ -26,14 +26,11 @@ class _Time(click.ParamType):
         ctx: click.Context | None,
     ) -> int:
         """Read it."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
+        time_ms = parse_iso_ms(str(value))
+        if time_ms is None:
             fix = "not an ISO 8601 time, like 2026-11-25T21:00:00Z or 2026-11-25"
             self.fail(f"{value!r} is {fix}", param, ctx)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000)
+        return time_ms
 
 
 class PlaceType(click.ParamType):

@@ -10,8 +10,8 @@ import orjson
 from streams.actions.intents import Intent, PayloadRefusal
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
+from streams.destination.loader import standalone_rule
 from streams.destination.model import Destination, MappingResult
-from streams.destination.standalone_rule import standalone_rule
 from streams.errors import PoisonRecord
 from streams.klaviyo.api.requests import Request
 

@@ -1,1 +1,1 @@
-"""One action to be done for one user, and how it is written on a lane."""
+"""Actions: payloads to intents, and comparison of intents with the user state."""

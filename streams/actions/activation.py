@@ -1,4 +1,4 @@
-"""The activation: what a lane carries."""
+"""Activations: actions to be done for users, in the form of a lane's records."""
 
 from enum import StrEnum
 from typing import Final
@@ -20,9 +20,9 @@ from streams.events.origin import Origin
 
 
 class LaneId(StrEnum):
-    """A durable outbox with its own lag: one for each family of quotas.
+    """Lane: a durable outbox with a lag of its own, per family of Klaviyo quotas.
 
-    In the order in which they go where two want the same of Klaviyo.
+    The order is the priority of lanes that compete for the same quota.
     """
 
     CONSENT = "consent"
@@ -35,11 +35,11 @@ class LaneId(StrEnum):
 class BatchOverride(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True
 ):
-    """What a mapping says of batches, where it says other than its action does.
+    """Batching of a mapping, where different from the batching of the action.
 
     Attributes:
-        items_max: Most items in one request; 0 for the lane's own.
-        key: Items go together that have the same one.
+        items_max: Maximum number of items in one request; 0 for the lane's own limit.
+        key: Only items with the same key share a request.
     """
 
     items_max: int = 0
@@ -50,22 +50,21 @@ DEFAULT_BATCH: Final = BatchOverride()
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One action to be done for one user.
+    """Action to be done for a single user.
 
     Attributes:
         action: The action's name, in camel case as Segment writes it.
         user: The user key; it is the key of the record on the lane too.
-        intent: What is wanted of Klaviyo. A list change without a list id means the
-            list paired with the audience.
-        time_ms: Event time that caused it, milliseconds since the epoch.
+        intent: The change in Klaviyo. A list change without a list id is for the
+            audience's own list.
+        time_ms: Time of the event that caused it, milliseconds since the epoch.
         origin: The source record that caused it.
-        index: Its place among the activations of that record.
-        message_id: The producer's name for the event; empty when it gave none.
-        audience: Audience key, where an audience caused it.
-        batch: What it may share a request with.
-        expire_after_s: How long it may wait on its lane; 0 for as long as the settings
-            say.
-        replay: The replay that caused it; empty for what happens now.
+        index: Position among the activations of that record.
+        message_id: The producer's name for the event; empty if it has none.
+        audience: Audience key, if an audience caused it.
+        batch: Which activations it may share a request with.
+        expire_after_s: Longest wait on its lane; 0 for the wait in the settings.
+        replay: Id of the replay that caused it; empty for a live event.
     """
 
     action: str
@@ -96,19 +95,19 @@ _decode = msgspec.json.Decoder(Activation).decode
 
 
 def decode_activation(value: bytes | None) -> Activation:
-    """Read what a lane carries.
+    """Decode the value of a lane's record.
 
     Raises:
-        PoisonRecord: It is something else.
+        PoisonRecord: The value is not an activation.
     """
     try:
         return _decode(value or b"")
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise PoisonRecord("unreadable", "the record is no activation") from None
+        raise PoisonRecord("unreadable", "the record is not an activation") from None
 
 
 def lane_of(intent: Intent) -> LaneId:
-    """Name the lane: what must stay in order for one profile shares one."""
+    """Return the lane of an intent; intents that must stay in order share a lane."""
     if isinstance(intent, ProfileUpsert) and intent.list_id:
         return LaneId.LISTS
     return _LANE_OF[type(intent)]

@@ -1,17 +1,16 @@
-"""Values of a payload made to fit; `UNFIT` where they can't be."""
+"""Conversion of a payload's values to the kinds of fields."""
 
 import re
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
-from streams.events.iso_time import to_iso_time
+from streams.events.time import to_iso_time
 from streams.mapping.text import number_text
-
-Json = Any
+from streams.mapping.values import Json
 
 
 class Unfit(Enum):
-    """The one value that says another did not fit."""
+    """Type of `UNFIT`, the result for a value that cannot be converted."""
 
     UNFIT = "unfit"
 
@@ -53,7 +52,7 @@ LOCATION_TEXTS: Final = (
 
 
 def to_text(value: Json) -> str | Unfit:
-    """Give text; a number or a boolean is written as JavaScript writes it."""
+    """Convert a value to text; numbers and booleans in the format of JavaScript."""
     if type(value) is str:
         return value
     if isinstance(value, bool):
@@ -64,7 +63,7 @@ def to_text(value: Json) -> str | Unfit:
 
 
 def to_texts(value: Json) -> tuple[str, ...] | Unfit:
-    """Give some text; one stands for a list of one, null and empty ones are dropped."""
+    """Convert a value to texts; a single value is a list, empty texts are dropped."""
     items = value if isinstance(value, list) else [value]
     converted = [to_text(item) for item in items if item is not None and item != ""]
     if UNFIT in converted:
@@ -73,7 +72,7 @@ def to_texts(value: Json) -> tuple[str, ...] | Unfit:
 
 
 def to_number(value: Json) -> float | Unfit:
-    """Give a number; text is read as one, a boolean is 1 or 0."""
+    """Convert a value to a number; numeric text is parsed, a boolean is 1 or 0."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int | float):
@@ -89,7 +88,7 @@ def to_number(value: Json) -> float | Unfit:
 
 
 def to_boolean(value: Json) -> bool | Unfit:
-    """Give a boolean; `"true"`, `"false"`, 1 and 0 are read as one."""
+    """Convert a value to a boolean; `"true"`, `"false"`, 1 and 0 are accepted."""
     if isinstance(value, bool):
         return value
     converted = _BOOLEANS.get(value) if isinstance(value, str | int | float) else None
@@ -97,19 +96,22 @@ def to_boolean(value: Json) -> bool | Unfit:
 
 
 def to_time(value: Json) -> str | Unfit:
-    """Give ISO 8601 in UTC."""
+    """Convert a time to ISO 8601 in UTC."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return UNFIT
     return to_iso_time(value) or UNFIT
 
 
 def to_object(value: Json) -> dict[str, Json] | Unfit:
-    """Give an object as it is."""
+    """Return an object unchanged."""
     return value if isinstance(value, dict) else UNFIT
 
 
 def to_objects(value: Json) -> tuple[tuple[int, dict[str, Json]], ...] | Unfit:
-    """Give objects with their lines, from 1; a lone one is line 1, null is dropped."""
+    """Return objects with line numbers, from 1; a single object is line 1.
+
+    Null is dropped, but counts as a line.
+    """
     items = value if isinstance(value, list) else [value]
     numbered = [
         (line, item) for line, item in enumerate(items, start=1) if item is not None
@@ -120,7 +122,7 @@ def to_objects(value: Json) -> tuple[tuple[int, dict[str, Json]], ...] | Unfit:
 
 
 def to_location(value: Json) -> dict[str, str] | Unfit:
-    """Give an address: Klaviyo's members only, all text."""
+    """Convert an address: only the members that Klaviyo has, all as text."""
     if not isinstance(value, dict):
         return UNFIT
     location = {}
@@ -136,7 +138,7 @@ def to_location(value: Json) -> dict[str, str] | Unfit:
 
 
 def to_person(value: Json) -> dict[str, Json] | Unfit:
-    """Give whose an event is: identifiers as text, all else as it is, null too."""
+    """Convert the person of an event: identifiers to text, other members unchanged."""
     if not isinstance(value, dict):
         return UNFIT
     person = dict(value)

@@ -1,8 +1,9 @@
-"""Fields of an action: what a payload may hold, and how it is made to fit.
+"""Fields of an action, and conversion of payload values to the kinds of fields.
 
-Values are made to fit as Segment's validation does: a number or a boolean becomes text
-where text is asked for, text a number where it reads as one. Null and the empty string
-are absent. What can't be made to fit refuses the payload, save in a lenient field.
+Values are converted as Segment's validation does: a number or a boolean becomes text in
+a text field, and numeric text becomes a number in a number field. Null and the empty
+string count as absent. A value that cannot be converted refuses the payload, except in
+a lenient field.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,13 +24,11 @@ from streams.actions.field_values import (
     to_time,
 )
 from streams.actions.intents import PayloadRefusal
-
-Json = Any
-Default = Json | None
+from streams.mapping.values import Json
 
 
 class FieldKind(StrEnum):
-    """What a field holds; the words end the sentence `… is no …`."""
+    """Kind of a field's value; the values end the sentence `… is not a valid …`."""
 
     TEXT = "text"
     TEXTS = "list of text"
@@ -38,8 +37,8 @@ class FieldKind(StrEnum):
     TIME = "time"
     OBJECT = "object"
     OBJECTS = "list of objects"
-    LOCATION = "address of texts"
-    PERSON = "object with identifiers of text"
+    LOCATION = "address"
+    PERSON = "object with identifiers"
 
 
 _CONVERTERS: Final[Mapping[FieldKind, Callable[[Json], Json]]] = {
@@ -57,15 +56,15 @@ _CONVERTERS: Final[Mapping[FieldKind, Callable[[Json], Json]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of an action.
+    """Field of an action's payload.
 
     Attributes:
-        name: As mappings write it.
-        description: What it is for, one line; `klaviyo-streams` shows it.
-        kind: What it holds.
+        name: Name in mappings.
+        description: Purpose in one line; `klaviyo-streams` shows it.
+        kind: Kind of the value.
         required: Whether a payload without it is refused.
-        lenient: Whether what does not fit is passed over rather than refused.
-        default: The mapping kit's directive or literal that fills it by default; None
+        lenient: Whether an invalid value is ignored rather than refused.
+        default: The mapping directive or literal that fills the field by default; None
             leaves it out.
     """
 
@@ -74,21 +73,23 @@ class Field:
     kind: FieldKind = FieldKind.TEXT
     required: bool = False
     lenient: bool = False
-    default: Default = None
+    default: Json | None = None
 
 
 Payload = dict[str, Any]
-"""Field name → a value that fits."""
+"""Field name to a converted value."""
 
 
 def fit_payload(
     payload: Mapping[str, Json], fields: Sequence[Field]
 ) -> Payload | PayloadRefusal:
-    """Make a payload fit an action's fields; what is no field of its is dropped.
+    """Convert a payload's values to the kinds of an action's fields.
+
+    Values of unknown fields are dropped.
 
     Args:
-        payload: What the mapping made of an event; it is not changed.
-        fields: Those of the action.
+        payload: Payload that the mapping built; it is not changed.
+        fields: Fields of the action.
     """
     fitted: Payload = {}
     for field in fields:
@@ -109,9 +110,9 @@ def fit_payload(
 
 def _unfit_refusal(field: Field) -> PayloadRefusal:
     code = "bad-time" if field.kind is FieldKind.TIME else "bad-field"
-    return PayloadRefusal(code=code, reason=f"{field.name} is no {field.kind}")
+    return PayloadRefusal(code=code, reason=f"{field.name} is not a valid {field.kind}")
 
 
 def default_mapping(fields: Sequence[Field]) -> dict[str, Json]:
-    """Give the mapping that fills an action's fields by default."""
+    """Return the mapping that fills an action's fields by default."""
     return {field.name: field.default for field in fields if field.default is not None}

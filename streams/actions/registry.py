@@ -1,4 +1,4 @@
-"""Every action there is, by its name."""
+"""Registry of all actions by name."""
 
 from typing import Final
 
@@ -35,4 +35,4 @@ ACTIONS: Final[dict[str, ActionSpec]] = {
         DELETE_PROFILE,
     )
 }
-"""Name in camel case -> action: Segment's eight, and three beyond."""
+"""Name in camel case to action: Segment's eight, and three of this project."""

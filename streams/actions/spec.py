@@ -1,4 +1,4 @@
-"""What an action is: its fields, its defaults, and what it makes of a payload."""
+"""Specification of an action: fields, defaults and intents."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
 
 Build = Callable[[Payload, ContactRules], ActionResult]
-"""Makes intents of a payload that fits."""
+"""Builds intents from a payload that fits the fields."""
 
 BATCH_FIELDS = (
     Field(
@@ -30,23 +30,21 @@ BATCH_FIELDS = (
         name="batch_keys", description="Segment's; see batching.", kind=FieldKind.TEXTS
     ),
 )
-"""Fields of Segment's mappings that say how to batch; no payload needs them."""
-
-SEGMENT_NAMES = frozenset({field.name for field in BATCH_FIELDS})
+"""Fields of Segment's mappings that configure batching; no payload needs them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSpec:
-    """One action.
+    """Specification of a single action.
 
     Attributes:
-        name: Segment's, in camel case.
-        title: As people read it.
-        trigger: FQL that says which events it takes by default.
-        fields: What its payload may hold.
+        name: Segment's name, in camel case.
+        title: Name for people.
+        trigger: FQL that matches the action's events by default.
+        fields: Fields of its payload.
         batch_keys: Fields that must be the same in one request.
-        batch_size: Most items in one request.
-        build: Makes intents of a payload that fits.
+        batch_size: Maximum number of items in one request.
+        build: Builds intents from a payload that fits the fields.
     """
 
     name: str
@@ -59,17 +57,17 @@ class ActionSpec:
 
     @property
     def default_mapping(self) -> dict[str, Any]:
-        """The mapping that fills its fields by default."""
+        """Default mapping that fills the fields from an event."""
         return default_mapping(self.fields)
 
     def to_intents(
         self, payload: Mapping[str, Any], *, rules: ContactRules = DEFAULT_CONTACT_RULES
     ) -> ActionResult:
-        """Say what a payload comes to.
+        """Convert a payload to the intents of the action.
 
         Args:
-            payload: What a mapping made of an event; it is not changed.
-            rules: How contacts are read.
+            payload: Payload that a mapping built; it is not changed.
+            rules: Rules for reading contacts.
         """
         fitted = fit_payload(payload, self.fields)
         if isinstance(fitted, PayloadRefusal):

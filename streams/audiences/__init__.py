@@ -1,1 +1,1 @@
-"""Who is in which audience: (membership, event) → (membership, edge)."""
+"""Audiences: audience events, transitions of memberships, and lists of audiences."""

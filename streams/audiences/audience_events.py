@@ -1,6 +1,6 @@
-"""What an event says about audiences."""
+"""Reading of audience events: entries of users to audiences, and exits."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -8,26 +8,26 @@ from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, section
 from streams.events.identifiers import valid_id
 
-ENTERED_EVENT = "Audience Entered"
-EXITED_EVENT = "Audience Exited"
+ENTERED_EVENT: Final = "Audience Entered"
+EXITED_EVENT: Final = "Audience Exited"
 
-AUDIENCE_CLASSES = frozenset({"audience", "journey_step"})
-"""`computation_class` of what Segment syncs as an audience; a computed trait's is
-`computed_trait`. Producers that are not Segment may leave it out."""
+AUDIENCE_CLASSES: Final = frozenset({"audience", "journey_step"})
+"""`computation_class` of the computations that Segment syncs as audiences; a computed
+trait has the class `computed_trait`. Other producers may omit the class."""
 
-_FLAG_CLASSES = (*AUDIENCE_CLASSES, "")  # a tuple: anything can be looked up in it
-_ENTERED_BY_EVENT_NAME = {ENTERED_EVENT: True, EXITED_EVENT: False}
+_FLAG_CLASSES: Final = (*AUDIENCE_CLASSES, "")  # a tuple: `in` takes unhashable values
+_ENTERED_BY_EVENT_NAME: Final = {ENTERED_EVENT: True, EXITED_EVENT: False}
 
 
 class AudienceEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event's word on one user and one audience.
+    """Statement of an event that the user entered or exited an audience.
 
     Attributes:
         audience: The audience key. It is also the name of its list, as in Segment.
-        entered: In, or out.
-        list_id: Klaviyo list the event itself names: `audience_settings.listId`, which
-            a person chose, before `external_audience_id`, which is the list made for
-            the audience. Empty: it names none.
+        entered: Whether the user entered, rather than exited.
+        list_id: Klaviyo list that the event itself names: `audience_settings.listId`,
+            which a person chose, before `external_audience_id`, which is the list made
+            for the audience. Empty if the event names none.
     """
 
     audience: str
@@ -36,13 +36,13 @@ class AudienceEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def audience_events_in(event: CanonicalEvent) -> tuple[AudienceEvent, ...]:
-    """Read what an event says about audiences; most say nothing.
+    """Return the audience events in an event; most events have none.
 
-    A track call named "Audience Entered" or "Audience Exited" speaks of
-    `properties.audience_key`, else of `context.personas.computation_key`. An identify
-    call speaks of the audience that `context.personas.computation_key` names, if its
-    traits hold a boolean under that key. Where `computation_class` is absent, another
-    value there is a computed trait and no mistake.
+    A track call named "Audience Entered" or "Audience Exited" is about the audience in
+    `properties.audience_key`, else in `context.personas.computation_key`. An identify
+    call is about the audience that `context.personas.computation_key` names, if its
+    traits hold a boolean under that key. If `computation_class` is absent, another
+    value under that key is a computed trait and not an error.
 
     Raises:
         PoisonRecord: `missing-audience-key`, `bad-audience-key`, `bad-audience-trait`,
@@ -79,7 +79,7 @@ def _from_identify(body: dict[str, Any]) -> tuple[AudienceEvent, ...]:
         return (AudienceEvent(audience=audience, entered=flag, list_id=list_id),)
     if not computation_class:
         return ()
-    raise PoisonRecord("bad-audience-trait", "the audience's trait is no boolean")
+    raise PoisonRecord("bad-audience-trait", "the audience's trait is not a boolean")
 
 
 def _personas(body: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _personas(body: dict[str, Any]) -> dict[str, Any]:
         return {}
     if isinstance(personas, dict):
         return personas
-    raise PoisonRecord("bad-personas", "context.personas is no object")
+    raise PoisonRecord("bad-personas", "context.personas is not an object")
 
 
 def _key(value: object) -> str:
@@ -96,7 +96,7 @@ def _key(value: object) -> str:
         return ""
     if isinstance(value, str):
         return valid_id(value, name="the audience key")
-    raise PoisonRecord("bad-audience-key", "the audience key is no string")
+    raise PoisonRecord("bad-audience-key", "the audience key is not a string")
 
 
 def _list_id(personas: dict[str, Any]) -> str:
@@ -109,4 +109,4 @@ def _list_id_text(value: object) -> str:
         return ""
     if isinstance(value, str | int) and not isinstance(value, bool):
         return valid_id(str(value), name="the list id")
-    raise PoisonRecord("bad-list-id", "the list id is no string")
+    raise PoisonRecord("bad-list-id", "the list id is not a string")

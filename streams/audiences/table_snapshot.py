@@ -1,7 +1,7 @@
-"""The memberships table as lines of JSON: what moves from one cluster to another.
+"""Snapshot of the user-state table as lines of JSON, for a move between clusters.
 
-The first line is a `Header`; then comes a line for each user's row, and one for each
-pairing of an audience with its list.
+The first line is a `SnapshotHeader`; a line for each user's row follows, and a line for
+each audience's list mapping.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,51 +11,51 @@ import msgspec
 
 from streams.audiences.list_mapping import NO_LIST_MAPPING, ListMapping
 from streams.errors import ConfigError
-from streams.state.user_row import UserRow, memberships_in, merge_rows
+from streams.state.user_row import StoredRow, UserRow, merge_rows
 
 FORMAT: Final = "klaviyo-streams.memberships"
 VERSION: Final = 1
 PROBLEMS_MAX: Final = 10
-"""Ours: a file that is something else altogether has one on each line."""
+"""Ours: a file of an altogether different kind has a problem on each line."""
 
 EXPORT_AGAIN_HINT: Final = "export it again with klaviyo-streams audiences export"
 
 
 class TableSnapshot(NamedTuple):
-    """All that is remembered of audiences and commands.
+    """User state and list mappings at a single moment.
 
     Attributes:
-        rows: User → row.
-        list_mappings: Audience → its list.
+        rows: User to row.
+        list_mappings: Audience to its list.
     """
 
     rows: dict[str, UserRow]
     list_mappings: dict[str, ListMapping]
 
     def summary(self) -> str:
-        """Count what there is."""
+        """Return the counts of rows, audiences, members and list mappings."""
         memberships = [
-            last_write
+            membership
             for row in self.rows.values()
-            for last_write in memberships_in(row).items()
+            for membership in row.memberships.items()
         ]
-        audiences = {name for name, _ in memberships}
+        audiences = {audience for audience, _ in memberships}
         member_count = sum(last_write.inside for _, last_write in memberships)
         return (
-            f"{len(self.rows)} rows, {len(audiences)} audiences, {member_count} members, "
-            f"{len(self.list_mappings)} pairings"
+            f"{len(self.rows)} rows, {len(audiences)} audiences, {member_count} "
+            f"members, {len(self.list_mappings)} list mappings"
         )
 
 
 class SnapshotHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line.
+    """First line of a snapshot.
 
     Attributes:
         format: `FORMAT`.
         version: `VERSION`.
-        exported_at: When, ISO 8601.
-        rows: How many rows follow.
-        list_mappings: How many pairings follow.
+        exported_at: Time of the export, ISO 8601.
+        rows: Number of rows that follow.
+        list_mappings: Number of list mappings that follow.
     """
 
     format: str
@@ -72,10 +72,10 @@ class _SnapshotLine(
     omit_defaults=True,
     forbid_unknown_fields=True,
 ):
-    """A row or a pairing."""
+    """Line of a snapshot: a user's row or an audience's list mapping."""
 
     user: str | None = None
-    row: UserRow | None = None
+    row: StoredRow | None = None
     audience: str | None = None
     list_mapping: ListMapping | None = None
 
@@ -86,7 +86,7 @@ _decode_header = msgspec.json.Decoder(SnapshotHeader).decode
 
 
 def build_header(snapshot: TableSnapshot, *, exported_at: str) -> SnapshotHeader:
-    """Say what follows."""
+    """Build the header of a snapshot."""
     return SnapshotHeader(
         format=FORMAT,
         version=VERSION,
@@ -97,37 +97,39 @@ def build_header(snapshot: TableSnapshot, *, exported_at: str) -> SnapshotHeader
 
 
 def write_lines(snapshot: TableSnapshot, *, exported_at: str) -> Iterator[bytes]:
-    """Write a copy, a line at a time, each without its line end."""
+    """Encode a snapshot line by line, without line ends."""
     yield _encode_line(build_header(snapshot, exported_at=exported_at))
     for user, row in snapshot.rows.items():
-        yield _encode_line(_SnapshotLine(user=user, row=row))
+        yield _encode_line(_SnapshotLine(user=user, row=StoredRow.of(row)))
     for audience, list_mapping in snapshot.list_mappings.items():
         yield _encode_line(_SnapshotLine(audience=audience, list_mapping=list_mapping))
 
 
 def read_header(text: bytes) -> SnapshotHeader:
-    """Read a header.
+    """Decode the header of a snapshot.
 
     Raises:
-        ConfigError: It is another's, or of a version that nobody knew yet.
+        ConfigError: The line is not a header, or is of a later version.
     """
     try:
         header = _decode_header(text)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise ConfigError([f"no header of an export; {EXPORT_AGAIN_HINT}"]) from None
+        raise ConfigError(
+            [f"is not the header of an export; {EXPORT_AGAIN_HINT}"]
+        ) from None
     if header.format != FORMAT:
-        raise ConfigError([f"is no {FORMAT}; {EXPORT_AGAIN_HINT}"])
+        raise ConfigError([f"is not of the format {FORMAT}; {EXPORT_AGAIN_HINT}"])
     if header.version != VERSION:
-        problem = f"is of version {header.version}, and this reads {VERSION}"
+        problem = f"is of version {header.version}, but this program reads {VERSION}"
         raise ConfigError([f"{problem}; install the klaviyo-streams that wrote it"])
     return header
 
 
 def read_lines(lines: Iterable[bytes]) -> TableSnapshot:
-    """Read what `lines` wrote.
+    """Decode the lines that `write_lines` encoded.
 
     Raises:
-        ConfigError: Each line that can't be read, with its number; or the end is
+        ConfigError: Each line that cannot be read, with its number; or the end is
             missing.
     """
     numbered = enumerate(lines, 1)
@@ -142,52 +144,61 @@ def read_lines(lines: Iterable[bytes]) -> TableSnapshot:
         try:
             _add_line(snapshot, _decode_line(text))
         except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-            # msgspec says what was expected and where, never what was there.
+            # msgspec names the expected type and the path, never the value.
             problems.append(
                 f"line {number}: {_describe_fault(fault)}; {EXPORT_AGAIN_HINT}"
             )
         if len(problems) == PROBLEMS_MAX:
-            raise ConfigError([*problems, "and maybe more: the rest was not read"])
+            raise ConfigError([*problems, "maybe more: the other lines were not read"])
     if not problems and count != header.rows + header.list_mappings:
-        expected = f"{header.rows} rows and {header.list_mappings} pairings"
-        place = f"line {count + 1}: the last one, {count} after the header"
-        problems = [f"{place}, which says {expected} follow; {EXPORT_AGAIN_HINT}"]
+        problems = [_wrong_count(header, count=count)]
     if problems:
         raise ConfigError(problems)
     return snapshot
 
 
+def _wrong_count(header: SnapshotHeader, *, count: int) -> str:
+    expected = f"{header.rows} rows and {header.list_mappings} list mappings"
+    return (
+        f"line {count + 1}: the last line, {count} after the header, which announces "
+        f"{expected}; {EXPORT_AGAIN_HINT}"
+    )
+
+
 def _add_line(snapshot: TableSnapshot, line: _SnapshotLine) -> None:
     match line:
         case _SnapshotLine(
-            user=str(user), row=dict(row), audience=None, list_mapping=None
+            user=str(user), row=StoredRow() as stored, audience=None, list_mapping=None
         ):
-            existing = snapshot.rows.get(user)
+            row, existing = stored.to_row(), snapshot.rows.get(user)
             snapshot.rows[user] = row if existing is None else merge_rows(existing, row)
         case _SnapshotLine(
-            user=None, row=None, audience=str(audience), list_mapping=ListMapping()
+            user=None,
+            row=None,
+            audience=str(audience),
+            list_mapping=ListMapping() as list_mapping,
         ):
-            snapshot.list_mappings[audience] = line.list_mapping or NO_LIST_MAPPING
+            snapshot.list_mappings[audience] = list_mapping
         case _:
             raise msgspec.ValidationError("neither a row nor a list mapping")
 
 
 def _describe_fault(fault: Exception) -> str:
-    """Say what is wrong, without any value of the line."""
+    """Describe a fault without any value of the line."""
     if isinstance(fault, msgspec.ValidationError):
         return str(fault).partition(" - at ")[0].lower()
-    return "no JSON"
+    return "not valid JSON"
 
 
 def missing_from(snapshot: TableSnapshot, target: TableSnapshot) -> TableSnapshot:
-    """What has to be written so that all of a copy is there, and nothing there is lost.
+    """Return the changes that bring a snapshot into a target without any loss.
 
-    The newer word on each matter wins, on whichever side it is; a list that an audience
-    has there stays its list.
+    The later write on each entry wins, on whichever side it is. An audience that has a
+    list in the target keeps that list.
 
     Args:
-        snapshot: What is moved.
-        target: What the target has.
+        snapshot: The snapshot to import.
+        target: The present state of the target.
     """
     rows = {}
     for user, row in snapshot.rows.items():

@@ -1,1 +1,1 @@
-"""The user's file: what goes to Klaviyo, compiled once, every mistake at once."""
+"""Destination file: compiled once, with every problem reported at once."""

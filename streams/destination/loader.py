@@ -1,6 +1,7 @@
-"""The file's text → a destination, or every mistake in it."""
+"""Loading of a destination file: a compiled destination, or all problems."""
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import yaml
 
@@ -12,31 +13,56 @@ from streams.destination.model import (
     MappingRule,
     UnknownMetricPolicy,
 )
-from streams.destination.presets import PRESETS
-from streams.destination.problems import ConfigProblems, Json
+from streams.destination.problems import ConfigProblems
 from streams.errors import ConfigError
 from streams.events.contact import BadPhonePolicy, ContactRules, is_country_code
+from streams.mapping.values import Json
 from streams.settings import Settings
 from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
 from streams.triggers.trigger import Trigger
 
-_FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
-_LIST_ACTIONS: Final = frozenset({"addProfileToList", "removeProfileFromList"})
-_DESTINATION_SETTINGS: Final = (
+PRESETS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "name": "Upsert Profile",
+        "action": "upsertProfile",
+        # The identify calls of an audience only set a flag that the list reflects.
+        "trigger": 'type = "identify"'
+        ' and context.personas.computation_class != "audience"'
+        ' and context.personas.computation_class != "journey_step"',
+    },
+    {
+        "name": "Track Event",
+        "action": "trackEvent",
+        # The excluded events have their own actions. If this action recorded orders
+        # too, the duplicate would fail the whole bulk request.
+        "trigger": 'type = "track" and event != "Order Completed"'
+        ' and event != "Audience Entered" and event != "Audience Exited"',
+    },
+    {"name": "Order Completed", "action": "orderCompleted"},
+    {"name": "Subscribe Profile", "action": "subscribeProfile"},
+    {"name": "Unsubscribe Profile", "action": "unsubscribeProfile"},
+    {"name": "Delete Profile", "action": "deleteProfile"},
+)
+"""Mappings of a file without mappings; audiences are synced as well."""
+
+FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
+AUDIENCE_FIELDS: Final = ("list_id", "enabled")
+DESTINATION_SETTINGS: Final = (
     "api_key_env",
     "country",
     "bad_phone",
     "unknown_metric",
     "sync_audiences",
 )
-"""Settings of a destination; the others are a worker's."""
+"""Settings of a destination; the other settings in the file are the worker's."""
 
+_LIST_ACTIONS: Final = frozenset({"addProfileToList", "removeProfileFromList"})
 _SECRETS: Final = frozenset({"api_key", "klaviyo_api_key"})
 _WORKER_ONLY_SETTINGS: Final = frozenset({"destination"})
-"""A worker's settings that make no sense here: this file names no other."""
+"""Settings of a worker without a meaning here: this file names no other file."""
 
 _ALLOWED_SETTINGS: Final = (
-    frozenset({*_DESTINATION_SETTINGS, *_SECRETS, *Settings.__struct_fields__})
+    frozenset({*DESTINATION_SETTINGS, *_SECRETS, *Settings.__struct_fields__})
     - _WORKER_ONLY_SETTINGS
 )
 
@@ -48,31 +74,31 @@ def read_destination(text: str | bytes) -> Destination:
         text: YAML or JSON; empty means every preset.
 
     Raises:
-        ConfigError: Every mistake there is, each with its path.
+        ConfigError: Every problem in the file, each with its path.
     """
     try:
         raw = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as err:
         mark = getattr(err, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "file"
-        raise ConfigError([f"{where}: is no YAML"]) from None
+        raise ConfigError([f"{where}: is not valid YAML"]) from None
     return compile_destination(raw)
 
 
 def compile_destination(raw: Json) -> Destination:
-    """Compile a destination.
+    """Compile a decoded destination file.
 
     Args:
-        raw: Decoded: an object with `settings`, `audiences` and `mappings` (Segment's
+        raw: An object with `settings`, `audiences` and `mappings` (Segment's
             `subscriptions`), a list of mappings, or None for every preset.
 
     Raises:
-        ConfigError: Every mistake there is, each with its path.
+        ConfigError: Every problem in the file, each with its path.
     """
     problems = ConfigProblems()
     file_parts = {"mappings": raw} if isinstance(raw, list) else raw
     parts = problems.object_at(file_parts, at="file")
-    problems.add_unknown_names(parts, _FILE_PARTS, at="", what="part of the file")
+    problems.add_unknown_names(parts, FILE_PARTS, at="", what="part of the file")
     settings = problems.object_at(parts.get("settings"), at="settings")
     destination = _compile_parts(parts, settings, problems=problems)
     if problems.lines:
@@ -80,26 +106,51 @@ def compile_destination(raw: Json) -> Destination:
     return destination
 
 
+def standalone_rule(
+    action: Json, *, mapping: Json = None, trigger: Json = None
+) -> MappingRule:
+    """Compile a single mapping without a file, for the event tester.
+
+    Args:
+        action: The action's name, in camel case.
+        mapping: Segment's JSON; None is the action's default mapping.
+        trigger: FQL; None matches every event.
+
+    Raises:
+        ConfigError: Every problem in the mapping, each with its path.
+    """
+    problems = ConfigProblems()
+    raw = {"action": action, "mapping": mapping, "trigger": trigger}
+    rule = compile_rule(raw, at="mapping", problems=problems)
+    if rule is None or problems.lines:
+        raise ConfigError(problems.lines)
+    return rule if trigger is not None else replace(rule, trigger=_match_every_event)
+
+
+def _match_every_event(_: object) -> bool:
+    return True
+
+
 def _compile_parts(
     parts: dict[str, Json], settings: dict[str, Json], *, problems: ConfigProblems
 ) -> Destination:
     for name in sorted(_SECRETS & settings.keys()):
         message = (
-            "a secret does not belong in this file; name its variable: api_key_env"
+            "a secret does not belong in this file; name its variable in api_key_env"
         )
         problems.add(f"settings.{name}", message)
     problems.add_unknown_names(
         settings, _ALLOWED_SETTINGS, at=BASE_PREFIX, what="setting"
     )
     rules = _compile_mappings(parts, problems=problems)
-    moves_lists = any(_syncs_audience_lists(rule) for rule in rules)
+    syncs_lists = any(_syncs_audience_lists(rule) for rule in rules)
     return Destination(
         mappings=rules,
         audiences=_read_audiences(parts.get("audiences"), problems=problems),
         sync_audiences=problems.boolean_at(
             settings.get("sync_audiences"),
             at="settings.sync_audiences",
-            default=not moves_lists,
+            default=not syncs_lists,
         ),
         api_key_env=problems.text_at(
             settings.get("api_key_env"), at="settings.api_key_env", default=API_KEY_ENV
@@ -117,8 +168,8 @@ def _compile_parts(
 def _worker_settings(
     settings: dict[str, Json], *, problems: ConfigProblems
 ) -> dict[str, Json]:
-    """Check what is a worker's, and give it as it stands."""
-    worker_names = _ALLOWED_SETTINGS.difference(_DESTINATION_SETTINGS, _SECRETS)
+    """Check the settings of the worker, and return the settings unchanged."""
+    worker_names = _ALLOWED_SETTINGS.difference(DESTINATION_SETTINGS, _SECRETS)
     worker_settings = {
         name: value for name, value in settings.items() if name in worker_names
     }
@@ -128,7 +179,10 @@ def _worker_settings(
 
 
 def _syncs_audience_lists(rule: MappingRule) -> bool:
-    """Whether a mapping puts on lists whom an audience's events are about."""
+    """Return True if a mapping adds the users of audience events to lists, or removes.
+
+    A trigger that names an audience event counts, whatever else it requires.
+    """
     if rule.action.name not in _LIST_ACTIONS:
         return False
     trigger_text = rule.trigger.text if isinstance(rule.trigger, Trigger) else ""
@@ -146,7 +200,7 @@ def _compile_mappings(
     if raw_mappings is None:
         raw_mappings = list(PRESETS)
     if not isinstance(raw_mappings, list):
-        problems.add(key, "is no list")
+        problems.add(key, "is not a list")
         return ()
     rules = [
         compile_rule(raw, at=f"{key}[{index}]", problems=problems)
@@ -160,7 +214,7 @@ def _read_contact_rules(
 ) -> ContactRules:
     country = problems.text_at(settings.get("country"), at="settings.country")
     if country and not is_country_code(country):
-        problems.add("settings.country", "is no ISO 3166 code, such as US")
+        problems.add("settings.country", "is not an ISO 3166 code, such as US")
     bad_phone = problems.choice_at(
         settings.get("bad_phone"), at="settings.bad_phone", default=BadPhonePolicy.DROP
     )
@@ -174,7 +228,7 @@ def _read_audiences(raw: Json, *, problems: ConfigProblems) -> dict[str, Audienc
         as_object = {"list_id": raw_rule} if isinstance(raw_rule, str) else raw_rule
         options = problems.object_at(as_object, at=at)
         problems.add_unknown_names(
-            options, ("list_id", "enabled"), at=f"{at}.", what="part of an audience"
+            options, AUDIENCE_FIELDS, at=f"{at}.", what="part of an audience"
         )
         rules[key] = AudienceRule(
             list_id=problems.text_at(options.get("list_id"), at=f"{at}.list_id"),

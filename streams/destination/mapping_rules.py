@@ -1,4 +1,4 @@
-"""One mapping of the file → compiled, with its preset where it says nothing."""
+"""Compilation of a mapping of the file, with the defaults of the action."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeGuard
@@ -6,56 +6,56 @@ from typing import Any, Final, TypeGuard
 from streams.actions.registry import ACTIONS
 from streams.actions.spec import BATCH_FIELDS, ActionSpec
 from streams.destination.model import Batching, MappingRule
-from streams.destination.problems import ConfigProblems, Json
+from streams.destination.problems import ConfigProblems
 from streams.errors import ConfigError
 from streams.mapping import Mapping, MappingError, compile_mapping
 from streams.mapping.compile import INTERNAL_KEY
+from streams.mapping.values import Json
 from streams.triggers.trigger import Trigger, compile_trigger
 
-_MAPPING_FIELDS: Final = (
+MAPPING_FIELDS: Final = (
     "name",
     "action",
     "trigger",
     "fields",
+    "mapping",
     "enabled",
     "batching",
     "expire_after_s",
 )
-_ALIASES: Final = {
+BATCHING_FIELDS: Final = ("enabled", "size", "keys")
+ALIASES: Final = {
     "partnerAction": "action",
     "actionSlug": "action",
     "subscribe": "trigger",
     "settings": "mapping",
 }
-"""Segment's names, of its framework and of its Public API → ours."""
+"""Names of Segment's framework and Public API, to the names here."""
 
-_IGNORED_FIELDS: Final = frozenset(
+IGNORED_FIELDS: Final = frozenset(
     {"id", "actionId", "actionName", "destinationId", "modelId", "type"}
 )
-"""What else stands in Segment's subscriptions."""
+"""Other fields of Segment's subscriptions; they have no effect."""
 
-_ALLOWED_FIELDS: Final = frozenset(
-    {*_MAPPING_FIELDS, "mapping", *_ALIASES, *_IGNORED_FIELDS}
-)
-_BATCHING_FIELDS: Final = ("enabled", "size", "keys")
+_ALLOWED_FIELDS: Final = frozenset({*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS})
 METRIC_FIELDS: Final = ("metric_name", "event_name", "product_event_name")
 """Fields that hold the name of a metric."""
 
 
 def compile_rule(raw: Json, *, at: str, problems: ConfigProblems) -> MappingRule | None:
-    """Compile one mapping.
+    """Compile a single mapping of the file.
 
-    `fields` changes single fields of the action's default mapping (null empties one);
-    `mapping` is Segment's own JSON, which replaces it, and in which, as with Segment,
-    what is no field does nothing.
+    `fields` changes single fields of the action's default mapping (null empties a
+    field). `mapping` is Segment's own JSON, which replaces the default mapping; as with
+    Segment, its unknown fields have no effect.
 
     Args:
-        raw: As the file has it.
-        at: Its path in the file.
-        problems: Where mistakes are noted.
+        raw: The mapping as the file has it.
+        at: Path of the mapping in the file.
+        problems: Collects the problems.
 
     Returns:
-        The mapping; None where it is wrong or not enabled.
+        The mapping; None if it is invalid or not enabled.
     """
     raw_fields = problems.object_at(raw, at=at)
     if raw is not None and not isinstance(raw, dict):
@@ -63,7 +63,7 @@ def compile_rule(raw: Json, *, at: str, problems: ConfigProblems) -> MappingRule
     problems.add_unknown_names(
         raw_fields, _ALLOWED_FIELDS, at=f"{at}.", what="part of a mapping"
     )
-    parts = {_ALIASES.get(name, name): value for name, value in raw_fields.items()}
+    parts = {ALIASES.get(name, name): value for name, value in raw_fields.items()}
     action = problems.text_at(parts.get("action"), at=f"{at}.action")
     if not action:
         if parts.get("action") is None:
@@ -75,11 +75,11 @@ def compile_rule(raw: Json, *, at: str, problems: ConfigProblems) -> MappingRule
     )
     if action not in ACTIONS:
         return None
-    rule = _compile_parts(parts, ACTIONS[action], at=at, problems=problems)
+    rule = _compile_parts_of(parts, ACTIONS[action], at=at, problems=problems)
     return rule if enabled else None
 
 
-def _compile_parts(
+def _compile_parts_of(
     parts: dict[str, Json], spec: ActionSpec, *, at: str, problems: ConfigProblems
 ) -> MappingRule | None:
     fields = _read_fields(parts, spec, at=at, problems=problems)
@@ -99,13 +99,7 @@ def _compile_parts(
         action=spec,
         trigger=trigger,
         build_payload=mapping,
-        metrics=tuple(
-            dict.fromkeys(
-                name
-                for field in METRIC_FIELDS
-                for name in _literal_texts(fields.get(field))
-            )
-        ),
+        metrics=tuple(dict.fromkeys(_metric_names(fields))),
         batching=batching,
         expire_after_s=problems.seconds_at(
             parts.get("expire_after_s"), at=f"{at}.expire_after_s"
@@ -113,8 +107,13 @@ def _compile_parts(
     )
 
 
+def _metric_names(fields: dict[str, Any]) -> Iterator[str]:
+    for field in METRIC_FIELDS:
+        yield from _literal_texts(fields.get(field))
+
+
 def _literal_texts(node: Json) -> Iterator[str]:
-    """Give the texts that a part of a mapping writes itself, whatever the event."""
+    """Yield the texts in a part of a mapping that do not depend on the event."""
     match node:
         case str() if node:
             yield node
@@ -161,13 +160,13 @@ def _read_batching(
     as_object = {"enabled": raw} if isinstance(raw, bool) else raw
     options = problems.object_at(as_object, at=at)
     problems.add_unknown_names(
-        options, _BATCHING_FIELDS, at=f"{at}.", what="part of batching"
+        options, BATCHING_FIELDS, at=f"{at}.", what="part of batching"
     )
     size, keys = options.get("size"), options.get("keys")
     if not (size is None or _is_size(size)):
-        problems.add(f"{at}.size", "is no whole number from 1")
-    if not (keys is None or _are_keys(keys)):
-        problems.add(f"{at}.keys", "is no list of field names")
+        problems.add(f"{at}.size", "is not a whole number from 1")
+    if not (keys is None or _is_list_of_keys(keys)):
+        problems.add(f"{at}.keys", "is not a list of field names")
     size = fields.get("batch_size") if size is None else size
     keys = fields.get("batch_keys") if keys is None else keys
     return Batching(
@@ -177,7 +176,7 @@ def _read_batching(
             default=fields.get("enable_batching") is not False,
         ),
         size=min(size, spec.batch_size) if _is_size(size) else spec.batch_size,
-        keys=tuple(keys) if _are_keys(keys) else spec.batch_keys,
+        keys=tuple(keys) if _is_list_of_keys(keys) else spec.batch_keys,
     )
 
 
@@ -185,7 +184,7 @@ def _is_size(value: Json) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _are_keys(value: Json) -> TypeGuard[list[str]]:
+def _is_list_of_keys(value: Json) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(key, str) for key in value)
 
 
@@ -204,8 +203,8 @@ def _compile_mapping(
     try:
         return compile_mapping(fields)
     except MappingError as err:
-        for mistake in err.mapping_problems:
-            path = mistake.at.strip("/").replace("/", ".")
-            wording = mistake.wording.removeprefix(f"{mistake.at} ")
+        for problem in err.mapping_problems:
+            path = problem.at.strip("/").replace("/", ".")
+            wording = problem.wording.removeprefix(f"{problem.at} ")
             problems.add(f"{at}.{path}".rstrip("."), wording)
         return None

@@ -1,4 +1,4 @@
-"""A destination, compiled: which mappings take an event, and what comes of it."""
+"""Compiled destination: mappings that match an event, and results of mappings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,22 +11,26 @@ from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
 
 EventBody = dict[str, Any]
+"""JSON object of an event, as the producer wrote it."""
 
 
 class UnknownMetricPolicy(StrEnum):
-    """What becomes of an event whose metric Klaviyo doesn't have."""
+    """Treatment of an event with a metric that Klaviyo does not have."""
 
     ALLOW = "allow"
+    """Send the event; Klaviyo creates the metric."""
+
     DEAD_LETTER = "dead-letter"
+    """Send the event to the dead letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How a mapping's payloads are put together.
+    """Batching of a mapping's payloads.
 
     Attributes:
-        enabled: Whether they are at all.
-        size: Most of them in one request.
+        enabled: Whether payloads share requests at all.
+        size: Maximum number of payloads in one request.
         keys: Fields that must be the same in one request.
     """
 
@@ -37,13 +41,13 @@ class Batching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingResult:
-    """What one mapping makes of one event.
+    """Result of a mapping for a single event.
 
     Attributes:
         mapping: The mapping's name.
         action: The action's name, in camel case.
-        payload: What the mapping made; empty where it could make nothing.
-        result: What is wanted of Klaviyo, or why nothing.
+        payload: The payload that the mapping built; empty if it could build none.
+        result: The intents, or the reason for having none.
     """
 
     mapping: str
@@ -54,17 +58,17 @@ class MappingResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingRule:
-    """One mapping, compiled.
+    """Mapping of the file in compiled form.
 
     Attributes:
-        name: As the user calls it.
-        action: What it does.
-        trigger: Which events it takes.
-        build_payload: Event -> payload.
-        metrics: Metrics that it names itself, for the preflight.
-        batching: How its payloads are put together.
-        expire_after_s: How long one may wait for Klaviyo; 0 for as long as the worker's
-            settings say.
+        name: The user's name for the mapping.
+        action: The action that its payloads are for.
+        trigger: Returns True for the events that the mapping is for.
+        build_payload: Builds the payload for an event.
+        metrics: Metrics that the mapping itself names, for the preflight check.
+        batching: Batching of its payloads.
+        expire_after_s: Longest wait for Klaviyo; 0 for the wait in the worker's
+            settings.
     """
 
     name: str
@@ -76,7 +80,7 @@ class MappingRule:
     expire_after_s: float = 0.0
 
     def apply(self, event: EventBody, *, rules: ContactRules) -> MappingResult:
-        """Map an event that the trigger took, and act on the payload."""
+        """Map an event that the trigger matches to the intents of the action."""
         payload = self.build_payload(event)
         if type(payload) is dict:
             result = self.action.to_intents(payload, rules=rules)
@@ -93,16 +97,18 @@ class MappingRule:
 def _unmappable_refusal(value: object) -> PayloadRefusal:
     if isinstance(value, Unmappable):
         return PayloadRefusal(code="unmappable", reason=value.reason)
-    return PayloadRefusal(code="unmappable", reason="the mapping makes no object")
+    return PayloadRefusal(
+        code="unmappable", reason="the mapping does not make an object"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceRule:
-    """What the user says of one audience.
+    """Settings of an audience in the file.
 
     Attributes:
-        list_id: Its Klaviyo list; empty to find or create one.
-        enabled: Whether it is synced.
+        list_id: The audience's Klaviyo list; empty to find or create a list.
+        enabled: Whether the audience is synced.
     """
 
     list_id: str = ""
@@ -111,17 +117,17 @@ class AudienceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """The whole file, compiled.
+    """Destination file in compiled form.
 
     Attributes:
-        mappings: Those that are enabled, in the file's order.
-        audiences: Audience key -> what the user says of it.
-        sync_audiences: Whether audience events move lists by themselves; by default
-            not if a mapping of the file takes them to lists.
+        mappings: The enabled mappings, in the file's order.
+        audiences: Audience key to the audience's settings.
+        sync_audiences: Whether audience events change lists by themselves; by default
+            not if a mapping of the file maps them to lists.
         api_key_env: The environment variable that holds the API key.
-        contact_rules: How contacts are read.
-        unknown_metric: What becomes of an event whose metric Klaviyo doesn't have.
-        settings: The rest of the file's settings: a worker's, as they stand.
+        contact_rules: Rules for reading contacts.
+        unknown_metric: Treatment of an event with a metric that Klaviyo does not have.
+        settings: The file's settings of the worker, unchanged.
     """
 
     mappings: tuple[MappingRule, ...]
@@ -133,7 +139,7 @@ class Destination:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def with_lists(self, list_ids: Mapping[str, str]) -> "Destination":
-        """Let audiences have the lists that the settings name; they come first."""
+        """Return the destination with the lists of the settings first."""
         rules = {
             key: replace(self.audiences.get(key, AudienceRule()), list_id=list_id)
             for key, list_id in list_ids.items()
@@ -141,24 +147,23 @@ class Destination:
         return replace(self, audiences={**self.audiences, **rules})
 
     def matching_rules(self, event: EventBody) -> tuple[MappingRule, ...]:
-        """Give the mappings whose trigger takes an event."""
+        """Return the mappings with a trigger that matches an event."""
         return tuple(rule for rule in self.mappings if rule.trigger(event))
 
     def map_event(self, event: EventBody) -> tuple[MappingResult, ...]:
-        """Say all that is to be done for an event; never raises.
+        """Return the results of all mappings that match an event; never raises.
 
         Args:
             event: A JSON object; it is not changed.
         """
         return tuple(
             rule.apply(event, rules=self.contact_rules)
-            for rule in self.mappings
-            if rule.trigger(event)
+            for rule in self.matching_rules(event)
         )
 
     @property
     def metrics(self) -> dict[str, tuple[str, ...]]:
-        """Metric -> the mappings that name it themselves, for the preflight."""
+        """Metrics that mappings name literally, to the names of the mappings."""
         mappings_by_metric: dict[str, dict[str, None]] = {}
         for rule in self.mappings:
             for metric in rule.metrics:

@@ -1,18 +1,20 @@
-"""An activation comes back from a lane or a dead letter: is it still the last word?"""
+"""Revalidation of an activation that comes back from a lane or a dead letter.
+
+The activation is delivered only if it is still the last write on its matter.
+"""
 
 import msgspec
 
 from streams.actions.activation import Activation
-from streams.actions.attributes import drop_stale_attributes
-from streams.actions.commands import CommandResult, apply_command, deleted_after
+from streams.actions.commands import CommandResult, apply_command
 from streams.actions.intents import Intent, ListAdd, ListRemove
 from streams.actions.kinds import list_id_of
 from streams.audiences.audience_events import AudienceEvent
-from streams.audiences.transition import TransitionReason, apply_event
-from streams.destination.decide import NOT_SYNCED, REBUILT, Decision, complete_event
+from streams.audiences.transition import Transition
+from streams.destination.decide import REBUILT, Decision, complete_event
+from streams.destination.memberships import apply_audience_event
 from streams.destination.model import AudienceRule, Destination
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
-from streams.state.last_write import LastWrite
 from streams.state.user_row import UserRow
 
 
@@ -23,13 +25,13 @@ def revalidate(
     replay: Replay,
     destination: Destination,
 ) -> Decision:
-    """Hold an activation against what its user's row has heard since.
+    """Compare an activation with the later events in the user's row.
 
     Args:
-        activation: As its lane had it.
-        row: Its user's row.
-        replay: What brings it back.
-        destination: Which audiences are synced, and with which lists.
+        activation: The activation as its lane had it.
+        row: The row of its user.
+        replay: The replay that brings the activation back.
+        destination: The synced audiences and their lists.
     """
     event = CanonicalEvent(
         kind="track",
@@ -45,20 +47,13 @@ def revalidate(
     else:
         result = apply_command(activation.intent, row, event=event, allow_repeat=True)
     if replay.mode is ReplayMode.STATE_ONLY:
-        return _decision(event, result._replace(intent=None, reason=REBUILT))
-    return _decision(event, result, activation)
-
-
-def _decision(
-    event: CanonicalEvent, result: CommandResult, activation: Activation | None = None
-) -> Decision:
-    if result.intent is None or activation is None:
+        return Decision(row=result.row, reason=REBUILT, message_id=event.message_id)
+    if result.intent is None:
         return Decision(
             row=result.row, reason=result.reason, message_id=event.message_id
         )
-    assert event.replay is not None  # noqa: S101 - it is what brings it back
     revalidated = msgspec.structs.replace(
-        activation, intent=complete_event(result.intent, event), replay=event.replay.id
+        activation, intent=complete_event(result.intent, event), replay=replay.id
     )
     return Decision(
         row=result.row, activations=(revalidated,), message_id=event.message_id
@@ -71,57 +66,36 @@ def _revalidate_audience(
     event: CanonicalEvent,
     destination: Destination,
 ) -> CommandResult:
-    """An audience has a word of its own on its list, whichever that is."""
+    def build_intent(_: Transition, list_id: str) -> Intent:
+        if isinstance(activation.intent, ListAdd | ListRemove):
+            return msgspec.structs.replace(activation.intent, list_id=list_id)
+        return activation.intent
+
     rule = destination.audiences.get(activation.audience, AudienceRule())
-    if not (destination.sync_audiences and rule.enabled):
-        return CommandResult(None, row, NOT_SYNCED)
-    if deleted_after(row, event):
-        return CommandResult(None, row, TransitionReason.STALE)
-    before = row.get(activation.audience)
-    mode = event.replay.mode if event.replay else None
-    after, transition, reason = apply_event(
-        before,
-        AudienceEvent(
-            audience=activation.audience,
-            entered=not isinstance(activation.intent, ListRemove),
-            list_id=_list_id_from_event(activation, rule, before=before, mode=mode),
+    is_in_row = activation.audience in row.memberships
+    audience_event = AudienceEvent(
+        audience=activation.audience,
+        entered=not isinstance(activation.intent, ListRemove),
+        list_id=_list_id_from_event(
+            activation,
+            rule,
+            row_names_list=is_in_row and event.replay_mode is not ReplayMode.STATE_ONLY,
         ),
-        time_ms=event.time_ms,
-        origin=event.origin,
-        message_id=event.message_id,
-        mode=mode,
     )
-    if after is not None:
-        row = {**row, activation.audience: after}
-    if transition is None:
-        return CommandResult(None, row, reason)
-    intent: Intent = _with_list_id(
-        activation.intent, transition.list_id or rule.list_id
+    return apply_audience_event(
+        audience_event,
+        row,
+        event=event,
+        destination=destination,
+        build_intent=build_intent,
     )
-    if isinstance(intent, ListAdd):
-        intent, row, _ = drop_stale_attributes(intent, row, event=event)
-    return CommandResult(intent, row, reason)
 
 
 def _list_id_from_event(
-    activation: Activation,
-    rule: AudienceRule,
-    *,
-    before: LastWrite | None,
-    mode: ReplayMode | None,
+    activation: Activation, rule: AudienceRule, *, row_names_list: bool
 ) -> str:
-    """Name the list that the event named: a row knows that, and else the activation."""
+    """Return the list that the event named; empty if the row has that list."""
     activation_list_id = list_id_of(activation.intent)
-    row_names_list = before is not None and mode is not ReplayMode.STATE_ONLY
-    return (
-        ""
-        if row_names_list or activation_list_id == rule.list_id
-        else activation_list_id
-    )
-
-
-def _with_list_id(intent: Intent, list_id: str) -> Intent:
-    """Mean the list that the event or the settings name now."""
-    if isinstance(intent, ListAdd | ListRemove):
-        return msgspec.structs.replace(intent, list_id=list_id)
-    return intent
+    if row_names_list or activation_list_id == rule.list_id:
+        return ""
+    return activation_list_id

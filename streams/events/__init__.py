@@ -1,1 +1,1 @@
-"""Bytes of a record to a canonical event and its user key."""
+"""Canonical events, with identifiers, user key, origin and time."""

@@ -1,4 +1,4 @@
-"""The canonical event: what every accepted format becomes."""
+"""Canonical event: the form that every source format is decoded to."""
 
 from enum import StrEnum
 from typing import Any, Literal, get_args
@@ -13,30 +13,31 @@ EVENT_KINDS: frozenset[str] = frozenset(get_args(EventKind))
 
 
 class ReplayMode(StrEnum):
-    """What a replay is for."""
+    """Purpose of a replay; the option `--mode` has the same values."""
 
     CHANGES_ONLY = "correct"
-    """What says the same as the first time does nothing; what a mended mapping makes of
-    it is done."""
+    """Execute only the changes that a corrected mapping makes; skip everything that was
+    executed the first time."""
 
     RESEND = "again"
-    """What is still the last word is told once more: it never reached Klaviyo, or was
-    undone there."""
+    """Send once more whatever is still the last write: the request never reached
+    Klaviyo, or its effect was undone there."""
 
     STATE_ONLY = "rebuild"
-    """The table learns what it has lost; Klaviyo hears nothing."""
+    """Restore user state that the table has lost; send nothing to Klaviyo."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """That an event is taken in again.
+    """Replay that brings an event in again.
 
     Attributes:
-        id: Names the replay.
-        mode: What it is for.
+        id: Name of the replay.
+        mode: Purpose of the replay.
         backfill_before_ms: Events that happened before are recorded without firing
             flows, milliseconds since the epoch.
-        failed_lanes: Lanes on which the event failed: what people change in Klaviyo
-            too is said again on these only.
+        failed_lanes: Lanes on which the event failed. Consents, suppressions and
+            deletions, which people change in Klaviyo too, are sent again on these
+            lanes only.
     """
 
     id: str
@@ -46,17 +47,17 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event of one user, whatever it was read from.
+    """Event of a single user, independent of the record's format.
 
     Attributes:
-        kind: Which call of the Segment spec it is.
+        kind: Call of the Segment spec.
         user: The user key: `userId`, else `anonymousId`, else the e-mail address in
             lower case. Never empty.
-        message_id: The producer's name for the event; empty when it gave none.
-        time_ms: When it happened, milliseconds since the epoch.
+        message_id: The producer's name for the event; empty when the event has none.
+        time_ms: Event time, milliseconds since the epoch.
         origin: The source record.
         body: The JSON object as the producer wrote it.
-        replay: The replay that takes it in again; None the first time.
+        replay: The replay that brings the event in again; None the first time.
     """
 
     kind: EventKind
@@ -67,9 +68,19 @@ class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
     replay: Replay | None = None
 
+    @property
+    def rank(self) -> tuple[int, Origin]:
+        """The order of last writes: event time, then origin."""
+        return self.time_ms, self.origin
+
+    @property
+    def replay_mode(self) -> ReplayMode | None:
+        """The purpose of the replay; None outside a replay."""
+        return self.replay.mode if self.replay else None
+
 
 def section(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """Give the object under `name`, or an empty one.
+    """Return the object under a name, or an empty object.
 
     Absent, `null` and PHP's `[]` for an empty object all read as empty.
     """

@@ -1,4 +1,4 @@
-"""Email addresses, phone numbers and ids: read, checked and made canonical."""
+"""Validation and normalization of e-mail addresses, phone numbers and external ids."""
 
 import re
 from collections.abc import Mapping
@@ -13,39 +13,42 @@ from email_validator import EmailNotValidError, validate_email
 from streams.events.identifiers import EMAIL_MAX_CHARS, EXTERNAL_ID_MAX_CHARS
 
 LOCAL_PART_MAX_CHARS: Final = 64
-"""RFC 5321, section 4.5.3.1.1: what stands before the `@`."""
+"""RFC 5321, section 4.5.3.1.1: the part before the `@`."""
 
 CACHE_MAX_ENTRIES: Final = 10_000
-"""Ours: contacts whose slow check is remembered, a few megabytes."""
+"""Ours: contacts whose slow check is cached, a few megabytes."""
 
 _PLAIN_EMAIL: Final = re.compile(
     r"[A-Za-z0-9_+'&=-]+(?:\.[A-Za-z0-9_+'&=-]+)*"
     r"@(?:[A-Za-z0-9](?:-?[A-Za-z0-9]){0,31}\.)+[A-Za-z]{2,24}"
 ).fullmatch
-"""Most addresses there are. What it takes, the library takes too, save under names
-reserved for tests and documentation, such as `.test`."""
+"""Most addresses in practice. The library accepts every address that matches, except
+names reserved for tests and documentation, such as `.test`."""
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}").fullmatch
-"""ITU-T E.164: 15 digits at most; no country has a number of under seven."""
+"""ITU-T E.164: at most 15 digits; no country has a number with fewer than seven."""
 
 _TOP_LEVEL: Final = re.compile(r"[^.]\.(?:[^.]*[^.0-9])$").search
 _REGIONS: Final = phonenumbers.SUPPORTED_REGIONS
 
 
 class BadPhonePolicy(StrEnum):
-    """What a phone number that is none does to the good email address beside it."""
+    """Treatment of a good e-mail address beside an invalid phone number."""
 
     DROP = "drop"
+    """Drop the phone number and keep the e-mail address."""
+
     REFUSE = "refuse"
+    """Refuse the whole contact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRules:
-    """How contacts are read.
+    """Rules for reading contacts.
 
     Attributes:
-        country: ISO 3166 code for a national phone number that comes without one.
-        bad_phone: What becomes of a good email address beside a bad phone number.
+        country: ISO 3166 code for a national phone number without a country.
+        bad_phone: Treatment of a good e-mail address beside an invalid phone number.
     """
 
     country: str = ""
@@ -54,11 +57,11 @@ class ContactRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Whom Klaviyo can find.
+    """Valid identifiers of a profile, for Klaviyo to find the profile by.
 
     Attributes:
-        identifiers: Those of `external_id`, `email` and `phone_number` there are.
-        dropped: What was left out, a code each.
+        identifiers: `external_id`, `email` and `phone_number`, as far as present.
+        dropped: Codes of the identifiers that were left out.
     """
 
     identifiers: dict[str, str]
@@ -67,11 +70,11 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidContact:
-    """Why nobody can be found.
+    """Fault in the identifiers that makes a contact unusable.
 
     Attributes:
         code: Stable name of the fault.
-        reason: What is wrong, without the value.
+        reason: Description of the fault, without the value.
     """
 
     code: str
@@ -79,9 +82,11 @@ class InvalidContact:
 
 
 DEFAULT_CONTACT_RULES: Final = ContactRules()
-INVALID_EMAIL: Final = InvalidContact(code="bad-email", reason="email is no address")
+INVALID_EMAIL: Final = InvalidContact(
+    code="bad-email", reason="email is not a valid address"
+)
 INVALID_PHONE: Final = InvalidContact(
-    code="bad-phone", reason="phone_number is no number of the country it is for"
+    code="bad-phone", reason="phone_number is not a valid number for its country"
 )
 EXTERNAL_ID_TOO_LONG: Final = InvalidContact(
     code="external-id-too-long",
@@ -90,7 +95,7 @@ EXTERNAL_ID_TOO_LONG: Final = InvalidContact(
 
 
 def normalize_email(text: str) -> str:
-    """Give the address with its domain in lower case; empty where it is none."""
+    """Return the address with the domain in lower case; empty if invalid."""
     local, _, domain = text.rpartition("@")
     if len(text) > EMAIL_MAX_CHARS or len(local) > LOCAL_PART_MAX_CHARS:
         return ""
@@ -113,11 +118,11 @@ def _validate_uncommon_email(text: str) -> str:
 
 
 def normalize_phone(text: str, *, country: str = "") -> str:
-    """Give the number in E.164; empty where it is none.
+    """Return a phone number in E.164; empty if the number is invalid.
 
     Args:
-        text: The number; a national one needs its country.
-        country: ISO 3166 code. A number that begins with `+` says it itself.
+        text: The number; a national number needs its country.
+        country: ISO 3166 code. A number that begins with `+` needs none.
     """
     if _E164(text):
         return text
@@ -125,7 +130,7 @@ def normalize_phone(text: str, *, country: str = "") -> str:
 
 
 def is_country_code(code: str) -> bool:
-    """Whether numbers of a country can be read, by its ISO 3166 code."""
+    """Return True if a text is the ISO 3166 code of a country with phone numbers."""
     return code.upper() in _REGIONS
 
 
@@ -149,15 +154,15 @@ def _parse_phone(text: str, country: str) -> str:
 def read_contact(
     attributes: Mapping[str, Any], *, rules: ContactRules = DEFAULT_CONTACT_RULES
 ) -> Contact | InvalidContact:
-    """Check the identifiers among some attributes.
+    """Validate the identifiers among some attributes.
 
-    An empty or absent one is not there. None at all is no fault here: an action knows
-    what it needs.
+    An empty identifier counts as absent. A contact without any identifier is valid
+    here: each action states which identifiers it requires.
 
     Args:
         attributes: May hold text under `email`, `phone_number`, `external_id` and
             `country_code`.
-        rules: How to read them.
+        rules: Rules for reading them.
     """
     identifiers = {}
     if external_id := attributes.get("external_id"):
@@ -170,9 +175,8 @@ def read_contact(
             return INVALID_EMAIL
         identifiers["email"] = email
     if text := attributes.get("phone_number"):
-        phone = normalize_phone(
-            text, country=attributes.get("country_code") or rules.country
-        )
+        country = attributes.get("country_code") or rules.country
+        phone = normalize_phone(text, country=country)
         if not phone:
             return _without_phone(identifiers, rules=rules)
         identifiers["phone_number"] = phone

@@ -1,4 +1,4 @@
-"""Who an event is about: the user key, and what names the profile."""
+"""Identifiers of an event: the user key, and the identifiers of the profile."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, section
 
 EXTERNAL_ID_MAX_CHARS = 255
-"""Klaviyo's `external_id`; a longer user id stays the key but names no profile."""
+"""Klaviyo's `external_id`; a longer user id stays the user key but is not sent."""
 
 EMAIL_MAX_CHARS = 254
 """RFC 5321's longest path, less its brackets."""
@@ -17,10 +17,9 @@ ID_MAX_CHARS = 1024
 """Ours: an id becomes the key of records and table rows."""
 
 EXACT_FLOAT_MAX = 2**53
-"""IEEE 754: a larger float is no longer one whole number but several."""
+"""IEEE 754: a larger float stands for several whole numbers."""
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
-_PHONE = re.compile(r"\+[0-9]{7,15}")  # looks like E.164
 
 _ID_CODES = {
     "userId": "bad-user-id",
@@ -32,10 +31,10 @@ _PHONE_TRAITS = ("phone", "phone_number")
 
 
 def read_id(body: dict[str, Any], name: str) -> str:
-    """Read an identifier; a whole number becomes its decimal digits.
+    """Return the identifier under a name; a whole number becomes decimal digits.
 
     Returns:
-        The identifier, or an empty string where it is absent, null or blank.
+        The identifier, or an empty string if it is absent, null or blank.
 
     Raises:
         PoisonRecord: `bad-user-id` and the like, `id-too-long` or `null-byte`.
@@ -47,11 +46,13 @@ def read_id(body: dict[str, Any], name: str) -> str:
         return ""
     if _is_whole_number(value):
         return str(int(value))
-    raise PoisonRecord(_ID_CODES[name], f"{name} is no string and no whole number")
+    raise PoisonRecord(
+        _ID_CODES[name], f"{name} is neither a string nor a whole number"
+    )
 
 
 def valid_id(text: str, *, name: str) -> str:
-    """Give `text` if it can be a key; empty where it is blank.
+    """Return a text that can be a key; empty if the text is blank.
 
     Raises:
         PoisonRecord: `id-too-long` or `null-byte`.
@@ -70,36 +71,32 @@ def _is_whole_number(value: object) -> bool:
 
 
 def user_key_of(body: dict[str, Any], *, kind: str) -> str:
-    """Give the user key: `userId`, else `anonymousId`, else the e-mail address.
+    """Return the user key: `userId`, else `anonymousId`, else the e-mail address.
 
     Raises:
-        PoisonRecord: `no-user`, or what `id_of` raises.
+        PoisonRecord: `no-user`, or an error of `read_id`.
     """
-    user = read_id(body, "userId") or read_id(body, "anonymousId") or _email(body, kind)
+    user = read_id(body, "userId") or read_id(body, "anonymousId")
+    user = user or _email(body, kind)
     if not user:
         raise PoisonRecord("no-user", "no userId, no anonymousId, no usable email")
     return user
 
 
-def plausible_phone(text: str) -> str:
-    """Give a number that looks like E.164, or an empty string."""
-    return text if _PHONE.fullmatch(text) else ""
-
-
 def identifiers_of(
-    event: CanonicalEvent, *, normalize_phone: Callable[[str], str] = plausible_phone
+    event: CanonicalEvent, *, normalize_phone: Callable[[str], str]
 ) -> dict[str, str]:
-    """Name the profile an event is about.
+    """Return the identifiers of the profile that an event is about.
 
-    What cannot be right is left out: an id over 255 characters, an address without
-    one `@`, a phone number that is none, empty text, null.
+    Identifiers that cannot be right are left out: an id over 255 characters, an address
+    without exactly one `@`, an invalid phone number, empty text, null.
 
     Args:
         event: The event.
-        normalize_phone: Gives a phone number in E.164, empty where it is none.
+        normalize_phone: Converts a phone number to E.164; empty for an invalid number.
 
     Returns:
-        Those of `external_id`, `email` and `phone_number` that can be right.
+        `external_id`, `email` and `phone_number`, as far as the event has them.
     """
     body, kind = event.body, event.kind
     user_id = read_id(body, "userId")
@@ -112,7 +109,7 @@ def identifiers_of(
 
 
 def _traits(body: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    """Give where a person's traits stand, the nearest first."""
+    """Yield the objects that hold a person's traits, the nearest first."""
     if kind != "group":
         yield section(body, "traits")
     yield section(section(body, "context"), "traits")
@@ -132,7 +129,7 @@ def _email(body: dict[str, Any], kind: str) -> str:
 
 
 def plausible_email(value: object) -> str:
-    """Give the address in lower case, or an empty string where it is none."""
+    """Return an e-mail address in lower case, or an empty string for anything else."""
     text = value.strip() if isinstance(value, str) else ""
     is_plausible = len(text) <= EMAIL_MAX_CHARS and _EMAIL.fullmatch(text)
     return text.lower() if is_plausible else ""
@@ -144,10 +141,8 @@ def _phone(
     for attributes in _contacts(body, kind):
         for name in _PHONE_TRAITS:
             phone = attributes.get(name)
-            if (
-                isinstance(phone, str)
-                and phone
-                and (normalized := normalize_phone(phone))
-            ):
+            if not isinstance(phone, str) or not phone:
+                continue
+            if normalized := normalize_phone(phone):
                 return normalized
     return ""

@@ -1,4 +1,4 @@
-"""Where a record came from: the name under which it has its outcome."""
+"""Origin of a record: topic, partition and offset of the source."""
 
 from typing import Self
 
@@ -22,10 +22,10 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `str` wrote.
+        """Parse the text that `str` writes.
 
         Raises:
-            PoisonRecord: Not `topic/partition/offset`.
+            PoisonRecord: The text is not `topic/partition/offset`.
         """
         topic, _, numbers_text = text.partition("/")
         partition, _, offset = numbers_text.partition("/")

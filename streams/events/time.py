@@ -1,35 +1,45 @@
-"""When an event happened: any way producers write a time → milliseconds."""
+"""Parsing and formatting of times in the forms of producers, users and Klaviyo."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Final
 
 from streams.errors import PoisonRecord
 
-TIME_FIELDS = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
-"""Segment's times, the best first; an absent, null or empty one is passed over."""
+TIME_FIELDS: Final = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
+"""Segment's times, the best first; an absent, null or empty time is skipped."""
 
-EARLIEST_MS = 631_152_000_000
+EARLIEST_MS: Final = 631_152_000_000
 """1990-01-01T00:00Z: Klaviyo takes no older event."""
 
-LATEST_AHEAD_MS = 365 * 24 * 3600 * 1000
+LATEST_AHEAD_MS: Final = 365 * 24 * 3600 * 1000
 """One year: Klaviyo takes no event further ahead of its clock."""
 
-SECONDS_BELOW = 100_000_000_000
-"""A smaller number counts seconds (it ends in the year 5138), a larger one
-milliseconds (it begins in 1973): no time inside the bounds is ambiguous."""
+SECONDS_BELOW: Final = 100_000_000_000
+"""A smaller number counts seconds (the range ends in the year 5138), a larger number
+counts milliseconds (the range begins in 1973): no time inside the bounds is
+ambiguous."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?").fullmatch
+
+_CANONICAL: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
+).fullmatch
+_CANONICAL_FROM: Final = "1990"
+"""Klaviyo takes no older time; the general parser refuses an older time."""
+
+_LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999. Klaviyo itself judges whether a time is too far ahead."""
 
 
 def event_time_ms(body: dict[str, Any], *, record_time_ms: int, now_ms: int) -> int:
-    """Read the best time an event has.
+    """Return the best time of an event, in milliseconds since the epoch.
 
-    A time that is there but unreadable is never passed over for a lesser one: that
-    would change the order of a user's events without a word.
+    A time that is present but unreadable is an error. Falling back to a lesser time
+    would silently change the order of a user's events.
 
     Args:
         body: The event.
@@ -42,13 +52,66 @@ def event_time_ms(body: dict[str, Any], *, record_time_ms: int, now_ms: int) -> 
     for name in TIME_FIELDS:
         value = body.get(name)
         if value is not None and value != "":
-            return _within_bounds(
-                _parse_time(value, name=name), name=name, now_ms=now_ms
-            )
-    return _within_bounds(record_time_ms, name="the record's time", now_ms=now_ms)
+            return _within_bounds(_parse_time(value, name=name), name, now_ms=now_ms)
+    return _within_bounds(record_time_ms, "the record's time", now_ms=now_ms)
 
 
-def _within_bounds(time_ms: int, *, name: str, now_ms: int) -> int:
+def parse_iso_ms(text: str) -> int | None:
+    """Parse an ISO 8601 time to milliseconds since the epoch.
+
+    A time without an offset is in UTC.
+
+    Returns:
+        The time; None if the text is not an ISO 8601 time.
+    """
+    try:
+        return _to_ms(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_timestamp_s(value: object) -> float | None:
+    """Parse an ISO 8601 time to fractional seconds since the epoch.
+
+    Returns:
+        The time; None if the value is not text, or not an ISO 8601 time.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        return _as_utc(datetime.fromisoformat(value)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def to_iso_time(value: str | float) -> str:
+    """Convert a time in any accepted form to ISO 8601 in UTC, the form of Klaviyo.
+
+    Args:
+        value: ISO 8601, RFC 2822, or an epoch in seconds or milliseconds.
+
+    Returns:
+        ISO 8601 in UTC with milliseconds; empty if the value is not a time, or is
+        before 1990.
+    """
+    if type(value) is str and _is_canonical(value):
+        return value
+    try:
+        time_ms = _within_bounds(
+            _parse_time(value, name="time"), "time", now_ms=_LATEST_MS - LATEST_AHEAD_MS
+        )
+    except PoisonRecord:
+        return ""
+    return iso_from_ms(time_ms)
+
+
+def iso_from_ms(time_ms: int) -> str:
+    """Format milliseconds since the epoch as ISO 8601 in UTC."""
+    utc_time = _EPOCH + timedelta(milliseconds=time_ms)
+    return utc_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _within_bounds(time_ms: int, name: str, *, now_ms: int) -> int:
     if EARLIEST_MS <= time_ms <= now_ms + LATEST_AHEAD_MS:
         return time_ms
     raise PoisonRecord(
@@ -58,34 +121,50 @@ def _within_bounds(time_ms: int, *, name: str, now_ms: int) -> int:
 
 def _parse_time(value: object, *, name: str) -> int:
     if isinstance(value, str):
-        number = _NUMBER.fullmatch(value)
-        return (
-            _to_milliseconds(float(value)) if number else _parse_text(value, name=name)
-        )
+        if _NUMBER(value):
+            return _number_to_ms(float(value))
+        return _parse_text(value, name=name)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _to_milliseconds(value)
+        return _number_to_ms(value)
     raise PoisonRecord("bad-time", f"{name} is neither a string nor a number")
 
 
-def _to_milliseconds(number: float) -> int:
+def _number_to_ms(number: float) -> int:
     return int(number * 1000 if abs(number) < SECONDS_BELOW else number)
 
 
 def _parse_text(text: str, *, name: str) -> int:
     try:
-        parsed = datetime.fromisoformat(text)
+        return _to_ms(datetime.fromisoformat(text))
     except ValueError:
-        parsed = _parse_mail_date(text, name=name)
-    if parsed.tzinfo is None:  # no offset written: UTC, as Segment reads it
-        parsed = parsed.replace(tzinfo=UTC)
-    return (parsed - _EPOCH) // _MILLISECOND
+        return _to_ms(_parse_mail_date(text, name=name))
+
+
+def _to_ms(time: datetime) -> int:
+    return (_as_utc(time) - _EPOCH) // _MILLISECOND
+
+
+def _as_utc(time: datetime) -> datetime:
+    """Return a time with an offset; without an offset UTC is assumed, as by Segment."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _parse_mail_date(text: str, *, name: str) -> datetime:
-    """Read what JavaScript's `toUTCString` writes; Segment takes it too."""
+    """Parse a date in the form of JavaScript's `toUTCString`, as Segment does."""
     try:
         return parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         raise PoisonRecord(
-            "bad-time", f"{name} is no ISO 8601 time, RFC 2822 date or epoch number"
+            "bad-time",
+            f"{name} is not an ISO 8601 time, RFC 2822 date or epoch number",
         ) from None
+
+
+def _is_canonical(text: str) -> bool:
+    if not _CANONICAL(text) or text < _CANONICAL_FROM:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

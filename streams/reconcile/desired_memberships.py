@@ -11,7 +11,7 @@ from streams.audiences.list_mapping import list_mapping_of
 from streams.destination.model import AudienceRule, Destination
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow, memberships_in
+from streams.state.user_row import UserRow
 
 
 class DesiredMembership(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ class ListIndex:
     def _desired_of_user(
         self, user: str, row: UserRow
     ) -> Iterator[tuple[ReconcileTarget, DesiredMembership]]:
-        for audience, last_write in memberships_in(row).items():
+        for audience, last_write in row.memberships.items():
             rule = self._audience_rules.get(audience, AudienceRule())
             if not rule.enabled:
                 continue

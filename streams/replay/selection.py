@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -11,10 +10,10 @@ from streams.actions.activation import Activation
 from streams.audiences.audience_events import audience_events_in
 from streams.errors import ConfigError, PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
+from streams.events.time import parse_iso_ms
 from streams.triggers.trigger import compile_trigger
 
 _OFFSET_RANGE: Final = re.compile(r"(\d+):(\d*)-(\d*)")
-_MS_PER_S: Final = 1_000
 
 
 class ReplaySelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,15 +82,12 @@ def parse_time_ms(text: str, *, option: str) -> int:
     Raises:
         ConfigError: It is none.
     """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    time_ms = parse_iso_ms(text)
+    if time_ms is None:
         raise ConfigError(
-            [f"{option} {text}: is no ISO 8601 time, such as 2026-11-01T00:00Z"]
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * _MS_PER_S)
+            [f"{option} {text}: is not an ISO 8601 time, such as 2026-11-01T00:00Z"]
+        )
+    return time_ms
 
 
 class RecordFilter:

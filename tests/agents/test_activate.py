@@ -19,7 +19,7 @@ from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd, ProfileUpsert
 from streams.delivery.verdict import Verdict
 from streams.destination.loader import compile_destination
-from streams.state.user_row import decode_row, memberships_in
+from streams.state.user_row import decode_row
 from tests.cases.malformed import GOOD
 from tests.support.worker_fakes import (
     NOW_MS,
@@ -95,7 +95,7 @@ def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
     row = decode_row(_rows(surroundings)[b"user-1"])
     assert words == ["ListAdd", "ListRemove"]
     assert reasons == ["unchanged"]
-    assert not row["vip"].inside
+    assert not row.memberships["vip"].inside
 
 
 def test_a_replay_of_the_same_records_says_nothing_twice() -> None:
@@ -138,8 +138,8 @@ def test_an_identify_goes_to_the_profiles_lane() -> None:
     assert upsert.action == "upsertProfile"
     assert isinstance(upsert.intent, ProfileUpsert)
     [row] = map(decode_row, _rows(surroundings).values())
-    assert memberships_in(row) == {}
-    assert len(row) == 1
+    assert row.memberships == {}
+    assert len(row.attributes) == 1
 
 
 @pytest.mark.parametrize(
@@ -236,5 +236,5 @@ def test_an_event_without_a_time_happened_when_its_source_record_was_written() -
 
     _process(surroundings, event)
 
-    [membership] = decode_row(_rows(surroundings)[b"user-1"]).values()
+    [membership] = decode_row(_rows(surroundings)[b"user-1"]).memberships.values()
     assert membership.time_ms == written_ms

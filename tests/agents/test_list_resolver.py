@@ -1,4 +1,4 @@
-"""An audience's list: asked for often, found or made once."""
+"""Tests that an audience's list is requested often, but found or created once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ USED_UP = Throttled(status=429, retry_after_s=DAY_S)
 
 
 class ResolverHarness:
-    """A pairer and what is around it; several share Kafka and Klaviyo."""
+    """List resolver with a partition; several harnesses share Kafka and Klaviyo."""
 
     def __init__(self, other: "ResolverHarness | None" = None) -> None:
         self.klaviyo: ScriptedKlaviyo = other.klaviyo if other else ScriptedKlaviyo()
@@ -42,7 +42,7 @@ class ResolverHarness:
         self.part = partition("t.list-requests")
 
     def request(self, *requests: ListRequest, part: Partition | None = None) -> None:
-        """Hand it requests."""
+        """Pass requests to the resolver."""
         part = part or self.part
         records = [
             record(encode_json(request), offset=at)
@@ -52,24 +52,24 @@ class ResolverHarness:
             self.resolver.start(part, delivered_record)
 
     def send_raw(self, value: bytes, *, at: int) -> None:
-        """Hand it a record of any value."""
+        """Pass a record with any value to the resolver."""
         for delivered_record in track_records(self.part, record(value, offset=at)):
             self.resolver.start(self.part, delivered_record)
 
     async def wait_until_done(self, count: int = 1) -> None:
-        """Return when so many requests must be done: time costs nothing here."""
+        """Wait two days of virtual time, and check the number of requests done."""
         await asyncio.sleep(2 * DAY_S)
         assert self.part.commit_offset == count
 
-    def lists(self) -> list[ListMapping]:
-        """Rows of the audience-lists topic, of whatever audience."""
+    def written_mappings(self) -> list[ListMapping]:
+        """Return the list mappings on the audience-lists topic."""
         rows = [
             {m.key or b"": m.value or b""} for m in self.producer.to("t.audience-lists")
         ]
         return [list_mapping_of(row, key.decode()) for row in rows for key in row]
 
     async def lose_partition(self) -> None:
-        """Lose the partition, as the reader does it."""
+        """Revoke the partition in the same way as the reader."""
         self.part.revoking = True
         self.resolver.on_partitions_revoked([self.part])
         async with asyncio.timeout(LEAVES_WITHIN_S):
@@ -81,34 +81,34 @@ VIP = ListRequest(audience="vip")
 
 
 def test_a_hundred_requests_make_one_list() -> None:
-    """All of them are done, and the pairing is written once."""
+    """All requests are done, and the list mapping is written once."""
 
-    async def story() -> ResolverHarness:
-        room = ResolverHarness()
-        room.request(*[VIP] * 100)
-        await room.wait_until_done(100)
-        return room
+    async def scenario() -> ResolverHarness:
+        harness = ResolverHarness()
+        harness.request(*[VIP] * 100)
+        await harness.wait_until_done(100)
+        return harness
 
-    room = run(story())
+    harness = run(scenario())
 
-    assert room.klaviyo.created_lists == ["vip"]
-    assert room.lists() == [ListMapping(list_id="L0", created=True)]
+    assert harness.klaviyo.created_lists == ["vip"]
+    assert harness.written_mappings() == [ListMapping(list_id="L0", created=True)]
 
 
 def test_a_list_that_exists_is_taken() -> None:
-    """Its creation by a killed worker too."""
+    """An existing list may be the creation of a killed worker."""
 
-    async def story() -> ResolverHarness:
-        room = ResolverHarness()
-        room.klaviyo.created_lists = ["other", "vip"]
-        room.request(VIP)
-        await room.wait_until_done()
-        return room
+    async def scenario() -> ResolverHarness:
+        harness = ResolverHarness()
+        harness.klaviyo.created_lists = ["other", "vip"]
+        harness.request(VIP)
+        await harness.wait_until_done()
+        return harness
 
-    room = run(story())
+    harness = run(scenario())
 
-    assert room.klaviyo.created_lists == ["other", "vip"]
-    assert room.lists() == [ListMapping(list_id="L1")]
+    assert harness.klaviyo.created_lists == ["other", "vip"]
+    assert harness.written_mappings() == [ListMapping(list_id="L1")]
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_a_list_that_exists_is_taken() -> None:
     ],
 )
 def test_a_gone_list_is_replaced_once(gone: str, made: Sequence[str]) -> None:
-    """Whoever asks late learns of the new one."""
+    """A late request for the missing list gets the new list."""
 
-    async def story() -> ResolverHarness:
-        room = ResolverHarness()
-        room.request(VIP, ListRequest(audience="vip", missing_list_id=gone))
-        await room.wait_until_done(2)
-        return room
+    async def scenario() -> ResolverHarness:
+        harness = ResolverHarness()
+        harness.request(VIP, ListRequest(audience="vip", missing_list_id=gone))
+        await harness.wait_until_done(2)
+        return harness
 
-    assert run(story()).klaviyo.created_lists == made
+    assert run(scenario()).klaviyo.created_lists == made
 
 
 @pytest.mark.parametrize(
@@ -135,40 +135,40 @@ def test_a_gone_list_is_replaced_once(gone: str, made: Sequence[str]) -> None:
     [pytest.param(Rejected(status=400, reason="invalid: no such name"), id="400")],
 )
 def test_a_name_klaviyo_refuses_is_written_down(refusal: AttemptResult) -> None:
-    """So that the lane can say why it has no list."""
+    """The lane can then state the reason for having no list."""
 
-    async def story() -> ResolverHarness:
-        room = ResolverHarness()
-        room.klaviyo.answers = [refusal]
-        room.request(VIP)
-        await room.wait_until_done()
-        return room
+    async def scenario() -> ResolverHarness:
+        harness = ResolverHarness()
+        harness.klaviyo.answers = [refusal]
+        harness.request(VIP)
+        await harness.wait_until_done()
+        return harness
 
-    assert run(story()).lists() == [
+    assert run(scenario()).written_mappings() == [
         ListMapping(list_id="", refusal_reason="invalid: no such name")
     ]
 
 
 def test_the_daily_quota_is_waited_out_and_others_are_served() -> None:
-    """A known audience is answered at once, the new one when the day is over."""
+    """Requests for other audiences do not wait for the daily quota."""
 
-    async def story() -> list[list[str]]:
-        room = ResolverHarness()
-        room.klaviyo.answers = [USED_UP]
-        room.request(VIP, ListRequest(audience="other"))
+    async def scenario() -> list[list[str]]:
+        harness = ResolverHarness()
+        harness.klaviyo.answers = [USED_UP]
+        harness.request(VIP, ListRequest(audience="other"))
         made = []
         for wait_s in (60, DAY_S - 120, 120):
             await asyncio.sleep(wait_s)
-            made.append(list(room.klaviyo.created_lists))
+            made.append(list(harness.klaviyo.created_lists))
         return made
 
-    assert run(story()) == [["other"], ["other"], ["other", "vip"]]
+    assert run(scenario()) == [["other"], ["other"], ["other", "vip"]]
 
 
 def test_who_loses_the_partition_while_waiting_makes_no_second_list() -> None:
-    """Two workers outwait the same quota one after the other: one list."""
+    """Two workers in turn wait for the same quota, and a single list is created."""
 
-    async def story() -> ResolverHarness:
+    async def scenario() -> ResolverHarness:
         first = ResolverHarness()
         first.klaviyo.answers = [USED_UP, USED_UP]
         first.request(VIP)
@@ -180,28 +180,28 @@ def test_who_loses_the_partition_while_waiting_makes_no_second_list() -> None:
         await asyncio.sleep(2 * DAY_S)
         return second
 
-    assert run(story()).klaviyo.created_lists == ["vip"]
+    assert run(scenario()).klaviyo.created_lists == ["vip"]
 
 
 def test_a_list_made_by_hand_during_the_wait_is_taken() -> None:
-    """It is looked for again before one is made."""
+    """The resolver looks for the list again before creating a list."""
 
-    async def story() -> ResolverHarness:
-        room = ResolverHarness()
-        room.klaviyo.answers = [USED_UP]
-        room.request(VIP)
+    async def scenario() -> ResolverHarness:
+        harness = ResolverHarness()
+        harness.klaviyo.answers = [USED_UP]
+        harness.request(VIP)
         await asyncio.sleep(60)
-        room.klaviyo.created_lists.append("vip")
-        await room.wait_until_done()
-        return room
+        harness.klaviyo.created_lists.append("vip")
+        await harness.wait_until_done()
+        return harness
 
-    assert run(story()).klaviyo.created_lists == ["vip"]
+    assert run(scenario()).klaviyo.created_lists == ["vip"]
 
 
 def test_a_partition_waits_for_a_creation_under_way() -> None:
-    """Its next owner would look for a list that is not there yet, and make one."""
+    """Otherwise the next owner would not find the list, and create another."""
 
-    async def story() -> ResolverHarness:
+    async def scenario() -> ResolverHarness:
         first = ResolverHarness()
         first.klaviyo.before_answer = lambda: asyncio.sleep(2)
         first.request(VIP)
@@ -212,36 +212,36 @@ def test_a_partition_waits_for_a_creation_under_way() -> None:
         await second.wait_until_done()
         return second
 
-    assert run(story()).klaviyo.created_lists == ["vip"]
+    assert run(scenario()).klaviyo.created_lists == ["vip"]
 
 
 def test_a_partition_does_not_wait_for_a_klaviyo_that_is_down() -> None:
-    """The request is left to its next owner, not done and not acknowledged."""
+    """The next owner gets the request, which is neither done nor acknowledged."""
 
-    async def story() -> ResolverHarness:
-        room = ResolverHarness()
-        room.klaviyo.before_answer = lambda: asyncio.sleep(DAY_S)
-        room.request(VIP)
+    async def scenario() -> ResolverHarness:
+        harness = ResolverHarness()
+        harness.klaviyo.before_answer = lambda: asyncio.sleep(DAY_S)
+        harness.request(VIP)
         await asyncio.sleep(1)
-        await room.lose_partition()
-        return room
+        await harness.lose_partition()
+        return harness
 
-    room = run(story())
+    harness = run(scenario())
 
-    assert room.part.commit_offset == 0
-    assert room.lists() == []
+    assert harness.part.commit_offset == 0
+    assert harness.written_mappings() == []
 
 
 def test_an_unreadable_request_is_passed_over() -> None:
-    """It would end every worker that reads it, one after the other."""
+    """An error would end every worker in turn that reads the record."""
 
-    async def story() -> ResolverHarness:
-        room = ResolverHarness()
-        room.request(VIP)
-        room.send_raw(b"no request", at=1)
-        await room.wait_until_done(2)
-        return room
+    async def scenario() -> ResolverHarness:
+        harness = ResolverHarness()
+        harness.request(VIP)
+        harness.send_raw(b"no request", at=1)
+        await harness.wait_until_done(2)
+        return harness
 
-    room = run(story())
+    harness = run(scenario())
 
-    assert room.lists() == [ListMapping(list_id="L0", created=True)]
+    assert harness.written_mappings() == [ListMapping(list_id="L0", created=True)]

@@ -16,7 +16,7 @@ from agents.engine.table import Table
 from agents.shared import logging
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import decode_row, encode_row, merge_rows
+from streams.state.user_row import UserRow, decode_row, encode_row, merge_rows
 from tests.benchmarks.runs import PARTITIONS
 from tests.benchmarks.workload import START_MS, Published
 
@@ -36,7 +36,7 @@ class Rows:
         for user in range(self.users):
             yield Published(
                 key=_key(user),
-                value=encode_row(_row(user, self.per_user)),
+                value=encode_row(UserRow(memberships=_row(user, self.per_user))),
                 partition=user % PARTITIONS,
             )
 

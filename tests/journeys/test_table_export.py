@@ -92,9 +92,11 @@ def test_an_export_and_import_repeats_no_call(
 
     assert [exported.exit_code, dry.exit_code] == [0, 0], dry.output
     assert applied.exit_code == 0, applied.output
-    assert "to write: 30 rows, 2 audiences, 30 members, 2 pairings" in dry.stdout
-    assert "written: 30 rows, 2 audiences, 30 members, 2 pairings" in applied.stdout
-    assert "to write: 0 rows, 0 audiences, 0 members, 0 pairings" in again.stdout
+    assert "to write: 30 rows, 2 audiences, 30 members, 2 list mappings" in dry.stdout
+    assert (
+        "written: 30 rows, 2 audiences, 30 members, 2 list mappings" in applied.stdout
+    )
+    assert "to write: 0 rows, 0 audiences, 0 members, 0 list mappings" in again.stdout
     assert _audience_counts(new_cluster) == _audience_counts(pipeline)
     assert (klaviyo.changes(), _count_subscriptions(pipeline)) == (before, consents)
     assert consents > 0

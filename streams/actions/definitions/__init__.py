@@ -1,1 +1,1 @@
-"""TODO definitions."""
+"""Definitions of the actions, each with fields and a builder of intents."""

@@ -1,4 +1,4 @@
-"""What Subscribe Profile and Unsubscribe Profile share: channels and who is meant."""
+"""Fields and subscribers shared by Subscribe Profile and Unsubscribe Profile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ SUBSCRIBE_CHANNELS: Final = (
     "whatsapp.transactional",
     "push.marketing",
 )
-"""What one can subscribe to: `bulk_subscribe_profiles`, Klaviyo OpenAPI 2026-07-15."""
+"""Channels of `bulk_subscribe_profiles`, Klaviyo OpenAPI 2026-07-15."""
 
 UNSUBSCRIBE_CHANNELS: Final = (*SUBSCRIBE_CHANNELS, "whatsapp.conversational")
-"""What one can unsubscribe from: `bulk_unsubscribe_profiles`, the same."""
+"""Channels of `bulk_unsubscribe_profiles`, Klaviyo OpenAPI 2026-07-15."""
 
 _REQUIRED_IDENTIFIERS: Final = {
     "email": "email",
@@ -32,7 +32,7 @@ _REQUIRED_IDENTIFIERS: Final = {
     "whatsapp": "phone_number",
     "push": "tokens",
 }
-"""What a channel reaches a profile by."""
+"""Channel to the identifier by which it reaches a profile."""
 
 _NO_IDENTIFIER: Final = PayloadRefusal(
     code="no-identifier", reason="no phone_number or email"
@@ -50,28 +50,29 @@ CONSENT_FIELDS: Final = (
     Field(name="list_id", description="The Klaviyo list's id."),
     Field(
         name="channels",
-        description="Channels, such as email, sms.transactional; by default those of the"
-        " identifiers there are.",
+        description="Channels, such as email or sms.transactional; by default the"
+        " channels of the identifiers present.",
         kind=FieldKind.TEXTS,
     ),
     Field(
         name="push_tokens", description="Push tokens, for push.", kind=FieldKind.OBJECTS
     ),
     Field(
-        name="anonymous_id", description="Names a profile that has only push tokens."
+        name="anonymous_id",
+        description="The anonymous id of a profile that has only push tokens.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """Whose consent changes, on which channels.
+    """Profile with a change of consent, and the channels.
 
     Attributes:
         profile: Identifiers, as the two requests take them.
-        channels: Of those there are, at least one.
+        channels: At least one channel.
         tokens: Push tokens.
-        dropped: What was left out, a code each.
+        dropped: Codes of the values that were left out.
     """
 
     profile: dict[str, str]
@@ -87,15 +88,15 @@ def read_subscriber(
     allowed_channels: Sequence[str],
     default_channels: Sequence[str],
 ) -> Subscriber | PayloadRefusal:
-    """Read whose consent changes.
+    """Read the profile of a consent change, and the channels.
 
-    A channel that cannot reach the profile is left out, and recorded.
+    A channel that cannot reach the profile is left out, and recorded as dropped.
 
     Args:
-        payload: It fits the fields.
-        rules: How contacts are read.
-        allowed_channels: Channels there are.
-        default_channels: Those meant where the payload names none.
+        payload: Payload that fits the fields.
+        rules: Rules for reading contacts.
+        allowed_channels: Channels of the action.
+        default_channels: Channels of a payload that names none.
     """
     contact = read_contact(payload, rules=rules)
     if isinstance(contact, InvalidContact):
@@ -106,7 +107,7 @@ def read_subscriber(
     ]
     if not set(requested_channels) <= set(allowed_channels):
         return PayloadRefusal(
-            code="unknown-channel", reason="channels names one that is none"
+            code="unknown-channel", reason="channels names an unknown channel"
         )
     reachable_by = {**contact.identifiers, **({"tokens": ""} if tokens else {})}
     if not reachable_by:

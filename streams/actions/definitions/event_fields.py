@@ -1,4 +1,4 @@
-"""What Track Event and Order Completed share: whose event, when, and its worth."""
+"""Fields and event records shared by Track Event and Order Completed."""
 
 import re
 from typing import Any, Final
@@ -8,9 +8,10 @@ from streams.actions.definitions.profile_fields import (
     first_path,
     refusal_of,
 )
-from streams.actions.fields import Field, FieldKind, Json, Payload
+from streams.actions.fields import Field, FieldKind, Payload
 from streams.actions.intents import EventRecord, PayloadRefusal
 from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
+from streams.mapping.values import Json
 
 METRIC_MAX_CHARS: Final = 127
 """Klaviyo OpenAPI 2026-07-15: a metric's name has fewer than 128."""
@@ -24,15 +25,15 @@ NO_EVENT_OWNER: Final = PayloadRefusal(
 
 
 def event_fields(*, revenue: Json) -> tuple[Field, ...]:
-    """Give the fields of any event.
+    """Return the fields of an event.
 
     Args:
-        revenue: What fills the amount by default.
+        revenue: Directive that fills the amount by default.
     """
     return (
         Field(
             name="profile",
-            description="Whose event it is: identifiers, and attributes to update.",
+            description="The event's person: identifiers, and attributes to update.",
             kind=FieldKind.PERSON,
             required=True,
             default={
@@ -42,39 +43,43 @@ def event_fields(*, revenue: Json) -> tuple[Field, ...]:
         ),
         Field(
             name="properties",
-            description="What is known of the event.",
+            description="Properties of the event.",
             kind=FieldKind.OBJECT,
             required=True,
             default=_path_or_empty("$.properties"),
         ),
         Field(
             name="time",
-            description="When it happened.",
+            description="Time of the event.",
             kind=FieldKind.TIME,
             default=first_path("$.timestamp"),
         ),
         Field(
             name="unique_id",
-            description="The same for each repeat of the event.",
+            description="Unique id of the event, the same in each duplicate.",
             default=first_path("$.messageId"),
         ),
-        Field(name="value", description="Its monetary value.", kind=FieldKind.NUMBER),
+        Field(
+            name="value",
+            description="Monetary value of the event.",
+            kind=FieldKind.NUMBER,
+        ),
         Field(
             name="revenue",
-            description="Stands in for value; what is no number is passed over.",
+            description="Replaces an absent value; anything but a number is ignored.",
             kind=FieldKind.NUMBER,
             lenient=True,
             default=revenue,
         ),
         Field(
             name="value_currency",
-            description="ISO 4217 code; what is none is passed over.",
+            description="ISO 4217 code of the currency; an invalid code is ignored.",
             lenient=True,
             default=first_path("$.properties.currency"),
         ),
         Field(
             name="backfill",
-            description="Record it without starting flows.",
+            description="Whether to record the event without starting flows.",
             kind=FieldKind.BOOLEAN,
         ),
     )
@@ -86,7 +91,7 @@ def _path_or_empty(path: str) -> Json:
 
 
 def metric_name_refusal(name: str) -> PayloadRefusal | None:
-    """Say what is wrong with a metric's name, if anything is."""
+    """Return the refusal of an invalid metric name; None for a valid name."""
     if len(name) <= METRIC_MAX_CHARS:
         return None
     reason = f"a metric's name is over {METRIC_MAX_CHARS} characters"
@@ -96,7 +101,7 @@ def metric_name_refusal(name: str) -> PayloadRefusal | None:
 def read_event_owner(
     person: dict[str, Any], *, rules: ContactRules
 ) -> Contact | PayloadRefusal:
-    """Read whose an event is; an anonymous id is enough."""
+    """Read the person of an event; an anonymous id is enough."""
     contact = read_contact(person, rules=rules)
     if isinstance(contact, InvalidContact):
         return refusal_of(contact)
@@ -108,7 +113,7 @@ def read_event_owner(
 def build_event_record(
     payload: Payload, contact: Contact, *, metric: str
 ) -> EventRecord:
-    """Make the record of an event."""
+    """Build the record of an event."""
     value = payload.get("value", payload.get("revenue"))
     return EventRecord(
         metric=metric,

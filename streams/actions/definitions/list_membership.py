@@ -1,4 +1,4 @@
-"""Add Profile to List, Remove Profile from List, Remove Profile."""
+"""Actions that change lists: Add Profile to List, Remove Profile, and the like."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Order Completed: one event for the order, and one for each product in it."""
+"""Action Order Completed: an event for the order, and an event for each product."""
 
 import json
 from dataclasses import replace
@@ -74,10 +74,10 @@ def _build_product_event(
 def _read_buyer(
     person: dict[str, Any], rules: ContactRules
 ) -> Contact | PayloadRefusal:
-    """Read whose order it is.
+    """Read the buyer of an order.
 
-    An order is worth more than its address: one that looks wrong is left to Klaviyo's
-    own judgement, as Segment leaves it.
+    An order is worth more than its address: an address that looks invalid is sent for
+    Klaviyo to judge, as Segment does.
     """
     contact = read_contact(person, rules=rules)
     if contact is INVALID_EMAIL:
@@ -93,7 +93,7 @@ def _read_buyer(
 
 
 def _fingerprint(order: EventRecord) -> str:
-    """Name an order that has no id, by what it holds: the same for each repeat."""
+    """Return an id for an order without an id, the same for each duplicate."""
     order_id = order.properties.get("order_id")
     if isinstance(order_id, str | int) and order_id:
         return str(order_id)
@@ -117,7 +117,7 @@ ORDER_COMPLETED: Final = ActionSpec(
         ),
         Field(
             name="product_event_name",
-            description="The metric of each product in it.",
+            description="The metric of each product in the order.",
             default=PRODUCT_METRIC,
         ),
         Field(

@@ -1,4 +1,4 @@
-"""Suppress Profile, Unsuppress Profile, Delete Profile: beyond Segment."""
+"""Actions that Segment lacks: Suppress, Unsuppress and Delete Profile."""
 
 from typing import Final, Literal
 
@@ -16,7 +16,7 @@ from streams.events.contact import ContactRules
 _NO_EMAIL: Final = PayloadRefusal(code="no-identifier", reason="no email")
 
 _DELETION_IDENTIFIERS: Final[tuple[str, ...]] = ("email", "phone_number", "external_id")
-"""Identifiers, those first that Klaviyo deletes by without a look-up."""
+"""Identifiers of a deletion; those that need no look-up come first."""
 
 
 def _build_suppression(change: Literal["suppress", "unsuppress"]) -> Build:

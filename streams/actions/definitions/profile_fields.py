@@ -1,10 +1,11 @@
-"""Profiles: fields that say who someone is, and what Klaviyo is told of it."""
+"""Fields of profiles: identifiers and attributes, and building of the profile."""
 
 from typing import Any, Final
 
-from streams.actions.fields import Field, FieldKind, Json, Payload
+from streams.actions.fields import Field, FieldKind, Payload
 from streams.actions.intents import PayloadRefusal
 from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
+from streams.mapping.values import Json
 
 TEXT_ATTRIBUTES: Final = (
     "first_name",
@@ -28,7 +29,7 @@ NO_IDENTIFIER: Final = PayloadRefusal(
 
 
 def first_path(*paths: str) -> Json:
-    """Give the directive that reads the first of some places that holds something."""
+    """Return the directive that reads the first path with a value."""
     *others, last = paths
     directive: Json = {"@path": last}
     for candidate in reversed(others):
@@ -40,32 +41,33 @@ def first_path(*paths: str) -> Json:
 def contact_fields(
     *, email: Json, phone: Json, external_id: Json = None
 ) -> tuple[Field, ...]:
-    """Give the fields that name a profile, filled as told."""
+    """Return the fields that identify a profile, with the given defaults."""
     return (
         Field(name="email", description="The profile's email address.", default=email),
         Field(
             name="phone_number",
-            description="Its phone number: E.164, or national with country_code.",
+            description="The profile's phone number: E.164, or national with"
+            " country_code.",
             default=phone,
         ),
         Field(
             name="country_code",
-            description="ISO 3166 code of a national phone number's country; never sent.",
+            description="ISO 3166 country code of a national phone number; not sent.",
         ),
         Field(
             name="external_id",
-            description="Its id in your systems, 255 characters at most.",
+            description="The profile's id in your systems, at most 255 characters.",
             default=external_id,
         ),
     )
 
 
 def attribute_fields(root: str, *, properties: Json) -> tuple[Field, ...]:
-    """Give the fields of all else that a profile has, read from an object.
+    """Return the fields of a profile's attributes, read from an object by default.
 
     Args:
         root: Path of the object, such as `$.traits`.
-        properties: What fills the custom properties.
+        properties: Directive that fills the custom properties.
     """
     return (
         _text_field("first_name", f"{root}.firstName", f"{root}.first_name"),
@@ -73,16 +75,16 @@ def attribute_fields(root: str, *, properties: Json) -> tuple[Field, ...]:
         _text_field("organization", f"{root}.company.name", f"{root}.organization"),
         _text_field("title", f"{root}.title"),
         _text_field("image", f"{root}.avatar"),
-        Field(name="locale", description="Its locale, such as `en-GB`."),
+        Field(name="locale", description="The profile's locale, such as `en-GB`."),
         Field(
             name="location",
-            description="Its address: Klaviyo's members only.",
+            description="The profile's address, with Klaviyo's members only.",
             kind=FieldKind.LOCATION,
             default=_address_mapping(f"{root}.address"),
         ),
         Field(
             name="properties",
-            description="Its custom properties.",
+            description="The profile's custom properties.",
             kind=FieldKind.OBJECT,
             default=properties,
         ),
@@ -90,7 +92,7 @@ def attribute_fields(root: str, *, properties: Json) -> tuple[Field, ...]:
 
 
 def _text_field(name: str, *paths: str) -> Field:
-    description = f"Its {name.replace('_', ' ')}."
+    description = f"The profile's {name.replace('_', ' ')}."
     return Field(name=name, description=description, default=first_path(*paths))
 
 
@@ -112,11 +114,11 @@ HOOK_FIELD: Final = Field(
     kind=FieldKind.OBJECT,
     lenient=True,
 )
-"""Stands in Segment's own mappings; its list takes the place of `list_id`."""
+"""Field of Segment's own mappings; its list replaces `list_id`."""
 
 
 def payload_list_id(payload: Payload) -> str:
-    """Give the list a payload means: the event's own, else the mapping's."""
+    """Return the list of a payload: the event's own list, else the mapping's list."""
     override = payload.get("override_list_id")
     if override:
         return str(override)
@@ -129,7 +131,7 @@ def payload_list_id(payload: Payload) -> str:
 def read_profile_contact(
     payload: Payload, *, rules: ContactRules
 ) -> Contact | PayloadRefusal:
-    """Read who a payload is about, and refuse one that names nobody."""
+    """Read the contact of a payload; refuse a payload without an identifier."""
     contact = read_contact(payload, rules=rules)
     if isinstance(contact, InvalidContact):
         return refusal_of(contact)
@@ -137,12 +139,12 @@ def read_profile_contact(
 
 
 def refusal_of(contact: InvalidContact) -> PayloadRefusal:
-    """Make a refusal of a fault."""
+    """Build the refusal for an invalid contact."""
     return PayloadRefusal(code=contact.code, reason=contact.reason)
 
 
 def profile_attributes(payload: Payload, contact: Contact) -> dict[str, Any]:
-    """Give a profile's attributes by Klaviyo's names."""
+    """Return a profile's attributes under Klaviyo's names."""
     profile: dict[str, Any] = dict(contact.identifiers)
     for name in (*TEXT_ATTRIBUTES, "location", "properties"):
         if value := payload.get(name):
@@ -151,10 +153,10 @@ def profile_attributes(payload: Payload, contact: Contact) -> dict[str, Any]:
 
 
 def event_profile(person: dict[str, Any], contact: Contact) -> dict[str, Any]:
-    """Give the profile of an event.
+    """Build the profile of an event record.
 
-    What Klaviyo has no attribute for goes into its custom properties: Klaviyo refuses
-    an attribute that it doesn't know.
+    Members without an attribute in Klaviyo become custom properties, because Klaviyo
+    refuses unknown attributes.
     """
     profile: dict[str, Any] = dict(contact.identifiers)
     custom = {}

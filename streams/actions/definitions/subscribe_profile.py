@@ -1,4 +1,4 @@
-"""Subscribe Profile: consent to a channel, on a list or for the account."""
+"""Action Subscribe Profile: consent to channels, on a list or for the account."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ from streams.actions.spec import ActionSpec
 from streams.events.contact import ContactRules
 
 SEGMENT_SOURCE: Final = "-59"
-"""Klaviyo's number for consent that comes by way of Segment."""
+"""Klaviyo's number for consent that comes from Segment."""
 
 _DEFAULT_CHANNELS: Final = ("email.marketing", "sms.marketing")
 
@@ -57,18 +57,18 @@ SUBSCRIBE_PROFILE: Final = ActionSpec(
         *CONSENT_FIELDS,
         Field(
             name="custom_source",
-            description="Where the consent comes from.",
+            description="Source of the consent.",
             default=SEGMENT_SOURCE,
         ),
         Field(
             name="historical_import",
-            description="It was given in the past: no double opt-in, no flow.",
+            description="The consent is from the past: no double opt-in, no flow.",
             kind=FieldKind.BOOLEAN,
             default=False,
         ),
         Field(
             name="consented_at",
-            description="When it was given; for a historical import only.",
+            description="Time of the consent; for a historical import only.",
             kind=FieldKind.TIME,
             default=first_path("$.timestamp"),
         ),

@@ -1,4 +1,4 @@
-"""Track Event: record an event for a profile."""
+"""Action Track Event: record an event for a profile."""
 
 from typing import Final
 

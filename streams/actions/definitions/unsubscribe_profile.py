@@ -1,4 +1,4 @@
-"""Unsubscribe Profile: take consent back, on a list or for the account."""
+"""Action Unsubscribe Profile: withdraw consent, on a list or for the account."""
 
 from typing import Final
 
@@ -47,7 +47,7 @@ UNSUBSCRIBE_PROFILE: Final = ActionSpec(
         *CONSENT_FIELDS,
         Field(
             name="everywhere",
-            description="Unsubscribe from everything where the profile isn't on the list.",
+            description="Unsubscribe from everything if the profile isn't on the list.",
             kind=FieldKind.BOOLEAN,
         ),
     ),

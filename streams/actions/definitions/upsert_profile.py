@@ -1,4 +1,4 @@
-"""Upsert Profile: create or update a profile, and put it on a list if one is named."""
+"""Action Upsert Profile: create or update a profile, maybe on a list."""
 
 from typing import Any, Final
 
@@ -24,10 +24,10 @@ STANDARD_TRAITS: Final = frozenset(
     {"address", "avatar", "company", "email", "first_name", "firstName", "last_name"}
     | {"lastName", "organization", "phone", "phone_number", "title"}
 )
-"""Traits that fill an attribute of their own; the others are custom."""
+"""Traits with an attribute in Klaviyo; the other traits become custom properties."""
 
 _NOTHING_TO_UPDATE: Final = msgspec.structs.replace(NO_IDENTIFIER, is_noop=True)
-"""Most visitors are strangers to begin with; there is no profile to update."""
+"""Refusal of an unidentified visitor: there is no profile to update yet."""
 
 
 def _build(payload: Payload, rules: ContactRules) -> ActionResult:
@@ -50,9 +50,10 @@ def _build(payload: Payload, rules: ContactRules) -> ActionResult:
 
 
 def _custom(payload: Payload) -> dict[str, Any]:
-    """Give the custom traits, without the flag of an audience.
+    """Return the custom traits, without the flag of an audience.
 
-    Flags of an audience come late and in any order, and the list says it already.
+    Flags of an audience come late and in any order, and the list has the membership
+    already.
     """
     flag = payload.get("audience_key")
     return {
@@ -79,7 +80,7 @@ UPSERT_PROFILE: Final = ActionSpec(
         *attribute_fields("$.traits", properties=first_path("$.properties")),
         Field(
             name="custom_traits",
-            description="Traits; those that fill no other field become custom properties.",
+            description="Traits; those without a field become custom properties.",
             kind=FieldKind.OBJECT,
             lenient=True,
             default=first_path("$.traits"),
@@ -108,7 +109,7 @@ UPSERT_PROFILE: Final = ActionSpec(
         Field(name="list_id", description=LIST_FIELD_DESCRIPTION),
         Field(
             name="override_list_id",
-            description="A list that the event names; it wins over list_id.",
+            description="A list that the event names; it takes priority over list_id.",
             default=first_path("$.integrations.Klaviyo.listId"),
         ),
         HOOK_FIELD,

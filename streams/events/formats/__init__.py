@@ -1,1 +1,1 @@
-"""TODO formats."""
+"""Source formats, a module each: bytes of a record to a canonical event."""

@@ -1,4 +1,4 @@
-"""Segment JSON: the bytes of one record → a canonical event."""
+"""Segment JSON: decoding of a record's bytes to a canonical event."""
 
 import re
 from typing import Any, cast
@@ -38,22 +38,22 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     max_event_bytes: int = MAX_EVENT_BYTES,
     replay: Replay | None = None,
 ) -> CanonicalEvent:
-    """Read one record value.
+    """Decode a record value to a canonical event.
 
-    An event without `type` but with an `event` name is a track call: that is what
-    hand-written producers send. Of a repeated JSON key the last one counts. A UTF-8
-    byte order mark is passed over.
+    An event without `type` but with an `event` name is a track call: hand-written
+    producers send such events. Of a repeated JSON key the last value counts. A UTF-8
+    byte order mark is ignored.
 
     Args:
         raw: Value of the record: UTF-8 JSON, one object; None is a tombstone.
         origin: The source record.
-        record_time_ms: Its Kafka timestamp, the time of an event that has none.
+        record_time_ms: The record's Kafka timestamp, for an event without a time.
         now_ms: The clock, milliseconds since the epoch.
         max_event_bytes: A longer value is refused unread.
-        replay: The replay that takes it in again; None the first time.
+        replay: The replay that brings the event in again; None the first time.
 
     Raises:
-        PoisonRecord: Nobody can read it; `code` says what is wrong.
+        PoisonRecord: The value is not an event; `code` names the fault.
     """
     body = _read_object(raw, max_event_bytes=max_event_bytes)
     _check_version(body.get("version"))
@@ -79,7 +79,7 @@ def _read_object(raw: bytes | None, *, max_event_bytes: int) -> dict[str, Any]:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be too deep
         _check_depth(body)
     if not isinstance(body, dict):
-        raise PoisonRecord("not-an-object", "the value is JSON but no object")
+        raise PoisonRecord("not-an-object", "the value is JSON but not an object")
     return body
 
 
@@ -91,7 +91,7 @@ def _loads(raw: bytes) -> object:
 
 
 def _json_problem(raw: bytes, err: orjson.JSONDecodeError) -> PoisonRecord:
-    """Say what is wrong and where; orjson's words hold nothing of the value."""
+    """Describe a JSON fault and the position; orjson's message never quotes a value."""
     if err.msg.startswith("depth limit"):
         return PoisonRecord("too-deep", f"nested over {MAX_DEPTH} levels")
     try:
@@ -120,11 +120,11 @@ def _containers_in(value: object) -> list[object]:
 def _check_version(version: object) -> None:
     if version is None or version == "":
         return
-    is_number_or_text = isinstance(version, str | int | float) and not isinstance(
-        version, bool
-    )
-    if not (is_number_or_text and _VERSION.fullmatch(str(version))):
-        raise PoisonRecord("unknown-version", "version is none that Segment has sent")
+    is_number_or_text = isinstance(version, str | int | float)
+    if isinstance(version, bool) or not is_number_or_text:
+        raise PoisonRecord("unknown-version", "version is not a number or text")
+    if not _VERSION.fullmatch(str(version)):
+        raise PoisonRecord("unknown-version", "version is not 1, 1.x or 2 of Segment's")
 
 
 def _check_sections(body: dict[str, Any]) -> None:
@@ -137,19 +137,19 @@ def _check_sections(body: dict[str, Any]) -> None:
 def _check_section(value: object, *, code: str, name: str) -> None:
     if value is None or isinstance(value, dict) or value == []:
         return
-    raise PoisonRecord(code, f"{name} is no object")
+    raise PoisonRecord(code, f"{name} is not an object")
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:
     kind = body.get("type")
     if kind is None or kind == "":
         if not body.get("event"):
-            raise PoisonRecord("no-type", "no type, and no event name to tell it by")
+            raise PoisonRecord("no-type", "neither a type nor an event name")
         kind = "track"
     if not isinstance(kind, str):
-        raise PoisonRecord("bad-type", "type is no string")
+        raise PoisonRecord("bad-type", "type is not a string")
     if kind not in EVENT_KINDS:
-        raise PoisonRecord("unknown-type", "type is no call of the Segment spec")
+        raise PoisonRecord("unknown-type", "type is not a call of the Segment spec")
     if kind == "track":
         _check_event_name(body.get("event"))
     return cast("EventKind", kind)
@@ -159,4 +159,4 @@ def _check_event_name(name: object) -> None:
     if name is None or name == "":
         raise PoisonRecord("no-event-name", "a track call without an event name")
     if not (isinstance(name, str) and valid_id(name, name="event")):
-        raise PoisonRecord("bad-event-name", "event is no text")
+        raise PoisonRecord("bad-event-name", "event is not text, or is blank")

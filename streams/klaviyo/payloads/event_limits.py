@@ -6,7 +6,7 @@ Source unless a line names another: Klaviyo's events overview, Limitations.
 import math
 from collections.abc import Iterable, Mapping
 
-from streams.klaviyo.api.timestamps import parse_timestamp_s
+from streams.events.time import parse_timestamp_s
 from streams.klaviyo.batching.items import list_identifiers
 from streams.klaviyo.payloads.event_items import EventItem
 

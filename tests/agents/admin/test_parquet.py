@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from agents.admin import parquet
 from streams.audiences.table_snapshot import TableSnapshot
 from streams.errors import ConfigError
-from tests.streams.audiences.test_table_snapshot import AT, COPIES, COPY
+from streams.state.user_row import EMPTY_ROW
+from tests.streams.audiences.test_table_snapshot import AT, SNAPSHOT
+from tests.streams.audiences.test_table_snapshot import SNAPSHOTS as ALL_SNAPSHOTS
 
-SNAPSHOTS = COPIES.filter(lambda copy: all(copy.rows.values()))
-"""A row without a word is none."""
+SNAPSHOTS = ALL_SNAPSHOTS.filter(
+    lambda snapshot: EMPTY_ROW not in snapshot.rows.values()
+)
+"""A row without an entry has no line in the file."""
 
 
 @settings(
@@ -29,7 +33,7 @@ def test_a_snapshot_survives_its_file(
     """Whatever the size of a row group."""
     path = tmp_path / "all.parquet"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parquet, "WORDS_EACH", group_rows)
+        patch.setattr(parquet, "ROW_GROUP_ROWS", group_rows)
         parquet.write_parquet(path, snapshot, exported_at=AT)
 
     assert parquet.read_parquet(path) == snapshot
@@ -38,7 +42,7 @@ def test_a_snapshot_survives_its_file(
 def test_other_tools_read_it(tmp_path: Path) -> None:
     """Plain columns, with times that are times."""
     path = tmp_path / "all.parquet"
-    parquet.write_parquet(path, COPY, exported_at=AT)
+    parquet.write_parquet(path, SNAPSHOT, exported_at=AT)
 
     [first, *_] = pq.read_table(path).to_pylist()
 
@@ -49,14 +53,14 @@ def test_other_tools_read_it(tmp_path: Path) -> None:
 def test_a_file_of_another_is_refused(tmp_path: Path) -> None:
     """With what to do."""
     path = tmp_path / "all.parquet"
-    parquet.write_parquet(path, COPY, exported_at=AT)
+    parquet.write_parquet(path, SNAPSHOT, exported_at=AT)
     table = pq.read_table(path)
     pq.write_table(table.drop_columns(["list_id"]), path)
 
     with pytest.raises(ConfigError, match="other columns than an export; export it"):
         parquet.read_parquet(path)
     pq.write_table(table.replace_schema_metadata(None), path)
-    with pytest.raises(ConfigError, match="no header of an export; export it again"):
+    with pytest.raises(ConfigError, match="is not the header of an export; export it"):
         parquet.read_parquet(path)
     path.write_text("nope")
     with pytest.raises(ConfigError, match="can't be read as Parquet"):
@@ -70,4 +74,4 @@ def test_without_pyarrow_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     with pytest.raises(ConfigError, match=r"pip install 'klaviyo-streams\[parquet\]'"):
-        parquet.write_parquet(tmp_path / "all.parquet", COPY, exported_at=AT)
+        parquet.write_parquet(tmp_path / "all.parquet", SNAPSHOT, exported_at=AT)

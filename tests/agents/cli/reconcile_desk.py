@@ -19,7 +19,7 @@ from streams.audiences.list_mapping import ListMapping
 from streams.events.origin import Origin
 from streams.settings import load_settings
 from streams.state.last_write import LastWrite
-from streams.state.user_row import encode_row
+from streams.state.user_row import UserRow, encode_row
 from tests.journeys.klaviyo import Klaviyo
 
 SOURCE = "source"
@@ -48,7 +48,7 @@ class ReconcileDesk:
             offset: Where the record lies that said so; there need be none.
             inside: Audience → whether they are in it.
         """
-        row = {
+        memberships = {
             audience: LastWrite(
                 inside=is_in,
                 time_ms=1_000 + offset,
@@ -56,6 +56,7 @@ class ReconcileDesk:
             )
             for audience, is_in in inside.items()
         }
+        row = UserRow(memberships=memberships)
         topic = self._settings.topics.memberships_changelog
         self._publisher.publish([Message(topic, user.encode(), encode_row(row))])
 

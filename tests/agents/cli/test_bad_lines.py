@@ -75,12 +75,12 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
         ),
         pytest.param(
             lambda: b'{"action":["a"],"events":[1]}',
-            "mapping.action: is no text",
+            "mapping.action: is not text, or is empty",
             id="action-a-list",
         ),
         pytest.param(
             lambda: b'{"action":"trackEvent","subscribe":{},"events":[1]}',
-            "mapping.trigger: is no text",
+            "mapping.trigger: is not text, or is empty",
             id="subscribe-an-object",
         ),
         pytest.param(
@@ -127,11 +127,13 @@ def test_a_line_that_can_not_be_read_is_an_error(line: Build, error: str) -> Non
             id="deeper-than-json-is-written",
         ),
         pytest.param(
-            lambda: viewed(b"[1]"), "bad-field: properties is no object", id="list"
+            lambda: viewed(b"[1]"),
+            "bad-field: properties is not a valid object",
+            id="list",
         ),
         pytest.param(
             lambda: b'{"type":"track","event":{},"userId":[],"properties":{}}',
-            "bad-field: metric_name is no text",
+            "bad-field: metric_name is not a valid text",
             id="wrong-types",
         ),
     ],

@@ -68,14 +68,14 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
                 "settings.web_port: Expected `int` <= 65535",
                 "settings.stages: Invalid enum value",
                 "settings.klaviyo_url: not an http or https address",
-                "settings.webport: no setting is called so; did you mean web_port?",
+                "settings.webport: is not a known setting; did you mean web_port?",
                 "settings.session_timeout_s: must be shorter than rebalance_timeout_s",
                 "settings.kafka_sasl_password: a secret does not belong in this file",
-                "settings.country: is no ISO 3166 code",
+                "settings.country: is not an ISO 3166 code",
             ],
             id="a-workers-settings",
         ),
-        pytest.param("a: [", ["line 1: is no YAML"], id="no-yaml"),
+        pytest.param("a: [", ["line 1: is not valid YAML"], id="no-yaml"),
     ],
 )
 def test_every_mistake_is_told_with_its_path(

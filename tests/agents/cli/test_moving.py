@@ -46,7 +46,7 @@ def test_each_line_that_is_wrong_is_named() -> None:
     assert result.exit_code == 1
     told = [line.partition("; ")[0] for line in result.output.splitlines()]
     assert told == [
-        "Error: standard input: line 2: no JSON",
+        "Error: standard input: line 2: not valid JSON",
         "standard input: line 4: expected `object`, got `array`",
     ]
 

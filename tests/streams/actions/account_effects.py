@@ -1,4 +1,4 @@
-"""A small Klaviyo: what is known of whom after some intents.
+"""Small model of a Klaviyo account after intents have taken effect.
 
 Everything it holds is a fact: a key, such as a profile on a list, and a value. Two
 Klaviyos are equal if their facts are.
@@ -30,15 +30,17 @@ Key = tuple[Any, ...]
 
 
 def who_of(attributes: dict[str, Any]) -> Who:
-    """Name a profile by all its identifiers; an email has no case."""
-    named = {name: attributes[name] for name in IDENTIFIERS if attributes.get(name)}
-    if "email" in named:
-        named["email"] = named["email"].lower()
-    return tuple(sorted(named.items()))
+    """Return a profile's identifiers; the case of an e-mail address does not count."""
+    identifiers = {
+        name: attributes[name] for name in IDENTIFIERS if attributes.get(name)
+    }
+    if "email" in identifiers:
+        identifiers["email"] = identifiers["email"].lower()
+    return tuple(sorted(identifiers.items()))
 
 
 def instant(time: object) -> object:
-    """Give a time as a UTC instant; what is no ISO time stays as it is."""
+    """Convert a time to a UTC instant; any other value stays unchanged."""
     if not isinstance(time, str) or not time:
         return time
     moment = datetime.fromisoformat(time)
@@ -48,7 +50,7 @@ def instant(time: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class AccountEffects:
-    """What an account holds.
+    """Facts that a Klaviyo account holds.
 
     Attributes:
         knows: Whether a look-up finds whoever is looked up.
@@ -59,7 +61,7 @@ class AccountEffects:
     facts: dict[Key, Any] = field(default_factory=dict)
 
     def profile(self, attributes: dict[str, Any]) -> Who:
-        """Create or update a profile; what is no attribute is a custom property."""
+        """Create or update a profile; unknown attributes become custom properties."""
         who = who_of(attributes)
         kept = self.facts.setdefault(("profile", who), {})
         custom = {**attributes.get("properties", {})}
@@ -72,73 +74,77 @@ class AccountEffects:
         return who
 
     def member(self, who: Who, list_id: str, *, state: str) -> None:
-        """Put a profile on a list, or take it off."""
+        """Add a profile to a list, or remove the profile."""
         if who:
             self.facts["member", who, list_id] = state
 
     def event(self, attributes: dict[str, Any]) -> None:
-        """Record an event; repeats of one without an id are counted."""
+        """Record an event; duplicates without an id are counted."""
         owner = attributes["profile"]["data"]["attributes"]
         who = self.profile(owner)
         metric = attributes["metric"]["data"]["attributes"]["name"]
-        told = json.dumps(attributes["properties"], sort_keys=True)
+        properties = json.dumps(attributes["properties"], sort_keys=True)
         count = 0
-        while ("event", who, metric, told, count) in self.facts:
+        while ("event", who, metric, properties, count) in self.facts:
             count += 1
-        self.facts["event", who, metric, told, count] = {
+        self.facts["event", who, metric, properties, count] = {
             "time": instant(attributes.get("time")),
             "unique_id": attributes.get("unique_id"),
             "value": attributes.get("value"),
         }
 
     def consent(
-        self, profile: dict[str, Any], *, list_id: str, told: dict[str, Any]
+        self, profile: dict[str, Any], *, list_id: str, source: dict[str, Any]
     ) -> None:
-        """Change a profile's consent to the channels its subscriptions name."""
+        """Change a profile's consent to the channels of the subscriptions."""
         who = who_of(profile)
         for channel, kinds in profile["subscriptions"].items():
-            for kind, given in kinds.items():
+            for kind, subscription in kinds.items():
                 key = ("consent", who, f"{channel}.{kind}", list_id)
-                at = instant(given.get("consented_at"))
-                self.facts[key] = {**told, "consent": given["consent"], "at": at}
+                at = instant(subscription.get("consented_at"))
+                self.facts[key] = {
+                    **source,
+                    "consent": subscription["consent"],
+                    "at": at,
+                }
 
-    def job(self, room: str, data: dict[str, Any]) -> None:
-        """Let the body of a request that carries whole records take effect."""
-        told, related = data["attributes"], data.get("relationships", {})
-        match room:
+    def job(self, endpoint: str, data: dict[str, Any]) -> None:
+        """Apply the body of a request with whole records."""
+        attributes, related = data["attributes"], data.get("relationships", {})
+        match endpoint:
             case "events":
-                self.event(told)
+                self.event(attributes)
             case "event-bulk-create-jobs":
-                for group in told["events-bulk-create"]["data"]:
+                for group in attributes["events-bulk-create"]["data"]:
                     self._events(group["attributes"])
             case "profile-bulk-import-jobs":
-                self._imports(told, related)
+                self._imports(attributes, related)
             case _:
-                self._consents(told, related)
+                self._consents(attributes, related)
 
     def _events(self, group: dict[str, Any]) -> None:
         for event in group["events"]["data"]:
             self.event({**event["attributes"], "profile": group["profile"]})
 
-    def _imports(self, told: dict[str, Any], related: dict[str, Any]) -> None:
+    def _imports(self, attributes: dict[str, Any], related: dict[str, Any]) -> None:
         lists = [item["id"] for item in related.get("lists", {"data": []})["data"]]
-        for item in told["profiles"]["data"]:
+        for item in attributes["profiles"]["data"]:
             who = self.profile(item["attributes"])
             for list_id in lists:
                 self.member(who, list_id, state="in")
 
-    def _consents(self, told: dict[str, Any], related: dict[str, Any]) -> None:
+    def _consents(self, attributes: dict[str, Any], related: dict[str, Any]) -> None:
         list_id = related["list"]["data"]["id"] if "list" in related else ""
         source = {
-            "source": told.get("custom_source"),
-            "historical": told.get("historical_import", False),
+            "source": attributes.get("custom_source"),
+            "historical": attributes.get("historical_import", False),
         }
-        for item in told["profiles"]["data"]:
-            self.consent(item["attributes"], list_id=list_id, told=source)
+        for item in attributes["profiles"]["data"]:
+            self.consent(item["attributes"], list_id=list_id, source=source)
 
 
 def after(intents: Iterable[Intent], *, knows: bool) -> AccountEffects:
-    """Give the account in which some intents have taken effect, in order."""
+    """Return the account after intents have taken effect in order."""
     klaviyo = AccountEffects(knows=knows)
     for intent in intents:
         match intent:
@@ -178,11 +184,14 @@ def _change(klaviyo: AccountEffects, change: ConsentChange) -> None:
     subscriptions: dict[str, Any] = {}
     for channel in change.channels:
         name, _, kind = channel.partition(".")
-        given = {"consent": change.consent, "consented_at": change.consented_at or None}
-        subscriptions.setdefault(name, {})[kind] = given
-    told = {
+        subscription = {
+            "consent": change.consent,
+            "consented_at": change.consented_at or None,
+        }
+        subscriptions.setdefault(name, {})[kind] = subscription
+    source = {
         "source": change.custom_source or None,
         "historical": change.historical_import,
     }
     profile = {**change.profile, "subscriptions": subscriptions}
-    klaviyo.consent(profile, list_id=change.list_id, told=told)
+    klaviyo.consent(profile, list_id=change.list_id, source=source)

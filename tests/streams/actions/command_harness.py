@@ -1,4 +1,4 @@
-"""Events that command, and a user's row that hears them, for tests."""
+"""Events with commands, and a user's row that the commands change, for tests."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from streams.actions.commands import CommandResult, apply_command
 from streams.actions.intents import Consent, ConsentChange, Intent
 from streams.events.canonical_event import CanonicalEvent
 from streams.events.origin import Origin
-from streams.state.user_row import UserRow
+from streams.state.user_row import EMPTY_ROW
 
 
 def event_at(time_ms: int, *, offset: int = 0, message_id: str = "") -> CanonicalEvent:
-    """Make an event of `u` of that time."""
+    """Build an event of the user `u` at a time."""
     return CanonicalEvent(
         kind="track",
         user="u",
@@ -26,7 +26,7 @@ def consent(
     given: bool,
     **members: Any,  # noqa: ANN401 - of an intent
 ) -> ConsentChange:
-    """Give or withdraw consent, to email unless other channels are named."""
+    """Build a consent change, for e-mail unless other channels are named."""
     person: dict[str, Any] = {"profile": {"email": "a@b.co"}}
     return ConsentChange(
         consent=Consent.SUBSCRIBED if given else Consent.UNSUBSCRIBED,
@@ -36,21 +36,21 @@ def consent(
 
 
 class CommandedUser:
-    """A row that hears commands.
+    """User's row, to which commands are applied.
 
     Attributes:
-        row: What is remembered.
+        row: The row after the commands so far.
     """
 
     def __init__(self) -> None:
-        self.row: UserRow = {}
+        self.row = EMPTY_ROW
 
     def apply(self, intent: Intent, event: CanonicalEvent) -> CommandResult:
-        """Hear one, and remember it."""
+        """Apply a command, and keep the row after the command."""
         result = apply_command(intent, self.row, event=event)
         self.row = result.row
         return result
 
     def remaining_after(self, intent: Intent, event: CanonicalEvent) -> Intent | None:
-        """Hear one, and say what is still to be done."""
+        """Apply a command, and return the remaining intent."""
         return self.apply(intent, event).intent

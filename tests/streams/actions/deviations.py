@@ -1,4 +1,4 @@
-"""Where this project's effect differs from the recorded one, on purpose: the rules.
+"""Rules for deliberate differences from the recorded effects of Segment.
 
 `streams/DEVIATIONS.md` says for each what Segment does, what is done here, and why.
 """
@@ -19,29 +19,29 @@ PAGE_ITEMS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A recorded line beside what this project makes of it."""
+    """Recorded line, and the results of this project for the line."""
 
     line: RecordedLine
     results: list[ActionResult | None]
 
     @property
     def batch(self) -> bool:
-        """Whether Segment was given the events as a batch."""
+        """True if Segment got the events as a batch."""
         return bool(self.line["input"]["mode"] == "batch")
 
     @property
     def dropped(self) -> set[str]:
-        """Emails of those whose bad phone was dropped."""
-        named = [
+        """E-mail addresses of profiles with a dropped phone number."""
+        profiles = [
             getattr(intent, "identifiers", None) or getattr(intent, "profile", {})
             for intent in self.intents
             if "bad-phone" in intent.dropped
         ]
-        return {who["email"] for who in named}
+        return {who["email"] for who in profiles}
 
     @property
     def intents(self) -> list[Intent]:
-        """All that is wanted of Klaviyo."""
+        """All intents of the line's events."""
         return [
             intent
             for result in self.results
@@ -57,7 +57,7 @@ class Case:
         return {*recorded, *(getattr(it, "list_id", "") for it in self.intents)}
 
     def requests_of(self, method: str) -> list[dict[str, Any]]:
-        """Recorded requests of one method."""
+        """Return the recorded requests of a method."""
         return [
             request for request in self.line["requests"] if request["method"] == method
         ]
@@ -65,7 +65,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A fact, or an event's fate, that is not the recorded one; None is no fact."""
+    """Fact or event's fate that differs from the record; None stands for no fact."""
 
     key: Key
     theirs: Any
@@ -73,81 +73,83 @@ class Difference:
 
     @property
     def fact_kind(self) -> str:
-        """What kind of fact it is."""
+        """Kind of the fact that differs."""
         return str(self.key[0])
 
     @property
     def email(self) -> str:
-        """The email address it is about."""
+        """E-mail address of the profile that differs."""
         who = self.key[1] if isinstance(self.key[1], tuple) else ()
         return str(dict(who).get("email", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One row of the table: when it explains a difference."""
+    """Row of the table of deviations, with the differences that the row explains."""
 
     defect: str
     explains: Callable[[Case, Difference], object]
 
 
-def _only_ours(found: Difference) -> bool:
-    return found.theirs is None and found.ours is not None
+def _only_ours(difference: Difference) -> bool:
+    return difference.theirs is None and difference.ours is not None
 
 
 def _international(email: str) -> bool:
     return not email.isascii() or "'" in email
 
 
-def _email_of(case: Case, found: Difference) -> str:
-    """The address of the event whose fate differs, read anywhere in it."""
-    if found.fact_kind != "fate":
-        return found.email
-    event = case.line["input"]["events"][found.key[1]]
-    places = (event.get("traits"), (event.get("context") or {}).get("traits"))
-    return next((str(at["email"]) for at in places if at and at.get("email")), "")
+def _email_of(case: Case, difference: Difference) -> str:
+    """Return the address of the event with another fate, from anywhere in the event."""
+    if difference.fact_kind != "fate":
+        return difference.email
+    event = case.line["input"]["events"][difference.key[1]]
+    traits_objects = (event.get("traits"), (event.get("context") or {}).get("traits"))
+    return next(
+        (str(at["email"]) for at in traits_objects if at and at.get("email")), ""
+    )
 
 
-def _sent_instead(found: Difference) -> bool:
-    return _only_ours(found) or (found.theirs, found.ours) == (
+def _sent_instead(difference: Difference) -> bool:
+    return _only_ours(difference) or (difference.theirs, difference.ours) == (
         EventFate.REFUSED,
         EventFate.SENT,
     )
 
 
-def _mended_time(found: Difference) -> bool:
-    theirs = (found.theirs or {}).get("time", (found.theirs or {}).get("at"))
-    rest = {**(found.theirs or {}), **(found.ours or {})}
+def _mended_time(difference: Difference) -> bool:
+    theirs = (difference.theirs or {}).get("time", (difference.theirs or {}).get("at"))
+    rest = {**(difference.theirs or {}), **(difference.ours or {})}
     wrong = isinstance(theirs, int | float) or str(theirs) < "1990"
-    return wrong and rest == found.ours
+    return wrong and rest == difference.ours
 
 
-def _without(told: dict[str, Any], name: str) -> dict[str, Any]:
-    custom = {key: value for key, value in told["properties"].items() if key != name}
-    return {**told, "properties": custom}
+def _without(fact: dict[str, Any], name: str) -> dict[str, Any]:
+    custom = {key: value for key, value in fact["properties"].items() if key != name}
+    return {**fact, "properties": custom}
 
 
 RULES = (
     Rule(
         defect="1",
-        explains=lambda case, found: (
-            found.fact_kind == "member"
-            and _only_ours(found)
+        explains=lambda case, difference: (
+            difference.fact_kind == "member"
+            and _only_ours(difference)
             and len(case.line["input"]["events"]) > PAGE_ITEMS
         ),
     ),
     Rule(
         defect="2",
-        explains=lambda case, found: (
-            _only_ours(found)
+        explains=lambda case, difference: (
+            _only_ours(difference)
             and any(request["status"] == 400 for request in case.requests_of("GET"))
         ),
     ),
     Rule(
         defect="4",
-        explains=lambda case, found: (
-            found.fact_kind == "member"
-            and _only_ours(found)
+        explains=lambda case, difference: (
+            difference.fact_kind == "member"
+            and _only_ours(difference)
             and any(
                 request["body"]["data"] == [{"type": "profile"}]
                 for request in case.requests_of("POST")
@@ -156,74 +158,75 @@ RULES = (
     ),
     Rule(
         defect="5",
-        explains=lambda case, found: (
-            found.fact_kind == "profile"
-            and _only_ours(found)
+        explains=lambda case, difference: (
+            difference.fact_kind == "profile"
+            and _only_ours(difference)
             and any(request["status"] == 409 for request in case.requests_of("POST"))
             and not case.requests_of("PATCH")
         ),
     ),
     Rule(
         defect="8",
-        explains=lambda case, found: (
-            case.batch and found.fact_kind == "consent" and len(case.lists) > 1
+        explains=lambda case, difference: (
+            case.batch and difference.fact_kind == "consent" and len(case.lists) > 1
         ),
     ),
     Rule(
         defect="9",
-        explains=lambda case, found: (
-            _sent_instead(found)
+        explains=lambda case, difference: (
+            _sent_instead(difference)
             and "Exceeded maximum" in str(case.line["outcome"].get("error"))
         ),
     ),
     Rule(
         defect="10",
-        explains=lambda case, found: (
+        explains=lambda case, difference: (
             case.batch
-            and found.fact_kind == "fate"
-            and (found.theirs, found.ours) == (EventFate.SENT, EventFate.REFUSED)
-            and isinstance(case.results[found.key[1]], PayloadRefusal)
+            and difference.fact_kind == "fate"
+            and (difference.theirs, difference.ours)
+            == (EventFate.SENT, EventFate.REFUSED)
+            and isinstance(case.results[difference.key[1]], PayloadRefusal)
         ),
     ),
     Rule(
         defect="11, 16",
-        explains=lambda case, found: (
-            found.fact_kind == "event"
-            and _only_ours(found)
+        explains=lambda case, difference: (
+            difference.fact_kind == "event"
+            and _only_ours(difference)
             and "fail" in case.line["input"].get("server", {})
         ),
     ),
     Rule(
         defect="12, 14",
-        explains=lambda case, found: (
-            case.batch and found.fact_kind == "member" and len(case.lists) > 1
+        explains=lambda case, difference: (
+            case.batch and difference.fact_kind == "member" and len(case.lists) > 1
         ),
     ),
     Rule(
         defect="18",
-        explains=lambda _, found: (
-            found.fact_kind in {"event", "consent"} and _mended_time(found)
+        explains=lambda _, difference: (
+            difference.fact_kind in {"event", "consent"} and _mended_time(difference)
         ),
     ),
     Rule(
         defect="29",
-        explains=lambda _, found: (
-            found.fact_kind == "profile"
-            and found.theirs is not None
-            and _without(found.theirs, "country_code") == found.ours
+        explains=lambda _, difference: (
+            difference.fact_kind == "profile"
+            and difference.theirs is not None
+            and _without(difference.theirs, "country_code") == difference.ours
         ),
     ),
     Rule(
         defect="33",
-        explains=lambda case, found: (
-            _sent_instead(found) and _international(_email_of(case, found))
+        explains=lambda case, difference: (
+            _sent_instead(difference) and _international(_email_of(case, difference))
         ),
     ),
     Rule(
         defect="35",
-        explains=lambda case, found: (
-            found.fact_kind == "member"
-            and (found.theirs, found.ours) == ("out", None)
+        explains=lambda case, difference: (
+            difference.fact_kind == "member"
+            and (difference.theirs, difference.ours) == ("out", None)
             and any(
                 isinstance(intent, ListRemove) and len(intent.identifiers) > 1
                 for intent in case.intents
@@ -232,8 +235,8 @@ RULES = (
     ),
     Rule(
         defect="policy",
-        explains=lambda case, found: (
-            _sent_instead(found) and _email_of(case, found) in case.dropped
+        explains=lambda case, difference: (
+            _sent_instead(difference) and _email_of(case, difference) in case.dropped
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What `explain` prints for a line: what it would do to the small Klaviyo."""
+"""Effects of the requests that `explain` prints on the small Klaviyo model."""
 
 import asyncio
 from typing import Any
@@ -21,25 +21,25 @@ _ENDS = {
 ExplainOutput = dict[str, Any]
 
 
-def fates_of(told: ExplainOutput) -> list[EventFate]:
-    """Name each outcome as the recorded ones are named."""
-    return [_ENDS[outcome["verdict"]] for outcome in told["outcomes"]]
+def fates_of(output: ExplainOutput) -> list[EventFate]:
+    """Return the fate of each event from the outcomes."""
+    return [_ENDS[outcome["verdict"]] for outcome in output["outcomes"]]
 
 
-def explained_account(told: ExplainOutput) -> AccountEffects:
-    """Give the account after the printed requests."""
-    return asyncio.run(_played(told))
+def explained_account(output: ExplainOutput) -> AccountEffects:
+    """Return the account after the printed requests."""
+    return asyncio.run(_played(output))
 
 
-async def _played(told: ExplainOutput) -> AccountEffects:
+async def _played(output: ExplainOutput) -> AccountEffects:
     player = _ExplainedPlayer()
-    for request in told["requests"]:
+    for request in output["requests"]:
         await player.play(request)
     return player.klaviyo
 
 
 class _ExplainedPlayer:
-    """Plays requests; ids are those that a Klaviyo without a network gives."""
+    """Player of requests, with the profile ids of the fake client."""
 
     def __init__(self) -> None:
         self.klaviyo = AccountEffects()
@@ -47,17 +47,17 @@ class _ExplainedPlayer:
         self._profiles_by_id: dict[str, Who] = {}
 
     async def play(self, request: ExplainOutput) -> None:
-        """Let one request take effect."""
-        room, *rest = request["path"].removeprefix("/api/").split("/")
+        """Apply a request to the account."""
+        endpoint, *rest = request["path"].removeprefix("/api/").split("/")
         if request["method"] == "GET":
-            if room == "profiles":
+            if endpoint == "profiles":
                 await self._look_up(dict(request["query"])["filter"])
-        elif room == "lists":
+        elif endpoint == "lists":
             self._list(request, list_id=rest[0])
-        elif room == "profile-import":
+        elif endpoint == "profile-import":
             await self._upsert(request["body"]["data"]["attributes"])
         else:
-            self.klaviyo.job(room, request["body"]["data"])
+            self.klaviyo.job(endpoint, request["body"]["data"])
 
     async def _look_up(self, asked: str) -> None:
         field, _, listed = asked.removeprefix("any(").removesuffix(")").partition(",")

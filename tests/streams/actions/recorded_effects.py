@@ -1,4 +1,4 @@
-"""The recorded requests: what they did to the small Klaviyo, and what was refused."""
+"""Effects of recorded requests on the small Klaviyo model, and fates of events."""
 
 import json
 import re
@@ -19,7 +19,7 @@ RecordedLine = dict[str, Any]
 
 
 class EventFate(StrEnum):
-    """What became of one event."""
+    """Fate of a single event."""
 
     UNMATCHED = "unmatched"
     REFUSED = "refused"
@@ -34,7 +34,7 @@ def lines(action: str) -> list[RecordedLine]:
 
 
 def recorded(line: RecordedLine) -> AccountEffects:
-    """Give the account after the recorded requests.
+    """Return the account after the recorded requests.
 
     A request that an injected fault failed counts too: what matters is what was asked.
     """
@@ -45,7 +45,7 @@ def recorded(line: RecordedLine) -> AccountEffects:
 
 
 class _RecordedPlayer:
-    """Plays requests; a list change names profiles of the request before it."""
+    """Player of requests; a list change refers to the profiles requested before."""
 
     def __init__(self) -> None:
         self.klaviyo = AccountEffects()
@@ -53,18 +53,18 @@ class _RecordedPlayer:
         self.looked_up: list[Who] = []
 
     def play(self, request: dict[str, Any]) -> None:
-        """Let one request take effect."""
+        """Apply a request to the account."""
         body = request["body"] or {"data": {}}
         path = request["path"].removeprefix("/api/").strip("/")
-        room = path.split("/")[0]
+        endpoint = path.split("/")[0]
         if request["method"] == "GET":
             self._look_up(request)
-        elif room == "lists":
+        elif endpoint == "lists":
             self._list(request, list_id=path.split("/")[1])
-        elif room == "profiles":
+        elif endpoint == "profiles":
             self._profile(request, body["data"]["attributes"])
         else:
-            self.klaviyo.job(room, body["data"])
+            self.klaviyo.job(endpoint, body["data"])
 
     def _look_up(self, request: dict[str, Any]) -> None:
         asked = _FILTER.search(unquote(request["raw_target"]))
@@ -75,8 +75,8 @@ class _RecordedPlayer:
     def _list(self, request: dict[str, Any], *, list_id: str) -> None:
         ids = [item["id"] for item in request["body"]["data"] if "id" in item]
         removing = request["method"] == "DELETE"
-        named = self.looked_up if removing else [self.created]
-        for who, _ in zip(named, ids, strict=False):
+        profiles = self.looked_up if removing else [self.created]
+        for who, _ in zip(profiles, ids, strict=False):
             self.klaviyo.member(who, list_id, state="out" if removing else "in")
 
     def _profile(self, request: dict[str, Any], attributes: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ class _RecordedPlayer:
 
 
 def fates(line: RecordedLine) -> list[EventFate]:
-    """Say what became of each event, as Segment reported it."""
+    """Return the fate of each event, as Segment reported."""
     outcome = line["outcome"]
     if line["input"]["mode"] == "single":
         return [_single(event) for event in outcome["events"]]

@@ -1,4 +1,4 @@
-"""What each action makes of a payload."""
+"""Tests of the intents that each action builds from a payload."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ TOKEN = {"token": "t", "platform": "ios", "vendor": "apns"}
 
 def subscribed(**more: Any) -> ConsentChange:  # noqa: ANN401 - any part of the record
     """Make the record of a subscription."""
-    told = {"consent": Consent.SUBSCRIBED, "custom_source": "-59", **more}
-    return ConsentChange(**told)
+    members = {"consent": Consent.SUBSCRIBED, "custom_source": "-59", **more}
+    return ConsentChange(**members)
 
 
 def unsubscribed(**more: Any) -> ConsentChange:  # noqa: ANN401 - any part of the record
@@ -35,8 +35,8 @@ def unsubscribed(**more: Any) -> ConsentChange:  # noqa: ANN401 - any part of th
 
 def event(**more: Any) -> EventRecord:  # noqa: ANN401 - any part of the record
     """Make the record of `EVENT`."""
-    told = {"metric": "M", "profile": {"external_id": "u"}, "properties": {}, **more}
-    return EventRecord(**told)
+    members = {"metric": "M", "profile": {"external_id": "u"}, "properties": {}, **more}
+    return EventRecord(**members)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def event(**more: Any) -> EventRecord:  # noqa: ANN401 - any part of the record
             subscribed(
                 profile={"anonymous_id": "x"},
                 channels=("push.marketing",),
-                tokens=(TOKEN,),
+                push_tokens=(TOKEN,),
             ),
             id="subscribe-push-only",
         ),
@@ -155,7 +155,7 @@ def event(**more: Any) -> EventRecord:  # noqa: ANN401 - any part of the record
                 list_id="L",
                 everywhere=True,
             ),
-            id="unsubscribe-everywhere-when-told",
+            id="unsubscribe-everywhere-when-members",
         ),
         pytest.param(
             "suppressProfile",
@@ -192,12 +192,12 @@ def event(**more: Any) -> EventRecord:  # noqa: ANN401 - any part of the record
 def test_a_payload_becomes_an_intent(
     action: str, payload: dict[str, Any], intent: Intent
 ) -> None:
-    """Exactly one, with all that the payload says and no more."""
+    """The intent has every value of the payload, and no other."""
     assert ACTIONS[action].to_intents(payload) == (intent,)
 
 
 def test_an_orders_metrics_are_the_mappings() -> None:
-    """A product's event has the order's properties, without its products."""
+    """A product's event has the order's properties, except for the products."""
     payload = {
         **ORDER,
         "properties": {"id": 1, "products": [{"sku": "A"}]},
@@ -219,7 +219,7 @@ def test_an_orders_metrics_are_the_mappings() -> None:
 
 
 def test_an_orders_address_is_left_to_klaviyo() -> None:
-    """An order is worth more than the look of its address."""
+    """An order with a doubtful e-mail address is sent all the same."""
     payload = {**ORDER, "profile": {"email": "nope"}}
 
     (order,) = ACTIONS["orderCompleted"].to_intents(payload)  # type: ignore[misc]  # no refusal

@@ -1,22 +1,22 @@
-"""Each attribute ends as the last event by event time says, however events arrive."""
+"""Tests that each attribute ends as the last event by event time says."""
 
 from itertools import permutations
 from typing import Any
 
 import pytest
 
-from streams.actions.attributes import ATTRIBUTE_SETS_MAX
 from streams.actions.commands import apply_command
 from streams.actions.intents import EventRecord, ListAdd, ListRemove, ProfileUpsert
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
 from streams.events.origin import Origin
-from streams.state.user_row import UserRow
+from streams.state.attribute_writes import ATTRIBUTE_SETS_MAX
+from streams.state.user_row import EMPTY_ROW, UserRow
 
 WHO = {"external_id": "u-1"}
 
 
 def event(at: int, *, mode: ReplayMode | None = None) -> CanonicalEvent:
-    """The event of a moment; taken in again where a mode is named."""
+    """Build an event at a time, optionally replayed in a mode."""
     return CanonicalEvent(
         kind="identify",
         user="u-1",
@@ -29,22 +29,22 @@ def event(at: int, *, mode: ReplayMode | None = None) -> CanonicalEvent:
 
 
 def upsert(**profile: object) -> ProfileUpsert:
-    """An update of the user's profile."""
+    """Build an update of the user's profile."""
     return ProfileUpsert(profile=WHO | profile)
 
 
 def sent(
     row: UserRow, intent: ProfileUpsert, at: int, *, mode: ReplayMode | None = None
 ) -> tuple[dict[str, Any] | None, UserRow]:
-    """The profile that is sent, None where none is; and the row after it."""
-    found = apply_command(intent, row, event=event(at, mode=mode))
-    if found.intent is None:
-        return None, found.row
-    assert isinstance(found.intent, ProfileUpsert)
-    return found.intent.profile, found.row
+    """Return the profile that is sent, or None, and the row afterwards."""
+    result = apply_command(intent, row, event=event(at, mode=mode))
+    if result.intent is None:
+        return None, result.row
+    assert isinstance(result.intent, ProfileUpsert)
+    return result.intent.profile, result.row
 
 
-SAID = {
+UPSERTS = {
     1: upsert(first_name="A", properties={"plan": "free", "size": 1}),
     2: upsert(first_name="B", location={"city": "Rome"}),
     3: upsert(properties={"plan": "gold"}),
@@ -57,14 +57,14 @@ def _flat(profile: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in profile.items() if k not in nested} | flat
 
 
-@pytest.mark.parametrize("order", list(permutations(SAID)), ids=str)
+@pytest.mark.parametrize("order", list(permutations(UPSERTS)), ids=str)
 def test_the_order_of_arrival_makes_no_difference(order: tuple[int, ...]) -> None:
-    """Klaviyo, which takes what comes last, ends as the event times say."""
-    row: UserRow = {}
+    """Klaviyo keeps the last arrival, and still ends as the event times say."""
+    row = EMPTY_ROW
     klaviyo: dict[str, Any] = {}
 
     for at in order:
-        profile, row = sent(row, SAID[at], at)
+        profile, row = sent(row, UPSERTS[at], at)
         klaviyo |= _flat(profile or {})
 
     assert klaviyo == WHO | {
@@ -76,17 +76,17 @@ def test_the_order_of_arrival_makes_no_difference(order: tuple[int, ...]) -> Non
 
 
 def test_what_is_late_altogether_is_stale() -> None:
-    """Nothing is left to ask for."""
-    _, row = sent({}, upsert(first_name="B"), 2)
+    """An update with stale attributes only is not sent."""
+    _, row = sent(EMPTY_ROW, upsert(first_name="B"), 2)
 
-    found = apply_command(upsert(first_name="A"), row, event=event(1))
+    result = apply_command(upsert(first_name="A"), row, event=event(1))
 
-    assert (found.intent, found.row, found.reason) == (None, row, "stale")
+    assert (result.intent, result.row, result.reason) == (None, row, "stale")
 
 
 def test_an_old_address_does_not_come_back() -> None:
-    """Where a user id says who it is, an address is an attribute."""
-    _, row = sent({}, upsert(email="new@example.com"), 2)
+    """An e-mail address is an attribute of a profile with a user id."""
+    _, row = sent(EMPTY_ROW, upsert(email="new@example.com"), 2)
 
     profile, _ = sent(row, upsert(email="old@example.com", first_name="A"), 1)
 
@@ -94,9 +94,9 @@ def test_an_old_address_does_not_come_back() -> None:
 
 
 def test_an_address_that_says_who_it_is_stays() -> None:
-    """Without a user id it is what names the profile."""
-    named = ProfileUpsert(profile={"email": "a@example.com", "first_name": "A"})
-    _, row = sent({}, named, 2)
+    """An e-mail address identifies a profile without a user id."""
+    earlier = ProfileUpsert(profile={"email": "a@example.com", "first_name": "A"})
+    _, row = sent(EMPTY_ROW, earlier, 2)
 
     later = ProfileUpsert(profile={"email": "a@example.com", "last_name": "L"})
     profile, _ = sent(row, later, 1)
@@ -105,9 +105,9 @@ def test_an_address_that_says_who_it_is_stays() -> None:
 
 
 @pytest.mark.parametrize("mode", [ReplayMode.CHANGES_ONLY, ReplayMode.RESEND])
-def test_a_mended_mapping_may_say_the_last_word_anew(mode: ReplayMode) -> None:
-    """The same event, mapped otherwise: what it sets is sent."""
-    _, row = sent({}, upsert(first_name="wrong"), 1)
+def test_a_corrected_mapping_may_change_the_last_write(mode: ReplayMode) -> None:
+    """The attributes of a corrected mapping are sent for the same event."""
+    _, row = sent(EMPTY_ROW, upsert(first_name="wrong"), 1)
 
     profile, _ = sent(row, upsert(first_name="right"), 1, mode=mode)
 
@@ -115,9 +115,9 @@ def test_a_mended_mapping_may_say_the_last_word_anew(mode: ReplayMode) -> None:
 
 
 def test_a_replay_adds_to_an_array_once() -> None:
-    """What was added is added already; in a letter that never went out it is not."""
+    """A replay repeats no addition; a requeued dead letter was never sent."""
     intent = ProfileUpsert(profile=dict(WHO), append={"seen": "G-32"})
-    row = apply_command(intent, {}, event=event(1)).row
+    row = apply_command(intent, EMPTY_ROW, event=event(1)).row
 
     replayed = apply_command(
         intent, row, event=event(1, mode=ReplayMode.CHANGES_ONLY)
@@ -129,24 +129,24 @@ def test_a_replay_adds_to_an_array_once() -> None:
 
 
 def test_an_unset_that_is_late_does_not_take_what_was_set_since() -> None:
-    """A removal of a property is a word on it too."""
-    _, row = sent({}, upsert(properties={"plan": "gold"}), 2)
+    """The removal of a property is a write, too."""
+    _, row = sent(EMPTY_ROW, upsert(properties={"plan": "gold"}), 2)
     late = ProfileUpsert(profile=dict(WHO), unset=("plan", "size"))
 
-    found = apply_command(late, row, event=event(1)).intent
+    result = apply_command(late, row, event=event(1)).intent
 
-    assert isinstance(found, ProfileUpsert)
-    assert found.unset == ("size",)
+    assert isinstance(result, ProfileUpsert)
+    assert result.unset == ("size",)
 
 
 def test_a_list_add_keeps_who_and_loses_what_is_late() -> None:
     """The person goes on the list all the same."""
-    _, row = sent({}, upsert(first_name="B"), 2)
+    _, row = sent(EMPTY_ROW, upsert(first_name="B"), 2)
     add = ListAdd(list_id="L", profile=WHO | {"first_name": "A"})
 
-    found = apply_command(add, row, event=event(1)).intent
+    result = apply_command(add, row, event=event(1)).intent
 
-    assert found == ListAdd(list_id="L", profile=dict(WHO))
+    assert result == ListAdd(list_id="L", profile=dict(WHO))
 
 
 def test_an_event_of_a_known_person_does_not_write_the_row() -> None:
@@ -154,37 +154,37 @@ def test_an_event_of_a_known_person_does_not_write_the_row() -> None:
     record = EventRecord(
         metric="M", profile=WHO | {"email": "a@example.com"}, properties={}
     )
-    row: UserRow = {}
+    row = EMPTY_ROW
 
     assert apply_command(record, row, event=event(1)).row is row
 
 
 def test_a_row_does_not_grow_without_end_and_nothing_old_comes_back() -> None:
-    """The oldest words become one."""
-    row: UserRow = {}
+    """The oldest attribute sets are merged."""
+    row = EMPTY_ROW
     for at in range(1, 3 * ATTRIBUTE_SETS_MAX):
         _, row = sent(row, upsert(properties={f"p{at}": 1}), at)
 
     late, _ = sent(row, upsert(properties={"p1": 0}), 0)
 
-    assert len(row) == ATTRIBUTE_SETS_MAX
+    assert len(row.attributes) == ATTRIBUTE_SETS_MAX
     assert late is None
 
 
 def test_attributes_beyond_any_name_are_forgotten() -> None:
-    """A row is far below what its topic takes, whatever names there are."""
-    row: UserRow = {}
+    """Long names keep a row far below the limit of the topic."""
+    row = EMPTY_ROW
 
     for at in range(3 * ATTRIBUTE_SETS_MAX):
         _, row = sent(row, upsert(properties={f"{at}{'p' * 2_000}": 1}), at)
 
-    assert len(row) == ATTRIBUTE_SETS_MAX
+    assert len(row.attributes) == ATTRIBUTE_SETS_MAX
 
 
 def test_attributes_of_a_list_add_that_is_late_are_not_taken_for_sent() -> None:
-    """An older event's still count: they are the last that Klaviyo hears of."""
+    """The attributes of an older event are the last that Klaviyo gets."""
     removal = ListRemove(list_id="L", identifiers=WHO)
-    row = apply_command(removal, {}, event=event(3)).row
+    row = apply_command(removal, EMPTY_ROW, event=event(3)).row
     add = ListAdd(list_id="L", profile=WHO | {"first_name": "B"})
     row = apply_command(add, row, event=event(2)).row
 

@@ -1,4 +1,4 @@
-"""The last word of commands, whatever the order they arrive in."""
+"""Tests that the last write of a command counts, in any order of arrival."""
 
 from typing import NamedTuple
 
@@ -17,10 +17,15 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.actions.user_state import COMMANDS_MAX
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import RESERVED_PREFIX, decode_row, encode_row
+from streams.state.user_row import (
+    COMMANDS_MAX,
+    EMPTY_ROW,
+    UserRow,
+    decode_row,
+    encode_row,
+)
 from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
@@ -56,7 +61,7 @@ IDS = [
 
 @pytest.mark.parametrize("intent", KINDS, ids=IDS)
 def test_a_newer_command_is_done_even_if_it_says_the_same(intent: Intent) -> None:
-    """Somebody may have undone it in Klaviyo."""
+    """A person may have undone the command in Klaviyo."""
     user = CommandedUser()
 
     first = user.remaining_after(intent, event_at(1, message_id="a"))
@@ -80,7 +85,7 @@ def test_a_newer_command_is_done_even_if_it_says_the_same(intent: Intent) -> Non
 def test_an_older_or_equal_command_is_not_done(
     intent: Intent, time_ms: int, offset: int, message_id: str, why: str
 ) -> None:
-    """It says why, and nothing is forgotten by it."""
+    """The result has a reason, and the last write stays."""
     user = CommandedUser()
     user.apply(intent, event_at(10, offset=5, message_id="a"))
     before = user.row
@@ -88,21 +93,21 @@ def test_an_older_or_equal_command_is_not_done(
     late = user.apply(intent, event_at(time_ms, offset=offset, message_id=message_id))
 
     assert (late.intent, late.reason) == (None, why)
-    assert {key: word.time_ms for key, word in user.row.items()} == {
-        key: word.time_ms for key, word in before.items()
+    assert {key: write.time_ms for key, write in user.row.commands.items()} == {
+        key: write.time_ms for key, write in before.commands.items()
     }
 
 
 @pytest.mark.parametrize("intent", KINDS, ids=IDS)
 def test_the_very_same_row_comes_back_when_nothing_moved(intent: Intent) -> None:
-    """So that no changelog record is written; and the row given is never changed."""
+    """No changelog record is written then, and a row is never changed in place."""
     event = event_at(10, message_id="a")
-    given = apply_command(intent, {}, event=event).row
-    copy = dict(given)
+    row = apply_command(intent, EMPTY_ROW, event=event).row
+    encoded = encode_row(row)
 
-    assert apply_command(intent, given, event=event).row is given
-    apply_command(intent, given, event=event_at(20))
-    assert given == copy
+    assert apply_command(intent, row, event=event).row is row
+    apply_command(intent, row, event=event_at(20))
+    assert encode_row(row) == encoded
 
 
 @pytest.mark.parametrize(
@@ -112,8 +117,8 @@ def test_the_very_same_row_comes_back_when_nothing_moved(intent: Intent) -> None
         pytest.param(ProfileUpsert(profile=WHO), id="upsert-without-a-list"),
     ],
 )
-def test_what_has_no_last_word_is_always_done(intent: Intent) -> None:
-    """Klaviyo tells repeated events by their unique id; an upsert sets what it says."""
+def test_an_intent_without_a_last_write_is_always_executed(intent: Intent) -> None:
+    """Klaviyo drops duplicate events by unique id; an upsert is idempotent."""
     user = CommandedUser()
 
     assert (
@@ -121,11 +126,11 @@ def test_what_has_no_last_word_is_always_done(intent: Intent) -> None:
         == user.remaining_after(intent, event_at(5))
         == intent
     )
-    assert user.row == {}
+    assert user.row == EMPTY_ROW
 
 
-def test_two_mappings_of_one_event_on_one_matter_are_one_word() -> None:
-    """The first says it; the second would undo or repeat it."""
+def test_two_mappings_of_an_event_on_one_matter_are_one_write() -> None:
+    """The first mapping counts; the second would undo or repeat the command."""
     user = CommandedUser()
     event = event_at(10, message_id="a")
 
@@ -143,8 +148,8 @@ def test_two_mappings_of_one_event_on_two_matters_both_count() -> None:
     assert [user.remaining_after(intent, event) for intent in intents] == intents
 
 
-def test_an_add_and_a_removal_have_one_last_word() -> None:
-    """A late removal does not undo a newer add, whichever action it came by."""
+def test_an_add_and_a_removal_share_a_last_write() -> None:
+    """A late removal does not undo a newer add of any action."""
     user = CommandedUser()
     user.apply(ADD, event_at(10))
 
@@ -154,7 +159,7 @@ def test_an_add_and_a_removal_have_one_last_word() -> None:
 
 
 def test_an_upsert_with_a_stale_list_loses_only_the_list() -> None:
-    """What it says of the profile is set all the same."""
+    """The attributes of the profile are set all the same."""
     user = CommandedUser()
     user.apply(REMOVE, event_at(10))
 
@@ -162,17 +167,17 @@ def test_an_upsert_with_a_stale_list_loses_only_the_list() -> None:
     assert user.remaining_after(UPSERT, event_at(20)) == UPSERT
 
 
-def test_a_person_beside_the_user_has_words_of_their_own() -> None:
-    """One device, several people; the user is the same by whatever they are named."""
+def test_another_person_has_last_writes_of_their_own() -> None:
+    """Several people share a device; the user is recognized by any identifier."""
     user = CommandedUser()
     ann = ListAdd(list_id="L", profile={"email": "ann@b.co"})
     bob = ListRemove(list_id="L", identifiers={"email": "bob@b.co"})
-    named = ListRemove(list_id="L", identifiers={**WHO, "email": "ann@b.co"})
+    by_id_and_email = ListRemove(list_id="L", identifiers={**WHO, "email": "ann@b.co"})
 
     assert user.remaining_after(ann, event_at(10)) == ann
     assert user.remaining_after(bob, event_at(5)) == bob
     assert user.remaining_after(ADD, event_at(7)) == ADD
-    assert user.remaining_after(named, event_at(6)) is None
+    assert user.remaining_after(by_id_and_email, event_at(6)) is None
 
 
 def test_a_person_is_the_same_by_any_of_their_identifiers() -> None:
@@ -187,26 +192,25 @@ def test_a_person_is_the_same_by_any_of_their_identifiers() -> None:
 
 
 def test_too_many_commands_forget_the_oldest_and_never_an_audience() -> None:
-    """A device used by crowds fills no row."""
+    """A device that a crowd uses does not make its row grow without bound."""
     user = CommandedUser()
     origin = Origin(topic="source", partition=0, offset=0)
     old = {"vip": LastWrite(inside=True, time_ms=0, origin=origin)}
-    user.row = dict(old)
+    user.row = UserRow(memberships=old)
     lists = [f"L{number}" for number in range(COMMANDS_MAX + 1)]
     adds = [ListAdd(list_id=list_id, profile=WHO) for list_id in lists]
 
     for number, add in enumerate(adds):
         user.apply(add, event_at(number + 1))
 
-    assert user.row["vip"] == old["vip"]
-    commands = [key for key in user.row if key.startswith(RESERVED_PREFIX)]
-    assert len(commands) == COMMANDS_MAX
+    assert user.row.memberships == old
+    assert len(user.row.commands) == COMMANDS_MAX
     assert user.remaining_after(adds[1], event_at(2)) is None
     assert user.remaining_after(adds[0], event_at(1)) == adds[0]
 
 
 def test_a_row_with_commands_survives_its_bytes() -> None:
-    """Their names hold what no audience's does."""
+    """The changelog restores commands like memberships."""
     user = CommandedUser()
     user.apply(ADD, event_at(10, message_id="a"))
 
@@ -214,7 +218,7 @@ def test_a_row_with_commands_survives_its_bytes() -> None:
 
 
 class Command(NamedTuple):
-    """One arrival of a command."""
+    """Arrival of a command at a row."""
 
     adds: bool
     time_ms: int
@@ -222,11 +226,11 @@ class Command(NamedTuple):
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Its place in the order that counts."""
+        """Order of the command: event time, then origin."""
         return self.time_ms, self.offset
 
-    def heard_by(self, user: CommandedUser) -> bool:
-        """Whether it is to be done."""
+    def is_executed_by(self, user: CommandedUser) -> bool:
+        """Return True if the command remains to be executed."""
         event = event_at(self.time_ms, offset=self.offset, message_id=f"m{self.offset}")
         return user.remaining_after(ADD if self.adds else REMOVE, event) is not None
 
@@ -240,16 +244,18 @@ COMMANDS = st.lists(
 
 
 @given(commands=COMMANDS, data=st.data())
-def test_whatever_the_order_of_arrival_the_last_done_is_the_last_word(
+def test_in_any_order_of_arrival_the_last_executed_is_the_last_write(
     commands: list[Command], data: st.DataObject
 ) -> None:
-    """However often each is repeated; and a replay of all does nothing."""
+    """Duplicates make no difference, and a replay of all commands does nothing."""
     user = CommandedUser()
     repeated = commands + data.draw(st.lists(st.sampled_from(commands), max_size=8))
     arrivals = data.draw(st.permutations(repeated))
 
-    done = [command for command in arrivals if command.heard_by(user)]
+    done = [command for command in arrivals if command.is_executed_by(user)]
 
     assert done[-1] == max(commands, key=lambda command: command.rank)
-    assert [one.rank for one in done] == sorted({one.rank for one in done})
-    assert not any(command.heard_by(user) for command in arrivals)
+    assert [command.rank for command in done] == sorted(
+        {command.rank for command in done}
+    )
+    assert not any(command.is_executed_by(user) for command in arrivals)

@@ -1,4 +1,4 @@
-"""The last word on consents, and what a deletion leaves of all words."""
+"""Tests of the last writes on consents, and of deletions."""
 
 import pytest
 
@@ -12,6 +12,7 @@ from streams.actions.intents import (
 )
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
+from streams.state.user_row import UserRow
 from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
@@ -25,8 +26,8 @@ def _inside(time_ms: int, list_id: str = "") -> LastWrite:
     return LastWrite(inside=True, time_ms=time_ms, origin=origin, list_id=list_id)
 
 
-def test_a_consent_is_held_against_the_last_word_on_each_channel() -> None:
-    """What is stale on one is still to be done on another."""
+def test_a_consent_is_compared_with_the_last_write_on_each_channel() -> None:
+    """A change that is stale on a channel remains for the other channels."""
     user = CommandedUser()
     user.apply(consent(SMS, given=False, profile=REACH), event_at(10))
 
@@ -38,7 +39,7 @@ def test_a_consent_is_held_against_the_last_word_on_each_channel() -> None:
 
 
 def test_a_consent_is_about_an_address() -> None:
-    """Who withdraws it for one may give it for another."""
+    """A withdrawal for an address leaves other addresses alone."""
     user = CommandedUser()
     other = {"email": "c@d.co"}
     user.apply(consent(given=False), event_at(10))
@@ -49,7 +50,7 @@ def test_a_consent_is_about_an_address() -> None:
 
 
 def test_push_is_about_the_device() -> None:
-    """It has no address."""
+    """Push reaches devices, which have no address."""
     user = CommandedUser()
     phone, tablet = (
         consent("push.marketing", given=True, profile={"anonymous_id": name})
@@ -62,10 +63,12 @@ def test_push_is_about_the_device() -> None:
 
 
 def test_a_late_consent_of_another_device_still_counts() -> None:
-    """One person, two devices: each has a token of its own."""
+    """Two devices of a person have different tokens."""
     user = CommandedUser()
     phone, tablet = (
-        consent("push.marketing", given=True, profile={}, tokens=({"token": name},))
+        consent(
+            "push.marketing", given=True, profile={}, push_tokens=({"token": name},)
+        )
         for name in ("phone", "tablet")
     )
 
@@ -75,7 +78,7 @@ def test_a_late_consent_of_another_device_still_counts() -> None:
 
 
 def test_a_global_withdrawal_is_newer_than_a_subscription_to_a_list() -> None:
-    """Klaviyo would lift it if the late subscription came."""
+    """Klaviyo would lift the withdrawal if the late subscription came."""
     user = CommandedUser()
     user.apply(consent(given=False), event_at(10))
     listed = consent(given=True, list_id="L")
@@ -96,7 +99,7 @@ def test_who_leaves_everywhere_has_left_every_list() -> None:
 
 
 def test_a_subscription_to_a_list_ends_an_older_global_withdrawal() -> None:
-    """As in Klaviyo; the withdrawal that comes late would end it too."""
+    """Klaviyo does the same; the late withdrawal would end the subscription."""
     user = CommandedUser()
     user.apply(consent(given=True, list_id="L"), event_at(10))
 
@@ -112,8 +115,8 @@ def test_one_event_may_leave_all_and_subscribe_to_a_list() -> None:
     assert [user.remaining_after(intent, event) for intent in intents] == intents
 
 
-def test_leaving_a_list_is_no_word_on_another_or_on_all() -> None:
-    """It concerns that list alone."""
+def test_leaving_a_list_leaves_no_other_list_and_not_all() -> None:
+    """A withdrawal from a list concerns that list alone."""
     user = CommandedUser()
     user.apply(consent(given=False, list_id="L"), event_at(10))
 
@@ -124,25 +127,25 @@ def test_leaving_a_list_is_no_word_on_another_or_on_all() -> None:
 
 
 def test_a_deletion_leaves_every_audience() -> None:
-    """Those that said otherwise before it; a newer word stands."""
+    """Older memberships end; a newer last write stays."""
     user = CommandedUser()
-    user.row = {"vip": _inside(5, list_id="L"), "new": _inside(20)}
+    user.row = UserRow(memberships={"vip": _inside(5, list_id="L"), "new": _inside(20)})
 
     assert user.remaining_after(DELETE, event_at(10)) == DELETE
 
-    vip = user.row["vip"]
+    vip = user.row.memberships["vip"]
     assert (vip.inside, vip.time_ms, vip.list_id) == (False, 10, "L")
-    assert user.row["new"] == _inside(20)
+    assert user.row.memberships["new"] == _inside(20)
 
 
 def test_a_late_deletion_leaves_no_audience() -> None:
-    """It was told already."""
+    """The deletion is older than the last deletion."""
     user = CommandedUser()
     user.apply(DELETE, event_at(10))
-    user.row = {**user.row, "vip": _inside(5)}
+    user.row = user.row.with_memberships({"vip": _inside(5)})
 
     assert user.remaining_after(DELETE, event_at(7)) is None
-    assert user.row["vip"].inside
+    assert user.row.memberships["vip"].inside
 
 
 LATE: list[Intent] = [
@@ -156,14 +159,14 @@ LATE: list[Intent] = [
 IDS = ["subscription", "of-a-list", "add", "suppression", "upsert", "event"]
 
 
-@pytest.mark.parametrize("heard_before", [True, False], ids=["replayed", "late"])
+@pytest.mark.parametrize("is_applied_before", [True, False], ids=["replayed", "late"])
 @pytest.mark.parametrize("intent", LATE, ids=IDS)
 def test_what_came_before_a_deletion_does_not_come_back(
-    intent: Intent, heard_before: bool
+    intent: Intent, is_applied_before: bool
 ) -> None:
-    """It would make anew who asked to be forgotten; what comes after it counts."""
+    """An older event would create a deleted profile anew; a newer event may."""
     user = CommandedUser()
-    if heard_before:
+    if is_applied_before:
         user.apply(intent, event_at(5))
     user.apply(DELETE, event_at(10))
 
@@ -174,7 +177,7 @@ def test_what_came_before_a_deletion_does_not_come_back(
 
 
 def test_a_deletion_of_one_person_is_none_of_another() -> None:
-    """One device, several people."""
+    """Several people may share a device."""
     user = CommandedUser()
     user.apply(Deletion(identifiers={"email": "ann@b.co"}), event_at(10))
     ann = ListAdd(list_id="L", profile={"email": "ann@b.co"})

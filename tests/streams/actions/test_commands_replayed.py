@@ -1,4 +1,4 @@
-"""What a replay may say again, and to whom."""
+"""Tests of the commands that a replay may repeat."""
 
 import pytest
 from msgspec.structs import replace
@@ -7,12 +7,12 @@ from streams.actions.commands import apply_command
 from streams.actions.intents import Deletion, Intent, ListAdd, Suppression
 from streams.audiences.transition import TransitionReason
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
-from streams.state.user_row import UserRow
+from streams.state.user_row import Matter, UserRow
 from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 ADD = ListAdd(list_id="L", profile={"external_id": "u"})
 DELETION = Deletion(identifiers={"external_id": "u"})
-SAID_ONCE = [
+NEVER_RESENT = [
     pytest.param(consent(given=True), id="subscription"),
     pytest.param(consent(given=False), id="withdrawal"),
     pytest.param(
@@ -23,69 +23,76 @@ SAID_ONCE = [
 ]
 
 
-def again(time_ms: int, mode: ReplayMode = ReplayMode.RESEND) -> CanonicalEvent:
-    """The event of that time, taken in again."""
+def replayed(time_ms: int, mode: ReplayMode = ReplayMode.RESEND) -> CanonicalEvent:
+    """Return the replayed event of a time."""
     return replace(event_at(time_ms), replay=Replay(id="r", mode=mode))
 
 
-def told(intent: Intent, time_ms: int) -> UserRow:
-    """A row that has heard it."""
+def row_after(intent: Intent, time_ms: int) -> UserRow:
+    """Return the row of a user after an intent."""
     user = CommandedUser()
     user.apply(intent, event_at(time_ms))
     return user.row
 
 
-@pytest.mark.parametrize("intent", SAID_ONCE)
-def test_an_event_taken_in_again_repeats_it_to_nobody(intent: Intent) -> None:
-    """People change theirs in Klaviyo too; only a list is put right again."""
-    found = apply_command(intent, told(intent, 1), event=again(1))
+@pytest.mark.parametrize("intent", NEVER_RESENT)
+def test_a_replayed_event_repeats_no_consent_and_no_deletion(intent: Intent) -> None:
+    """People change consents in Klaviyo too; only list changes are repeated."""
+    result = apply_command(intent, row_after(intent, 1), event=replayed(1))
 
-    assert (found.intent, found.reason) == (None, TransitionReason.DUPLICATE)
-    assert apply_command(ADD, told(ADD, 1), event=again(1)).intent == ADD
+    assert (result.intent, result.reason) == (None, TransitionReason.DUPLICATE)
+    assert apply_command(ADD, row_after(ADD, 1), event=replayed(1)).intent == ADD
 
 
-@pytest.mark.parametrize("intent", SAID_ONCE)
-def test_what_failed_itself_is_said_again(intent: Intent) -> None:
-    """It comes back alone, as an activation."""
-    row = told(intent, 1)
+@pytest.mark.parametrize("intent", NEVER_RESENT)
+def test_a_failed_activation_is_repeated(intent: Intent) -> None:
+    """A failed activation comes back alone, and may be repeated."""
+    row = row_after(intent, 1)
 
     assert (
-        apply_command(intent, row, event=again(1), allow_repeat=True).intent == intent
+        apply_command(intent, row, event=replayed(1), allow_repeat=True).intent
+        == intent
     )
 
 
 @pytest.mark.parametrize("mode", [ReplayMode.CHANGES_ONLY, ReplayMode.RESEND])
-@pytest.mark.parametrize("retells", [False, True])
-def test_who_came_back_is_not_deleted_again(mode: ReplayMode, *, retells: bool) -> None:
-    """Whatever brings the deletion back."""
+@pytest.mark.parametrize("allow_repeat", [False, True])
+def test_a_user_with_later_activity_is_not_deleted_again(
+    mode: ReplayMode, *, allow_repeat: bool
+) -> None:
+    """No mode and no permission to repeat makes a difference."""
     user = CommandedUser()
     user.apply(DELETION, event_at(1))
     user.apply(ADD, event_at(2))
 
-    found = apply_command(
-        DELETION, user.row, event=again(1, mode), allow_repeat=retells
+    result = apply_command(
+        DELETION, user.row, event=replayed(1, mode), allow_repeat=allow_repeat
     )
 
-    assert (found.intent, found.reason) == (None, TransitionReason.STALE)
+    assert (result.intent, result.reason) == (None, TransitionReason.STALE)
 
 
-def test_a_deletion_that_was_never_said_is_said_by_a_replay() -> None:
-    """Its mapping was wrong, and the user has been heard of since."""
-    row = told(ADD, 2)
+def test_a_deletion_that_was_never_sent_is_sent_by_a_replay() -> None:
+    """The mapping was wrong before, and the user has been active since."""
+    row = row_after(ADD, 2)
 
     assert (
-        apply_command(DELETION, row, event=again(1, ReplayMode.CHANGES_ONLY)).intent
+        apply_command(DELETION, row, event=replayed(1, ReplayMode.CHANGES_ONLY)).intent
         == DELETION
     )
 
 
-def test_a_rebuilt_table_learns_of_a_deletion_that_was_outlived() -> None:
-    """Who was in an audience before it is not in it any more."""
+def test_a_restored_table_has_a_deletion_with_later_activity() -> None:
+    """Memberships from before the deletion end in the restored table."""
     user = CommandedUser()
     user.apply(ADD, event_at(1))
     user.apply(consent(given=True), event_at(3))
 
-    row = apply_command(DELETION, user.row, event=again(2, ReplayMode.STATE_ONLY)).row
+    row = apply_command(
+        DELETION, user.row, event=replayed(2, ReplayMode.STATE_ONLY)
+    ).row
 
-    [word] = [row[key] for key in row if "list" in key]
-    assert not word.inside
+    [write] = [
+        write for key, write in row.commands.items() if key.matter is Matter.LIST
+    ]
+    assert not write.inside

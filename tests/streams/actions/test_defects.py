@@ -44,7 +44,7 @@ def acted(action: str, payload: dict[str, Any]) -> tuple[Intent, ...]:
 
 
 def refusal(action: str, payload: dict[str, Any]) -> str:
-    """Give the code with which an action refuses a payload."""
+    """Return the code of an action's refusal."""
     result = ACTIONS[action].to_intents(payload)
     assert isinstance(result, PayloadRefusal)
     return result.code
@@ -62,7 +62,7 @@ def test_defect_03_one_odd_phone_leaves_its_good_email_and_is_recorded() -> None
 
 
 def test_defect_05_a_list_add_keeps_the_attributes() -> None:
-    """They go with the add, whether the profile exists or not."""
+    """The add has the attributes of new and of existing profiles."""
     payload = {"list_id": "L", "email": "a@b.co", "first_name": "New"}
 
     (add,) = acted("addProfileToList", payload)
@@ -71,7 +71,7 @@ def test_defect_05_a_list_add_keeps_the_attributes() -> None:
 
 
 def test_defect_06_a_product_has_the_same_unique_id_each_time() -> None:
-    """It is the order's id and the line, so that a retry records nothing twice."""
+    """The unique id is the order's id and the line, so retries are duplicates."""
     first, again = (by_default("orderCompleted", ORDER) for _ in range(2))
 
     ids = [event.unique_id for event in first if isinstance(event, EventRecord)]
@@ -83,7 +83,7 @@ def test_defect_06_a_product_has_the_same_unique_id_each_time() -> None:
     "order_id", [pytest.param("O-1", id="order-id"), pytest.param(None, id="none")]
 )
 def test_defect_06_holds_without_a_message_id(order_id: str | None) -> None:
-    """The order's own number stands in, else what the order holds."""
+    """The order's own number, or a hash of the order, replaces the id."""
     properties = {**ORDER["properties"], "order_id": order_id}  # type: ignore[dict-item]  # a dict it is
     event = {**ORDER, "messageId": None, "properties": properties}
 
@@ -95,12 +95,12 @@ def test_defect_06_holds_without_a_message_id(order_id: str | None) -> None:
 
 
 def test_defect_10_an_item_that_reaches_nobody_is_refused() -> None:
-    """Segment drops it and says delivered."""
+    """Segment drops the event and reports success."""
     assert refusal("unsubscribeProfile", {"phone_number": "12"}) == "bad-phone"
 
 
 def test_defect_13_each_record_says_itself_whether_it_is_historical() -> None:
-    """It is no matter of the batch."""
+    """The flag of a payload does not depend on the batch."""
     old, new = (
         acted(
             "subscribeProfile",
@@ -145,7 +145,7 @@ def test_defect_13_each_record_says_itself_whether_it_is_historical() -> None:
 def test_defect_14_the_list_nearest_to_the_event_wins(
     lists: dict[str, Any], chosen: str
 ) -> None:
-    """The order is one, whatever the batch."""
+    """The order of priority is the same in every batch."""
     (upsert,) = acted("upsertProfile", {"email": "a@b.co", **lists})
 
     assert isinstance(upsert, ProfileUpsert)
@@ -225,7 +225,7 @@ def test_defect_22_a_deletion_never_takes_a_user_id_for_klaviyos() -> None:
 
 @pytest.mark.parametrize("action", ["upsertProfile", "subscribeProfile"])
 def test_defect_26_an_empty_string_is_absent(action: str) -> None:
-    """An empty email beside a phone is no email, not a bad one."""
+    """An empty e-mail address beside a phone number is absent, not invalid."""
     payload = {"email": "", "phone_number": "+14155550132"}
 
     (intent,) = acted(action, payload)
@@ -261,7 +261,7 @@ def test_defect_29_country_code_never_reaches_the_profile(
     ],
 )
 def test_defect_33_unusual_but_right_addresses_pass(email: str) -> None:
-    """Every action takes them."""
+    """Every action accepts unusual but valid addresses."""
     (upsert,) = acted("upsertProfile", {"email": email})
 
     assert isinstance(upsert, ProfileUpsert)

@@ -1,4 +1,4 @@
-"""Every confirmed defect of Segment's destination has a test that bears its number."""
+"""Tests that every confirmed defect of Segment has a test with the defect's number."""
 
 import re
 from pathlib import Path
@@ -23,19 +23,19 @@ def listed() -> set[int]:
 
 
 def test_each_listed_defect_has_a_test_named_after_it() -> None:
-    """By its number."""
-    named = {
+    """The name of a test has the number of the defect."""
+    numbers = {
         int(number)
         for file in TESTS.rglob("test_*.py")
         for number in NAME.findall(file.read_text())
     }
 
     assert {1, 36} <= listed()
-    assert sorted(listed() - named) == []
+    assert sorted(listed() - numbers) == []
 
 
 def test_each_listed_defect_stands_in_the_table_of_deviations() -> None:
-    """With its number."""
+    """The table of deviations has the number of the defect."""
     rows = set(map(int, ROW.findall(TABLE.read_text())))
 
     assert sorted(listed() - rows) == []

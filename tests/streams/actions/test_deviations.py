@@ -37,23 +37,25 @@ def names_in(file: str) -> set[str]:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_each_row_names_tests_that_exist(row: list[str]) -> None:
-    """At least one; a defect's has its number in its name."""
-    *told, tests = row
-    named = TEST.findall(tests)
-    numbers = {int(number) for _, name in named for number in NUMBERED.findall(name)}
+    """Each row names a test; the tests of a defect have the defect's number."""
+    *statements, tests = row
+    named_tests = TEST.findall(tests)
+    numbers = {
+        int(number) for _, name in named_tests for number in NUMBERED.findall(name)
+    }
 
-    assert len(told) == 4
-    assert all(told)
-    assert named
-    assert [name for file, name in named if name not in names_in(file)] == []
-    assert not told[0].isdecimal() or int(told[0]) in numbers
+    assert len(statements) == 4
+    assert all(statements)
+    assert named_tests
+    assert [name for file, name in named_tests if name not in names_in(file)] == []
+    assert not statements[0].isdecimal() or int(statements[0]) in numbers
 
 
 @pytest.mark.parametrize(
     "rule", [pytest.param(rule, id=f"defect-{rule.defect}") for rule in RULES]
 )
 def test_each_excused_difference_stands_in_the_table(rule: Rule) -> None:
-    """By its number, or its word."""
+    """The row has the same number or word as the rule."""
     excused = set(rule.defect.split(", "))
 
     assert excused <= {row[0] for row in rows()}

@@ -116,7 +116,7 @@ def test_what_names_a_person_for_good(
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("identifiers", "others", "same"),
     [
         pytest.param({"email": "a"}, {"email": "a", "external_id": "u"}, True, id="of"),
         pytest.param({"email": "a"}, {"email": "b"}, False, id="two-addresses"),
@@ -138,10 +138,10 @@ def test_what_names_a_person_for_good(
     ],
 )
 def test_one_person_is_who_shares_an_identifier(
-    one: dict[str, str], other: dict[str, str], same: bool
+    identifiers: dict[str, str], others: dict[str, str], same: bool
 ) -> None:
     """Whichever of the two is asked first."""
-    first = ListRemove(list_id="L", identifiers=one)
-    second = ListRemove(list_id="L", identifiers=other)
+    first = ListRemove(list_id="L", identifiers=identifiers)
+    second = ListRemove(list_id="L", identifiers=others)
 
     assert is_same_person(first, second) is is_same_person(second, first) is same

@@ -1,4 +1,4 @@
-"""What each action refuses, as a value with a code."""
+"""Tests of the payloads that each action refuses, with the codes."""
 
 from typing import Any
 
@@ -114,7 +114,7 @@ ORDER = {"profile": {"external_id": "u"}, "properties": {}}
 def test_a_payload_that_can_not_be_acted_on_is_refused(
     action: str, payload: dict[str, Any], code: str
 ) -> None:
-    """As a value, with a code."""
+    """The refusal is a value with a code."""
     refusal = ACTIONS[action].to_intents(payload)
 
     assert isinstance(refusal, PayloadRefusal)
@@ -122,17 +122,17 @@ def test_a_payload_that_can_not_be_acted_on_is_refused(
 
 
 def test_an_orders_bad_phone_is_refused_without_an_email() -> None:
-    """As in every other action."""
+    """The rule is the same in every action."""
     payload = {**ORDER, "profile": {"email": "nope", "phone_number": "1"}}
 
     assert ACTIONS["orderCompleted"].to_intents(payload) == PayloadRefusal(
         code="bad-phone",
-        reason="phone_number is no number of the country it is for",
+        reason="phone_number is not a valid number for its country",
     )
 
 
 @pytest.mark.parametrize(
-    ("payload", "moot"),
+    ("payload", "is_noop"),
     [
         pytest.param({"first_name": "Ann"}, True, id="nobody"),
         pytest.param({"email": "", "phone_number": None}, True, id="empty"),
@@ -141,10 +141,10 @@ def test_an_orders_bad_phone_is_refused_without_an_email() -> None:
     ],
 )
 def test_an_upsert_of_a_stranger_is_nothing_to_do(
-    payload: dict[str, Any], *, moot: bool
+    payload: dict[str, Any], *, is_noop: bool
 ) -> None:
-    """Most visitors are strangers to begin with: no dead letter for each of them."""
+    """Most visitors are unidentified at first, and must not fill the dead letters."""
     refusal = ACTIONS["upsertProfile"].to_intents(payload)
 
     assert isinstance(refusal, PayloadRefusal)
-    assert refusal.is_noop is moot
+    assert refusal.is_noop is is_noop

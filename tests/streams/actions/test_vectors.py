@@ -22,7 +22,7 @@ CASES = [
 
 
 def compared(action: str, line: RecordedLine) -> tuple[Case, list[Difference]]:
-    """Find where our effect is not the recorded one."""
+    """Compare the effect of a recorded line with the recorded effect."""
     case = Case(line=line, results=results_of(action, line["input"]))
     knows = line["input"].get("server", {}).get("known") != "none"
     ours = after(case.intents, knows=knows)
@@ -33,12 +33,12 @@ def compared(action: str, line: RecordedLine) -> tuple[Case, list[Difference]]:
 def test_a_recorded_line_has_its_effect_or_a_listed_better_one(
     action: str, line: RecordedLine
 ) -> None:
-    """Facts and fates are the recorded ones; each that is not has a reason."""
-    case, found = compared(action, line)
+    """Facts and fates equal the record, or a listed rule explains the difference."""
+    case, differences_seen = compared(action, line)
 
     unexplained = [
         difference
-        for difference in found
+        for difference in differences_seen
         if not any(rule.explains(case, difference) for rule in RULES)
     ]
 
@@ -54,8 +54,8 @@ def test_each_row_of_the_table_explains_something_recorded(rule: Any) -> None:  
         difference
         for action in ACTIONS
         for line in lines(action)
-        for case, found in [compared(action, line)]
-        for difference in found
+        for case, differences_seen in [compared(action, line)]
+        for difference in differences_seen
         if rule.explains(case, difference)
     ]
 

@@ -1,4 +1,4 @@
-"""A recorded line beside ours: where the effect, or what is refused, differs."""
+"""Comparison of recorded effects and refusals with the results of this project."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ RANDOM_ID = "<uuid>"
 def results_of(
     action: str, recorded_input: dict[str, Any]
 ) -> list[ActionResult | None]:
-    """Act on each event of a line; None where the trigger takes it not."""
+    """Return the result for each event of a line; None without a match."""
     mapping = compile_mapping(recorded_input["mapping"])
     trigger = (
         compile_trigger(recorded_input["subscribe"])
@@ -33,7 +33,7 @@ def results_of(
 
 
 def fate_of(result: ActionResult | None) -> EventFate:
-    """Name a result as the recorded ones are named."""
+    """Return the fate that a result stands for."""
     if result is None:
         return EventFate.UNMATCHED
     return EventFate.REFUSED if isinstance(result, PayloadRefusal) else EventFate.SENT
@@ -42,7 +42,7 @@ def fate_of(result: ActionResult | None) -> EventFate:
 def differences(
     case: Case, ours: AccountEffects, ends: Sequence[EventFate]
 ) -> list[Difference]:
-    """Find where our effect is not the recorded one.
+    """Return the differences between our effect and the recorded effect.
 
     Args:
         case: The recorded line.
@@ -53,8 +53,8 @@ def differences(
     facts = [
         (key, theirs.get(key), ours.facts.get(key)) for key in {**theirs, **ours.facts}
     ]
-    pairs = zip(fates(case.line), ends, strict=True)
-    facts += [(("fate", at), *pair) for at, pair in enumerate(pairs)]
+    compared = zip(fates(case.line), ends, strict=True)
+    facts += [(("fate", at), *both) for at, both in enumerate(compared)]
     return [
         Difference(key=key, theirs=was, ours=now)
         for key, was, now in facts

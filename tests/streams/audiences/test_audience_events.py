@@ -1,4 +1,4 @@
-"""What an event says about audiences."""
+"""Tests of the audience events that an event contains."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ FLAG = {"computation_class": "audience", "computation_key": "vip"}
 
 
 def moves(kind: EventKind, **body: Any) -> tuple[AudienceEvent, ...]:  # noqa: ANN401 - JSON
-    """Read the moves of one event."""
+    """Return the audience events of an event."""
     event = CanonicalEvent(
         kind=kind, user="u", message_id="m", time_ms=0, origin=ORIGIN, body=body
     )
@@ -28,8 +28,8 @@ def moves(kind: EventKind, **body: Any) -> tuple[AudienceEvent, ...]:  # noqa: A
         pytest.param("Audience Exited", False, id="exited"),
     ],
 )
-def test_an_audience_event_moves_its_user(event: str, *, entered: bool) -> None:
-    """The two track calls of Segment, by exactly these names."""
+def test_a_track_call_has_an_audience_event(event: str, *, entered: bool) -> None:
+    """The two track calls of Segment are matched by their exact names."""
     said = moves("track", event=event, properties={"audience_key": "vip"})
 
     assert said == (AudienceEvent(audience="vip", entered=entered),)
@@ -57,7 +57,7 @@ def test_an_audience_event_moves_its_user(event: str, *, entered: bool) -> None:
 def test_the_audience_of_a_track_call(
     properties: dict[str, Any], personas: dict[str, Any], audience: str
 ) -> None:
-    """The key stands in the properties, else where Segment Engage keeps it."""
+    """The key is in the properties, else at Segment Engage's path."""
     (move,) = moves(
         "track",
         event="Audience Entered",
@@ -91,7 +91,7 @@ def test_the_audience_of_a_track_call(
 def test_the_list_an_event_names(
     kind: EventKind, personas: dict[str, Any], list_id: str
 ) -> None:
-    """What a person chose comes before what was made for the audience."""
+    """A list that a person chose comes before the list made for the audience."""
     (move,) = moves(
         kind,
         event="Audience Exited",
@@ -128,7 +128,7 @@ def test_the_list_an_event_names(
         ),
     ],
 )
-def test_an_identify_call_moves_by_its_flag(
+def test_an_identify_call_has_an_audience_event_by_its_flag(
     personas: dict[str, Any], traits: dict[str, Any], entered: list[bool]
 ) -> None:
     """Only the trait that `computation_key` names is an audience's."""
@@ -150,6 +150,8 @@ def test_an_identify_call_moves_by_its_flag(
         ),
     ],
 )
-def test_other_events_say_nothing(kind: EventKind, body: dict[str, Any]) -> None:
+def test_other_events_have_no_audience_event(
+    kind: EventKind, body: dict[str, Any]
+) -> None:
     """Most events are of no audience."""
     assert moves(kind, **body) == ()

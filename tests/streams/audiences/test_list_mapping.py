@@ -14,7 +14,7 @@ from streams.audiences.list_mapping import (
 
 
 @pytest.mark.parametrize(
-    "pairing",
+    "list_mapping",
     [
         pytest.param(ListMapping(list_id="L1", created=True), id="created"),
         pytest.param(ListMapping(list_id="L1"), id="found"),
@@ -23,14 +23,14 @@ from streams.audiences.list_mapping import (
         ),
     ],
 )
-def test_a_pairing_is_found_by_its_audience(pairing: ListMapping) -> None:
+def test_a_list_mapping_is_read_by_its_audience(list_mapping: ListMapping) -> None:
     """Whatever is in the key, Unicode too."""
     rows = {
-        "käufer/1".encode(): encode_json(pairing),
+        "käufer/1".encode(): encode_json(list_mapping),
         b"other": encode_json(NO_LIST_MAPPING),
     }
 
-    assert list_mapping_of(rows, "käufer/1") == pairing
+    assert list_mapping_of(rows, "käufer/1") == list_mapping
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_pairing_is_found_by_its_audience(pairing: ListMapping) -> None:
     ],
 )
 def test_an_audience_without_a_row_has_no_list(rows: dict[bytes, bytes]) -> None:
-    """Not refused either: it is to be asked for."""
+    """An audience without a mapping has no refusal, so the list is requested."""
     assert list_mapping_of(rows, "vip") == NO_LIST_MAPPING
     assert (NO_LIST_MAPPING.list_id, NO_LIST_MAPPING.refusal_reason) == ("", "")
 
@@ -62,6 +62,6 @@ def test_a_request_survives_its_bytes(request_: ListRequest) -> None:
 
 @pytest.mark.parametrize("value", [b"", b"vip", b"{}"], ids=["none", "text", "no-key"])
 def test_something_else_is_no_request(value: bytes) -> None:
-    """It is refused, not guessed."""
+    """A value of another kind raises an error."""
     with pytest.raises(msgspec.MsgspecError):
         decode_list_request(value)

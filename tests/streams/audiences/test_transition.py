@@ -1,4 +1,4 @@
-"""Enter and exit fire once, in event order, whatever is repeated, late or replayed."""
+"""Tests that enter and exit fire once, in event order, in spite of duplicates."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -15,7 +15,7 @@ from streams.state.last_write import MESSAGE_IDS_MAX, LastWrite
 
 
 class Arrival(NamedTuple):
-    """One arrival of one event: a repeat by the producer has another offset."""
+    """Arrival of an event; a producer's duplicate has another offset."""
 
     inside: bool
     time_ms: int
@@ -26,15 +26,15 @@ class Arrival(NamedTuple):
 
 
 class History(NamedTuple):
-    """What came of a run of words."""
+    """Result of a series of arrivals."""
 
     membership: LastWrite | None
-    edges: list[Transition]
+    transitions: list[Transition]
     reasons: list[TransitionReason]
 
 
 def arrive(arrivals: Iterable[Arrival], *, before: LastWrite | None = None) -> History:
-    """Let words arrive in the order given."""
+    """Apply arrivals in order, and return the result."""
     history = History(before, [], [])
     for arrival in arrivals:
         after, transition, reason = apply_event(
@@ -50,16 +50,16 @@ def arrive(arrivals: Iterable[Arrival], *, before: LastWrite | None = None) -> H
         )
         history = History(
             after or history.membership,
-            history.edges + ([transition] if transition else []),
+            history.transitions + ([transition] if transition else []),
             [*history.reasons, reason],
         )
     return history
 
 
-def is_inside_after(told: History) -> bool:
-    """Say where the user ended."""
-    assert told.membership is not None
-    return told.membership.inside
+def is_inside_after(history: History) -> bool:
+    """Return True if the user ended inside."""
+    assert history.membership is not None
+    return history.membership.inside
 
 
 IN, OUT = True, False
@@ -68,7 +68,7 @@ B = Arrival(OUT, 5, 1, "b")
 
 
 @pytest.mark.parametrize(
-    ("words", "ends_inside", "whys"),
+    ("arrivals", "ends_inside", "reasons"),
     [
         pytest.param([Arrival(IN, 5, 0)], IN, "entered", id="enter"),
         pytest.param(
@@ -98,31 +98,37 @@ B = Arrival(OUT, 5, 1, "b")
             "entered unchanged stale",
             id="exit-between-two-enters-comes-late",
         ),
-        pytest.param([A, A], IN, "entered repeat", id="redelivered"),
+        pytest.param([A, A], IN, "entered duplicate", id="redelivered"),
         pytest.param(
-            [A, A._replace(offset=9)], IN, "entered repeat", id="sent-twice-by-producer"
+            [A, A._replace(offset=9)],
+            IN,
+            "entered duplicate",
+            id="sent-twice-by-producer",
         ),
         pytest.param([A, B], OUT, "entered exited", id="same-time-greater-offset-wins"),
         pytest.param([B, A], OUT, "exited stale", id="same-time-other-arrival-order"),
         pytest.param(
-            [A, B, A, B], OUT, "entered exited repeat repeat", id="same-time-replayed"
+            [A, B, A, B],
+            OUT,
+            "entered exited duplicate duplicate",
+            id="same-time-replayed",
         ),
         pytest.param(
             [A, B, A._replace(offset=7)],
             OUT,
-            "entered exited repeat",
+            "entered exited duplicate",
             id="same-time-first-sent-again",
         ),
         pytest.param(
             [B, A, A._replace(offset=7)],
             OUT,
-            "exited stale repeat",
+            "exited stale duplicate",
             id="same-time-outranked-then-sent-again",
         ),
         pytest.param(
             [A, B._replace(message_id=""), A, B._replace(message_id="")],
             OUT,
-            "entered exited repeat repeat",
+            "entered exited duplicate duplicate",
             id="same-time-without-message-id",
         ),
         pytest.param(
@@ -141,24 +147,27 @@ B = Arrival(OUT, 5, 1, "b")
             [A, A._replace(time_ms=8, offset=3), B._replace(time_ms=6, offset=4)],
             IN,
             "entered unchanged stale",
-            id="a-newer-time-is-a-newer-word-even-by-the-same-name",
+            id="a-newer-time-wins-even-with-the-same-message-id",
         ),
     ],
 )
 def test_the_highest_rank_decides(
-    words: list[Arrival], ends_inside: bool, whys: str
+    arrivals: list[Arrival], ends_inside: bool, reasons: str
 ) -> None:
-    """Event time first, then origin; each word is told why it did what it did."""
-    told = arrive(words)
+    """Event time decides first, then origin; each arrival has a reason."""
+    history = arrive(arrivals)
 
-    assert (is_inside_after(told), " ".join(told.reasons)) == (ends_inside, whys)
+    assert (is_inside_after(history), " ".join(history.reasons)) == (
+        ends_inside,
+        reasons,
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "edges"),
+    ("changes_in", "transitions"),
     [
         pytest.param([("in", "L1")], ["add L1"], id="named"),
-        pytest.param([("in", "")], ["add "], id="paired"),
+        pytest.param([("in", "")], ["add "], id="audience-s-list"),
         pytest.param(
             [("in", "L1"), ("out", "")],
             ["add L1", "remove L1"],
@@ -170,55 +179,58 @@ def test_the_highest_rank_decides(
         pytest.param(
             [("in", "L1"), ("in", "L2")],
             ["add L1", "add L2"],
-            id="another-list-must-hear-it-too",
+            id="another-list-needs-it-too",
         ),
         pytest.param(
             [("out", "L1"), ("out", "L2")],
             ["remove L1", "remove L2"],
-            id="another-list-must-hear-the-exit-too",
+            id="another-list-needs-the-exit-too",
         ),
         pytest.param(
             [("in", "L1"), ("out", ""), ("in", ""), ("out", "")],
             ["add L1", "remove L1", "add ", "remove "],
-            id="a-new-enter-without-a-name-is-to-the-paired-list",
+            id="a-new-enter-without-a-name-is-to-the-audience-s-list",
         ),
     ],
 )
-def test_the_list_of_an_edge(words: list[tuple[str, str]], edges: list[str]) -> None:
-    """An edge names the list its event named, or the one the user is on."""
-    told = arrive(
-        Arrival(word == "in", at, at, f"m{at}", list_id)
-        for at, (word, list_id) in enumerate(words)
+def test_the_list_of_a_transition(
+    changes_in: list[tuple[str, str]], transitions: list[str]
+) -> None:
+    """A transition names the event's list, or the list that the user is on."""
+    history = arrive(
+        Arrival(direction == "in", at, at, f"m{at}", list_id)
+        for at, (direction, list_id) in enumerate(changes_in)
     )
 
-    said = [
-        f"{'add' if edge.entered else 'remove'} {edge.list_id}" for edge in told.edges
+    changes = [
+        f"{'add' if transition.entered else 'remove'} {transition.list_id}"
+        for transition in history.transitions
     ]
-    assert said == edges
+    assert changes == transitions
 
 
-def test_a_repeat_and_a_late_event_leave_nothing_to_write() -> None:
-    """None says: no write to the table, no changelog record."""
-    told = arrive([A])
+def test_a_duplicate_and_a_late_event_leave_nothing_to_write() -> None:
+    """No last write means no write to the table and no changelog record."""
+    history = arrive([A])
 
-    for word in (A, A._replace(offset=9), Arrival(OUT, 4, 8, "c")):
-        after, edge, _ = apply_event(
-            told.membership,
-            AudienceEvent(audience="vip", entered=word.inside),
-            time_ms=word.time_ms,
-            origin=Origin(topic="t", partition=0, offset=word.offset),
-            message_id=word.message_id,
+    for arrival in (A, A._replace(offset=9), Arrival(OUT, 4, 8, "c")):
+        after, transition, _ = apply_event(
+            history.membership,
+            AudienceEvent(audience="vip", entered=arrival.inside),
+            time_ms=arrival.time_ms,
+            origin=Origin(topic="t", partition=0, offset=arrival.offset),
+            message_id=arrival.message_id,
         )
 
-        assert (after, edge) == (None, None)
+        assert (after, transition) == (None, None)
 
 
 def test_the_message_ids_of_one_millisecond_are_bounded() -> None:
-    """A row cannot grow without end."""
-    told = arrive(Arrival(IN, 5, offset, f"m{offset:03}") for offset in range(100))
+    """A row cannot grow without bound."""
+    history = arrive(Arrival(IN, 5, offset, f"m{offset:03}") for offset in range(100))
 
-    assert told.membership is not None
-    assert len(told.membership.message_ids) == MESSAGE_IDS_MAX
+    assert history.membership is not None
+    assert len(history.membership.message_ids) == MESSAGE_IDS_MAX
 
 
 EVENTS = st.lists(
@@ -229,10 +241,10 @@ EVENTS = st.lists(
 
 
 @st.composite
-def arrivals(draw: st.DrawFn) -> list[Arrival]:
-    """Make events in any order, sent again and redelivered at will.
+def arrival_lists(draw: st.DrawFn) -> list[Arrival]:
+    """Build events in any order, with duplicates and redeliveries.
 
-    A producer's repeat is a new record at a later offset; Kafka's redelivery is the
+    A producer's duplicate is a new record at a later offset; Kafka's redelivery is the
     same record again. Offsets grow in the order of first arrival.
     """
     events = draw(EVENTS)
@@ -248,54 +260,54 @@ def arrivals(draw: st.DrawFn) -> list[Arrival]:
     return read
 
 
-def expected_last(words: list[Arrival]) -> Arrival:
-    """Give the last word by event time, then by where its event first stood."""
+def expected_last(arrivals: list[Arrival]) -> Arrival:
+    """Return the last arrival by event time, then by the event's first offset."""
     first: dict[str, Arrival] = {}
-    for word in sorted(words, key=lambda word: word.offset):
-        first.setdefault(word.message_id, word)
-    return max(first.values(), key=lambda word: (word.time_ms, word.offset))
+    for arrival in sorted(arrivals, key=lambda arrival: arrival.offset):
+        first.setdefault(arrival.message_id, arrival)
+    return max(first.values(), key=lambda arrival: (arrival.time_ms, arrival.offset))
 
 
-@given(arrivals())
-def test_a_user_ends_where_the_last_word_by_event_time_says(
-    words: list[Arrival],
+@given(arrival_lists())
+def test_a_user_ends_as_the_last_event_by_event_time_says(
+    arrivals: list[Arrival],
 ) -> None:
-    """Whatever was late, repeated or redelivered."""
-    assert is_inside_after(arrive(words)) == expected_last(words).inside
+    """Late, duplicate and redelivered events make no difference."""
+    assert is_inside_after(arrive(arrivals)) == expected_last(arrivals).inside
 
 
-@given(arrivals())
-def test_edges_alternate(words: list[Arrival]) -> None:
-    """No enter after an enter, no exit after an exit: each fires once."""
-    fired = [edge.entered for edge in arrive(words).edges]
+@given(arrival_lists())
+def test_transitions_alternate(arrivals: list[Arrival]) -> None:
+    """Each enter and each exit fires once."""
+    fired = [transition.entered for transition in arrive(arrivals).transitions]
 
-    assert all(one != other for one, other in pairwise(fired))
-
-
-@given(arrivals())
-def test_a_replay_fires_nothing_and_writes_nothing(words: list[Arrival]) -> None:
-    """All of it again, from the beginning, as after a lost commit."""
-    told = arrive(words)
-
-    again = arrive(words, before=told.membership)
-
-    assert (again.edges, again.membership) == ([], told.membership)
+    assert all(earlier != later for earlier, later in pairwise(fired))
 
 
-@given(arrivals(), st.integers(1, 1000))
+@given(arrival_lists())
+def test_a_replay_fires_nothing_and_writes_nothing(arrivals: list[Arrival]) -> None:
+    """The replay starts from the beginning, as after a lost commit."""
+    history = arrive(arrivals)
+
+    again = arrive(arrivals, before=history.membership)
+
+    assert (again.transitions, again.membership) == ([], history.membership)
+
+
+@given(arrival_lists(), st.integers(1, 1000))
 def test_a_replay_under_new_offsets_fires_nothing(
-    words: list[Arrival], by: int
+    arrivals: list[Arrival], by: int
 ) -> None:
-    """Published a second time: the message ids tell."""
-    top = max(word.offset for word in words)
-    told = arrive(words)
+    """Events that are published again are recognized by message id."""
+    top = max(arrival.offset for arrival in arrivals)
+    history = arrive(arrivals)
 
     again = arrive(
-        (word._replace(offset=word.offset + top + by) for word in words),
-        before=told.membership,
+        (arrival._replace(offset=arrival.offset + top + by) for arrival in arrivals),
+        before=history.membership,
     )
 
-    assert again.edges == []
+    assert again.transitions == []
 
 
 SHUFFLED = EVENTS.flatmap(
@@ -305,15 +317,15 @@ SHUFFLED = EVENTS.flatmap(
 
 @given(SHUFFLED, st.booleans())
 def test_the_order_of_arrival_makes_no_difference(
-    shuffled: tuple[list[tuple[bool, int]], list[int]], named: bool
+    shuffled: tuple[list[tuple[bool, int]], list[int]], has_ids: bool
 ) -> None:
     """Any permutation ends with the same membership, to the last byte."""
     events, order = shuffled
-    words = [
-        Arrival(*event, offset, f"m{offset}" if named else "", partition=offset % 3)
+    arrivals = [
+        Arrival(*event, offset, f"m{offset}" if has_ids else "", partition=offset % 3)
         for offset, event in enumerate(events)
     ]
 
-    arrived = arrive(words[at] for at in order)
+    arrived = arrive(arrivals[at] for at in order)
 
-    assert arrived.membership == arrive(words).membership
+    assert arrived.membership == arrive(arrivals).membership

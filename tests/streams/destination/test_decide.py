@@ -1,4 +1,4 @@
-"""What one event makes of a row, and what is to be done for it."""
+"""Tests of the decision on an event: the row and the activations."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from streams.destination.model import Destination
 from streams.events.canonical_event import CanonicalEvent, EventKind, Replay
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow, memberships_in
+from streams.state.user_row import EMPTY_ROW, UserRow
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
 PRESETS = compile_destination(None)
@@ -21,7 +21,10 @@ TEN_MS = 1_772_359_200_123
 
 
 def _event(
-    kind: EventKind = "track", *, time_ms: int = 10, **body: Any
+    kind: EventKind = "track",
+    *,
+    time_ms: int = 10,
+    **body: Any,  # noqa: ANN401 - JSON
 ) -> CanonicalEvent:
     return CanonicalEvent(
         kind=kind,
@@ -48,16 +51,17 @@ def _decided(
     *,
     destination: Destination = PRESETS,
 ) -> Decision:
-    return decide(event, {} if row is None else row, destination=destination)
+    return decide(event, EMPTY_ROW if row is None else row, destination=destination)
 
 
 def _member(*, inside: bool, time_ms: int) -> UserRow:
     origin = Origin(topic="source", partition=1, offset=1)
-    return {"vip": LastWrite(inside=inside, time_ms=time_ms, origin=origin)}
+    write = LastWrite(inside=inside, time_ms=time_ms, origin=origin)
+    return UserRow(memberships={"vip": write})
 
 
 def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
-    """Whom it is about, which audience, when, and the record that caused it."""
+    """The activation has the user, the audience, the time and the source record."""
     decision = _decided(_entered())
 
     assert decision.activations == (
@@ -73,21 +77,21 @@ def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
             audience="vip",
         ),
     )
-    assert decision.row["vip"].inside
+    assert decision.row.memberships["vip"].inside
     assert decision.reason == ""
 
 
 @pytest.mark.parametrize(
-    ("replay", "left"),
+    ("replay", "profile"),
     [
         pytest.param(None, {"external_id": "u1", "email": "a@b.co"}, id="live"),
         pytest.param(Replay(id="r"), {"external_id": "u1"}, id="replayed"),
     ],
 )
 def test_a_replayed_enter_does_not_bring_an_old_address_back(
-    replay: Replay | None, left: dict[str, str]
+    replay: Replay | None, profile: dict[str, str]
 ) -> None:
-    """A live one keeps it: Klaviyo may not know the user by their id yet."""
+    """A live add keeps the address: Klaviyo may not know the user's id yet."""
     changed = _event("identify", time_ms=20, traits={"email": "new@b.co"})
     row = _decided(changed).row
     entered = msgspec.structs.replace(_entered(), replay=replay)
@@ -95,11 +99,11 @@ def test_a_replayed_enter_does_not_bring_an_old_address_back(
     [activation] = _decided(entered, row).activations
 
     assert isinstance(activation.intent, ListAdd)
-    assert activation.intent.profile == left
+    assert activation.intent.profile == profile
 
 
 def test_an_exit_becomes_a_removal() -> None:
-    """Of the same list."""
+    """The removal is from the same list."""
     event = _event(event="Audience Exited", properties={"audience_key": "vip"})
 
     [activation] = _decided(event, _member(inside=True, time_ms=5)).activations
@@ -120,23 +124,25 @@ def test_an_exit_becomes_a_removal() -> None:
         pytest.param("E", "S", "F", "E", id="all-the-event-wins"),
     ],
 )
-def test_who_names_the_list(
+def test_the_list_is_named_by_event_settings_or_file(
     *, in_event: str, in_settings: str, in_file: str, list_id: str
 ) -> None:
-    """An event's word is nearer than the settings', and those than the file's."""
+    """The event has priority over the settings, and the settings over the file."""
     destination = compile_destination(
         {"audiences": {"vip": in_file} if in_file else {}}
     )
-    named = destination.with_lists({"vip": in_settings} if in_settings else {})
+    with_lists = destination.with_lists({"vip": in_settings} if in_settings else {})
 
-    [activation] = _decided(_entered(list_id=in_event), destination=named).activations
+    [activation] = _decided(
+        _entered(list_id=in_event), destination=with_lists
+    ).activations
 
     assert isinstance(activation.intent, ListAdd)
     assert activation.intent.list_id == list_id
 
 
 def test_a_list_of_the_settings_enables_no_audience() -> None:
-    """They say where, not whether; others keep what the file says."""
+    """The worker's settings change the list only, and only of with_lists audiences."""
     audiences = {"vip": {"list_id": "F", "enabled": False}, "new": "N"}
     destination = compile_destination({"audiences": audiences}).with_lists({"vip": "S"})
 
@@ -155,10 +161,8 @@ def test_a_list_of_the_settings_enables_no_audience() -> None:
         pytest.param(_member(inside=False, time_ms=50), "stale", id="older-than-known"),
     ],
 )
-def test_what_changes_nothing_does_nothing_and_says_why(
-    row: UserRow, reason: str
-) -> None:
-    """Its reason becomes the outcome of the record."""
+def test_an_event_that_changes_nothing_has_a_reason(row: UserRow, reason: str) -> None:
+    """The reason becomes the outcome of the record."""
     decision = _decided(_entered(), row)
 
     assert decision.activations == ()
@@ -166,28 +170,28 @@ def test_what_changes_nothing_does_nothing_and_says_why(
 
 
 def test_a_stale_event_leaves_the_very_same_row() -> None:
-    """So that no changelog record is written for it."""
+    """No changelog record is written for the event then."""
     row = _member(inside=False, time_ms=50)
 
     assert _decided(_entered(), row).row is row
 
 
 def test_the_row_given_is_never_changed() -> None:
-    """A decision that is thrown away has no trace."""
+    """A discarded decision leaves no trace in the row."""
     row = _member(inside=False, time_ms=5)
 
     decision = _decided(_entered(), row)
 
-    assert decision.row["vip"].inside
+    assert decision.row.memberships["vip"].inside
     assert row == _member(inside=False, time_ms=5)
 
 
 def test_an_audience_beside_others_moves_alone() -> None:
-    """A user's row holds them all."""
+    """The memberships in other audiences stay."""
     decision = _decided(_entered("new"), _member(inside=True, time_ms=5))
 
-    assert {*memberships_in(decision.row)} == {"vip", "new"}
-    assert decision.row["vip"].time_ms == 5
+    assert {*decision.row.memberships} == {"vip", "new"}
+    assert decision.row.memberships["vip"].time_ms == 5
 
 
 @pytest.mark.parametrize(
@@ -205,14 +209,14 @@ def test_an_audience_beside_others_moves_alone() -> None:
 def test_an_event_without_anything_to_do_says_so(
     event: CanonicalEvent, reason: str
 ) -> None:
-    """Every record has an outcome, those too."""
+    """Every record has an outcome, including records without any effect."""
     decision = _decided(event)
 
     assert (decision.activations, decision.reason) == ((), reason)
 
 
-def test_an_edge_of_nobody_klaviyo_knows_is_refused() -> None:
-    """A person must look: the audience asks for something that cannot be done."""
+def test_a_transition_without_an_identifier_is_refused() -> None:
+    """A dead letter shows the audience event that cannot be executed."""
     event = _event(
         userId="",
         anonymousId="anon",
@@ -223,7 +227,7 @@ def test_an_edge_of_nobody_klaviyo_knows_is_refused() -> None:
     decision = _decided(event)
 
     assert [refusal.code for refusal in decision.refusals] == ["no-identifier"]
-    assert decision.row == {}
+    assert decision.row == EMPTY_ROW
 
 
 @pytest.mark.parametrize(
@@ -233,8 +237,10 @@ def test_an_edge_of_nobody_klaviyo_knows_is_refused() -> None:
         pytest.param("", None, id="of-no-country"),
     ],
 )
-def test_an_edge_reads_a_national_phone_number(country: str, phone: str | None) -> None:
-    """As the mappings do: the add must name whom they name."""
+def test_a_transition_reads_a_national_phone_number(
+    country: str, phone: str | None
+) -> None:
+    """The list add identifies the same profile as the mappings."""
     event = _event(
         event="Audience Entered",
         properties={"audience_key": "vip"},
@@ -251,7 +257,7 @@ def test_an_edge_reads_a_national_phone_number(country: str, phone: str | None) 
 
 
 @pytest.mark.parametrize(
-    ("told", "message_id", "time", "unique_id"),
+    ("members", "message_id", "time", "unique_id"),
     [
         pytest.param({}, "m1", "2026-03-01T10:00:00.123Z", "m1", id="neither"),
         pytest.param(
@@ -269,9 +275,9 @@ def test_an_edge_reads_a_national_phone_number(country: str, phone: str | None) 
     ],
 )
 def test_an_event_is_completed_by_its_record(
-    *, told: dict[str, Any], message_id: str, time: str, unique_id: str
+    *, members: dict[str, Any], message_id: str, time: str, unique_id: str
 ) -> None:
-    """A repeat has the same time and name, so Klaviyo keeps one."""
+    """A duplicate has the same time and unique id, so Klaviyo drops the duplicate."""
     event = CanonicalEvent(
         kind="track",
         user="u1",
@@ -280,7 +286,7 @@ def test_an_event_is_completed_by_its_record(
         origin=ORIGIN,
         body={},
     )
-    intent = EventRecord(metric="M", profile={}, properties={}, **told)
+    intent = EventRecord(metric="M", profile={}, properties={}, **members)
 
     done = complete_event(intent, event)
 
@@ -288,8 +294,8 @@ def test_an_event_is_completed_by_its_record(
     assert (done.time, done.unique_id) == (time, unique_id)
 
 
-def test_what_is_no_event_is_complete() -> None:
-    """It has neither."""
+def test_other_intents_than_events_are_complete() -> None:
+    """Other intents have neither a time nor a unique id."""
     add = ListAdd(list_id="L", profile={})
 
     assert complete_event(add, _event()) is add

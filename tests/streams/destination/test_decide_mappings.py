@@ -1,4 +1,4 @@
-"""What the mappings of a destination make of an event."""
+"""Tests of the activations that the mappings of a destination cause."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from streams.destination.loader import compile_destination
 from streams.events.canonical_event import CanonicalEvent, EventKind
 from streams.events.origin import Origin
 from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow
+from streams.state.user_row import EMPTY_ROW, UserRow
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
 TIME_MS = 1_772_359_200_123
@@ -51,33 +51,40 @@ def _decided(
     """Decide by the presets, unless mappings are given."""
     raw = {"mappings": list(mappings) or None, **parts}
     destination = compile_destination(raw)
-    return decide(event, {} if row is None else row, destination=destination)
+    return decide(event, EMPTY_ROW if row is None else row, destination=destination)
 
 
-def test_an_audience_s_edge_and_the_mappings_of_one_event_all_count() -> None:
-    """In order, each with a number of its own."""
+def test_a_transition_and_the_mappings_of_an_event_all_count() -> None:
+    """The activations are in order, and numbered."""
     event = _event(event="Audience Entered", properties=VIP)
 
     decision = _decided(event, TRACKS, TRACKS)
 
-    found = [(type(one.intent), one.index) for one in decision.activations]
-    assert found == [(ListAdd, 0), (EventRecord, 1), (EventRecord, 2)]
-    assert [one.audience for one in decision.activations] == ["vip", "", ""]
-    assert {one.origin for one in decision.activations} == {ORIGIN}
+    intents = [
+        (type(activation.intent), activation.index)
+        for activation in decision.activations
+    ]
+    assert intents == [(ListAdd, 0), (EventRecord, 1), (EventRecord, 2)]
+    assert [activation.audience for activation in decision.activations] == [
+        "vip",
+        "",
+        "",
+    ]
+    assert {activation.origin for activation in decision.activations} == {ORIGIN}
     assert decision.reason == ""
 
 
-def test_a_list_that_two_mappings_name_hears_one_word() -> None:
-    """The first; an add and a removal of one event would race."""
+def test_a_list_that_two_mappings_name_gets_one_change() -> None:
+    """The first mapping counts; an add and a removal of an event would race."""
     decision = _decided(_event(event="Buy"), ADDS, REMOVES)
 
     [activation] = decision.activations
     assert activation.intent == ListAdd(list_id="L", profile={"external_id": "u1"})
-    assert len(decision.row) == 1
+    assert len(decision.row.commands) == 1
 
 
-def test_what_a_mapping_repeats_is_discarded_and_says_why() -> None:
-    """The row is the very same then."""
+def test_a_repeated_command_of_a_mapping_is_discarded_with_a_reason() -> None:
+    """The decision returns the very same row."""
     first = _decided(_event(event="Buy"), ADDS)
 
     again = _decided(_event(event="Buy"), ADDS, row=first.row)
@@ -87,16 +94,18 @@ def test_what_a_mapping_repeats_is_discarded_and_says_why() -> None:
 
 
 def test_refusals_stand_beside_activations() -> None:
-    """What one mapping can't do, another does; there is no reason to discard."""
+    """The refusal of a mapping does not stop the other mappings."""
     decision = _decided(_event(event="Buy"), SUBSCRIBES, TRACKS)
 
-    assert [one.code for one in decision.refusals] == ["no-identifier"]
-    assert [type(one.intent) for one in decision.activations] == [EventRecord]
+    assert [refusal.code for refusal in decision.refusals] == ["no-identifier"]
+    assert [type(activation.intent) for activation in decision.activations] == [
+        EventRecord
+    ]
     assert decision.reason == ""
 
 
 def test_an_audience_that_cannot_be_read_costs_the_event_nothing_else() -> None:
-    """Its mappings count; the audience's part is a dead letter."""
+    """The mappings count; the audience event becomes a dead letter."""
     event = _event(event="Audience Entered", properties={"audience_key": 7})
 
     decision = _decided(event, TRACKS)
@@ -108,15 +117,15 @@ def test_an_audience_that_cannot_be_read_costs_the_event_nothing_else() -> None:
 
 
 def test_a_refusal_alone_is_no_discard() -> None:
-    """It is a dead letter, which is an outcome."""
+    """A refusal becomes a dead letter, which is an outcome."""
     decision = _decided(_event(event="Buy"), SUBSCRIBES)
 
-    assert [one.code for one in decision.refusals] == ["no-identifier"]
+    assert [refusal.code for refusal in decision.refusals] == ["no-identifier"]
     assert (decision.activations, decision.reason) == ((), "")
 
 
-def test_a_moot_refusal_is_a_discard() -> None:
-    """An identify of nobody asks for nothing that could be mended."""
+def test_a_refusal_without_anything_to_do_is_a_discard() -> None:
+    """An identify call without an identifier is not an error."""
     nobody = _event("identify", userId="", anonymousId="anon")
 
     decision = _decided(nobody, UPSERTS)
@@ -125,7 +134,7 @@ def test_a_moot_refusal_is_a_discard() -> None:
 
 
 def test_every_reason_is_given_once() -> None:
-    """Where several mappings did nothing."""
+    """Several mappings without effect may have the same reason."""
     nobody = _event("identify", userId="", anonymousId="anon")
     first = _decided(_event(event="Buy"), ADDS)
 
@@ -138,21 +147,21 @@ def test_every_reason_is_given_once() -> None:
         audiences={"vip": {"enabled": False}},
         settings={"sync_audiences": True},
     )
-    assert both.reason == "audience-not-synced,repeat"
+    assert both.reason == "audience-not-synced,duplicate"
 
 
 def test_a_disabled_audience_moves_nothing_and_its_event_is_mapped() -> None:
-    """Its row is left alone, so that it fires when it is enabled."""
+    """The row stays unchanged, so that the audience fires once enabled."""
     event = _event(event="Audience Entered", properties=VIP)
 
     off = _decided(event, TRACKS, audiences={"vip": {"enabled": False}})
 
-    assert [type(one.intent) for one in off.activations] == [EventRecord]
-    assert off.row == {}
+    assert [type(activation.intent) for activation in off.activations] == [EventRecord]
+    assert off.row == EMPTY_ROW
 
 
 @pytest.mark.parametrize(
-    ("mapping", "told", "synced"),
+    ("mapping", "settings", "synced"),
     [
         pytest.param(ADDS, {}, False, id="a-mapping-adds"),
         pytest.param(REMOVES, {}, False, id="a-mapping-removes"),
@@ -162,15 +171,15 @@ def test_a_disabled_audience_moves_nothing_and_its_event_is_mapped() -> None:
     ],
 )
 def test_audiences_move_lists_unless_a_mapping_does(
-    *, mapping: dict[str, Any], told: dict[str, Any], synced: bool
+    *, mapping: dict[str, Any], settings: dict[str, Any], synced: bool
 ) -> None:
     """Segment's own way is a mapping for each list."""
     event = _event(event="Audience Entered", properties=VIP)
 
-    decision = _decided(event, mapping, settings=told)
+    decision = _decided(event, mapping, settings=settings)
 
-    assert ("vip" in decision.row) is synced
-    assert any(one.audience for one in decision.activations) is synced
+    assert ("vip" in decision.row.memberships) is synced
+    assert any(activation.audience for activation in decision.activations) is synced
 
 
 @pytest.mark.parametrize(
@@ -193,7 +202,7 @@ def test_audiences_move_lists_unless_a_mapping_does(
 def test_the_presets_upsert_no_profile_for_an_audience_s_identify(
     personas: dict[str, str], kinds: list[type]
 ) -> None:
-    """Its only trait is the flag, which the list says already."""
+    """The only trait of the call is the flag, which the list reflects."""
     event = _event(
         "identify",
         traits={"vip": True},
@@ -202,12 +211,12 @@ def test_the_presets_upsert_no_profile_for_an_audience_s_identify(
 
     decision = _decided(event)
 
-    assert [type(one.intent) for one in decision.activations] == kinds
+    assert [type(activation.intent) for activation in decision.activations] == kinds
 
 
 @pytest.mark.parametrize("name", ["Audience Entered", "Audience Exited"])
 def test_the_presets_record_no_event_for_an_audience_s_track(name: str) -> None:
-    """It moves the list."""
+    """The event changes the list instead."""
     decision = _decided(_event(event=name, properties=VIP))
 
     [activation] = decision.activations
@@ -215,7 +224,7 @@ def test_the_presets_record_no_event_for_an_audience_s_track(name: str) -> None:
 
 
 def test_the_presets_record_any_other_track() -> None:
-    """With the time and the name of its record."""
+    """The event has the time and the message id of the record."""
     [activation] = _decided(_event(event="Product Viewed")).activations
 
     assert isinstance(activation.intent, EventRecord)
@@ -250,7 +259,7 @@ def test_the_presets_record_any_other_track() -> None:
 def test_what_a_mapping_says_of_batches(
     batching: dict[str, object] | None, batch: BatchOverride
 ) -> None:
-    """Only where it says other than its action does; it goes with each activation."""
+    """An activation has the batching that differs from the action's batching."""
     mapping = {**ADDS, "batching": batching} if batching else ADDS
     event = _event(event="Buy", context={"traits": {"email": "a@b.co"}})
 
@@ -262,28 +271,30 @@ def test_what_a_mapping_says_of_batches(
 
 
 def test_a_mapping_s_own_expiry_goes_with_what_it_asks_for() -> None:
-    """Where it says nothing, the settings count."""
+    """Without an expiry of the mapping the settings count."""
     event = _event(event="Buy")
-    [told] = _decided(event, {**TRACKS, "expire_after_s": 90}).activations
+    [expiring] = _decided(event, {**TRACKS, "expire_after_s": 90}).activations
     [usual] = _decided(event, TRACKS).activations
 
-    assert (told.expire_after_s, usual.expire_after_s) == (90, 0)
+    assert (expiring.expire_after_s, usual.expire_after_s) == (90, 0)
 
 
 def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
     """On the profiles lane, as an upsert without a list."""
     upserts = {**ON_TRACK, "action": "upsertProfile", "fields": {"list_id": "L"}}
     removed = _decided(_event(event="Buy"), REMOVES).row
-    [key] = removed
+    [key] = removed.commands
     later = LastWrite(inside=False, time_ms=TIME_MS + 1, origin=ORIGIN)
 
-    [activation] = _decided(_event(), upserts, row={key: later}).activations
+    [activation] = _decided(
+        _event(), upserts, row=EMPTY_ROW.with_commands({key: later})
+    ).activations
 
     assert activation.intent == ProfileUpsert(profile={"external_id": "u1"})
 
 
 def test_an_entry_from_before_a_deletion_puts_nobody_on_a_list() -> None:
-    """It arrives late; whoever was deleted would be made anew by it."""
+    """The late event would create a deleted profile anew."""
     deleted = _decided(_event("delete")).row
     earlier = msgspec.structs.replace(
         _event(event="Audience Entered", properties=VIP), time_ms=TIME_MS - 1

@@ -1,4 +1,4 @@
-"""A destination file: what little must stand in it, and what may not."""
+"""Tests of the destination files that are accepted and refused."""
 
 import json
 from typing import Any
@@ -57,7 +57,7 @@ def taken(destination: Destination, event: dict[str, Any]) -> list[str]:
 def test_a_file_without_mappings_does_what_a_segment_user_expects(
     text: str, event: dict[str, Any], actions: list[str]
 ) -> None:
-    """Each event starts its action, and audiences are synced beside them."""
+    """Each event starts the preset action, and audiences are synced."""
     destination = read_destination(text)
 
     assert taken(destination, event) == actions
@@ -65,7 +65,7 @@ def test_a_file_without_mappings_does_what_a_segment_user_expects(
 
 
 def test_fields_change_single_fields_of_the_default_mapping() -> None:
-    """The others keep their default; null empties one."""
+    """The other fields keep the default; null leaves a field out."""
     destination = compile_destination(
         {
             "mappings": [
@@ -94,7 +94,7 @@ def test_fields_change_single_fields_of_the_default_mapping() -> None:
 
 
 def test_segments_own_json_is_taken_as_it_is() -> None:
-    """Its names, its complete mapping, its batching."""
+    """Segment's names, complete mapping and batching are accepted."""
     destination = compile_destination(
         {
             "subscriptions": [
@@ -126,7 +126,7 @@ def test_segments_own_json_is_taken_as_it_is() -> None:
 
 
 def test_a_mapping_that_is_not_enabled_takes_nothing() -> None:
-    """It is checked all the same."""
+    """A disabled mapping is checked all the same."""
     mapping = {"action": "trackEvent", "enabled": False}
 
     destination = compile_destination([mapping])
@@ -175,12 +175,14 @@ def test_a_country_setting_reads_national_numbers() -> None:
 @pytest.mark.parametrize(
     ("raw", "mistake"),
     [
-        pytest.param(3, "file: is no object", id="no-object"),
-        pytest.param({"colours": {}}, "colours: no part of the file", id="part"),
-        pytest.param({"mappings": 3}, "mappings: is no list", id="no-list"),
+        pytest.param(3, "file: is not an object", id="no-object"),
+        pytest.param(
+            {"colours": {}}, "colours: is not a known part of the file", id="part"
+        ),
+        pytest.param({"mappings": 3}, "mappings: is not a list", id="no-list"),
         pytest.param(
             [{"action": "trackEvent", "name": 3}],
-            "mappings[0].name: is no text",
+            "mappings[0].name: is not text",
             id="name",
         ),
         pytest.param(
@@ -190,10 +192,10 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             [{"action": "trackEvent", "batching": {"keys": 3}}],
-            "mappings[0].batching.keys: is no list",
+            "mappings[0].batching.keys: is not a list",
             id="batch-keys",
         ),
-        pytest.param([7], "mappings[0]: is no object", id="no-mapping"),
+        pytest.param([7], "mappings[0]: is not an object", id="no-mapping"),
         pytest.param([{}], "mappings[0].action: is missing", id="no-action"),
         pytest.param(
             [{"action": "trackEvents"}], "did you mean trackEvent?", id="action"
@@ -205,7 +207,7 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             [{"action": "trackEvent", "fields": {"metric_nam": "x"}}],
-            "mappings[0].fields.metric_nam: no trackEvent field is called so; "
+            "mappings[0].fields.metric_nam: is not a known trackEvent field; "
             "did you mean metric_name?",
             id="field",
         ),
@@ -216,17 +218,17 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             [{"action": "trackEvent", "expire_after_s": True}],
-            "mappings[0].expire_after_s: is no number of seconds",
+            "mappings[0].expire_after_s: is not a number of seconds",
             id="expiry",
         ),
         pytest.param(
             [{"action": "trackEvent", "expire_after_s": -1}],
-            "mappings[0].expire_after_s: is no number of seconds above 0",
+            "mappings[0].expire_after_s: is not a number of seconds above 0",
             id="negative-expiry",
         ),
         pytest.param(
             [{"action": "trackEvent", "batching": {"size": 0}}],
-            "mappings[0].batching.size: is no whole number",
+            "mappings[0].batching.size: is not a whole number",
             id="batch-size",
         ),
         pytest.param(
@@ -236,10 +238,14 @@ def test_a_country_setting_reads_national_numbers() -> None:
             {"settings": {"api_key_evn": "K"}}, "did you mean api_key_env?", id="typo"
         ),
         pytest.param(
-            {"settings": {"country": "QQ"}}, "settings.country: is no", id="country"
+            {"settings": {"country": "QQ"}},
+            "settings.country: is not an ISO 3166 code",
+            id="country",
         ),
         pytest.param(
-            {"settings": {"bad_phone": "keep"}}, "is none of drop, refuse", id="choice"
+            {"settings": {"bad_phone": "keep"}},
+            "is not one of drop, refuse",
+            id="choice",
         ),
         pytest.param(
             {"settings": {"topic_partitions": "many"}},
@@ -263,16 +269,18 @@ def test_a_country_setting_reads_national_numbers() -> None:
         ),
         pytest.param(
             {"settings": {"destination": "other.yaml"}},
-            "settings.destination: no setting is called so",
+            "settings.destination: is not a known setting",
             id="another-destination",
         ),
         pytest.param(
-            {"audiences": {"vips": {"lst": 1}}}, "audiences.vips.lst: no", id="audience"
+            {"audiences": {"vips": {"lst": 1}}},
+            "audiences.vips.lst: is not a known part",
+            id="audience",
         ),
     ],
 )
-def test_a_mistake_is_named_with_its_path(raw: object, mistake: str) -> None:
-    """And never with a secret's value."""
+def test_a_problem_is_reported_with_its_path(raw: object, mistake: str) -> None:
+    """The error never quotes the value of a secret."""
     with pytest.raises(ConfigError) as caught:
         read_destination(yaml.safe_dump(raw))
 
@@ -280,8 +288,8 @@ def test_a_mistake_is_named_with_its_path(raw: object, mistake: str) -> None:
     assert "pk_1" not in str(caught.value)
 
 
-def test_all_mistakes_are_named_at_once() -> None:
-    """One run shows them all."""
+def test_all_problems_are_reported_at_once() -> None:
+    """A single run shows all problems."""
     raw = {
         "settings": {"country": "QQ", "web_port": "no", "stages": [], "zzz": 1},
         "mappings": [{"action": "x"}, {"action": "trackEvent", "trigger": "="}],
@@ -294,7 +302,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "\0", "!!python/object:x.Y {}"])
-def test_a_file_that_is_no_yaml_is_refused_with_its_line(text: str) -> None:
-    """Without a line of what it holds."""
-    with pytest.raises(ConfigError, match="is no YAML"):
+def test_a_file_that_is_not_yaml_is_refused_with_its_line(text: str) -> None:
+    """The error quotes no line of the file."""
+    with pytest.raises(ConfigError, match="is not valid YAML"):
         read_destination(text)

@@ -1,18 +1,17 @@
-"""A compiled destination: which mappings take an event, and what comes of it."""
+"""Tests of a compiled destination: matching mappings and mapping results."""
 
 from dataclasses import replace
 
 import pytest
 
 from streams.actions.intents import PayloadRefusal
-from streams.destination.loader import read_destination
+from streams.destination.loader import read_destination, standalone_rule
 from streams.destination.model import Destination
-from streams.destination.standalone_rule import standalone_rule
 from streams.mapping import UNDEFINED, Unmappable
 
 
 def test_the_mappings_that_take_an_event_are_named_in_the_files_order() -> None:
-    """Whatever becomes of it in them."""
+    """The results of the mappings make no difference."""
     destination = read_destination("")
 
     matching = destination.matching_rules({"type": "track", "event": "User Subscribed"})
@@ -24,14 +23,14 @@ def test_the_mappings_that_take_an_event_are_named_in_the_files_order() -> None:
     ("answer", "reason"),
     [
         pytest.param(Unmappable(reason="too deep"), "too deep", id="unmappable"),
-        pytest.param(UNDEFINED, "the mapping makes no object", id="nothing"),
-        pytest.param([1], "the mapping makes no object", id="array"),
+        pytest.param(UNDEFINED, "the mapping does not make an object", id="nothing"),
+        pytest.param([1], "the mapping does not make an object", id="array"),
     ],
 )
 def test_an_event_that_can_not_be_mapped_is_refused(
     answer: object, reason: str
 ) -> None:
-    """With the mapping's own reason, and no payload."""
+    """The refusal has the mapping's reason, and no payload."""
     rule = replace(standalone_rule("trackEvent"), build_payload=lambda _: answer)
 
     (activated,) = Destination(mappings=(rule,)).map_event({"type": "track"})
@@ -41,7 +40,7 @@ def test_an_event_that_can_not_be_mapped_is_refused(
 
 
 def test_each_metric_is_listed_with_all_mappings_that_name_it() -> None:
-    """Two mappings may have the same name; what the event says is not listed."""
+    """Mappings may share a name; metrics from the event are not listed."""
     destination = read_destination(
         """
         - {action: trackEvent, fields: {metric_name: Viewed}}

@@ -1,4 +1,4 @@
-"""The event tester's mappings, and that no event breaks any mapping."""
+"""Tests of the event tester's mappings, with arbitrary events."""
 
 from typing import Any
 
@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from streams.actions.intents import PayloadRefusal
 from streams.actions.registry import ACTIONS
-from streams.destination.loader import read_destination
-from streams.destination.standalone_rule import standalone_rule
+from streams.destination.loader import read_destination, standalone_rule
 from streams.errors import ConfigError
 from streams.events.contact import DEFAULT_CONTACT_RULES
 
@@ -54,7 +53,7 @@ EVENTS = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_default_mapping_and_trigger_compiles(action: str) -> None:
-    """No preset is a mistake."""
+    """The presets of all actions are valid."""
     spec = ACTIONS[action]
 
     rule = standalone_rule(action, trigger=spec.trigger)
@@ -62,20 +61,20 @@ def test_every_default_mapping_and_trigger_compiles(action: str) -> None:
     assert rule.action is spec
 
 
-def test_a_lone_mapping_without_a_trigger_takes_every_event() -> None:
-    """The tester says itself which events it means."""
+def test_a_standalone_mapping_without_a_trigger_matches_every_event() -> None:
+    """The event tester chooses the events itself."""
     assert standalone_rule("trackEvent").trigger({"type": "page"})
 
 
-def test_a_lone_mapping_with_a_mistake_is_refused() -> None:
-    """With its path."""
+def test_a_standalone_mapping_with_a_problem_is_refused() -> None:
+    """The error has the path of the problem."""
     with pytest.raises(ConfigError, match=r"mapping\.mapping\.email"):
         standalone_rule("upsertProfile", mapping={"email": {"@path": 3}})
 
 
 @given(event=EVENTS)
 def test_no_event_breaks_the_presets(event: dict[str, Any]) -> None:
-    """Each comes to intents or a refusal with a code."""
+    """Each event results in intents, or in a refusal with a code."""
     for activated in PRESETS.map_event(event):
         result = activated.result
         assert result
@@ -84,7 +83,7 @@ def test_no_event_breaks_the_presets(event: dict[str, Any]) -> None:
 
 @given(event=EVENTS, action=st.sampled_from(sorted(ACTIONS)))
 def test_no_event_breaks_any_action(event: dict[str, Any], action: str) -> None:
-    """Whatever the event, and though the trigger would not take it."""
+    """Any event is mapped, even without a match of the trigger."""
     assert RULES[action].apply(event, rules=DEFAULT_CONTACT_RULES).action == action
 
 

@@ -40,7 +40,7 @@ from streams.events.contact import (
     ],
 )
 def test_an_address_is_canonical_or_none(text: str, email: str) -> None:
-    """Its domain is in lower case."""
+    """The domain of an address is in lower case."""
     assert normalize_email(text) == email
 
 
@@ -60,12 +60,12 @@ def test_an_address_is_canonical_or_none(text: str, email: str) -> None:
     ],
 )
 def test_a_number_is_e164_or_none(text: str, country: str, phone: str) -> None:
-    """A national one is read in its country."""
+    """A national number is parsed by the rules of the country."""
     assert normalize_phone(text, country=country) == phone
 
 
 @pytest.mark.parametrize(
-    ("given_", "read"),
+    ("attributes", "read"),
     [
         pytest.param({}, Contact(identifiers={}), id="nothing"),
         pytest.param(
@@ -91,14 +91,14 @@ def test_a_number_is_e164_or_none(text: str, country: str, phone: str) -> None:
     ],
 )
 def test_a_contact_is_read_or_says_why_not(
-    given_: dict[str, str], read: Contact | InvalidContact
+    attributes: dict[str, str], read: Contact | InvalidContact
 ) -> None:
     """A bad phone beside a good email is dropped and recorded."""
-    assert read_contact(given_) == read
+    assert read_contact(attributes) == read
 
 
 def test_the_rules_can_refuse_a_bad_phone_and_know_a_country() -> None:
-    """Both are the operator's to choose."""
+    """The operator chooses both in the destination file."""
     rules = ContactRules(country="US", bad_phone=BadPhonePolicy.REFUSE)
     email = {"email": "a@b.co"}
 
@@ -116,7 +116,7 @@ def test_the_rules_can_refuse_a_bad_phone_and_know_a_country() -> None:
     )
 )
 def test_what_the_quick_way_takes_the_library_takes(text: str) -> None:
-    """The quick way is quick, never laxer."""
+    """The quick check accepts no more than the library."""
     email = normalize_email(text)
 
     if email and not email.endswith((".arpa", ".test", ".local", ".onion")):
@@ -125,6 +125,6 @@ def test_what_the_quick_way_takes_the_library_takes(text: str) -> None:
 
 @given(st.text(max_size=40), st.text(max_size=3))
 def test_no_text_breaks_the_reading(text: str, country: str) -> None:
-    """Whatever stands there, the answer is a contact or none."""
+    """Any text results in a contact or in an empty string."""
     assert "@" in normalize_email(text) or normalize_email(text) == ""
     assert normalize_phone(text, country=country)[:1] in {"", "+"}

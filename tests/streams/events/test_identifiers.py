@@ -1,4 +1,4 @@
-"""An event names the Klaviyo profile it is about."""
+"""Tests of the identifiers by which an event names a Klaviyo profile."""
 
 from functools import partial
 from typing import Any
@@ -14,10 +14,18 @@ ORIGIN = Origin(topic="segment-events", partition=0, offset=0)
 
 
 def event(body: dict[str, Any], *, kind: EventKind = "identify") -> CanonicalEvent:
-    """Make an event of the body alone."""
+    """Build an event with a body alone."""
     return CanonicalEvent(
         kind=kind, user="u", message_id="", time_ms=0, origin=ORIGIN, body=body
     )
+
+
+def identifiers(
+    body: dict[str, Any], *, kind: EventKind = "identify", country: str = ""
+) -> dict[str, str]:
+    """Return the identifiers of an event with phone numbers of a country."""
+    normalize = partial(normalize_phone, country=country)
+    return identifiers_of(event(body, kind=kind), normalize_phone=normalize)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +90,8 @@ def event(body: dict[str, Any], *, kind: EventKind = "identify") -> CanonicalEve
 def test_an_identify_call_names_a_profile(
     body: dict[str, Any], profile: dict[str, Any]
 ) -> None:
-    """What cannot be right is left out; the rest takes Klaviyo's names."""
-    assert identifiers_of(event(body)) == profile
+    """Invalid identifiers are left out; the others get Klaviyo's names."""
+    assert identifiers(body) == profile
 
 
 @pytest.mark.parametrize(
@@ -97,24 +105,21 @@ def test_an_identify_call_names_a_profile(
 def test_a_phone_number_is_read_as_it_is_told_to(
     phone: str, country: str, read: str
 ) -> None:
-    """A destination may say in which country numbers are written."""
-    named = identifiers_of(
-        event({"traits": {"phone": phone}}),
-        normalize_phone=partial(normalize_phone, country=country),
-    )
+    """A destination may set the country of national numbers."""
+    profile = identifiers({"traits": {"phone": phone}}, country=country)
 
-    assert named == ({"phone_number": read} if read else {})
+    assert profile == ({"phone_number": read} if read else {})
 
 
 def test_the_second_phone_number_counts_where_the_first_is_none() -> None:
     """`phone` before `phone_number`, traits before context."""
     body = {"traits": {"phone": "12", "phone_number": "+4915123456789"}}
 
-    assert identifiers_of(event(body)) == {"phone_number": "+4915123456789"}
+    assert identifiers(body) == {"phone_number": "+4915123456789"}
 
 
 def test_a_group_call_gives_the_group_no_person() -> None:
-    """Its traits are the company's: a company's address is not the user's."""
+    """The traits of a group call are those of the company, not of the user."""
     body = {"userId": "u", "traits": {"email": "office@acme.co", "title": "Acme"}}
 
-    assert identifiers_of(event(body, kind="group")) == {"external_id": "u"}
+    assert identifiers(body, kind="group") == {"external_id": "u"}

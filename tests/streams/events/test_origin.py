@@ -1,4 +1,4 @@
-"""An origin is written into headers and read back."""
+"""Tests that an origin is written into headers and parsed again."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from streams.events.origin import Origin
 
 
 def test_an_origin_survives_its_text() -> None:
-    """Topic, partition and offset, as an operator would write them."""
+    """The text is topic, partition and offset, separated by slashes."""
     origin = Origin(topic="segment-events", partition=3, offset=41)
 
     assert str(origin) == "segment-events/3/41"
@@ -36,7 +36,7 @@ def test_a_text_that_is_no_origin_is_refused(text: str) -> None:
 
 
 def test_origins_are_ordered_by_topic_then_partition_then_offset() -> None:
-    """Offset 10 comes after offset 9: they are numbers."""
+    """Offsets are compared as numbers: 10 comes after 9."""
     origins = [
         Origin(topic="s", partition=0, offset=9),
         Origin(topic="s", partition=0, offset=10),

@@ -13,9 +13,8 @@ from streams.reconcile.desired_memberships import (
     filter_by_audience,
 )
 from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow
-from tests.streams.actions.command_harness import consent
-from tests.streams.actions.command_harness import event_at as event_at
+from streams.state.user_row import Memberships, UserRow
+from tests.streams.actions.command_harness import consent, event_at
 
 LIST_MAPPINGS = {b"vip": encode_json(ListMapping(list_id="L1"))}
 
@@ -30,6 +29,11 @@ def last_write(
         origin=Origin(topic="s", partition=0, offset=offset),
         list_id=list_id,
     )
+
+
+def row(memberships: Memberships) -> UserRow:
+    """Return a row with these memberships."""
+    return UserRow(memberships=memberships)
 
 
 def desired_by_list(
@@ -53,12 +57,12 @@ def desired_by_list(
 
 def test_list_precedence_is_event_then_settings_then_mapping() -> None:
     """What names it goes along, so that the lane means the same list."""
-    rows: dict[str, UserRow] = {
-        "event": {"vip": last_write(list_id="L9")},
-        "paired": {"vip": last_write()},
-        "settings": {"chosen": last_write()},
-        "both": {"chosen": last_write(list_id="L8")},
-        "none": {"new": last_write()},
+    rows = {
+        "event": row({"vip": last_write(list_id="L9")}),
+        "paired": row({"vip": last_write()}),
+        "settings": row({"chosen": last_write()}),
+        "both": row({"chosen": last_write(list_id="L8")}),
+        "none": row({"new": last_write()}),
     }
 
     assert desired_by_list(rows, chosen=AudienceRule(list_id="L2")) == {
@@ -73,9 +77,13 @@ def test_list_precedence_is_event_then_settings_then_mapping() -> None:
 def test_the_last_write_of_two_audiences_on_one_list_counts() -> None:
     """An exit from one takes off whom the other put there, as it did live."""
     rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
-    rows: dict[str, UserRow] = {
-        "in": {"a": last_write(inside=False, time_ms=1), "b": last_write(time_ms=2)},
-        "out": {"a": last_write(inside=False, time_ms=2), "b": last_write(time_ms=1)},
+    rows = {
+        "in": row(
+            {"a": last_write(inside=False, time_ms=1), "b": last_write(time_ms=2)}
+        ),
+        "out": row(
+            {"a": last_write(inside=False, time_ms=2), "b": last_write(time_ms=1)}
+        ),
     }
 
     assert desired_by_list(rows, **rules) == {
@@ -85,13 +93,15 @@ def test_the_last_write_of_two_audiences_on_one_list_counts() -> None:
 
 def test_audiences_without_a_list_stay_separate() -> None:
     """Each will have a list of its own: whoever is in both is on both."""
-    rows: dict[str, UserRow] = {
-        "u": {
-            "a": last_write(time_ms=1),
-            "b": last_write(time_ms=2),
-            "c": last_write(inside=False, time_ms=3),
-        },
-        "v": {"a": last_write(time_ms=1)},
+    rows = {
+        "u": row(
+            {
+                "a": last_write(time_ms=1),
+                "b": last_write(time_ms=2),
+                "c": last_write(inside=False, time_ms=3),
+            }
+        ),
+        "v": row({"a": last_write(time_ms=1)}),
     }
 
     desired = ListIndex(Destination(mappings=()), {}).build_desired(rows)
@@ -109,7 +119,7 @@ def test_no_membership_is_desired_with_audience_sync_off() -> None:
 
     assert (
         ListIndex(destination, LIST_MAPPINGS).build_desired(
-            {"u": {"vip": last_write()}}
+            {"u": row({"vip": last_write()})}
         )
         == {}
     )
@@ -118,12 +128,14 @@ def test_no_membership_is_desired_with_audience_sync_off() -> None:
 def test_an_audience_that_is_not_synced_says_nothing() -> None:
     """Nothing of it goes to Klaviyo."""
     assert (
-        desired_by_list({"u": {"vip": last_write()}}, vip=AudienceRule(enabled=False))
+        desired_by_list(
+            {"u": row({"vip": last_write()})}, vip=AudienceRule(enabled=False)
+        )
         == {}
     )
 
 
-def _row_after_commands(row: UserRow, *, time_ms: int, list_id: str) -> UserRow:
+def _row_after_commands(before: UserRow, *, time_ms: int, list_id: str) -> UserRow:
     event = CanonicalEvent(
         kind="track",
         user="u",
@@ -134,21 +146,21 @@ def _row_after_commands(row: UserRow, *, time_ms: int, list_id: str) -> UserRow:
     )
     add = ListAdd(list_id=list_id, profile={"external_id": "u", "email": "u@x.io"})
     removal = ListRemove(list_id=list_id, identifiers={"email": "u@x.io"})
-    row = apply_command(add, row, event=event).row
-    return apply_command(removal, row, event=event).row
+    added = apply_command(add, before, event=event).row
+    return apply_command(removal, added, event=event).row
 
 
 def test_a_later_command_overrides_the_audience() -> None:
     """On that list; on another it says nothing, and an earlier one neither."""
     rows = {
         "later": _row_after_commands(
-            {"vip": last_write(inside=False, time_ms=5)}, time_ms=6, list_id="L1"
+            row({"vip": last_write(inside=False, time_ms=5)}), time_ms=6, list_id="L1"
         ),
         "earlier": _row_after_commands(
-            {"vip": last_write(inside=False, time_ms=5)}, time_ms=4, list_id="L1"
+            row({"vip": last_write(inside=False, time_ms=5)}), time_ms=4, list_id="L1"
         ),
         "other": _row_after_commands(
-            {"vip": last_write(inside=False, time_ms=5)}, time_ms=6, list_id="L11"
+            row({"vip": last_write(inside=False, time_ms=5)}), time_ms=6, list_id="L11"
         ),
     }
 
@@ -158,7 +170,7 @@ def test_a_later_command_overrides_the_audience() -> None:
 def _row_after_consent(time_ms: int, *, given: bool, list_id: str) -> UserRow:
     change = consent(given=given, list_id=list_id)
     return apply_command(
-        change, {"vip": last_write(time_ms=5)}, event=event_at(time_ms)
+        change, row({"vip": last_write(time_ms=5)}), event=event_at(time_ms)
     ).row
 
 
@@ -178,7 +190,7 @@ def test_a_later_consent_overrides_the_audience() -> None:
 def test_desired_memberships_filtered_by_audience() -> None:
     """All where none is named."""
     rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
-    rows = {"u": {"a": last_write()}, "v": {"b": last_write()}}
+    rows = {"u": row({"a": last_write()}), "v": row({"b": last_write()})}
     list_index = ListIndex(Destination(mappings=(), audiences=rules), {})
     desired = list_index.build_desired(rows)[ReconcileTarget(list_id="L2")]
 

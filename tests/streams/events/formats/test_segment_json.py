@@ -1,4 +1,4 @@
-"""Bytes become one canonical event, or one PoisonRecord that says why not."""
+"""Tests that bytes become a canonical event, or a PoisonRecord with a reason."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streams.audiences.audience_events import audience_events_in
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import EVENT_KINDS, CanonicalEvent
+from streams.events.contact import normalize_phone
 from streams.events.formats.segment_json import MAX_EVENT_BYTES, decode
 from streams.events.identifiers import identifiers_of
 from streams.events.origin import Origin
@@ -23,7 +24,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 ENVELOPE = ("type", "event", "userId", "anonymousId", "messageId", "timestamp")
-NAMED = ("computation_key", "computation_class", "external_audience_id")
+AUDIENCE_FIELDS = ("computation_key", "computation_class", "external_audience_id")
 FIELDS = st.sampled_from(
     [
         "type",
@@ -68,7 +69,7 @@ def read(
 def test_a_malformed_record_is_one_poison_record_that_names_its_fault(
     case: Malformed,
 ) -> None:
-    """Every kind ends with its own code, and with words that hold no value."""
+    """Every kind has a code of its own, and a reason without any value."""
     raw = case.build()
 
     with pytest.raises(PoisonRecord) as poison:
@@ -80,13 +81,13 @@ def test_a_malformed_record_is_one_poison_record_that_names_its_fault(
 
 
 def test_the_malformed_kinds_have_different_names_and_are_enough() -> None:
-    """The issue asks for thirty kinds; a name is the id of one."""
+    """At least 34 kinds are tested, each under a name of its own."""
     assert len({case.id for case in MALFORMED}) == len(MALFORMED) >= 34
 
 
 @pytest.mark.parametrize("case", ODD_BUT_GOOD, ids=lambda case: case.id)
 def test_an_odd_record_is_read(case: Odd) -> None:
-    """What producers really send passes, with the right user and time."""
+    """Records of real producers pass, with the right user and time."""
     event = read(case.build())
 
     assert (event.user, event.time_ms) == (case.user, case.time_ms)
@@ -96,7 +97,7 @@ def test_an_odd_record_is_read(case: Odd) -> None:
 
 @pytest.mark.parametrize("kind", sorted(EVENT_KINDS))
 def test_every_call_of_the_segment_spec_is_read(kind: str) -> None:
-    """The body is kept as it was given."""
+    """The body stays as the producer wrote the event."""
     body = {"type": kind, "event": "Viewed", "userId": "u", "timestamp": NOW_MS}
 
     event = read(orjson.dumps(body))
@@ -112,7 +113,7 @@ def test_a_message_id_that_is_absent_is_empty() -> None:
 
 
 def test_the_size_limit_is_an_argument() -> None:
-    """A value of exactly the limit is read; one byte more is not."""
+    """A value of exactly the limit is read; a longer value is refused."""
     raw = orjson.dumps({"type": "page", "userId": "u"})
 
     assert read(raw, max_event_bytes=len(raw)).user == "u"
@@ -122,7 +123,7 @@ def test_the_size_limit_is_an_argument() -> None:
 
 @given(st.binary())
 def test_bytes_of_any_kind_never_escape_as_another_exception(raw: bytes) -> None:
-    """Nothing but PoisonRecord may leave: another exception would stop a worker."""
+    """Any other exception than PoisonRecord would stop a worker."""
     with pytest.raises(PoisonRecord):
         read(raw)
 
@@ -136,7 +137,7 @@ def test_bytes_of_any_kind_never_escape_as_another_exception(raw: bytes) -> None
 def test_json_of_any_shape_is_an_event_or_a_poison_record(
     fields: dict[str, Any], personas: dict[str, Any], flag: object, kind: str
 ) -> None:
-    """The same for whole events whose fields are of any type."""
+    """Events with fields of any type are decoded or refused."""
     body = {
         "type": kind,
         "event": "Audience Entered",
@@ -150,7 +151,7 @@ def test_json_of_any_shape_is_an_event_or_a_poison_record(
     except (PoisonRecord, orjson.JSONEncodeError):
         return
     assert event.user
-    assert isinstance(identifiers_of(event), dict)
+    assert isinstance(identifiers_of(event, normalize_phone=normalize_phone), dict)
     try:
         moves = audience_events_in(event)
     except PoisonRecord:

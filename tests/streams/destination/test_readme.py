@@ -1,0 +1,78 @@
+"""Tests that the description of the destination file is complete and correct."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import streams.destination
+from streams.actions.registry import ACTIONS
+from streams.actions.spec import BATCH_FIELDS
+from streams.destination.loader import (
+    AUDIENCE_FIELDS,
+    DESTINATION_SETTINGS,
+    FILE_PARTS,
+    read_destination,
+)
+from streams.destination.mapping_rules import (
+    ALIASES,
+    BATCHING_FIELDS,
+    IGNORED_FIELDS,
+    MAPPING_FIELDS,
+)
+from streams.destination.model import UnknownMetricPolicy
+from streams.events.contact import BadPhonePolicy
+
+README = (Path(streams.destination.__file__).parent / "README.md").read_text()
+PARTS = {
+    "settings": (*DESTINATION_SETTINGS, *BadPhonePolicy, *UnknownMetricPolicy),
+    "audiences": AUDIENCE_FIELDS,
+    "mappings": (*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS),
+    "batching": (*BATCHING_FIELDS, *(field.name for field in BATCH_FIELDS)),
+}
+
+
+def section(title: str) -> str:
+    """Return the text below a heading, down to the next heading."""
+    _, text = re.split(rf"^##+ `?{title}`?$", README, maxsplit=1, flags=re.MULTILINE)
+    return re.split(r"^##", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize("part", FILE_PARTS)
+def test_each_part_of_the_file_is_described(part: str) -> None:
+    """The introduction names every part that the parser accepts."""
+    assert f"`{part}`" in README
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [(part, name) for part, names in PARTS.items() for name in names],
+)
+def test_each_field_of_the_parser_is_described(part: str, name: str) -> None:
+    """The section of a part names every field that the parser accepts there."""
+    assert f"`{name}`" in section(part)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_each_action_is_described(action: str) -> None:
+    """An action's section has a row for each field, and the default trigger."""
+    spec, text = ACTIONS[action], section(action)
+
+    described = re.findall(
+        r"^\| `(\w+)` \| ([^|]+?)(?:, required)? \|", text, re.MULTILINE
+    )
+    assert described == [(field.name, str(field.kind)) for field in spec.fields]
+    assert all(field.description in text for field in spec.fields)
+    assert f"`{spec.trigger}`" in text
+
+
+def test_the_example_is_a_valid_destination_file() -> None:
+    """A reader can copy the example."""
+    [example] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+    destination = read_destination(example)
+
+    assert [rule.action.name for rule in destination.mappings] == [
+        "upsertProfile",
+        "addProfileToList",
+    ]
