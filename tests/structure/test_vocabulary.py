@@ -3,89 +3,18 @@
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.structure.measures import fillers, repeated_type_names
 from tests.structure.source import Module, modules
 
-BANNED = frozenset(
-    [
-        "told",
-        "untold",
-        "tell",
-        "heard",
-        "hear",
-        "lone",
-        "leaver",
-        "leavers",
-        "roster",
-        "rosters",
-        "moot",
-        "gate",
-        "room",
-        "rooms",
-        "hop",
-        "hops",
-        "door",
-        "pair",
-        "paired",
-        "pairer",
-        "pairing",
-        "turn",
-        "bury",
-        "buried",
-        "apart",
-        "carry",
-        "carrier",
-        "carriers",
-        "past",
-        "place",
-        "places",
-        "way",
-        "ways",
-        "company",
-        "pressed",
-        "fed",
-        "feed",
-        "tap",
-        "chance",
-        "happening",
-        "happenings",
-        "world",
-        "steering",
-        "trial",
-        "trying",
-        "moving",
-        "naming",
-        "endings",
-        "taking",
-        "tally",
-        "bench",
-        "desk",
-        "story",
-        "lab",
-        "leash",
-        "jars",
-        "letter",
-        "letters",
-        "word",
-        "words",
-    ]
-)
+BANNED = frozenset(Path(__file__).with_name("banned_words.txt").read_text().split())
 """Parts of names that mean nothing to a newcomer, or too many things."""
 
 COMPOUNDS = re.compile(
-    "|".join(
-        (
-            "dead_?letters?",  # the field's term
-            "bench_?mark",
-            "place_?holders?",
-            "key_?words?",
-            "pass_?words?",
-            "place_order",  # Klaviyo's "Placed Order"
-        )
-    )
+    "dead_?letters?|bench_?mark|place_?holders?|key_?words?|pass_?words?|place_order"
 )
 """Terms of the field that hold a banned part."""
 
@@ -96,39 +25,7 @@ FIELD_TERMS = {
 """Packages in which a banned part is the right word."""
 
 FIRST_WORDS = frozenset(
-    [
-        "what",
-        "whether",
-        "who",
-        "whom",
-        "whose",
-        "how",
-        "when",
-        "where",
-        "why",
-        "let",
-        "lets",
-        "it",
-        "its",
-        "they",
-        "their",
-        "them",
-        "this",
-        "that",
-        "these",
-        "those",
-        "he",
-        "she",
-        "we",
-        "our",
-        "one",
-        "ones",
-        "nobody",
-        "nothing",
-        "somebody",
-        "someone",
-        "everybody",
-    ]
+    Path(__file__).with_name("vague_first_words.txt").read_text().split()
 )
 """Words that no docstring begins with: the subject comes first."""
 

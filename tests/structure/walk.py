@@ -1,7 +1,7 @@
 """Walk of one event through the code: `python -m tests.structure.walk`.
 
 Hands the bytes of one Audience Entered event to intake, activate and the lists lane, in
-this process, with a sandbox as Klaviyo, and notes each function of the project that runs
+this process, with a sandbox as Klaviyo, and notes each project function that runs
 until the lane's last request has left. Prints the files in the order in which the event
 first reaches them, each with its functions.
 """
@@ -17,10 +17,10 @@ from agents import activate, intake
 from streams.actions.activation import LaneId
 from streams.klaviyo.api.transport import Transport
 from tests.cases.malformed import GOOD
+from tests.streams.klaviyo.fakes import START_S
 from tests.streams.klaviyo.profile_builders import new_list
 from tests.structure.source import ROOT
-from tests.support import lane_sandbox
-from tests.support.lane_sandbox import LaneSandboxHarness
+from tests.support.lane_sandbox import LaneSandboxHarness, run_scenario
 from tests.support.worker_fakes import FakeProducer, context, partition, record
 
 Files = dict[str, list[str]]
@@ -84,7 +84,7 @@ def walk() -> Files:
                     activation.value,
                     key=activation.key,
                     headers=activation.headers,
-                    timestamp=int(lane_sandbox.START_S * 1000),
+                    timestamp=int(START_S * 1000),
                 )
             )
             while not harness.producer.outcomes():  # noqa: ASYNC110 - the clock skips
@@ -95,10 +95,10 @@ def walk() -> Files:
     threading.setprofile(tracer)
     Transport.exchange = noting  # type: ignore[assignment,method-assign] # to see it
     try:
-        lane_sandbox.run_scenario(LaneId.LISTS, scenario)
+        run_scenario(LaneId.LISTS, scenario)
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type] # None takes it off
+        threading.setprofile(None)
         Transport.exchange = exchange  # type: ignore[method-assign] # as it was
     return snapshots[-1]
 
