@@ -19,8 +19,7 @@ from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.activation import LaneId
 from streams.delivery.merge_policies import merge_profiles, never_merge
-from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES
-from streams.klaviyo.api.lane_endpoints import UNSUBSCRIBE
+from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, UNSUBSCRIBE
 from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
 
 BATCH_ITEMS_MAX: Final = {LaneId.PRIVACY: 10}

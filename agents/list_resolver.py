@@ -28,7 +28,7 @@ from streams.audiences.list_mapping import (
     list_mapping_of,
 )
 from streams.errors import EngineError
-from streams.klaviyo.api.list_results import DailyQuotaExhausted, ListNameRejected
+from streams.klaviyo.api.results import DailyQuotaExhausted, ListNameRejected
 from streams.klaviyo.lookups.lists import create_list, find_list
 
 log = structlog.get_logger(__name__)

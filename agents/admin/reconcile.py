@@ -18,9 +18,9 @@ from agents.shared.reprocess import RecordPublisher, new_replay_id, requeue_acti
 from streams.actions.activation import Activation
 from streams.destination.model import Destination
 from streams.errors import ConfigError
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.client import FailFastClient
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.lookups.list_contents import ListMember, read_list_members
-from streams.klaviyo.lookups.metrics import FailFastClient
 from streams.reconcile.comparison import Comparison, ListReport, build_uncompared_report
 from streams.reconcile.desired_memberships import (
     DesiredByUser,

@@ -7,19 +7,17 @@ from streams.actions.activation import LaneId
 from streams.delivery.coalescer import BatchKey
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import (
+    CREATE_EVENTS,
     GET_PROFILES,
     IMPORT_PROFILES,
     REMOVE_MEMBERS,
-    UPSERT_PROFILE,
-    Endpoint,
-)
-from streams.klaviyo.api.lane_endpoints import (
-    CREATE_EVENTS,
     REQUEST_DELETION,
     SUBSCRIBE,
     SUPPRESS,
     UNSUBSCRIBE,
     UNSUPPRESS,
+    UPSERT_PROFILE,
+    Endpoint,
 )
 
 CUT_AHEAD_S = 0.06

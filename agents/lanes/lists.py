@@ -20,7 +20,7 @@ from streams.delivery.coalescer import BatchKey, Coalescer
 from streams.delivery.merge_policies import keep_latest
 from streams.delivery.verdict import ItemVerdict, dead_letter
 from streams.klaviyo.api.import_jobs import fetch_running_import_ids, wait_for_imports
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
     Identifier,
     list_identifiers,

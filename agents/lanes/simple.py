@@ -11,7 +11,7 @@ from agents.shared.context import Context
 from streams.actions.intents import Intent
 from streams.delivery.coalescer import BatchKey, Coalescer, MergePolicy
 from streams.delivery.verdict import ItemVerdict, dead_letter
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.execute import with_dropped_note
 from streams.klaviyo.intent_operations import OPERATIONS, Operation, upsert_without_list
 

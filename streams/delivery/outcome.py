@@ -1,9 +1,10 @@
 """What is recorded of every source record: one outcome at least."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
+from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.events.origin import Origin
 
@@ -86,24 +87,14 @@ def encode_outcomes(
     """Values for the outcomes topic; none when there is nothing to say."""
     return [
         _encoder.encode(Outcome(stage=stage, items=chunk, action=action))
-        for chunk in _chunks(items)
+        for chunk in chunk_by_weight(
+            items, weight=_item_bytes, weight_max=VALUE_MAX_BYTES
+        )
     ]
 
 
-def _chunks(items: Iterable[OutcomeItem]) -> Iterator[tuple[OutcomeItem, ...]]:
-    """Part items into records that a topic takes."""
-    chunk: list[OutcomeItem] = []
-    free_bytes = VALUE_MAX_BYTES
-    for item in items:
-        text_chars = len(item.message_id) + len(item.reason)
-        item_bytes = _ITEM_BYTES + _CHAR_BYTES * text_chars
-        if chunk and item_bytes > free_bytes:
-            yield tuple(chunk)
-            chunk, free_bytes = [], VALUE_MAX_BYTES
-        chunk.append(item)
-        free_bytes -= item_bytes
-    if chunk:
-        yield tuple(chunk)
+def _item_bytes(item: OutcomeItem) -> int:
+    return _ITEM_BYTES + _CHAR_BYTES * (len(item.message_id) + len(item.reason))
 
 
 def decode_outcome(value: bytes) -> Outcome:

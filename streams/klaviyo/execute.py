@@ -10,8 +10,8 @@ from streams.actions.intents import ConsentChange, Intent
 from streams.actions.kinds import identifying_attributes, intent_kind, list_id_of
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.list_results import ListGone
-from streams.klaviyo.batching.gather import gather_all
+from streams.klaviyo.api.results import ListGone
+from streams.klaviyo.batching.bisect import gather_all
 from streams.klaviyo.batching.items import (
     Identifier,
     list_identifiers,

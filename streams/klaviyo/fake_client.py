@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from streams.klaviyo.api import endpoints, lane_endpoints
+from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import resource_attributes, resources
 from streams.klaviyo.api.results import Accepted
@@ -159,7 +159,7 @@ _RESPONDERS: Final[Mapping[str, Callable[[FakeKlaviyo, Request], ResponseData]]]
     endpoints.GET_IMPORT_JOB.name: _completed_job,
     endpoints.UPSERT_PROFILE.name: FakeKlaviyo.upserted_profile,
     endpoints.GET_PROFILES.name: FakeKlaviyo.found_profiles,
-    lane_endpoints.GET_LIST_PROFILES.name: FakeKlaviyo.found_profiles,
+    endpoints.GET_LIST_PROFILES.name: FakeKlaviyo.found_profiles,
     endpoints.GET_LIST.name: _list_resource,
     endpoints.CREATE_LIST.name: _list_resource,
 }

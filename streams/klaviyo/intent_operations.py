@@ -14,7 +14,7 @@ from streams.actions.intents import (
 )
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.operations.deletion import delete_profiles
 from streams.klaviyo.operations.events import record_events
 from streams.klaviyo.operations.list_members import add_members, remove_members

@@ -1,1 +1,1 @@
-"""When the next request may leave: signals, a pure state, and the only sleeper."""
+"""Rate limiting: response signals, a learned share of the quota, and the limiter."""

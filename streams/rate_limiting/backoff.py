@@ -1,27 +1,28 @@
-"""How long to wait after a failure: exponential, full jitter, capped."""
+"""Exponential backoff with full jitter and an upper bound."""
 
 import math
 
 BASE_S = 0.5
-"""Longest wait after the first failure."""
+"""Longest wait in seconds after the first failure."""
 
 CAP_S = 60.0
-"""Longest wait ever: one steady window, so a mended fault is seen within a minute."""
+"""Longest wait in seconds after any failure: one steady window, so that a repaired
+fault is noticed within a minute."""
 
 _DOUBLINGS_MAX = 16
-"""Enough to pass any cap; keeps the power small however long an outage lasts."""
+"""Largest exponent: beyond any cap, and small however long an outage lasts."""
 
 
 def backoff_s(
     failures: int, *, jitter: float, base_s: float = BASE_S, cap_s: float = CAP_S
 ) -> float:
-    """Draw the wait before the next try.
+    """Return the seconds to wait before the next attempt.
 
     The wait is `chance * min(cap_s, base_s * 2 ** (failures - 1))`: with the defaults
     up to 0.5, 1, 2, 4 ... 60 s.
 
     Args:
-        failures: Failures in a row, this one included; 0 means no wait.
+        failures: Consecutive failures, the latest included; 0 means no wait.
         jitter: A random number in [0, 1).
         base_s: Longest wait after the first failure.
         cap_s: Longest wait after any failure.

@@ -1,33 +1,42 @@
-"""How a worker learns its share of a quota it does not own alone.
+"""Control law by which each worker learns its share of a quota used by others too.
 
-The law, for a steady quota of L requests in T = 60 s, all parts of L or of T:
+Klaviyo counts the requests of an account in fixed windows, and every worker and every
+other tool with the account spends from the same quota. No worker knows how many others
+there are. The law below lets each worker find a fair share from the `RateLimit-*`
+headers alone. L is the steady quota (requests per window), T = 60 s the window:
 
-    rate    = share * level * L / T                       (`flow.py`)
-    level   = room / time, 0 to 3                         until the window ends
-    share  *= exp(weight * (GAIN * (room - time) + PULL * ln(ANCHOR / share)))
-    share  *= 0.9                                         a 429 of the steady window
+    rate           = quota_share * window_factor * L / T        (`token_flow.py`)
+    window_factor  = remaining_quota / remaining_time, 0 to 3   until the window ends
+    quota_share   *= exp(sample_weight * (SHARE_GAIN * surplus
+                         + SHARE_PULL * contention * ln(SHARE_ANCHOR / quota_share)))
+    quota_share   *= THROTTLE_CUT                               on a 429 (steady window)
 
-`room` is what RateLimit-Remaining leaves above a reserve, `time` what RateLimit-Reset
-leaves of the window, `weight` the part of a window since the last answer.
+    remaining_quota   RateLimit-Remaining above a reserve, as a fraction of L
+    remaining_time    RateLimit-Reset as a fraction of T
+    surplus           remaining_quota - remaining_time
+    sample_weight     time since the last response as a fraction of T
+    contention        0 to 1: how much other workers and tools use the quota
 
-- `level` spends what is left evenly over the time that is left. Everybody reads the
-  same two numbers, so everybody slows by the same factor, however many there are, when
-  another tool or worker comes; and nobody who comes first in a window can eat it.
-- `room - time` says how far the key is above the straight line from full to empty. Its
-  mean over a window is (1 - sum of all shares) / 4, so GAIN leads the sum to 1, what
-  other tools take counted in. This is the increase and decrease by `remaining`.
-- PULL makes shares alike: a share above ANCHOR loses more, a share below it gains more,
-  relatively. It is the additive increase (in the logarithm) of AIMD. That it leaves the
-  sum of the shares off 1 by some percent costs little, for `level` closes the gap.
-- The reserve is for arrivals of other tools that nobody sees coming: a multiple of the
-  square root of L, as the spread of random arrivals grows.
-- `company`, 0 to 1, says how far somebody else uses the key, or may without having been
-  seen in so short a time. The reserve and PULL fade with it, and whoever is alone takes
-  the whole at once (ALONE): then `level` alone spends what is left to the last request.
+- `window_factor` spreads the remaining quota evenly over the remaining time. All
+  workers read the same two headers, so all slow down by the same factor when another
+  tool or worker starts, whatever their number, and no early worker uses up a window.
+- `surplus` measures how far the account is above the straight line from a full quota
+  to an empty one. The mean of `surplus` over a window is (1 - sum of all shares) / 4,
+  so SHARE_GAIN leads the sum of the shares, other tools included, to 1. This term is
+  the increase and decrease by `remaining`.
+- SHARE_PULL makes the shares equal: a share above SHARE_ANCHOR loses more, and a share
+  below SHARE_ANCHOR gains more, relative to its size. This term is the additive
+  increase (of the logarithm) in AIMD. The pull moves the sum of the shares a few
+  percent away from 1; `window_factor` makes up for the difference.
+- The reserve is kept for requests of other tools that arrive unseen. The reserve is a
+  multiple of the square root of L, because the spread of random arrivals grows so.
+- The reserve and SHARE_PULL shrink with `contention`. A worker without contention takes
+  the whole quota at once (SOLE_USER_GAIN), and `window_factor` alone then spends the
+  window to the last request.
 - Without headers the share grows e-fold in a third of a window until the first 429,
-  then some 4 % a window; a 429 cuts it to 65 %: AIMD alone.
+  then about 4 % per window; a 429 cuts the share to 65 %. That is plain AIMD.
 
-The constants without another source were chosen with `tests/benchmarks/pacing.py`.
+Constants without another source were chosen by running `tests/benchmarks/pacing.py`.
 """
 
 import math
@@ -39,91 +48,111 @@ from streams.rate_limiting.state import EndpointPacing
 from streams.rate_limiting.token_flow import BURST_WINDOW_S, STEADY_WINDOW_S, rate_per_s
 
 SHARE_GAIN = 5.0
-"""How fast the sum of the shares goes to one: e-fold a window."""
+"""Growth rate of the sum of the shares towards 1, in e-folds per window and unit of
+surplus."""
 
 SHARE_PULL = 0.08
-"""How fast shares become alike: e-fold in 1 / PULL windows, some 17 minutes."""
+"""Rate at which shares become equal, in e-folds per window: one e-fold in 1 / 0.08
+windows, about 13 minutes at full contention."""
 
 SHARE_ANCHOR = 0.18
-"""Where PULL is nothing: between one worker (0.7 beside a tool) and 16 (0.044)."""
+"""Share (fraction of the steady quota) at which SHARE_PULL has no effect: between the
+share of one worker beside a tool (0.7) and the share of one of 16 workers (0.044)."""
 
 WINDOW_FACTOR_MAX = 3.0
-"""A reset that is named late by some seconds must not triple more than those."""
+"""Upper bound of `window_factor` (no unit): a reset time reported some seconds late
+must not make the worker send more than three times its rate in these seconds."""
 
 THROTTLE_CUT = 0.9
-"""Decrease for a 429 although the headers are followed."""
+"""Factor on the share for a 429 of the steady window while headers arrive. A small cut
+is enough, because the headers already steer the share."""
 
 RESERVE_FACTOR = 0.3
-"""Of the square root of the steady quota: 3.7 requests of 150."""
+"""Reserve for unseen requests, in square roots of the steady quota: 3.7 of 150
+requests."""
 
 OWN_REQUEST_OFFSET = 0.5
-"""Just after one's own request `remaining` is half a request below its mean."""
+"""Requests added to RateLimit-Remaining: just after a worker's own request the header
+is half a request below its mean."""
 
 SMALL_QUOTA_PER_MIN = 150
-"""Below this quota one request more or less is much, so all is learned slower."""
+"""Steady quota in requests per minute below which the share changes more slowly,
+because a single request is a large fraction of a small quota."""
 
 FULL_CONTENTION_USAGE = 0.1
-"""Others that use a tenth of the quota count in full; below, more as if alone."""
+"""Usage by others, as a fraction of the steady quota, that counts as full contention
+(1); less usage counts in proportion."""
 
 OBSERVED_WINDOWS_MAX = 2.0
-"""The use of others is followed by a half a window; by more, while less was seen."""
+"""Longest memory of the usage by others, in windows: the estimate moves by half of the
+difference per window, and faster while fewer windows were observed."""
 
 UNSEEN_USAGE = 0.05
-"""What others may use without being seen in a window, over the square root of L."""
+"""Usage by others that one observed window may hide, in requests divided by the square
+root of the steady quota and by the quota."""
 
 OBSERVED_WINDOWS_MIN = 0.02
-"""Of a newcomer (`Pace.watched`), or where windows do not end when they should."""
+"""Observed windows of a new worker (the default of `EndpointPacing.observed_windows`),
+or of a worker whose windows do not end at the expected times."""
 
 SOLE_USER_GAIN = 30.0
-"""How fast a worker takes the whole when nobody else uses the key: e-fold in 2 s."""
+"""Rate at which a sole user takes the whole quota, in e-folds per window: one in 2
+s."""
 
 RESET_GUARD_S = 1.0
-"""Remaining is spent as if the window were longer by this: Reset is rounded."""
+"""Seconds added to the window, because RateLimit-Reset is rounded to whole seconds."""
 
 SOLE_USER_RESET_GUARD_S = 0.3
-"""And when nobody else uses the key."""
+"""Seconds added to the window instead of RESET_GUARD_S for a sole user of the quota: no
+other sender adds to the error."""
 
 RESET_GUARD_INTERVALS = 0.2
-"""And by this part of one's own interval: what is left is seen so seldom."""
+"""Further seconds added, in multiples of the worker's own interval between requests: a
+slow worker sees the remaining quota rarely."""
 
 RESET_GUARD_INTERVALS_MAX_S = 15.0
-"""But not by more."""
+"""Upper bound, in seconds, for the addition by RESET_GUARD_INTERVALS."""
 
 RESET_ROUNDING_S = 1.5
-"""Reset is rounded up to a second, and says it as late as the answer comes: a window
-that ends later by no more is the same, and the earliest end is the truest."""
+"""Largest error of a reported window end, in seconds, besides the latency: the header
+is rounded up to a second and arrives with the response. An end that is later by no more
+belongs to the same window, and the earliest reported end is the most accurate."""
 
 WINDOW_DRIFT_S = 0.003
-"""How much a window's end may move each minute: 50 ppm, a bad quartz."""
+"""Largest drift of a window's end per minute, in seconds: 50 ppm of clock drift."""
 
 SHARE_MIN = 0.001
-"""A share never vanishes; `flow.PROBE_S` keeps it probing."""
+"""Smallest share (fraction of the steady quota). `token_flow.PROBE_INTERVAL_MAX_S`
+keeps a worker with this share probing."""
 
 HEADERS_STALE_AFTER_S = 120.0
-"""Two steady windows without a header: there are none."""
+"""Seconds (two steady windows) without RateLimit headers after which the law without
+headers applies."""
 
 NO_HEADERS_INITIAL_GROWTH = 3.0
-"""Growth a window (e-fold) before the first 429, when there are no headers."""
+"""Growth of the share without headers before the first 429, in e-folds per window."""
 
 NO_HEADERS_GROWTH = 0.04
-"""And after it."""
+"""Growth of the share without headers after the first 429, in e-folds per window: slow,
+because only a 429 shows the limit."""
 
 NO_HEADERS_PULL = 0.01
-"""PULL, when there are no headers."""
+"""SHARE_PULL for the law without headers, in e-folds per window."""
 
 NO_HEADERS_CUT = 0.65
-"""Decrease for a 429, when there are no headers."""
+"""Factor on the share for a 429 without headers: the only decrease in that law, hence
+larger than THROTTLE_CUT."""
 
 
 def on_success(
     pacing: EndpointPacing, signals: Signals, *, now_s: float
 ) -> EndpointPacing:
-    """Learn from an answer that was served.
+    """Update the state after a successful response.
 
     Args:
-        pacing: The state.
-        signals: What the answer said.
-        now_s: When it came.
+        pacing: State before the response.
+        signals: Rate-limit signals of the response.
+        now_s: Arrival time of the response.
     """
     weight = _sample_weight(pacing, now_s=now_s)
     pacing = msgspec.structs.replace(pacing, last_success_s=now_s, failures=0)
@@ -136,29 +165,35 @@ def on_success(
             ends_s=now_s + min(signals.reset_s, STEADY_WINDOW_S),
             weight=weight,
         )
-    return (
-        _without_headers(pacing, weight=weight)
-        if _headers_stale(pacing, now_s=now_s)
-        else pacing
-    )
+    if _headers_stale(pacing, now_s=now_s):
+        return _without_headers(pacing, weight=weight)
+    return pacing
 
 
 def on_throttle(
     pacing: EndpointPacing, signals: Signals, *, now_s: float
 ) -> EndpointPacing:
-    """Learn from a 429; one of the burst window is bad luck, not a share too large."""
+    """Update the state after a 429.
+
+    A 429 of the burst window (short Retry-After) is a chance collision and says nothing
+    about the share, so the share is cut for the steady window only.
+    """
     cut = 1.0
     if _headers_stale(pacing, now_s=now_s):
         cut = NO_HEADERS_CUT
     elif signals.retry_after_s > BURST_WINDOW_S:
         cut = THROTTLE_CUT
     return msgspec.structs.replace(
-        pacing, quota_share=_clamp_share(pacing.quota_share * cut), throttled=True
+        pacing, quota_share=_clamp_share(pacing.quota_share * cut), was_throttled=True
     )
 
 
 def _sample_weight(pacing: EndpointPacing, *, now_s: float) -> float:
-    """Part of a window that an answer speaks for; an idle time says nothing."""
+    """Return the fraction of a window that a response stands for.
+
+    The fraction is bounded by two intervals between requests, because idle time holds
+    no information about the share.
+    """
     since_s = min(
         now_s - pacing.last_success_s, 2.0 / rate_per_s(pacing), STEADY_WINDOW_S
     )
@@ -174,23 +209,21 @@ def _clamp_share(share: float) -> float:
 
 
 def _without_headers(pacing: EndpointPacing, *, weight: float) -> EndpointPacing:
-    """Grow; nothing but a 429 will say that it was too much."""
+    """Grow the share of an endpoint whose responses carry no RateLimit headers."""
     push = NO_HEADERS_INITIAL_GROWTH
     if pacing.was_throttled:
         push = NO_HEADERS_GROWTH + NO_HEADERS_PULL * math.log(
             SHARE_ANCHOR / pacing.quota_share
         )
-    share = (
-        pacing.quota_share * math.exp(push * weight)
-        if pacing.is_backlogged
-        else pacing.quota_share
-    )
+    share = pacing.quota_share
+    if pacing.is_backlogged:
+        share *= math.exp(push * weight)
     return msgspec.structs.replace(
         pacing, quota_share=_clamp_share(share), window_factor=1.0
     )
 
 
-def _with_headers(  # noqa: PLR0913  # each is one number of the law, by its name
+def _with_headers(  # noqa: PLR0913  # each argument is one number of the control law
     pacing: EndpointPacing,
     *,
     now_s: float,
@@ -199,12 +232,15 @@ def _with_headers(  # noqa: PLR0913  # each is one number of the law, by its nam
     ends_s: float,
     weight: float,
 ) -> EndpointPacing:
-    """Take in what RateLimit headers said of the window, half the latency ago."""
+    """Update the state from RateLimit headers.
+
+    The headers describe the window as of half the latency ago.
+    """
     ends_s = _window_end_s(
         pacing, ends_s=ends_s, max_late_s=RESET_ROUNDING_S + latency_s
     )
     if ends_s < min(now_s, pacing.window_ends_s - STEADY_WINDOW_S / 2):
-        return pacing  # overtaken by an answer of a later window
+        return pacing  # a response for a later window came first
     other_usage, observed_windows = _estimate_other_usage(
         pacing, remaining=remaining, now_s=now_s, ends_s=ends_s
     )
@@ -227,9 +263,9 @@ def _with_headers(  # noqa: PLR0913  # each is one number of the law, by its nam
         pacing,
         last_headers_s=now_s,
         remaining=remaining,
-        others=other_usage,
+        other_usage=other_usage,
         observed_windows=observed_windows,
-        ends_s=ends_s,
+        window_ends_s=ends_s,
         window_factor=min(window_factor, WINDOW_FACTOR_MAX),
         quota_share=_adjust_share(
             pacing, surplus=surplus, contention=contention, weight=weight
@@ -254,7 +290,10 @@ def _remaining_time(remaining_s: float, *, guard_s: float) -> float:
 def _adjust_share(
     pacing: EndpointPacing, *, surplus: float, contention: float, weight: float
 ) -> float:
-    """Change the share; who has no backlog learns nothing, or it would grow idle."""
+    """Return the share after one response.
+
+    A worker without a backlog keeps its share: an idle account always shows surplus,
+    and the share would grow without use."""
     if not pacing.is_backlogged:
         return pacing.quota_share
     damping = min(
@@ -269,29 +308,30 @@ def _adjust_share(
 
 
 def _window_end_s(pacing: EndpointPacing, *, ends_s: float, max_late_s: float) -> float:
-    """Say when the steady window ends, in the light of the ends named before.
+    """Return the end of the steady window, given the ends reported before.
 
-    What an answer names is never too early, and too late by `max_late_s` at most.
+    A reported end is never too early, and is too late by at most `max_late_s`.
     """
     if pacing.window_ends_s == -math.inf:
         return ends_s
     rounds = round((ends_s - pacing.window_ends_s) / STEADY_WINDOW_S)
     expected_end_s = pacing.window_ends_s + rounds * (STEADY_WINDOW_S + WINDOW_DRIFT_S)
-    return (
-        min(ends_s, expected_end_s) if ends_s - expected_end_s < max_late_s else ends_s
-    )
+    is_same_window = ends_s - expected_end_s < max_late_s
+    return min(ends_s, expected_end_s) if is_same_window else ends_s
 
 
 def _estimate_other_usage(
     pacing: EndpointPacing, *, remaining: int, now_s: float, ends_s: float
 ) -> tuple[float, float]:
-    """Follow the use of others; two answers of one window show it.
+    """Estimate the usage by others from two responses of one window.
 
-    Answers that overtake each other show too little and then too much: it evens out.
-    What stays below zero is no fixed window, so `company` takes it for company.
+    Responses that overtake each other show too little usage and then too much; the two
+    errors cancel. An estimate that stays below zero means that the window is not fixed,
+    so the caller counts the absolute value as contention.
 
     Returns:
-        Their use, and how many windows it speaks for.
+        The usage by others (fraction of the quota per window), and the number of
+        windows that the estimate stands for.
     """
     if (
         ends_s - pacing.window_ends_s + RESET_ROUNDING_S

@@ -1,4 +1,7 @@
-"""The gate: the only sleeper. One door an endpoint; by rank, then first come."""
+"""Rate limiter: the only module of the client that waits.
+
+Each endpoint has a queue, ordered by priority and then by arrival.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,22 +19,23 @@ from streams.rate_limiting.state_machine import (
 )
 
 _SLEEP_MIN_S = 0.001
-"""Shortest sleep: a shorter one may not move a clock at all."""
+"""Shortest sleep in seconds: a shorter sleep may not advance the clock at all."""
 
 RECHECK_INTERVAL_S = 5.0
-"""Ours: an answer to an earlier request may better what there is to wait for."""
+"""Longest sleep in seconds before the delay is computed again, because a response to an
+earlier request may have shortened the delay. Our choice."""
 
 _ABANDONED_SIGNALS = Signals(outcome=RequestOutcome.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Time and chance, given from outside.
+    """Source of time and randomness, passed in so that tests can replace the source.
 
     Attributes:
-        monotonic_s: Seconds that only grow; where they start does not matter.
-        sleep: Waits that many seconds.
-        rng: A random number in [0, 1) at each call.
+        monotonic_s: Returns seconds that never decrease, from any starting point.
+        sleep: Waits the given number of seconds.
+        rng: Returns a random number in [0, 1).
     """
 
     monotonic_s: Callable[[], float]
@@ -40,17 +44,20 @@ class Clock:
 
 
 QueueSlot = tuple[int, int, asyncio.Future[bool]]
-"""Rank, order of arrival, and what is told: true, go; false, stand at the door."""
+"""Priority, order of arrival, and a grant: True to send now, False to become the front
+waiter, who waits for the next token."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _EndpointQueue:
+    """Waiting requests of one endpoint, and the endpoint's rate-limiting state."""
+
     pacing: EndpointPacing
     slots: list[QueueSlot] = field(default_factory=list)
     has_front_waiter: bool = False
 
     def pop_waiter_below(self, priority: float) -> asyncio.Future[bool] | None:
-        """Call up whoever has waited longest of the lowest rank, if below this one."""
+        """Remove and return the first waiter with a lower priority number."""
         while self.slots:
             slot_priority, _, grant = self.slots[0]
             if not grant.done() and slot_priority >= priority:
@@ -61,7 +68,7 @@ class _EndpointQueue:
         return None
 
     def hand_over(self) -> None:
-        """Let the next one stand here."""
+        """Make the next waiter the front waiter."""
         grant = self.pop_waiter_below(float("inf"))
         if grant is None:
             self.has_front_waiter = False
@@ -70,13 +77,13 @@ class _EndpointQueue:
 
 
 class RateLimiter:
-    """Holds requests back until their endpoint's quota has room.
+    """Delays requests until the quota of their endpoint allows them.
 
-    Who stands at the door waits for the next request that may leave, and lets those
-    of a lower rank go first, however late they come.
+    The front waiter of an endpoint waits for the next token, and passes the token to
+    any waiter of a lower priority number, even to one that arrived later.
 
     Args:
-        clock: Clock, sleep and chance.
+        clock: Source of time and randomness.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -85,14 +92,14 @@ class RateLimiter:
         self._arrivals = count()
 
     async def acquire(self, name: str, *, quota: Quota, priority: int = 0) -> None:
-        """Wait until a request may leave, and count it as sent.
+        """Wait until a request may leave, and count the request as sent.
 
-        Every `enter` is followed by exactly one `fed`.
+        Every `acquire` must be followed by exactly one `on_response`.
 
         Args:
-            name: The endpoint.
-            quota: What it admits, until answers say better.
-            priority: The lowest goes first.
+            name: Name of the endpoint.
+            quota: Limits of the endpoint until response headers report others.
+            priority: Priority of the request; the lowest number goes first.
         """
         queue = self._queues.get(name)
         if queue is None:
@@ -135,23 +142,23 @@ class RateLimiter:
             higher_priority_waiter.set_result(True)
 
     def on_response(self, name: str, signals: Signals) -> None:
-        """Take in what the answer to one request said."""
+        """Update the endpoint's state from the response to one request."""
         queue = self._queues[name]
         now_s, jitter = self._clock.monotonic_s(), self._clock.rng()
         queue.pacing = on_response(queue.pacing, signals, now_s=now_s, jitter=jitter)
 
     def pacing(self, name: str) -> EndpointPacing | None:
-        """Show the state of an endpoint; None when nothing went there yet."""
+        """Return the state of an endpoint, or None before the first request."""
         queue = self._queues.get(name)
         return queue.pacing if queue else None
 
     def send_delay_s(self, name: str) -> float:
-        """Say how long a request that came now would stand at the door at least."""
+        """Return the shortest delay, in seconds, for a request that arrives now."""
         queue = self._queues.get(name)
         return self._queue_delay_s(queue) if queue else 0.0
 
     async def sleep(self, wait_s: float) -> None:
-        """Wait, for a reason that is no quota: a poll, a cancelled job."""
+        """Wait for a reason other than a quota, such as the next poll of a job."""
         await self._clock.sleep(max(wait_s, _SLEEP_MIN_S))
 
     def _queue_delay_s(self, queue: _EndpointQueue) -> float:

@@ -1,4 +1,4 @@
-"""What one answer says about the quota."""
+"""Rate-limit signals read from one response."""
 
 import re
 from collections.abc import Mapping
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _DIGITS_MAX = 9
-"""A longer number in a rate-limit header is no number of requests or seconds."""
+"""Longest number accepted in a rate-limit header: a longer one is not a plausible
+count of requests or seconds."""
 
 _POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w=([0-9]{1,9})\s*")
-"""One window of `RateLimit-Limit`: `150;w=60`."""
+"""Pattern of one window in `RateLimit-Limit`, such as `150;w=60`."""
 
 
 class RequestOutcome(StrEnum):
-    """How the request went, as far as pacing minds."""
+    """Result of a request, as far as rate limiting is concerned."""
 
     SERVED = "served"
     THROTTLED = "throttled"
@@ -23,16 +24,16 @@ class RequestOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What one answer says about the quota; None where it says nothing.
+    """Rate-limit information of one response; None where a header is missing.
 
     Attributes:
-        outcome: How the request went.
-        retry_after_s: The least wait the answer asks for.
-        remaining: Requests left in the steady window, for all tools on the key.
+        outcome: Result of the request.
+        retry_after_s: Shortest wait that the response asks for.
+        remaining: Requests left in the steady window, for all users of the account.
         reset_s: Seconds until the steady window ends.
-        burst_per_s: Requests the one-second window admits.
-        steady_per_min: Requests the sixty-second window admits.
-        latency_s: How long the answer took.
+        burst_per_s: Requests admitted by the one-second window.
+        steady_per_min: Requests admitted by the sixty-second window.
+        latency_s: Time from the request to the response.
     """
 
     outcome: RequestOutcome
@@ -51,13 +52,13 @@ def read_signals(
     retry_after_s: float = 0.0,
     latency_s: float = 0.0,
 ) -> Signals:
-    """Read the `RateLimit-*` headers of an answer.
+    """Read the `RateLimit-*` headers of a response.
 
     Args:
         headers: Header names in lower case, or a case-insensitive mapping.
-        outcome: How the request went.
-        retry_after_s: The least wait the answer asks for.
-        latency_s: How long the answer took.
+        outcome: Result of the request.
+        retry_after_s: Shortest wait that the response asks for.
+        latency_s: Time from the request to the response.
     """
     windows = _parse_windows(headers.get("ratelimit-limit", ""))
     return Signals(
@@ -72,7 +73,7 @@ def read_signals(
 
 
 def _parse_windows(text: str) -> dict[int, int]:
-    """Read `10, 10;w=1, 150;w=60` as {1: 10, 60: 150}; a limit of 0 says nothing."""
+    """Parse `10, 10;w=1, 150;w=60` to {1: 10, 60: 150}; a limit of 0 is ignored."""
     matches = (_POLICY.fullmatch(policy) for policy in text.split(","))
     windows = {int(match[2]): int(match[1]) for match in matches if match}
     return {length_s: limit for length_s, limit in windows.items() if limit > 0}

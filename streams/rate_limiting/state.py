@@ -1,4 +1,4 @@
-"""The state of one endpoint, as one worker sees it."""
+"""State of the rate limiting for one endpoint, as seen by one worker."""
 
 import math
 from dataclasses import dataclass
@@ -6,19 +6,24 @@ from dataclasses import dataclass
 import msgspec
 
 INITIAL_QUOTA_SHARE = 0.25
-"""Share of a worker that knows nothing: alone it has the whole key a minute later, and
-16 that come at once need one window to find one another."""
+"""Share of a new worker, as a fraction of the steady quota. A sole worker has the whole
+quota a minute later, and 16 workers that start together adapt within one window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What an endpoint admits: `burst_per_s` and `steady_per_min`, both at once."""
+    """Limits of one endpoint; a request must fit both windows.
+
+    Attributes:
+        burst_per_s: Requests admitted in a one-second window.
+        steady_per_min: Requests admitted in a sixty-second window.
+    """
 
     burst_per_s: int
     steady_per_min: int
 
     def scaled(self, factor: float) -> "Quota":
-        """Multiply both windows, never below one request."""
+        """Return the quota with both limits multiplied, each at least one request."""
         return Quota(
             burst_per_s=max(1, int(self.burst_per_s * factor)),
             steady_per_min=max(1, int(self.steady_per_min * factor)),
@@ -26,29 +31,31 @@ class Quota:
 
 
 class EndpointPacing(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one endpoint; a struct, because it is made anew at every turn.
+    """State of one endpoint; a msgspec struct, since each request creates a new one.
 
     Attributes:
-        quota: What the endpoint admits, as far as is known.
-        quota_share: Part of the steady quota that this worker takes, 0 to 1; learned.
-        window_factor: Factor on the rate until the steady window ends: below 1 when less is
-            left than the time that is left would need.
-        window_ends_s: When the steady window ends; endless past when no header has said.
-        tokens: Requests saved up; one may leave when it is 1.
-        tokens_updated_s: When `tokens` was so; in a rest, its end.
-        next_token_s: When `tokens` reaches 1.
-        last_sent_s: When the latest request left.
-        paused_until_s: Nothing leaves before.
-        is_backlogged: Whether the latest request had waited for its turn: only who wants
-            more than it gets has anything to learn.
-        failures: Throttled or failed requests in a row, one for each rest.
-        was_throttled: Whether there ever was a 429.
-        in_flight: Requests without an answer yet.
-        last_success_s: When the latest answer came that was served.
-        last_headers_s: When the latest one with RateLimit headers came.
-        remaining: What that one said is left in the steady window.
-        other_usage: Requests a window of everybody else, as a part of the quota.
-        observed_windows: Windows, or part of one, that `other_usage` speaks for.
+        quota: Limits of the endpoint, as published or as reported by headers.
+        quota_share: Learned fraction (0 to 1) of the steady quota that this worker
+            uses.
+        window_factor: Factor on the rate until the steady window ends; below 1 when the
+            remaining quota is too small for the remaining time.
+        window_ends_s: End of the steady window; minus infinity before the first header.
+        tokens: Saved requests; a request may leave when the value is 1.
+        tokens_updated_s: Time for which `tokens` holds; during a pause, the pause's
+            end.
+        next_token_s: Time at which `tokens` reaches 1.
+        last_sent_s: Time at which the latest request left.
+        paused_until_s: Time before which no request leaves.
+        is_backlogged: True if the latest request had to wait. A worker that does not
+            need more than its share has nothing to learn.
+        failures: Consecutive throttled or failed requests, counted once per pause.
+        was_throttled: True after the first 429.
+        in_flight: Requests without a response yet; for tests and debugging.
+        last_success_s: Time of the latest successful response.
+        last_headers_s: Time of the latest response with RateLimit headers.
+        remaining: RateLimit-Remaining of that response.
+        other_usage: Estimated usage by others per window, as a fraction of the quota.
+        observed_windows: Number of windows on which `other_usage` is based.
     """
 
     quota: Quota

@@ -1,8 +1,8 @@
-"""The pace of one endpoint: a pure state machine with the clock as an argument.
+"""State machine for the rate limiting of one endpoint, pure, with time as an argument.
 
-Three questions, and all the gate knows of pacing: `next_free_s` (how long until a
-request may leave), `spend` (one leaves now), `fed` (an answer came back). How the rate
-is learned stands in `controller.py`, how it becomes moments in `flow.py`.
+The limiter calls three functions: `send_delay_s` (time until a request may leave),
+`on_send` (a request leaves now) and `on_response` (a response arrived).
+`controller.py` learns the rate, and `token_flow.py` turns the rate into sending times.
 """
 
 import msgspec
@@ -33,23 +33,25 @@ __all__ = [
 ]
 
 _BACKLOG_INTERVALS = 0.7
-"""Who leaves within this part of its own interval after it could has a backlog."""
+"""A request that leaves within this many of the worker's own intervals after the token
+was ready shows a backlog."""
 
 _DEBT_MAX = 1.0
-"""A caller that does not wait can owe that much, not more."""
+"""Largest debt in tokens for a caller that sends without waiting."""
 
 _JITTER_SCALE = 64
-"""`chance * 64 % 1` is as random as `chance`, and tells nothing of the backoff."""
+"""`jitter * 64 % 1` is as random as `jitter` and independent of the backoff drawn
+from the same number."""
 
 
 def send_delay_s(pacing: EndpointPacing, *, now_s: float) -> float:
-    """Say how long until a request may leave; 0 means now."""
+    """Return the seconds until a request may leave; 0 means now."""
     spaced_s = pacing.last_sent_s + min_gap_s(pacing)
     return max(now_s, pacing.paused_until_s, pacing.next_token_s, spaced_s) - now_s
 
 
 def on_send(pacing: EndpointPacing, *, now_s: float) -> EndpointPacing:
-    """Let one request leave now."""
+    """Return the state after a request leaves now."""
     idle_s = now_s - max(pacing.next_token_s, pacing.paused_until_s)
     pacing = msgspec.structs.replace(
         pacing,
@@ -65,12 +67,12 @@ def on_send(pacing: EndpointPacing, *, now_s: float) -> EndpointPacing:
 def on_response(
     pacing: EndpointPacing, signals: Signals, *, now_s: float, jitter: float
 ) -> EndpointPacing:
-    """Take in what an answer said.
+    """Return the state after the response to one request.
 
     Args:
-        pacing: The state.
-        signals: What the answer said.
-        now_s: When it came.
+        pacing: State before the response.
+        signals: Rate-limit signals of the response.
+        now_s: Arrival time of the response.
         jitter: A random number in [0, 1), for the wait after a failure.
     """
     pacing = msgspec.structs.replace(
@@ -101,10 +103,11 @@ def _updated_quota(quota: Quota, signals: Signals) -> Quota:
 def _pause_after_failure(
     pacing: EndpointPacing, signals: Signals, *, now_s: float, jitter: float
 ) -> EndpointPacing:
-    """Rest after a failure; one that comes during a rest tells nothing new.
+    """Pause the endpoint after a failure.
 
-    The credit after it is drawn by chance: workers that one reset lets go leave spread
-    over their interval, not together.
+    A failure during a pause belongs to the same outage and is not counted again. The
+    tokens after the pause are random, so that workers released by the same reset send
+    spread over their interval instead of together.
     """
     if now_s >= pacing.paused_until_s:
         if signals.outcome is RequestOutcome.THROTTLED:

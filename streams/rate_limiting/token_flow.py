@@ -1,27 +1,32 @@
-"""From a share to moments: credit grows at the rate, a request costs one."""
+"""Token bucket that turns a share of the quota into sending times.
+
+Tokens accumulate at the rate of the share, and each request costs one token.
+"""
 
 from streams.rate_limiting.state import EndpointPacing
 
 BURST_WINDOW_S = 1.1
-"""Klaviyo's burst window is 1 s (rate-limit page, "Burst"); a tenth more for requests
-that overtake others on their way."""
+"""Klaviyo's burst window in seconds (1 s: rate-limit page, "Burst"), plus a tenth for
+requests that overtake others on the network."""
 
 STEADY_WINDOW_S = 60.0
-"""Klaviyo's steady window: rate-limit page, "Steady"."""
+"""Klaviyo's steady window in seconds: rate-limit page, "Steady"."""
 
 PROBE_INTERVAL_MAX_S = 240.0
-"""The longest a share may make a request wait, so that it always keeps probing. Long
-enough that 16 probing workers use a quarter of the smallest quota (15 a minute)."""
+"""Longest wait for a token in seconds, so that even the smallest share keeps probing.
+Long enough that 16 probing workers use only a quarter of the smallest quota
+(15/min)."""
 
 _SAVED_TOKENS_MIN = 2.0
-"""Credit that an idle worker may always save."""
+"""Tokens that an idle worker may always save."""
 
 _SAVED_BURST_FRACTION = 0.5
-"""And of its share of the burst: what came together may leave together."""
+"""Tokens that an idle worker may save, as a fraction of its share of the burst quota:
+requests that arrive together may leave together."""
 
 
 def rate_per_s(pacing: EndpointPacing) -> float:
-    """Say how many requests a second the share is worth, over a whole window."""
+    """Return the requests per second that the share allows, over a whole window."""
     per_s = pacing.quota_share * pacing.quota.steady_per_min / STEADY_WINDOW_S
     return min(
         max(per_s, 1.0 / PROBE_INTERVAL_MAX_S),
@@ -30,7 +35,7 @@ def rate_per_s(pacing: EndpointPacing) -> float:
 
 
 def tokens_at(pacing: EndpointPacing, *, now_s: float) -> float:
-    """Say how much credit there is; it does not grow during a rest."""
+    """Return the tokens at a time; tokens do not accumulate during a pause."""
     tokens, at_s = pacing.tokens, pacing.tokens_updated_s
     if now_s <= at_s:
         return tokens
@@ -45,9 +50,9 @@ def tokens_at(pacing: EndpointPacing, *, now_s: float) -> float:
 
 
 def next_token_at_s(pacing: EndpointPacing) -> float:
-    """Say when the credit reaches one: in this steady window, or in a later one.
+    """Return the time of the next full token, in this steady window or a later one.
 
-    What was saved up is no leave to send when nothing is left in the window.
+    Saved tokens do not allow a request while the window has no quota left.
     """
     missing, at_s = 1.0 - pacing.tokens, pacing.tokens_updated_s
     if missing <= 0.0:
@@ -63,5 +68,5 @@ def next_token_at_s(pacing: EndpointPacing) -> float:
 
 
 def min_gap_s(pacing: EndpointPacing) -> float:
-    """Say how far apart two requests are at least, whatever the credit."""
+    """Return the minimum time between two requests, whatever the tokens."""
     return BURST_WINDOW_S / pacing.quota.burst_per_s

@@ -56,8 +56,8 @@ def load_settings(
 
     Args:
         environ: The environment.
-        settings_path: A YAML mapping by the names of `Settings`; without it the one that
-            `KLAVIYO_STREAMS_SETTINGS` names, if any.
+        settings_path: A YAML mapping by the names of `Settings`; without it the one
+            that `KLAVIYO_STREAMS_SETTINGS` names, if any.
         base: What a destination file has under `settings` for a worker, decoded.
         for_delivery: Whether the API key is needed where the stage `deliver` is on.
         api_key_env: The variable with the key.

@@ -21,7 +21,7 @@ from streams.actions.intents import (
 )
 from streams.events.origin import Origin
 from streams.klaviyo.api import endpoints
-from streams.klaviyo.api import lane_endpoints as lane
+from streams.klaviyo.api import endpoints as lane
 from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, Endpoint
 from tests.benchmarks.workload import START_MS, Published
 

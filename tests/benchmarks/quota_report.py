@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.klaviyo.api.lane_endpoints import ENDPOINTS
+from streams.klaviyo.api.endpoints import ENDPOINTS
 from tests.benchmarks.lane_work import Work
 from tests.benchmarks.request_counts import (
     WINDOW_S,

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-CALLERS = {"call", "attempt"}
-"""Methods of `streams.klaviyo.api.protocol.KlaviyoApi` that send requests."""
+SENDING_METHODS = {"call", "attempt"}
+"""The methods of `streams.klaviyo.api.protocol.KlaviyoApi` that send."""
 
-PASSED_ON = {"note_request", *CALLERS}
+PASSED_ON = {"note_request", *SENDING_METHODS}
 """What such a method calls: the judge, or another client."""
 
 
@@ -18,7 +18,7 @@ def fakes() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
     """Find every method that takes a request in a client's place."""
     for path in sorted(TESTS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.AsyncFunctionDef) and node.name in CALLERS:
+            if isinstance(node, ast.AsyncFunctionDef) and node.name in SENDING_METHODS:
                 kinds = [ast.unparse(one.annotation or node) for one in node.args.args]
                 if "Request" in kinds:
                     yield f"{path.relative_to(TESTS)}:{node.name}", node

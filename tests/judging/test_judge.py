@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from streams.klaviyo.api import endpoints, lane_endpoints
+from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import Endpoint
 from streams.sandbox.operations import OPERATIONS, ApiOperation
 from tests.judging import judge
@@ -14,10 +14,7 @@ EVENTS = "/api/events"
 WHO = {"data": {"type": "profile", "attributes": {"external_id": "u1"}}}
 METRIC = {"data": {"type": "metric", "attributes": {"name": "Viewed"}}}
 OURS = [
-    one
-    for room in (endpoints, lane_endpoints)
-    for one in vars(room).values()
-    if isinstance(one, Endpoint)
+    endpoint for endpoint in vars(endpoints).values() if isinstance(endpoint, Endpoint)
 ]
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from streams.klaviyo.api.endpoints import DAILY_RETRY_AFTER_MIN_S, Endpoint
 from streams.klaviyo.api.import_jobs import ImportJobTracker
+from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.results import (
     Accepted,
@@ -34,6 +35,19 @@ BASE_URL = "https://a.klaviyo.com"
 REQUEST_TIMEOUT_S = 60.0
 """Longer than any answer of Klaviyo's should take; then it is sent again."""
 
+ATTEMPTS_MAX = 3
+"""Ours: so often a person's command asks a Klaviyo that does not answer."""
+
+_REMEDIES: Mapping[str, str] = {
+    "cannot-connect": "is that where Klaviyo is, and does the network lead there?",
+    "unauthorized": "Klaviyo does not know the API key; make a private key there",
+    "permission-denied": "the API key lacks a scope of this: {scopes}",
+    "blocked-by-challenge": "Klaviyo blocks this address; have it allow-listed there",
+    "revision-retired": "Klaviyo has no such revision any more; upgrade this program",
+}
+"""Reason of an answer → what the operator can do."""
+
+
 _ABANDONED_SIGNALS = Signals(outcome=RequestOutcome.ABANDONED)
 
 
@@ -44,7 +58,8 @@ class KlaviyoClient:
         api_key: Private key; it is in no log, error or `repr`.
         clock: Clock, sleep and chance.
         base_url: Scheme and host.
-        on_status_change: Told when an endpoint stops answering, and when it answers again.
+        on_status_change: Told when an endpoint stops answering, and when it answers
+            again.
         quota_scale: Share of the published quotas to start with; the RateLimit headers
             of the first answers replace it.
         request_timeout_s: After so long without an answer a request is sent again.
@@ -191,3 +206,53 @@ def _read_signals(
     return read_signals(
         headers, outcome=outcome, retry_after_s=wait_s, latency_s=latency_s
     )
+
+
+class FailFastClient:
+    """Gives up where a worker would wait: a person is there to mend it.
+
+    Args:
+        client: Sends the requests.
+    """
+
+    def __init__(self, client: KlaviyoApi) -> None:
+        self._client = client
+
+    async def call(self, request: Request) -> FinalResult:
+        """Send until Klaviyo settles it, or it takes somebody to mend it."""
+        attempts = 0
+        while True:
+            answer = await self._client.attempt(request)
+            match answer:
+                case Throttled():
+                    continue
+                case Temporary():
+                    attempts += 1
+                    if attempts < ATTEMPTS_MAX and not answer.is_blocked:
+                        continue
+                    return _rejected_with_hint(answer, request)
+                case OperatorFault():
+                    return _rejected_with_hint(answer, request)
+                case _:
+                    return answer
+
+    async def attempt(self, request: Request) -> AttemptResult:
+        """Send once."""
+        return await self._client.attempt(request)
+
+    async def back_off(self, *, failures: int) -> None:
+        """Wait after that many failures in a row."""
+        await self._client.back_off(failures=failures)
+
+    async def pause(self, wait_s: float) -> None:
+        """Wait that long."""
+        await self._client.pause(wait_s)
+
+
+def _rejected_with_hint(
+    answer: Temporary | OperatorFault, request: Request
+) -> Rejected:
+    scopes = ", ".join(sorted(request.endpoint.scopes))
+    hint = _REMEDIES.get(answer.reason, "").format(scopes=scopes)
+    reason = f"{answer.reason}; {hint}" if hint else answer.reason
+    return Rejected(status=answer.status, reason=reason)

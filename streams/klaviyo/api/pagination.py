@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import Request, get_list
 from streams.klaviyo.api.responses import parse_next_cursor, resources
 from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
 
@@ -50,3 +50,8 @@ async def fetch_all_pages(client: KlaviyoApi, request: Request) -> FinalResult:
             return msgspec.structs.replace(page, attempts=attempts)
         all_resources += resources(page.data)
     return Accepted(status=200, attempts=attempts, data={"data": all_resources})
+
+
+async def list_exists(client: KlaviyoApi, list_id: str) -> bool:
+    """Ask whether a list exists."""
+    return isinstance(await client.call(get_list(list_id)), Accepted)

@@ -38,8 +38,8 @@ class Rejected(_Result, frozen=True, kw_only=True):
 
     Attributes:
         reason: The first error.
-        item_reasons: Place in the request's array → the reason, where errors name items.
-    """
+        item_reasons: Place in the request's array → the reason, where errors name
+    items."""
 
     reason: str
     item_reasons: Mapping[int, str] = {}
@@ -96,3 +96,34 @@ FinalResult: TypeAlias = Accepted | Rejection
 """It makes no sense to send the same again."""
 
 AttemptResult: TypeAlias = FinalResult | Throttled | Temporary | OperatorFault
+
+
+class ListGone(msgspec.Struct, frozen=True, kw_only=True):
+    """The list does not exist any more: pair the audience anew, then send all again.
+
+    Verdicts already reached are dropped; sending an item twice changes nothing.
+    """
+
+    list_id: str
+
+
+class DailyQuotaExhausted(msgspec.Struct, frozen=True, kw_only=True):
+    """No list can be created today.
+
+    Attributes:
+        retry_after_s: Seconds until one can.
+    """
+
+    retry_after_s: float
+
+
+class ListNameRejected(msgspec.Struct, frozen=True, kw_only=True):
+    """Klaviyo takes no list of that name.
+
+    Attributes:
+        reason: Kebab-case code, then optionally `: ` and words.
+        status: HTTP status of the answer.
+    """
+
+    reason: str
+    status: int = 0

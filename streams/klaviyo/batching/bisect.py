@@ -1,8 +1,9 @@
 """One bad item never spoils its neighbours: strip by pointer, else bisect."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from streams.klaviyo.api.results import (
     Accepted,
@@ -15,6 +16,7 @@ from streams.klaviyo.api.results import (
 )
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,28 +121,6 @@ def halves(chunk: tuple[ItemT, ...]) -> list[tuple[ItemT, ...]]:
     return [half for half in (chunk[:middle], chunk[middle:]) if half]
 
 
-def chunk_by_weight(
-    items: Iterable[ItemT],
-    *,
-    count_max: int,
-    weight: Callable[[ItemT], int],
-    weight_max: int,
-) -> list[tuple[ItemT, ...]]:
-    """Cut into chunks, in order, each as large as both limits allow.
-
-    An item heavier than the limit makes a chunk of its own.
-    """
-    chunks: list[list[ItemT]] = []
-    chunk_weight = 0
-    for item in items:
-        chunk_weight += weight(item)
-        if not chunks or len(chunks[-1]) >= count_max or chunk_weight > weight_max:
-            chunks.append([])
-            chunk_weight = weight(item)
-        chunks[-1].append(item)
-    return [tuple(chunk) for chunk in chunks]
-
-
 def _valid_item_reasons(rejection: Rejection, *, count: int) -> dict[int, str]:
     match rejection:
         case Rejected(item_reasons=item_reasons) | NotFound(item_reasons=item_reasons):
@@ -166,3 +146,13 @@ def _rejected_item(
         status=rejection.status,
         is_not_found=isinstance(rejection, NotFound),
     )
+
+
+async def gather_all(
+    coroutines: Iterable[Coroutine[Any, Any, ResultT]],
+) -> list[ResultT]:
+    """Await all of them; one alone is awaited in place, without a task."""
+    pending = list(coroutines)
+    if len(pending) == 1:
+        return [await pending[0]]
+    return list(await asyncio.gather(*pending))

@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from streams.chunks import chunk_by_weight
 from streams.klaviyo.api.endpoints import RequestLimit
+from streams.klaviyo.api.pagination import list_exists
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.results import FinalResult
 from streams.klaviyo.batching.bisect import (
     BisectResult,
-    chunk_by_weight,
     no_list_check,
     send_with_bisect,
 )
 from streams.klaviyo.batching.items import ProfileItem, item_indices
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.lookups.lists import list_exists
 
 ENVELOPE_BYTES = 1_000
 """What a body holds beside its items, generously."""

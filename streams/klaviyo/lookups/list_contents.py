@@ -6,11 +6,10 @@ from typing import Any
 import msgspec
 
 from streams.errors import EngineError
-from streams.klaviyo.api.list_results import ListGone
 from streams.klaviyo.api.pagination import iterate_pages
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.responses import resource_attributes, resource_id, resources
-from streams.klaviyo.api.results import Accepted, NotFound
+from streams.klaviyo.api.results import Accepted, ListGone, NotFound
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     list_identifiers,

@@ -6,7 +6,6 @@ from typing import Any
 from streams.errors import EngineError
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import DAILY_RETRY_AFTER_MIN_S
-from streams.klaviyo.api.list_results import DailyQuotaExhausted, ListNameRejected
 from streams.klaviyo.api.pagination import fetch_all_pages
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.responses import (
@@ -17,6 +16,8 @@ from streams.klaviyo.api.responses import (
 )
 from streams.klaviyo.api.results import (
     Accepted,
+    DailyQuotaExhausted,
+    ListNameRejected,
     OperatorFault,
     Temporary,
     Throttled,
@@ -67,11 +68,6 @@ async def create_list(
                 pass
             case refusal:
                 return ListNameRejected(reason=refusal.reason, status=refusal.status)
-
-
-async def list_exists(client: KlaviyoApi, list_id: str) -> bool:
-    """Ask whether a list exists."""
-    return isinstance(await client.call(requests.get_list(list_id)), Accepted)
 
 
 def _name(row: Mapping[str, Any]) -> object:

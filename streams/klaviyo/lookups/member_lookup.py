@@ -5,14 +5,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
 
-from streams.klaviyo.api.pagination import fetch_all_pages
+from streams.klaviyo.api.pagination import fetch_all_pages, list_exists
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.responses import resources
 from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
 from streams.klaviyo.batching.bisect import send_with_bisect
 from streams.klaviyo.batching.items import Identifier, normalize_identifier
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.lookups.lists import list_exists
 from streams.klaviyo.lookups.profile_lookup import ProfileLookup, match_profiles
 from streams.klaviyo.payloads import consent_requests
 

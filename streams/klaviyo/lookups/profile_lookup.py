@@ -6,19 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from streams.chunks import chunk_by_weight
 from streams.errors import EngineError
 from streams.klaviyo.api import requests
+from streams.klaviyo.api.client import FailFastClient
 from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, URL_MAX_BYTES
 from streams.klaviyo.api.pagination import fetch_all_pages
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import resource_attributes, resource_id, resources
 from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
-from streams.klaviyo.batching.bisect import (
-    RejectedItem,
-    chunk_by_weight,
-    send_with_bisect,
-)
+from streams.klaviyo.batching.bisect import RejectedItem, send_with_bisect
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Identifier,
@@ -27,7 +25,6 @@ from streams.klaviyo.batching.items import (
     normalize_identifier,
 )
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.lookups.metrics import FailFastClient
 
 ProfileIds = dict[int, list[str]]
 """Place of an item → the Klaviyo ids of its profile; usually one."""

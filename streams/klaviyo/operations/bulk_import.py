@@ -5,6 +5,7 @@ from functools import partial
 
 import structlog
 
+from streams.chunks import chunk_by_weight
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import IMPORT_PROFILES
 from streams.klaviyo.api.import_jobs import (
@@ -13,18 +14,16 @@ from streams.klaviyo.api.import_jobs import (
     fetch_running_import_ids,
     wait_for_imports,
 )
-from streams.klaviyo.api.pagination import fetch_all_pages
+from streams.klaviyo.api.pagination import fetch_all_pages, list_exists
 from streams.klaviyo.api.responses import single_resource_id
 from streams.klaviyo.api.results import Accepted, FinalResult
 from streams.klaviyo.batching.bisect import (
     BisectResult,
-    chunk_by_weight,
     no_list_check,
     send_with_bisect,
 )
 from streams.klaviyo.batching.items import ProfileItem, item_indices
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.lookups.lists import list_exists
 from streams.klaviyo.operations.import_errors import (
     ImportJobResult,
     ImportSettlement,

@@ -5,13 +5,13 @@ from functools import partial
 
 import msgspec
 
+from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict
-from streams.klaviyo.api.lane_endpoints import CREATE_EVENT, CREATE_EVENTS
+from streams.klaviyo.api.endpoints import CREATE_EVENT, CREATE_EVENTS
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.results import Accepted, FinalResult, NotFound, Rejected
-from streams.klaviyo.batching.bisect import chunk_by_weight, send_with_bisect
+from streams.klaviyo.batching.bisect import gather_all, send_with_bisect
 from streams.klaviyo.batching.deduplicate import deduplicate
-from streams.klaviyo.batching.gather import gather_all
 from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.payloads import event_requests
 from streams.klaviyo.payloads.event_items import EventItem, ProfileKey, duplicate_key

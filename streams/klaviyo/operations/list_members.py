@@ -4,18 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import ADD_MEMBERS, REMOVE_MEMBERS, Endpoint
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.pagination import list_exists
 from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.results import FinalResult
-from streams.klaviyo.batching.bisect import (
-    BisectResult,
-    chunk_by_weight,
-    send_with_bisect,
-)
+from streams.klaviyo.api.results import FinalResult, ListGone
+from streams.klaviyo.batching.bisect import BisectResult, send_with_bisect
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Profile,
@@ -25,7 +22,6 @@ from streams.klaviyo.batching.items import (
     split_into_rounds,
 )
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.lookups.lists import list_exists
 from streams.klaviyo.lookups.profile_lookup import ProfileIds, find_profile_ids
 from streams.klaviyo.operations.bulk_import import bulk_import
 from streams.klaviyo.operations.profiles import BULK_MIN_ITEMS, upsert_singly

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streams.klaviyo.api.lane_endpoints import UNSUBSCRIBE
+from streams.chunks import chunk_by_weight
+from streams.klaviyo.api.endpoints import UNSUBSCRIBE
+from streams.klaviyo.api.pagination import list_exists
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.results import (
     Accepted,
@@ -21,13 +23,8 @@ from streams.klaviyo.api.results import (
     Temporary,
     Throttled,
 )
-from streams.klaviyo.batching.bisect import (
-    BisectResult,
-    chunk_by_weight,
-    send_with_bisect,
-)
+from streams.klaviyo.batching.bisect import BisectResult, send_with_bisect
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.lookups.lists import list_exists
 from streams.klaviyo.lookups.member_lookup import find_list_members
 from streams.klaviyo.operations.leaving_members import LeavingMember
 from streams.klaviyo.payloads import consent_requests

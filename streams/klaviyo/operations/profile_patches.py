@@ -8,7 +8,7 @@ import orjson
 from streams.actions.intents import ProfileUpsert
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
     ProfileItem,
     list_identifiers,

@@ -10,7 +10,7 @@ import orjson
 
 from streams.delivery.verdict import ItemVerdict
 from streams.events.time import parse_timestamp_s
-from streams.klaviyo.api.lane_endpoints import SUBSCRIBE
+from streams.klaviyo.api.endpoints import SUBSCRIBE
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem

@@ -4,8 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from streams.delivery.verdict import ItemVerdict
-from streams.klaviyo.api.endpoints import Endpoint
-from streams.klaviyo.api.lane_endpoints import SUPPRESS, UNSUPPRESS
+from streams.klaviyo.api.endpoints import SUPPRESS, UNSUPPRESS, Endpoint
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.batching.deduplicate import deduplicate

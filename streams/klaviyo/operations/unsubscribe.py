@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from streams.delivery.verdict import ItemVerdict, Verdict
-from streams.klaviyo.api.lane_endpoints import UNSUBSCRIBE
+from streams.klaviyo.api.endpoints import UNSUBSCRIBE
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem

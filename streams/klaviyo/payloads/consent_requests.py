@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from streams.klaviyo.api import lane_endpoints
+from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import PAGE_MAX_ITEMS, Endpoint
 from streams.klaviyo.api.requests import Request, any_filter, percent_encode
 from streams.klaviyo.payloads.consent_items import Channel, PushToken
@@ -60,13 +60,13 @@ def subscribe_profiles(
     if historical_import:
         attributes["historical_import"] = True
     return _bulk_job(
-        lane_endpoints.SUBSCRIBE, resources, list_id=list_id, attributes=attributes
+        endpoints.SUBSCRIBE, resources, list_id=list_id, attributes=attributes
     )
 
 
 def unsubscribe_profiles(resources: Iterable[bytes], *, list_id: str = "") -> Request:
     """Unsubscribe at most 100 profiles; globally who is not on the list."""
-    return _bulk_job(lane_endpoints.UNSUBSCRIBE, resources, list_id=list_id)
+    return _bulk_job(endpoints.UNSUBSCRIBE, resources, list_id=list_id)
 
 
 def suppression_resource(email: str) -> bytes:
@@ -76,12 +76,12 @@ def suppression_resource(email: str) -> bytes:
 
 def suppress_profiles(resources: Iterable[bytes]) -> Request:
     """Suppress at most 100 addresses."""
-    return _bulk_job(lane_endpoints.SUPPRESS, resources)
+    return _bulk_job(endpoints.SUPPRESS, resources)
 
 
 def unsuppress_profiles(resources: Iterable[bytes]) -> Request:
     """Suppress at most 100 addresses no longer, where that was done by hand."""
-    return _bulk_job(lane_endpoints.UNSUPPRESS, resources)
+    return _bulk_job(endpoints.UNSUPPRESS, resources)
 
 
 def deletion_resource(field: str, value: str) -> bytes:
@@ -105,7 +105,7 @@ def request_deletion(resources: Sequence[bytes]) -> Request:
         resource,
         b"}}}}",
     )
-    endpoint = lane_endpoints.REQUEST_DELETION
+    endpoint = endpoints.REQUEST_DELETION
     return Request(endpoint=endpoint, path=endpoint.path, body=b"".join(body))
 
 
@@ -119,7 +119,7 @@ def get_list_members_by_address(
         values: At most `LOOKUP_MAX_VALUES`.
         list_id: Klaviyo's id of the list.
     """
-    endpoint = lane_endpoints.GET_LIST_PROFILES
+    endpoint = endpoints.GET_LIST_PROFILES
     return Request(
         endpoint=endpoint,
         path=endpoint.path.replace("{id}", percent_encode(list_id)),
@@ -137,7 +137,7 @@ def get_all_list_members(list_id: str) -> Request:
     Args:
         list_id: Klaviyo's id of the list.
     """
-    endpoint = lane_endpoints.GET_LIST_PROFILES
+    endpoint = endpoints.GET_LIST_PROFILES
     return Request(
         endpoint=endpoint,
         path=endpoint.path.replace("{id}", percent_encode(list_id)),

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 import orjson
 
-from streams.klaviyo.api.lane_endpoints import CREATE_EVENTS
+from streams.klaviyo.api.endpoints import CREATE_EVENTS
 from streams.klaviyo.api.requests import profile_resource
 from streams.klaviyo.batching.items import Profile
 from streams.klaviyo.batching.verdicts import VerdictCollector

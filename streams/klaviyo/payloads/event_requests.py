@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from streams.klaviyo.api import lane_endpoints
+from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.payloads.event_lines import (
     EncodedEvent,
@@ -20,7 +20,7 @@ def create_event(event: EncodedEvent) -> Request:
         event.resource,
         b"}}}}",
     )
-    endpoint = lane_endpoints.CREATE_EVENT
+    endpoint = endpoints.CREATE_EVENT
     return Request(endpoint=endpoint, path=endpoint.path, body=b"".join(body))
 
 
@@ -37,13 +37,13 @@ def create_events(groups: Iterable[ProfileEvents]) -> Request:
         b",".join(map(_bulk_row, groups)),
         b"]}}}}",
     )
-    endpoint = lane_endpoints.CREATE_EVENTS
+    endpoint = endpoints.CREATE_EVENTS
     return Request(endpoint=endpoint, path=endpoint.path, body=b"".join(body))
 
 
 def get_metrics() -> Request:
     """Ask for the names of all metrics."""
-    endpoint = lane_endpoints.GET_METRICS
+    endpoint = endpoints.GET_METRICS
     query = (("fields[metric]", "name"),)
     return Request(endpoint=endpoint, path=endpoint.path, query=query)
 

@@ -2,7 +2,7 @@
 
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.lookups.lists import create_list
 from streams.sandbox import Sandbox
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from streams.chunks import chunk_by_weight
 from streams.klaviyo.api.results import (
     Accepted,
     Conflict,
@@ -13,7 +14,6 @@ from streams.klaviyo.api.results import (
 )
 from streams.klaviyo.batching.bisect import (
     BisectResult,
-    chunk_by_weight,
     send_with_bisect,
     separate_rejected,
 )

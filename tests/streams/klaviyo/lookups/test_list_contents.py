@@ -4,10 +4,9 @@ import pytest
 from aiohttp import web
 
 from streams.errors import EngineError
-from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.api.list_results import ListGone
+from streams.klaviyo.api.client import FailFastClient, KlaviyoClient
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.lookups.list_contents import ListMember, read_list_members
-from streams.klaviyo.lookups.metrics import FailFastClient
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock, serving_answers
 from tests.streams.sandbox.api import SandboxApi

@@ -4,8 +4,9 @@ import pytest
 from aiohttp import web
 
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.api.list_results import DailyQuotaExhausted, ListNameRejected
-from streams.klaviyo.lookups.lists import create_list, find_list, list_exists
+from streams.klaviyo.api.pagination import list_exists
+from streams.klaviyo.api.results import DailyQuotaExhausted, ListNameRejected
+from streams.klaviyo.lookups.lists import create_list, find_list
 from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock, serving_answers
 
