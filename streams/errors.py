@@ -1,11 +1,11 @@
-"""The one exception tree.
+"""Exception tree of this project.
 
 StreamsError
-├── ConfigError          before the first record; the operator mends it; stop
-├── PoisonRecord         never readable; becomes a dead letter, stops nothing
-└── EngineError          the worker cannot go on safely; exit, commit nothing
+├── ConfigError          before the first record; the operator must correct the file
+├── PoisonRecord         never readable; becomes a dead letter, stops no worker
+└── EngineError          the worker cannot continue safely; exit, commit nothing
 
-What Klaviyo answers is not in this tree: past the first door failure is a value
+Failed deliveries to Klaviyo are not in this tree: after intake, a failure is a value
 (`streams.delivery.verdict.ItemVerdict`).
 """
 
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 
 
 class StreamsError(Exception):
-    """Every error this project raises on purpose."""
+    """Base class of all errors that this project raises on purpose."""
 
 
 class ConfigError(StreamsError):
-    """The settings are wrong; each mistake is named with its path.
+    """Invalid configuration, with the path of each problem.
 
     Args:
-        problems: One line a mistake, `path: what is wrong; what would be right`.
+        problems: One line per problem, `path: what is wrong; how to fix it`.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -29,11 +29,11 @@ class ConfigError(StreamsError):
 
 
 class PoisonRecord(StreamsError):
-    """A record nobody can ever read.
+    """Record that can never be read.
 
     Args:
-        code: Stable name of the fault, kebab-case: groups dead letters.
-        reason: What is wrong and where, without any value of the record.
+        code: Stable kebab-case code of the fault, which groups dead letters.
+        reason: Fault and location, without any value of the record.
     """
 
     def __init__(self, code: str, reason: str) -> None:
@@ -43,4 +43,4 @@ class PoisonRecord(StreamsError):
 
 
 class EngineError(StreamsError):
-    """The worker cannot go on without risking a loss: it must end and restart."""
+    """Fault after which the worker could lose records: exit and restart."""

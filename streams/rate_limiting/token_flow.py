@@ -50,7 +50,7 @@ def tokens_at(pacing: EndpointPacing, *, now_s: float) -> float:
 
 
 def next_token_at_s(pacing: EndpointPacing) -> float:
-    """Return the time of the next full token, in this steady window or a later one.
+    """Return the time of the next full token.
 
     Saved tokens do not allow a request while the window has no quota left.
     """

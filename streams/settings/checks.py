@@ -1,4 +1,4 @@
-"""What single values cannot show: settings that are wrong, or wrong together."""
+"""Checks of settings across values: contradictions and missing values."""
 
 import re
 from collections import Counter
@@ -9,24 +9,24 @@ from urllib.parse import urlsplit
 from streams.settings.model import LANES, Settings
 
 TOPIC_NAME_MAX_CHARS = 249
-"""Kafka's limit, of the characters in `_TOPIC_NAME` only."""
+"""Kafka's limit for topic names, which may hold the characters of `_TOPIC_NAME`."""
 
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 _SERVER = re.compile(r"([^\s,:/\[\]]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 
 SettingProblem = tuple[str, str]
-"""The name of the setting to mend, and what is wrong."""
+"""Name of a setting, and a description of the problem."""
 
 
 def find_problems(
     settings: Settings, *, for_delivery: bool, api_key_env: str
 ) -> Iterator[SettingProblem]:
-    """Find what is wrong in settings whose values each have the right type.
+    """Find problems in settings whose values have the right types.
 
     Args:
-        settings: All settings; a broken one holds its default.
-        for_delivery: Whether the stage `deliver`, where it is on, needs the API key.
-        api_key_env: The variable with the key.
+        settings: All settings; an invalid setting holds its default.
+        for_delivery: Whether the stage `deliver` needs the API key.
+        api_key_env: Variable that holds the API key.
     """
     yield from find_contradictions(settings)
     yield from _find_missing(settings)
@@ -36,10 +36,10 @@ def find_problems(
 
 
 def find_contradictions(settings: Settings) -> Iterator[SettingProblem]:
-    """Find what is wrong whatever another layer adds, and on whatever machine.
+    """Find problems that no other layer or machine could solve.
 
     Args:
-        settings: All settings; a broken one holds its default.
+        settings: All settings; an invalid setting holds its default.
     """
     servers = settings.kafka_bootstrap_servers.split(",")
     if not all(_SERVER.fullmatch(server.strip()) for server in servers):
@@ -55,7 +55,10 @@ def _find_missing(settings: Settings) -> Iterator[SettingProblem]:
     if settings.kafka_security_protocol.startswith("SASL_"):
         yield from _find_missing_sasl(settings)
     elif settings.kafka_sasl_mechanism:
-        yield "kafka_sasl_mechanism", "needs a kafka_security_protocol of SASL_…"
+        yield (
+            "kafka_sasl_mechanism",
+            "needs a kafka_security_protocol that begins with SASL_",
+        )
     cafile = settings.kafka_ssl_cafile
     if cafile and not Path(cafile).is_file():
         yield "kafka_ssl_cafile", "no such file"
@@ -74,14 +77,14 @@ def _find_missing_sasl(settings: Settings) -> Iterator[SettingProblem]:
 
 def _find_topic_problems(settings: Settings) -> Iterator[SettingProblem]:
     if not all(_is_topic_name(topic) for topic in settings.source_topics):
-        yield "source_topics", "not a topic name Kafka takes"
+        yield "source_topics", "not a valid Kafka topic name"
     if max(Counter(settings.source_topics).values()) > 1:
-        yield "source_topics", "a topic is named twice"
+        yield "source_topics", "a topic occurs twice"
     own = own_topics(settings)
     if own & {*settings.source_topics}:
-        yield "source_topics", "one is a topic this project writes"
+        yield "source_topics", "contains a topic that this project writes"
     if not all(_is_topic_name(topic) for topic in own):
-        yield "topic_prefix", "does not begin a topic name Kafka takes"
+        yield "topic_prefix", "does not begin a valid Kafka topic name"
 
 
 def _is_topic_name(name: str) -> bool:
@@ -89,7 +92,7 @@ def _is_topic_name(name: str) -> bool:
 
 
 def own_topics(settings: Settings) -> set[str]:
-    """Give the names of all topics this project writes."""
+    """Return the names of all topics that this project writes."""
     topics = settings.topics
     return {
         topics.events,

@@ -1,4 +1,4 @@
-"""The settings file and the environment → settings, or every mistake in them."""
+"""Loader that reads settings from a file and the environment, with all problems."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,17 +18,19 @@ ENV_PREFIX = "KLAVIYO_STREAMS_"
 SETTINGS_FILE_ENV = ENV_PREFIX + "SETTINGS"
 API_KEY_ENV = "KLAVIYO_API_KEY"
 BASE_PREFIX = "settings."
-"""Where the lowest layer stands in its file, before a setting's name."""
+"""Path prefix of settings inside the destination file, the lowest layer."""
 
 _KUBERNETES_SERVICE_VARIABLE = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_[0-9]+_\w+)?")
-"""Kubernetes names a Service `klaviyo-streams` to every pod beside it in these."""
+"""Variables that Kubernetes sets for a Service named `klaviyo-streams`."""
 
 _TYPES = get_type_hints(Settings, include_extras=True)
-_SECRETS = tuple(name for name, type_ in _TYPES.items() if type_ is Secret)
+_SECRETS = tuple(
+    name for name, type_ in get_type_hints(Settings).items() if type_ is Secret
+)
 
 
 class _RawValue(NamedTuple):
-    """A value as it was given, and where; from the environment it is text."""
+    """Value before conversion, with a path; text if from the environment."""
 
     path: str
     value: object
@@ -49,21 +51,23 @@ def load_settings(
     for_delivery: bool = True,
     api_key_env: str = API_KEY_ENV,
 ) -> Settings:
-    """Read all settings: the environment, then the file, then `base`, then defaults.
+    """Load all settings from the environment, the file, `base` and the defaults.
 
+    The environment wins over the file, and the file over `base`. The setting
     `topic_partitions` is `KLAVIYO_STREAMS_TOPIC_PARTITIONS` in the environment, where
-    an empty variable is absent, a list is written `a,b` and a mapping `key=id,key=id`.
+    an empty variable counts as missing, a list is written `a,b` and a mapping
+    `key=id,key=id`.
 
     Args:
-        environ: The environment.
-        settings_path: A YAML mapping by the names of `Settings`; without it the one
-            that `KLAVIYO_STREAMS_SETTINGS` names, if any.
-        base: What a destination file has under `settings` for a worker, decoded.
-        for_delivery: Whether the API key is needed where the stage `deliver` is on.
-        api_key_env: The variable with the key.
+        environ: Environment variables.
+        settings_path: YAML file with a mapping by the names of `Settings`; default: the
+            path in `KLAVIYO_STREAMS_SETTINGS`, if set.
+        base: Decoded settings for a worker from the destination file.
+        for_delivery: Whether the stage `deliver` needs the API key.
+        api_key_env: Variable that holds the API key.
 
     Raises:
-        ConfigError: Every mistake there is, each with its path.
+        ConfigError: All problems, each with its path.
     """
     settings_path = _settings_path(environ, settings_path)
     problems: list[_LocatedProblem] = []
@@ -93,11 +97,11 @@ def load_settings(
 def find_destination_path(
     environ: Mapping[str, str], settings_path: Path | None = None
 ) -> str:
-    """Give the path of the destination file, which is read before the other settings.
+    """Return the path of the destination file, which is read first.
 
     Args:
-        environ: The environment.
-        settings_path: As of `load`, which says what is wrong with it.
+        environ: Environment variables.
+        settings_path: See `load_settings`, which reports problems in the file.
     """
     layers = {
         **_read_file(_settings_path(environ, settings_path), []),
@@ -115,9 +119,9 @@ def _settings_path(
 
 
 def layer_problems(values: Mapping[str, object]) -> list[SettingProblem]:
-    """List what is wrong in one layer, as `load` would find it there.
+    """Return the problems in a single layer of settings.
 
-    What is absent may come from another layer; defaults stand in for it.
+    Missing settings may come from another layer, so defaults take their place.
 
     Args:
         values: Decoded values by the names of `Settings`.
@@ -162,24 +166,24 @@ def _read_file(
 def _read_layer(
     values: Mapping[Any, object], *, prefix: str, problems: list[_LocatedProblem]
 ) -> dict[str, _RawValue]:
-    """Take in decoded values, but no secret."""
+    """Read decoded values, without secrets."""
     raw_values = {
         str(name): _RawValue(f"{prefix}{name}", value, is_text=False)
         for name, value in values.items()
     }
     for name in sorted(raw_values.keys() & {*_SECRETS}):
         path = raw_values.pop(name).path
-        description = f"a secret does not belong in this file; there is {name}_file"
+        description = f"a secret does not belong in this file; use {name}_file"
         problems.append(_LocatedProblem(name, path, description))
     return raw_values
 
 
 def _describe_read_error(err: Exception) -> str:
-    """Say why without a line of the file: it may hold what it should not."""
+    """Describe a read error without quoting the file, which may hold secrets."""
     if isinstance(err, OSError):
         return f"cannot be read: {err.strerror}"
     mark = getattr(err, "problem_mark", None)
-    return f"no YAML: see line {mark.line + 1}" if mark else "not the text it must be"
+    return f"not valid YAML: line {mark.line + 1}" if mark else "not valid text"
 
 
 def _read_environ(environ: Mapping[str, str], api_key_env: str) -> dict[str, _RawValue]:
@@ -202,7 +206,7 @@ def _keep_known(
     for name in sorted(raw_values.keys() - _TYPES.keys()):
         nearest = get_close_matches(name, _TYPES, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        description = f"no setting is called so{hint}"
+        description = f"unknown setting{hint}"
         problems.append(_LocatedProblem(name, raw_values[name].path, description))
     return {name: value for name, value in raw_values.items() if name in _TYPES}
 
@@ -218,17 +222,20 @@ def _convert_all(
 
 
 def _convert(value: object, type_: Any, *, is_text: bool) -> object:  # noqa: ANN401 - a type hint
-    if type_ is Secret:
+    if _bare_type(type_) is Secret:
         return Secret(str(value).strip())
     if is_text:
         value = _split_text(str(value), type_)
     return msgspec.convert(value, type_, strict=not is_text)
 
 
+def _bare_type(type_: Any) -> Any:  # noqa: ANN401  # a type hint
+    return get_args(type_)[0] if get_origin(type_) is Annotated else type_
+
+
 def _split_text(text: str, type_: Any) -> object:  # noqa: ANN401 - a type hint
-    """Take a list or a mapping apart as the environment writes it."""
-    bare_type = get_args(type_)[0] if get_origin(type_) is Annotated else type_
-    container = get_origin(bare_type)
+    """Split a list or a mapping in the notation of environment variables."""
+    container = get_origin(_bare_type(type_))
     if container not in {tuple, dict}:
         return text
     items = [item.strip() for item in text.split(",") if item.strip()]
@@ -243,7 +250,7 @@ def _read_secret_files(
     raw_values: dict[str, _RawValue],
     problems: list[_LocatedProblem],
 ) -> Iterator[tuple[str, Secret]]:
-    """Read the file of each secret that the environment does not give."""
+    """Read the file of each secret that the environment does not set."""
     for name in _SECRETS:
         file_name = f"{name}_file"
         if name in values or not values.get(file_name):

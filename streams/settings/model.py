@@ -1,4 +1,4 @@
-"""What a worker is told, as one frozen record."""
+"""Model of all settings: type, default and description of each."""
 
 from typing import Annotated, Literal, get_args
 
@@ -17,7 +17,7 @@ LANES: tuple[LaneName, ...] = get_args(LaneName)
 
 
 class Secret:
-    """Text that no log, traceback or encoder shows; falsy where there is none."""
+    """Text that no log, traceback or encoder shows; false if empty."""
 
     __slots__ = ("_text",)
 
@@ -25,7 +25,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the text, to the one call that needs it."""
+        """Return the secret text, for the call that needs the text."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -36,124 +36,224 @@ class Secret:
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True):
-    """Names of this project's own topics."""
+    """Names of the topics that this project writes."""
 
     prefix: str
 
     @property
     def events(self) -> str:
-        """Canonical events, keyed by user."""
+        """Topic of canonical events, keyed by user."""
         return f"{self.prefix}events"
 
     def activations(self, lane: str) -> str:
-        """Give the topic of a lane, keyed by user."""
+        """Topic of a lane's activations, keyed by user."""
         return f"{self.prefix}activations.{lane}"
 
     @property
     def list_requests(self) -> str:
-        """Requests to find or create a list, keyed by audience."""
+        """Topic of requests to find or create a list, keyed by audience."""
         return f"{self.prefix}list-requests"
 
     @property
     def audience_lists(self) -> str:
-        """Audience → list id; compacted."""
+        """Topic of list IDs, keyed by audience; compacted."""
         return f"{self.prefix}audience-lists"
 
     @property
     def memberships_changelog(self) -> str:
-        """User → row of the memberships table; compacted."""
+        """Changelog topic of the user table, keyed by user; compacted."""
         return f"{self.prefix}memberships-changelog"
 
     @property
     def reprocess(self) -> str:
-        """Source records that are taken in again, with their origin in a header."""
+        """Topic of source records to process again, with the origin in a header."""
         return f"{self.prefix}reprocess"
 
     @property
     def replays(self) -> str:
-        """Replay → what it takes and how far it is; compacted."""
+        """Topic of selection and progress, keyed by replay ID; compacted."""
         return f"{self.prefix}replays"
 
     @property
     def offset_backup(self) -> str:
-        """Group and partition → offset, in case Kafka forgets it; compacted."""
+        """Topic of offsets, keyed by group and partition; compacted."""
         return f"{self.prefix}offset-backup"
 
     @property
     def deadletters_resolved(self) -> str:
-        """Dead letter → what a person did with it; compacted."""
+        """Topic of resolutions, keyed by dead letter; compacted."""
         return f"{self.prefix}deadletters-resolved"
 
     @property
     def outcomes(self) -> str:
-        """What became of every record."""
+        """Topic of the outcomes of all source records."""
         return f"{self.prefix}outcomes"
 
     @property
     def deadletters(self) -> str:
-        """Records that can never be processed as they are."""
+        """Topic of records that can never be processed as they are."""
         return f"{self.prefix}deadletters"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker is told. README's table says what each is for.
+    """Settings of a worker; each field carries its description.
 
-    A secret is given in the environment, or as the path of a file that holds it,
-    never in the settings file.
+    A secret is given in the environment, or as the path of a file that holds the
+    secret, and never in the settings file. `streams.settings.table` renders the fields
+    as the table in `deploy/README.md`.
     """
 
-    app_id: Text = "klaviyo-streams"
+    app_id: Annotated[Text, Meta(description="Prefix of the consumer group names.")] = (
+        "klaviyo-streams"
+    )
 
-    kafka_bootstrap_servers: Text = "127.0.0.1:9092"
-    kafka_security_protocol: Literal[
-        "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"
+    kafka_bootstrap_servers: Annotated[
+        Text,
+        Meta(description="Addresses of the Kafka brokers, as `host:port,host:port`."),
+    ] = "127.0.0.1:9092"
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Meta(description="Protocol for connections to Kafka."),
     ] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
-    kafka_sasl_username: str = ""
-    kafka_sasl_password: Secret = Secret()
-    kafka_sasl_password_file: str = ""
-    kafka_ssl_cafile: str = ""
+    kafka_sasl_mechanism: Annotated[
+        Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+        Meta(description="SASL mechanism, for protocols that begin with `SASL_`."),
+    ] = ""
+    kafka_sasl_username: Annotated[str, Meta(description="SASL user name.")] = ""
+    kafka_sasl_password: Annotated[Secret, Meta(description="SASL password.")] = (
+        Secret()
+    )
+    kafka_sasl_password_file: Annotated[
+        str, Meta(description="Path of a file that holds the SASL password.")
+    ] = ""
+    kafka_ssl_cafile: Annotated[
+        str,
+        Meta(description="Path of CA certificates for TLS; default: the system's."),
+    ] = ""
 
-    source_topics: Annotated[tuple[Text, ...], Meta(min_length=1)] = ("segment-events",)
-    topic_prefix: str = "klaviyo-streams."
-    topic_partitions: Partitions = 8
-    topic_replication_factor: Annotated[int, Meta(ge=1, le=100)] = 1
+    source_topics: Annotated[
+        tuple[Text, ...],
+        Meta(min_length=1),
+        Meta(description="Topics to read events from."),
+    ] = ("segment-events",)
+    topic_prefix: Annotated[
+        str, Meta(description="Prefix of the topics that this project writes.")
+    ] = "klaviyo-streams."
+    topic_partitions: Annotated[
+        Partitions, Meta(description="Partitions of topics that the worker creates.")
+    ] = 8
+    topic_replication_factor: Annotated[
+        int,
+        Meta(ge=1, le=100),
+        Meta(description="Replicas of topics that the worker creates."),
+    ] = 1
 
-    klaviyo_url: Text = "https://a.klaviyo.com"
-    klaviyo_quota_scale: Annotated[float, Meta(gt=0, le=1_000)] = 1.0
-    klaviyo_api_key: Secret = Secret()
-    klaviyo_api_key_file: str = ""
+    klaviyo_url: Annotated[Text, Meta(description="Base URL of the Klaviyo API.")] = (
+        "https://a.klaviyo.com"
+    )
+    klaviyo_quota_scale: Annotated[
+        float,
+        Meta(gt=0, le=1_000),
+        Meta(description="Factor on the published quotas, until the first response."),
+    ] = 1.0
+    klaviyo_api_key: Annotated[
+        Secret, Meta(description="Private API key, given as `KLAVIYO_API_KEY`.")
+    ] = Secret()
+    klaviyo_api_key_file: Annotated[
+        str, Meta(description="Path of a file that holds the private API key.")
+    ] = ""
 
-    stages: Annotated[tuple[StageName, ...], Meta(min_length=1)] = (
+    stages: Annotated[
+        tuple[StageName, ...],
+        Meta(min_length=1),
+        Meta(description="Stages that this worker runs."),
+    ] = (
         "intake",
         "activate",
         "deliver",
     )
-    lanes: Annotated[tuple[LaneName, ...], Meta(min_length=1)] = LANES
-    destination: str = ""
-    audience_lists: dict[Text, Text] = {}
-    max_event_bytes: Count = 1_000_000
+    lanes: Annotated[
+        tuple[LaneName, ...],
+        Meta(min_length=1),
+        Meta(description="Lanes that the stage `deliver` of this worker runs."),
+    ] = LANES
+    destination: Annotated[
+        str,
+        Meta(description="Path of the destination file; default: all presets."),
+    ] = ""
+    audience_lists: Annotated[
+        dict[Text, Text],
+        Meta(description="Existing Klaviyo lists: audience key to list ID."),
+    ] = {}
+    max_event_bytes: Annotated[
+        Count,
+        Meta(
+            description="Largest source record; a larger record becomes a dead letter."
+        ),
+    ] = 1_000_000
 
-    table_store: Literal["memory", "rocksdb"] = "rocksdb"
-    data_dir: Text = "./data"
+    table_store: Annotated[
+        Literal["memory", "rocksdb"],
+        Meta(description="Store of the user table; `memory` reloads at each start."),
+    ] = "rocksdb"
+    data_dir: Annotated[
+        Text, Meta(description="Directory for the user table in RocksDB.")
+    ] = "./data"
 
-    bulk_min_items: Count = 4
-    batch_max_items: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
-    batch_max_age_s: Seconds = 0.25
-    lane_max_pending_items: Count = 20_000
-    lane_max_pending_bytes: Count = 64_000_000
-    expire_after_s: LongSeconds = 1_209_600.0
-    replay_backfill_after_s: LongSeconds = 86_400.0
+    bulk_min_items: Annotated[
+        Count,
+        Meta(description="Smallest batch that is sent as a bulk import."),
+    ] = 4
+    batch_max_items: Annotated[
+        int,
+        Meta(ge=1, le=10_000),
+        Meta(description="Largest number of items in a batch."),
+    ] = 1_000
+    batch_max_age_s: Annotated[
+        Seconds, Meta(description="Longest time an item waits for its batch to fill.")
+    ] = 0.25
+    lane_max_pending_items: Annotated[
+        Count,
+        Meta(description="Largest number of records that a lane holds in memory."),
+    ] = 20_000
+    lane_max_pending_bytes: Annotated[
+        Count,
+        Meta(description="Largest size of all records that a lane holds in memory."),
+    ] = 64_000_000
+    expire_after_s: Annotated[
+        LongSeconds,
+        Meta(
+            description="Age at which an undelivered activation becomes a dead letter."
+        ),
+    ] = 1_209_600.0
+    replay_backfill_after_s: Annotated[
+        LongSeconds,
+        Meta(description="Age from which a replayed or requeued event fires no flows."),
+    ] = 86_400.0
 
-    session_timeout_s: Seconds = 20.0
-    rebalance_timeout_s: Seconds = 60.0
-    commit_interval_s: Seconds = 1.0
+    session_timeout_s: Annotated[
+        Seconds, Meta(description="Session timeout of the consumer groups.")
+    ] = 20.0
+    rebalance_timeout_s: Annotated[
+        Seconds,
+        Meta(description="Rebalance timeout of the consumer groups."),
+    ] = 60.0
+    commit_interval_s: Annotated[
+        Seconds, Meta(description="Interval between commits of offsets.")
+    ] = 1.0
 
-    web_host: Text = "127.0.0.1"
-    web_port: Port = 6066
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    web_host: Annotated[
+        Text, Meta(description="Address that the health page listens on.")
+    ] = "127.0.0.1"
+    web_port: Annotated[
+        Port, Meta(description="Port of the health page; 0 turns the page off.")
+    ] = 6066
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Lowest level of log lines."),
+    ] = "info"
 
     @property
     def topics(self) -> Topics:
-        """Names of this project's own topics."""
+        """Names of the topics that this project writes."""
         return Topics(prefix=self.topic_prefix)

@@ -1,1 +1,1 @@
-"""TODO api."""
+"""Klaviyo's HTTP API: client, transport, endpoints, requests and responses."""

@@ -1,4 +1,4 @@
-"""The client: sends requests at the gate's pace until Klaviyo settles them."""
+"""Klaviyo client: sends rate-limited requests until Klaviyo gives a final response."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -30,33 +30,33 @@ from streams.rate_limiting.limiter import Clock, RateLimiter
 from streams.rate_limiting.signals import RequestOutcome, Signals, read_signals
 
 BASE_URL = "https://a.klaviyo.com"
-"""Klaviyo OpenAPI 2026-07-15, `servers`."""
+"""Base URL from Klaviyo's OpenAPI document 2026-07-15, `servers`."""
 
 REQUEST_TIMEOUT_S = 60.0
-"""Longer than any answer of Klaviyo's should take; then it is sent again."""
+"""Timeout of a request in seconds, longer than any response of Klaviyo should take; the
+request is then sent again."""
 
 ATTEMPTS_MAX = 3
-"""Ours: so often a person's command asks a Klaviyo that does not answer."""
+"""Attempts of `FailFastClient` while Klaviyo does not respond. Our choice."""
 
 _REMEDIES: Mapping[str, str] = {
-    "cannot-connect": "is that where Klaviyo is, and does the network lead there?",
-    "unauthorized": "Klaviyo does not know the API key; make a private key there",
-    "permission-denied": "the API key lacks a scope of this: {scopes}",
-    "blocked-by-challenge": "Klaviyo blocks this address; have it allow-listed there",
-    "revision-retired": "Klaviyo has no such revision any more; upgrade this program",
+    "cannot-connect": "check the setting klaviyo_url and the network",
+    "unauthorized": "Klaviyo does not know the API key; make a private key in Klaviyo",
+    "permission-denied": "the API key lacks one of these scopes: {scopes}",
+    "blocked-by-challenge": "Klaviyo blocks this IP address; have it allow-listed",
+    "revision-retired": "Klaviyo has retired the API revision; upgrade klaviyo-streams",
 }
-"""Reason of an answer → what the operator can do."""
-
+"""Advice for the operator, by the reason of a failed request."""
 
 _ABANDONED_SIGNALS = Signals(outcome=RequestOutcome.ABANDONED)
 
 
 class KlaviyoClient:
-    """Calls Klaviyo with one API key.
+    """Client for the Klaviyo API with one API key.
 
     Args:
-        api_key: Private key; it is in no log, error or `repr`.
-        clock: Clock, sleep and chance.
+        api_key: Private key; appears in no log, error or `repr`.
+        clock: Source of time and randomness.
         base_url: Scheme and host.
         on_status_change: Told when an endpoint stops answering, and when it answers
             again.
@@ -94,16 +94,16 @@ class KlaviyoClient:
         self.jobs = ImportJobTracker(self)
 
     def with_priority(self, priority: int) -> Self:
-        """Give the same client for one purpose.
+        """Return a copy of the client with another priority.
 
         Args:
-            priority: Its rank at the gate; the lowest goes first.
+            priority: Priority at the rate limiter; the lowest number goes first.
 
         Returns:
-            A client that counts its own requests that are waiting.
+            A client with its own count of waiting requests.
         """
         client = copy.copy(self)
-        client._priority = priority  # noqa: SLF001 - another of this class
+        client._priority = priority  # noqa: SLF001 - same class
         client.waiting_count = 0
         return client
 
@@ -124,15 +124,15 @@ class KlaviyoClient:
         await self._transport.close()
 
     async def call(self, request: Request) -> FinalResult:
-        """Send until Klaviyo settles it, however long that takes.
+        """Send a request until Klaviyo gives a final response, however long that takes.
 
-        Throttling, outages and operator faults are waited out at the gate, which rests
-        the endpoint: the next request through it is the probe. So a request must bear
-        to be carried out twice; all but `create_list` do.
+        The rate limiter pauses an endpoint during throttling, outages and operator
+        faults, and the next request probes the endpoint. A request may therefore be
+        executed twice and must be idempotent; all requests but `create_list` are.
 
         Returns:
-            The answer that settled it, with the attempts made, and `unsure` when an
-            earlier attempt may have been carried out.
+            The final result with the number of attempts; `is_uncertain` is true if an
+            earlier attempt may have been executed.
         """
         attempts, is_uncertain = 0, False
         while True:
@@ -149,7 +149,7 @@ class KlaviyoClient:
                     )
 
     async def attempt(self, request: Request) -> AttemptResult:
-        """Send once, after waiting at the gate, and say how it went."""
+        """Send a request once, after waiting at the rate limiter."""
         endpoint = request.endpoint
         quota = endpoint.quota.scaled(self._quota_scale)
         self.waiting_count += 1
@@ -170,16 +170,16 @@ class KlaviyoClient:
         return result
 
     def send_delay_s(self, endpoint: Endpoint) -> float:
-        """Say how long a request that came now would stand at the gate at least."""
+        """Return the shortest delay, in seconds, for a request that is sent now."""
         return self._limiter.send_delay_s(endpoint.name)
 
     async def back_off(self, *, failures: int) -> None:
-        """Wait after that many failures in a row."""
+        """Wait for a random time that grows with consecutive failures."""
         jitter = self._clock.rng()
         await self._limiter.sleep(backoff_s(failures, jitter=jitter))
 
     async def pause(self, wait_s: float) -> None:
-        """Wait that long."""
+        """Wait the given number of seconds."""
         await self._limiter.sleep(wait_s)
 
 
@@ -190,9 +190,10 @@ def _read_signals(
     *,
     latency_s: float,
 ) -> Signals:
-    """Say what the answer means for the endpoint's pace.
+    """Translate a result to signals for the rate limiter.
 
-    A daily quota used up is no matter of pace: the caller gets to know.
+    An exhausted daily quota must not pause the endpoint, so the result counts as served
+    and the caller handles the result.
     """
     match result:
         case Throttled(retry_after_s=wait_s):
@@ -209,50 +210,50 @@ def _read_signals(
 
 
 class FailFastClient:
-    """Gives up where a worker would wait: a person is there to mend it.
+    """Client for commands: gives up on faults that a worker would wait out.
 
     Args:
-        client: Sends the requests.
+        client: Client that sends the requests.
     """
 
     def __init__(self, client: KlaviyoApi) -> None:
         self._client = client
 
     async def call(self, request: Request) -> FinalResult:
-        """Send until Klaviyo settles it, or it takes somebody to mend it."""
+        """Send a request until Klaviyo responds, or a person must repair a fault."""
         attempts = 0
         while True:
-            answer = await self._client.attempt(request)
-            match answer:
+            result = await self._client.attempt(request)
+            match result:
                 case Throttled():
                     continue
                 case Temporary():
                     attempts += 1
-                    if attempts < ATTEMPTS_MAX and not answer.is_blocked:
+                    if attempts < ATTEMPTS_MAX and not result.is_blocked:
                         continue
-                    return _rejected_with_hint(answer, request)
+                    return _rejected_with_hint(result, request)
                 case OperatorFault():
-                    return _rejected_with_hint(answer, request)
+                    return _rejected_with_hint(result, request)
                 case _:
-                    return answer
+                    return result
 
     async def attempt(self, request: Request) -> AttemptResult:
-        """Send once."""
+        """Send a request a single time."""
         return await self._client.attempt(request)
 
     async def back_off(self, *, failures: int) -> None:
-        """Wait after that many failures in a row."""
+        """Wait for a random time that grows with consecutive failures."""
         await self._client.back_off(failures=failures)
 
     async def pause(self, wait_s: float) -> None:
-        """Wait that long."""
+        """Wait the given number of seconds."""
         await self._client.pause(wait_s)
 
 
 def _rejected_with_hint(
-    answer: Temporary | OperatorFault, request: Request
+    result: Temporary | OperatorFault, request: Request
 ) -> Rejected:
     scopes = ", ".join(sorted(request.endpoint.scopes))
-    hint = _REMEDIES.get(answer.reason, "").format(scopes=scopes)
-    reason = f"{answer.reason}; {hint}" if hint else answer.reason
-    return Rejected(status=answer.status, reason=reason)
+    hint = _REMEDIES.get(result.reason, "").format(scopes=scopes)
+    reason = f"{result.reason}; {hint}" if hint else result.reason
+    return Rejected(status=result.status, reason=reason)

@@ -1,9 +1,6 @@
-"""Every operation this project calls, with its quota, limits and scopes.
+"""Endpoints of Klaviyo that this project calls, with quota, limits and scopes.
 
-Those of the events, consent and privacy lanes are in
-`streams.klaviyo.api.lane_endpoints`.
-
-Source unless a line names another: Klaviyo OpenAPI, revision 2026-07-15
+Source, unless a line names another: Klaviyo OpenAPI, revision 2026-07-15
 (`x-klaviyo-ratelimit`, `x-klaviyo-scopes` and the descriptions).
 """
 
@@ -12,32 +9,32 @@ from dataclasses import dataclass
 from streams.rate_limiting.state_machine import Quota
 
 API_REVISION = "2026-07-15"
-"""The revision of the API all of this was read from."""
+"""API revision that these values come from, sent with each request."""
 
 PAGE_MAX_ITEMS = 100
-"""`page[size]` of profiles, import jobs and import errors."""
+"""Largest `page[size]` of profiles, import jobs and import errors."""
 
 LISTS_PAGE_MAX_ITEMS = 10
-"""`page[size]` of `get_lists`."""
+"""Largest `page[size]` of `get_lists`."""
 
 LOOKUP_MAX_VALUES = 100
-"""Values in one `any(...)`: no maximum is published, a page holds that many."""
+"""Most values in one `any(...)`. No maximum is published; a page holds this number."""
 
 URL_MAX_BYTES = 8_000
-"""RFC 9110, 4.1: what every recipient of a request target should support."""
+"""Longest request target that every recipient should support: RFC 9110, 4.1."""
 
 DAILY_RETRY_AFTER_MIN_S = 60.0
-"""A longer Retry-After than the longest window (60 s) can only be a daily quota."""
+"""Retry-After above this value means a daily quota: the longest window has 60 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimit:
-    """What one request may hold; bodies are counted in decimal kilobytes.
+    """Limits of a single request; sizes are in decimal bytes.
 
     Attributes:
-        items: Profiles or profile ids.
-        body_bytes: The whole body.
-        item_bytes: One profile.
+        items: Largest number of profiles or profile IDs.
+        body_bytes: Largest body.
+        item_bytes: Largest profile.
     """
 
     items: int = 1
@@ -47,16 +44,16 @@ class RequestLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One operation.
+    """Endpoint of Klaviyo's API.
 
     Attributes:
-        name: Klaviyo's operation id, and the name of its quota.
+        name: Klaviyo's operation ID, which is also the name of the quota.
         method: HTTP method.
-        path: Path with `{id}` where an id stands.
-        quota: Both windows.
-        limit: What one request may hold.
-        scopes: What the API key must be allowed to do.
-        daily_limit: Requests a day, where there is such a quota; 0 where not.
+        path: Path, with `{id}` in place of a resource ID.
+        quota: Published rate limits.
+        limit: Limits of a request.
+        scopes: Scopes that the API key needs.
+        daily_limit: Requests per day; 0 without a daily quota.
     """
 
     name: str
@@ -72,7 +69,8 @@ _SMALL_QUOTA = Quota(burst_per_s=3, steady_per_min=60)
 _HUGE_QUOTA = Quota(burst_per_s=350, steady_per_min=3_500)
 MEDIUM_QUOTA = Quota(burst_per_s=10, steady_per_min=150)
 LARGE_QUOTA = Quota(burst_per_s=75, steady_per_min=700)
-"""OpenAPI says 750 a minute, the rate-limit page 700; the headers raise it."""
+"""Large quota: OpenAPI says 750 per minute, the rate-limit page 700. Response headers
+raise the value."""
 
 _CONSENT_SCOPES = frozenset({"lists:write", "profiles:write", "subscriptions:write"})
 _IMPORT_JOBS_PATH = "/api/profile-bulk-import-jobs"

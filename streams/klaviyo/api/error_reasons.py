@@ -1,7 +1,7 @@
-"""Reasons out of Klaviyo's errors, without anything a person may have sent.
+"""Reasons from Klaviyo's errors, without any data of a person.
 
-`detail` is never read: it may repeat the value that was refused. Of `title` only plain
-words are kept, of `pointer` only Klaviyo's own member names.
+`detail` is never read, because the text may repeat the rejected value. Only plain words
+are kept from `title`, and only Klaviyo's own member names from `pointer`.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 ApiError = Mapping[str, Any]
-"""One JSON:API error object, or the attributes of an import error."""
+"""JSON:API error object, or the attributes of an import error."""
 
 _CODE_MAX_CHARS = 64
 _TITLE_MAX_CHARS = 80
@@ -20,15 +20,15 @@ _ITEM_POINTER = re.compile(
     r"/data/(?:attributes/[a-z-]+/data/)?([0-9]{1,6})(?:/(.*))?", re.DOTALL
 )
 """`/data/attributes/profiles/data/<i>/...` of bulk requests, `/data/<i>/...` of
-relationships; `/data/relationships/...` names no item.
+relationships; `/data/relationships/...` refers to no item.
 """
 
 _FREE_FORM_MEMBER = "properties"
-"""Below it the member names are the sender's."""
+"""Member whose children are named by the sender of the data."""
 
 
 def parse_errors(document: object) -> list[ApiError]:
-    """List the JSON:API errors of an answer; empty when it is not one."""
+    """Return the JSON:API errors of a document, or an empty list."""
     errors = document.get("errors") if isinstance(document, dict) else None
     if not isinstance(errors, list):
         return []
@@ -36,7 +36,7 @@ def parse_errors(document: object) -> list[ApiError]:
 
 
 def describe_error(error: ApiError, *, default: str = "rejected") -> str:
-    """Say what is wrong: `code: title at place`."""
+    """Return a reason such as `code: title at path`."""
     code = error_code(error) or default
     description = " ".join(
         text for text in (_safe_title(error), _member_path(error)) if text
@@ -45,26 +45,26 @@ def describe_error(error: ApiError, *, default: str = "rejected") -> str:
 
 
 def error_code(error: ApiError) -> str:
-    """Read the error's code, kebab-case; empty when it has none."""
+    """Return the error's code in kebab-case, or an empty string."""
     text = str(error.get("code") or "").lower()
     return re.sub(r"[^a-z0-9]+", "-", text)[:_CODE_MAX_CHARS].strip("-")
 
 
 def error_item_index(error: ApiError) -> int | None:
-    """Read which item of the request's array the error is about."""
+    """Return the index of the item that an error refers to, or None."""
     match = _ITEM_POINTER.fullmatch(error_source(error, "pointer"))
     return int(match[1]) if match else None
 
 
 def error_source(error: ApiError, member: str) -> str:
-    """Read `source.pointer`, `source.parameter` or `source.header`, or nothing."""
+    """Return `source.pointer`, `source.parameter` or `source.header` of an error."""
     source = error.get("source")
     value = source.get(member) if isinstance(source, dict) else None
     return value if isinstance(value, str) else ""
 
 
 def reasons_by_item(errors: Iterable[ApiError]) -> dict[int, str]:
-    """Give each item that errors name its first reason."""
+    """Return the first reason for each item that errors refer to."""
     reasons: dict[int, str] = {}
     for error in errors:
         index = error_item_index(error)
@@ -82,7 +82,7 @@ def _safe_title(error: ApiError) -> str:
 
 
 def _member_path(error: ApiError) -> str:
-    """Name the member, without the item's number and the sender's own names."""
+    """Return the member's path, without the item's index and the sender's own names."""
     pointer = error_source(error, "pointer")
     match = _ITEM_POINTER.fullmatch(pointer)
     member_pointer = (match[2] or "") if match else pointer.removeprefix("/data/")

@@ -1,4 +1,4 @@
-"""Import jobs followed to their end, many with one call."""
+"""Tracker that follows many import jobs to the end with few requests."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -15,17 +15,18 @@ from streams.klaviyo.api.responses import resource_attributes, resource_id, reso
 from streams.klaviyo.api.results import Accepted
 
 POLL_MIN_S = 0.25
-"""First look at a job, when no other was being followed."""
+"""Delay in seconds before the first poll, while no other job is tracked."""
 
 POLL_BUSY_S = 1.0
-"""First look when others are followed: 60 calls a minute of the 150 allowed."""
+"""Delay in seconds before the first poll, while other jobs are tracked: 60 calls a
+minute of the 150 allowed."""
 
 POLL_MAX_S = 5.0
 POLL_GROWTH = 1.5
 
 
 class ImportJobStatus(StrEnum):
-    """How a job ended."""
+    """Final status of an import job."""
 
     COMPLETE = "complete"
     CANCELLED = "cancelled"
@@ -33,11 +34,11 @@ class ImportJobStatus(StrEnum):
 
 
 class FinishedImportJob(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a job.
+    """Result of an import job that has ended.
 
     Attributes:
-        status: COMPLETE; CANCELLED; UNKNOWN: Klaviyo does not know the job any more.
-        failed_count: Profiles it could not import; None when Klaviyo does not say.
+        status: Final status; UNKNOWN if Klaviyo no longer knows the job.
+        failed_count: Profiles that were not imported; None if Klaviyo gives no count.
     """
 
     status: ImportJobStatus
@@ -45,11 +46,11 @@ class FinishedImportJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportJobTracker:
-    """Follows import jobs: one poller, whatever their number.
+    """Tracker of import jobs with a single poller.
 
-    Alone, a job is asked for by its id. Of several, the list of the latest jobs is
-    asked for; those that are not in it are looked for in the list of running ones, and
-    by their ids.
+    A single job is polled by its ID. Several jobs are polled through the list of the
+    latest jobs; jobs that are missing there are searched in the list of running jobs,
+    and then by their IDs.
 
     Args:
         client: Sends the requests.
@@ -62,15 +63,15 @@ class ImportJobTracker:
         self._interval_s = POLL_MIN_S
 
     async def wait_for_end(self, job_id: str) -> FinishedImportJob:
-        """Wait until a job has ended, and say how."""
+        """Wait for the end of a job and return the result."""
         future = self._futures.get(job_id)
         if future is None:
             future = self._futures[job_id] = asyncio.get_running_loop().create_future()
         self._ensure_polling()
-        return await asyncio.shield(future)  # others may wait for the same job
+        return await asyncio.shield(future)  # other callers may wait for the same job
 
     async def close(self) -> None:
-        """Stop following; whoever still waits is cancelled."""
+        """Stop polling and cancel all waiting callers."""
         if self._poller is not None:
             self._poller.cancel()
             await asyncio.gather(self._poller, return_exceptions=True)
@@ -91,7 +92,7 @@ class ImportJobTracker:
                 await self._client.pause(self._interval_s)
                 self._interval_s = min(self._interval_s * POLL_GROWTH, POLL_MAX_S)
                 await self._check_jobs()
-        except Exception as error:  # noqa: BLE001  # handed to whoever waits
+        except Exception as error:  # noqa: BLE001  # raised in the waiting callers
             for future in self._futures.values():
                 future.set_exception(error)
             self._futures.clear()
@@ -114,16 +115,16 @@ class ImportJobTracker:
 
 
 class JobTrackingClient(KlaviyoApi, Protocol):
-    """A client that follows import jobs."""
+    """Client that also tracks import jobs."""
 
     @property
     def jobs(self) -> ImportJobTracker:
-        """The jobs it follows."""
+        """Tracker of the client's import jobs."""
         ...
 
 
 async def fetch_running_import_ids(client: KlaviyoApi) -> frozenset[str]:
-    """List the jobs that are queued or processing, whoever submitted them."""
+    """Fetch the IDs of all queued or processing jobs of the account."""
     result = await fetch_all_pages(client, requests.list_running_imports())
     if not isinstance(result, Accepted):
         raise EngineError(f"import jobs cannot be listed: {result.reason}")
@@ -131,19 +132,19 @@ async def fetch_running_import_ids(client: KlaviyoApi) -> frozenset[str]:
 
 
 async def _fetch_latest(client: KlaviyoApi) -> dict[str, FinishedImportJob | None]:
-    """List the hundred jobs submitted last; None for those that run."""
+    """Fetch the hundred latest jobs; a running job maps to None."""
     result = await client.call(requests.list_latest_imports())
     job_resources = resources(result.data) if isinstance(result, Accepted) else ()
     return {resource_id(resource): _parse_job(resource) for resource in job_resources}
 
 
 async def wait_for_imports(client: JobTrackingClient, job_ids: Iterable[str]) -> None:
-    """Wait until none of these jobs runs: the fence after a takeover."""
+    """Wait until none of the given jobs runs, after a takeover of partitions."""
     await asyncio.gather(*map(client.jobs.wait_for_end, job_ids))
 
 
 async def _fetch_job(client: KlaviyoApi, job_id: str) -> FinishedImportJob | None:
-    """Ask for one job; None while it runs."""
+    """Fetch a single job; return None while the job runs."""
     result = await client.call(requests.get_import_job(job_id))
     if not isinstance(result, Accepted):
         return FinishedImportJob(status=ImportJobStatus.UNKNOWN)

@@ -1,4 +1,4 @@
-"""All pages of a listing."""
+"""Reading of all pages of a listing, and the existence check for lists."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,10 +14,10 @@ from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
 async def iterate_pages(
     client: KlaviyoApi, request: Request
 ) -> AsyncIterator[FinalResult]:
-    """Follow a listing to its last page, a page at a time.
+    """Yield the pages of a listing up to the last.
 
-    Yields:
-        `Accepted` for each page. A refusal ends it: what came before is half a listing.
+    Yields: `Accepted` for each page. A rejection ends the listing, which is then
+        incomplete.
     """
     seen_cursors: set[str] = set()
     while True:
@@ -36,11 +36,11 @@ async def iterate_pages(
 
 
 async def fetch_all_pages(client: KlaviyoApi, request: Request) -> FinalResult:
-    """Follow a listing to its last page.
+    """Fetch all pages of a listing.
 
     Returns:
-        `Accepted` with the resources of all pages under `data`; or the first refusal,
-        so that half a listing never passes for a whole one.
+        `Accepted` with the resources of all pages under `data`, or the first rejection,
+        so that an incomplete listing is never taken for a complete one.
     """
     all_resources: list[Any] = []
     attempts = 0
@@ -53,5 +53,5 @@ async def fetch_all_pages(client: KlaviyoApi, request: Request) -> FinalResult:
 
 
 async def list_exists(client: KlaviyoApi, list_id: str) -> bool:
-    """Ask whether a list exists."""
+    """Report whether a list exists."""
     return isinstance(await client.call(get_list(list_id)), Accepted)

@@ -1,4 +1,4 @@
-"""What an operation needs of the client: to call, and to wait."""
+"""Protocol of Klaviyo clients, the one seam between operations and the network."""
 
 from typing import Protocol
 
@@ -7,20 +7,20 @@ from streams.klaviyo.api.results import AttemptResult, FinalResult
 
 
 class KlaviyoApi(Protocol):
-    """Sends requests, at the pace the quotas allow."""
+    """Client that sends requests as fast as the quotas allow."""
 
     async def call(self, request: Request) -> FinalResult:
-        """Send until Klaviyo settles it, however long that takes."""
+        """Send a request until Klaviyo gives a final response."""
         ...
 
     async def attempt(self, request: Request) -> AttemptResult:
-        """Send once, after waiting at the gate, and say how it went."""
+        """Send a request once, after waiting at the rate limiter."""
         ...
 
     async def back_off(self, *, failures: int) -> None:
-        """Wait after that many failures in a row."""
+        """Wait for a random time that grows with consecutive failures."""
         ...
 
     async def pause(self, wait_s: float) -> None:
-        """Wait that long."""
+        """Wait the given number of seconds."""
         ...

@@ -1,4 +1,4 @@
-"""Requests as values: what is sent is decided here, without a socket."""
+"""Requests to Klaviyo as plain values, built without a socket."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
@@ -10,17 +10,17 @@ from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import Endpoint
 
 _RUNNING_STATUSES = ("queued", "processing")
-"""The statuses of an import job that may still change a profile or a list."""
+"""Statuses of import jobs that may still change a profile or a list."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One request.
+    """HTTP request to one endpoint of Klaviyo.
 
     Attributes:
-        endpoint: The operation: its method, quota and limits.
-        path: The path, percent-encoded.
+        endpoint: Endpoint, with method, quota and limits.
+        path: Path, percent-encoded.
         query: Parameters, not encoded.
-        body: JSON, or nothing.
+        body: JSON body, or empty.
     """
 
     endpoint: Endpoint
@@ -30,12 +30,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def method(self) -> str:
-        """The HTTP method."""
+        """HTTP method of the endpoint."""
         return self.endpoint.method
 
     @property
     def target(self) -> str:
-        """Path and query as they go on the wire, every parameter percent-encoded."""
+        """Path and query as sent, with every parameter percent-encoded."""
         if not self.query:
             return self.path
         pairs = (
@@ -45,19 +45,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.path}?{'&'.join(pairs)}"
 
     def with_cursor(self, cursor: str) -> "Request":
-        """Ask for the page of this request that begins at `cursor`."""
+        """Return the same request for the page that begins at `cursor`."""
         other_parameters = (pair for pair in self.query if pair[0] != "page[cursor]")
         query = (*other_parameters, ("page[cursor]", cursor))
         return msgspec.structs.replace(self, query=query)
 
 
 def percent_encode(text: str) -> str:
-    """Percent-encode a path segment or a parameter; what is no text becomes `?`."""
+    """Percent-encode a path segment or a parameter; invalid text becomes `?`."""
     return quote(text, safe="", errors="replace")
 
 
 def filter_string(value: str) -> str:
-    r"""Write a string of the filter language: in quotes, `"` and `\` escaped."""
+    r"""Write a string of the filter language, in quotes, with `"` and `\` escaped."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -68,13 +68,13 @@ def any_filter(field: str, values: Iterable[str]) -> str:
 
 
 def profile_resource(profile: Mapping[str, object]) -> bytes:
-    """Encode one profile as a JSON:API resource.
+    """Encode a profile as a JSON:API resource.
 
     Args:
-        profile: Klaviyo's profile attributes, and `id` where it is known.
+        profile: Klaviyo's profile attributes, and `id` if available.
 
     Raises:
-        TypeError: It holds what JSON cannot.
+        TypeError: A value cannot be written as JSON.
     """
     attributes = {name: value for name, value in profile.items() if name != "id"}
     resource: dict[str, object] = {"type": "profile", "attributes": attributes}
@@ -84,11 +84,11 @@ def profile_resource(profile: Mapping[str, object]) -> bytes:
 
 
 def import_profiles(resources: Sequence[bytes], *, list_id: str = "") -> Request:
-    """Create or update many profiles, and add them to a list when one is named.
+    """Build a request that creates or updates many profiles, and fills a list.
 
     Args:
-        resources: What `profile_resource` wrote.
-        list_id: Klaviyo's id of the list; empty for none.
+        resources: Resources from `profile_resource`.
+        list_id: Klaviyo's ID of the list; empty for no list.
     """
     segments = [
         b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":[',
@@ -103,7 +103,7 @@ def import_profiles(resources: Sequence[bytes], *, list_id: str = "") -> Request
 
 
 def list_running_imports() -> Request:
-    """List the import jobs that have not ended."""
+    """Build a request for the import jobs that have not ended."""
     return _build_request(
         endpoints.GET_IMPORT_JOBS,
         query=(
@@ -115,7 +115,7 @@ def list_running_imports() -> Request:
 
 
 def list_latest_imports() -> Request:
-    """List the import jobs that came last, and how they ended."""
+    """Build a request for the latest import jobs and their results."""
     return _build_request(
         endpoints.GET_IMPORT_JOBS,
         query=(
@@ -127,13 +127,13 @@ def list_latest_imports() -> Request:
 
 
 def get_import_job(job_id: str) -> Request:
-    """Ask for one import job."""
+    """Build a request for a single import job."""
     fields = ("fields[profile-bulk-import-job]", "status,failed_count")
     return _build_request(endpoints.GET_IMPORT_JOB, resource_id=job_id, query=(fields,))
 
 
 def get_import_errors(job_id: str) -> Request:
-    """Ask what an import job could not import."""
+    """Build a request for the errors of an import job."""
     page = ("page[size]", str(endpoints.PAGE_MAX_ITEMS))
     return _build_request(
         endpoints.GET_IMPORT_ERRORS, resource_id=job_id, query=(page,)
@@ -141,10 +141,10 @@ def get_import_errors(job_id: str) -> Request:
 
 
 def upsert_profile(resource: bytes) -> Request:
-    """Create or update one profile.
+    """Build a request that creates or updates a single profile.
 
     Args:
-        resource: What `profile_resource` wrote.
+        resource: Resource from `profile_resource`.
     """
     return _build_request(
         endpoints.UPSERT_PROFILE,
@@ -154,7 +154,7 @@ def upsert_profile(resource: bytes) -> Request:
 
 
 def find_profiles(field: str, values: Iterable[str]) -> Request:
-    """Ask which profiles have one of these identifiers.
+    """Build a request for the profiles with any of the given identifiers.
 
     Args:
         field: `external_id`, `email` or `phone_number`.
@@ -173,7 +173,7 @@ def find_profiles(field: str, values: Iterable[str]) -> Request:
 def change_members(
     endpoint: Endpoint, profile_ids: Iterable[str], *, list_id: str
 ) -> Request:
-    """Add profiles to a list or remove them from it.
+    """Build a request that adds profiles to a list or removes profiles.
 
     Args:
         endpoint: `ADD_MEMBERS` or `REMOVE_MEMBERS`.
@@ -187,9 +187,9 @@ def change_members(
 
 
 def find_lists(name: str) -> Request:
-    """Ask for the lists of that name.
+    """Build a request for the lists with exactly the given name.
 
-    OpenAPI gives the field `name` only the list forms of `any` and `equals`.
+    OpenAPI allows only the list forms of `any` and `equals` for the field `name`.
     """
     return _build_request(
         endpoints.GET_LISTS,
@@ -203,14 +203,14 @@ def find_lists(name: str) -> Request:
 
 
 def get_list(list_id: str) -> Request:
-    """Ask for one list."""
+    """Build a request for a single list."""
     return _build_request(
         endpoints.GET_LIST, resource_id=list_id, query=(("fields[list]", "name"),)
     )
 
 
 def create_list(name: str) -> Request:
-    """Create a list; the account's default opt-in process applies."""
+    """Build a request that creates a list with the account's default opt-in process."""
     data = {"type": "list", "attributes": {"name": name}}
     return _build_request(endpoints.CREATE_LIST, body=orjson.dumps({"data": data}))
 

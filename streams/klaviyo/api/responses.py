@@ -1,4 +1,4 @@
-"""Answers read from bytes: every status, header and body becomes a value."""
+"""Parser for responses: status, headers and body become a result."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,13 +22,14 @@ from streams.klaviyo.api.results import (
 )
 
 RETRY_AFTER_DEFAULT_S = 1.0
-"""A 429 without a readable Retry-After: the burst window."""
+"""Wait in seconds after a 429 without a valid Retry-After: the burst window."""
 
 _RETRY_AFTER_MAX_S = 172_800.0
-"""Two days: longer than the longest quota window (one day), so no honest answer."""
+"""Longest accepted Retry-After in seconds: two days, longer than any quota window."""
 
 _EMPTY_BODY_STATUSES = frozenset({202, 204})
-"""Success without a body; on any other 2xx a missing body is a cut answer."""
+"""Success statuses without a body; a missing body on any other 2xx is a cut
+response."""
 
 _OPERATOR_REASONS = {
     401: "unauthorized",
@@ -39,7 +40,8 @@ _OPERATOR_REASONS = {
     410: "revision-retired",
     415: "media-type-refused",
 }
-"""Not about the data: the key, the account, the revision or this program."""
+"""Reasons for statuses that concern the key, the account, the revision or this program,
+and not the data."""
 
 _TOO_LARGE_STATUSES = frozenset({413, 414, 431})
 _TEMPORARY_STATUSES = frozenset({408, 425})
@@ -48,12 +50,12 @@ _TEMPORARY_STATUSES = frozenset({408, 425})
 def parse_response(
     status: int, headers: Mapping[str, str], body: bytes
 ) -> AttemptResult:
-    """Judge an answer; never raises.
+    """Parse a response to a result; never raises.
 
     Args:
         status: HTTP status.
-        headers: Names in lower case, or a case-insensitive mapping.
-        body: Whatever came.
+        headers: Header names in lower case, or a case-insensitive mapping.
+        body: Body as received.
     """
     if 200 <= status < 300:
         return _parse_success(status, body)
@@ -137,7 +139,7 @@ def _parse_retry_after_s(headers: Mapping[str, str]) -> float:
 
 
 def _parse_http_date(text: str) -> datetime | None:
-    """Read an HTTP date; one without a zone is of no use."""
+    """Parse an HTTP date; return None for a date without a time zone."""
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -153,37 +155,38 @@ def _parse_json(body: bytes) -> object:
 
 
 def resources(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """List the resources of a document: many, one, or none."""
+    """Return the resources of a document, whether a list or a single resource."""
     data = document.get("data")
     rows = data if isinstance(data, list) else [data]
     return [row for row in rows if isinstance(row, dict)]
 
 
 def resource_id(resource: Mapping[str, Any]) -> str:
-    """Read a resource's id; empty when it has none."""
+    """Return the ID of a resource, or an empty string."""
     resource_id_value = resource.get("id")
     return resource_id_value if isinstance(resource_id_value, str) else ""
 
 
 def single_resource_id(document: Mapping[str, Any]) -> str:
-    """Read the id of a document's only resource; empty when there is none."""
+    """Return the ID of a document's single resource, or an empty string."""
     rows = resources(document)
     return resource_id(rows[0]) if rows else ""
 
 
 def resource_attributes(resource: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Read a resource's attributes; empty when it has none."""
+    """Return the attributes of a resource, or an empty mapping."""
     attributes = resource.get("attributes")
     return attributes if isinstance(attributes, dict) else {}
 
 
 def parse_next_cursor(document: Mapping[str, Any]) -> str | None:
-    """Read where the next page begins.
+    """Return the cursor of the next page.
 
-    Only the cursor is taken from the link, so that the key never goes elsewhere.
+    Only the cursor is read from the link, so that the API key is never sent to another
+    host.
 
     Returns:
-        The cursor; empty after the last page; None when the link cannot be read.
+        The cursor; empty after the last page; None if the link is not valid.
     """
     links = document.get("links")
     link = links.get("next") if isinstance(links, dict) else None

@@ -1,9 +1,9 @@
-"""What Klaviyo answered, as values.
+"""Results of API calls, as values.
 
-Five kinds settle a request: `Accepted`, `Rejected`, `NotFound`, `Conflict`, `TooLarge`.
-Three do not; the client waits and sends again: `Throttled`, `Temporary`,
-`OperatorFault`. A reason is a kebab-case code, then optionally `: ` and words of
-Klaviyo's own; it never holds a value somebody sent.
+Final results are `Accepted`, `Rejected`, `NotFound`, `Conflict` and `TooLarge`. After
+`Throttled`, `Temporary` and `OperatorFault` the client waits and sends again. A reason
+is a kebab-case code, optionally followed by `: ` and Klaviyo's description, and never
+contains a value that was sent.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ import msgspec
 
 
 class _Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer.
+    """Result of an API call.
 
     Attributes:
-        status: HTTP status; 0 when there was none.
-        attempts: Requests made until this answer.
+        status: HTTP status; 0 without a response.
+        attempts: Requests made until this result.
         is_uncertain: An earlier one of them may have been carried out though its answer
             was lost.
     """
@@ -28,25 +28,30 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(_Result, frozen=True, kw_only=True):
-    """2xx; `data` is the whole JSON document, empty when there was no body."""
+    """Success (2xx).
+
+    Attributes:
+        data: JSON document of the response; empty without a body.
+    """
 
     data: Mapping[str, Any] = {}
 
 
 class Rejected(_Result, frozen=True, kw_only=True):
-    """400 and its kin: it will be rejected again.
+    """Request refused with 400 or similar; a retry would be refused again.
 
     Attributes:
-        reason: The first error.
-        item_reasons: Place in the request's array → the reason, where errors name
-    items."""
+        reason: Reason of the first error.
+        item_reasons: Reason by index in the request's array, for errors that refer to
+            an item.
+    """
 
     reason: str
     item_reasons: Mapping[int, str] = {}
 
 
 class NotFound(_Result, frozen=True, kw_only=True):
-    """404: the list, the job or a profile is gone; `item_reasons` as in `Rejected`."""
+    """404: the list, the job or a profile does not exist."""
 
     reason: str = "not-found"
     item_reasons: Mapping[int, str] = {}
@@ -60,23 +65,24 @@ class Conflict(_Result, frozen=True, kw_only=True):
 
 
 class TooLarge(_Result, frozen=True, kw_only=True):
-    """413, 414: split it."""
+    """Request refused with 413 or 414; the caller must split the batch."""
 
     reason: str = "too-large"
 
 
 class Throttled(_Result, frozen=True, kw_only=True):
-    """429: never wait less than `retry_after_s`."""
+    """429: the client must wait at least `retry_after_s`."""
 
     retry_after_s: float
 
 
 class Temporary(_Result, frozen=True, kw_only=True):
-    """5xx, timeout, cut connection, a page that is not Klaviyo's: it will pass.
+    """Temporary failure: 5xx, a timeout, a cut connection or a foreign page.
 
     Attributes:
-        reason: What happened.
-        is_blocked: A challenge page: the operator must allow-list the sender's IP.
+        reason: Kebab-case code.
+        is_blocked: True for a challenge page: the operator must have the sender's IP
+            address allow-listed.
     """
 
     reason: str
@@ -84,45 +90,46 @@ class Temporary(_Result, frozen=True, kw_only=True):
 
 
 class OperatorFault(_Result, frozen=True, kw_only=True):
-    """401, 403 for a scope, 410: the operator or we must mend it; nothing is lost."""
+    """Fault of the key, the account or this program: 401, 403 or 410."""
 
     reason: str
 
 
 Rejection: TypeAlias = Rejected | NotFound | Conflict | TooLarge
-"""Settled, and not as asked."""
+"""Final result of a request that Klaviyo refused."""
 
 FinalResult: TypeAlias = Accepted | Rejection
-"""It makes no sense to send the same again."""
+"""Result after which the same request must not be sent again."""
 
 AttemptResult: TypeAlias = FinalResult | Throttled | Temporary | OperatorFault
 
 
 class ListGone(msgspec.Struct, frozen=True, kw_only=True):
-    """The list does not exist any more: pair the audience anew, then send all again.
+    """Result for a list that no longer exists.
 
-    Verdicts already reached are dropped; sending an item twice changes nothing.
+    The caller must find or create the list of the audience, then send all items again.
+    Verdicts reached before are dropped; sending an item twice changes nothing.
     """
 
     list_id: str
 
 
 class DailyQuotaExhausted(msgspec.Struct, frozen=True, kw_only=True):
-    """No list can be created today.
+    """Result for an exhausted daily quota for new lists.
 
     Attributes:
-        retry_after_s: Seconds until one can.
+        retry_after_s: Seconds until a list can be created.
     """
 
     retry_after_s: float
 
 
 class ListNameRejected(msgspec.Struct, frozen=True, kw_only=True):
-    """Klaviyo takes no list of that name.
+    """Result for a list name that Klaviyo rejects.
 
     Attributes:
-        reason: Kebab-case code, then optionally `: ` and words.
-        status: HTTP status of the answer.
+        reason: Kebab-case code, optionally followed by `: ` and a description.
+        status: HTTP status of the response.
     """
 
     reason: str

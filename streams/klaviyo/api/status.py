@@ -1,4 +1,4 @@
-"""Whether an endpoint answers, as an operator wants to be told."""
+"""Availability of each endpoint, reported to the operator."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,13 +14,13 @@ from streams.klaviyo.api.results import (
 )
 
 OUTAGE_AFTER_FAILURES = 3
-"""Temporary failures in a row before it is called an outage."""
+"""Consecutive temporary failures that count as an outage."""
 
 _log = structlog.get_logger(__name__)
 
 
 class EndpointCondition(StrEnum):
-    """How an endpoint is doing."""
+    """Availability of an endpoint."""
 
     OPEN = "open"
     OUTAGE = "outage"
@@ -28,12 +28,12 @@ class EndpointCondition(StrEnum):
 
 
 class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The condition of one endpoint.
+    """Availability of an endpoint, with the reason.
 
     Attributes:
         endpoint: Klaviyo's operation id.
-        condition: OPEN; OUTAGE: it will pass; FAULT: the operator must mend it.
-        reason: Kebab-case code; empty when open.
+        condition: OPEN, OUTAGE (temporary) or FAULT (the operator must act).
+        reason: Kebab-case code; empty for OPEN.
     """
 
     endpoint: str
@@ -42,10 +42,10 @@ class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointMonitor:
-    """Tells of changes in the condition of each endpoint, once a change.
+    """Monitor that reports each change in the condition of an endpoint once.
 
     Args:
-        on_change: Told of every change.
+        on_change: Called with every change.
     """
 
     def __init__(self, on_change: Callable[[EndpointStatus], None]) -> None:
@@ -54,7 +54,7 @@ class EndpointMonitor:
         self._last_status: dict[str, EndpointStatus] = {}
 
     def record_result(self, endpoint: str, result: AttemptResult) -> None:
-        """Take in an answer; a throttled one says nothing either way."""
+        """Record a result; a throttled result is ignored."""
         if isinstance(result, Throttled):
             return
         failures = self._failures.get(endpoint, 0) + 1
@@ -70,15 +70,15 @@ class EndpointMonitor:
 def assess_endpoint(
     endpoint: str, result: AttemptResult, *, failures: int
 ) -> EndpointStatus | None:
-    """Judge the condition by an answer.
+    """Return the condition of an endpoint after a result.
 
     Args:
-        endpoint: The endpoint.
-        result: Its answer.
-        failures: Temporary failures in a row, this one included.
+        endpoint: Klaviyo's operation ID.
+        result: Latest result.
+        failures: Consecutive temporary failures, the latest included.
 
     Returns:
-        None when it is too early to say.
+        None while too few failures have occurred.
     """
     if isinstance(result, OperatorFault):
         condition, reason = EndpointCondition.FAULT, result.reason
@@ -92,7 +92,7 @@ def assess_endpoint(
 
 
 def log_status(status: EndpointStatus) -> None:
-    """Write a change of condition to the log."""
+    """Log a change of an endpoint's condition."""
     is_degraded = status.condition is not EndpointCondition.OPEN
     write = _log.warning if is_degraded else _log.info
     write("klaviyo_condition", **msgspec.structs.asdict(status))

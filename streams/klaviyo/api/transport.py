@@ -1,4 +1,4 @@
-"""One request over the wire: bytes out, an answer back, whatever happens between."""
+"""HTTP transport: sends a request and returns a result, also for network errors."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -15,24 +15,25 @@ from streams.klaviyo.api.responses import parse_response
 from streams.klaviyo.api.results import AttemptResult, Temporary
 
 CONNECTIONS_MAX = 32
-"""Enough for the widest burst (75/s) at answers of 400 ms."""
+"""Enough connections for the largest burst (75/s) with responses of 400 ms."""
 
 _STREAM_FROM_BYTES = 500_000
-"""aiohttp warns that raw bytes above 1 MB hold up the event loop."""
+"""Body size from which a body is streamed: aiohttp warns that raw bytes above 1 MB
+block the event loop."""
 
 _JSON_API_TYPE = "application/vnd.api+json"
 
 
 class Transport:
-    """Talks HTTP with one host, with one API key.
+    """HTTP connection to a single host with a single API key.
 
     Args:
-        api_key: Private key; it is in no log, error or `repr`.
+        api_key: Private key; appears in no log, error or `repr`.
         base_url: Scheme and host.
-        timeout_s: The longest a request may take.
+        timeout_s: Timeout of a request, in seconds.
 
     Raises:
-        ConfigError: The key or the URL cannot be one.
+        ConfigError: The key or the URL is not valid.
     """
 
     def __init__(self, *, api_key: str, base_url: str, timeout_s: float) -> None:
@@ -47,7 +48,7 @@ class Transport:
         return f"Transport(base_url={self._base_url!r})"
 
     def open(self) -> None:
-        """Make ready to connect."""
+        """Create the HTTP session."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -55,7 +56,7 @@ class Transport:
         )
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all HTTP connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -63,13 +64,13 @@ class Transport:
     async def exchange(
         self, request: Request
     ) -> tuple[AttemptResult, Mapping[str, str]]:
-        """Send and read; an error of the network is an answer too.
+        """Send a request and return the result; a network error is a result too.
 
         Returns:
-            The answer, and its headers, their names in any case.
+            The result and the response headers (a case-insensitive mapping).
         """
         if self._session is None:
-            raise RuntimeError("the client is used outside `async with`")
+            raise RuntimeError("the client must be used inside `async with`")
         try:
             async with self._session.request(
                 request.method,
@@ -77,7 +78,7 @@ class Transport:
                 data=_request_payload(request.body),
                 headers=self._headers,
                 proxy=self._proxy,
-                allow_redirects=False,  # the key goes to this host only
+                allow_redirects=False,  # the API key must reach this host only
             ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, OSError) as error:
@@ -86,7 +87,7 @@ class Transport:
 
 
 def _request_payload(body: bytes) -> bytes | BytesIO | None:
-    """Give a large body as a file, which aiohttp sends piece by piece."""
+    """Return a large body as a file, because aiohttp sends files in pieces."""
     if len(body) > _STREAM_FROM_BYTES:
         return BytesIO(body)
     return body or None
@@ -107,7 +108,7 @@ def _check_config(*, api_key: str, base_url: str) -> None:
     if not (api_key.isascii() and api_key.isprintable() and api_key.strip()):
         problems.append("klaviyo.api_key: empty or not printable ASCII")
     if not _is_url(base_url):
-        problems.append("klaviyo.base_url: not a URL; would be https://a.klaviyo.com")
+        problems.append("klaviyo.base_url: not a URL; use https://a.klaviyo.com")
     if problems:
         raise ConfigError(problems)
 
@@ -121,9 +122,9 @@ def _is_url(text: str) -> bool:
 
 
 def _find_proxy(base_url: str) -> str | None:
-    """Find the proxy the environment names for this host.
+    """Return the proxy that the environment sets for this host.
 
-    aiohttp's own `trust_env` would read netrc as well and refuse our header for it.
+    `trust_env` of aiohttp would also read netrc and reject our Authorization header.
     """
     url_parts = urlsplit(base_url)
     if url_parts.hostname in {"localhost", "127.0.0.1", "::1"}:
@@ -134,7 +135,7 @@ def _find_proxy(base_url: str) -> str | None:
 
 
 def _network_reason(error: Exception) -> str:
-    """Name what broke; the error's own text may hold headers."""
+    """Return a reason code for a network error, without the error's own text."""
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -1,1 +1,1 @@
-"""TODO batching."""
+"""Batching: profile items, requests of many items, bisecting, duplicates, verdicts."""

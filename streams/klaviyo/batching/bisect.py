@@ -1,4 +1,4 @@
-"""One bad item never spoils its neighbours: strip by pointer, else bisect."""
+"""Isolation of bad items: by the error's pointer, else by bisecting the batch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -21,13 +21,13 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedItem(Generic[ItemT]):
-    """One item that was refused, and by which answer.
+    """Item that Klaviyo rejected, with the reason.
 
     Attributes:
-        item: The item.
-        reason: Why.
-        status: HTTP status of the answer.
-        is_not_found: The answer was a 404.
+        item: Rejected item.
+        reason: Reason of the rejection.
+        status: HTTP status of the response.
+        is_not_found: True for a 404.
     """
 
     item: ItemT
@@ -38,12 +38,13 @@ class RejectedItem(Generic[ItemT]):
 
 @dataclass(slots=True, kw_only=True)
 class BisectResult(Generic[ItemT]):
-    """What became of the items of one operation.
+    """Accepted and rejected items of an operation.
 
     Attributes:
-        accepted: Items that went through together, with the answer.
-        rejected: Items that did not.
-        is_list_gone: The list does not exist any more; the rest says nothing then.
+        accepted: Chunks of accepted items, with the result.
+        rejected: Rejected items.
+        is_list_gone: True if the list no longer exists; the other fields are then
+    empty.
     """
 
     accepted: list[tuple[tuple[ItemT, ...], Accepted]] = field(default_factory=list)
@@ -52,7 +53,7 @@ class BisectResult(Generic[ItemT]):
 
 
 async def no_list_check() -> bool:
-    """Say that there is no list that could be gone."""
+    """Report that no list is missing, for operations without a list."""
     return False
 
 
@@ -62,13 +63,13 @@ async def send_with_bisect(
     send: Callable[[tuple[ItemT, ...]], Awaitable[FinalResult]],
     is_list_gone: Callable[[], Awaitable[bool]] = no_list_check,
 ) -> BisectResult[ItemT]:
-    """Send items together; where that is refused, without the culprits.
+    """Send items together, and without the bad items after a rejection.
 
     Args:
         items: All items.
-        send: Sends some of them in one request.
-        is_list_gone: Asks whether the list is gone. Asked at each 404 and at the first
-            refusal that names no item, before neighbours are blamed for it.
+        send: Sends some items in one request.
+        is_list_gone: Checks whether the list is gone. Called at each 404 and at the
+            first rejection without item indexes, before any item is blamed.
     """
     bisected: BisectResult[ItemT] = BisectResult()
     pending_chunks = [tuple(items)] if items else []
@@ -94,11 +95,12 @@ async def send_with_bisect(
 def separate_rejected(
     chunk: tuple[ItemT, ...], rejection: Rejection
 ) -> tuple[list[RejectedItem[ItemT]], list[tuple[ItemT, ...]]]:
-    """Part the culprits from the others.
+    """Separate the rejected items of a chunk from the others.
 
     Returns:
-        The items the answer names, or the only one; and what to send again: all
-        others, or when no item is named the two halves.
+        The rejected items (those that the result refers to, or the only item), and the
+        chunks to send again: all other items, or both halves if the result refers to no
+        item.
     """
     item_reasons = _valid_item_reasons(rejection, count=len(chunk))
     if item_reasons:
@@ -116,7 +118,7 @@ def separate_rejected(
 
 
 def halves(chunk: tuple[ItemT, ...]) -> list[tuple[ItemT, ...]]:
-    """Cut in two; what cannot be cut stays."""
+    """Split a chunk in two; a single item stays whole."""
     middle = len(chunk) // 2
     return [half for half in (chunk[:middle], chunk[middle:]) if half]
 
@@ -151,7 +153,7 @@ def _rejected_item(
 async def gather_all(
     coroutines: Iterable[Coroutine[Any, Any, ResultT]],
 ) -> list[ResultT]:
-    """Await all of them; one alone is awaited in place, without a task."""
+    """Await all coroutines; a single coroutine runs without a task."""
     pending = list(coroutines)
     if len(pending) == 1:
         return [await pending[0]]

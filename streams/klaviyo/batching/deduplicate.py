@@ -1,4 +1,4 @@
-"""The same thing asked twice is done once."""
+"""Deduplication of items that ask for the same change."""
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
@@ -12,7 +12,7 @@ ItemT = TypeVar("ItemT")
 DUPLICATE_VERDICT = ItemVerdict(
     verdict=Verdict.DISCARDED, reason="duplicate", attempts=0
 )
-"""The verdict on an item that says what an earlier one said."""
+"""Verdict for an item that asks for the same change as an earlier item."""
 
 
 async def deduplicate(
@@ -21,14 +21,14 @@ async def deduplicate(
     key: Callable[[ItemT], Hashable],
     send: Callable[[list[ItemT]], Awaitable[list[ItemVerdict]]],
 ) -> list[ItemVerdict]:
-    """Send the first item of each key; another only where that one was refused.
+    """Send the first item of each key, and another only after a rejection.
 
-    An item that equals a refused one is refused with it, and not sent.
+    An item that equals a rejected item is rejected too, without a request.
 
     Args:
         items: All items.
-        key: Items with the same key ask the same; None is no key.
-        send: Sends some of them, no key twice, and gives a verdict for each.
+        key: Returns equal keys for items that ask for the same change, or None.
+        send: Sends items with distinct keys and returns a verdict for each.
 
     Returns:
         A verdict for each item, in order.
@@ -59,7 +59,7 @@ def _settle_duplicates(
     items: Sequence[object],
     verdicts: dict[int, ItemVerdict],
 ) -> list[tuple[int, Hashable]]:
-    """Write the verdicts that follow from those of the firsts; give the others."""
+    """Settle items by the verdict on the first item; return the rest."""
     still_unsettled = []
     for index, item_key in unsettled:
         if index in verdicts:

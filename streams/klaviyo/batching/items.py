@@ -1,4 +1,4 @@
-"""Profiles made ready to send: encoded once, weighed, told apart."""
+"""Preparation of profiles: encoding, size check and identifiers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -10,25 +10,25 @@ from streams.klaviyo.api.requests import profile_resource
 from streams.klaviyo.batching.verdicts import VerdictCollector
 
 Profile: TypeAlias = Mapping[str, Any]
-"""Klaviyo's profile attributes, and `id` where it is known."""
+"""Klaviyo's profile attributes, and `id` if available."""
 
 Identifier: TypeAlias = tuple[str, str]
-"""A field and its value, for example ("email", "jane@example.com")."""
+"""Field and value, for example ("email", "jane@example.com")."""
 
 LOOKUP_FIELDS = ("external_id", "email", "phone_number")
-"""What a profile is looked up by, best first."""
+"""Fields that a profile is looked up by, best first."""
 
 _IDENTITY_FIELDS = ("id", *LOOKUP_FIELDS, "anonymous_id", "_kx")
-"""Klaviyo's profiles overview, identifiers."""
+"""Identifier fields, from Klaviyo's profiles overview."""
 
 
 class ProfileItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One profile of an operation.
+    """Profile of an operation, with an index.
 
     Attributes:
-        index: Its place among the profiles the operation was given.
-        profile: The profile.
-        resource: The profile as bytes, where it is to be sent.
+        index: Index among the profiles of the operation.
+        profile: Profile attributes.
+        resource: Encoded profile, if the profile is to be sent.
     """
 
     index: int
@@ -39,7 +39,7 @@ class ProfileItem(msgspec.Struct, frozen=True, kw_only=True):
 def list_identifiers(
     profile: Profile, *, fields: Sequence[str] = _IDENTITY_FIELDS
 ) -> list[Identifier]:
-    """List a profile's identifiers, best first."""
+    """Return a profile's identifiers, best first."""
     identifiers = []
     for field in fields:
         value = profile.get(field)
@@ -49,7 +49,7 @@ def list_identifiers(
 
 
 def normalize_identifier(identifier: Identifier) -> Identifier:
-    """Write an identifier as Klaviyo keeps it: an email in lower case."""
+    """Return an identifier as Klaviyo stores identifiers: e-mail in lower case."""
     field, value = identifier
     return (field, value.strip().lower()) if field == "email" else identifier
 
@@ -57,7 +57,7 @@ def normalize_identifier(identifier: Identifier) -> Identifier:
 def prepare_items(
     profiles: Iterable[Profile], *, verdicts: VerdictCollector
 ) -> list[ProfileItem]:
-    """Encode profiles; what cannot be sent becomes a dead letter at once."""
+    """Encode profiles; a profile that cannot be sent becomes a dead letter."""
     items = []
     for index, profile in enumerate(profiles):
         item = _prepare_item(index, profile)
@@ -74,17 +74,17 @@ def _prepare_item(index: int, profile: Profile) -> ProfileItem | str:
     try:
         resource = profile_resource(profile)
     except TypeError:
-        return "not-json: the profile holds what JSON cannot"
+        return "not-json: the profile holds a value that JSON cannot express"
     if len(resource) > IMPORT_PROFILES.limit.item_bytes:
         return "profile-too-large: over 100 KB"
     return ProfileItem(index=index, profile=profile, resource=resource)
 
 
 def split_into_rounds(items: Iterable[ProfileItem]) -> list[list[ProfileItem]]:
-    """Part items so that no identifier occurs twice in a round, keeping their order.
+    """Split items into rounds in which no identifier occurs twice.
 
-    Two jobs, and two lines of one job, run in no promised order: the second of two
-    items for one profile waits for the next round.
+    Klaviyo runs jobs, and the lines of a job, in any order, so the second of two items
+    for one profile must wait for the next round. The order of items is kept.
     """
     rounds: list[list[ProfileItem]] = []
     last_round: dict[Identifier, int] = {}
@@ -102,5 +102,5 @@ def split_into_rounds(items: Iterable[ProfileItem]) -> list[list[ProfileItem]]:
 
 
 def item_indices(items: Iterable[ProfileItem]) -> list[int]:
-    """List the places of items."""
+    """Return the indexes of items."""
     return [item.index for item in items]

@@ -1,4 +1,4 @@
-"""Encoded items sent many at a time, a verdict for each."""
+"""Submission of encoded items in large requests, with a verdict for each item."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,13 +19,13 @@ from streams.klaviyo.batching.items import ProfileItem, item_indices
 from streams.klaviyo.batching.verdicts import VerdictCollector
 
 ENVELOPE_BYTES = 1_000
-"""What a body holds beside its items, generously."""
+"""Bytes of a body besides the items, rounded up."""
 
 LIST_NOT_FOUND = "no-such-list"
-"""The reason where a list that was named does not exist."""
+"""Reason for items of a list that does not exist."""
 
 
-async def submit_items(  # noqa: PLR0913  # each by its name, all but one needed
+async def submit_items(  # noqa: PLR0913  # keyword arguments, all but one required
     client: KlaviyoApi,
     items: Sequence[ProfileItem],
     *,
@@ -34,15 +34,15 @@ async def submit_items(  # noqa: PLR0913  # each by its name, all but one needed
     verdicts: VerdictCollector,
     list_id: str = "",
 ) -> None:
-    """Send items as their endpoint takes them; bad ones spoil no others.
+    """Send items in as few requests as possible, isolating bad items.
 
     Args:
-        client: Sends the requests; each must bear to be carried out twice.
-        items: Their `resource` is sent.
-        build_request: Makes a request of resources.
-        limit: What a request may hold.
-        verdicts: Takes the verdicts.
-        list_id: The list that all are about; empty for none.
+        client: Client for the requests, which must be idempotent.
+        items: Items to send, with `resource` set.
+        build_request: Builds a request from resources.
+        limit: Limits of a request.
+        verdicts: Collector for the verdicts.
+        list_id: List that all items concern; empty for no list.
     """
     send = partial(_send_chunk, client, build_request=build_request, verdicts=verdicts)
     is_list_gone = partial(_is_list_gone, client, list_id) if list_id else no_list_check
@@ -62,7 +62,7 @@ async def submit_items(  # noqa: PLR0913  # each by its name, all but one needed
 def cut_into_requests(
     items: Sequence[ProfileItem], *, limit: RequestLimit
 ) -> list[tuple[ProfileItem, ...]]:
-    """Cut into requests."""
+    """Split items into chunks that fit a request."""
     return chunk_by_weight(
         items,
         count_max=limit.items,
@@ -74,7 +74,7 @@ def cut_into_requests(
 def record_verdicts(
     results: Sequence[BisectResult[ProfileItem]], *, verdicts: VerdictCollector
 ) -> None:
-    """Write the verdicts; an item that went in two parts needs both to go well."""
+    """Record verdicts; an item sent in two parts is delivered only if both succeed."""
     for result in results:
         for accepted_items, response in result.accepted:
             verdicts.mark_delivered(

@@ -1,4 +1,4 @@
-"""The verdicts of one operation as they come in."""
+"""Collector for the verdicts of an operation."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,10 @@ from streams.errors import EngineError
 
 
 class VerdictCollector:
-    """One line an item: the requests that carried it, and its verdict.
+    """Verdict and number of requests for each item of an operation.
 
     Args:
-        count: Items of the operation.
+        count: Number of items.
     """
 
     def __init__(self, count: int) -> None:
@@ -18,32 +18,32 @@ class VerdictCollector:
         self._verdicts: list[ItemVerdict | None] = [None] * count
 
     def is_pending(self, index: int) -> bool:
-        """Say whether an item has no verdict yet."""
+        """Report whether an item has no verdict yet."""
         return self._verdicts[index] is None
 
     def count_attempts(self, indices: Iterable[int], *, attempts: int) -> None:
-        """Count requests that carried these items."""
+        """Count the requests that contained the given items."""
         for index in indices:
             self._attempts[index] += attempts
 
     def mark_delivered(self, indices: Iterable[int], *, status: int) -> None:
-        """Klaviyo took these items."""
+        """Record that Klaviyo accepted the given items."""
         for index in indices:
             self._set_verdict(index, Verdict.DELIVERED, status=status)
 
     def mark_discarded(self, index: int, reason: str) -> None:
-        """Nothing had to be done for this item."""
+        """Record that an item needed no request."""
         self._set_verdict(index, Verdict.DISCARDED, reason=reason)
 
     def mark_dead_letter(self, index: int, reason: str, *, status: int = 0) -> None:
-        """This item can never be done as it is."""
+        """Record that an item can never be delivered as it is."""
         self._set_verdict(index, Verdict.DEAD_LETTER, reason=reason, status=status)
 
     def verdicts(self) -> list[ItemVerdict]:
-        """Give the verdicts, in the order of the items.
+        """Return the verdicts in the order of the items.
 
         Raises:
-            EngineError: An item was forgotten.
+            EngineError: An item has no verdict.
         """
         settled = [verdict for verdict in self._verdicts if verdict is not None]
         if len(settled) != len(self._verdicts):

@@ -105,7 +105,7 @@ async def test_a_profile_without_identifier_is_a_dead_letter_without_a_request(
         ),
         pytest.param(
             {"external_id": "p", "properties": {"x": {1, 2}}},
-            "not-json: the profile holds what JSON cannot",
+            "not-json: the profile holds a value that JSON cannot express",
             id="not-json",
         ),
     ],
