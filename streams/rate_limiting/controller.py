@@ -293,7 +293,8 @@ def _adjust_share(
     """Return the share after one response.
 
     A worker without a backlog keeps its share: an idle account always shows surplus,
-    and the share would grow without use."""
+    and the share would grow without use.
+    """
     if not pacing.is_backlogged:
         return pacing.quota_share
     damping = min(

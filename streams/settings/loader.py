@@ -76,7 +76,7 @@ def load_settings(
         **_read_file(settings_path, problems),
         **_read_environ(environ, api_key_env),
     }
-    raw_values = _keep_known(layers, problems)
+    raw_values = _drop_unknown(layers, problems)
     values = dict(_convert_all(raw_values, problems))
     values |= dict(_read_secret_files(values, raw_values, problems))
     settings = Settings(**values)
@@ -127,7 +127,7 @@ def layer_problems(values: Mapping[str, object]) -> list[SettingProblem]:
         values: Decoded values by the names of `Settings`.
     """
     problems: list[_LocatedProblem] = []
-    raw_values = _keep_known(
+    raw_values = _drop_unknown(
         _read_layer(values, prefix="", problems=problems), problems
     )
     settings = Settings(**dict(_convert_all(raw_values, problems)))
@@ -200,7 +200,7 @@ def _read_environ(environ: Mapping[str, str], api_key_env: str) -> dict[str, _Ra
     }
 
 
-def _keep_known(
+def _drop_unknown(
     raw_values: dict[str, _RawValue], problems: list[_LocatedProblem]
 ) -> dict[str, _RawValue]:
     for name in sorted(raw_values.keys() - _TYPES.keys()):

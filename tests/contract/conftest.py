@@ -1,4 +1,4 @@
-"""A sandbox in a thread of its own, for a client that blocks."""
+"""Sandbox in a separate thread, for a blocking client."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ class ThreadedSandbox:
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def start(self) -> None:
-        """Start the thread, then the server in it."""
+        """Start the thread and then the server."""
         self._thread.start()
         self._run(self.sandbox.start())
 
@@ -42,7 +42,7 @@ class ThreadedSandbox:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox without quotas whose jobs end at once."""
+    """Run a sandbox without quotas, with immediate jobs."""
     threaded = ThreadedSandbox(
         SandboxConfig(quota_scale=None, job_queued_s=0.0, job_s=0.0)
     )
@@ -53,7 +53,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sdk(sandbox: Sandbox) -> Iterator[KlaviyoAPI]:
-    """Klaviyo's own client, pointed at the sandbox by its own option."""
+    """Return Klaviyo's SDK client for the sandbox."""
     client = KlaviyoAPI("a-key", max_delay=1, max_retries=1, test_host=sandbox.url)
     yield client
     client.api_client.rest_client.pool_manager.clear()

@@ -1,4 +1,4 @@
-"""What stands in the sandbox before a contract test, and bodies to send."""
+"""Seeded sandbox account for contract tests, and request bodies."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ Body: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeededAccount:
-    """Ids of what stands there.
+    """IDs of the resources in the seeded account.
 
     Attributes:
         sdk: Klaviyo's client.
@@ -32,7 +32,7 @@ class SeededAccount:
 
 
 def seed_account(sandbox: Sandbox, sdk: KlaviyoAPI) -> SeededAccount:
-    """Put everything in its place."""
+    """Create all resources of the account."""
     account = sandbox.account
     now_s = sandbox.config.clock_s()
     ann = account.profiles.create({"email": "ann+1@example.com"}, now_s=now_s)
@@ -70,12 +70,12 @@ def seed_account(sandbox: Sandbox, sdk: KlaviyoAPI) -> SeededAccount:
 
 
 def profile(**attributes: object) -> Body:
-    """A profile resource."""
+    """Return a profile resource with attributes."""
     return {"type": "profile", "attributes": attributes}
 
 
 def data(kind: str, attributes: Body | None = None, **members: object) -> Body:
-    """A request body of one resource."""
+    """Return a request body with a single resource."""
     resource: Body = {"type": kind, **members}
     if attributes is not None:
         resource["attributes"] = attributes
@@ -83,17 +83,17 @@ def data(kind: str, attributes: Body | None = None, **members: object) -> Body:
 
 
 def ids(kind: str, *names: str) -> Body:
-    """Resource identifiers."""
+    """Return a body of resource identifiers."""
     return {"data": [{"type": kind, "id": name} for name in names]}
 
 
 def to_list(name: str) -> Body:
-    """A relationship to one list."""
+    """Return a relationship to a list."""
     return {"list": {"data": {"type": "list", "id": name}}}
 
 
 def event(metric: str, **attributes: object) -> Body:
-    """Attributes of an event, its profile apart."""
+    """Return the attributes of an event, without the profile."""
     name = {"data": {"type": "metric", "attributes": {"name": metric}}}
     return {"metric": name, "properties": {"sku": "1"}, **attributes}
 

@@ -16,13 +16,13 @@ def _cursor(link: str | None) -> str | None:
 
 
 def _seed_members(sandbox: Sandbox, *, members: int) -> str:
-    world, now_s = sandbox.account, sandbox.config.clock_s()
+    account, now_s = sandbox.account, sandbox.config.clock_s()
     people = [
-        world.profiles.create({"email": f"user+{number}@example.com"}, now_s=now_s)
+        account.profiles.create({"email": f"user+{number}@example.com"}, now_s=now_s)
         for number in range(members)
     ]
-    made = world.lists.create("Many", opt_in_process="single_opt_in", now_s=now_s)
-    world.lists.add_members(made, people, now_s=now_s)
+    made = account.lists.create("Many", opt_in_process="single_opt_in", now_s=now_s)
+    account.lists.add_members(made, people, now_s=now_s)
     return made.id
 
 
@@ -31,7 +31,7 @@ def test_the_sdk_follows_next_to_the_last_member(
 ) -> None:
     """Every member comes once, a hundred a page."""
     list_id = _seed_members(sandbox, members=250)
-    found: list[str] = []
+    member_ids: list[str] = []
     sizes: list[int] = []
     cursor: str | None = ""
 
@@ -40,11 +40,11 @@ def test_the_sdk_follows_next_to_the_last_member(
             list_id, page_size=100, **({"page_cursor": cursor} if cursor else {})
         )
         sizes.append(len(page.data))
-        found += [one.id for one in page.data]
+        member_ids += [member.id for member in page.data]
         cursor = _cursor(page.links.next)
 
     assert sizes == [100, 100, 50]
-    assert found == list(sandbox.account.lists.by_id[list_id].members)
+    assert member_ids == list(sandbox.account.lists.by_id[list_id].members)
 
 
 def test_the_sdk_finds_an_address_with_a_plus(
@@ -53,18 +53,18 @@ def test_the_sdk_finds_an_address_with_a_plus(
     """The filter arrives percent-decoded, once."""
     _seed_members(sandbox, members=3)
 
-    found = sdk.Profiles.get_profiles(
+    matches = sdk.Profiles.get_profiles(
         filter='any(email,["user+1@example.com","USER+2@example.com","no@x.com"])'
     )
 
-    emails = [one.attributes.email for one in found.data]
+    emails = [match.attributes.email for match in matches.data]
     assert emails == ["user+1@example.com", "user+2@example.com"]
 
 
 def test_the_sdk_follows_an_import_to_its_errors(
     sandbox: Sandbox, sdk: KlaviyoAPI
 ) -> None:
-    """Submit, follow, read the errors and what was sent."""
+    """The SDK submits an import, polls the job and reads the errors."""
     sandbox.add_fault(Fault(kind=FaultKind.IMPORT_ERRORS, items=1, count=1))
     items = [profile(email=f"user{number}@example.com") for number in range(3)]
     job = sdk.Profiles.bulk_import_profiles(
@@ -82,20 +82,20 @@ def test_the_sdk_sees_who_already_has_an_address(
     sandbox: Sandbox, sdk: KlaviyoAPI
 ) -> None:
     """A 409 names the profile that is there."""
-    stage = seed_account(sandbox, sdk)
+    seeded = seed_account(sandbox, sdk)
 
     with pytest.raises(ApiException) as caught:
         sdk.Profiles.create_profile(data("profile", {"email": "ANN+1@example.com"}))
 
     (error,) = orjson.loads(caught.value.body or "")["errors"]
     assert (error["status"], error["code"]) == (409, "duplicate_profile")
-    assert error["meta"]["duplicate_profile_id"] == stage.profile
+    assert error["meta"]["duplicate_profile_id"] == seeded.profile
 
 
 def test_the_sdk_adds_and_removes_a_thousand(sandbox: Sandbox, sdk: KlaviyoAPI) -> None:
-    """A thousand ids pass in one call, both ways."""
+    """A call with a thousand IDs succeeds for both directions."""
     list_id = _seed_members(sandbox, members=1_000)
-    people = [one.id for one in sandbox.account.profiles]
+    people = [person.id for person in sandbox.account.profiles]
 
     sdk.Lists.remove_profiles_from_list(list_id, ids("profile", *people))
     empty = len(sandbox.account.lists.by_id[list_id].members)
@@ -108,14 +108,15 @@ def test_the_sdk_adds_and_removes_a_thousand(sandbox: Sandbox, sdk: KlaviyoAPI) 
 def test_the_sdk_retries_what_the_sandbox_throttles(
     sandbox: Sandbox,
 ) -> None:
-    """Klaviyo's own retry understands the 429 and its Retry-After."""
+    """The SDK's retry understands the sandbox's 429 and Retry-After."""
     sandbox.add_fault(Fault(kind=FaultKind.THROTTLED, retry_after_s=0, count=1))
     sdk = KlaviyoAPI("a-key", max_delay=1, max_retries=3, test_host=sandbox.url)
 
     assert sdk.Accounts.get_accounts().data
 
     by_status = {
-        one["status"]: one["requests"] for one in sandbox.account.request_log.counters()
+        counter["status"]: counter["requests"]
+        for counter in sandbox.account.request_log.counters()
     }
     assert by_status == {200: 1, 429: 1}
     sdk.api_client.rest_client.pool_manager.clear()

@@ -1,4 +1,4 @@
-"""Klaviyo's own client calls every operation of the sandbox and reads its answers."""
+"""Klaviyo's SDK calls every operation of the sandbox and reads the responses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -179,24 +179,24 @@ ORDERS: dict[str, Operation] = {
 
 
 @pytest.fixture
-def stage(sandbox: Sandbox, sdk: KlaviyoAPI) -> SeededAccount:
-    """A sandbox with one of everything."""
+def account(sandbox: Sandbox, sdk: KlaviyoAPI) -> SeededAccount:
+    """Return a seeded sandbox account."""
     return seed_account(sandbox, sdk)
 
 
 @pytest.mark.parametrize("name", READS)
-def test_the_sdk_reads_what_is_there(stage: SeededAccount, name: str) -> None:
-    """The answer fits Klaviyo's own model, and something is in it."""
-    answer = READS[name](stage)
+def test_the_sdk_reads_what_is_there(account: SeededAccount, name: str) -> None:
+    """Responses fit the SDK's model and are not empty."""
+    answer = READS[name](account)
 
     assert type(answer).__module__.startswith("openapi_client.models.")
     assert answer.data
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_the_sdk_reads_what_it_wrote(stage: SeededAccount, name: str) -> None:
-    """The request passes Klaviyo's own validation; the answer fits its model."""
-    answer = WRITES[name](stage)
+def test_the_sdk_reads_what_it_wrote(account: SeededAccount, name: str) -> None:
+    """Requests pass the SDK's validation, and responses fit the SDK's model."""
+    answer = WRITES[name](account)
 
     assert type(answer).__module__.startswith("openapi_client.models.")
     assert answer.data.id
@@ -204,12 +204,12 @@ def test_the_sdk_reads_what_it_wrote(stage: SeededAccount, name: str) -> None:
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_the_sdk_is_obeyed_without_an_answer(
-    stage: SeededAccount, sandbox: Sandbox, name: str
+    account: SeededAccount, sandbox: Sandbox, name: str
 ) -> None:
-    """The order is accepted, and counted as one item."""
+    """Requests without a response body are accepted and counted."""
     before = sandbox.account.request_log.item_counts.total()
 
-    assert ORDERS[name](stage) is None
+    assert ORDERS[name](account) is None
 
     assert sandbox.account.request_log.item_counts.total() == before + 1
 

@@ -1,4 +1,4 @@
-"""What is wrong with a request, in the eyes of Klaviyo's SDK."""
+"""Judge of requests, based on the models of Klaviyo's SDK."""
 
 from pydantic import BaseModel, ValidationError
 

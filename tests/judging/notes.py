@@ -19,7 +19,7 @@ UNANSWERED_STATUS = 0
 
 
 class NotedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the journal: one request, and the status it was answered with."""
+    """Line of the journal: a request and the response status."""
 
     method: str
     path: str
@@ -39,7 +39,7 @@ class NotedRequests:
         self._read_bytes: dict[str, int] = {}
 
     def read_new(self) -> Iterator[NotedRequest]:
-        """Give each line once, as soon as it is whole."""
+        """Yield each complete line once."""
         with os.scandir(self._directory) as files:
             for file in files:
                 yield from self._read_journal(
@@ -79,7 +79,7 @@ def note_printed_requests(explanations: Iterable[Mapping[str, Any]]) -> None:
 
 
 class JudgedClient:
-    """A client whose requests are judged: what they are sent to keeps no journal.
+    """Client that records each request for the judge.
 
     Args:
         client: Answers.
@@ -90,11 +90,11 @@ class JudgedClient:
         self.back_off, self.pause = client.back_off, client.pause
 
     async def call(self, request: Request) -> FinalResult:
-        """Write it down, and send it."""
+        """Record a request and send the request."""
         note_request(request.method, request.path, request.body)
         return await self._client.call(request)
 
     async def attempt(self, request: Request) -> AttemptResult:
-        """Write it down, and send it once."""
+        """Record a request and send the request once."""
         note_request(request.method, request.path, request.body)
         return await self._client.attempt(request)

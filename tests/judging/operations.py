@@ -1,4 +1,4 @@
-"""The operations Klaviyo's SDK knows, each with the model of its body."""
+"""Operations of Klaviyo's SDK, each with the model of the body."""
 
 import importlib
 import inspect
@@ -32,7 +32,7 @@ _PRIVATE, _SERIALIZE = "_", "_serialize"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdkOperation:
-    """One method and path.
+    """Method and path of an SDK operation.
 
     Attributes:
         name: Klaviyo's operation id.
@@ -48,7 +48,7 @@ class SdkOperation:
 
 
 class _SerializerStub:
-    """Stands where the SDK has its HTTP client, and gives back what would be called."""
+    """Stub for the SDK's HTTP client that returns the arguments of a call."""
 
     default = None
 
@@ -66,7 +66,7 @@ class _SerializerStub:
 
 @lru_cache(maxsize=_PATHS_MAX)
 def find_operation(method: str, path: str) -> SdkOperation | None:
-    """Find what a request asks for; None is nothing the SDK knows."""
+    """Return the SDK operation of a request, or None."""
     return next(
         (
             operation
@@ -79,7 +79,7 @@ def find_operation(method: str, path: str) -> SdkOperation | None:
 
 @cache
 def operations() -> tuple[SdkOperation, ...]:
-    """Ask the SDK for its operations."""
+    """Return all operations of the SDK."""
     return tuple(
         operation
         for module_name in SDK_MODULES

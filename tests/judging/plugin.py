@@ -1,4 +1,4 @@
-"""Each test answers for the requests it sent: pytest's part of the judge."""
+"""Pytest plugin that judges the requests of each test."""
 
 import os
 from collections import Counter
@@ -23,7 +23,7 @@ _PASSED = pytest.StashKey[bool]()
 
 
 class JudgePlugin:
-    """Judges, after each test, what was sent until then."""
+    """Plugin that judges, after each test, the requests sent so far."""
 
     def __init__(self) -> None:
         self._directory = TemporaryDirectory(prefix="judged-")
@@ -32,17 +32,17 @@ class JudgePlugin:
         self._expected_count = 0
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Tell every sandbox, in this process and its children, to keep a journal."""
+        """Configure a journal for every sandbox, in this and child processes."""
         config.addinivalue_line("markers", f"{MARKER}{_HELP}")
         os.environ[JOURNAL_VARIABLE] = self._directory.name
 
     def pytest_unconfigure(self) -> None:
-        """Forget the bodies."""
+        """Delete the recorded bodies."""
         os.environ.pop(JOURNAL_VARIABLE, None)
         self._directory.cleanup()
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Take no mark without a reason."""
+        """Require a reason for each marker."""
         marker = item.get_closest_marker(MARKER)
         if marker is not None and not marker.args:
             raise pytest.UsageError(f"{item.nodeid}: {MARKER} needs a reason")
@@ -55,7 +55,7 @@ class JudgePlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Judge when its fixtures are gone, and their processes with them."""
+        """Judge after the fixtures and their processes have ended."""
         try:
             yield
         finally:
@@ -76,11 +76,12 @@ class JudgePlugin:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
-        """Say how much was judged."""
+        """Print the number of judged bodies."""
         if self._judged_counts:
             total, operations = self._judged_counts.total(), len(self._judged_counts)
             terminalreporter.write_line(
-                f"klaviyo bodies judged: {total} of {operations} operations;"
+                f"klaviyo bodies judged: {self._judged_counts.total()} of"
+                f" {len(self._judged_counts)} operations;"
                 f" wrong on purpose: {self._expected_count}"
             )
 
@@ -106,10 +107,10 @@ class JudgePlugin:
 
 
 def format_fault(note: NotedRequest, fault: str) -> str:
-    """Write what is wrong with one request."""
+    """Return a line that describes an invalid request."""
     return f"{note.method} {note.path} ({note.status}): {fault}"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Judge this run."""
+    """Register the plugin for this run."""
     config.pluginmanager.register(JudgePlugin())

@@ -1,4 +1,4 @@
-"""A new fake of Klaviyo hands what it is sent to the judge."""
+"""Every fake of Klaviyo passes requests to the judge."""
 
 import ast
 from collections.abc import Iterator
@@ -19,14 +19,17 @@ def fakes() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
     for path in sorted(TESTS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.AsyncFunctionDef) and node.name in SENDING_METHODS:
-                kinds = [ast.unparse(one.annotation or node) for one in node.args.args]
+                kinds = [
+                    ast.unparse(argument.annotation or node)
+                    for argument in node.args.args
+                ]
                 if "Request" in kinds:
                     yield f"{path.relative_to(TESTS)}:{node.name}", node
 
 
 def called(node: ast.AST) -> set[str]:
-    """Name what is called in it."""
-    calls = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
+    """Return the names of the called functions."""
+    calls = (call.func for call in ast.walk(node) if isinstance(call, ast.Call))
     return {
         name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")
         for name in calls
@@ -42,7 +45,7 @@ def test_a_fake_client_passes_its_requests_on(node: ast.AsyncFunctionDef) -> Non
 
 
 def test_what_explain_prints_is_shown_to_the_judge() -> None:
-    """Whoever runs it, or asks the Klaviyo behind it, shows the requests."""
+    """Tests that print requests record the requests for the judge."""
     silent = [
         path.relative_to(TESTS).as_posix()
         for path in sorted(TESTS.rglob("*.py"))
@@ -57,7 +60,7 @@ def test_what_explain_prints_is_shown_to_the_judge() -> None:
 
 
 def test_a_fake_server_shows_its_requests_to_the_judge() -> None:
-    """A module with a server of its own sees what it is sent."""
+    """Modules with a server record the received requests."""
     silent = [
         path.relative_to(TESTS).as_posix()
         for path in sorted(TESTS.rglob("*.py"))

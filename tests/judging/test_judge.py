@@ -1,4 +1,4 @@
-"""The judge: what Klaviyo's SDK knows, and nothing beside it."""
+"""The judge accepts exactly what Klaviyo's SDK accepts."""
 
 import orjson
 import pytest
@@ -19,13 +19,13 @@ OURS = [
 
 
 def profile(**attributes: object) -> bytes:
-    """An upsert."""
+    """Return the body of a profile upsert."""
     data = {"type": "profile", "attributes": attributes}
     return orjson.dumps({"data": data})
 
 
 def event(**attributes: object) -> bytes:
-    """An event."""
+    """Return the body of an event."""
     said = {"profile": WHO, "metric": METRIC, "properties": {}, **attributes}
     return orjson.dumps({"data": {"type": "event", "attributes": said}})
 
@@ -42,13 +42,13 @@ def event(**attributes: object) -> bytes:
         pytest.param("GET", "/api/lists/a%2Fb/profiles", b"", id="encoded-id"),
     ],
 )
-def test_what_klaviyo_takes_is_right(method: str, path: str, body: bytes) -> None:
-    """Nothing is said."""
+def test_valid_requests_have_no_fault(method: str, path: str, body: bytes) -> None:
+    """Valid requests have no fault."""
     assert judge(method, path, body) == ""
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "words"),
+    ("method", "path", "body", "description"),
     [
         pytest.param(
             "POST", UPSERT, profile(emial="a@b.cc"), "/attributes/emial: Ex", id="name"
@@ -74,45 +74,45 @@ def test_what_klaviyo_takes_is_right(method: str, path: str, body: bytes) -> Non
         pytest.param("GET", "/api/lists/a/b", b"", "no operation", id="id-of-two"),
     ],
 )
-def test_what_klaviyo_does_not_know_is_told(
-    method: str, path: str, body: bytes, words: str
+def test_unknown_members_are_faults(
+    method: str, path: str, body: bytes, description: str
 ) -> None:
-    """The SDK itself would read most of these and drop what it does not know."""
-    assert words in judge(method, path, body)
+    """Unknown members are faults, although the SDK itself drops unknown members."""
+    assert description in judge(method, path, body)
 
 
-def test_a_body_that_is_wrong_often_is_told_in_a_line() -> None:
-    """The number of mistakes, and the first of them."""
-    told = judge("POST", UPSERT, profile(**dict.fromkeys("abcdefgh")))
+def test_many_faults_are_described_in_a_line() -> None:
+    """The text holds the number of faults and the first faults."""
+    fault = judge("POST", UPSERT, profile(**dict.fromkeys("abcdefgh")))
 
-    assert "finds 8 mistakes" in told
-    assert "/data/attributes/a: " in told
-    assert "/data/attributes/h: " not in told
+    assert "finds 8 mistakes" in fault
+    assert "/data/attributes/a: " in fault
+    assert "/data/attributes/h: " not in fault
 
 
 @pytest.mark.parametrize("ours", OURS, ids=lambda ours: ours.name)
 def test_every_request_we_have_is_one_of_klaviyos(ours: Endpoint) -> None:
     """Method, path and name are the SDK's."""
-    found = find_operation(ours.method, ours.path.replace("{id}", "L1"))
+    operation = find_operation(ours.method, ours.path.replace("{id}", "L1"))
 
-    assert found is not None
-    assert found.name == ours.name
+    assert operation is not None
+    assert operation.name == ours.name
 
 
 @pytest.mark.parametrize("theirs", OPERATIONS.values(), ids=lambda theirs: theirs.name)
 def test_every_operation_of_the_sandbox_is_one_of_klaviyos(
     theirs: ApiOperation,
 ) -> None:
-    """Likewise; those that write have a model of what is written."""
-    found = find_operation(theirs.method, theirs.path.replace("{id}", "L1"))
+    """Operations that write have a model of the body."""
+    operation = find_operation(theirs.method, theirs.path.replace("{id}", "L1"))
 
-    assert found is not None
-    assert found.name == theirs.name
-    assert (found.model is None) == (theirs.method == "GET")
+    assert operation is not None
+    assert operation.name == theirs.name
+    assert (operation.model is None) == (theirs.method == "GET")
 
 
 def test_no_two_operations_are_the_same_request() -> None:
     """The SDK's other names for an operation are left out."""
-    asked = [(one.method, one.path.pattern) for one in operations()]
+    asked = [(operation.method, operation.path.pattern) for operation in operations()]
 
     assert len(asked) == len(set(asked))

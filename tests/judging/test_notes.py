@@ -1,4 +1,4 @@
-"""Requests written down: each is given once, as soon as its line is whole."""
+"""Recorded requests: each complete line is read once."""
 
 from pathlib import Path
 from typing import TypeAlias
@@ -19,21 +19,21 @@ NOTE = NotedRequest(method="GET", path="/api/lists", status=200, body="")
 
 
 def test_a_line_is_given_when_it_is_whole(tmp_path: Path) -> None:
-    """Another process may be writing it."""
+    """Incomplete lines of another process are read later."""
     file = tmp_path / "1.jsonl"
     notes = NotedRequests(tmp_path)
-    given = []
+    read_lines = []
 
     for written in (LINE + LINE[:20], LINE[20:], b"", LINE):
         with file.open("ab") as journal:
             journal.write(written)
-        given.append(list(notes.read_new()))
+        read_lines.append(list(notes.read_new()))
 
-    assert given == [[NOTE], [NOTE], [], [NOTE]]
+    assert read_lines == [[NOTE], [NOTE], [], [NOTE]]
 
 
 def test_a_file_of_another_process_is_read_too(tmp_path: Path) -> None:
-    """One that is new, beside one that is known."""
+    """New files are read beside known files."""
     notes = NotedRequests(tmp_path)
     (tmp_path / "1.jsonl").write_bytes(LINE)
     first = list(notes.read_new())
@@ -55,13 +55,13 @@ def test_what_the_sandbox_writes_is_what_is_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NotedRequests:
-    """What is written while the environment names a directory of this test."""
+    """Recorded requests in a directory of this test."""
     monkeypatch.setenv(JOURNAL_VARIABLE, str(tmp_path))
     return NotedRequests(tmp_path)
 
 
 async def test_a_judged_client_writes_down_what_it_is_sent(own: NotedRequests) -> None:
-    """Called or attempted."""
+    """Both `call` and `attempt` record the request."""
     klaviyo = JudgedClient(FakeKlaviyo())
 
     await klaviyo.call(requests.get_list("L1"))

@@ -1,4 +1,4 @@
-"""A test that sends a wrong request sees the judge object: a run inside this one."""
+"""Runs of pytest inside this run: a wrong request fails the test."""
 
 import re
 import subprocess
@@ -78,12 +78,12 @@ def test_fixture_of_the_module(late): pass
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a run of those tests says."""
+    """Return the output of a run of these tests."""
     return inside(tmp_path_factory.mktemp("inside"), TESTS)
 
 
 def inside(directory: Path, tests: str) -> str:
-    """Run tests in a run of their own; all it says."""
+    """Run tests in a separate pytest run and return the output."""
     file = directory / "test_inside.py"
     file.write_text(tests)
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-q", "-rA"]
@@ -114,19 +114,19 @@ def inside(directory: Path, tests: str) -> str:
     ],
 )
 def test_a_test_answers_for_what_it_sent(run: str, name: str, objection: str) -> None:
-    """An error of its teardown that says what is wrong, or none."""
+    """Wrong requests cause an error in the teardown of the test."""
     titled = rf"ERROR at teardown of test_{name} _+\n(.*)"
-    found = re.search(titled, run)
+    match = re.search(titled, run)
 
     if objection:
-        assert found is not None, run
-        assert objection in found[1]
+        assert match is not None, run
+        assert objection in match[1]
     else:
-        assert found is None, run
+        assert match is None, run
 
 
 def test_the_run_says_how_much_was_judged(run: str) -> None:
-    """Bodies, operations, and what was wrong on purpose."""
+    """The summary counts bodies, operations and expected faults."""
     assert "klaviyo bodies judged: 7 of 1 operations; wrong on purpose: 1\n" in run
 
 

@@ -13,7 +13,7 @@ ApiError = Mapping[str, Any]
 
 _CODE_MAX_CHARS = 64
 _TITLE_MAX_CHARS = 80
-_PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z'-]*[.,:;]?")
+_PLAIN_TEXT = re.compile(r"[A-Za-z][A-Za-z'-]*[.,:;]?")
 _MEMBER_NAME = re.compile(r"[a-z][a-z_-]{0,39}")
 
 _ITEM_POINTER = re.compile(
@@ -75,9 +75,9 @@ def reasons_by_item(errors: Iterable[ApiError]) -> dict[int, str]:
 
 def _safe_title(error: ApiError) -> str:
     title = error.get("title")
-    title_words = title[:_TITLE_MAX_CHARS].split() if isinstance(title, str) else []
+    title_parts = title[:_TITLE_MAX_CHARS].split() if isinstance(title, str) else []
     return " ".join(
-        title_word for title_word in title_words if _PLAIN_WORD.fullmatch(title_word)
+        title_part for title_part in title_parts if _PLAIN_TEXT.fullmatch(title_part)
     ).rstrip(".")
 
 

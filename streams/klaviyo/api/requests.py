@@ -46,7 +46,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_cursor(self, cursor: str) -> "Request":
         """Return the same request for the page that begins at `cursor`."""
-        other_parameters = (pair for pair in self.query if pair[0] != "page[cursor]")
+        other_parameters = (
+            parameter for parameter in self.query if parameter[0] != "page[cursor]"
+        )
         query = (*other_parameters, ("page[cursor]", cursor))
         return msgspec.structs.replace(self, query=query)
 

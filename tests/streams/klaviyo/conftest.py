@@ -1,4 +1,4 @@
-"""The sandbox, a client pointed at it, and what the client told its observer."""
+"""Fixtures: sandbox, client, and reported endpoint statuses."""
 
 from collections.abc import AsyncIterator
 
@@ -12,19 +12,19 @@ from tests.streams.klaviyo.fakes import KEY, FakeClock
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Give a clock that client and sandbox share."""
+    """Return a clock for client and sandbox."""
     return FakeClock()
 
 
 @pytest.fixture
 def observed_statuses() -> list[EndpointStatus]:
-    """Give what the client tells its observer."""
+    """Return the list of statuses that the client reports."""
     return []
 
 
 @pytest.fixture
 async def klaviyo(clock: FakeClock) -> AsyncIterator[Sandbox]:
-    """Give a sandbox without quotas."""
+    """Run a sandbox without quotas."""
     config = SandboxConfig(quota_scale=None, clock_s=clock.read)
     async with Sandbox(config) as sandbox:
         yield sandbox
@@ -34,7 +34,7 @@ async def klaviyo(clock: FakeClock) -> AsyncIterator[Sandbox]:
 async def client(
     klaviyo: Sandbox, clock: FakeClock, observed_statuses: list[EndpointStatus]
 ) -> AsyncIterator[KlaviyoClient]:
-    """Give a client of the sandbox."""
+    """Run a client for the sandbox."""
     async with KlaviyoClient(
         api_key=KEY,
         clock=clock.as_clock(),

@@ -1,4 +1,4 @@
-"""A clock that moves only when someone sleeps on it, and a server of fixed answers."""
+"""Fake clock and fake server for tests of the client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ KEY = "pk_" + "5ecret" * 5
 
 
 class FakeClock:
-    """A clock that moves only when someone sleeps on it.
+    """Clock that advances only in `sleep`.
 
     Attributes:
         now_s: What time it is.
@@ -34,11 +34,11 @@ class FakeClock:
         self.on_sleep: Callable[[], object] = lambda: None
 
     def read(self) -> float:
-        """Say what time it is."""
+        """Return the current time."""
         return self.now_s
 
     async def sleep(self, wait_s: float) -> None:
-        """Let the time pass, and others run."""
+        """Advance the time and run other tasks."""
         self.on_sleep()
         self.slept_s.append(wait_s)
         self.now_s += wait_s
@@ -46,11 +46,11 @@ class FakeClock:
 
     @property
     def elapsed_s(self) -> float:
-        """How much time has passed."""
+        """Seconds since the start of the clock."""
         return self.now_s - START_S
 
     def as_clock(self, *, jitter: float = 0.5) -> Clock:
-        """Give a client this clock, and chance without chance."""
+        """Return this clock for a client, with a fixed jitter."""
         return Clock(monotonic_s=self.read, sleep=self.sleep, rng=lambda: jitter)
 
 
@@ -58,7 +58,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FakeServer:
-    """A server whose answers the test writes.
+    """Server whose responses are written by the test.
 
     Args:
         handler: Answers every request.
@@ -96,7 +96,7 @@ class FakeServer:
 async def serving_answers(
     *responses: web.Response | None, clock: FakeClock
 ) -> AsyncIterator[tuple[KlaviyoClient, FakeServer]]:
-    """Run a server that gives these answers, then an empty listing; None is a cut."""
+    """Run a server with the given responses, then empty listings; None cuts."""
     remaining = list(responses)
 
     async def handler(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""What a simulation shows, in the terms the project promises."""
+"""Measurements of a simulation, in terms of the project's promises."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Measurements:
 def measure(
     simulation: Simulation, *, from_s: float = 0.0, until_s: float | None = None
 ) -> Measurements:
-    """Sum up; the stretch is whole hours, or less than one."""
+    """Measure a period, which is whole hours or less than an hour."""
     end_s = until_s or simulation.now_s
     tool, workers = simulation.tool, simulation.workers.values()
     quota = simulation.server.quota.steady_per_min * (end_s - from_s) / MINUTE_S

@@ -1,4 +1,4 @@
-"""Klaviyo's quota as the simulation's server counts it: fixed windows, or sliding."""
+"""Simulated server that counts requests in fixed or sliding windows."""
 
 import math
 from collections import deque
@@ -13,7 +13,7 @@ _BURST_S, _STEADY_S = 1, 60
 
 
 class Headers(Flag):
-    """Which headers an answer carries."""
+    """Rate-limit headers in a reply."""
 
     BURST = auto()
     STEADY = auto()
@@ -24,7 +24,7 @@ class Headers(Flag):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer; None where a header is missing."""
+    """Reply of the simulated server; None for a missing header."""
 
     status: int = 200
     retry_after_s: float = 0.0
@@ -36,24 +36,24 @@ class Reply:
 
 
 class WindowCounter(Protocol):
-    """One window."""
+    """Counter of the requests in a window."""
 
     def remaining(self, now_s: float) -> int:
-        """How many it admits yet."""
+        """Return the number of requests still admitted."""
 
     def remaining_without_workers(self, now_s: float) -> int:
-        """How many it would admit, had no worker sent any."""
+        """Return the number still admitted if no worker had sent requests."""
 
     def resets_in_s(self, now_s: float) -> float:
-        """How long until it admits more."""
+        """Return the seconds until the window admits more."""
 
     def count(self, now_s: float, *, from_worker: bool) -> None:
-        """Count one."""
+        """Count a single request."""
 
 
 @dataclass(slots=True)
 class FixedWindow:
-    """Begins at whole multiples of its length, as Klaviyo's and the sandbox's do."""
+    """Window that begins at multiples of its length, as in Klaviyo and the sandbox."""
 
     limit: int
     length_s: int
@@ -62,22 +62,22 @@ class FixedWindow:
     tool_count: int = 0
 
     def remaining(self, now_s: float) -> int:
-        """How many it admits yet."""
+        """Return the number of requests still admitted."""
         number = int(now_s // self.length_s)
         if number != self.number:
             self.number, self.worker_count, self.tool_count = number, 0, 0
         return self.limit - self.worker_count - self.tool_count
 
     def remaining_without_workers(self, now_s: float) -> int:
-        """How many it would admit, had no worker sent any."""
+        """Return the number still admitted if no worker had sent requests."""
         return self.remaining(now_s) + self.worker_count
 
     def resets_in_s(self, now_s: float) -> float:
-        """How long until it is empty."""
+        """Return the seconds until the window is empty."""
         return self.length_s - now_s % self.length_s
 
     def count(self, now_s: float, *, from_worker: bool) -> None:
-        """Count one."""
+        """Count a single request."""
         self.remaining(now_s)
         self.worker_count += from_worker
         self.tool_count += not from_worker
@@ -85,7 +85,7 @@ class FixedWindow:
 
 @dataclass(slots=True)
 class SlidingWindow:
-    """Holds what came within its length before any moment."""
+    """Window that holds the requests of the latest seconds."""
 
     limit: int
     length_s: int
@@ -93,29 +93,29 @@ class SlidingWindow:
     worker_count: int = 0
 
     def remaining(self, now_s: float) -> int:
-        """How many it admits yet."""
+        """Return the number of requests still admitted."""
         while self.requests and self.requests[0][0] <= now_s - self.length_s:
             self.worker_count -= self.requests.popleft()[1]
         return self.limit - len(self.requests)
 
     def remaining_without_workers(self, now_s: float) -> int:
-        """How many it would admit, had no worker sent any."""
+        """Return the number still admitted if no worker had sent requests."""
         return self.remaining(now_s) + self.worker_count
 
     def resets_in_s(self, now_s: float) -> float:
-        """How long until the oldest leaves it."""
+        """Return the seconds until the oldest request leaves the window."""
         self.remaining(now_s)
         return self.requests[0][0] + self.length_s - now_s if self.requests else 0.0
 
     def count(self, now_s: float, *, from_worker: bool) -> None:
-        """Count one."""
+        """Count a single request."""
         self.requests.append((now_s, from_worker))
         self.worker_count += from_worker
 
 
 @dataclass(slots=True, kw_only=True)
 class QuotaServer:
-    """One endpoint.
+    """Simulated server with a single endpoint.
 
     Attributes:
         burst: Its one-second window.
@@ -133,7 +133,7 @@ class QuotaServer:
     fault: Callable[[float], Reply | None] = lambda _now_s: None
 
     def answer(self, *, now_s: float, from_worker: bool) -> Reply:
-        """Admit or refuse one request."""
+        """Admit or refuse a request."""
         fault = self.fault(now_s)
         if fault is not None:
             return fault
@@ -166,7 +166,7 @@ class QuotaServer:
 
 
 def fixed_window_server(quota: Quota) -> QuotaServer:
-    """Make a server with Klaviyo's fixed windows."""
+    """Create a server with fixed windows, like Klaviyo's."""
     return QuotaServer(
         quota=quota,
         burst=FixedWindow(quota.burst_per_s, _BURST_S),
@@ -175,7 +175,7 @@ def fixed_window_server(quota: Quota) -> QuotaServer:
 
 
 def sliding_window_server(quota: Quota) -> QuotaServer:
-    """Make a server with sliding windows."""
+    """Create a server with sliding windows."""
     return QuotaServer(
         quota=quota,
         burst=SlidingWindow(quota.burst_per_s, _BURST_S),

@@ -38,7 +38,7 @@ _OUTCOMES = {
 
 @dataclass(slots=True, kw_only=True)
 class RequestCounts:
-    """What became of one sender's requests.
+    """Requests of a sender by result and minute.
 
     Attributes:
         served: Those that were admitted, by the minute.
@@ -53,19 +53,19 @@ class RequestCounts:
     starved: int = 0
 
     def served_between(self, from_s: float, until_s: float) -> int:
-        """Count those admitted in whole minutes."""
+        """Count the requests admitted in whole minutes."""
         minutes = range(int(from_s // MINUTE_S), int(until_s // MINUTE_S))
         return sum(self.served[minute] for minute in minutes)
 
     def sent_between(self, from_s: float, until_s: float) -> int:
-        """Count those that reached Klaviyo in whole minutes."""
+        """Count the requests that reached Klaviyo in whole minutes."""
         minutes = range(int(from_s // MINUTE_S), int(until_s // MINUTE_S))
         return sum(self.sent[minute] for minute in minutes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivePeriod:
-    """When a sender is there."""
+    """Period in which a sender is active."""
 
     from_s: float = 0.0
     until_s: float = math.inf
@@ -82,7 +82,7 @@ _ALWAYS = ActivePeriod()
 
 
 class Simulation:
-    """One key, one endpoint, any number of senders.
+    """Simulation of an account with a single endpoint and any number of senders.
 
     Args:
         server: What answers.
@@ -112,11 +112,11 @@ class Simulation:
     def add_workers(
         self, count: int, stay: ActivePeriod = _ALWAYS
     ) -> list[RequestCounts]:
-        """Let workers come, each with a permanent backlog."""
+        """Add workers, each with a permanent backlog."""
         return [self._add_worker(stay) for _ in range(count)]
 
     def add_tool(self, share: float, stay: ActivePeriod = _ALWAYS) -> None:
-        """Let another tool use a share of the quota, at random; it drops the 429s."""
+        """Add a tool that uses a share of the quota at random and drops 429s."""
         per_s = self.server.quota.steady_per_min * share / MINUTE_S
 
         def send() -> None:
@@ -129,7 +129,7 @@ class Simulation:
         self._schedule(stay.from_s + self._rng.expovariate(per_s), send)
 
     def run(self, *, until_s: float) -> None:
-        """Let the time pass."""
+        """Advance the simulation to a time."""
         events = self._events
         while events and events[0][0] < until_s:
             self.now_s, _, event = heapq.heappop(events)
@@ -149,7 +149,7 @@ class Simulation:
         heapq.heappush(self._events, (at_s, self._count, event))
 
     def _try_send(self, worker: _Worker) -> None:
-        """Do what the gate does."""
+        """Send if the rate limiter would, and schedule the next attempt."""
         if self.now_s >= worker.until_s:
             return
         wait_s = send_delay_s(worker.pacing, now_s=self.now_s)

@@ -1,4 +1,4 @@
-"""Waits after failures."""
+"""Waits of the exponential backoff."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from streams.rate_limiting.backoff import backoff_s
 def test_the_longest_wait_doubles_up_to_the_cap(
     failures: int, longest_s: float
 ) -> None:
-    """Full jitter: chance takes any share of it."""
+    """Full jitter draws any part of the longest wait."""
     assert backoff_s(failures, jitter=1.0) == longest_s
     assert backoff_s(failures, jitter=0.25) == longest_s / 4
     assert backoff_s(failures, jitter=0.0) == 0

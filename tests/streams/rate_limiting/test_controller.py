@@ -1,4 +1,4 @@
-"""What one answer teaches about the share."""
+"""Effect of single responses on the share."""
 
 import pytest
 
@@ -15,19 +15,19 @@ _QUOTA = Quota(burst_per_s=10, steady_per_min=150)
 
 
 def with_headers(remaining: int, reset_s: float) -> Signals:
-    """Make an answer with RateLimit headers."""
+    """Return signals with RateLimit headers."""
     return Signals(outcome=RequestOutcome.SERVED, remaining=remaining, reset_s=reset_s)
 
 
 def throttle_signals(retry_after_s: float) -> Signals:
-    """Make a 429."""
+    """Return the signals of a 429."""
     return Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=retry_after_s)
 
 
 def after_responses(
     *responses: Signals, gap_s: float = 1.0, backlog: bool = True, share: float = 0.2
 ) -> EndpointPacing:
-    """Send and hear, one answer after the other."""
+    """Send requests and process the responses in order."""
     pacing, now_s = EndpointPacing(quota=_QUOTA, quota_share=share), 0.0
     for answer in responses:
         wait_s = send_delay_s(pacing, now_s=now_s)
@@ -64,8 +64,8 @@ def send_each_second(*responses: Signals) -> EndpointPacing:
     return pacing
 
 
-def test_who_sees_nobody_else_takes_the_whole() -> None:
-    """Each answer is one request below the last: nobody else has sent any."""
+def test_a_sole_user_takes_the_whole_quota() -> None:
+    """Headers fall by a single request each, so no other sender exists."""
     alone = send_each_second(*(with_headers(100 - n, 40 - n) for n in range(20)))
     beside = send_each_second(*(with_headers(100 - 2 * n, 40 - n) for n in range(20)))
 
@@ -73,8 +73,8 @@ def test_who_sees_nobody_else_takes_the_whole() -> None:
     assert beside.quota_share < 0.1
 
 
-def test_windows_that_end_at_any_time_do_not_prove_anybody_alone() -> None:
-    """A sliding one gives back what left it, and hides the use of others so."""
+def test_sliding_windows_do_not_prove_a_sole_user() -> None:
+    """Sliding windows hide the usage by others."""
     sliding = send_each_second(
         *(with_headers(100 - n, 40 - 3 * n % 30) for n in range(20))
     )
@@ -82,23 +82,26 @@ def test_windows_that_end_at_any_time_do_not_prove_anybody_alone() -> None:
     assert sliding.quota_share < 0.1
 
 
-def test_an_answer_of_a_window_that_is_over_says_nothing_of_the_next() -> None:
-    """It was overtaken; taken for news it would stop the worker for a moment."""
+def test_a_late_response_for_an_older_window_is_ignored() -> None:
+    """Late responses for an older window are ignored."""
     before = after_responses(with_headers(149, 60))
-    pace = on_send(on_send(before, now_s=1.0), now_s=1.5)
-    pace = on_response(pace, with_headers(148, 59), now_s=2.0, jitter=0.5)
+    pacing = on_send(on_send(before, now_s=1.0), now_s=1.5)
+    pacing = on_response(pacing, with_headers(148, 59), now_s=2.0, jitter=0.5)
 
-    late = on_response(pace, with_headers(2, 0), now_s=2.2, jitter=0.5)
+    late = on_response(pacing, with_headers(2, 0), now_s=2.2, jitter=0.5)
 
-    assert (late.window_ends_s, late.remaining) == (pace.window_ends_s, pace.remaining)
+    assert (late.window_ends_s, late.remaining) == (
+        pacing.window_ends_s,
+        pacing.remaining,
+    )
     assert (late.window_factor, late.other_usage) == (
-        pace.window_factor,
-        pace.other_usage,
+        pacing.window_factor,
+        pacing.other_usage,
     )
 
 
-def test_of_two_shares_the_greater_gains_less() -> None:
-    """So they become alike, whatever is left."""
+def test_the_larger_of_two_shares_grows_less() -> None:
+    """Shares become equal, whatever the remaining quota."""
     signals = with_headers(90, 30)
 
     small = after_responses(signals, signals, signals, share=0.1, gap_s=10.0)
@@ -107,8 +110,8 @@ def test_of_two_shares_the_greater_gains_less() -> None:
     assert small.quota_share / 0.1 > 1.02 * great.quota_share / 0.5
 
 
-def test_who_has_no_backlog_learns_nothing() -> None:
-    """An idle key would raise the share of everybody to the whole."""
+def test_a_worker_without_backlog_keeps_its_share() -> None:
+    """Idle accounts must not raise the share."""
     signals = with_headers(149, 30)
 
     assert after_responses(*[signals] * 50, backlog=False).quota_share == 0.2
@@ -133,25 +136,25 @@ def test_a_429_beside_headers_cuts_the_share_a_little(
     assert later.quota_share == pytest.approx(share * before.quota_share)
 
 
-def test_without_headers_a_429_cuts_once_a_rest() -> None:
-    """Those in flight with it are part of the same mistake."""
-    pace = on_send(
+def test_without_headers_a_429_cuts_once_per_pause() -> None:
+    """Requests in flight together are throttled together, so the share is cut once."""
+    pacing = on_send(
         on_send(EndpointPacing(quota=_QUOTA, quota_share=0.4), now_s=0.0), now_s=0.0
     )
 
-    pace = on_response(pace, throttle_signals(20.0), now_s=0.0, jitter=0.5)
-    pace = on_response(pace, throttle_signals(20.0), now_s=0.1, jitter=0.5)
+    pacing = on_response(pacing, throttle_signals(20.0), now_s=0.0, jitter=0.5)
+    pacing = on_response(pacing, throttle_signals(20.0), now_s=0.1, jitter=0.5)
 
-    assert pace.quota_share == pytest.approx(0.4 * 0.65)
+    assert pacing.quota_share == pytest.approx(0.4 * 0.65)
 
 
 def test_a_share_never_vanishes() -> None:
-    """After hundreds of 429s it has not far to come back."""
+    """The share has a lower bound, however many 429s arrive."""
     assert after_responses(*[throttle_signals(20.0)] * 300).quota_share >= 0.001
 
 
 def test_answers_without_headers_count_as_silence_only_after_two_minutes() -> None:
-    """A single answer without them changes nothing; a long row of them does."""
+    """Only a long series of responses without headers changes the share."""
     silent = Signals(outcome=RequestOutcome.SERVED)
 
     assert after_responses(
@@ -165,34 +168,34 @@ def test_answers_without_headers_count_as_silence_only_after_two_minutes() -> No
 
 def test_a_window_about_to_end_is_not_rushed() -> None:
     """All left in the last second: three times the rate, for the clock may be wrong."""
-    pace = after_responses(with_headers(75, 30), with_headers(150, 1), share=0.1)
+    pacing = after_responses(with_headers(75, 30), with_headers(150, 1), share=0.1)
 
-    wait_s = send_delay_s(on_send(pace, now_s=50.0), now_s=50.0)
+    wait_s = send_delay_s(on_send(pacing, now_s=50.0), now_s=50.0)
 
-    assert pace.window_factor == 3.0
+    assert pacing.window_factor == 3.0
     assert wait_s >= 0.1
 
 
 def test_the_smallest_share_of_the_smallest_quota_probes_within_five_minutes() -> None:
-    """A worker that has nothing must still find out that there is something."""
-    pace = EndpointPacing(
+    """Workers with the smallest share still probe."""
+    pacing = EndpointPacing(
         quota=Quota(burst_per_s=1, steady_per_min=1), quota_share=0.001
     )
     for _ in range(3):
-        pace = on_send(pace, now_s=send_delay_s(pace, now_s=0.0))
+        pacing = on_send(pacing, now_s=send_delay_s(pacing, now_s=0.0))
 
-    wait_s = send_delay_s(pace, now_s=pace.last_sent_s)
+    wait_s = send_delay_s(pacing, now_s=pacing.last_sent_s)
 
     assert wait_s < 300
 
 
-def test_an_answer_during_a_rest_does_not_lengthen_it() -> None:
-    """Credit stands still until the end; it does not shrink."""
-    pace = on_send(EndpointPacing(quota=_QUOTA), now_s=0.0)
-    pace = on_response(pace, throttle_signals(300.0), now_s=0.0, jitter=0.5)
+def test_a_response_during_a_pause_does_not_lengthen_the_pause() -> None:
+    """Tokens neither grow nor shrink during a pause."""
+    pacing = on_send(EndpointPacing(quota=_QUOTA), now_s=0.0)
+    pacing = on_response(pacing, throttle_signals(300.0), now_s=0.0, jitter=0.5)
 
     later = on_response(
-        pace, Signals(outcome=RequestOutcome.ABANDONED), now_s=1.0, jitter=0.5
+        pacing, Signals(outcome=RequestOutcome.ABANDONED), now_s=1.0, jitter=0.5
     )
 
-    assert later.next_token_s == pace.next_token_s
+    assert later.next_token_s == pacing.next_token_s

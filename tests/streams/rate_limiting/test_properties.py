@@ -1,4 +1,4 @@
-"""What holds whatever is answered, in whatever order, at whatever time."""
+"""Properties that hold for any responses, in any order, at any time."""
 
 import math
 
@@ -17,7 +17,7 @@ from streams.rate_limiting.state_machine import (
     send_delay_s,
 )
 
-_HELD = (RequestOutcome.THROTTLED, RequestOutcome.FAILED)
+_PAUSING_OUTCOMES = (RequestOutcome.THROTTLED, RequestOutcome.FAILED)
 
 _numbers = st.one_of(st.none(), st.integers(0, 999_999_999))
 _signals = st.builds(
@@ -42,22 +42,22 @@ def test_a_request_leaves_within_a_bound_and_never_within_retry_after(
     quota: Quota, answers: list[tuple[float, Signals, float]]
 ) -> None:
     """The bound: Retry-After, the backoff's cap, a window and a probing interval."""
-    pace, now_s, held_until_s = EndpointPacing(quota=quota), 1_000.0, 0.0
-    for after_s, signals, chance in answers:
-        wait_s = send_delay_s(pace, now_s=now_s)
+    pacing, now_s, paused_until_s = EndpointPacing(quota=quota), 1_000.0, 0.0
+    for after_s, signals, jitter in answers:
+        wait_s = send_delay_s(pacing, now_s=now_s)
         assert math.isfinite(wait_s)
-        assert held_until_s - 1e-6 <= now_s + wait_s
-        rest_s = max(0.0, held_until_s - now_s)
+        assert paused_until_s - 1e-6 <= now_s + wait_s
+        rest_s = max(0.0, paused_until_s - now_s)
         assert (
             0
             <= wait_s
             <= rest_s + CAP_S + STEADY_WINDOW_S + PROBE_INTERVAL_MAX_S + 1e-6
         )
-        pace = on_send(pace, now_s=now_s + wait_s)
+        pacing = on_send(pacing, now_s=now_s + wait_s)
         now_s += wait_s + after_s
-        pace = on_response(pace, signals, now_s=now_s, jitter=chance)
-        if signals.outcome in _HELD:
-            held_until_s = max(held_until_s, now_s + signals.retry_after_s)
+        pacing = on_response(pacing, signals, now_s=now_s, jitter=jitter)
+        if signals.outcome in _PAUSING_OUTCOMES:
+            paused_until_s = max(paused_until_s, now_s + signals.retry_after_s)
 
 
 @given(_quotas, _answers)
@@ -65,13 +65,13 @@ def test_no_second_holds_more_than_the_burst(
     quota: Quota, answers: list[tuple[float, Signals, float]]
 ) -> None:
     """Counted from every request on, with answers coming in between."""
-    pace, now_s, sent_s = EndpointPacing(quota=quota), 1_000.0, []
-    for _, signals, chance in answers:
+    pacing, now_s, sent_s = EndpointPacing(quota=quota), 1_000.0, []
+    for _, signals, jitter in answers:
         for _ in range(2 * quota.burst_per_s):
-            now_s += send_delay_s(pace, now_s=now_s)
-            pace = on_send(pace, now_s=now_s)
+            now_s += send_delay_s(pacing, now_s=now_s)
+            pacing = on_send(pacing, now_s=now_s)
             sent_s.append(now_s)
-        pace = on_response(pace, signals, now_s=now_s, jitter=chance)
+        pacing = on_response(pacing, signals, now_s=now_s, jitter=jitter)
 
-    apart = zip(sent_s, sent_s[quota.burst_per_s :], strict=False)
-    assert all(later - earlier >= 1.0 for earlier, later in apart)
+    spaced_pairs = zip(sent_s, sent_s[quota.burst_per_s :], strict=False)
+    assert all(later - earlier >= 1.0 for earlier, later in spaced_pairs)

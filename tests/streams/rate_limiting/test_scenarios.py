@@ -30,7 +30,7 @@ _SEED = 3
 def shared_key(
     server: QuotaServer, *, workers: int, tool_share: float = 0.3
 ) -> Simulation:
-    """Let workers share a key with a tool."""
+    """Simulate workers that share an account with a tool."""
     simulation = Simulation(server, seed=_SEED)
     simulation.add_workers(workers)
     if tool_share:
@@ -39,7 +39,7 @@ def shared_key(
 
 
 def single_worker(fault: Callable[[float], Reply | None]) -> Simulation:
-    """Let a worker have the key to itself, and something happen to it."""
+    """Simulate a sole worker with a server fault."""
     server = fixed_window_server(_MEDIUM)
     server.fault = fault
     return shared_key(server, workers=1, tool_share=0.0)
@@ -61,12 +61,12 @@ def test_what_another_tool_leaves_is_used_and_fairly_shared(
     simulation = shared_key(fixed_window_server(quota), workers=workers)
 
     simulation.run(until_s=2 * HOUR_S)
-    found = measure(simulation, from_s=HOUR_S)
+    measured = measure(simulation, from_s=HOUR_S)
 
-    assert found.used >= 0.90
-    assert found.unfairness <= 1.20
-    assert found.refused < 0.01
-    assert found.starved < 0.01
+    assert measured.used >= 0.90
+    assert measured.unfairness <= 1.20
+    assert measured.refused < 0.01
+    assert measured.starved < 0.01
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_what_another_tool_leaves_is_used_and_fairly_shared(
 def test_small_quotas_are_used_too(
     quota: Quota, workers: int, used: float, refused: float
 ) -> None:
-    """One a second cannot do without collisions: 11 % of random arrivals collide."""
+    """A quota of 1/s has collisions: 11 % of random arrivals collide."""
     simulation = shared_key(fixed_window_server(quota), workers=workers, tool_share=0.0)
 
     simulation.run(until_s=3 * HOUR_S)
-    found = measure(simulation, from_s=HOUR_S)
+    measured = measure(simulation, from_s=HOUR_S)
 
-    assert found.used >= used
-    assert found.refused <= refused
+    assert measured.used >= used
+    assert measured.refused <= refused
 
 
 @pytest.mark.parametrize("begins_s", [0.0, 25.0, 50.0])
@@ -103,10 +103,10 @@ def test_small_quotas_are_used_too(
         pytest.param(_MEDIUM, id="150-a-minute"),
     ],
 )
-def test_who_is_alone_has_the_whole_quota_from_the_third_window_on(
+def test_a_sole_worker_has_the_whole_quota_from_the_third_window_on(
     quota: Quota, begins_s: float
 ) -> None:
-    """Every window of an hour, wherever in one the worker comes."""
+    """Every window of an hour is used, whenever the worker starts."""
     simulation = Simulation(fixed_window_server(quota), seed=_SEED)
     (worker,) = simulation.add_workers(1, ActivePeriod(from_s=begins_s))
 
@@ -118,7 +118,7 @@ def test_who_is_alone_has_the_whole_quota_from_the_third_window_on(
 
 
 def test_slow_answers_do_not_hide_when_a_window_ends() -> None:
-    """They name its end seconds late; the earliest that was named holds."""
+    """Late responses report late ends, and the earliest reported end counts."""
     simulation = Simulation(fixed_window_server(_TINY), seed=_SEED, latency_s=1.0)
     (worker,) = simulation.add_workers(1)
 
@@ -137,10 +137,10 @@ def test_a_key_with_a_tenth_of_the_published_quota_is_not_overrun() -> None:
     simulation.add_tool(0.3)
 
     simulation.run(until_s=HOUR_S)
-    found = measure(simulation)
+    measured = measure(simulation)
 
-    assert found.used >= 0.90
-    assert found.refused < 0.01
+    assert measured.used >= 0.90
+    assert measured.refused < 0.01
 
 
 @pytest.mark.parametrize(
@@ -157,16 +157,16 @@ def test_a_key_with_a_tenth_of_the_published_quota_is_not_overrun() -> None:
 def test_missing_headers_cost_some_use_and_no_storm(
     workers: int, headers: Headers, used: float, refused: float
 ) -> None:
-    """With none at all only a 429 says that it was too much."""
+    """Without headers only a 429 shows the limit."""
     server = fixed_window_server(_MEDIUM)
     server.headers = headers
     simulation = shared_key(server, workers=workers)
 
     simulation.run(until_s=HOUR_S)
-    found = measure(simulation)
+    measured = measure(simulation)
 
-    assert found.used >= used
-    assert found.refused < refused
+    assert measured.used >= used
+    assert measured.refused < refused
 
 
 @pytest.mark.parametrize("workers", [1, 16])
@@ -174,50 +174,50 @@ def test_missing_headers_cost_some_use_and_no_storm(
 def test_a_reset_named_wrongly_by_seconds_costs_little(
     skew_s: float, workers: int
 ) -> None:
-    """Too early some 429s at the window's end, too late some of its use."""
+    """Early resets cause some 429s; late resets leave some quota unused."""
     server = fixed_window_server(_MEDIUM)
     server.skew_s = skew_s
     simulation = shared_key(server, workers=workers)
 
     simulation.run(until_s=HOUR_S)
-    found = measure(simulation)
+    measured = measure(simulation)
 
-    assert found.used >= 0.80
-    assert found.refused < 0.04
+    assert measured.used >= 0.80
+    assert measured.refused < 0.04
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_sliding_windows_are_used_too(workers: int) -> None:
-    """Klaviyo's are fixed; should that change, nothing breaks."""
+    """Sliding windows work, although Klaviyo's windows are fixed."""
     simulation = shared_key(sliding_window_server(_MEDIUM), workers=workers)
 
     simulation.run(until_s=HOUR_S)
-    found = measure(simulation)
+    measured = measure(simulation)
 
-    assert found.used >= 0.85
-    assert found.refused < 0.01
+    assert measured.used >= 0.85
+    assert measured.refused < 0.01
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_answers_of_five_seconds_are_no_reason_to_overrun(workers: int) -> None:
-    """What is seen is seconds old."""
+    """Workers stay within the quota although headers are seconds old."""
     simulation = Simulation(fixed_window_server(_MEDIUM), seed=_SEED, latency_s=5.0)
     simulation.add_workers(workers)
     simulation.add_tool(0.3)
 
     simulation.run(until_s=HOUR_S)
-    found = measure(simulation)
+    measured = measure(simulation)
 
-    assert found.used >= 0.70
-    assert found.refused < 0.01
-    assert found.starved < 0.01
+    assert measured.used >= 0.70
+    assert measured.refused < 0.01
+    assert measured.starved < 0.01
 
 
 @pytest.mark.parametrize("workers", [1, 4, 16])
-def test_a_tool_that_comes_gets_its_part_and_one_that_goes_leaves_it(
+def test_workers_adapt_to_a_tool_that_starts_and_stops(
     workers: int,
 ) -> None:
-    """It is let in within the minute, and missed within three."""
+    """Workers adapt to a new tool within a minute and to its end within three."""
     simulation = shared_key(
         fixed_window_server(_MEDIUM), workers=workers, tool_share=0.0
     )
@@ -232,8 +232,8 @@ def test_a_tool_that_comes_gets_its_part_and_one_that_goes_leaves_it(
     assert min(before.used, after.used, beside.used) >= 0.90
 
 
-def test_a_worker_that_joins_gets_its_share_and_one_that_leaves_frees_it() -> None:
-    """The others are not told; an hour later the newcomer is one of them."""
+def test_workers_adapt_to_a_worker_that_joins_and_leaves() -> None:
+    """A new worker has a fair share after an hour."""
     simulation = Simulation(fixed_window_server(_MEDIUM), seed=_SEED)
     simulation.add_tool(0.3)
     simulation.add_workers(3)

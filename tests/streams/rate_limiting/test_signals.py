@@ -1,4 +1,4 @@
-"""Rate-limit headers as Klaviyo and the careless write them."""
+"""Rate-limit headers, as sent by Klaviyo and in invalid forms."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ from streams.rate_limiting.signals import RequestOutcome, Signals, read_signals
 def test_the_limits_of_both_windows_are_read(
     limit: str, burst_per_s: int | None, steady_per_min: int | None
 ) -> None:
-    """By the length of the window, not by its place."""
+    """Windows are recognised by length, not by position."""
     signals = read_signals({"ratelimit-limit": limit}, outcome=RequestOutcome.SERVED)
 
     assert (signals.burst_per_s, signals.steady_per_min) == (
@@ -49,7 +49,7 @@ def test_the_limits_of_both_windows_are_read(
 def test_remaining_and_reset_are_whole_numbers_or_nothing(
     text: str, number: int | None
 ) -> None:
-    """What cannot be read says nothing."""
+    """Invalid values are ignored."""
     headers = {"ratelimit-remaining": text, "ratelimit-reset": text}
 
     signals = read_signals(headers, outcome=RequestOutcome.SERVED)
@@ -64,5 +64,5 @@ def test_remaining_and_reset_are_whole_numbers_or_nothing(
     )
 )
 def test_no_header_can_break_the_reader(headers: dict[str, str]) -> None:
-    """Whatever is in it."""
+    """The parser accepts any header text."""
     assert isinstance(read_signals(headers, outcome=RequestOutcome.SERVED), Signals)

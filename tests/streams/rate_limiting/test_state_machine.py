@@ -1,4 +1,4 @@
-"""The seam: when a request may leave, and what makes it wait."""
+"""Interface of the state machine: sending times and reasons to wait."""
 
 from itertools import pairwise
 
@@ -32,14 +32,14 @@ def after_sending(
 def after_response(
     pacing: EndpointPacing, signals: Signals, *, now_s: float = 0.0
 ) -> EndpointPacing:
-    """Take in an answer, with the luck of the middle."""
+    """Return the state after a response, with a jitter of one half."""
     return on_response(pacing, signals, now_s=now_s, jitter=0.5)
 
 
 def departures(
     pacing: EndpointPacing, *, until_s: float, from_s: float = 0.0
 ) -> list[float]:
-    """Let a hungry sender wait and send; no answer ever comes."""
+    """Return the sending times of a worker with a backlog and no responses."""
     now_s, sent_s = from_s, []
     while now_s < until_s:
         now_s += send_delay_s(pacing, now_s=now_s)
@@ -49,17 +49,17 @@ def departures(
 
 
 def test_the_first_request_leaves_at_once() -> None:
-    """Nothing is known that speaks against it."""
+    """A new endpoint has a token."""
     assert send_delay_s(EndpointPacing(quota=_QUOTA), now_s=7.0) == 0
 
 
 def test_a_worker_alone_is_paced_evenly_by_its_share() -> None:
     """No rush at the beginning of a window: the tenth waits as long as the second."""
-    pace = EndpointPacing(
+    pacing = EndpointPacing(
         quota=Quota(burst_per_s=10, steady_per_min=60), quota_share=0.5
     )
 
-    sent_s = departures(pace, until_s=600.0)
+    sent_s = departures(pacing, until_s=600.0)
     gaps_s = [after - before for before, after in pairwise(sent_s)]
 
     assert gaps_s[3:] == pytest.approx([2.0] * len(gaps_s[3:]))
@@ -67,7 +67,7 @@ def test_a_worker_alone_is_paced_evenly_by_its_share() -> None:
 
 @pytest.mark.parametrize("burst_per_s", [1, 2, 3, 10, 75, 350])
 def test_no_second_of_any_clock_holds_more_than_the_burst(burst_per_s: int) -> None:
-    """Even when the steady quota would allow it, from every alignment."""
+    """Any second, from any start, holds at most the burst quota."""
     quota = Quota(burst_per_s=burst_per_s, steady_per_min=100_000)
 
     sent_s = departures(EndpointPacing(quota=quota, quota_share=1.0), until_s=5.0)
@@ -77,24 +77,24 @@ def test_no_second_of_any_clock_holds_more_than_the_burst(burst_per_s: int) -> N
     assert len(sent_s) >= 5 * burst_per_s / BURST_WINDOW_S - 1
 
 
-def test_who_did_not_wait_owes_one_request_at_most() -> None:
+def test_sending_without_waiting_costs_at_most_one_token() -> None:
     """A caller that ignores the answer is not locked out for an hour."""
-    pace = EndpointPacing(
+    pacing = EndpointPacing(
         quota=Quota(burst_per_s=10, steady_per_min=60), quota_share=0.5
     )
     for _ in range(100):
-        pace = on_send(pace, now_s=0.0)
+        pacing = on_send(pacing, now_s=0.0)
 
-    assert send_delay_s(pace, now_s=0.0) == pytest.approx(4.0)
+    assert send_delay_s(pacing, now_s=0.0) == pytest.approx(4.0)
 
 
-def test_who_was_idle_may_send_a_few_together_but_not_a_window_full() -> None:
-    """What came together leaves together, up to half the share of the burst."""
-    pace = EndpointPacing(
+def test_an_idle_worker_may_send_a_few_requests_together() -> None:
+    """Idle workers save tokens for half of their share of the burst."""
+    pacing = EndpointPacing(
         quota=Quota(burst_per_s=10, steady_per_min=60), quota_share=1.0
     )
 
-    sent_s = departures(pace, from_s=3_600.0, until_s=3_601.0)
+    sent_s = departures(pacing, from_s=3_600.0, until_s=3_601.0)
 
     assert 4 <= len(sent_s) <= 7
 
@@ -107,29 +107,29 @@ def test_who_was_idle_may_send_a_few_together_but_not_a_window_full() -> None:
         pytest.param(0, 0, 0.0, 1.0, id="reset-now"),
     ],
 )
-def test_what_other_tools_use_is_left_to_them(
+def test_a_window_used_up_by_others_delays_requests(
     remaining: int, reset_s: float, least_s: float, most_s: float
 ) -> None:
-    """When they have used it up, nothing leaves before the window ends."""
+    """After other tools use up the window, no request leaves before the window ends."""
     signals = Signals(
         outcome=RequestOutcome.SERVED, remaining=remaining, reset_s=reset_s
     )
 
-    pace = after_response(after_sending(1), signals)
+    pacing = after_response(after_sending(1), signals)
 
-    assert least_s <= send_delay_s(pace, now_s=0.0) <= most_s
+    assert least_s <= send_delay_s(pacing, now_s=0.0) <= most_s
 
 
-def test_little_left_slows_and_much_left_hastens() -> None:
+def test_the_remaining_quota_sets_the_pace() -> None:
     """Half of the window left: a fifth, a half, and four fifths of the requests."""
     waits_s = []
     for remaining in (30, 75, 120):
         signals = Signals(
             outcome=RequestOutcome.SERVED, remaining=remaining, reset_s=30
         )
-        pace = after_sending(1, quota=Quota(burst_per_s=10, steady_per_min=150))
-        pace = on_send(after_response(pace, signals), now_s=0.0)
-        waits_s.append(send_delay_s(pace, now_s=0.0))
+        pacing = after_sending(1, quota=Quota(burst_per_s=10, steady_per_min=150))
+        pacing = on_send(after_response(pacing, signals), now_s=0.0)
+        waits_s.append(send_delay_s(pacing, now_s=0.0))
 
     assert waits_s == sorted(waits_s, reverse=True)
     assert waits_s[0] > 2 * waits_s[1] > 2 * waits_s[2]
@@ -140,41 +140,41 @@ def test_a_new_window_gives_the_full_rate_again() -> None:
     quota = Quota(burst_per_s=10, steady_per_min=600)
     signals = Signals(outcome=RequestOutcome.SERVED, remaining=0, reset_s=20)
 
-    pace = after_response(after_sending(1, quota=quota), signals)
+    pacing = after_response(after_sending(1, quota=quota), signals)
 
-    assert departures(pace, until_s=20.0)[0] >= 20.0
-    assert len(departures(pace, until_s=40.0)) > 40
+    assert departures(pacing, until_s=20.0)[0] >= 20.0
+    assert len(departures(pacing, until_s=40.0)) > 40
 
 
 def test_a_reset_far_away_is_a_window_away_at_most() -> None:
     """No header can stop the endpoint for longer than a window."""
     signals = Signals(outcome=RequestOutcome.SERVED, remaining=0, reset_s=999_999_999)
 
-    pace = after_response(after_sending(1), signals)
+    pacing = after_response(after_sending(1), signals)
 
-    assert send_delay_s(pace, now_s=0.0) < 6 * STEADY_WINDOW_S
+    assert send_delay_s(pacing, now_s=0.0) < 6 * STEADY_WINDOW_S
 
 
 def test_the_headers_raise_and_lower_the_quota() -> None:
-    """What Klaviyo says about the key replaces what is published."""
+    """Limits from response headers replace the published quota."""
     signals = Signals(outcome=RequestOutcome.SERVED, burst_per_s=75, steady_per_min=750)
 
-    pace = after_response(after_sending(1), signals)
+    pacing = after_response(after_sending(1), signals)
 
-    assert pace.quota == Quota(burst_per_s=75, steady_per_min=750)
+    assert pacing.quota == Quota(burst_per_s=75, steady_per_min=750)
 
 
 @pytest.mark.parametrize("retry_after_s", [0.0, 1.0, 59.0, 300.0])
-@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
 def test_a_wait_is_never_shorter_than_retry_after(
-    retry_after_s: float, chance: float
+    retry_after_s: float, jitter: float
 ) -> None:
-    """Whatever chance says; the jitter comes on top."""
+    """Jitter is added to Retry-After, for any random number."""
     signals = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=retry_after_s)
 
-    pace = on_response(after_sending(1), signals, now_s=5.0, jitter=chance)
+    pacing = on_response(after_sending(1), signals, now_s=5.0, jitter=jitter)
 
-    assert send_delay_s(pace, now_s=5.0) >= retry_after_s
+    assert send_delay_s(pacing, now_s=5.0) >= retry_after_s
 
 
 def test_a_later_answer_never_shortens_a_wait() -> None:
@@ -182,61 +182,63 @@ def test_a_later_answer_never_shortens_a_wait() -> None:
     long = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=30)
     short = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=1)
 
-    pace = after_response(
+    pacing = after_response(
         after_response(after_response(after_sending(3), long), short), _SERVED
     )
 
-    assert pace.paused_until_s >= 30
-    assert send_delay_s(pace, now_s=0.0) >= 30
+    assert pacing.paused_until_s >= 30
+    assert send_delay_s(pacing, now_s=0.0) >= 30
 
 
-def test_workers_that_one_reset_lets_go_do_not_leave_together() -> None:
-    """Chance spreads them over their interval, not only over the backoff."""
+def test_workers_after_the_same_reset_do_not_send_together() -> None:
+    """Jitter spreads workers over an interval, not only over the backoff."""
     signals = Signals(outcome=RequestOutcome.THROTTLED, retry_after_s=30)
 
-    paces = [
+    pacings = [
         on_response(after_sending(1), signals, now_s=0.0, jitter=n / 97)
         for n in range(97)
     ]
-    waits_s = [send_delay_s(pace, now_s=0.0) for pace in paces]
+    waits_s = [send_delay_s(pacing, now_s=0.0) for pacing in pacings]
 
     assert max(waits_s) - min(waits_s) > 10
 
 
 def test_failures_in_a_row_wait_longer_and_a_success_forgets_them() -> None:
     """0.25, 0.5, 1 ... with the luck of the middle."""
-    pace, now_s, waits_s = EndpointPacing(quota=_QUOTA), 0.0, []
+    pacing, now_s, waits_s = EndpointPacing(quota=_QUOTA), 0.0, []
     for _ in range(4):
-        pace = after_response(
-            on_send(pace, now_s=now_s), Signals(outcome=RequestOutcome.FAILED)
+        pacing = after_response(
+            on_send(pacing, now_s=now_s), Signals(outcome=RequestOutcome.FAILED)
         )
-        pace = after_response(pace, Signals(outcome=RequestOutcome.FAILED), now_s=now_s)
-        waits_s.append(pace.paused_until_s - now_s)
-        now_s = pace.paused_until_s
+        pacing = after_response(
+            pacing, Signals(outcome=RequestOutcome.FAILED), now_s=now_s
+        )
+        waits_s.append(pacing.paused_until_s - now_s)
+        now_s = pacing.paused_until_s
 
     assert waits_s == pytest.approx([0.25, 0.5, 1.0, 2.0], rel=0.01)
-    assert after_response(pace, _SERVED, now_s=now_s).failures == 0
+    assert after_response(pacing, _SERVED, now_s=now_s).failures == 0
 
 
-def test_failures_during_one_rest_count_once() -> None:
-    """Ten requests in flight fail together: that is one outage, not ten."""
-    pace = after_sending(10)
+def test_failures_during_a_pause_count_once() -> None:
+    """Ten requests in flight that fail together count as a single outage."""
+    pacing = after_sending(10)
     for _ in range(10):
-        pace = after_response(pace, Signals(outcome=RequestOutcome.FAILED))
+        pacing = after_response(pacing, Signals(outcome=RequestOutcome.FAILED))
 
-    assert pace.failures == 1
-    assert pace.in_flight == 0
+    assert pacing.failures == 1
+    assert pacing.in_flight == 0
 
 
 def test_an_abandoned_request_says_nothing() -> None:
-    """A cancelled caller neither rests the endpoint nor clears its failures."""
-    pace = after_response(after_sending(2), Signals(outcome=RequestOutcome.FAILED))
+    """Cancelled requests neither pause the endpoint nor clear failures."""
+    pacing = after_response(after_sending(2), Signals(outcome=RequestOutcome.FAILED))
 
-    after = after_response(pace, Signals(outcome=RequestOutcome.ABANDONED))
+    after = after_response(pacing, Signals(outcome=RequestOutcome.ABANDONED))
 
     assert (after.failures, after.paused_until_s) == (
-        pace.failures,
-        pace.paused_until_s,
+        pacing.failures,
+        pacing.paused_until_s,
     )
 
 
@@ -249,5 +251,5 @@ def test_an_abandoned_request_says_nothing() -> None:
     ],
 )
 def test_a_scaled_quota_admits_at_least_one(factor: float, scaled: Quota) -> None:
-    """So that it keeps probing."""
+    """Scaled quotas admit a request, so that workers keep probing."""
     assert Quota(burst_per_s=10, steady_per_min=150).scaled(factor) == scaled

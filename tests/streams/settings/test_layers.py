@@ -12,7 +12,7 @@ KEY = {"KLAVIYO_API_KEY": "pk_secret"}
 
 
 def test_the_base_comes_after_the_file_and_before_the_defaults(tmp_path: Path) -> None:
-    """What a destination file says is the lowest layer that is written down."""
+    """Settings in a destination file are the lowest layer above the defaults."""
     file = tmp_path / "settings.yaml"
     file.write_text("topic_partitions: 16\nbulk_min_items: 7\n")
     base = {"topic_partitions": 3, "bulk_min_items": 3, "batch_max_items": 3}
@@ -28,7 +28,7 @@ def test_the_base_comes_after_the_file_and_before_the_defaults(tmp_path: Path) -
 
 
 def test_a_base_may_name_the_file_of_a_secret(tmp_path: Path) -> None:
-    """The secret itself stays out of it."""
+    """Destination files hold the path of a secret, not the secret."""
     file = tmp_path / "key"
     file.write_text("pk_secret\n")
 
@@ -59,17 +59,17 @@ def test_a_base_may_name_the_file_of_a_secret(tmp_path: Path) -> None:
 def test_a_mistake_in_the_base_has_its_path_there(
     base: dict[str, object], mistake: str
 ) -> None:
-    """As a destination file writes it."""
+    """Problems carry the path inside the destination file."""
     with pytest.raises(ConfigError) as error:
         load_settings(KEY, base=base)
 
-    (told,) = error.value.problems
-    assert told.startswith(mistake)
-    assert "pk_1" not in told
+    (problem,) = error.value.problems
+    assert problem.startswith(mistake)
+    assert "pk_1" not in problem
 
 
 def test_what_a_higher_layer_gives_is_not_looked_for_in_the_base() -> None:
-    """As with the file, a wrong value that nothing reads stops no worker."""
+    """Wrong values that a higher layer overrides stop no worker."""
     environ = {**KEY, "KLAVIYO_STREAMS_WEB_PORT": "7000"}
 
     assert load_settings(environ, base={"web_port": "no"}).web_port == 7000
@@ -111,5 +111,5 @@ def test_what_a_higher_layer_gives_is_not_looked_for_in_the_base() -> None:
 def test_one_layer_is_judged_by_itself(
     values: dict[str, object], names: list[str]
 ) -> None:
-    """Each mistake once; what is absent may come from another layer."""
+    """Each problem is reported once; missing values may come from another layer."""
     assert [name for name, _ in layer_problems(values)] == names

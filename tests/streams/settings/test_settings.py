@@ -35,7 +35,7 @@ def mistakes(environ: dict[str, str], file: Path | None = None) -> list[str]:
 
 
 def test_defaults_need_nothing_but_the_key() -> None:
-    """A worker on one machine, against the real Klaviyo."""
+    """Defaults suit a worker on a single machine with the real Klaviyo."""
     settings = load_settings(KEY)
 
     assert settings.source_topics == ("segment-events",)
@@ -49,7 +49,7 @@ def test_lanes_are_all_lanes_there_are() -> None:
 
 
 def test_the_environment_comes_before_the_file(write: Write) -> None:
-    """The file is what a fleet shares, the environment what one worker differs in."""
+    """Fleets share a file, and the environment holds the differences."""
     file = write("topic_partitions: 16\nweb_port: 7000\n")
 
     settings = load_settings({**KEY, "KLAVIYO_STREAMS_WEB_PORT": "0"}, file)
@@ -100,7 +100,7 @@ def test_a_file_writes_lists_and_mappings_as_yaml(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "text", "words"),
+    ("variable", "text", "description"),
     [
         pytest.param("TOPIC_PARTITIONS", "0", "`int` >= 1", id="count"),
         pytest.param("TOPIC_PARTITIONS", "many", "`int`", id="no-number"),
@@ -128,13 +128,13 @@ def test_a_file_writes_lists_and_mappings_as_yaml(write: Write) -> None:
     ],
 )
 def test_a_wrong_value_is_refused_by_its_path(
-    variable: str, text: str, words: str
+    variable: str, text: str, description: str
 ) -> None:
-    """The mistake begins with the name as the operator wrote it."""
-    (mistake,) = mistakes({f"KLAVIYO_STREAMS_{variable}": text})
+    """Problems begin with the name as written by the operator."""
+    (problem,) = mistakes({f"KLAVIYO_STREAMS_{variable}": text})
 
-    assert mistake.startswith(f"KLAVIYO_STREAMS_{variable}: ")
-    assert words in mistake
+    assert problem.startswith(f"KLAVIYO_STREAMS_{variable}: ")
+    assert description in problem
 
 
 @pytest.mark.parametrize(
@@ -158,32 +158,34 @@ def test_an_unknown_name_is_refused(name: str, hint: str, write: Write) -> None:
     assert in_environ.endswith(hint)
 
 
-def test_all_mistakes_are_told_at_once(write: Write) -> None:
-    """An operator mends them in one go."""
+def test_all_problems_are_reported_at_once(write: Write) -> None:
+    """Operators can fix all problems together."""
     file = write("web_port: no\ntabel_store: memory\nklaviyo_url: ftp://x\n")
     environ = {"KLAVIYO_STREAMS_STAGES": "fly", "KLAVIYO_STREAMS_TOPIC_PARTITIONS": "0"}
 
-    told = "\n".join(mistakes(environ, file))
+    problem_text = "\n".join(mistakes(environ, file))
 
     names = ["web_port", "tabel_store", "klaviyo_url", "STAGES", "TOPIC_PARTITIONS"]
-    assert [name for name in names if f"{name}: " not in told] == []
-    assert len(told.splitlines()) == len(names)
+    assert [name for name in names if f"{name}: " not in problem_text] == []
+    assert len(problem_text.splitlines()) == len(names)
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "description"),
     [
         pytest.param("a: [1", "line 2", id="no-yaml"),
         pytest.param("- a\n- b", "not a mapping", id="a-list"),
         pytest.param("klaviyo_api_key: pk_secret", "_file", id="a-secret-in-it"),
     ],
 )
-def test_a_file_that_is_wrong_is_refused(text: str, words: str, write: Write) -> None:
-    """It is never half read, and what it holds is not repeated."""
-    (mistake,) = mistakes({}, write(text + "\n"))
+def test_a_file_that_is_wrong_is_refused(
+    text: str, description: str, write: Write
+) -> None:
+    """Invalid files are refused as a whole, without quoting the content."""
+    (problem,) = mistakes({}, write(text + "\n"))
 
-    assert words in mistake
-    assert "pk_secret" not in mistake
+    assert description in problem
+    assert "pk_secret" not in problem
 
 
 def test_an_empty_file_is_all_defaults(write: Write) -> None:
@@ -192,10 +194,10 @@ def test_an_empty_file_is_all_defaults(write: Write) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """Not taken for an empty one."""
-    (mistake,) = mistakes({}, tmp_path / "none.yaml")
+    """Missing files do not count as empty files."""
+    (problem,) = mistakes({}, tmp_path / "none.yaml")
 
-    assert "cannot be read" in mistake
+    assert "cannot be read" in problem
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ["SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_6066_TCP", "PORT_6066_TCP_ADDR"],
 )
 def test_what_kubernetes_sets_for_a_service_is_no_setting(variable: str) -> None:
-    """A Service called klaviyo-streams must not keep its own workers from starting."""
+    """Services named klaviyo-streams do not stop workers from starting."""
     settings = load_settings(
         {**KEY, f"KLAVIYO_STREAMS_{variable}": "tcp://10.0.0.1:6066"}
     )
@@ -212,7 +214,7 @@ def test_what_kubernetes_sets_for_a_service_is_no_setting(variable: str) -> None
 
 
 def test_the_key_may_come_from_a_file(write: Write) -> None:
-    """As orchestrators mount secrets; a line break at the end is not part of it."""
+    """Orchestrators mount secrets as files; a final line break is dropped."""
     file = write("pk_secret\n")
 
     settings = load_settings({"KLAVIYO_STREAMS_KLAVIYO_API_KEY_FILE": str(file)})
@@ -221,21 +223,21 @@ def test_the_key_may_come_from_a_file(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "description"),
     [pytest.param("\n", "empty", id="empty"), pytest.param(None, "No such", id="none")],
 )
 def test_a_key_file_without_a_key_is_one_mistake(
-    text: str | None, words: str, write: Write, tmp_path: Path
+    text: str | None, description: str, write: Write, tmp_path: Path
 ) -> None:
-    """It names the file's setting, not the key that follows from it."""
+    """Only the setting of the file is reported, not the missing key."""
     file = tmp_path / "none" if text is None else write(text)
 
     with pytest.raises(ConfigError) as error:
         load_settings({"KLAVIYO_STREAMS_KLAVIYO_API_KEY_FILE": str(file)})
 
-    (mistake,) = error.value.problems
-    assert mistake.startswith("KLAVIYO_STREAMS_KLAVIYO_API_KEY_FILE: ")
-    assert words in mistake
+    (problem,) = error.value.problems
+    assert problem.startswith("KLAVIYO_STREAMS_KLAVIYO_API_KEY_FILE: ")
+    assert description in problem
 
 
 def test_only_a_worker_that_delivers_needs_the_key() -> None:
@@ -250,10 +252,10 @@ def test_only_a_worker_that_delivers_needs_the_key() -> None:
 
 
 def test_sasl_needs_all_its_parts() -> None:
-    """One mistake for each that is absent."""
-    told = mistakes({"KLAVIYO_STREAMS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"})
+    """Each missing SASL setting is reported."""
+    problem_text = mistakes({"KLAVIYO_STREAMS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"})
 
-    assert [line.partition(":")[0] for line in told] == [
+    assert [line.partition(":")[0] for line in problem_text] == [
         "kafka_sasl_mechanism",
         "kafka_sasl_username",
         "kafka_sasl_password",
@@ -286,7 +288,7 @@ def test_no_text_of_settings_shows_a_secret() -> None:
 
 
 def test_the_topics_have_the_prefix() -> None:
-    """Two installations share a cluster by their prefixes."""
+    """Prefixes keep two installations on a cluster separate."""
     topics = load_settings({**KEY, "KLAVIYO_STREAMS_TOPIC_PREFIX": "shop."}).topics
 
     assert topics.events == "shop.events"

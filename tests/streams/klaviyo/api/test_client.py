@@ -1,4 +1,4 @@
-"""The client: what settles, what is waited out, what is kept secret."""
+"""Client: final results, waits, and secrets."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ _LIST = requests.find_lists("VIP")
 
 
 def throttled_response(**headers: str) -> web.Response:
-    """Make a 429."""
+    """Return a response with status 429."""
     return web.json_response({"errors": []}, status=429, headers=headers)
 
 
@@ -32,7 +32,7 @@ def throttled_response(**headers: str) -> web.Response:
 async def test_a_throttled_request_waits_no_less_than_retry_after(
     clock: FakeClock, retry_after: str, least_s: float
 ) -> None:
-    """Then it is sent again and settles."""
+    """The client sends the request again after the wait."""
     refused = throttled_response(**{"Retry-After": retry_after})
 
     async with serving_answers(refused, clock=clock) as (client, server):
@@ -46,7 +46,7 @@ async def test_a_throttled_request_waits_no_less_than_retry_after(
 async def test_no_request_of_the_endpoint_leaves_during_a_retry_after(
     clock: FakeClock,
 ) -> None:
-    """Ten callers at once, the first is throttled: the later ones wait as well."""
+    """Ten concurrent callers wait after the first is throttled."""
     async with serving_answers(
         throttled_response(**{"Retry-After": "9"}), clock=clock
     ) as (client, _):
@@ -59,7 +59,7 @@ async def test_no_request_of_the_endpoint_leaves_during_a_retry_after(
 
 
 def expected_status(condition: EndpointCondition, reason: str = "") -> EndpointStatus:
-    """Name a condition of the endpoint these tests call."""
+    """Return a status of the endpoint in these tests."""
     return EndpointStatus(endpoint="get_lists", condition=condition, reason=reason)
 
 
@@ -95,7 +95,7 @@ async def test_a_fault_holds_the_lane_until_it_is_mended(
     kind: FaultKind,
     blocked: EndpointStatus,
 ) -> None:
-    """Nothing is lost; the observer hears of it once, and of its end."""
+    """The client keeps the request, and reports the fault and the repair once."""
     klaviyo.add_fault(Fault(kind=kind, count=7))
 
     assert await find_list(client, "VIP") is None
@@ -153,7 +153,7 @@ async def test_what_is_not_klaviyos_answer_settles_nothing(
     answer: web.Response | None,
     kind: type[Temporary | OperatorFault],
 ) -> None:
-    """One attempt says so; a call goes on until Klaviyo answers."""
+    """Calls continue until Klaviyo responds; attempts return the failure."""
     resource = requests.profile_resource({"external_id": "u1"})
     probe = requests.upsert_profile(resource)  # aiohttp repeats a GET that was cut
 
@@ -176,7 +176,7 @@ async def test_no_connection_is_an_answer_too(clock: FakeClock) -> None:
 
 
 async def test_the_published_quotas_are_kept_without_a_429(clock: FakeClock) -> None:
-    """Four hundred imports against the sandbox's real windows: not one 429."""
+    """Four hundred imports against the sandbox's real windows cause no 429."""
     config = SandboxConfig(quota_scale=1.0, clock_s=clock.read)
     async with (
         Sandbox(config) as klaviyo,

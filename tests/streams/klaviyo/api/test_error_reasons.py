@@ -1,4 +1,4 @@
-"""Reasons hold Klaviyo's words and nobody's data."""
+"""Reasons hold Klaviyo's description and no personal data."""
 
 import pytest
 from hypothesis import given
@@ -52,13 +52,13 @@ from streams.klaviyo.api import error_reasons
 def test_a_reason_is_code_title_and_place(
     error: dict[str, object], reason: str
 ) -> None:
-    """Without any value somebody sent."""
+    """Reasons hold code, title and path, without sent values."""
     assert error_reasons.describe_error(error) == reason
 
 
 @given(st.text(alphabet="@0123456789", min_size=5), st.text())
 def test_no_value_reaches_a_reason(value: str, rest: str) -> None:
-    """Wherever Klaviyo may repeat it, but in a word of letters."""
+    """Values stay out of reasons, wherever Klaviyo repeats a value."""
     error = {
         "code": "invalid",
         "title": f"Bad {value} here",
@@ -71,7 +71,7 @@ def test_no_value_reaches_a_reason(value: str, rest: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pointer", "place"),
+    ("pointer", "index"),
     [
         pytest.param(
             "/data/attributes/profiles/data/12/attributes/email", 12, id="bulk"
@@ -87,13 +87,13 @@ def test_no_value_reaches_a_reason(value: str, rest: str) -> None:
         pytest.param("data/5", None, id="no-pointer"),
     ],
 )
-def test_a_pointer_names_an_item_or_none(pointer: str, place: int | None) -> None:
+def test_a_pointer_names_an_item_or_none(pointer: str, index: int | None) -> None:
     """Only the two forms Klaviyo uses."""
-    assert error_reasons.error_item_index({"source": {"pointer": pointer}}) == place
+    assert error_reasons.error_item_index({"source": {"pointer": pointer}}) == index
 
 
 def test_the_first_error_of_an_item_gives_its_reason() -> None:
-    """Of several."""
+    """The first of several errors counts."""
     errors = [
         {"code": "a", "source": {"pointer": "/data/1/id"}},
         {"code": "b", "source": {"pointer": "/data/1/type"}},

@@ -21,7 +21,7 @@ _JOBS = "/api/profile-bulk-import-jobs"
 
 
 async def submit_jobs(client: KlaviyoClient, count: int = 1) -> list[str]:
-    """Submit import jobs."""
+    """Submit import jobs and return the job IDs."""
     body = b'{"type":"profile","attributes":{"email":"a@b.io"}}'
     results = [
         await client.call(requests.import_profiles([body])) for _ in range(count)
@@ -39,10 +39,10 @@ def count_polls(klaviyo: Sandbox) -> int:
     return sum(n for (m, p, _), n in counts.items() if m == "GET" and _JOBS in p)
 
 
-async def test_the_end_of_a_job_is_told_to_all_who_wait(
+async def test_the_end_of_a_job_reaches_all_waiting_callers(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Ten waiters, one poller."""
+    """Ten waiting callers share a single poller."""
     (job_id,) = await submit_jobs(client)
 
     states = await asyncio.gather(
@@ -81,14 +81,14 @@ async def test_how_a_job_ended_is_told(
 
 
 async def test_a_job_klaviyo_does_not_know_has_ended(client: KlaviyoClient) -> None:
-    """Nobody waits for it for ever."""
+    """Callers do not wait for ever for an unknown job."""
     assert await client.jobs.wait_for_end("lost") == FinishedImportJob(
         status=ImportJobStatus.UNKNOWN
     )
 
 
 async def test_many_jobs_are_polled_together(clock: FakeClock) -> None:
-    """Of a hundred long jobs one listing a look, which says how each ended."""
+    """A single listing per poll covers a hundred long jobs."""
     config = SandboxConfig(quota_scale=None, job_s=30.0, clock_s=clock.read)
     async with (
         Sandbox(config) as klaviyo,
@@ -111,7 +111,7 @@ async def test_many_jobs_are_polled_together(clock: FakeClock) -> None:
 async def test_jobs_that_are_not_among_the_latest_are_followed_too(
     clock: FakeClock,
 ) -> None:
-    """One of them costs a listing of those that run, and a request at its end."""
+    """Older jobs cost a listing of running jobs, and a request at the end."""
     config = SandboxConfig(quota_scale=None, job_s=30.0, clock_s=clock.read)
     async with (
         Sandbox(config) as klaviyo,
@@ -132,7 +132,7 @@ async def test_jobs_that_are_not_among_the_latest_are_followed_too(
 
 
 async def test_running_imports_are_listed_over_all_pages(clock: FakeClock) -> None:
-    """Those that have ended are not among them."""
+    """Jobs that have ended are not listed."""
     config = SandboxConfig(quota_scale=None, clock_s=clock.read, job_s=600.0)
     async with (
         Sandbox(config) as klaviyo,
@@ -153,7 +153,7 @@ async def test_running_imports_are_listed_over_all_pages(clock: FakeClock) -> No
 async def test_the_fence_waits_until_none_of_the_jobs_runs(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Also for jobs somebody else submitted."""
+    """The wait also covers jobs of other submitters."""
     await submit_jobs(client, 3)
     running = await fetch_running_import_ids(client)
 
@@ -175,7 +175,7 @@ async def test_the_fence_passes_at_once_when_nothing_runs(
 async def test_a_waiter_that_gives_up_does_not_take_the_others_with_it(
     client: KlaviyoClient,
 ) -> None:
-    """One of two is cancelled."""
+    """Cancelling a caller does not cancel the other callers."""
     (job_id,) = await submit_jobs(client)
     first = asyncio.create_task(client.jobs.wait_for_end(job_id))
     second = asyncio.create_task(client.jobs.wait_for_end(job_id))
@@ -187,7 +187,7 @@ async def test_a_waiter_that_gives_up_does_not_take_the_others_with_it(
 
 
 async def test_closing_ends_the_wait(client: KlaviyoClient) -> None:
-    """Nobody hangs on a client that is closed."""
+    """Closing the tracker cancels all waiting callers."""
     waiting = asyncio.create_task(client.jobs.wait_for_end("lost"))
     await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Requests exactly as they go on the wire."""
+"""Requests exactly as sent over the network."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -162,7 +162,7 @@ def test_bodies_are_json_api_documents(request_: Request, body: object) -> None:
 
 @given(st.text())
 def test_any_text_survives_the_way_to_the_server(value: str) -> None:
-    """Encoded once, decoded once: the filter is what was meant; no raw `+` or `&`."""
+    """Text is encoded once and decoded once, without raw `+` or `&`."""
     target = requests.find_profiles("external_id", [value]).target
 
     query = parse_qs(urlsplit(target).query, strict_parsing=True)
@@ -173,7 +173,7 @@ def test_any_text_survives_the_way_to_the_server(value: str) -> None:
 
 
 def test_what_is_no_text_is_sent_all_the_same() -> None:
-    """A lone surrogate cannot be encoded; it finds nothing and breaks nothing."""
+    """Lone surrogates cannot be encoded, and match no profile."""
     assert "%3F" in requests.find_profiles("email", ["\ud800"]).target
 
 
@@ -188,5 +188,5 @@ def test_a_cursor_replaces_the_one_before() -> None:
 
 
 def test_every_endpoint_has_a_name_of_its_own() -> None:
-    """The name is the key of its quota."""
+    """Names are unique, because names are the keys of quotas."""
     assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS)

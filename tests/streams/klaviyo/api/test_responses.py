@@ -194,8 +194,8 @@ def test_an_answer_is_judged_by_status_and_body(
     assert responses.parse_response(status, {}, body) == answer
 
 
-def test_a_challenge_is_told_by_its_header() -> None:
-    """Whatever the page says."""
+def test_a_challenge_is_recognised_by_the_header() -> None:
+    """The header marks a challenge page, whatever the body."""
     answer = responses.parse_response(
         403, {"cf-mitigated": "challenge"}, error_body({"code": "x"})
     )
@@ -230,7 +230,7 @@ def test_a_challenge_is_told_by_its_header() -> None:
 def test_retry_after_is_read_in_both_its_forms(
     headers: dict[str, str], wait_s: float
 ) -> None:
-    """Without one the burst window is waited out."""
+    """Without a valid value the wait is the burst window."""
     answer = responses.parse_response(429, headers, b"")
 
     assert answer == Throttled(status=429, retry_after_s=wait_s)
@@ -259,7 +259,7 @@ _JSON = st.recursive(
 def test_no_bytes_can_break_the_reader(
     status: int, headers: dict[str, str], body: bytes
 ) -> None:
-    """Whatever comes, it is an answer, and its document can be read."""
+    """Any response becomes a result whose document can be read."""
     answer = responses.parse_response(status, headers, body)
 
     document = answer.data if isinstance(answer, Accepted) else {}

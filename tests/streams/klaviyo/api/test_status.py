@@ -1,4 +1,4 @@
-"""What the operator is told."""
+"""Reports about the condition of endpoints."""
 
 import pytest
 
@@ -25,7 +25,7 @@ _BUSY = Throttled(status=429, retry_after_s=1)
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "reported"),
     [
         pytest.param([_OK, _OK], [], id="all-well-says-nothing"),
         pytest.param([_DOWN, _DOWN, _OK], [], id="a-hiccup-is-no-outage"),
@@ -57,25 +57,29 @@ _BUSY = Throttled(status=429, retry_after_s=1)
         ),
     ],
 )
-def test_changes_are_told_once(answers: list[AttemptResult], told: list[str]) -> None:
-    """Condition and reason, of one endpoint."""
-    heard: list[EndpointStatus] = []
-    watchman = EndpointMonitor(heard.append)
+def test_changes_are_reported_once(
+    answers: list[AttemptResult], reported: list[str]
+) -> None:
+    """Each change of condition or reason is reported once."""
+    reported_statuses: list[EndpointStatus] = []
+    watchman = EndpointMonitor(reported_statuses.append)
 
     for answer in answers:
         watchman.record_result("get_lists", answer)
 
-    assert [f"{one.condition.value} {one.reason}" for one in heard] == told
+    assert [
+        f"{status.condition.value} {status.reason}" for status in reported_statuses
+    ] == reported
 
 
-def test_endpoints_are_told_apart() -> None:
-    """A scope may be missing for one of them only."""
-    heard: list[EndpointStatus] = []
-    watchman = EndpointMonitor(heard.append)
+def test_endpoints_have_separate_conditions() -> None:
+    """Each endpoint has a separate condition, since a scope may be missing."""
+    reported_statuses: list[EndpointStatus] = []
+    watchman = EndpointMonitor(reported_statuses.append)
 
     watchman.record_result("create_list", _FAULT)
     watchman.record_result("get_lists", _OK)
 
-    assert [(one.endpoint, one.condition) for one in heard] == [
+    assert [(status.endpoint, status.condition) for status in reported_statuses] == [
         ("create_list", EndpointCondition.FAULT)
     ]

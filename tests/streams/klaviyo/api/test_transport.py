@@ -91,15 +91,15 @@ def test_a_key_or_url_that_cannot_be_one_is_a_mistake_of_the_settings(
 async def test_a_client_outside_its_context_is_a_programmers_fault(
     clock: FakeClock,
 ) -> None:
-    """It says so instead of hanging."""
+    """The client raises an error instead of waiting for ever."""
     client = KlaviyoClient(api_key=KEY, clock=clock.as_clock())
 
     with pytest.raises(RuntimeError, match="async with"):
         await client.call(_LIST)
 
 
-async def test_a_cancelled_call_gives_its_turn_back(clock: FakeClock) -> None:
-    """The endpoint counts nothing in flight, and the next caller gets through."""
+async def test_a_cancelled_call_frees_the_endpoint(clock: FakeClock) -> None:
+    """No request stays in flight, and the next caller can send."""
     arrived = asyncio.Event()
 
     async def handler(_: web.Request) -> web.StreamResponse:
@@ -151,7 +151,7 @@ async def test_a_request_without_an_answer_times_out(clock: FakeClock) -> None:
 
 
 def test_aiohttp_errors_are_all_caught_by_two_branches() -> None:
-    """What the client turns into `Temporary` covers aiohttp's tree and timeouts."""
+    """The handled exceptions cover aiohttp's tree and timeouts."""
     for error in (
         aiohttp.ServerTimeoutError,
         aiohttp.ClientPayloadError,

@@ -1,4 +1,4 @@
-"""One bad item never spoils its neighbours."""
+"""Isolation of bad items in a batch."""
 
 import pytest
 
@@ -60,18 +60,18 @@ _NOBODY = Rejected(status=400, reason="invalid")
         ),
     ],
 )
-def test_culprits_are_parted_from_the_others(
+def test_culprits_are_bisected_from_the_others(
     chunk: str, answer: Rejection, refused: dict[str, str], rest: list[str]
 ) -> None:
     """Stripped by name, else by halves."""
     culprits, others = separate_rejected(tuple(chunk), answer)
 
-    assert {one.item: one.reason for one in culprits} == refused
-    assert ["".join(one) for one in others] == rest
+    assert {rejection.item: rejection.reason for rejection in culprits} == refused
+    assert ["".join(chunk) for chunk in others] == rest
 
 
 class RejectingServer:
-    """Refuses what it dislikes.
+    """Fake server that rejects chunks with bad items.
 
     Args:
         bad: Items it refuses, together with all that come with them.
@@ -79,37 +79,39 @@ class RejectingServer:
         check_list_gone: Whether the list is gone.
     """
 
-    def __init__(self, bad: str, *, naming: bool, is_list_gone: bool = False) -> None:
+    def __init__(
+        self, bad: str, *, names_items: bool, is_list_gone: bool = False
+    ) -> None:
         self._bad = bad
-        self._naming = naming
+        self._names_items = names_items
         self._gone = is_list_gone
         self.sent = 0
         self.list_checks = 0
 
     async def send(self, chunk: tuple[str, ...]) -> FinalResult:
-        """Judge a chunk."""
+        """Accept or reject a chunk."""
         self.sent += 1
         bad = {at: "bad" for at, item in enumerate(chunk) if item in self._bad}
         if not bad:
             return Accepted(status=202)
         return Rejected(
-            status=400, reason="bad", item_reasons=bad if self._naming else {}
+            status=400, reason="bad", item_reasons=bad if self._names_items else {}
         )
 
     async def check_list_gone(self) -> bool:
-        """Say whether the list is gone."""
+        """Report whether the list is gone."""
         self.list_checks += 1
         return self._gone
 
     async def run(self, items: str) -> BisectResult[str]:
-        """Send items apart."""
+        """Send items with bisecting."""
         return await send_with_bisect(
             items, send=self.send, is_list_gone=self.check_list_gone
         )
 
 
 @pytest.mark.parametrize(
-    ("bad", "naming", "sent_max"),
+    ("bad", "names_items", "sent_max"),
     [
         pytest.param("", True, 1, id="all-good"),
         pytest.param("cm", True, 2, id="two-named"),
@@ -119,33 +121,33 @@ class RejectingServer:
     ],
 )
 async def test_all_neighbours_go_through_in_few_requests(
-    bad: str, naming: bool, sent_max: int
+    bad: str, names_items: bool, sent_max: int
 ) -> None:
     """Every item is taken or refused, exactly once."""
     items = "abcdefghijklmnopqrstuvwxyz"
-    judge = RejectingServer(bad, naming=naming)
+    judge = RejectingServer(bad, names_items=names_items)
 
-    parted = await judge.run(items)
+    bisected = await judge.run(items)
 
-    taken = [item for chunk, _ in parted.accepted for item in chunk]
-    assert sorted(one.item for one in parted.rejected) == sorted(bad)
+    taken = [item for chunk, _ in bisected.accepted for item in chunk]
+    assert sorted(rejection.item for rejection in bisected.rejected) == sorted(bad)
     assert sorted(taken) == sorted(set(items) - set(bad))
     assert judge.sent <= sent_max
 
 
 async def test_a_list_that_is_gone_blames_nobody() -> None:
-    """It is asked for before the first item is blamed, and once is enough."""
-    judge = RejectingServer("ab", naming=False, is_list_gone=True)
+    """The list is checked once, before an item is blamed."""
+    judge = RejectingServer("ab", names_items=False, is_list_gone=True)
 
-    parted = await judge.run("abcdef")
+    bisected = await judge.run("abcdef")
 
-    assert parted.is_list_gone
+    assert bisected.is_list_gone
     assert (judge.sent, judge.list_checks) == (1, 1)
 
 
 async def test_a_list_that_is_there_is_asked_for_once_a_rejection() -> None:
     """Not at every step of the bisection."""
-    judge = RejectingServer("a", naming=False)
+    judge = RejectingServer("a", names_items=False)
 
     await judge.run("abcdefgh")
 
@@ -154,14 +156,14 @@ async def test_a_list_that_is_there_is_asked_for_once_a_rejection() -> None:
 
 async def test_nothing_is_sent_for_nothing() -> None:
     """No items, no request."""
-    judge = RejectingServer("", naming=True)
+    judge = RejectingServer("", names_items=True)
 
     assert await judge.run("") == BisectResult()
     assert judge.sent == 0
 
 
 @pytest.mark.parametrize(
-    ("words", "chunks"),
+    ("texts", "chunks"),
     [
         pytest.param([], [], id="nothing"),
         pytest.param(["a", "b", "c", "d"], ["abc", "d"], id="by-count"),
@@ -171,9 +173,9 @@ async def test_nothing_is_sent_for_nothing() -> None:
     ],
 )
 def test_chunks_keep_both_limits_and_the_order(
-    words: list[str], chunks: list[str]
+    texts: list[str], chunks: list[str]
 ) -> None:
     """At most three words, at most five letters."""
-    cut = chunk_by_weight(words, count_max=3, weight=len, weight_max=5)
+    cut = chunk_by_weight(texts, count_max=3, weight=len, weight_max=5)
 
     assert ["".join(chunk) for chunk in cut] == chunks

@@ -7,7 +7,7 @@ from streams.klaviyo.batching.deduplicate import deduplicate
 
 
 @pytest.mark.parametrize(
-    ("items", "endings", "batches"),
+    ("items", "expected_verdicts", "batches"),
     [
         pytest.param("", "", [], id="nothing"),
         pytest.param("ab", "vv", ["ab"], id="no-repeat"),
@@ -19,23 +19,24 @@ from streams.klaviyo.batching.deduplicate import deduplicate
     ],
 )
 async def test_the_first_is_sent_and_the_others_follow_it(
-    items: str, endings: str, batches: list[str]
+    items: str, expected_verdicts: str, batches: list[str]
 ) -> None:
-    """A repeat is discarded, unless the first of its kind was refused."""
+    """Duplicates are discarded, unless the first item was rejected."""
     kinds = {"v": delivered(), "d": discarded("d"), "x": dead_letter("x")}
     sent: list[str] = []
 
-    async def send(some: list[str]) -> list[ItemVerdict]:
-        sent.append("".join(some))
+    async def send(batch: list[str]) -> list[ItemVerdict]:
+        sent.append("".join(batch))
         return [
-            kinds["x" if one.isupper() else "d" if one == "d" else "v"] for one in some
+            kinds["x" if item.isupper() else "d" if item == "d" else "v"]
+            for item in batch
         ]
 
     verdicts = await deduplicate(
-        items, key=lambda one: None if one == "-" else one.lower(), send=send
+        items, key=lambda item: None if item == "-" else item.lower(), send=send
     )
 
     assert sent == batches
-    assert "".join(verdict.reason or "v" for verdict in verdicts) == endings.replace(
-        "r", "duplicate"
-    )
+    assert "".join(
+        verdict.reason or "v" for verdict in verdicts
+    ) == expected_verdicts.replace("r", "duplicate")

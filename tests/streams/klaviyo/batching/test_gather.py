@@ -1,4 +1,4 @@
-"""Several things awaited at once, and one in place."""
+"""Concurrent awaiting of several coroutines, and of a single coroutine."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ async def _task() -> asyncio.Task[object] | None:
 
 
 async def test_one_alone_takes_no_task() -> None:
-    """It runs where it is awaited."""
+    """A single coroutine runs in the caller's task."""
     assert await gather_all([_task()]) == [asyncio.current_task()]
 
 
@@ -20,11 +20,11 @@ async def test_several_wait_at_once_and_keep_their_order() -> None:
     """Each waits for the other to have begun."""
     barrier = asyncio.Barrier(3)
 
-    async def named(name: str) -> str:
+    async def echo(name: str) -> str:
         await barrier.wait()
         return name
 
-    assert await gather_all(named(name) for name in "abc") == ["a", "b", "c"]
+    assert await gather_all(echo(name) for name in "abc") == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("others", [0, 2], ids=["alone", "beside-others"])

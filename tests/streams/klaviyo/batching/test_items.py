@@ -8,7 +8,7 @@ from streams.klaviyo.batching.verdicts import VerdictCollector
 
 
 @pytest.mark.parametrize(
-    ("profiles", "places"),
+    ("profiles", "indexes"),
     [
         pytest.param([], [], id="nothing"),
         pytest.param([{"email": "a"}, {"email": "b"}], [[0, 1]], id="all-different"),
@@ -35,18 +35,20 @@ from streams.klaviyo.batching.verdicts import VerdictCollector
     ],
 )
 def test_no_identifier_is_twice_in_a_round(
-    profiles: list[dict[str, object]], places: list[list[int]]
+    profiles: list[dict[str, object]], indexes: list[list[int]]
 ) -> None:
     """And a profile's items stay in order."""
     items = [
         ProfileItem(index=at, profile=profile) for at, profile in enumerate(profiles)
     ]
 
-    assert [[item.index for item in one] for one in split_into_rounds(items)] == places
+    assert [
+        [item.index for item in round_items] for round_items in split_into_rounds(items)
+    ] == indexes
 
 
 def test_a_forgotten_item_is_a_programmers_fault() -> None:
-    """It is not passed over in silence."""
+    """Items without a verdict raise an error."""
     ledger = VerdictCollector(2)
     ledger.mark_delivered([1], status=204)
 
