@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-ApiError = Mapping[str, Any]
+ErrorObject = Mapping[str, Any]
 """JSON:API error object, or the attributes of an import error."""
 
 _CODE_MAX_CHARS = 64
@@ -27,7 +27,7 @@ _FREE_FORM_MEMBER = "properties"
 """Member whose children are named by the sender of the data."""
 
 
-def parse_errors(document: object) -> list[ApiError]:
+def parse_errors(document: object) -> list[ErrorObject]:
     """Return the JSON:API errors of a document, or an empty list."""
     errors = document.get("errors") if isinstance(document, dict) else None
     if not isinstance(errors, list):
@@ -35,7 +35,7 @@ def parse_errors(document: object) -> list[ApiError]:
     return [error for error in errors if isinstance(error, dict)]
 
 
-def describe_error(error: ApiError, *, default: str = "rejected") -> str:
+def describe_error(error: ErrorObject, *, default: str = "rejected") -> str:
     """Return a reason such as `code: title at path`."""
     code = error_code(error) or default
     description = " ".join(
@@ -44,26 +44,26 @@ def describe_error(error: ApiError, *, default: str = "rejected") -> str:
     return f"{code}: {description}" if description else code
 
 
-def error_code(error: ApiError) -> str:
+def error_code(error: ErrorObject) -> str:
     """Return the error's code in kebab-case, or an empty string."""
     text = str(error.get("code") or "").lower()
     return re.sub(r"[^a-z0-9]+", "-", text)[:_CODE_MAX_CHARS].strip("-")
 
 
-def error_item_index(error: ApiError) -> int | None:
+def error_item_index(error: ErrorObject) -> int | None:
     """Return the index of the item that an error refers to, or None."""
     match = _ITEM_POINTER.fullmatch(error_source(error, "pointer"))
     return int(match[1]) if match else None
 
 
-def error_source(error: ApiError, member: str) -> str:
+def error_source(error: ErrorObject, member: str) -> str:
     """Return `source.pointer`, `source.parameter` or `source.header` of an error."""
     source = error.get("source")
     value = source.get(member) if isinstance(source, dict) else None
     return value if isinstance(value, str) else ""
 
 
-def reasons_by_item(errors: Iterable[ApiError]) -> dict[int, str]:
+def reasons_by_item(errors: Iterable[ErrorObject]) -> dict[int, str]:
     """Return the first reason for each item that errors refer to."""
     reasons: dict[int, str] = {}
     for error in errors:
@@ -73,7 +73,7 @@ def reasons_by_item(errors: Iterable[ApiError]) -> dict[int, str]:
     return reasons
 
 
-def _safe_title(error: ApiError) -> str:
+def _safe_title(error: ErrorObject) -> str:
     title = error.get("title")
     title_parts = title[:_TITLE_MAX_CHARS].split() if isinstance(title, str) else []
     return " ".join(
@@ -81,7 +81,7 @@ def _safe_title(error: ApiError) -> str:
     ).rstrip(".")
 
 
-def _member_path(error: ApiError) -> str:
+def _member_path(error: ErrorObject) -> str:
     """Return the member's path, without the item's index and the sender's own names."""
     pointer = error_source(error, "pointer")
     match = _ITEM_POINTER.fullmatch(pointer)

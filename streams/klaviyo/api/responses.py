@@ -97,7 +97,7 @@ def _parse_client_error(
 
 
 def _parse_rejection(
-    status: int, errors: list[error_reasons.ApiError]
+    status: int, errors: list[error_reasons.ErrorObject]
 ) -> AttemptResult:
     duplicate = _duplicate_profile_id(errors)
     if status == 409 and duplicate:
@@ -109,7 +109,7 @@ def _parse_rejection(
     return Rejected(status=status, reason=first, item_reasons=items)
 
 
-def _is_about_revision(error: error_reasons.ApiError) -> bool:
+def _is_about_revision(error: error_reasons.ErrorObject) -> bool:
     names = (
         error_reasons.error_source(error, "parameter"),
         error_reasons.error_source(error, "header"),
@@ -117,7 +117,7 @@ def _is_about_revision(error: error_reasons.ApiError) -> bool:
     return "revision" in names
 
 
-def _duplicate_profile_id(errors: list[error_reasons.ApiError]) -> str:
+def _duplicate_profile_id(errors: list[error_reasons.ErrorObject]) -> str:
     for error in errors:
         meta = error.get("meta")
         profile_id = (
