@@ -80,8 +80,7 @@ class JudgePlugin:
         if self._judged_counts:
             total, operations = self._judged_counts.total(), len(self._judged_counts)
             terminalreporter.write_line(
-                f"klaviyo bodies judged: {self._judged_counts.total()} of"
-                f" {len(self._judged_counts)} operations;"
+                f"klaviyo bodies judged: {total} of {operations} operations;"
                 f" wrong on purpose: {self._expected_count}"
             )
 
