@@ -18,7 +18,7 @@ def backoff_s(
 ) -> float:
     """Return the seconds to wait before the next attempt.
 
-    The wait is `chance * min(cap_s, base_s * 2 ** (failures - 1))`: with the defaults
+    The wait is `jitter * min(cap_s, base_s * 2 ** (failures - 1))`: with the defaults
     up to 0.5, 1, 2, 4 ... 60 s.
 
     Args:

@@ -175,7 +175,7 @@ def on_throttle(
 ) -> EndpointPacing:
     """Update the state after a 429.
 
-    A 429 of the burst window (short Retry-After) is a chance collision and says nothing
+    A 429 of the burst window (short Retry-After) is a random collision and says nothing
     about the share, so the share is cut for the steady window only.
     """
     cut = 1.0

@@ -21,7 +21,7 @@ SettingProblem = tuple[str, str]
 def find_problems(
     settings: Settings, *, for_delivery: bool, api_key_env: str
 ) -> Iterator[SettingProblem]:
-    """Find problems in settings whose values have the right types.
+    """Find problems in settings with values of the right types.
 
     Args:
         settings: All settings; an invalid setting holds its default.

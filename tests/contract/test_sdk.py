@@ -113,7 +113,7 @@ WRITES: dict[str, Operation] = {
         )
     ),
 }
-"""Operations that write and answer with what was written."""
+"""Operations that write and return the written resource."""
 
 ORDERS: dict[str, Operation] = {
     "add_profiles_to_list": lambda at: at.sdk.Lists.add_profiles_to_list(

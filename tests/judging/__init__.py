@@ -1,8 +1,8 @@
 """Klaviyo's SDK judges every request that any test sends.
 
-Every sandbox writes each request into its journal, in this process and in any other;
-fakes write theirs with `saw`. After each test the plugin reads what is new and asks the
-SDK's models. A test that is wrong on purpose says so, case by case: the marker
+Every sandbox writes each request to a journal, in this process and in others; fakes use
+`note_request`. After each test the plugin reads the new requests and checks each
+against the SDK's models. A test with an invalid request carries the marker
 `wrong_request`.
 """
 

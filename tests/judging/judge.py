@@ -5,22 +5,22 @@ from pydantic import BaseModel, ValidationError
 from tests.judging.operations import find_operation
 
 _SHOWN_MAX = 5
-"""A body that is wrong a thousand times is wrong in the same way."""
+"""Most faults in a description: a thousand faults of a body are usually alike."""
 
 
 def judge(method: str, path: str, body: bytes) -> str:
-    """Ask the SDK's model of the operation.
+    """Check a request against the SDK's model of the operation.
 
-    The model is held stricter than the SDK holds it: a member it does not know is a
-    fault, and so is the name Python gives to a member.
+    The check is stricter than the SDK: unknown members are faults, and so are the
+    Python names of members.
 
     Args:
         method: HTTP method.
         path: Path, percent-encoded, without the query.
-        body: As it is sent; empty where there is none.
+        body: Body as sent, or empty.
 
     Returns:
-        What is wrong, or nothing.
+        A description of the faults, or an empty string.
     """
     operation = find_operation(method, path)
     if operation is None:

@@ -15,7 +15,7 @@ from streams.sandbox.config import journal_directory
 from streams.sandbox.control.journal import Journal
 
 UNANSWERED_STATUS = 0
-"""Status of what was sent to a fake."""
+"""Status of requests to a fake."""
 
 
 class NotedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class NotedRequests:
     """The journals of a test run.
 
     Args:
-        directory: Where every process of the run keeps its own.
+        directory: Directory of the journals of all processes.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -68,7 +68,7 @@ def note_request(method: str, path: str, body: bytes) -> None:
 
 
 def note_printed_requests(explanations: Iterable[Mapping[str, Any]]) -> None:
-    """Write down the requests that `explain` answers lines with."""
+    """Record the requests that `explain` prints."""
     for request in (
         printed_request
         for explanation in explanations
@@ -82,7 +82,7 @@ class JudgedClient:
     """Client that records each request for the judge.
 
     Args:
-        client: Answers.
+        client: Client that sends the requests.
     """
 
     def __init__(self, client: KlaviyoApi) -> None:

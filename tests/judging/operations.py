@@ -19,9 +19,8 @@ SDK_MODULES = (
     "metrics",
     "profiles",
 )
-"""The SDK's modules that are read: 2 s for these, 7 s for all 27 of them. A request to
-another room is wrong until the room is named here.
-"""
+"""Modules of the SDK to import: 2 s for these, 7 s for all 27. A request to another
+module's endpoints is invalid until the module is added here. """
 
 _PATHS_MAX = 1_000
 """Most requests go to the same few paths."""
@@ -37,8 +36,8 @@ class SdkOperation:
     Attributes:
         name: Klaviyo's operation id.
         method: HTTP method.
-        path: Matches its paths.
-        model: Reads its body; None where it takes none.
+        path: Pattern of the path.
+        model: Model of the body; None without a body.
     """
 
     name: str

@@ -11,11 +11,11 @@ SENDING_METHODS = {"call", "attempt"}
 """The methods of `streams.klaviyo.api.protocol.KlaviyoApi` that send."""
 
 PASSED_ON = {"note_request", *SENDING_METHODS}
-"""What such a method calls: the judge, or another client."""
+"""Functions that such a method calls: the judge, or another client."""
 
 
 def fakes() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
-    """Find every method that takes a request in a client's place."""
+    """Find every method of a fake client that sends a request."""
     for path in sorted(TESTS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.AsyncFunctionDef) and node.name in SENDING_METHODS:

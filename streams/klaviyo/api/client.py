@@ -58,21 +58,21 @@ class KlaviyoClient:
         api_key: Private key; appears in no log, error or `repr`.
         clock: Source of time and randomness.
         base_url: Scheme and host.
-        on_status_change: Told when an endpoint stops answering, and when it answers
-            again.
-        quota_scale: Share of the published quotas to start with; the RateLimit headers
-            of the first answers replace it.
-        request_timeout_s: After so long without an answer a request is sent again.
+        on_status_change: Called when an endpoint stops responding, and again when the
+            endpoint recovers.
+        quota_scale: Factor on the published quotas; RateLimit headers of the first
+            responses replace the quotas.
+        request_timeout_s: Time without a response after which a request is sent again.
 
     Attributes:
-        jobs: The import jobs it follows.
-        waiting_count: How many of its requests stand at the gate.
+        jobs: Tracker of import jobs.
+        waiting_count: Requests of this client that wait at the rate limiter.
 
     Raises:
-        ConfigError: The key or the URL cannot be one.
+        ConfigError: The key or the URL is not valid.
     """
 
-    def __init__(  # noqa: PLR0913  # each by its name, and only two have no default
+    def __init__(  # noqa: PLR0913  # keyword arguments, two of them required
         self,
         *,
         api_key: str,
@@ -100,7 +100,7 @@ class KlaviyoClient:
             priority: Priority at the rate limiter; the lowest number goes first.
 
         Returns:
-            A client with its own count of waiting requests.
+            A client with a separate count of waiting requests.
         """
         client = copy.copy(self)
         client._priority = priority  # noqa: SLF001 - same class

@@ -50,7 +50,7 @@ class ImportJobTracker:
 
     A single job is polled by its ID. Several jobs are polled through the list of the
     latest jobs; jobs that are missing there are searched in the list of running jobs,
-    and then by their IDs.
+    and then one by one.
 
     Args:
         client: Sends the requests.

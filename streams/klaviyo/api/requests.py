@@ -117,7 +117,7 @@ def list_running_imports() -> Request:
 
 
 def list_latest_imports() -> Request:
-    """Build a request for the latest import jobs and their results."""
+    """Build a request for the latest import jobs, with results."""
     return _build_request(
         endpoints.GET_IMPORT_JOBS,
         query=(

@@ -18,8 +18,8 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         status: HTTP status; 0 without a response.
         attempts: Requests made until this result.
-        is_uncertain: An earlier one of them may have been carried out though its answer
-            was lost.
+        is_uncertain: True if an earlier attempt may have been executed although the
+            response was lost.
     """
 
     status: int = 0
@@ -28,7 +28,7 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(_Result, frozen=True, kw_only=True):
-    """Success (2xx).
+    """Success with status 2xx.
 
     Attributes:
         data: JSON document of the response; empty without a body.
@@ -108,7 +108,7 @@ class ListGone(msgspec.Struct, frozen=True, kw_only=True):
     """Result for a list that no longer exists.
 
     The caller must find or create the list of the audience, then send all items again.
-    Verdicts reached before are dropped; sending an item twice changes nothing.
+    Verdicts reached before are dropped; sending an item twice has no effect.
     """
 
     list_id: str

@@ -23,7 +23,7 @@ class FakeClock:
     """Clock that advances only in `sleep`.
 
     Attributes:
-        now_s: What time it is.
+        now_s: Current time.
         slept_s: Every sleep asked for.
         on_sleep: Called at the beginning of every sleep.
     """
@@ -61,7 +61,7 @@ class FakeServer:
     """Server whose responses are written by the test.
 
     Args:
-        handler: Answers every request.
+        handler: Returns the response to each request.
     """
 
     def __init__(self, handler: Handler) -> None:

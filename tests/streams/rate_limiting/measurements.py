@@ -10,9 +10,9 @@ class Measurements:
     """Of a stretch of time.
 
     Attributes:
-        used: Part of what the other tool leaves that the workers used.
-        refused: Part of the workers' requests that were answered 429, from the start.
-        starved: Part of the tool's requests that were answered 429 because of the
+        used: Used fraction of the quota that the other tool leaves.
+        refused: Fraction of the workers' requests with the reply 429, from the start.
+        starved: Fraction of the tool's requests with the reply 429 because of the
             workers, from the start.
         unfairness: Most over least served of the workers; the worst hour.
     """

@@ -118,11 +118,11 @@ class QuotaServer:
     """Simulated server with a single endpoint.
 
     Attributes:
-        burst: Its one-second window.
-        steady: Its sixty-second window.
-        headers: Which headers its answers carry.
+        burst: One-second window.
+        steady: Sixty-second window.
+        headers: Headers in replies.
         skew_s: Added to `RateLimit-Reset`.
-        fault: What it answers instead; None when nothing is wrong.
+        fault: Returns a reply that replaces the normal reply, or None.
     """
 
     burst: WindowCounter

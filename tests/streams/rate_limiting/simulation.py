@@ -1,8 +1,8 @@
 """Klaviyo's quota, workers and another tool, as a discrete-event simulation.
 
-Nothing here waits: the time jumps from event to event, so hours pass in moments. A
-worker does what the gate does: asks `next_free_s`, sleeps that long, asks again. All
-chance comes from one seeded generator, so a run can be repeated exactly.
+The simulation does not sleep: time jumps from event to event, so hours take a moment. A
+worker acts like the rate limiter: calls `send_delay_s`, sleeps, and calls again. All
+random numbers come from a seeded generator, so each run can be repeated exactly.
 """
 
 import heapq
@@ -42,8 +42,8 @@ class RequestCounts:
 
     Attributes:
         served: Those that were admitted, by the minute.
-        sent: All of them, by the minute.
-        refused: Those that were answered 429.
+        sent: All requests, by the minute.
+        refused: Requests with the reply 429.
         starved: Of these, those that would have been admitted without workers.
     """
 
@@ -85,10 +85,10 @@ class Simulation:
     """Simulation of an account with a single endpoint and any number of senders.
 
     Args:
-        server: What answers.
+        server: Simulated server.
         published: The quota the workers start with; the server's, when not given.
-        seed: Of all chance.
-        latency_s: Mean time of a request there and back; a fifth of it is fixed.
+        seed: Seed of all random numbers.
+        latency_s: Mean round-trip time; a fifth is fixed.
     """
 
     def __init__(

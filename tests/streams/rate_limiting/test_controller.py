@@ -127,7 +127,7 @@ def test_a_worker_without_backlog_keeps_its_share() -> None:
 def test_a_429_beside_headers_cuts_the_share_a_little(
     retry_after_s: float, share: float
 ) -> None:
-    """The headers say the rest."""
+    """Headers already steer the share, so the cut is small."""
     before = after_responses(with_headers(75, 30))
     later = on_response(
         on_send(before, now_s=2.0), throttle_signals(retry_after_s), now_s=3, jitter=0.5

@@ -127,7 +127,7 @@ async def test_a_waiter_cancelled_at_its_grant_reports_an_abandoned_request(
     has_arrived, cancelled_at_sleep = asyncio.Event(), list[asyncio.Task[None]]()
 
     async def sleep(wait_s: float) -> None:
-        """Wait for the second waiter, then cancel the waiter at its grant."""
+        """Wait for the second waiter, then cancel that waiter at the grant."""
         for task in cancelled_at_sleep:
             task.cancel()
         await clock.sleep(wait_s)

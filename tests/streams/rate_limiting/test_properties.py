@@ -64,7 +64,7 @@ def test_a_request_leaves_within_a_bound_and_never_within_retry_after(
 def test_no_second_holds_more_than_the_burst(
     quota: Quota, answers: list[tuple[float, Signals, float]]
 ) -> None:
-    """Counted from every request on, with answers coming in between."""
+    """Seconds are counted from every request, with responses in between."""
     pacing, now_s, sent_s = EndpointPacing(quota=quota), 1_000.0, []
     for _, signals, jitter in answers:
         for _ in range(2 * quota.burst_per_s):

@@ -129,7 +129,7 @@ def test_slow_answers_do_not_hide_when_a_window_ends() -> None:
 
 
 def test_a_key_with_a_tenth_of_the_published_quota_is_not_overrun() -> None:
-    """The first answer says so."""
+    """The first response reports the real quota."""
     simulation = Simulation(
         fixed_window_server(_MEDIUM), seed=_SEED, published=_MEDIUM.scaled(10)
     )
@@ -297,7 +297,7 @@ def test_a_throttled_worker_is_silent_and_back_within_two_minutes(
 
 
 def test_the_same_seed_gives_the_same_hours() -> None:
-    """Chance comes from the seed alone."""
+    """All random numbers come from the seed."""
     runs = []
     for _ in range(2):
         simulation = shared_key(fixed_window_server(replace(_MEDIUM)), workers=4)

@@ -78,7 +78,7 @@ def test_no_second_of_any_clock_holds_more_than_the_burst(burst_per_s: int) -> N
 
 
 def test_sending_without_waiting_costs_at_most_one_token() -> None:
-    """A caller that ignores the answer is not locked out for an hour."""
+    """Callers that ignore the delay are not locked out for an hour."""
     pacing = EndpointPacing(
         quota=Quota(burst_per_s=10, steady_per_min=60), quota_share=0.5
     )
@@ -136,7 +136,7 @@ def test_the_remaining_quota_sets_the_pace() -> None:
 
 
 def test_a_new_window_gives_the_full_rate_again() -> None:
-    """After the reset the headers named, without a further answer."""
+    """The full rate returns after the reset, without a further response."""
     quota = Quota(burst_per_s=10, steady_per_min=600)
     signals = Signals(outcome=RequestOutcome.SERVED, remaining=0, reset_s=20)
 

@@ -1,4 +1,4 @@
-"""Settings come from a file and the environment, and every mistake is told at once."""
+"""Settings from a file and the environment, with all problems reported at once."""
 
 from collections.abc import Callable
 from pathlib import Path

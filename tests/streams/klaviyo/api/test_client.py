@@ -106,7 +106,7 @@ async def test_a_fault_holds_the_lane_until_it_is_mended(
 async def test_probes_of_a_long_fault_are_at_most_a_minute_apart(
     client: KlaviyoClient, klaviyo: Sandbox, clock: FakeClock
 ) -> None:
-    """A mended key is noticed within a minute, and is not hammered before."""
+    """A repaired key is noticed within a minute, with few requests before."""
     klaviyo.add_fault(Fault(kind=FaultKind.UNAUTHORIZED, count=40))
 
     await find_list(client, "VIP")
@@ -119,7 +119,7 @@ async def test_probes_of_a_long_fault_are_at_most_a_minute_apart(
 async def test_a_cut_connection_is_sent_again(
     client: KlaviyoClient, klaviyo: Sandbox, kind: FaultKind
 ) -> None:
-    """And the answer says that an earlier attempt may have been carried out."""
+    """The result reports that an earlier attempt may have been executed."""
     klaviyo.add_fault(Fault(kind=kind, count=1, method="POST"))
 
     answer = await client.call(

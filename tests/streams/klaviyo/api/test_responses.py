@@ -29,7 +29,7 @@ def error_body(*details: dict[str, object]) -> bytes:
 
 
 def error_at(pointer: str, code: str = "invalid") -> dict[str, object]:
-    """Write an error about a place in the body."""
+    """Return an error with a pointer into the body."""
     return {"code": code, "source": {"pointer": pointer}}
 
 

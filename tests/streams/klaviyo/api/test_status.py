@@ -32,23 +32,23 @@ _BUSY = Throttled(status=429, retry_after_s=1)
         pytest.param(
             [_DOWN, _DOWN, _DOWN, _DOWN, _OK, _OK],
             ["outage http-503", "open "],
-            id="an-outage-is-told-once",
+            id="an-outage-is-reported-once",
         ),
         pytest.param([_DOWN, _DOWN, _OK, _DOWN, _DOWN], [], id="hiccups-do-not-add-up"),
         pytest.param(
             [_BLOCKED, _OK],
             ["outage blocked-by-challenge", "open "],
-            id="a-challenge-is-told-at-once",
+            id="a-challenge-is-reported-at-once",
         ),
         pytest.param(
             [_FAULT, _FAULT, NotFound(status=404)],
             ["fault unauthorized", "open "],
-            id="a-fault-is-told-at-once",
+            id="a-fault-is-reported-at-once",
         ),
         pytest.param(
             [_FAULT, OperatorFault(status=403, reason="permission-denied")],
             ["fault unauthorized", "fault permission-denied"],
-            id="another-fault-is-told-again",
+            id="another-fault-is-reported-again",
         ),
         pytest.param(
             [_FAULT, _BUSY, _DOWN, Rejected(status=400, reason="invalid")],

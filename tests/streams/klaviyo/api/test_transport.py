@@ -81,7 +81,7 @@ async def test_the_key_is_in_no_repr_log_or_answer(
 def test_a_key_or_url_that_cannot_be_one_is_a_mistake_of_the_settings(
     clock: FakeClock, make: Callable[[object], KlaviyoClient]
 ) -> None:
-    """Told before the first request, without showing the key."""
+    """The problem is reported before the first request, without the key."""
     with pytest.raises(ConfigError) as caught:
         make(clock.as_clock())
 

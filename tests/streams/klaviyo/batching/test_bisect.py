@@ -74,8 +74,8 @@ class RejectingServer:
     """Fake server that rejects chunks with bad items.
 
     Args:
-        bad: Items it refuses, together with all that come with them.
-        naming: Whether it names them.
+        bad: Items that make the server reject a chunk.
+        names_items: True if rejections refer to the items.
         check_list_gone: Whether the list is gone.
     """
 
