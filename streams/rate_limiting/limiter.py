@@ -6,6 +6,7 @@ Each endpoint has a queue, ordered by priority and then by arrival.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from heapq import heappop, heappush
 from itertools import count
 
@@ -43,9 +44,19 @@ class Clock:
     rng: Callable[[], float]
 
 
-QueueSlot = tuple[int, int, asyncio.Future[bool]]
-"""Priority, order of arrival, and a grant: True to send now, False to become the front
-waiter, who waits for the next token."""
+class Grant(Enum):
+    """Permission given to a waiting request.
+
+    SEND: send now, with a token that another waiter has taken.
+    LEAD: become the front waiter, who waits for the next token.
+    """
+
+    SEND = auto()
+    LEAD = auto()
+
+
+QueueSlot = tuple[int, int, asyncio.Future[Grant]]
+"""Priority, order of arrival, and the future grant of a waiting request."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +67,7 @@ class _EndpointQueue:
     slots: list[QueueSlot] = field(default_factory=list)
     has_front_waiter: bool = False
 
-    def pop_waiter_below(self, priority: float) -> asyncio.Future[bool] | None:
+    def pop_waiter_below(self, priority: float) -> asyncio.Future[Grant] | None:
         """Remove and return the first waiter with a lower priority number."""
         while self.slots:
             slot_priority, _, grant = self.slots[0]
@@ -73,7 +84,7 @@ class _EndpointQueue:
         if grant is None:
             self.has_front_waiter = False
         else:
-            grant.set_result(False)
+            grant.set_result(Grant.LEAD)
 
 
 class RateLimiter:
@@ -106,10 +117,10 @@ class RateLimiter:
             queue = self._queues[name] = _EndpointQueue(
                 pacing=EndpointPacing(quota=quota)
             )
-        if queue.has_front_waiter and await self._wait_in_queue(
-            name, queue, priority=priority
-        ):
-            return
+        if queue.has_front_waiter:
+            grant = await self._wait_in_queue(name, queue, priority=priority)
+            if grant is Grant.SEND:
+                return
         queue.has_front_waiter = True
         try:
             await self._wait_for_token(queue, priority=priority)
@@ -118,14 +129,14 @@ class RateLimiter:
 
     async def _wait_in_queue(
         self, name: str, queue: _EndpointQueue, *, priority: int
-    ) -> bool:
-        grant: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    ) -> Grant:
+        grant: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
         heappush(queue.slots, (priority, next(self._arrivals), grant))
         try:
             return await grant
         except asyncio.CancelledError:
             if grant.done() and not grant.cancelled():
-                if grant.result():
+                if grant.result() is Grant.SEND:
                     self.on_response(name, _ABANDONED_SIGNALS)
                 else:
                     queue.hand_over()
@@ -139,7 +150,7 @@ class RateLimiter:
             higher_priority_waiter = queue.pop_waiter_below(priority)
             if higher_priority_waiter is None:
                 return
-            higher_priority_waiter.set_result(True)
+            higher_priority_waiter.set_result(Grant.SEND)
 
     def on_response(self, name: str, signals: Signals) -> None:
         """Update the endpoint's state from the response to one request."""

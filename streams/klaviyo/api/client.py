@@ -197,7 +197,9 @@ def _read_signals(
     """
     match result:
         case Throttled(retry_after_s=wait_s):
-            is_daily = endpoint.daily_limit and wait_s > DAILY_RETRY_AFTER_MIN_S
+            is_daily = (
+                endpoint.daily_limit is not None and wait_s > DAILY_RETRY_AFTER_MIN_S
+            )
             outcome = RequestOutcome.SERVED if is_daily else RequestOutcome.THROTTLED
             wait_s = 0.0 if is_daily else wait_s
         case Temporary() | OperatorFault():

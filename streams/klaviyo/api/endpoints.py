@@ -53,7 +53,7 @@ class Endpoint:
         quota: Published rate limits.
         limit: Limits of a request.
         scopes: Scopes that the API key needs.
-        daily_limit: Requests per day; 0 without a daily quota.
+        daily_limit: Requests per day; None without a daily quota.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Endpoint:
     quota: Quota
     scopes: frozenset[str]
     limit: RequestLimit = RequestLimit()
-    daily_limit: int = 0
+    daily_limit: int | None = None
 
 
 _SMALL_QUOTA = Quota(burst_per_s=3, steady_per_min=60)

@@ -7,7 +7,13 @@ import msgspec
 
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request, get_list
-from streams.klaviyo.api.responses import parse_next_cursor, resources
+from streams.klaviyo.api.responses import (
+    InvalidPageLink,
+    LastPage,
+    NextPage,
+    parse_page_link,
+    resources,
+)
 from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
 
 
@@ -16,7 +22,8 @@ async def iterate_pages(
 ) -> AsyncIterator[FinalResult]:
     """Yield the pages of a listing up to the last.
 
-    Yields: `Accepted` for each page. A rejection ends the listing, which is then
+    Yields:
+        `Accepted` for each page. A rejection ends the listing, which is then
         incomplete.
     """
     seen_cursors: set[str] = set()
@@ -25,14 +32,15 @@ async def iterate_pages(
         yield result
         if not isinstance(result, Accepted):
             return
-        cursor = parse_next_cursor(result.data)
-        if cursor == "":
-            return
-        if cursor is None or cursor in seen_cursors:
-            yield Rejected(status=200, attempts=0, reason="unreadable-page")
-            return
-        seen_cursors.add(cursor)
-        request = request.with_cursor(cursor)
+        match parse_page_link(result.data):
+            case LastPage():
+                return
+            case NextPage(cursor) if cursor not in seen_cursors:
+                seen_cursors.add(cursor)
+                request = request.with_cursor(cursor)
+            case NextPage() | InvalidPageLink():
+                yield Rejected(status=200, attempts=0, reason="unreadable-page")
+                return
 
 
 async def fetch_all_pages(client: KlaviyoApi, request: Request) -> FinalResult:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import orjson
 
 from streams.klaviyo.api import error_reasons
@@ -179,21 +180,35 @@ def resource_attributes(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     return attributes if isinstance(attributes, dict) else {}
 
 
-def parse_next_cursor(document: Mapping[str, Any]) -> str | None:
-    """Return the cursor of the next page.
+class NextPage(msgspec.Struct, frozen=True):
+    """Link to a further page, by cursor."""
+
+    cursor: str
+
+
+class LastPage(msgspec.Struct, frozen=True):
+    """End of a listing: the page has no link to a further page."""
+
+
+class InvalidPageLink(msgspec.Struct, frozen=True):
+    """Link to a further page that has no valid cursor."""
+
+
+PageLink: TypeAlias = NextPage | LastPage | InvalidPageLink
+
+
+def parse_page_link(document: Mapping[str, Any]) -> PageLink:
+    """Return the link of a page to the next page.
 
     Only the cursor is read from the link, so that the API key is never sent to another
     host.
-
-    Returns:
-        The cursor; empty after the last page; None if the link is not valid.
     """
     links = document.get("links")
     link = links.get("next") if isinstance(links, dict) else None
     if link is None:
-        return ""
+        return LastPage()
     try:
         cursors = parse_qs(urlsplit(link).query).get("page[cursor]")
     except (ValueError, TypeError, AttributeError):
-        return None
-    return cursors[0] if cursors else None
+        return InvalidPageLink()
+    return NextPage(cursors[0]) if cursors else InvalidPageLink()

@@ -264,7 +264,7 @@ def test_no_bytes_can_break_the_reader(
 
     document = answer.data if isinstance(answer, Accepted) else {}
     assert isinstance(responses.single_resource_id(document), str)
-    assert isinstance(responses.parse_next_cursor(document), str | None)
+    assert isinstance(responses.parse_page_link(document), responses.PageLink)
     assert all(
         responses.resource_attributes(row) is not None
         for row in responses.resources(document)
@@ -272,25 +272,33 @@ def test_no_bytes_can_break_the_reader(
 
 
 @pytest.mark.parametrize(
-    ("links", "cursor"),
+    ("links", "link"),
     [
-        pytest.param({}, "", id="last-page"),
-        pytest.param({"next": None}, "", id="last-page-null"),
+        pytest.param({}, responses.LastPage(), id="last-page"),
+        pytest.param({"next": None}, responses.LastPage(), id="last-page-null"),
         pytest.param(
             {"next": "https://a.klaviyo.com/api/x?page%5Bcursor%5D=a%2Bb%3D"},
-            "a+b=",
+            responses.NextPage("a+b="),
             id="encoded",
         ),
         pytest.param(
-            {"next": "https://evil.example/x?page[cursor]=c"}, "c", id="other-host"
+            {"next": "https://evil.example/x?page[cursor]=c"},
+            responses.NextPage("c"),
+            id="other-host",
         ),
-        pytest.param({"next": "https://a.klaviyo.com/api/x"}, None, id="no-cursor"),
-        pytest.param({"next": 7}, None, id="no-link"),
-        pytest.param({"next": "http://[broken"}, None, id="no-url"),
+        pytest.param(
+            {"next": "https://a.klaviyo.com/api/x"},
+            responses.InvalidPageLink(),
+            id="no-cursor",
+        ),
+        pytest.param({"next": 7}, responses.InvalidPageLink(), id="no-link"),
+        pytest.param(
+            {"next": "http://[broken"}, responses.InvalidPageLink(), id="no-url"
+        ),
     ],
 )
 def test_only_the_cursor_is_taken_from_a_link(
-    links: dict[str, object], cursor: str | None
+    links: dict[str, object], link: responses.PageLink
 ) -> None:
-    """A link that cannot be read is not the last page."""
-    assert responses.parse_next_cursor({"links": links}) == cursor
+    """Invalid links do not count as the last page."""
+    assert responses.parse_page_link({"links": links}) == link
