@@ -36,6 +36,7 @@ headers alone. L is the steady quota (requests per window), T = 60 s the window:
 - Without headers the share grows e-fold in a third of a window until the first 429,
   then about 4 % per window; a 429 cuts the share to 65 %. That is plain AIMD.
 
+The estimates of the window's end and of the usage by others are in `window_estimate.py`.
 Constants without another source were chosen by running `tests/benchmarks/pacing.py`.
 """
 
@@ -46,6 +47,11 @@ import msgspec
 from streams.rate_limiting.signals import Signals
 from streams.rate_limiting.state import EndpointPacing
 from streams.rate_limiting.token_flow import BURST_WINDOW_S, STEADY_WINDOW_S, rate_per_s
+from streams.rate_limiting.window_estimate import (
+    RESET_ROUNDING_S,
+    estimate_other_usage,
+    window_end_s,
+)
 
 SHARE_GAIN = 5.0
 """Growth rate of the sum of the shares towards 1, in e-folds per window and unit of
@@ -83,17 +89,9 @@ FULL_CONTENTION_USAGE = 0.1
 """Usage by others, as a fraction of the steady quota, that counts as full contention
 (1); less usage counts in proportion."""
 
-OBSERVED_WINDOWS_MAX = 2.0
-"""Longest memory of the usage by others, in windows: the estimate moves by half of the
-difference per window, and faster while fewer windows were observed."""
-
 UNSEEN_USAGE = 0.05
 """Usage by others that one observed window may hide, in requests divided by the square
 root of the steady quota and by the quota."""
-
-OBSERVED_WINDOWS_MIN = 0.02
-"""Observed windows of a new worker (the default of `EndpointPacing.observed_windows`),
-or of a worker whose windows do not end at the expected times."""
 
 SOLE_USER_GAIN = 30.0
 """Rate at which a sole user takes the whole quota, in e-folds per window: one in 2
@@ -112,14 +110,6 @@ slow worker sees the remaining quota rarely."""
 
 RESET_GUARD_INTERVALS_MAX_S = 15.0
 """Upper bound, in seconds, for the addition by RESET_GUARD_INTERVALS."""
-
-RESET_ROUNDING_S = 1.5
-"""Largest error of a reported window end, in seconds, besides the latency: the header
-is rounded up to a second and arrives with the response. An end that is later by no more
-belongs to the same window, and the earliest reported end is the most accurate."""
-
-WINDOW_DRIFT_S = 0.003
-"""Largest drift of a window's end per minute, in seconds: 50 ppm of clock drift."""
 
 SHARE_MIN = 0.001
 """Smallest share (fraction of the steady quota). `token_flow.PROBE_INTERVAL_MAX_S`
@@ -236,12 +226,12 @@ def _with_headers(  # noqa: PLR0913  # each argument is one number of the contro
 
     The headers describe the window as of half the latency ago.
     """
-    ends_s = _window_end_s(
+    ends_s = window_end_s(
         pacing, ends_s=ends_s, max_late_s=RESET_ROUNDING_S + latency_s
     )
     if ends_s < min(now_s, pacing.window_ends_s - STEADY_WINDOW_S / 2):
         return pacing  # a response for a later window came first
-    other_usage, observed_windows = _estimate_other_usage(
+    other_usage, observed_windows = estimate_other_usage(
         pacing, remaining=remaining, now_s=now_s, ends_s=ends_s
     )
     unseen_usage = (
@@ -306,45 +296,3 @@ def _adjust_share(
     share = pacing.quota_share * math.exp(damping * push * weight)
     sole_user_pull = min(1.0, (1.0 - contention) * SOLE_USER_GAIN * weight)
     return _clamp_share(share ** (1.0 - sole_user_pull))
-
-
-def _window_end_s(pacing: EndpointPacing, *, ends_s: float, max_late_s: float) -> float:
-    """Return the end of the steady window, given the ends reported before.
-
-    A reported end is never too early, and is too late by at most `max_late_s`.
-    """
-    if pacing.window_ends_s == -math.inf:
-        return ends_s
-    rounds = round((ends_s - pacing.window_ends_s) / STEADY_WINDOW_S)
-    expected_end_s = pacing.window_ends_s + rounds * (STEADY_WINDOW_S + WINDOW_DRIFT_S)
-    is_same_window = ends_s - expected_end_s < max_late_s
-    return min(ends_s, expected_end_s) if is_same_window else ends_s
-
-
-def _estimate_other_usage(
-    pacing: EndpointPacing, *, remaining: int, now_s: float, ends_s: float
-) -> tuple[float, float]:
-    """Estimate the usage by others from two responses of one window.
-
-    Responses that overtake each other show too little usage and then too much; the two
-    errors cancel. An estimate that stays below zero means that the window is not fixed,
-    so the caller counts the absolute value as contention.
-
-    Returns:
-        The usage by others (fraction of the quota per window), and the number of
-        windows that the estimate stands for.
-    """
-    if (
-        ends_s - pacing.window_ends_s + RESET_ROUNDING_S
-    ) % STEADY_WINDOW_S > 2 * RESET_ROUNDING_S:
-        return pacing.other_usage, OBSERVED_WINDOWS_MIN
-    if ends_s - pacing.window_ends_s > STEADY_WINDOW_S / 2:
-        return pacing.other_usage, pacing.observed_windows
-    windows = (now_s - pacing.last_headers_s) / STEADY_WINDOW_S
-    observed_windows = min(pacing.observed_windows + windows, OBSERVED_WINDOWS_MAX)
-    observed_usage = (pacing.remaining - remaining - 1) / pacing.quota.steady_per_min
-    other_usage = (
-        pacing.other_usage
-        + (observed_usage - pacing.other_usage * windows) / observed_windows
-    )
-    return min(max(other_usage, -1.0), 1.0), observed_windows

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.klaviyo.api import responses
+from streams.klaviyo.api.responses import InvalidPageLink, LastPage, NextPage, PageLink
 from streams.klaviyo.api.results import (
     Accepted,
     AttemptResult,
@@ -19,6 +20,7 @@ from streams.klaviyo.api.results import (
 )
 
 _HTML = b"<!DOCTYPE html><html><body>Just a moment...</body></html>"
+_PAGE = "https://a.klaviyo.com/api/x"
 _ITEMS = "/data/attributes/profiles/data"
 
 
@@ -264,7 +266,7 @@ def test_no_bytes_can_break_the_reader(
 
     document = answer.data if isinstance(answer, Accepted) else {}
     assert isinstance(responses.single_resource_id(document), str)
-    assert isinstance(responses.parse_page_link(document), responses.PageLink)
+    assert isinstance(responses.parse_page_link(document), PageLink)
     assert all(
         responses.resource_attributes(row) is not None
         for row in responses.resources(document)
@@ -274,31 +276,25 @@ def test_no_bytes_can_break_the_reader(
 @pytest.mark.parametrize(
     ("links", "link"),
     [
-        pytest.param({}, responses.LastPage(), id="last-page"),
-        pytest.param({"next": None}, responses.LastPage(), id="last-page-null"),
+        pytest.param({}, LastPage(), id="last-page"),
+        pytest.param({"next": None}, LastPage(), id="last-page-null"),
         pytest.param(
-            {"next": "https://a.klaviyo.com/api/x?page%5Bcursor%5D=a%2Bb%3D"},
-            responses.NextPage("a+b="),
+            {"next": f"{_PAGE}?page%5Bcursor%5D=a%2Bb%3D"},
+            NextPage("a+b="),
             id="encoded",
         ),
         pytest.param(
             {"next": "https://evil.example/x?page[cursor]=c"},
-            responses.NextPage("c"),
+            NextPage("c"),
             id="other-host",
         ),
-        pytest.param(
-            {"next": "https://a.klaviyo.com/api/x"},
-            responses.InvalidPageLink(),
-            id="no-cursor",
-        ),
-        pytest.param({"next": 7}, responses.InvalidPageLink(), id="no-link"),
-        pytest.param(
-            {"next": "http://[broken"}, responses.InvalidPageLink(), id="no-url"
-        ),
+        pytest.param({"next": _PAGE}, InvalidPageLink(), id="no-cursor"),
+        pytest.param({"next": 7}, InvalidPageLink(), id="no-link"),
+        pytest.param({"next": "http://[broken"}, InvalidPageLink(), id="no-url"),
     ],
 )
 def test_only_the_cursor_is_taken_from_a_link(
-    links: dict[str, object], link: responses.PageLink
+    links: dict[str, object], link: PageLink
 ) -> None:
     """Invalid links do not count as the last page."""
     assert responses.parse_page_link({"links": links}) == link
