@@ -36,7 +36,7 @@ headers alone. L is the steady quota (requests per window), T = 60 s the window:
 - Without headers the share grows e-fold in a third of a window until the first 429,
   then about 4 % per window; a 429 cuts the share to 65 %. That is plain AIMD.
 
-The estimates of the window's end and of the usage by others are in `window_estimate.py`.
+Estimates of the window's end and of the usage by others are in `window_estimate.py`.
 Constants without another source were chosen by running `tests/benchmarks/pacing.py`.
 """
 
