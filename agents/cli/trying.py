@@ -18,7 +18,7 @@ from streams.errors import ConfigError
 from streams.klaviyo.api.client import BASE_URL, KlaviyoClient
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.execute import execute
-from streams.klaviyo.recording_client import RecordingClient
+from streams.klaviyo.fake_client import RecordingClient
 from streams.rate_limiting.limiter import Clock
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

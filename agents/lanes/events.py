@@ -20,13 +20,10 @@ from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.destination.model import UnknownMetricPolicy
 from streams.errors import EngineError
 from streams.klaviyo.batching.deduplicate import DUPLICATE_VERDICT
-from streams.klaviyo.intent_operations import (
-    Operation,
-    record_event_intents,
-    to_event_item,
-)
+from streams.klaviyo.execute import Operation
 from streams.klaviyo.lookups.metrics import fetch_metric_names, find_missing_metrics
-from streams.klaviyo.payloads.event_items import duplicate_key
+from streams.klaviyo.operations.events import record_events
+from streams.klaviyo.payloads.event_lines import duplicate_key
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +87,7 @@ class EventsLane(SimpleLane):
             self.context.destination.unknown_metric is UnknownMetricPolicy.DEAD_LETTER
         )
         return partial(
-            record_event_intents,
+            record_events,
             known_metrics=await self._account_metrics(metrics) if is_strict else None,
             now_s=self.context.now_ms() / 1000,
         )
@@ -130,9 +127,5 @@ class EventsLane(SimpleLane):
 def _event_key(item: LaneItem) -> bytes:
     """Name an event in few bytes; a producer's own id may be long."""
     intent = item.activation.intent
-    key = (
-        duplicate_key(to_event_item(intent))
-        if isinstance(intent, EventRecord)
-        else None
-    )
+    key = duplicate_key(intent) if isinstance(intent, EventRecord) else None
     return blake2b(repr(key).encode(), digest_size=16).digest() if key else b""

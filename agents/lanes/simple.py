@@ -12,8 +12,12 @@ from streams.actions.intents import Intent
 from streams.delivery.coalescer import BatchKey, Coalescer, MergePolicy
 from streams.delivery.verdict import ItemVerdict, dead_letter
 from streams.klaviyo.api.results import ListGone
-from streams.klaviyo.execute import with_dropped_note
-from streams.klaviyo.intent_operations import OPERATIONS, Operation, upsert_without_list
+from streams.klaviyo.execute import (
+    OPERATIONS,
+    Operation,
+    upsert_without_list,
+    with_dropped_note,
+)
 
 LIST_GONE_IN_MAPPING = dead_letter(
     "list-gone: the list is not in Klaviyo; mend the mapping, requeue"

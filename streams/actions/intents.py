@@ -1,4 +1,4 @@
-"""What an action wants of Klaviyo: records, whatever request does it."""
+"""Intents: the changes that actions ask Klaviyo for, independent of requests."""
 
 from enum import StrEnum
 from typing import Any, Literal
@@ -7,32 +7,32 @@ import msgspec
 
 
 class Consent(StrEnum):
-    """What becomes of a consent; the words are Klaviyo's."""
+    """New state of a consent, named as in Klaviyo's API."""
 
     SUBSCRIBED = "SUBSCRIBED"
     UNSUBSCRIBED = "UNSUBSCRIBED"
 
 
 class _Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """Common to all.
+    """Base of all intents.
 
     Attributes:
-        dropped: What was left out of the payload and must be recorded, a code each:
-            `bad-phone` beside a good email address.
+        dropped: Codes for the parts of the payload that were left out and must be
+            recorded: `bad-phone` beside a good email address.
     """
 
     dropped: tuple[str, ...] = ()
 
 
 class ProfileUpsert(_Intent, frozen=True, kw_only=True, omit_defaults=True):
-    """Create the profile or update it, and put it on a list where one is named.
+    """Create or update a profile, and add the profile to a list if named.
 
     Attributes:
         profile: Klaviyo's attributes; at least one identifier.
-        list_id: The list; empty for none.
+        list_id: Klaviyo's id of the list; empty for no list.
         unset: Custom properties to remove.
-        append: Custom property -> what to add to its array.
-        unappend: Custom property -> what to take out of its array.
+        append: Custom property -> value to add to its array.
+        unappend: Custom property -> value to remove from its array.
     """
 
     profile: dict[str, Any]
@@ -43,10 +43,10 @@ class ProfileUpsert(_Intent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ListAdd(_Intent, frozen=True, kw_only=True, omit_defaults=True):
-    """Put a profile on a list; its attributes are updated too, new or not.
+    """Add a profile to a list; create or update the profile as well.
 
     Attributes:
-        list_id: The list.
+        list_id: Klaviyo's id of the list; empty where an audience names the list.
         profile: Klaviyo's attributes; at least one identifier.
     """
 
@@ -55,12 +55,13 @@ class ListAdd(_Intent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ListRemove(_Intent, frozen=True, kw_only=True, omit_defaults=True):
-    """Take one profile off a list.
+    """Remove a single profile from a list.
 
     Attributes:
-        list_id: The list.
-        identifiers: By Klaviyo's names, the most telling first: the first that Klaviyo
-            knows names the profile. They are never several profiles.
+        list_id: Klaviyo's id of the list; empty where an audience names the list.
+        identifiers: Identifiers by Klaviyo's names, the most reliable first. The first
+            that Klaviyo knows selects the profile; never more than one profile is
+            removed.
     """
 
     list_id: str
@@ -68,17 +69,20 @@ class ListRemove(_Intent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EventRecord(_Intent, frozen=True, kw_only=True, omit_defaults=True):
-    """Record an event.
+    """Record an event for a profile.
 
     Attributes:
-        metric: Its name, case-sensitive.
-        profile: Klaviyo's attributes of whose it is; at least one identifier.
-        properties: What is known of it.
-        time: ISO 8601 in UTC; empty where the payload gives none.
-        unique_id: The same for each repeat; empty where the payload gives none.
-        value: Its monetary value.
-        value_currency: ISO 4217; empty for the account's.
-        backfill: Whether flows are left out of it.
+        metric: Name of the metric, case-sensitive.
+        profile: Klaviyo's attributes of the event's profile; at least one identifier,
+            and `id` where Klaviyo's id is available.
+        properties: Properties of the event.
+        time: ISO 8601; empty where the payload has no time: Klaviyo takes the time of
+            the request.
+        unique_id: Equal for each duplicate of the event; empty where the payload has
+            none: Klaviyo then keeps one event a second for a profile and metric.
+        value: Monetary value of the event.
+        value_currency: ISO 4217; empty for the account's currency.
+        backfill: True if the event must not trigger flows.
     """
 
     metric: str
@@ -92,19 +96,22 @@ class EventRecord(_Intent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
-    """Subscribe or unsubscribe a profile on some channels.
+    """Subscribe a profile to channels, or unsubscribe a profile from channels.
 
     Attributes:
-        consent: Which of the two.
-        profile: `email`, `phone_number`; `anonymous_id` where only push is meant.
-        channels: Of `consent.CHANNELS`, such as `email.marketing`.
-        list_id: The list; empty for none.
-        custom_source: Where the consent comes from; empty when unsubscribing.
-        historical_import: Whether it was given in the past: no double opt-in, no flow.
-        consented_at: ISO 8601 in UTC, with a historical import only.
-        everywhere: Unsubscribe globally where the profile is not on the list, as
-            Klaviyo does; otherwise the executor must look first.
-        push_tokens: Push tokens as Klaviyo takes them, for the push channel.
+        consent: New state of the consent.
+        profile: `email`, `phone_number`; `anonymous_id` for push alone; `id` where
+            Klaviyo's id is available.
+        channels: Values of `streams.actions.channels.Channel`; at least one.
+        list_id: Klaviyo's id of the list; empty for no list.
+        custom_source: Source of the consent; empty when unsubscribing.
+        historical_import: True if the person consented earlier and elsewhere: no
+            double opt-in, no flows.
+        consented_at: Time of the consent, ISO 8601; needed for a historical import,
+            ignored otherwise.
+        everywhere: True if a profile that is not on the list must be unsubscribed
+            globally, as Klaviyo does; otherwise such a profile keeps its consent.
+        push_tokens: Push tokens in Klaviyo's form; needed to unsubscribe from push.
     """
 
     consent: Consent
@@ -119,11 +126,11 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Suppression(_Intent, frozen=True, kw_only=True, omit_defaults=True):
-    """Suppress an email address, or lift the suppression a user asked for.
+    """Suppress an email address, or remove a suppression made by hand.
 
     Attributes:
-        change: Which of the two.
-        email: Klaviyo suppresses by email address only.
+        change: Direction of the change.
+        email: Email address; Klaviyo suppresses by email address only.
     """
 
     change: Literal["suppress", "unsuppress"]
@@ -131,24 +138,24 @@ class Suppression(_Intent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deletion(_Intent, frozen=True, kw_only=True, omit_defaults=True):
-    """Delete a profile and all that is known of it, for good.
+    """Delete a profile and all data about the profile, for good.
 
     Attributes:
-        identifiers: `profile_id`, `email`, `phone_number` or `external_id`, the most
-            telling first. Klaviyo takes one of the first three: an external id must be
-            looked up.
+        identifiers: `profile_id` (Klaviyo's), `email`, `phone_number` or `external_id`,
+            the most reliable first. Klaviyo accepts the first three; an external id
+            must be looked up.
     """
 
     identifiers: dict[str, str]
 
 
 class PayloadRefusal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Why a payload can't be acted on.
+    """Reason why a payload leads to no intent.
 
     Attributes:
         code: Stable name of the fault, kebab-case.
-        reason: What is wrong and where, without any value of the payload.
-        is_noop: Whether there is nothing to do, rather than something that can't be done.
+        reason: Description of the fault and its position, without payload values.
+        is_noop: True if the payload needs no action; False if the payload is invalid.
     """
 
     code: str
@@ -165,7 +172,7 @@ Intent = (
     | Suppression
     | Deletion
 )
-"""Anything an action can want."""
+"""Any change that an action can ask for."""
 
 ActionResult = tuple[Intent, ...] | PayloadRefusal
-"""What one payload comes to: an order makes several intents."""
+"""Result for one payload: an order leads to several intents."""

@@ -1,6 +1,7 @@
-"""Intents by what does them, by whom they are about, and by their list."""
+"""Operation, list and person of any intent."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from streams.actions.intents import (
@@ -16,37 +17,55 @@ from streams.actions.intents import (
 )
 
 PERSON_IDENTIFIERS: Final = ("external_id", "email", "phone_number")
-"""What names one person for good, the most telling first."""
+"""Identifiers that name one person for good, the most reliable first."""
 
 
-def intent_kind(intent: Intent) -> str:
-    """Name the operation that does it."""
+class IntentKind(StrEnum):
+    """Operation that an intent asks for."""
+
+    UPSERT = "upsert"
+    PATCH = "patch"
+    ADD = "add"
+    REMOVE = "remove"
+    RECORD = "record"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
+    SUPPRESS = "suppress"
+    UNSUPPRESS = "unsuppress"
+    DELETE = "delete"
+
+
+def intent_kind(intent: Intent) -> IntentKind:
+    """Return the operation that an intent asks for."""
     match intent:
         case ProfileUpsert() if is_patch(intent):
-            kind = "patch"
+            kind = IntentKind.PATCH
+        case ProfileUpsert(list_id=""):
+            kind = IntentKind.UPSERT
         case ProfileUpsert() | ListAdd():
-            kind = "add" if isinstance(intent, ListAdd) or intent.list_id else "upsert"
+            kind = IntentKind.ADD
         case ListRemove():
-            kind = "remove"
+            kind = IntentKind.REMOVE
         case EventRecord():
-            kind = "record"
+            kind = IntentKind.RECORD
+        case ConsentChange(consent=Consent.SUBSCRIBED):
+            kind = IntentKind.SUBSCRIBE
         case ConsentChange():
-            is_subscribe = intent.consent is Consent.SUBSCRIBED
-            kind = "subscribe" if is_subscribe else "unsubscribe"
-        case Suppression():
-            kind = intent.change
+            kind = IntentKind.UNSUBSCRIBE
+        case Suppression(change=change):
+            kind = IntentKind(change)
         case Deletion():
-            kind = "delete"
+            kind = IntentKind.DELETE
     return kind
 
 
 def is_patch(upsert: ProfileUpsert) -> bool:
-    """Whether it asks for more than to set attributes."""
+    """Return True if an upsert removes properties or changes arrays."""
     return bool(upsert.unset or upsert.append or upsert.unappend)
 
 
 def list_id_of(intent: Intent) -> str:
-    """Give the list it is about; empty for none."""
+    """Return the id of the list that an intent is about; empty for no list."""
     match intent:
         case ProfileUpsert() | ListAdd() | ListRemove() | ConsentChange():
             return intent.list_id
@@ -55,7 +74,7 @@ def list_id_of(intent: Intent) -> str:
 
 
 def identifying_attributes(intent: Intent) -> Mapping[str, Any]:
-    """Give the attributes that hold the identifiers of whom it is about."""
+    """Return the attributes that hold the identifiers of an intent's person."""
     match intent:
         case ListRemove() | Deletion():
             return intent.identifiers
@@ -66,7 +85,7 @@ def identifying_attributes(intent: Intent) -> Mapping[str, Any]:
 
 
 def person_keys(intent: Intent) -> tuple[str, ...]:
-    """List `name=value` of each identifier that names one person for good."""
+    """Return `name=value` for each identifier that names the person for good."""
     attributes = identifying_attributes(intent)
     return tuple(
         f"{name}={attributes[name]}"
@@ -76,9 +95,10 @@ def person_keys(intent: Intent) -> tuple[str, ...]:
 
 
 def is_same_person(first: Intent, second: Intent) -> bool:
-    """Whether both are about one person: an identifier is the same, or there is none.
+    """Return True if two intents share an identifier, or neither has any.
 
-    One device is used by several people: what they share is no identifier.
+    Several people use one device, so an anonymous id does not make two intents with
+    other identifiers the same person.
     """
     first_keys, second_keys = person_keys(first), person_keys(second)
     if not first_keys and not second_keys:

@@ -1,1 +1,1 @@
-"""The wire to Klaviyo: quotas, requests, answers, the client and its operations."""
+"""Client for Klaviyo's API, and the operations that carry out intents."""

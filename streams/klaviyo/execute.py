@@ -1,13 +1,24 @@
-"""What actions want of Klaviyo, carried out: as few requests as it takes."""
+"""Execution of intents in Klaviyo, with as few requests as possible."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from streams.actions.intents import ConsentChange, Intent
-from streams.actions.kinds import identifying_attributes, intent_kind, list_id_of
+from streams.actions.intents import (
+    ConsentChange,
+    Intent,
+    ListAdd,
+    ListRemove,
+    ProfileUpsert,
+)
+from streams.actions.kinds import (
+    IntentKind,
+    identifying_attributes,
+    intent_kind,
+    list_id_of,
+)
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.results import ListGone
@@ -18,21 +29,86 @@ from streams.klaviyo.batching.items import (
     normalize_identifier,
 )
 from streams.klaviyo.batching.submit import LIST_NOT_FOUND
-from streams.klaviyo.intent_operations import (
-    OPERATIONS,
-    Operation,
-    record_event_intents,
-)
+from streams.klaviyo.operations.deletion import delete_profiles
+from streams.klaviyo.operations.events import record_events
+from streams.klaviyo.operations.list_members import add_members, remove_members
+from streams.klaviyo.operations.profile_patches import patch_profiles
+from streams.klaviyo.operations.profiles import BULK_MIN_ITEMS, upsert_profiles
+from streams.klaviyo.operations.subscribe import subscribe
+from streams.klaviyo.operations.suppressions import suppress, unsuppress
+from streams.klaviyo.operations.unsubscribe import unsubscribe
 
-OperationKey: TypeAlias = tuple[str, str]
-"""What goes together: the operation, and the list it is about."""
+Operation: TypeAlias = Callable[
+    [JobTrackingClient, Sequence[Any]], Awaitable[list[ItemVerdict] | ListGone]
+]
+"""Function that carries out intents of one kind and list, with a verdict for each."""
+
+
+class OperationKey(NamedTuple):
+    """Key of the intents that share a call of an operation.
+
+    Attributes:
+        kind: Kind of the intents.
+        list_id: Klaviyo's id of the list; empty for no list, and for consent changes:
+            the operations on consent handle several lists.
+    """
+
+    kind: IntentKind
+    list_id: str
+
 
 IndexedIntents: TypeAlias = list[tuple[int, Intent]]
-"""Intents that go together, with their places."""
+"""Intents that go together, each with its index in the batch."""
 
 _NO_SUCH_LIST: Final = ItemVerdict(
     verdict=Verdict.DEAD_LETTER, reason=LIST_NOT_FOUND, status=404
 )
+
+
+async def upsert_without_list(
+    client: JobTrackingClient,
+    intents: Sequence[ProfileUpsert],
+    *,
+    bulk_min_items: int = BULK_MIN_ITEMS,
+) -> list[ItemVerdict]:
+    """Create or update the profiles of intents that name no list."""
+    profiles = [intent.profile for intent in intents]
+    return await upsert_profiles(client, profiles, bulk_min_items=bulk_min_items)
+
+
+async def _patch(
+    client: JobTrackingClient, intents: Sequence[ProfileUpsert]
+) -> list[ItemVerdict] | ListGone:
+    return await patch_profiles(client, intents, list_id=intents[0].list_id)
+
+
+async def _add(
+    client: JobTrackingClient, intents: Sequence[ListAdd | ProfileUpsert]
+) -> list[ItemVerdict] | ListGone:
+    profiles = [intent.profile for intent in intents]
+    return await add_members(client, intents[0].list_id, profiles)
+
+
+async def _remove(
+    client: JobTrackingClient, intents: Sequence[ListRemove]
+) -> list[ItemVerdict] | ListGone:
+    profiles = [intent.identifiers for intent in intents]
+    return await remove_members(client, intents[0].list_id, profiles)
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    IntentKind.UPSERT: upsert_without_list,
+    IntentKind.PATCH: _patch,
+    IntentKind.ADD: _add,
+    IntentKind.REMOVE: _remove,
+    IntentKind.RECORD: record_events,
+    IntentKind.SUBSCRIBE: subscribe,
+    IntentKind.UNSUBSCRIBE: unsubscribe,
+    IntentKind.SUPPRESS: suppress,
+    IntentKind.UNSUPPRESS: unsuppress,
+    IntentKind.DELETE: delete_profiles,
+}
+"""Kind of intent -> operation; `record` here knows no metrics and no current time."""
 
 
 async def execute(
@@ -42,28 +118,27 @@ async def execute(
     known_metrics: Container[str] | None = None,
     now_s: float | None = None,
 ) -> list[ItemVerdict]:
-    """Do what is wanted; two things wanted for one person are done in order.
+    """Carry out intents; intents for the same person are carried out in order.
 
     Args:
         client: Sends the requests.
-        intents: What is wanted. Events should have a time and a unique id: without
-            them Klaviyo takes its own time, and keeps one event a second.
-        known_metrics: Where given, events of other metrics are dead letters.
-        now_s: What time it is; None leaves events of the future to Klaviyo.
+        intents: Events should have a time and a unique id: otherwise Klaviyo takes the
+            time of the request, and keeps one event a second.
+        known_metrics: Metrics of the account, where events of other metrics must become
+            dead letters; None to send all metrics.
+        now_s: Current time; None leaves events with a future time to Klaviyo.
 
     Returns:
         A verdict for each intent, in order. `delivered` has the reason `dropped: ...`
         where a part of the payload was left out.
     """
-    record_known_metrics = partial(
-        record_event_intents, known_metrics=known_metrics, now_s=now_s
-    )
-    operations: dict[str, Operation] = {**OPERATIONS, "record": record_known_metrics}
+    record = partial(record_events, known_metrics=known_metrics, now_s=now_s)
+    operations: dict[str, Operation] = {**OPERATIONS, IntentKind.RECORD: record}
     verdicts: dict[int, ItemVerdict] = {}
     for round_groups in plan_rounds(intents):
         results = await gather_all(
-            _run_operation(client, operations[kind], group)
-            for (kind, _), group in round_groups.items()
+            _run_operation(client, operations[key.kind], group)
+            for key, group in round_groups.items()
         )
         for group_verdicts in results:
             verdicts |= group_verdicts
@@ -74,10 +149,11 @@ async def execute(
 
 
 def plan_rounds(intents: Sequence[Intent]) -> list[dict[OperationKey, IndexedIntents]]:
-    """Part intents into groups that go together, and groups into stages.
+    """Split intents into rounds, and each round into groups by operation.
 
-    Of one person, as far as the identifiers tell, all intents of a stage are in one
-    group, whose operation keeps their order; another group waits for the next stage.
+    Within a round, all intents for one person are in the same group, because the
+    operation of a group keeps their order. Intents for the same person that belong to
+    another group wait for the next round. Persons are compared by identifier.
     """
     rounds: list[dict[OperationKey, IndexedIntents]] = []
     last_use: dict[Identifier, tuple[int, OperationKey]] = {}
@@ -103,16 +179,22 @@ def plan_rounds(intents: Sequence[Intent]) -> list[dict[OperationKey, IndexedInt
 
 
 def intent_identifiers(intent: Intent) -> list[Identifier]:
-    """List the identifiers of whom an intent is about, as Klaviyo keeps them."""
-    return list(
-        map(normalize_identifier, list_identifiers(identifying_attributes(intent)))
-    )
+    """Return the identifiers of an intent's person, in Klaviyo's spelling."""
+    identifiers = list_identifiers(identifying_attributes(intent))
+    return list(map(normalize_identifier, identifiers))
+
+
+def with_dropped_note(verdict: ItemVerdict, intent: Intent) -> ItemVerdict:
+    """Add the parts that were left out of the payload to the reason of a verdict."""
+    if not intent.dropped or verdict.reason:
+        return verdict
+    reason = f"dropped: {', '.join(intent.dropped)}"
+    return msgspec.structs.replace(verdict, reason=reason)
 
 
 def _operation_key(intent: Intent) -> OperationKey:
-    """Say with what an intent goes together; consent knows lists itself."""
     list_id = "" if isinstance(intent, ConsentChange) else list_id_of(intent)
-    return intent_kind(intent), list_id
+    return OperationKey(intent_kind(intent), list_id)
 
 
 async def _run_operation(
@@ -122,11 +204,3 @@ async def _run_operation(
     if isinstance(result, ListGone):
         result = [_NO_SUCH_LIST] * len(group)
     return {index: verdict for (index, _), verdict in zip(group, result, strict=True)}
-
-
-def with_dropped_note(verdict: ItemVerdict, intent: Intent) -> ItemVerdict:
-    """Record in its verdict what was left out of a payload that was taken."""
-    if not intent.dropped or verdict.reason:
-        return verdict
-    reason = f"dropped: {', '.join(intent.dropped)}"
-    return msgspec.structs.replace(verdict, reason=reason)

@@ -1,45 +1,48 @@
-"""A Klaviyo that does whatever it is asked, without a network."""
+"""Klaviyo clients for explanations: a fake without a network, and a recorder."""
 
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
 from streams.klaviyo.api import endpoints
+from streams.klaviyo.api.import_jobs import ImportJobTracker
+from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import resource_attributes, resources
-from streams.klaviyo.api.results import Accepted
+from streams.klaviyo.api.results import Accepted, AttemptResult, FinalResult
 from streams.klaviyo.batching.items import (
     Identifier,
     list_identifiers,
     normalize_identifier,
 )
 
-ResponseData = dict[str, Any] | list[dict[str, Any]]
+ResponseData: TypeAlias = dict[str, Any] | list[dict[str, Any]]
+"""Value of `data` in a response."""
 
 _ID_BYTES: Final = 8
-"""Enough to tell the profiles of one line apart."""
+"""Bytes of a generated id: enough to distinguish the profiles of one batch."""
 
 
 class FakeKlaviyo:
-    """Answers each request as an accommodating Klaviyo does.
+    """Client that answers each request with success, without a network.
 
-    Everyone is found, and is on every list; every import completes at once. The same
-    person has the same id in every run.
+    Every lookup finds a profile, every profile is on every list, and every import
+    completes at once. The same person has the same id in every run.
 
     Args:
-        people: All identifiers of each person there is; who is in none of them is
-            known by the identifier that is asked for.
+        people: All identifiers of each person; a person that is missing has only the
+            identifier of the lookup.
     """
 
     def __init__(self, people: Iterable[Iterable[Identifier]] = ()) -> None:
         self._people = people
 
     async def call(self, request: Request) -> Accepted:
-        """Do as asked."""
+        """Answer a request with success."""
         responder = _RESPONDERS.get(request.endpoint.name)
         if responder is not None:
             data = responder(self, request)
@@ -49,35 +52,34 @@ class FakeKlaviyo:
         return Accepted(status=_success_status(request))
 
     async def attempt(self, request: Request) -> Accepted:
-        """Do as asked."""
+        """Answer a request with success, as `call` does."""
         return await self.call(request)
 
-    async def back_off(self, *, failures: int) -> None:  # noqa: ARG002 - nothing fails
-        """Let others run."""
+    async def back_off(self, *, failures: int) -> None:  # noqa: ARG002 - no request fails
+        """Return after other tasks have run."""
         await asyncio.sleep(0)
 
     async def pause(self, wait_s: float) -> None:  # noqa: ARG002 - time stands still
-        """Let others run."""
+        """Return after other tasks have run."""
         await asyncio.sleep(0)
 
     @cached_property
     def _ids(self) -> dict[Identifier, str]:
-        """Identifier → profile id; told apart when somebody is asked for at last."""
+        """Identifier -> profile id; built at the first lookup."""
         ids: dict[Identifier, str] = {}
-        for names in self._people:
-            _profile_id(list(map(normalize_identifier, names)), ids)
+        for identifiers in self._people:
+            _profile_id(list(map(normalize_identifier, identifiers)), ids)
         return ids
 
     def upserted_profile(self, request: Request) -> ResponseData:
-        """Name the profile that was created or updated."""
+        """Return the profile that a request creates or updates."""
         (profile,) = resources(orjson.loads(request.body))
-        names = list(
-            map(normalize_identifier, list_identifiers(resource_attributes(profile)))
-        )
-        return {"type": "profile", "id": _profile_id(names, self._ids)}
+        identifiers = list_identifiers(resource_attributes(profile))
+        normalized = list(map(normalize_identifier, identifiers))
+        return {"type": "profile", "id": _profile_id(normalized, self._ids)}
 
     def found_profiles(self, request: Request) -> ResponseData:
-        """Name a profile for each value that is asked for."""
+        """Return a profile for each value of a lookup."""
         field, values = _parse_any_filter(dict(request.query)["filter"])
         return [
             {
@@ -89,17 +91,17 @@ class FakeKlaviyo:
         ]
 
 
-def _profile_id(names: list[Identifier], ids: dict[Identifier, str]) -> str:
-    """Give a person's id; the first name that is known decides."""
-    known_id = next((ids[name] for name in names if name in ids), "")
-    profile_id = known_id or _digest(names)
-    for name in names:
-        ids.setdefault(name, profile_id)
+def _profile_id(identifiers: list[Identifier], ids: dict[Identifier, str]) -> str:
+    """Return a person's id; the first identifier with an id decides."""
+    known_ids = (ids[identifier] for identifier in identifiers if identifier in ids)
+    profile_id = next(known_ids, "") or _digest(identifiers)
+    for identifier in identifiers:
+        ids.setdefault(identifier, profile_id)
     return profile_id
 
 
 def _success_status(request: Request) -> int:
-    """Say what Klaviyo's OpenAPI has for success."""
+    """Return the status for success in Klaviyo's OpenAPI."""
     if request.method == "GET" or request.endpoint is endpoints.UPSERT_PROFILE:
         return 200
     if request.endpoint is endpoints.CREATE_LIST:
@@ -128,7 +130,7 @@ def _list_resource(_: FakeKlaviyo, request: Request) -> ResponseData:
 
 
 def _parse_any_filter(filter_text: str) -> tuple[str, list[str]]:
-    """Read `any(field,["...","..."])`, as `requests.any_of` writes it."""
+    """Parse `any(field,["...","..."])`, as `requests.any_filter` writes a filter."""
     field, _, quoted = filter_text.removeprefix("any(").removesuffix(")").partition(",")
     return field, _quoted_values(quoted)
 
@@ -149,8 +151,8 @@ def _quoted_values(text: str) -> list[str]:
     return values
 
 
-def _digest(names: list[Identifier]) -> str:
-    encoded = repr(names[:1]).encode()
+def _digest(identifiers: list[Identifier]) -> str:
+    encoded = repr(identifiers[:1]).encode()
     return hashlib.blake2s(encoded, digest_size=_ID_BYTES).hexdigest()
 
 
@@ -163,4 +165,39 @@ _RESPONDERS: Final[Mapping[str, Callable[[FakeKlaviyo, Request], ResponseData]]]
     endpoints.GET_LIST.name: _list_resource,
     endpoints.CREATE_LIST.name: _list_resource,
 }
-"""Operation → what its answer holds; the others' holds nothing."""
+"""Name of an endpoint -> data of its response; other responses have no data."""
+
+
+class RecordingClient:
+    """Client that keeps all requests and passes each to another client.
+
+    Args:
+        client: Sends the requests.
+
+    Attributes:
+        requests: Requests so far, in order; a retry inside `call` is not recorded.
+        jobs: Tracker of import jobs.
+    """
+
+    def __init__(self, client: KlaviyoApi) -> None:
+        self._client = client
+        self.requests: list[Request] = []
+        self.jobs = ImportJobTracker(self)
+
+    async def call(self, request: Request) -> FinalResult:
+        """Send a request until Klaviyo settles the request."""
+        self.requests.append(request)
+        return await self._client.call(request)
+
+    async def attempt(self, request: Request) -> AttemptResult:
+        """Send a request exactly once."""
+        self.requests.append(request)
+        return await self._client.attempt(request)
+
+    async def back_off(self, *, failures: int) -> None:
+        """Wait after this many failures in a row."""
+        await self._client.back_off(failures=failures)
+
+    async def pause(self, wait_s: float) -> None:
+        """Wait for this many seconds."""
+        await self._client.pause(wait_s)

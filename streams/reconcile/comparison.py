@@ -10,7 +10,7 @@ from streams.klaviyo.batching.items import (
     Identifier,
     normalize_identifier,
 )
-from streams.klaviyo.lookups.list_contents import ListMember
+from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.desired_memberships import DesiredByUser, DesiredMembership
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streams.actions.channels import ADDRESS_FIELDS
 from streams.actions.definitions.profile_fields import (
     contact_fields,
     first_path,
@@ -25,14 +26,6 @@ SUBSCRIBE_CHANNELS: Final = (
 
 UNSUBSCRIBE_CHANNELS: Final = (*SUBSCRIBE_CHANNELS, "whatsapp.conversational")
 """Channels of `bulk_unsubscribe_profiles`, Klaviyo OpenAPI 2026-07-15."""
-
-_REQUIRED_IDENTIFIERS: Final = {
-    "email": "email",
-    "sms": "phone_number",
-    "whatsapp": "phone_number",
-    "push": "tokens",
-}
-"""Channel to the identifier by which it reaches a profile."""
 
 _NO_IDENTIFIER: Final = PayloadRefusal(
     code="no-identifier", reason="no phone_number or email"
@@ -135,7 +128,7 @@ def _full_channel_name(name: str) -> str:
 
 
 def _required_identifier(channel: str) -> str:
-    return _REQUIRED_IDENTIFIERS[channel.partition(".")[0]]
+    return ADDRESS_FIELDS[channel.partition(".")[0]] or "tokens"
 
 
 def _profile(payload: Payload, identifiers: dict[str, str]) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""TODO lookups."""
+"""Questions to Klaviyo about profiles, lists, list members and metrics."""

@@ -1,25 +1,26 @@
-"""Who is on a list, asked by address."""
+"""Lookup of list members by address."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import TypeAlias
 
-from streams.klaviyo.api.pagination import fetch_all_pages, list_exists
+from streams.klaviyo.api import endpoints
+from streams.klaviyo.api.endpoints import PAGE_MAX_ITEMS
 from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.responses import resources
-from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
-from streams.klaviyo.batching.bisect import send_with_bisect
+from streams.klaviyo.api.requests import Request, any_filter, percent_encode
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import Identifier, normalize_identifier
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.lookups.profile_lookup import ProfileLookup, match_profiles
-from streams.klaviyo.payloads import consent_requests
+from streams.klaviyo.lookups.lists import is_list_gone
+from streams.klaviyo.lookups.profile_lookup import ProfileLookup
 
-MemberIds = dict[int, dict[str, str]]
-"""Place of an item → field of an address that a member has → the member's id."""
+MemberIds: TypeAlias = dict[int, dict[str, str]]
+"""Index of an item -> field of an address that a member has -> the member's id."""
 
-AddressesByItem = Mapping[int, Mapping[str, str]]
-"""Place of an item → its addresses."""
+AddressesByItem: TypeAlias = Mapping[int, Mapping[str, str]]
+"""Index of an item -> its addresses by field."""
 
 
 async def find_list_members(
@@ -28,29 +29,32 @@ async def find_list_members(
     *,
     list_id: str,
     collector: VerdictCollector,
-) -> MemberIds | None:
-    """Find the members of a list that have these addresses, a hundred at a time.
+) -> MemberIds | ListGone:
+    """Find the members of a list by address, a hundred at a time.
 
     Args:
-        client: Sends the requests.
-        addresses_by_index: The addresses; emails and phone numbers are asked for apart.
+        client: Sends the requests, separate requests for emails and phone numbers.
+        addresses_by_index: Addresses to look up.
         list_id: Klaviyo's id of the list.
-        collector: Counts requests; an address Klaviyo refuses makes a dead letter.
-
-    Returns:
-        Who was found; None when the list does not exist.
+        collector: Counts requests; an address that Klaviyo rejects makes a dead letter.
     """
     by_field: dict[str, dict[int, Identifier]] = defaultdict(dict)
     for index, addresses in addresses_by_index.items():
         for field, value in addresses.items():
             by_field[field][index] = normalize_identifier((field, value))
     lookups = {
-        field: _MemberLookup(client, collector, identifiers, list_id=list_id)
+        field: ProfileLookup(
+            client,
+            collector,
+            identifiers,
+            build_request=partial(get_list_members_by_address, list_id=list_id),
+            is_list_gone=partial(is_list_gone, client, list_id),
+        )
         for field, identifiers in by_field.items()
     }
     await asyncio.gather(*(lookup.run() for lookup in lookups.values()))
     if any(lookup.list_gone for lookup in lookups.values()):
-        return None
+        return ListGone(list_id=list_id)
     member_ids: MemberIds = defaultdict(dict)
     for field, lookup in lookups.items():
         for index, ids in lookup.profile_ids().items():
@@ -58,54 +62,23 @@ async def find_list_members(
     return member_ids
 
 
-class _MemberLookup(ProfileLookup):
-    """A lookup among the members of one list.
+def get_list_members_by_address(
+    field: str, values: Iterable[str], *, list_id: str
+) -> Request:
+    """Build the request for the members of a list with any of the addresses.
 
     Args:
-        client: Sends the requests.
-        collector: Counts them, and takes the dead letters.
-        identifiers_by_index: Place of an item → what to look it up by.
+        field: `email` or `phone_number`.
+        values: At most `LOOKUP_MAX_VALUES` addresses.
         list_id: Klaviyo's id of the list.
     """
-
-    def __init__(
-        self,
-        client: KlaviyoApi,
-        collector: VerdictCollector,
-        identifiers_by_index: Mapping[int, Identifier],
-        *,
-        list_id: str,
-    ) -> None:
-        super().__init__(client, collector, identifiers_by_index)
-        self._list_id = list_id
-        self.list_gone = False
-
-    async def _look_up(self, field: str, values: tuple[str, ...]) -> None:
-        result = await send_with_bisect(
-            values,
-            send=partial(self._request_chunk, field),
-            is_list_gone=self._is_list_gone,
-        )
-        self.list_gone |= result.is_list_gone
-        for refused in result.rejected:
-            self._dead_letter((field, refused.item), refused)
-
-    async def _request_chunk(self, field: str, values: tuple[str, ...]) -> FinalResult:
-        request = consent_requests.get_list_members_by_address(
-            field, values, list_id=self._list_id
-        )
-        answer = await fetch_all_pages(self._client, request)
-        indices = (index for value in values for index in self._indices[field, value])
-        self._collector.count_attempts(indices, attempts=answer.attempts)
-        if not isinstance(answer, Accepted):
-            return answer
-        ids_by_value = match_profiles(field, values, resources(answer.data))
-        if ids_by_value is None:
-            return Rejected(status=answer.status, reason="ambiguous-lookup")
-        self._ids_by_identifier |= {
-            (field, value): ids for value, ids in ids_by_value.items()
-        }
-        return answer
-
-    async def _is_list_gone(self) -> bool:
-        return not await list_exists(self._client, self._list_id)
+    endpoint = endpoints.GET_LIST_PROFILES
+    return Request(
+        endpoint=endpoint,
+        path=endpoint.path.replace("{id}", percent_encode(list_id)),
+        query=(
+            ("filter", any_filter(field, values)),
+            ("fields[profile]", field),
+            ("page[size]", str(PAGE_MAX_ITEMS)),
+        ),
+    )

@@ -1,46 +1,55 @@
-"""Metrics: which there are, and which a mapping misses."""
+"""Names of the account's metrics, and the names that mappings miss."""
 
 from collections.abc import Collection, Iterable
 from difflib import SequenceMatcher
+from operator import itemgetter
 
 from streams.errors import EngineError
+from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.pagination import fetch_all_pages
 from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import resource_attributes, resources
 from streams.klaviyo.api.results import (
     Accepted,
 )
-from streams.klaviyo.payloads import event_requests
 
 SIMILARITY_MIN = 0.6
-"""Names less alike are not worth a hint (difflib's own default)."""
+"""Smallest similarity of a suggested name (the default of difflib)."""
 
 
 async def fetch_metric_names(client: KlaviyoApi) -> frozenset[str]:
-    """List the names of all metrics of the account.
+    """Return the names of all metrics of the account.
 
     Raises:
-        EngineError: Klaviyo does not list them.
+        EngineError: Klaviyo does not list the metrics.
     """
-    answer = await fetch_all_pages(client, event_requests.get_metrics())
+    answer = await fetch_all_pages(client, get_metrics())
     if not isinstance(answer, Accepted):
         raise EngineError(f"metrics cannot be listed: {answer.reason}")
     names = (resource_attributes(row).get("name") for row in resources(answer.data))
     return frozenset(name for name in names if isinstance(name, str))
 
 
+def get_metrics() -> Request:
+    """Build the request for the names of all metrics."""
+    endpoint = endpoints.GET_METRICS
+    query = (("fields[metric]", "name"),)
+    return Request(endpoint=endpoint, path=endpoint.path, query=query)
+
+
 def find_missing_metrics(
     names: Iterable[str], existing: Collection[str]
 ) -> list[tuple[str, str | None]]:
-    """Find names that Klaviyo does not have, to the letter.
+    """Return the metric names that Klaviyo does not have, with suggestions.
 
     Args:
-        names: Names of metrics that will be sent.
-        existing: Names of metrics there are.
+        names: Names of metrics that will be sent; compared exactly.
+        existing: Names of the metrics in the account.
 
     Returns:
-        Each missing name once, in order, with the nearest that exists; None where none
-        is near.
+        Each missing name once, in order, with the most similar existing name; None
+        where no existing name is similar.
     """
     exact = frozenset(existing)
     missing = dict.fromkeys(name for name in names if name not in exact)
@@ -48,11 +57,11 @@ def find_missing_metrics(
 
 
 def _most_similar(name: str, existing: Iterable[str]) -> str | None:
-    """Choose by likeness without case, then with it, then by the alphabet."""
+    """Choose by similarity without case, then with case, then alphabetically."""
     ranked = (
         (_similarity(name, candidate), candidate) for candidate in sorted(existing)
     )
-    best, nearest = max(ranked, key=lambda pair: pair[0], default=((0.0, 0.0), None))
+    best, nearest = max(ranked, key=itemgetter(0), default=((0.0, 0.0), None))
     return nearest if best[0] >= SIMILARITY_MIN else None
 
 
@@ -64,5 +73,5 @@ def _similarity(name: str, candidate: str) -> tuple[float, float]:
 
 
 def _normalized(name: str) -> str:
-    """Leave out what a slip of the pen changes: case, spaces, dashes."""
+    """Remove case, spaces and dashes, the usual differences of a typo."""
     return "".join(filter(str.isalnum, name.casefold()))

@@ -1,10 +1,10 @@
-"""Profile ids found by identifier, a hundred at a time."""
+"""Lookup of Klaviyo profile ids by identifier, a hundred at a time."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from streams.chunks import chunk_by_weight
 from streams.errors import EngineError
@@ -16,7 +16,11 @@ from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import resource_attributes, resource_id, resources
 from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
-from streams.klaviyo.batching.bisect import RejectedItem, send_with_bisect
+from streams.klaviyo.batching.bisect import (
+    RejectedItem,
+    no_list_check,
+    send_with_bisect,
+)
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Identifier,
@@ -26,18 +30,22 @@ from streams.klaviyo.batching.items import (
 )
 from streams.klaviyo.batching.verdicts import VerdictCollector
 
-ProfileIds = dict[int, list[str]]
-"""Place of an item → the Klaviyo ids of its profile; usually one."""
+ProfileIds: TypeAlias = dict[int, list[str]]
+"""Index of an item -> the Klaviyo ids of its profile; usually a single id."""
 
-ProfileRow = Mapping[str, Any]
-"""One profile of an answer."""
+ProfileRow: TypeAlias = Mapping[str, Any]
+"""Profile resource in a response."""
+
+BuildLookup: TypeAlias = Callable[[str, tuple[str, ...]], Request]
+"""Function that builds the request for a field and its values."""
 
 BAD_REQUEST = 400
+"""HTTP status for a request that holds a value Klaviyo rejects."""
 
 _VALUES_MAX_BYTES = URL_MAX_BYTES - len(
     requests.find_profiles("phone_number", ()).target
 )
-"""What the longest target leaves for the values."""
+"""Bytes that the longest request target leaves for the values."""
 
 
 async def find_profile_ids(
@@ -45,21 +53,24 @@ async def find_profile_ids(
 ) -> ProfileIds:
     """Find the Klaviyo ids of profiles.
 
-    Each is looked up by its external id, then its email, then its phone number; by the
-    next only when the one before finds nothing.
+    Each profile is looked up by external id, then by email, then by phone number; the
+    next identifier is used only where the previous identifier finds no profile.
 
     Args:
         client: Sends the requests.
         items: The profiles.
-        collector: Counts requests; an identifier Klaviyo refuses makes a dead letter.
+        collector: Counts requests; an identifier that Klaviyo rejects makes a dead
+            letter.
 
     Returns:
-        The ids of those that were found. The others are dead letters already, or have
-        no profile.
+        The ids of the profiles with a match. An item that is missing is a dead letter
+        already, or has no profile.
     """
     profile_ids: ProfileIds = {}
     remaining = {item.index: _lookup_identifiers(item) for item in items}
-    while remaining := {index: names for index, names in remaining.items() if names}:
+    while remaining := {
+        index: identifiers for index, identifiers in remaining.items() if identifiers
+    }:
         lookup = ProfileLookup(
             client, collector, {index: remaining[index].pop(0) for index in remaining}
         )
@@ -71,30 +82,30 @@ async def find_profile_ids(
 
 
 async def users_with_profile(client: KlaviyoApi, users: Sequence[str]) -> set[str]:
-    """Say which user ids Klaviyo has a profile of.
+    """Return the user ids that have a profile in Klaviyo.
 
     Args:
         client: Sends the requests, a hundred ids in each.
-        users: User ids; one that Klaviyo refuses has no profile.
+        users: User ids; an id that Klaviyo rejects has no profile.
 
     Raises:
-        EngineError: Klaviyo does not say.
+        EngineError: Klaviyo does not answer the lookup.
     """
-    identifiers_by_index = {
-        index: ("external_id", user) for index, user in enumerate(users)
-    }
-    lookup = ProfileLookup(
-        _RaisingClient(client), VerdictCollector(len(users)), identifiers_by_index
-    )
+    identifiers = {index: ("external_id", user) for index, user in enumerate(users)}
+    collector = VerdictCollector(len(users))
+    lookup = ProfileLookup(_RaisingClient(client), collector, identifiers)
     await lookup.run()
     return {users[index] for index in lookup.profile_ids()}
 
 
 class _RaisingClient(FailFastClient):
-    """Raises where Klaviyo says nothing of the ids: apart, each would fail alike."""
+    """Client that raises where Klaviyo rejects a lookup for a reason beside the ids.
+
+    Bisecting such a lookup would fail for each id alike.
+    """
 
     async def call(self, request: Request) -> FinalResult:
-        """Send until Klaviyo settles it."""
+        """Send a request until Klaviyo settles the request."""
         answer = await super().call(request)
         if isinstance(answer, Rejected) and answer.status != BAD_REQUEST:
             raise EngineError(f"profiles cannot be looked up: {answer.reason}")
@@ -102,12 +113,18 @@ class _RaisingClient(FailFastClient):
 
 
 class ProfileLookup:
-    """One pass: every item by one identifier.
+    """Lookup of items by a single identifier each.
 
     Args:
         client: Sends the requests.
-        collector: Counts them, and takes the dead letters.
-        identifiers_by_index: Place of an item → what to look it up by.
+        collector: Counts requests, and receives the dead letters.
+        identifiers_by_index: Index of an item -> identifier to look up.
+        build_request: Builds the request for a field and its values.
+        is_list_gone: Reports whether the searched list has been deleted; for lookups
+            among the members of a list.
+
+    Attributes:
+        list_gone: True if the searched list has been deleted; there are no ids then.
     """
 
     def __init__(
@@ -115,17 +132,23 @@ class ProfileLookup:
         client: KlaviyoApi,
         collector: VerdictCollector,
         identifiers_by_index: Mapping[int, Identifier],
+        *,
+        build_request: BuildLookup = requests.find_profiles,
+        is_list_gone: Callable[[], Awaitable[bool]] = no_list_check,
     ) -> None:
         self._client = client
         self._collector = collector
+        self._build_request = build_request
+        self._is_list_gone = is_list_gone
         self._indices: dict[Identifier, list[int]] = defaultdict(list)
         for index, identifier in identifiers_by_index.items():
             self._indices[identifier].append(index)
         self._ids_by_identifier: dict[Identifier, list[str]] = {}
-        self._refused: set[Identifier] = set()
+        self._rejected: set[Identifier] = set()
+        self.list_gone = False
 
     async def run(self) -> None:
-        """Ask for all of them."""
+        """Look up all identifiers, with separate requests for each field."""
         by_field: dict[str, list[str]] = defaultdict(list)
         for field, value in self._indices:
             by_field[field].append(value)
@@ -138,7 +161,7 @@ class ProfileLookup:
         )
 
     def profile_ids(self) -> ProfileIds:
-        """List the ids of the items that were found."""
+        """Return the profile ids of the items that have a match."""
         return {
             index: ids
             for identifier, ids in self._ids_by_identifier.items()
@@ -146,21 +169,22 @@ class ProfileLookup:
         }
 
     def settled_indices(self) -> list[int]:
-        """List the items that need no further identifier."""
-        settled = [*self._ids_by_identifier, *self._refused]
+        """Return the indices of the items that need no further identifier."""
+        settled = [*self._ids_by_identifier, *self._rejected]
         return [index for identifier in settled for index in self._indices[identifier]]
 
     async def _look_up(self, field: str, values: tuple[str, ...]) -> None:
         result = await send_with_bisect(
-            values, send=partial(self._request_chunk, field)
+            values,
+            send=partial(self._request_chunk, field),
+            is_list_gone=self._is_list_gone,
         )
-        for refused in result.rejected:
-            self._dead_letter((field, refused.item), refused)
+        self.list_gone |= result.is_list_gone
+        for rejected in result.rejected:
+            self._dead_letter((field, rejected.item), rejected)
 
     async def _request_chunk(self, field: str, values: tuple[str, ...]) -> FinalResult:
-        answer = await fetch_all_pages(
-            self._client, requests.find_profiles(field, values)
-        )
+        answer = await fetch_all_pages(self._client, self._build_request(field, values))
         indices = (index for value in values for index in self._indices[field, value])
         self._collector.count_attempts(indices, attempts=answer.attempts)
         if not isinstance(answer, Accepted):
@@ -173,29 +197,29 @@ class ProfileLookup:
         }
         return answer
 
-    def _dead_letter(self, identifier: Identifier, refused: RejectedItem[str]) -> None:
-        self._refused.add(identifier)
-        reason = f"{refused.reason} ({identifier[0]})"
+    def _dead_letter(self, identifier: Identifier, rejected: RejectedItem[str]) -> None:
+        self._rejected.add(identifier)
+        reason = f"{rejected.reason} ({identifier[0]})"
         for index in self._indices[identifier]:
-            self._collector.mark_dead_letter(index, reason, status=refused.status)
+            self._collector.mark_dead_letter(index, reason, status=rejected.status)
 
 
 def match_profiles(
-    field: str, values: Sequence[str], profiles: Iterable[ProfileRow]
+    field: str, values: Sequence[str], rows: Iterable[ProfileRow]
 ) -> dict[str, list[str]] | None:
-    """Match profiles with the values they were looked up by.
+    """Match profiles with the values of a lookup.
 
     Args:
-        field: The identifier's field.
-        values: The values.
-        profiles: The profiles of the answer.
+        field: Field of the identifier.
+        values: Values in the request.
+        rows: Profiles in the response.
 
     Returns:
-        Ids by value; None when a profile matches no value and it is not clear whose it
-        is. The only profile found for the only value is the one, however Klaviyo
-        writes its identifier.
+        Ids by value; None where a profile matches no value, so that its value is not
+        clear. A single profile for a single value matches even where Klaviyo writes the
+        identifier differently.
     """
-    profiles = list(profiles)
+    profiles = list(rows)
     if len(profiles) == len(values) == 1:
         return {values[0]: [resource_id(profiles[0])]}
     ids_by_value: dict[str, list[str]] = {value: [] for value in values}
@@ -210,10 +234,8 @@ def match_profiles(
 
 
 def _lookup_identifiers(item: ProfileItem) -> list[Identifier]:
-    return [
-        normalize_identifier(name)
-        for name in list_identifiers(item.profile, fields=LOOKUP_FIELDS)
-    ]
+    identifiers = list_identifiers(item.profile, fields=LOOKUP_FIELDS)
+    return list(map(normalize_identifier, identifiers))
 
 
 def _chunks(values: list[str]) -> list[tuple[str, ...]]:

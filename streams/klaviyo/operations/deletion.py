@@ -1,10 +1,9 @@
-"""The right to be forgotten."""
+"""Operation that deletes profiles with all data."""
 
 from collections.abc import Sequence
 from functools import partial
 
-import msgspec
-
+from streams.actions.intents import Deletion
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.endpoints import REQUEST_DELETION
 from streams.klaviyo.api.protocol import KlaviyoApi
@@ -19,46 +18,42 @@ from streams.klaviyo.batching.submit import submit_items
 from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.lookups.profile_lookup import find_profile_ids
 from streams.klaviyo.payloads import consent_requests
-from streams.klaviyo.payloads.consent_items import DeletionItem, is_sendable_text
+from streams.klaviyo.payloads.consent_changes import is_sendable_text
 
 _DELETION_FIELDS = ("id", "email", "phone_number", "external_id")
-"""What a deletion goes by, best first."""
+"""Identifiers that a deletion can use, best first."""
 
 
 async def delete_profiles(
-    client: KlaviyoApi, items: Sequence[DeletionItem]
+    client: KlaviyoApi, deletions: Sequence[Deletion]
 ) -> list[ItemVerdict]:
-    """Have profiles deleted with all that Klaviyo knows of them.
+    """Delete profiles with all data in Klaviyo.
 
-    Klaviyo takes exactly one of its own id, an email address and a phone number: the
-    first that is given. Who is known by the caller's id alone is looked up.
-
-    Args:
-        client: Sends the requests.
-        items: The people.
+    Klaviyo accepts exactly one of its own id, an email address and a phone number: the
+    first present identifier is sent. A profile with an external id alone is looked up.
 
     Returns:
-        A verdict for each item, in order: discarded as `no-such-profile` where
-        Klaviyo knows none, and as `duplicate` where an earlier item says the same.
+        A verdict for each deletion, in order: discarded as `no-such-profile` where
+        Klaviyo has no profile, and as `duplicate` where an earlier deletion has the
+        same identifier.
     """
     return await deduplicate(
-        items, key=_deletion_identifier, send=partial(_delete, client)
+        deletions, key=_deletion_identifier, send=partial(_delete, client)
     )
 
 
 async def _delete(
-    client: KlaviyoApi, items: Sequence[DeletionItem]
+    client: KlaviyoApi, deletions: Sequence[Deletion]
 ) -> list[ItemVerdict]:
-    collector = VerdictCollector(len(items))
+    collector = VerdictCollector(len(deletions))
     direct, with_external_id = [], []
-    for index, item in enumerate(items):
-        match _deletion_identifier(item):
+    for index, deletion in enumerate(deletions):
+        match _deletion_identifier(deletion):
             case None:
                 collector.mark_dead_letter(index, "no-identifier")
             case ("external_id", value):
-                with_external_id.append(
-                    ProfileItem(index=index, profile={"external_id": value})
-                )
+                profile = {"external_id": value}
+                with_external_id.append(ProfileItem(index=index, profile=profile))
             case (field, value):
                 direct.append(_deletion_item(index, field, value))
     resolved = await _look_up_external_ids(
@@ -77,7 +72,7 @@ async def _delete(
 async def _look_up_external_ids(
     client: KlaviyoApi, items: list[ProfileItem], *, collector: VerdictCollector
 ) -> list[ProfileItem]:
-    """Find profiles by the caller's id; who is unknown is settled."""
+    """Find profiles by external id; discard the items without a profile."""
     ids_by_index = await find_profile_ids(client, items, collector=collector)
     for item in items:
         if item.index not in ids_by_index and collector.is_pending(item.index):
@@ -89,16 +84,12 @@ async def _look_up_external_ids(
     ]
 
 
-def _deletion_identifier(item: DeletionItem) -> Identifier | None:
-    texts = {
-        name: value
-        for name, value in msgspec.structs.asdict(item).items()
-        if is_sendable_text(value)
-    }
-    return next(
-        map(normalize_identifier, list_identifiers(texts, fields=_DELETION_FIELDS)),
-        None,
-    )
+def _deletion_identifier(deletion: Deletion) -> Identifier | None:
+    """Return the identifier to delete by; `id` is Klaviyo's, never the caller's."""
+    profile = {**deletion.identifiers, "id": deletion.identifiers.get("profile_id")}
+    texts = {name: value for name, value in profile.items() if is_sendable_text(value)}
+    identifiers = list_identifiers(texts, fields=_DELETION_FIELDS)
+    return next(map(normalize_identifier, identifiers), None)
 
 
 def _deletion_item(index: int, field: str, value: str) -> ProfileItem:

@@ -1,10 +1,9 @@
-"""Events: recorded once each, many with one request."""
+"""Operation that records events, each once and many in a request."""
 
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
 
-import msgspec
-
+from streams.actions.intents import EventRecord
 from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.endpoints import CREATE_EVENT, CREATE_EVENTS
@@ -13,49 +12,54 @@ from streams.klaviyo.api.results import Accepted, FinalResult, NotFound, Rejecte
 from streams.klaviyo.batching.bisect import gather_all, send_with_bisect
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.payloads import event_requests
-from streams.klaviyo.payloads.event_items import EventItem, ProfileKey, duplicate_key
+from streams.klaviyo.operations.result_positions import translate_positions
 from streams.klaviyo.payloads.event_lines import (
     ENVELOPE_BYTES,
     EncodedEvent,
     ProfileEvents,
+    ProfileKey,
+    create_event,
+    create_events,
+    duplicate_key,
     group_by_profile,
     prepare_events,
 )
 
 BULK_MIN_EVENTS = 2
-"""From here on one bulk request takes the place of several."""
+"""Smallest number of events that go in a bulk request instead of single requests."""
 
 SINGLES_PER_BULK = (
     CREATE_EVENT.quota.steady_per_min // CREATE_EVENTS.quota.steady_per_min
 )
-"""So many single requests use up as much quota as one bulk request."""
+"""Number of single requests that use as much quota as one bulk request."""
 
-BULK_REFUSALS_MIN = 3
-"""So often a bulk request may be refused before its events are sent one by one."""
+BULK_REJECTIONS_MIN = 3
+"""Rejections of a bulk request before its events may be sent separately."""
 
 
 async def record_events(
     client: KlaviyoApi,
-    events: Sequence[EventItem],
+    events: Sequence[EventRecord],
     *,
     bulk_min_events: int = BULK_MIN_EVENTS,
     known_metrics: Container[str] | None = None,
     now_s: float | None = None,
 ) -> list[ItemVerdict]:
-    """Record events, creating or updating their profiles on the way.
+    """Record events, and create or update the profiles of the events.
 
-    Of a profile, metric and unique id one event is sent; what repeats it is discarded
-    as `duplicate`, unless that one was refused. An event that a bulk request was refused
-    for is sent by itself, where Klaviyo ignores a unique id it has already: so what
-    was recorded before is delivered, and only what is wrong by itself a dead letter.
+    One event is sent for each profile, metric and unique id; later duplicates are
+    discarded as `duplicate`, unless the first event was rejected. An event that makes
+    Klaviyo reject a bulk request is sent in a single request, where Klaviyo ignores a
+    unique id that is already recorded. So an event that was recorded earlier is
+    delivered, and only an invalid event becomes a dead letter.
 
     Args:
         client: Sends the requests.
         events: The events.
-        bulk_min_events: From how many on a bulk request is used.
-        known_metrics: Where given, events of other metrics are dead letters.
-        now_s: What time it is; None leaves events of the future to Klaviyo.
+        bulk_min_events: Smallest number of events for a bulk request.
+        known_metrics: Metrics of the account, where events of other metrics must become
+            dead letters; None to send all metrics.
+        now_s: Current time; None leaves events with a future time to Klaviyo.
 
     Returns:
         A verdict for each event, in order.
@@ -72,7 +76,7 @@ async def record_events(
 
 async def _record(
     client: KlaviyoApi,
-    events: Sequence[EventItem],
+    events: Sequence[EventRecord],
     *,
     bulk_min_events: int,
     known_metrics: Container[str] | None,
@@ -92,7 +96,7 @@ async def _record(
 
 
 def _cut_into_requests(events: list[EncodedEvent]) -> list[ProfileEvents]:
-    """Cut into requests, the events of a profile next to each other."""
+    """Cut events into requests, with the events of a profile side by side."""
     limit = CREATE_EVENTS.limit
     return chunk_by_weight(
         (event for group in group_by_profile(events, ungrouped=()) for event in group),
@@ -103,12 +107,12 @@ def _cut_into_requests(events: list[EncodedEvent]) -> list[ProfileEvents]:
 
 
 class _BulkRecorder:
-    """Records the events of one chunk.
+    """Recorder for the events of a chunk.
 
     Args:
         client: Sends the requests.
-        collector: Takes the verdicts.
-        min_events: Fewer are sent one by one.
+        collector: Receives the verdicts.
+        min_events: Fewer events are sent in single requests.
     """
 
     def __init__(
@@ -117,31 +121,31 @@ class _BulkRecorder:
         self._client = client
         self._collector = collector
         self._min_events = min_events
-        self._refusals = 0
+        self._rejections = 0
         self._ungrouped: set[ProfileKey] = set()
 
     async def record(self, chunk: ProfileEvents) -> None:
-        """Record together what goes together, and the others one by one."""
+        """Record the chunk in bulk, and the rejected events in single requests."""
         result = await send_with_bisect(chunk, send=self._send)
         for taken, answer in result.accepted:
             indices = [event.index for event in taken]
             self._collector.mark_delivered(indices, status=answer.status)
         await gather_all(
-            self._record_singly(refused.item) for refused in result.rejected
+            self._record_singly(rejected.item) for rejected in result.rejected
         )
 
     async def _send(self, events: ProfileEvents) -> FinalResult:
-        """Send in bulk, until an answer is about events and not about profiles."""
+        """Send a bulk request until the result names events instead of profiles."""
         while not self._should_send_singly(len(events)):
             groups = group_by_profile(events, ungrouped=self._ungrouped)
-            answer = await self._client.call(event_requests.create_events(groups))
+            answer = await self._client.call(create_events(groups))
             indices = [event.index for event in events]
             self._collector.count_attempts(indices, attempts=answer.attempts)
             if isinstance(answer, Accepted):
                 return answer
-            self._refusals += 1
+            self._rejections += 1
             if answer.is_uncertain:
-                break  # what was refused may be its own repetition
+                break  # the first, uncertain attempt may have caused the rejection
             ambiguous = _ambiguous_profiles(groups, answer)
             if not ambiguous:
                 return _reasons_by_event(answer, groups=groups, events=events)
@@ -151,13 +155,13 @@ class _BulkRecorder:
         )
 
     def _should_send_singly(self, count: int) -> bool:
-        """Say whether single requests cost less quota than bulk has cost already."""
-        is_cheaper = self._refusals * SINGLES_PER_BULK >= count
-        has_tried_enough = self._refusals >= BULK_REFUSALS_MIN and is_cheaper
+        """Return True if single requests cost less quota than the bulk requests did."""
+        is_cheaper = self._rejections * SINGLES_PER_BULK >= count
+        has_tried_enough = self._rejections >= BULK_REJECTIONS_MIN and is_cheaper
         return has_tried_enough or count < self._min_events
 
     async def _record_singly(self, event: EncodedEvent) -> None:
-        answer = await self._client.call(event_requests.create_event(event))
+        answer = await self._client.call(create_event(event))
         self._collector.count_attempts((event.index,), attempts=answer.attempts)
         if isinstance(answer, Accepted):
             self._collector.mark_delivered((event.index,), status=answer.status)
@@ -174,7 +178,7 @@ def _item_reasons(answer: FinalResult) -> Mapping[int, str]:
 def _ambiguous_profiles(
     groups: Sequence[ProfileEvents], answer: FinalResult
 ) -> set[ProfileKey]:
-    """List the profiles an answer names without saying which of their events."""
+    """Return the profiles that a result names without naming the invalid event."""
     reported_groups = (
         groups[position] for position in _item_reasons(answer) if position < len(groups)
     )
@@ -184,13 +188,6 @@ def _ambiguous_profiles(
 def _reasons_by_event(
     answer: FinalResult, *, groups: Sequence[ProfileEvents], events: ProfileEvents
 ) -> FinalResult:
-    """Let an answer that names rows of one event each name those events."""
-    if not isinstance(answer, Rejected | NotFound):
-        return answer
+    """Translate a result about groups of single events to the events."""
     positions = {event.index: position for position, event in enumerate(events)}
-    items = {
-        positions[groups[position][0].index]: reason
-        for position, reason in answer.item_reasons.items()
-        if position < len(groups)
-    }
-    return msgspec.structs.replace(answer, item_reasons=items)
+    return translate_positions(answer, [positions[group[0].index] for group in groups])

@@ -1,4 +1,4 @@
-"""Members of a list: added and removed."""
+"""Operations that add members to a list and remove members."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -9,10 +9,12 @@ from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import ADD_MEMBERS, REMOVE_MEMBERS, Endpoint
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.pagination import list_exists
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.results import FinalResult, ListGone
-from streams.klaviyo.batching.bisect import BisectResult, send_with_bisect
+from streams.klaviyo.batching.bisect import (
+    BisectResult,
+    send_with_bisect,
+)
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Profile,
@@ -22,17 +24,19 @@ from streams.klaviyo.batching.items import (
     split_into_rounds,
 )
 from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.profile_lookup import ProfileIds, find_profile_ids
 from streams.klaviyo.operations.bulk_import import bulk_import
 from streams.klaviyo.operations.profiles import BULK_MIN_ITEMS, upsert_singly
 
 _NO_PROFILE = "no-such-profile"
+"""Reason code for an item that has no profile in Klaviyo."""
 
 ItemsByProfile: TypeAlias = Mapping[str, list[int]]
-"""Klaviyo's profile id → the places of its items."""
+"""Klaviyo's profile id -> the indices of its items."""
 
 FindProfileIds: TypeAlias = Callable[[list[ProfileItem]], Awaitable[ProfileIds]]
-"""Finds the Klaviyo ids of items; those it leaves out are settled or unknown."""
+"""Function that finds the Klaviyo ids of items; other items are settled or unknown."""
 
 
 async def add_members(
@@ -42,40 +46,40 @@ async def add_members(
     *,
     bulk_min_items: int = BULK_MIN_ITEMS,
 ) -> list[ItemVerdict] | ListGone:
-    """Add profiles to a list, creating or updating them on the way.
+    """Add profiles to a list, and create or update the profiles.
 
-    Many go in a bulk import, which is followed to its end; few are upserted one by one
-    and added by id. When the verdicts are there, nothing of it runs any more. Two
-    profiles with an identifier in common go one after the other, in order.
+    Many profiles go in a bulk import, which is followed to its end; few profiles are
+    upserted separately and added by id. No import is running any more when the verdicts
+    are returned. Two profiles that share an identifier are sent in order.
 
     Args:
         client: Sends the requests.
         list_id: Klaviyo's id of the list.
         profiles: Klaviyo's profile attributes.
-        bulk_min_items: From how many on a bulk import is used.
+        bulk_min_items: Smallest number of profiles for a bulk import.
 
     Returns:
-        A verdict for each profile, in order; or that the list is gone.
+        A verdict for each profile, in order; or `ListGone`.
     """
     collector = VerdictCollector(len(profiles))
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
         if len(items) >= bulk_min_items:
-            is_gone = await bulk_import(
+            gone = await bulk_import(
                 client, items, collector=collector, list_id=list_id
             )
         else:
-            is_gone = await _add_singly(
+            gone = await _add_singly(
                 client, items, collector=collector, list_id=list_id
             )
-        if is_gone:
-            return ListGone(list_id=list_id)
+        if gone is not None:
+            return gone
     return collector.verdicts()
 
 
 async def remove_members(
     client: JobTrackingClient, list_id: str, profiles: Sequence[Profile]
 ) -> list[ItemVerdict] | ListGone:
-    """Remove profiles from a list; who is not on it stays off it.
+    """Remove profiles from a list; no change for a profile that is not a member.
 
     Args:
         client: Sends the requests.
@@ -84,7 +88,7 @@ async def remove_members(
 
     Returns:
         A verdict for each profile, in order: discarded as `no-such-profile` where
-        Klaviyo knows none; or that the list is gone.
+        Klaviyo has no profile; or `ListGone`.
     """
     collector = VerdictCollector(len(profiles))
     items = [
@@ -98,8 +102,8 @@ async def remove_members(
     unknown = await change.apply(
         items, partial(find_profile_ids, client, collector=collector)
     )
-    if unknown is None:
-        return ListGone(list_id=list_id)
+    if isinstance(unknown, ListGone):
+        return unknown
     for item in unknown:
         collector.mark_discarded(item.index, _NO_PROFILE)
     return collector.verdicts()
@@ -111,17 +115,19 @@ async def _add_singly(
     *,
     collector: VerdictCollector,
     list_id: str,
-) -> bool:
-    """Upsert one by one, then add all by id; say whether the list is gone."""
+) -> ListGone | None:
+    """Upsert profiles with a request each, then add all profiles by id."""
     change = _MembershipChange(
         client, ADD_MEMBERS, collector=collector, list_id=list_id
     )
     unknown = await change.apply(
         items, partial(upsert_singly, client, collector=collector)
     )
-    for item in unknown or ():
+    if isinstance(unknown, ListGone):
+        return unknown
+    for item in unknown:
         collector.mark_dead_letter(item.index, _NO_PROFILE)
-    return unknown is None
+    return None
 
 
 def _require_identifier(
@@ -134,12 +140,12 @@ def _require_identifier(
 
 
 class _MembershipChange:
-    """Changes the members of one list by profile id.
+    """Change of the members of a list, by profile id.
 
     Args:
         client: Sends the requests.
         endpoint: `ADD_MEMBERS` or `REMOVE_MEMBERS`.
-        collector: Takes the verdicts.
+        collector: Receives the verdicts.
         list_id: Klaviyo's id of the list.
     """
 
@@ -158,14 +164,16 @@ class _MembershipChange:
 
     async def apply(
         self, items: list[ProfileItem], find: FindProfileIds
-    ) -> list[ProfileItem] | None:
-        """Find the ids and change the members; what is stale is found anew, once.
+    ) -> list[ProfileItem] | ListGone:
+        """Find the ids and change the members; look stale ids up again once.
+
+        An id is stale where Klaviyo has merged or deleted the profile since the lookup.
 
         Returns:
-            Items without a profile; None when the list is gone.
+            Items without a profile; or `ListGone`.
         """
         unknown: list[ProfileItem] = []
-        for _ in ("with the ids found", "with the stale ones found anew"):
+        for _ in ("first attempt", "second attempt for stale ids"):
             ids = await find(items)
             unknown += [
                 item
@@ -173,13 +181,13 @@ class _MembershipChange:
                 if item.index not in ids and self._collector.is_pending(item.index)
             ]
             stale = await self._send_in_chunks(ids)
-            if stale is None:
-                return None
+            if isinstance(stale, ListGone):
+                return stale
             items = [item for item in items if item.index in stale]
         return unknown + items
 
-    async def _send_in_chunks(self, ids: ProfileIds) -> set[int] | None:
-        """Send all ids; give the places of the stale ones, None without a list."""
+    async def _send_in_chunks(self, ids: ProfileIds) -> set[int] | ListGone:
+        """Send all ids, and return the indices of items with a stale id."""
         indices_by_profile: dict[str, list[int]] = {}
         for index, profile_ids in ids.items():
             for profile_id in profile_ids:
@@ -191,13 +199,12 @@ class _MembershipChange:
             weight_max=self._endpoint.limit.body_bytes,
         )
         send = partial(self._send, indices_by_profile)
+        list_check = partial(is_list_gone, self._client, self._list_id)
         stale: set[int] = set()
         for chunk in chunks:
-            result = await send_with_bisect(
-                chunk, send=send, is_list_gone=self._is_list_gone
-            )
+            result = await send_with_bisect(chunk, send=send, is_list_gone=list_check)
             if result.is_list_gone:
-                return None
+                return ListGone(list_id=self._list_id)
             stale |= self._record_verdicts(result, indices_by_profile)
         return stale
 
@@ -216,9 +223,6 @@ class _MembershipChange:
         self._collector.count_attempts(indices, attempts=answer.attempts)
         return answer
 
-    async def _is_list_gone(self) -> bool:
-        return not await list_exists(self._client, self._list_id)
-
     def _record_verdicts(
         self, result: BisectResult[str], indices_by_profile: ItemsByProfile
     ) -> set[int]:
@@ -228,12 +232,12 @@ class _MembershipChange:
                     indices_by_profile[profile_id], status=answer.status
                 )
         stale: set[int] = set()
-        for refused in result.rejected:
-            if refused.is_not_found:
-                stale.update(indices_by_profile[refused.item])
+        for rejected in result.rejected:
+            if rejected.is_not_found:
+                stale.update(indices_by_profile[rejected.item])
                 continue
-            for index in indices_by_profile[refused.item]:
+            for index in indices_by_profile[rejected.item]:
                 self._collector.mark_dead_letter(
-                    index, refused.reason, status=refused.status
+                    index, rejected.reason, status=rejected.status
                 )
         return stale

@@ -1,4 +1,4 @@
-"""Profiles of which custom properties are removed, or arrays changed."""
+"""Operation that removes custom properties of profiles and changes arrays."""
 
 from collections.abc import Sequence
 
@@ -21,20 +21,21 @@ from streams.klaviyo.operations.list_members import add_members
 from streams.klaviyo.operations.profiles import BULK_MIN_ITEMS, upsert_singly
 
 _OK = 200
+"""HTTP status of an updated profile."""
 
 
 async def patch_profiles(
     client: JobTrackingClient, upserts: Sequence[ProfileUpsert], *, list_id: str = ""
 ) -> list[ItemVerdict] | ListGone:
-    """Create or update profiles, and patch their custom properties.
+    """Create or update profiles, and patch custom properties.
 
     Args:
         client: Sends the requests.
-        upserts: What is wanted.
-        list_id: Klaviyo's id of a list to put them on; empty for none.
+        upserts: Changes to make.
+        list_id: Klaviyo's id of a list to add the profiles to; empty for no list.
 
     Returns:
-        A verdict for each, in order; or that the list is gone.
+        A verdict for each upsert, in order; or `ListGone`.
     """
     collector = VerdictCollector(len(upserts))
     items = prepare_items((upsert.profile for upsert in upserts), verdicts=collector)
@@ -57,7 +58,7 @@ async def _add_to_list(
     verdicts: list[ItemVerdict],
     list_id: str,
 ) -> list[ItemVerdict] | ListGone:
-    """Put those on the list that were taken, by their identifiers alone."""
+    """Add the accepted profiles to the list, by identifiers without attributes."""
     delivered_indices = [
         index
         for index, verdict in enumerate(verdicts)

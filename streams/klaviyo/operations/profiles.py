@@ -1,4 +1,4 @@
-"""Profiles: created or updated."""
+"""Operation that creates or updates profiles."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -20,11 +20,10 @@ from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.operations.bulk_import import bulk_import
 
 BULK_MIN_ITEMS = 4
-"""From here on a bulk import takes fewer requests than single calls."""
-
+"""Smallest number of profiles for which a bulk import needs fewer requests."""
 
 _OK = 200
-"""The status of a profile that was there; a new one (201) is none the less."""
+"""HTTP status of an updated profile; a verdict has the same for a new profile (201)."""
 
 
 async def upsert_profiles(
@@ -33,12 +32,12 @@ async def upsert_profiles(
     *,
     bulk_min_items: int = BULK_MIN_ITEMS,
 ) -> list[ItemVerdict]:
-    """Create or update profiles; `null` clears an attribute, absence keeps it.
+    """Create or update profiles; `null` clears an attribute, absence keeps the value.
 
     Args:
         client: Sends the requests.
         profiles: Klaviyo's profile attributes.
-        bulk_min_items: From how many on a bulk import is used.
+        bulk_min_items: Smallest number of profiles for a bulk import.
 
     Returns:
         A verdict for each profile, in order.
@@ -56,16 +55,16 @@ async def upsert_profiles(
 async def upsert_singly(
     client: KlaviyoApi, items: Iterable[ProfileItem], *, collector: VerdictCollector
 ) -> dict[int, list[str]]:
-    """Create or update profiles one by one.
+    """Create or update profiles with a request each.
 
     Args:
         client: Sends the requests.
-        items: No identifier twice.
-        collector: Takes the verdicts.
+        items: Profiles that share no identifier.
+        collector: Receives the verdicts.
 
     Returns:
-        Place of an item → its Klaviyo id, for those that went through; the others are
-        dead letters.
+        Index of an item -> its Klaviyo id, for accepted items; the other items are dead
+        letters.
     """
     upsert = partial(_upsert, client, collector=collector)
     upserted = await asyncio.gather(*map(upsert, items))

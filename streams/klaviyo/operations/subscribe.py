@@ -1,4 +1,4 @@
-"""Consent given: profiles subscribed."""
+"""Operation that subscribes profiles to channels."""
 
 import asyncio
 from collections import defaultdict
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TypeAlias
 
-import orjson
-
+from streams.actions.channels import UNSUBSCRIBE_ONLY
+from streams.actions.intents import Consent, ConsentChange
 from streams.delivery.verdict import ItemVerdict
 from streams.events.time import parse_timestamp_s
 from streams.klaviyo.api.endpoints import SUBSCRIBE
@@ -17,47 +17,52 @@ from streams.klaviyo.batching.items import ProfileItem
 from streams.klaviyo.batching.submit import submit_items
 from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.payloads import consent_requests
-from streams.klaviyo.payloads.consent_items import (
-    UNSUBSCRIBE_ONLY,
-    ConsentItem,
-    SubscribeItem,
+from streams.klaviyo.payloads.consent_changes import (
+    channels_of,
+    consent_fault,
+    contact_addresses,
     is_sendable_text,
 )
 
 SubscriptionTerms: TypeAlias = tuple[str, str, bool]
-"""List, custom source, historical import: what all profiles of a request share."""
+"""List id, custom source, historical import: common to all profiles of a request."""
 
 
 async def subscribe(
-    client: KlaviyoApi, items: Sequence[SubscribeItem]
+    client: KlaviyoApi, changes: Sequence[ConsentChange]
 ) -> list[ItemVerdict]:
-    """Subscribe profiles; each list, source and kind of import by itself.
+    """Subscribe profiles, with a request for each list, source and kind of import.
 
     Args:
         client: Sends the requests.
-        items: The profiles, and what they consent to.
+        changes: Profiles with the channels of their consent.
 
     Returns:
-        A verdict for each item, in order; what says the same as an earlier one is
+        A verdict for each change, in order; a change that equals an earlier change is
         discarded as `duplicate`.
     """
     return await deduplicate(
-        items, key=_duplicate_key, send=partial(_subscribe, client)
+        changes, key=_duplicate_key, send=partial(_subscribe, client)
     )
 
 
+def terms_of(change: ConsentChange) -> SubscriptionTerms:
+    """Return the terms that all profiles of a request share."""
+    return change.list_id, change.custom_source, change.historical_import
+
+
 async def _subscribe(
-    client: KlaviyoApi, items: Sequence[SubscribeItem]
+    client: KlaviyoApi, changes: Sequence[ConsentChange]
 ) -> list[ItemVerdict]:
-    collector = VerdictCollector(len(items))
+    collector = VerdictCollector(len(changes))
     groups: dict[SubscriptionTerms, list[ProfileItem]] = defaultdict(list)
-    for index, item in enumerate(items):
-        fault = _fault(item)
+    for index, change in enumerate(changes):
+        fault = _fault(change)
         if fault:
             collector.mark_dead_letter(index, fault)
             continue
-        groups[terms_of(item)].append(
-            ProfileItem(index=index, profile={}, resource=_resource(item))
+        groups[terms_of(change)].append(
+            ProfileItem(index=index, profile={}, resource=_resource(change))
         )
     await asyncio.gather(
         *(
@@ -76,7 +81,7 @@ async def _subscribe_group(
     collector: VerdictCollector,
 ) -> None:
     list_id, custom_source, historical_import = terms
-    write = partial(
+    build_request = partial(
         consent_requests.subscribe_profiles,
         list_id=list_id,
         custom_source=custom_source,
@@ -85,84 +90,45 @@ async def _subscribe_group(
     await submit_items(
         client,
         group,
-        build_request=write,
+        build_request=build_request,
         limit=SUBSCRIBE.limit,
         verdicts=collector,
         list_id=list_id,
     )
 
 
-def terms_of(item: SubscribeItem) -> SubscriptionTerms:
-    """Give what an item must share with others to go with them."""
-    return item.list_id or "", item.custom_source or "", item.historical_import
+def _fault(change: ConsentChange) -> str:
+    return consent_fault(change) or _terms_fault(change)
 
 
-def contact_addresses(item: ConsentItem) -> dict[str, str]:
-    """Give the addresses of an item that are not empty."""
-    pairs = {"email": item.email, "phone_number": item.phone_number}
-    return {name: value for name, value in pairs.items() if value}
-
-
-def consent_fault(item: ConsentItem) -> str:
-    """Say why a consent cannot be sent; empty when it can."""
-    if not item.channels:
-        return "no-channel"
-    if not all(map(is_sendable_text, (item.email, item.phone_number, item.list_id))):
+def _terms_fault(change: ConsentChange) -> str:
+    identifiers = (change.profile.get("id"), change.profile.get("anonymous_id"))
+    if not all(map(is_sendable_text, (*identifiers, change.custom_source))):
         return "not-text"
-    if not _is_json(item.push_tokens):
-        return "not-json: push_tokens"
-    addresses = contact_addresses(item)
-    for channel in sorted(item.channels):
-        if channel.address_field and channel.address_field not in addresses:
-            return f"no-{channel.address_field.replace('_', '-')}: needed for {channel}"
-    return "" if addresses or _has_other_identifier(item) else "no-identifier"
-
-
-def _has_other_identifier(item: ConsentItem) -> bool:
-    """Say whether Klaviyo knows whom an item without an address means."""
-    if isinstance(item, SubscribeItem):
-        return bool(item.id or item.anonymous_id)
-    return bool(item.push_tokens)
-
-
-def _is_json(value: object) -> bool:
-    try:
-        orjson.dumps(value)
-    except TypeError:
-        return False
-    return True
-
-
-def _fault(item: SubscribeItem) -> str:
-    return consent_fault(item) or _terms_fault(item)
-
-
-def _terms_fault(item: SubscribeItem) -> str:
-    if not all(map(is_sendable_text, (item.id, item.anonymous_id, item.custom_source))):
-        return "not-text"
-    if item.channels & UNSUBSCRIBE_ONLY:
+    if channels_of(change) & UNSUBSCRIBE_ONLY:
         return "channel-not-offered: whatsapp.conversational"
-    if item.historical_import and not item.consented_at:
+    if change.historical_import and not change.consented_at:
         return "no-consented-at: needed for a historical import"
-    if item.historical_import and parse_timestamp_s(item.consented_at) is None:
+    if change.historical_import and parse_timestamp_s(change.consented_at) is None:
         return "consented-at-unreadable: not ISO 8601"
     return ""
 
 
-def _resource(item: SubscribeItem) -> bytes:
-    consent = {"consent": "SUBSCRIBED"}
-    if item.historical_import and item.consented_at:
-        consent["consented_at"] = item.consented_at
+def _resource(change: ConsentChange) -> bytes:
+    consent = {"consent": Consent.SUBSCRIBED.value}
+    if change.historical_import and change.consented_at:
+        consent["consented_at"] = change.consented_at
+    profile_id = change.profile.get("id")
     return consent_requests.consent_resource(
-        contact_addresses(item) | ({"id": item.id} if item.id else {}),
-        item.channels,
+        contact_addresses(change) | ({"id": profile_id} if profile_id else {}),
+        channels_of(change),
         consent=consent,
-        push_tokens=item.push_tokens,
-        anonymous_id=item.anonymous_id or "",
+        push_tokens=change.push_tokens,
+        anonymous_id=change.profile.get("anonymous_id") or "",
     )
 
 
-def _duplicate_key(item: SubscribeItem) -> tuple[SubscriptionTerms, bytes] | None:
-    if _fault(item):
+def _duplicate_key(change: ConsentChange) -> tuple[SubscriptionTerms, bytes] | None:
+    if _fault(change):
         return None
-    return terms_of(item), _resource(item)
+    return terms_of(change), _resource(change)

@@ -1,8 +1,9 @@
-"""Addresses suppressed by hand, and no longer."""
+"""Operations that suppress email addresses and remove suppressions."""
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
+from streams.actions.intents import Suppression
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.endpoints import SUPPRESS, UNSUPPRESS, Endpoint
 from streams.klaviyo.api.protocol import KlaviyoApi
@@ -16,70 +17,67 @@ from streams.klaviyo.batching.items import (
 from streams.klaviyo.batching.submit import submit_items
 from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.payloads import consent_requests
-from streams.klaviyo.payloads.consent_items import SuppressionItem, is_sendable_text
+from streams.klaviyo.payloads.consent_changes import is_sendable_text
 
 
 async def suppress(
-    client: KlaviyoApi, items: Sequence[SuppressionItem]
+    client: KlaviyoApi, suppressions: Sequence[Suppression]
 ) -> list[ItemVerdict]:
-    """Suppress addresses: no email marketing reaches them, whatever their consent.
-
-    Args:
-        client: Sends the requests.
-        items: The addresses.
+    """Suppress addresses: no email marketing is sent, whatever the consent.
 
     Returns:
-        A verdict for each item, in order; a repeated address is discarded as `duplicate`.
+        A verdict for each address, in order; a repeated address is discarded as
+        `duplicate`.
     """
     send = partial(_submit, client, SUPPRESS, consent_requests.suppress_profiles)
-    return await deduplicate(items, key=_address, send=send)
+    return await deduplicate(suppressions, key=_address, send=send)
 
 
 async def unsuppress(
-    client: KlaviyoApi, items: Sequence[SuppressionItem]
+    client: KlaviyoApi, suppressions: Sequence[Suppression]
 ) -> list[ItemVerdict]:
-    """Suppress addresses no longer; what was not done by hand stays.
-
-    Args:
-        client: Sends the requests.
-        items: The addresses.
+    """Remove suppressions made by hand; suppressions of other causes stay.
 
     Returns:
-        A verdict for each item, in order; a repeated address is discarded as `duplicate`.
+        A verdict for each address, in order; a repeated address is discarded as
+        `duplicate`.
     """
     send = partial(_submit, client, UNSUPPRESS, consent_requests.unsuppress_profiles)
-    return await deduplicate(items, key=_address, send=send)
+    return await deduplicate(suppressions, key=_address, send=send)
 
 
 async def _submit(
     client: KlaviyoApi,
     endpoint: Endpoint,
-    write: Callable[[Sequence[bytes]], Request],
-    items: Sequence[SuppressionItem],
+    build_request: Callable[[Sequence[bytes]], Request],
+    suppressions: Sequence[Suppression],
 ) -> list[ItemVerdict]:
-    collector = VerdictCollector(len(items))
+    collector = VerdictCollector(len(suppressions))
     encoded = []
-    for index, item in enumerate(items):
-        resource = _resource(item)
+    for index, suppression in enumerate(suppressions):
+        resource = _resource(suppression)
         if resource:
             encoded.append(ProfileItem(index=index, profile={}, resource=resource))
         else:
             collector.mark_dead_letter(index, "no-email")
     await submit_items(
-        client, encoded, build_request=write, limit=endpoint.limit, verdicts=collector
+        client,
+        encoded,
+        build_request=build_request,
+        limit=endpoint.limit,
+        verdicts=collector,
     )
     return collector.verdicts()
 
 
-def _resource(item: SuppressionItem) -> bytes:
-    """Encode an item; nothing when it holds no address."""
-    addresses = list_identifiers({"email": item.email})
-    if not (addresses and is_sendable_text(item.email)):
+def _resource(suppression: Suppression) -> bytes:
+    """Encode an address; empty for an intent without a usable address."""
+    addresses = list_identifiers({"email": suppression.email})
+    if not (addresses and is_sendable_text(suppression.email)):
         return b""
     return consent_requests.suppression_resource(addresses[0][1])
 
 
-def _address(item: SuppressionItem) -> Hashable:
-    return next(
-        map(normalize_identifier, list_identifiers({"email": item.email})), None
-    )
+def _address(suppression: Suppression) -> Hashable:
+    addresses = list_identifiers({"email": suppression.email})
+    return next(map(normalize_identifier, addresses), None)

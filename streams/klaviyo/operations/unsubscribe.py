@@ -1,115 +1,123 @@
-"""Consent withdrawn, and never more of it than was asked."""
+"""Operation that unsubscribes profiles, from a list or globally."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 import msgspec
 
+from streams.actions.channels import Channel
+from streams.actions.intents import ConsentChange
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.endpoints import UNSUBSCRIBE
 from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem
 from streams.klaviyo.batching.submit import LIST_NOT_FOUND, submit_items
 from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.lookups.member_lookup import MemberIds, find_list_members
 from streams.klaviyo.lookups.profile_lookup import ProfileLookup
-from streams.klaviyo.operations.leaving_members import (
-    UNSUBSCRIBED_CONSENT,
-    addresses_of,
+from streams.klaviyo.operations.list_unsubscribe import (
+    ListUnsubscriber,
     collect_leaving_members,
 )
-from streams.klaviyo.operations.list_unsubscribe import ListUnsubscriber
-from streams.klaviyo.operations.subscribe import consent_fault
 from streams.klaviyo.payloads import consent_requests
-from streams.klaviyo.payloads.consent_items import Channel, UnsubscribeItem
+from streams.klaviyo.payloads.consent_changes import (
+    channel_addresses,
+    channels_of,
+    consent_fault,
+    unsubscribe_resource,
+)
 
 NOT_ON_LIST = "not-on-list"
+"""Reason code for an address of a profile that is not on the list."""
 
 
 async def unsubscribe(
-    client: KlaviyoApi, items: Sequence[UnsubscribeItem]
+    client: KlaviyoApi, changes: Sequence[ConsentChange]
 ) -> list[ItemVerdict]:
-    """Unsubscribe profiles: from a list, or globally where none is named.
+    """Unsubscribe profiles: from a list, or globally without a list.
 
-    Klaviyo unsubscribes globally who is not on the list that is named. So who is on it
-    is asked first, and the others are left alone unless their item says `everywhere`.
+    Klaviyo unsubscribes a profile globally that is not on the list of the request. So
+    the members of the list are looked up first; other profiles keep their consent,
+    unless their change says `everywhere`.
 
     Args:
         client: Sends the requests.
-        items: The profiles, and what they withdraw.
+        changes: Profiles with the consent that each profile withdraws.
 
     Returns:
-        A verdict for each item, in order: discarded as `not-on-list` for others than
-        members, as `duplicate` where it says what an earlier one says. `delivered` has
-        the reason `not-on-list: ...` where one of two addresses was left alone.
+        A verdict for each change, in order: discarded as `not-on-list` for a profile
+        that is not a member, as `duplicate` where an earlier change is equal.
+        `delivered` has the reason `not-on-list: ...` where one of two addresses kept
+        its consent.
     """
     return await deduplicate(
-        items, key=_duplicate_key, send=partial(_unsubscribe, client)
+        changes, key=_duplicate_key, send=partial(_unsubscribe, client)
     )
 
 
 async def _unsubscribe(
-    client: KlaviyoApi, items: Sequence[UnsubscribeItem]
+    client: KlaviyoApi, changes: Sequence[ConsentChange]
 ) -> list[ItemVerdict]:
-    collector = VerdictCollector(len(items))
-    global_items: dict[int, UnsubscribeItem] = {}
-    items_by_list: dict[str, dict[int, UnsubscribeItem]] = defaultdict(dict)
-    for index, item in enumerate(items):
-        fault = _fault(item)
+    collector = VerdictCollector(len(changes))
+    global_changes: dict[int, ConsentChange] = {}
+    changes_by_list: dict[str, dict[int, ConsentChange]] = defaultdict(dict)
+    for index, change in enumerate(changes):
+        fault = _fault(change)
         if fault:
             collector.mark_dead_letter(index, fault)
-        elif item.list_id:
-            items_by_list[item.list_id][index] = item
+        elif change.list_id:
+            changes_by_list[change.list_id][index] = change
         else:
-            global_items[index] = item
+            global_changes[index] = change
     guards = [
-        _ListGuard(client, list_id, collector=collector) for list_id in items_by_list
+        _ListGuard(client, list_id, collector=collector) for list_id in changes_by_list
     ]
     await asyncio.gather(
-        *map(_ListGuard.unsubscribe_members, guards, items_by_list.values())
+        *map(_ListGuard.unsubscribe_members, guards, changes_by_list.values())
     )
     for guard in guards:
-        global_items |= guard.global_items
-    await _submit(client, global_items, collector=collector)
+        global_changes |= guard.global_changes
+    await _submit(client, global_changes, collector=collector)
     partial_indices = set[int]().union(*(guard.partial_indices for guard in guards))
     return _with_partial_note(collector.verdicts(), partial_indices)
 
 
 async def _submit(
     client: KlaviyoApi,
-    items: Mapping[int, UnsubscribeItem],
+    changes: Mapping[int, ConsentChange],
     *,
     collector: VerdictCollector,
 ) -> None:
-    """Unsubscribe globally, which bears to be asked twice."""
-    encoded = [
-        ProfileItem(index=index, profile={}, resource=_resource(item))
-        for index, item in items.items()
+    """Unsubscribe profiles globally; sending such a request twice is harmless."""
+    items = [
+        ProfileItem(index=index, profile={}, resource=unsubscribe_resource(change))
+        for index, change in changes.items()
     ]
     await submit_items(
         client,
-        encoded,
-        build_request=partial(consent_requests.unsubscribe_profiles, list_id=""),
+        items,
+        build_request=consent_requests.unsubscribe_profiles,
         limit=UNSUBSCRIBE.limit,
         verdicts=collector,
-        list_id="",
     )
 
 
 class _ListGuard:
-    """Lets members of one list go, and nobody else.
+    """Unsubscriber for members of a list that protects all other profiles.
 
     Args:
         client: Sends the requests.
         list_id: Klaviyo's id of the list.
-        collector: Takes the verdicts.
+        collector: Receives the verdicts.
 
     Attributes:
-        partial_indices: Places of items one address of which is not on the list.
-        global_items: What is to be unsubscribed globally, because its item says so.
+        partial_indices: Indices of changes with an address that is not on the list.
+        global_changes: Changes to make globally, because of their `everywhere`.
     """
 
     def __init__(
@@ -119,120 +127,125 @@ class _ListGuard:
         self._list_id = list_id
         self._collector = collector
         self.partial_indices: set[int] = set()
-        self.global_items: dict[int, UnsubscribeItem] = {}
+        self.global_changes: dict[int, ConsentChange] = {}
 
-    async def unsubscribe_members(self, items: Mapping[int, UnsubscribeItem]) -> None:
-        """Unsubscribe members."""
-        addresses_by_index = {
-            index: addresses_of(item) for index, item in items.items()
-        }
+    async def unsubscribe_members(self, changes: Mapping[int, ConsentChange]) -> None:
+        """Unsubscribe the members among the profiles of the changes."""
         member_ids = await find_list_members(
             self._client,
-            addresses_by_index,
+            {index: channel_addresses(change) for index, change in changes.items()},
             list_id=self._list_id,
             collector=self._collector,
         )
-        if member_ids is None:
-            self._dead_letter_all(items)
+        if isinstance(member_ids, ListGone):
+            self._dead_letter_all(changes)
             return
         on_list = {
-            index: item
-            for index, item in items.items()
-            if self._accept(index, item, member_ids)
+            index: change
+            for index, change in changes.items()
+            if self._accept(index, change, member_ids)
         }
         non_member_indices = await self._find_non_members(on_list, member_ids)
-        on_list = {
-            index: item
-            for index, item in on_list.items()
-            if self._collector.is_pending(index)
-        }
+        await self._send(
+            {
+                index: change
+                for index, change in on_list.items()
+                if self._collector.is_pending(index)
+            },
+            member_ids,
+            non_member_indices=non_member_indices,
+        )
+
+    async def _send(
+        self,
+        changes: Mapping[int, ConsentChange],
+        member_ids: MemberIds,
+        *,
+        non_member_indices: AbstractSet[int],
+    ) -> None:
+        """Unsubscribe members, then settle the addresses that are not on the list."""
         leaving = collect_leaving_members(
-            on_list, member_ids, non_member_indices=non_member_indices
+            changes, member_ids, non_member_indices=non_member_indices
         )
         unsubscriber = ListUnsubscriber(
             self._client, self._list_id, collector=self._collector
         )
-        if not await unsubscriber.unsubscribe(leaving):
-            self._dead_letter_all(on_list)
+        if await unsubscriber.unsubscribe(leaving) is not None:
+            self._dead_letter_all(changes)
             return
-        for index in non_member_indices & on_list.keys():
+        for index in non_member_indices & changes.keys():
             self._handle_other_address(
-                index, on_list[index], member_fields=member_ids[index]
+                index, changes[index], member_fields=member_ids[index]
             )
 
-    def _accept(self, index: int, item: UnsubscribeItem, member_ids: MemberIds) -> bool:
-        """Say whether an item is to go on; settle it where nobody has its address."""
+    def _accept(self, index: int, change: ConsentChange, member_ids: MemberIds) -> bool:
+        """Return True for a change with a member; settle any other change."""
         if index in member_ids or not self._collector.is_pending(index):
             return self._collector.is_pending(index)
-        if item.everywhere:
-            self.global_items[index] = msgspec.structs.replace(item, list_id=None)
+        if change.everywhere:
+            self.global_changes[index] = msgspec.structs.replace(change, list_id="")
         else:
             self._collector.mark_discarded(index, NOT_ON_LIST)
         return False
 
     def _handle_other_address(
-        self, index: int, item: UnsubscribeItem, *, member_fields: Mapping[str, object]
+        self, index: int, change: ConsentChange, *, member_fields: Mapping[str, object]
     ) -> None:
-        """See to the address of an item that is not on the list."""
-        if not item.everywhere:
+        """Settle the address of a change that is not on the list."""
+        if not change.everywhere:
             self.partial_indices.add(index)
             return
-        member_addresses = dict.fromkeys(
-            addresses_of(item).keys() & member_fields.keys()
-        )
-        channels = frozenset(
-            channel
-            for channel in item.channels
-            if channel.address_field not in member_addresses
-        )
-        self.global_items[index] = msgspec.structs.replace(
-            item, list_id=None, channels=channels, **member_addresses
+        unsubscribed = channel_addresses(change).keys() & member_fields.keys()
+        self.global_changes[index] = msgspec.structs.replace(
+            change,
+            list_id="",
+            channels=tuple(
+                channel
+                for channel in sorted(channels_of(change))
+                if channel.address_field not in unsubscribed
+            ),
+            profile={
+                field: value
+                for field, value in change.profile.items()
+                if field not in unsubscribed
+            },
         )
 
     async def _find_non_members(
-        self, items: Mapping[int, UnsubscribeItem], member_ids: MemberIds
+        self, changes: Mapping[int, ConsentChange], member_ids: MemberIds
     ) -> set[int]:
-        """Find items one of whose addresses belongs to someone not on the list."""
+        """Find changes with an address of a profile that is not on the list."""
         unmatched = {
-            index: (name, value)
-            for index, item in items.items()
-            for name, value in addresses_of(item).items()
-            if name not in member_ids[index]
+            index: (field, value)
+            for index, change in changes.items()
+            for field, value in channel_addresses(change).items()
+            if field not in member_ids[index]
         }
         lookup = ProfileLookup(self._client, self._collector, unmatched)
         await lookup.run()
         return set(lookup.profile_ids())
 
-    def _dead_letter_all(self, items: Mapping[int, UnsubscribeItem]) -> None:
-        for index in items:
+    def _dead_letter_all(self, changes: Mapping[int, ConsentChange]) -> None:
+        for index in changes:
             self._collector.mark_dead_letter(index, LIST_NOT_FOUND, status=404)
 
 
-def _fault(item: UnsubscribeItem) -> str:
-    if Channel.PUSH in item.channels and not item.push_tokens:
+def _fault(change: ConsentChange) -> str:
+    if Channel.PUSH in change.channels and not change.push_tokens:
         return "no-push-token: needed for push.marketing"
-    return consent_fault(item)
+    return consent_fault(change)
 
 
-def _resource(item: UnsubscribeItem) -> bytes:
-    return consent_requests.consent_resource(
-        addresses_of(item),
-        item.channels,
-        consent=UNSUBSCRIBED_CONSENT,
-        push_tokens=item.push_tokens,
-    )
-
-
-def _duplicate_key(item: UnsubscribeItem) -> tuple[str, bool, bytes] | None:
-    if _fault(item):
+def _duplicate_key(change: ConsentChange) -> tuple[str, bool, bytes] | None:
+    if _fault(change):
         return None
-    return item.list_id or "", item.everywhere, _resource(item)
+    return change.list_id, change.everywhere, unsubscribe_resource(change)
 
 
 def _with_partial_note(
     verdicts: list[ItemVerdict], partial_indices: set[int]
 ) -> list[ItemVerdict]:
-    """Say of which items one address was left alone."""
+    """Add the reason to delivered changes with an address that is not on the list."""
     reason = f"{NOT_ON_LIST}: one of its addresses"
     for index in partial_indices:
         if verdicts[index].verdict is Verdict.DELIVERED:

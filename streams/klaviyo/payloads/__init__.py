@@ -1,1 +1,1 @@
-"""TODO payloads."""
+"""Bodies of Klaviyo requests that concern events and consent."""

@@ -1,13 +1,17 @@
-"""Requests about consent, suppression and deletion."""
+"""Requests that change consent, suppress addresses and delete profiles."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import orjson
 
+from streams.actions.channels import Channel
 from streams.klaviyo.api import endpoints
-from streams.klaviyo.api.endpoints import PAGE_MAX_ITEMS, Endpoint
-from streams.klaviyo.api.requests import Request, any_filter, percent_encode
-from streams.klaviyo.payloads.consent_items import Channel, PushToken
+from streams.klaviyo.api.endpoints import Endpoint
+from streams.klaviyo.api.requests import Request
+
+PushToken: TypeAlias = Mapping[str, Any]
+"""Device in Klaviyo's form: `token`, `platform`, `vendor` and optional members."""
 
 
 def consent_resource(
@@ -18,17 +22,18 @@ def consent_resource(
     push_tokens: Sequence[PushToken] = (),
     anonymous_id: str = "",
 ) -> bytes:
-    """Encode what one profile says.
+    """Encode the consent of a profile.
 
     Args:
-        identity: `email`, `phone_number`, and Klaviyo's `id` where it is known.
-        channels: What it is about.
-        consent: What is said of each: `consent`, and `consented_at` where it belongs.
+        identity: `email`, `phone_number`, and Klaviyo's `id` where available.
+        channels: Channels to change.
+        consent: New consent for each channel: `consent`, and `consented_at` for a
+            historical import.
         push_tokens: Devices, sent with the push channel.
-        anonymous_id: Who has them, sent with the push channel.
+        anonymous_id: Owner of the devices, sent with the push channel.
 
     Raises:
-        TypeError: It holds what JSON cannot.
+        TypeError: A value that JSON cannot hold.
     """
     subscriptions: dict[str, dict[str, object]] = {}
     for channel in sorted(channels):
@@ -53,7 +58,14 @@ def subscribe_profiles(
     custom_source: str = "",
     historical_import: bool = False,
 ) -> Request:
-    """Subscribe at most 1,000 profiles, to a list when one is named."""
+    """Build the request that subscribes at most 1,000 profiles.
+
+    Args:
+        resources: Encoded profiles.
+        list_id: Klaviyo's id of the list to join; empty for no list.
+        custom_source: Source of the consent; empty for no source.
+        historical_import: True if the consent was given earlier and elsewhere.
+    """
     attributes: dict[str, object] = {}
     if custom_source:
         attributes["custom_source"] = custom_source
@@ -65,27 +77,30 @@ def subscribe_profiles(
 
 
 def unsubscribe_profiles(resources: Iterable[bytes], *, list_id: str = "") -> Request:
-    """Unsubscribe at most 100 profiles; globally who is not on the list."""
+    """Build the request that unsubscribes at most 100 profiles.
+
+    Klaviyo unsubscribes profiles globally that are not on the list.
+    """
     return _bulk_job(endpoints.UNSUBSCRIBE, resources, list_id=list_id)
 
 
 def suppression_resource(email: str) -> bytes:
-    """Encode one address to suppress, or to suppress no longer."""
+    """Encode an address to suppress or unsuppress."""
     return orjson.dumps({"type": "profile", "attributes": {"email": email}})
 
 
 def suppress_profiles(resources: Iterable[bytes]) -> Request:
-    """Suppress at most 100 addresses."""
+    """Build the request that suppresses at most 100 addresses."""
     return _bulk_job(endpoints.SUPPRESS, resources)
 
 
 def unsuppress_profiles(resources: Iterable[bytes]) -> Request:
-    """Suppress at most 100 addresses no longer, where that was done by hand."""
+    """Build the request that removes at most 100 suppressions made by hand."""
     return _bulk_job(endpoints.UNSUPPRESS, resources)
 
 
 def deletion_resource(field: str, value: str) -> bytes:
-    """Encode one profile to delete.
+    """Encode a profile for deletion.
 
     Args:
         field: `id`, `email` or `phone_number`.
@@ -97,7 +112,7 @@ def deletion_resource(field: str, value: str) -> bytes:
 
 
 def request_deletion(resources: Sequence[bytes]) -> Request:
-    """Delete the only profile given, and all that Klaviyo knows of it."""
+    """Build the request that deletes a profile with all data."""
     (resource,) = resources
     body = (
         b'{"data":{"type":"data-privacy-deletion-job",',
@@ -107,45 +122,6 @@ def request_deletion(resources: Sequence[bytes]) -> Request:
     )
     endpoint = endpoints.REQUEST_DELETION
     return Request(endpoint=endpoint, path=endpoint.path, body=b"".join(body))
-
-
-def get_list_members_by_address(
-    field: str, values: Iterable[str], *, list_id: str
-) -> Request:
-    """Ask which members of a list have one of these addresses.
-
-    Args:
-        field: `email` or `phone_number`.
-        values: At most `LOOKUP_MAX_VALUES`.
-        list_id: Klaviyo's id of the list.
-    """
-    endpoint = endpoints.GET_LIST_PROFILES
-    return Request(
-        endpoint=endpoint,
-        path=endpoint.path.replace("{id}", percent_encode(list_id)),
-        query=(
-            ("filter", any_filter(field, values)),
-            ("fields[profile]", field),
-            ("page[size]", str(PAGE_MAX_ITEMS)),
-        ),
-    )
-
-
-def get_all_list_members(list_id: str) -> Request:
-    """Ask who is on a list.
-
-    Args:
-        list_id: Klaviyo's id of the list.
-    """
-    endpoint = endpoints.GET_LIST_PROFILES
-    return Request(
-        endpoint=endpoint,
-        path=endpoint.path.replace("{id}", percent_encode(list_id)),
-        query=(
-            ("fields[profile]", "email,phone_number,external_id"),
-            ("page[size]", str(PAGE_MAX_ITEMS)),
-        ),
-    )
 
 
 def _bulk_job(

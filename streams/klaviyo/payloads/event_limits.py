@@ -1,20 +1,21 @@
-"""What Klaviyo takes as an event, judged before it is sent.
+"""Klaviyo's limits for events, checked before events are sent.
 
-Source unless a line names another: Klaviyo's events overview, Limitations.
+The limits come from Klaviyo's events overview, section "Limitations", unless a constant
+names another source.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 
+from streams.actions.intents import EventRecord
 from streams.events.time import parse_timestamp_s
 from streams.klaviyo.batching.items import list_identifiers
-from streams.klaviyo.payloads.event_items import EventItem
 
 PROPERTIES_MAX = 400
 STRING_MAX_BYTES = 100_000
 ARRAY_MAX_ITEMS = 4_000
 DEPTH_MAX = 10
-"""The properties themselves are the first level."""
+"""Levels of nesting; the properties object is the first level."""
 
 METRIC_MAX_CHARS = 127
 """OpenAPI, `name` of the metric: fewer than 128 characters."""
@@ -23,28 +24,28 @@ TIME_MIN_S = 631_152_000
 """1990-01-01T00:00:00Z. OpenAPI, `time`: after the year 1990."""
 
 TIME_AHEAD_MAX_S = 366 * 86_400
-"""OpenAPI, `time`: up to one year in the future; here the longest one."""
+"""OpenAPI, `time`: up to one year in the future; here the longest year."""
 
 _SCALARS = (int, float, type(None))
-"""What holds nothing; `bool` is an `int`."""
+"""Types of values without inner values; `bool` is an `int`."""
 
 _UTF8_MAX_BYTES = 4
-"""A character takes at most so many (RFC 3629)."""
+"""Largest number of bytes that one character takes (RFC 3629)."""
 
 
-def event_fault(item: EventItem, *, now_s: float | None) -> str:
-    """Say why an event cannot be recorded; empty when it can.
+def event_fault(event: EventRecord, *, now_s: float | None) -> str:
+    """Return the reason an event cannot be recorded; empty for a valid event.
 
     Args:
-        item: The event.
-        now_s: What time it is; None leaves events of the future to Klaviyo.
+        event: The event.
+        now_s: Current time; None leaves events with a future time to Klaviyo.
     """
     return (
-        _metric_fault(item.metric)
-        or _profile_fault(item.profile)
-        or _time_fault(item.time, now_s=now_s)
-        or _scalar_fault(item)
-        or _properties_fault(item.properties)
+        _metric_fault(event.metric)
+        or _profile_fault(event.profile)
+        or _time_fault(event.time, now_s=now_s)
+        or _scalar_fault(event)
+        or _properties_fault(event.properties)
     )
 
 
@@ -72,14 +73,14 @@ def _time_fault(time: object, *, now_s: float | None) -> str:
     return ""
 
 
-def _scalar_fault(item: EventItem) -> str:
-    value: object = item.value
+def _scalar_fault(event: EventRecord) -> str:
+    value: object = event.value
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         return "value-not-a-number"
     if isinstance(value, float) and not math.isfinite(value):
         return "value-not-a-number"
     for name in ("unique_id", "value_currency"):
-        if not isinstance(getattr(item, name), str | None):
+        if not isinstance(getattr(event, name), str | None):
             return f"not-text: {name}"
     return ""
 
@@ -93,7 +94,7 @@ def _properties_fault(properties: object) -> str:
 
 
 def _nested_fault(values: Iterable[object], *, depth: int) -> str:
-    """Say what is wrong with values of one level, or inside them."""
+    """Return the first fault of values on a level or below."""
     for value in values:
         if isinstance(value, str):
             if _is_too_long(value):

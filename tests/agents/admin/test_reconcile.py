@@ -14,7 +14,7 @@ from streams.actions.activation import Activation, decode_activation
 from streams.destination.loader import compile_destination
 from streams.events.canonical_event import ReplayMode
 from streams.events.origin import Origin
-from streams.klaviyo.lookups.list_contents import ListMember
+from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison
 from streams.reconcile.desired_memberships import ListIndex
 from streams.reconcile.repairs import build_repairs

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from agents.cli import main
 from agents.cli.reconcile import ended_lines, found_lines
 from streams.events.origin import Origin
-from streams.klaviyo.lookups.list_contents import ListMember
+from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, ListReport
 from streams.reconcile.desired_memberships import DesiredMembership
 from streams.state.last_write import LastWrite

@@ -10,7 +10,7 @@ from streams.klaviyo.api import requests
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import UPSERT_PROFILE
 from streams.klaviyo.api.requests import Request
-from streams.klaviyo.intent_operations import OPERATIONS
+from streams.klaviyo.execute import OPERATIONS
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock

@@ -1,4 +1,4 @@
-"""Intents by what does them, by their list, and by whom they are about."""
+"""Kind, list, lane and person of each intent."""
 
 from typing import Any, get_args
 
@@ -15,13 +15,14 @@ from streams.actions.intents import (
     Suppression,
 )
 from streams.actions.kinds import (
+    IntentKind,
     identifying_attributes,
     intent_kind,
     is_same_person,
     list_id_of,
     person_keys,
 )
-from streams.klaviyo.intent_operations import OPERATIONS
+from streams.klaviyo.execute import OPERATIONS
 from streams.settings.model import LANES
 from tests.streams.actions.command_harness import consent
 
@@ -67,12 +68,12 @@ TABLE: list[tuple[Intent, str, str, LaneId]] = [
 
 @pytest.mark.parametrize(
     ("intent", "kind", "list_id", "lane"),
-    [pytest.param(*row, id=f"{row[1]}{at}") for at, row in enumerate(TABLE)],
+    [pytest.param(*row, id=f"{row[1]}{index}") for index, row in enumerate(TABLE)],
 )
 def test_each_intent_has_a_kind_a_list_a_lane_and_a_person(
     intent: Intent, kind: str, list_id: str, lane: LaneId
 ) -> None:
-    """The kind is one that something carries."""
+    """An operation exists for each kind."""
     assert (intent_kind(intent), list_id_of(intent), lane_of(intent)) == (
         kind,
         list_id,
@@ -82,14 +83,14 @@ def test_each_intent_has_a_kind_a_list_a_lane_and_a_person(
     assert identifying_attributes(intent)["email"] == "a@b.co"
 
 
-def test_the_table_holds_every_kind_of_intent_and_every_carrier() -> None:
-    """None is forgotten when one is added."""
+def test_the_table_holds_every_intent_and_every_operation() -> None:
+    """A new intent or operation needs a new row."""
     assert {type(intent) for intent, *_ in TABLE} == {*get_args(Intent)}
-    assert {kind for _, kind, *_ in TABLE} == {*OPERATIONS}
+    assert {kind for _, kind, *_ in TABLE} == {*OPERATIONS} == {*IntentKind}
 
 
-def test_every_lane_carries_something_and_can_be_chosen() -> None:
-    """In the settings, by the same name."""
+def test_every_lane_has_an_intent_and_a_setting() -> None:
+    """The settings have the same names of lanes."""
     assert {lane for *_, lane in TABLE} == {*LaneId}
     assert [*LANES] == [lane.value for lane in LaneId]
 
@@ -100,23 +101,23 @@ def test_every_lane_carries_something_and_can_be_chosen() -> None:
         pytest.param(
             {"phone_number": "+1", "email": "a@b.co", "external_id": "u"},
             ("external_id=u", "email=a@b.co", "phone_number=+1"),
-            id="the-most-telling-first",
+            id="the-most-reliable-first",
         ),
-        pytest.param({"email": "", "external_id": None}, (), id="nothing-told"),
+        pytest.param({"email": "", "external_id": None}, (), id="all-empty"),
         pytest.param(
             {"anonymous_id": "d", "title": "Dr"}, (), id="a-device-is-no-person"
         ),
     ],
 )
-def test_what_names_a_person_for_good(
+def test_keys_of_a_person_are_the_permanent_identifiers(
     profile: dict[str, Any], person: tuple[str, ...]
 ) -> None:
-    """Name and value of each."""
+    """Keys hold the name and the value of an identifier."""
     assert person_keys(ProfileUpsert(profile=profile)) == person
 
 
 @pytest.mark.parametrize(
-    ("identifiers", "others", "same"),
+    ("identifiers", "other_identifiers", "same"),
     [
         pytest.param({"email": "a"}, {"email": "a", "external_id": "u"}, True, id="of"),
         pytest.param({"email": "a"}, {"email": "b"}, False, id="two-addresses"),
@@ -137,11 +138,11 @@ def test_what_names_a_person_for_good(
         ),
     ],
 )
-def test_one_person_is_who_shares_an_identifier(
-    identifiers: dict[str, str], others: dict[str, str], same: bool
+def test_intents_with_a_common_identifier_are_about_one_person(
+    identifiers: dict[str, str], other_identifiers: dict[str, str], same: bool
 ) -> None:
-    """Whichever of the two is asked first."""
+    """The order of the intents makes no difference."""
     first = ListRemove(list_id="L", identifiers=identifiers)
-    second = ListRemove(list_id="L", identifiers=others)
+    second = ListRemove(list_id="L", identifiers=other_identifiers)
 
     assert is_same_person(first, second) is is_same_person(second, first) is same

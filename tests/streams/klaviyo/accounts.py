@@ -1,4 +1,4 @@
-"""Accounts of the sandbox with a client, and what is to be seen in them."""
+"""Sandbox accounts with a client, and queries about an account."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ UNSUBSCRIBE = "/api/profile-subscription-bulk-delete-jobs"
 async def sandbox_account(
     config: SandboxConfig, clock: FakeClock
 ) -> AsyncIterator[tuple[Sandbox, KlaviyoClient]]:
-    """Run a sandbox of that kind, and a client of it."""
+    """Run a sandbox with this configuration, and a client for the sandbox."""
     async with (
         Sandbox(config) as klaviyo,
         KlaviyoClient(
@@ -30,7 +30,7 @@ async def sandbox_account(
 
 
 def recorded_events(klaviyo: Sandbox) -> list[tuple[str | None, str, str]]:
-    """List the events: whose (external id), metric, unique id."""
+    """Return external id, metric and unique id of each recorded event."""
     state = klaviyo.account
     return sorted(
         (
@@ -43,7 +43,7 @@ def recorded_events(klaviyo: Sandbox) -> list[tuple[str | None, str, str]]:
 
 
 def find_profile(klaviyo: Sandbox, address: str) -> StoredProfile:
-    """Find the profile of an email address or a phone number."""
+    """Return the profile with an email address or a phone number."""
     profiles = klaviyo.account.profiles
     field = "email" if "@" in address else "phone_number"
     (profile,) = profiles.find_owners({field: address})
@@ -51,18 +51,18 @@ def find_profile(klaviyo: Sandbox, address: str) -> StoredProfile:
 
 
 def consent_state(klaviyo: Sandbox, address: str) -> ConsentState:
-    """Say what is known of somebody's consent."""
+    """Return the consent state of the profile with an address."""
     return klaviyo.account.consents.state_of(find_profile(klaviyo, address).id)
 
 
 def consent_statuses(klaviyo: Sandbox, address: str) -> dict[str, str]:
-    """Say what somebody consents to: channel and purpose to status."""
+    """Return the consent status for each channel and purpose of a profile."""
     consents = consent_state(klaviyo, address).consents
     return {".".join(purpose): consent.status for purpose, consent in consents.items()}
 
 
 def list_emails(klaviyo: Sandbox, list_id: str) -> set[str | None]:
-    """Say who is on a list, by email."""
+    """Return the email addresses of the members of a list."""
     state = klaviyo.account
     members = state.lists.by_id[list_id].members
     return {state.profiles.by_id[profile_id].email for profile_id in members}

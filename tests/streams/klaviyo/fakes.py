@@ -1,4 +1,4 @@
-"""Fake clock and fake server for tests of the client."""
+"""Clock that moves only during sleeps, and a server with fixed responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,11 +34,11 @@ class FakeClock:
         self.on_sleep: Callable[[], object] = lambda: None
 
     def read(self) -> float:
-        """Return the current time."""
+        """Return the current fake time."""
         return self.now_s
 
     async def sleep(self, wait_s: float) -> None:
-        """Advance the time and run other tasks."""
+        """Advance the clock by this wait, and let other tasks run."""
         self.on_sleep()
         self.slept_s.append(wait_s)
         self.now_s += wait_s
@@ -58,7 +58,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FakeServer:
-    """Server whose responses are written by the test.
+    """Server with responses that a test defines.
 
     Args:
         handler: Returns the response to each request.

@@ -1,4 +1,4 @@
-"""What actions want of Klaviyo for payloads."""
+"""Intents that actions return for payloads."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from streams.actions.registry import ACTIONS
 
 
 def intents_for(action: str, *payloads: dict[str, Any]) -> list[Intent]:
-    """Act on payloads; none of them may be refused."""
+    """Return the intents of an action for valid payloads."""
     intents: list[Intent] = []
     for payload in payloads:
         result = ACTIONS[action].to_intents(payload)

@@ -1,4 +1,4 @@
-"""People for tests, and what the sandbox knows of them."""
+"""Builders of profiles for tests, and queries about the sandbox."""
 
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.client import KlaviyoClient
@@ -10,7 +10,7 @@ Profiles = list[dict[str, object]]
 
 
 def make_profiles(count: int, *, prefix: str = "user") -> Profiles:
-    """Make profiles, each with an external id and an email."""
+    """Build profiles, each with an external id and an email."""
     return [
         {"external_id": f"{prefix}-{n}", "email": f"{prefix}+{n}@example.com"}
         for n in range(count)
@@ -18,26 +18,26 @@ def make_profiles(count: int, *, prefix: str = "user") -> Profiles:
 
 
 async def new_list(client: KlaviyoClient, name: str = "VIP") -> str:
-    """Create a list."""
+    """Create a list through the client."""
     list_id = await create_list(client, name)
     assert isinstance(list_id, str)
     return list_id
 
 
 def member_external_ids(klaviyo: Sandbox, list_id: str) -> set[str | None]:
-    """Ask the sandbox who is on a list, by external id."""
+    """Return the external ids of the members of a list."""
     state = klaviyo.account
     members = state.lists.by_id[list_id].members
     return {state.profiles.by_id[profile_id].external_id for profile_id in members}
 
 
 def request_count(klaviyo: Sandbox, method: str = "", path: str = "") -> int:
-    """Count requests the sandbox received."""
+    """Count the requests that the sandbox received."""
     counts = klaviyo.account.request_log.request_counts
     return sum(n for (m, p, _), n in counts.items() if method in m and path in p)
 
 
 def verdict_names(verdicts: list[ItemVerdict] | ListGone) -> list[str]:
-    """Name what became of each item."""
+    """Return the name of each verdict."""
     assert isinstance(verdicts, list)
     return [verdict.verdict.value for verdict in verdicts]

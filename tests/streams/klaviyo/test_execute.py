@@ -1,4 +1,4 @@
-"""Intents carried out on the sandbox: grouped, in order, a verdict for each."""
+"""Execution of intents against the sandbox: grouped, in order, a verdict for each."""
 
 import pytest
 
@@ -33,7 +33,7 @@ JOE = {"external_id": "joe", "email": "joe@example.com"}
 
 
 def record(profile: dict[str, str], unique_id: str) -> EventRecord:
-    """Make an event."""
+    """Build an event for a profile."""
     return EventRecord(
         metric="Viewed", profile=profile, properties={}, unique_id=unique_id
     )
@@ -42,7 +42,7 @@ def record(profile: dict[str, str], unique_id: str) -> EventRecord:
 async def test_each_kind_of_intent_is_done(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A verdict for each, in the order of the intents."""
+    """Verdicts come in the order of the intents."""
     list_id = await new_list(client)
     intents: list[Intent] = [
         ListAdd(list_id=list_id, profile=JANE),
@@ -70,7 +70,7 @@ async def test_each_kind_of_intent_is_done(
 
 
 @pytest.mark.parametrize("adds_last", [True, False], ids=["in-again", "out-again"])
-async def test_what_is_wanted_for_one_person_is_done_in_order(
+async def test_intents_for_one_person_are_executed_in_order(
     client: KlaviyoClient,
     klaviyo: Sandbox,
     adds_last: bool,
@@ -89,7 +89,7 @@ async def test_what_is_wanted_for_one_person_is_done_in_order(
 async def test_custom_properties_are_removed_and_arrays_changed(
     client: KlaviyoClient, klaviyo: Sandbox, count: int
 ) -> None:
-    """And the profiles are on the list."""
+    """The patched profiles are on the list as well."""
     list_id = await new_list(client)
     emails = [f"user{n}@example.com" for n in range(count)]
     first: list[Intent] = [
@@ -130,7 +130,7 @@ async def test_custom_properties_are_removed_and_arrays_changed(
 async def test_a_list_that_is_not_there_is_a_dead_letter(
     client: KlaviyoClient, intent: Intent
 ) -> None:
-    """The others go on."""
+    """The other intents continue."""
     upsert = ProfileUpsert(profile=JANE)
 
     verdicts = await execute(client, [upsert, intent, record(JOE, "1")])
@@ -139,8 +139,8 @@ async def test_a_list_that_is_not_there_is_a_dead_letter(
     assert (verdicts[1].reason, verdicts[1].status) == ("no-such-list", 404)
 
 
-async def test_what_was_left_out_is_recorded(client: KlaviyoClient) -> None:
-    """The profile is kept, its bad phone is not."""
+async def test_a_dropped_part_is_recorded(client: KlaviyoClient) -> None:
+    """The profile is kept without its invalid phone number."""
     verdicts = await execute(
         client, [ProfileUpsert(profile=JANE, dropped=("bad-phone",))]
     )
@@ -164,7 +164,7 @@ async def test_a_deletion_by_the_callers_id_looks_the_profile_up(
 async def test_many_intents_of_a_kind_take_one_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Other kinds between them part nothing, unless they are about the same person."""
+    """Intents of other kinds in between split no group of other persons."""
     intents: list[Intent] = []
     for n in range(10):
         intents.append(record({"external_id": f"user{n}"}, "1"))
@@ -176,8 +176,8 @@ async def test_many_intents_of_a_kind_take_one_request(
     assert request_count(klaviyo, "POST") == 2
 
 
-def test_one_person_is_in_one_group_of_a_stage() -> None:
-    """An event after an upsert waits; another person's does not."""
+def test_one_person_is_in_one_group_of_a_round() -> None:
+    """An event after an upsert waits; another person's event does not."""
     upsert = ProfileUpsert(profile=JANE)
 
     rounds = plan_rounds([upsert, record(JANE, "1"), record(JOE, "2"), upsert])
@@ -192,9 +192,9 @@ def test_one_person_is_in_one_group_of_a_stage() -> None:
     assert indices == [{"upsert": [0], "record": [2]}, {"record": [1]}, {"upsert": [3]}]
 
 
-async def test_nothing_wanted_is_nothing_done(
+async def test_no_intents_take_no_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """No request."""
+    """An empty batch leads to no request."""
     assert await execute(client, []) == []
     assert request_count(klaviyo) == 0

@@ -1,22 +1,21 @@
-"""A Klaviyo without a network: it does whatever it is asked."""
+"""Fake client that answers each request with success, without a network."""
 
 import pytest
 
 from streams.klaviyo.batching.items import ProfileItem
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.fake_client import FakeKlaviyo
+from streams.klaviyo.fake_client import FakeKlaviyo, RecordingClient
 from streams.klaviyo.lookups.lists import create_list, find_list
 from streams.klaviyo.lookups.profile_lookup import find_profile_ids
 from streams.klaviyo.operations.list_members import add_members, remove_members
 from streams.klaviyo.operations.profiles import upsert_profiles
-from streams.klaviyo.recording_client import RecordingClient
 from tests.judging import JudgedClient
 from tests.streams.klaviyo.profile_builders import make_profiles, verdict_names
 
 
 @pytest.mark.parametrize("count", [1, 150], ids=["singly", "in-bulk"])
-async def test_everything_asked_is_done(count: int) -> None:
-    """Imports complete at once, and whoever is looked up is found."""
+async def test_every_operation_succeeds(count: int) -> None:
+    """Imports complete at once, and every lookup finds a profile."""
     klaviyo = RecordingClient(JudgedClient(FakeKlaviyo()))
     profiles = make_profiles(count)
 
@@ -40,7 +39,7 @@ async def test_everything_asked_is_done(count: int) -> None:
     ],
 )
 async def test_an_odd_identifier_is_found_too(value: str) -> None:
-    """Beside a plain one, so that the values are told apart."""
+    """Special characters beside a plain value keep the values separate."""
     klaviyo = RecordingClient(JudgedClient(FakeKlaviyo()))
     items = [
         ProfileItem(index=0, profile={"external_id": value}),
@@ -54,7 +53,7 @@ async def test_an_odd_identifier_is_found_too(value: str) -> None:
 
 
 async def test_a_persons_identifiers_lead_to_one_profile() -> None:
-    """Where it is told who is who."""
+    """The fake client receives the identifiers of each person."""
     names = [("email", "Jane@Example.com"), ("phone_number", "+14155550132")]
     klaviyo = RecordingClient(JudgedClient(FakeKlaviyo([names])))
     items = [
@@ -68,7 +67,7 @@ async def test_a_persons_identifiers_lead_to_one_profile() -> None:
 
 
 async def test_lists_are_created_not_found() -> None:
-    """No audience has one yet."""
+    """No audience has a list yet."""
     klaviyo = RecordingClient(JudgedClient(FakeKlaviyo()))
 
     assert await find_list(klaviyo, "VIP") is None

@@ -1,4 +1,4 @@
-"""Confirmed defects of Segment's batches and retries, mended: the sandbox shows it."""
+"""Confirmed defects of Segment's batches and retries, fixed here."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ PAGE = "<!DOCTYPE html><html><body>Bad gateway</body></html>"
 
 
 def viewed_payload(n: int, *, user: int, **extra_fields: Any) -> dict[str, Any]:  # noqa: ANN401  # any field
-    """Make the payload of an event."""
+    """Build the payload of an event."""
     profile = {"external_id": f"user-{user}"}
     fields = {"metric_name": "Viewed", "profile": profile, "unique_id": f"id-{n}"}
     return {
@@ -42,7 +42,7 @@ def viewed_payload(n: int, *, user: int, **extra_fields: Any) -> dict[str, Any]:
 
 
 def with_far_future(index: int, *payloads: dict[str, Any]) -> list[dict[str, Any]]:
-    """Let one of some events lie further ahead than Klaviyo takes."""
+    """Move one event further into the future than Klaviyo accepts."""
     changed = list(payloads)
     changed[index] = {**changed[index], "time": FAR_AHEAD}
     return changed
@@ -51,7 +51,7 @@ def with_far_future(index: int, *payloads: dict[str, Any]) -> list[dict[str, Any
 async def test_defect_07_an_order_is_one_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Segment sends one for each product, all at once, and meets the quota."""
+    """Segment sends a request for each product at once, and exceeds the quota."""
     order = {
         "profile": {"external_id": "u1"},
         "properties": {},
@@ -71,14 +71,14 @@ async def test_defect_07_an_order_is_one_request(
 async def test_defect_15_an_error_is_the_events_it_belongs_to(
     client: KlaviyoClient, klaviyo: Sandbox, at: int
 ) -> None:
-    """Events of three users in turn: Klaviyo's pointer counts users, then events."""
+    """Klaviyo's pointer counts users, then events."""
     payloads = with_far_future(at, *(viewed_payload(n, user=n % 3) for n in range(9)))
 
     verdicts = await execute(client, intents_for("trackEvent", *payloads))
 
     assert [
-        place
-        for place, verdict_name in enumerate(verdict_names(verdicts))
+        index
+        for index, verdict_name in enumerate(verdict_names(verdicts))
         if verdict_name != "delivered"
     ] == [at]
     assert {unique_id for _, _, unique_id in recorded_events(klaviyo)} == {
@@ -89,7 +89,7 @@ async def test_defect_15_an_error_is_the_events_it_belongs_to(
 async def test_defect_15_an_error_is_the_profiles_it_belongs_to(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """One before it was never sent, and is not counted by Klaviyo."""
+    """Klaviyo does not count a profile that was never sent."""
     who: list[dict[str, Any]] = make_profiles(9)
     who[2]["properties"] = {"text": "x" * 100_001}
     klaviyo.add_fault(Fault(kind=FaultKind.IMPORT_ERRORS, path=JOBS, items=4))
@@ -102,7 +102,7 @@ async def test_defect_15_an_error_is_the_profiles_it_belongs_to(
 async def test_defect_16_one_bad_event_leaves_the_others_delivered(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Segment's batch is refused whole, and stays undelivered."""
+    """Segment's whole batch is rejected and stays undelivered."""
     payloads = with_far_future(50, *(viewed_payload(n, user=n) for n in range(100)))
 
     verdicts = await execute(client, intents_for("trackEvent", *payloads))
@@ -128,7 +128,7 @@ async def test_defect_16_one_bad_event_leaves_the_others_delivered(
 async def test_defect_16_what_a_retry_does_not_mend_is_no_retry(
     client: KlaviyoClient, klaviyo: Sandbox, fault: Fault, answer: type[AttemptResult]
 ) -> None:
-    """A key or a scope is the operator's to mend; what is too large is halved."""
+    """The operator fixes a key or a scope; a too large request is bisected."""
     klaviyo.add_fault(fault)
 
     result = await client.attempt(requests.find_profiles("email", ["a@b.io"]))
@@ -140,7 +140,7 @@ async def test_defect_16_what_a_retry_does_not_mend_is_no_retry(
 async def test_defect_17_a_page_of_html_keeps_its_status(
     clock: FakeClock, status: int
 ) -> None:
-    """Segment reads JSON where there is none, and the status is lost in the fault."""
+    """Segment parses HTML as JSON and loses the status in the error."""
     page = web.Response(status=status, text=PAGE, content_type="text/html")
 
     async with serving_answers(page, clock=clock) as (client, _):
@@ -167,7 +167,7 @@ async def test_defect_17_a_page_of_html_keeps_its_status(
 async def test_defect_27_an_import_is_followed_to_its_end(
     client: KlaviyoClient, klaviyo: Sandbox, fault: Fault, expected: list[str]
 ) -> None:
-    """Segment calls it delivered once it is submitted."""
+    """Segment reports delivery right after the submission."""
     klaviyo.add_fault(fault)
 
     verdicts = await execute(client, intents_for("upsertProfile", *make_profiles(10)))
@@ -180,7 +180,7 @@ async def test_defect_27_an_import_is_followed_to_its_end(
 async def test_defect_28_no_bulk_request_is_over_five_megabytes(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Segment counts items, not bytes: of 90 KB each, a thousand are 90 MB."""
+    """Segment counts items instead of bytes: a thousand items of 90 KB are 90 MB."""
     text = {"text": "x" * 90_000}
     who = [{**profile, "properties": text} for profile in make_profiles(120)]
     events = [viewed_payload(n, user=n, properties=text) for n in range(120)]

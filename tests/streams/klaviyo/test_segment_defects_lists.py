@@ -1,4 +1,4 @@
-"""Confirmed defects of Segment's list actions, mended: the sandbox shows it."""
+"""Confirmed defects of Segment's list actions, fixed here against the sandbox."""
 
 import pytest
 
@@ -24,7 +24,7 @@ RELATIONSHIPS = "/relationships/profiles"
 
 
 async def add_to_list(client: KlaviyoClient, list_id: str, *profiles: Profile) -> None:
-    """Put people on a list."""
+    """Add profiles to a list through the action."""
     adds = intents_for(
         "addProfileToList", *({**profile, "list_id": list_id} for profile in profiles)
     )
@@ -32,7 +32,7 @@ async def add_to_list(client: KlaviyoClient, list_id: str, *profiles: Profile) -
 
 
 def removal_intents(list_id: str, *profiles: Profile) -> list[Intent]:
-    """Want people off a list."""
+    """Return the intents that remove profiles from a list."""
     payloads = ({**profile, "list_id": list_id} for profile in profiles)
     return intents_for("removeProfileFromList", *payloads)
 
@@ -47,7 +47,7 @@ def removal_intents(list_id: str, *profiles: Profile) -> list[Intent]:
 async def test_defect_01_a_batch_removal_removes_everybody(
     client: KlaviyoClient, klaviyo: Sandbox, count: int
 ) -> None:
-    """Segment reads one page of twenty and calls all of them removed."""
+    """Segment reads a single page of twenty and reports all profiles as removed."""
     list_id = await new_list(client)
     everybody: list[Profile] = [{"email": f"u{n}@example.com"} for n in range(count)]
     await add_to_list(client, list_id, *everybody)
@@ -62,7 +62,7 @@ async def test_defect_01_a_batch_removal_removes_everybody(
 async def test_defect_02_a_plus_is_looked_up_as_a_plus(
     client: KlaviyoClient, klaviyo: Sandbox, others: int
 ) -> None:
-    """Unencoded it is a space, and the profile is not found."""
+    """An unencoded plus is a space, and the profile is not found."""
     list_id = await new_list(client)
     plus = {"email": "ann+news@example.com"}
     everybody: list[Profile] = [plus, *make_profiles(others)]
@@ -92,7 +92,7 @@ async def test_defect_03_one_odd_identifier_spoils_no_batch(
 async def test_defect_04_who_could_not_be_created_is_a_dead_letter(
     client: KlaviyoClient, klaviyo: Sandbox, others: int
 ) -> None:
-    """Segment swallows it, and the list call goes out without an id."""
+    """Segment ignores the error and calls the list endpoint without an id."""
     list_id = await new_list(client)
     refused = {"external_id": "x", "properties": {"text": "x" * 100_001}}
     profiles: list[Profile] = [refused, *make_profiles(others)]
@@ -112,7 +112,7 @@ async def test_defect_04_who_could_not_be_created_is_a_dead_letter(
 async def test_defect_04_no_list_call_goes_out_without_an_id(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Klaviyo refuses the only profile: nobody is left to add."""
+    """Klaviyo rejects the only profile, so no profile is left to add."""
     list_id = await new_list(client)
     klaviyo.add_fault(
         Fault(kind=FaultKind.SERVER_ERROR, status=400, path="/api/profile-import")
@@ -146,7 +146,7 @@ async def test_defect_05_a_list_add_updates_whoever_exists(
 async def test_defect_23_a_list_beyond_the_first_page_is_found(
     client: KlaviyoClient,
 ) -> None:
-    """Segment reads one page of the account's lists."""
+    """Segment reads a single page of the account's lists."""
     made = {f"List {n}": await new_list(client, f"List {n}") for n in range(25)}
 
     found_lists = {name: await find_list(client, name) for name in made}
@@ -154,15 +154,15 @@ async def test_defect_23_a_list_beyond_the_first_page_is_found(
     assert found_lists == made
 
 
-@pytest.mark.parametrize("known", [0, 3], ids=["alone", "in-a-batch"])
+@pytest.mark.parametrize("others", [0, 3], ids=["alone", "in-a-batch"])
 @pytest.mark.parametrize("action", ["removeProfile", "removeProfileFromList"])
 async def test_defect_32_who_is_unknown_ends_alike_alone_and_in_a_batch(
-    client: KlaviyoClient, klaviyo: Sandbox, action: str, known: int
+    client: KlaviyoClient, klaviyo: Sandbox, action: str, others: int
 ) -> None:
-    """Segment errs for one and calls a batch of them a success."""
+    """Segment fails for a single unknown profile and reports success for a batch."""
     list_id = await new_list(client)
-    await add_to_list(client, list_id, {"email": ANN}, *make_profiles(known))
-    profiles: list[Profile] = [{"email": "nobody@example.com"}, *make_profiles(known)]
+    await add_to_list(client, list_id, {"email": ANN}, *make_profiles(others))
+    profiles: list[Profile] = [{"email": "nobody@example.com"}, *make_profiles(others)]
 
     verdicts = await execute(
         client,
@@ -173,14 +173,14 @@ async def test_defect_32_who_is_unknown_ends_alike_alone_and_in_a_batch(
         "discarded",
         "no-such-profile",
     )
-    assert verdict_names(verdicts)[1:] == ["delivered"] * known
+    assert verdict_names(verdicts)[1:] == ["delivered"] * others
     assert list_emails(klaviyo, list_id) == {ANN}
 
 
 async def test_defect_35_a_removal_removes_one_profile(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Three identifiers of three people: only whose id it is leaves."""
+    """Identifiers of three people remove only the profile with the external id."""
     list_id = await new_list(client)
     three: list[Profile] = [
         {"external_id": "u1"},

@@ -6,7 +6,7 @@ import pytest
 
 from streams.actions.intents import ListAdd, ListRemove
 from streams.events.origin import Origin
-from streams.klaviyo.lookups.list_contents import ListMember
+from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, Differences, identifiers_from_key
 from streams.reconcile.desired_memberships import DesiredMembership
 from streams.reconcile.repairs import build_repairs

@@ -1,4 +1,4 @@
-"""Finding and creating lists, against the sandbox."""
+"""Search and creation of lists, against the sandbox."""
 
 import pytest
 from aiohttp import web
@@ -22,7 +22,7 @@ from tests.streams.klaviyo.fakes import KEY, FakeClock, serving_answers
 async def test_a_list_is_found_by_its_exact_name(
     client: KlaviyoClient, name: str
 ) -> None:
-    """Not by a name that only looks like it."""
+    """Names that differ in case or spaces do not match."""
     await create_list(client, name.lower() + " ")
     list_id = await create_list(client, name)
 
@@ -35,7 +35,7 @@ async def test_a_list_is_found_by_its_exact_name(
 async def test_of_several_lists_the_oldest_is_found(
     client: KlaviyoClient, clock: FakeClock
 ) -> None:
-    """Twenty-five of one name, on three pages."""
+    """Among twenty-five lists with the same name on three pages, the oldest matches."""
     oldest = await create_list(client, "VIP")
     for _ in range(24):
         clock.now_s += 1
@@ -44,8 +44,10 @@ async def test_of_several_lists_the_oldest_is_found(
     assert await find_list(client, "VIP") == oldest
 
 
-async def test_a_used_up_day_is_told_with_its_wait(clock: FakeClock) -> None:
-    """And finding lists goes on."""
+async def test_an_exhausted_daily_quota_is_a_result_with_its_wait(
+    clock: FakeClock,
+) -> None:
+    """Searching lists still works after the daily quota is exhausted."""
     config = SandboxConfig(quota_scale=None, lists_per_day=1, clock_s=clock.read)
     async with (
         Sandbox(config) as klaviyo,
@@ -55,11 +57,11 @@ async def test_a_used_up_day_is_told_with_its_wait(clock: FakeClock) -> None:
     ):
         first = await create_list(client, "one")
         second = await create_list(client, "two")
-        again = await create_list(client, "two")
+        third = await create_list(client, "two")
         found_id = await find_list(client, "one")
 
     assert isinstance(second, DailyQuotaExhausted)
-    assert isinstance(again, DailyQuotaExhausted)
+    assert isinstance(third, DailyQuotaExhausted)
     assert 60 < second.retry_after_s <= 86_400
     assert found_id == first
     assert clock.elapsed_s < 60
@@ -69,7 +71,7 @@ async def test_a_used_up_day_is_told_with_its_wait(clock: FakeClock) -> None:
 async def test_a_creation_without_an_answer_creates_one_list(
     client: KlaviyoClient, klaviyo: Sandbox, kind: FaultKind
 ) -> None:
-    """It is looked up before it is sent again."""
+    """After a lost response the list is searched before the request is sent again."""
     klaviyo.add_fault(Fault(kind=kind, method="POST", path="/api/lists", count=1))
 
     created = await create_list(client, "VIP")
@@ -80,7 +82,7 @@ async def test_a_creation_without_an_answer_creates_one_list(
 async def test_a_short_throttle_and_a_bad_key_are_waited_out(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Only the day's quota comes back to the caller."""
+    """Only the exhausted daily quota is returned to the caller."""
     klaviyo.add_fault(Fault(kind=FaultKind.THROTTLED, method="POST", count=2))
     klaviyo.add_fault(Fault(kind=FaultKind.UNAUTHORIZED, method="POST", count=2))
 
@@ -88,7 +90,7 @@ async def test_a_short_throttle_and_a_bad_key_are_waited_out(
 
 
 async def test_a_name_klaviyo_refuses_is_a_value(client: KlaviyoClient) -> None:
-    """It stops nothing."""
+    """An invalid list name is a result and not an error."""
     refused = await create_list(client, "")
 
     assert isinstance(refused, ListNameRejected)
@@ -99,7 +101,7 @@ async def test_a_name_klaviyo_refuses_is_a_value(client: KlaviyoClient) -> None:
 async def test_whether_a_list_exists_can_be_asked(
     client: KlaviyoClient, list_id: str
 ) -> None:
-    """Whatever the id looks like."""
+    """The check works for ids with any characters."""
     made = await create_list(client, "VIP")
 
     assert isinstance(made, str)
@@ -108,7 +110,7 @@ async def test_whether_a_list_exists_can_be_asked(
 
 
 @pytest.mark.parametrize(
-    ("rows", "found"),
+    ("rows", "expected"),
     [
         pytest.param([("1", "vip", "2020")], None, id="another-case"),
         pytest.param([("1", "VIP ", "2020")], None, id="a-space-more"),
@@ -125,7 +127,7 @@ async def test_whether_a_list_exists_can_be_asked(
 async def test_the_servers_idea_of_a_name_is_not_trusted(
     clock: FakeClock, rows: list[tuple[str, str, str]], expected: str | None
 ) -> None:
-    """A filter that is loose about names, an order that is none."""
+    """A loose filter and an unordered listing still give the exact, oldest list."""
     data = [
         {"id": list_id, "attributes": {"name": name, "created": created}}
         for list_id, name, created in rows

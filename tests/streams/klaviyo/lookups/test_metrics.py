@@ -1,4 +1,4 @@
-"""Metrics: all pages, and what a mapping misses."""
+"""Names of all metrics, and names that mappings miss."""
 
 import pytest
 from aiohttp import web
@@ -15,7 +15,7 @@ _KNOWN = ("Order Completed", "Ordered Product", "Viewed Product", "viewed produc
 
 
 async def test_the_metrics_of_all_pages_are_listed(clock: FakeClock) -> None:
-    """Of 450, with 200 a page."""
+    """All 450 metrics come from pages of 200."""
     names = tuple(f"Metric {n}" for n in range(450))
     config = SandboxConfig(quota_scale=None, clock_s=clock.read, metrics=names)
     async with sandbox_account(config, clock) as (klaviyo, client):
@@ -26,13 +26,13 @@ async def test_the_metrics_of_all_pages_are_listed(clock: FakeClock) -> None:
 async def test_a_new_account_has_no_metrics(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """An empty listing is one."""
+    """An empty listing gives no names."""
     assert await fetch_metric_names(client) == frozenset()
     assert request_count(klaviyo) == 1
 
 
 async def test_half_a_listing_is_none(clock: FakeClock) -> None:
-    """A page that is refused is no end of the listing."""
+    """A rejected page makes the whole listing an error."""
     refused = web.json_response({"errors": [{"code": "invalid"}]}, status=400)
     async with serving_answers(refused, clock=clock) as (client, _):
         with pytest.raises(EngineError, match="metrics cannot be listed"):
@@ -40,7 +40,7 @@ async def test_half_a_listing_is_none(clock: FakeClock) -> None:
 
 
 def _answers(*statuses: int) -> list[web.Response]:
-    """Give an answer of each status; 200 is a listing."""
+    """Build a response for each status; 200 is a listing."""
     listing = {"data": [{"attributes": {"name": "Viewed"}}]}
     return [
         web.json_response(listing if status == 200 else {}, status=status)
@@ -56,16 +56,16 @@ def _answers(*statuses: int) -> list[web.Response]:
         pytest.param((500,) * (ATTEMPTS_MAX - 1) + (200,), id="after-failures"),
     ],
 )
-async def test_a_person_gets_what_klaviyo_gives_in_the_end(
+async def test_a_command_gets_the_metrics_after_short_failures(
     statuses: tuple[int, ...], clock: FakeClock
 ) -> None:
-    """What passes by itself is waited out, for a while."""
+    """Throttling and short failures are waited out."""
     async with serving_answers(*_answers(*statuses), clock=clock) as (client, _):
         assert await fetch_metric_names(FailFastClient(client)) == {"Viewed"}
 
 
 @pytest.mark.parametrize(
-    ("status", "asked", "words"),
+    ("status", "asked", "message"),
     [
         pytest.param(401, 1, "unauthorized; Klaviyo does not know", id="key"),
         pytest.param(410, 1, "revision-retired; Klaviyo has", id="revision"),
@@ -74,13 +74,13 @@ async def test_a_person_gets_what_klaviyo_gives_in_the_end(
         pytest.param(500, ATTEMPTS_MAX, "http-500$", id="outage"),
     ],
 )
-async def test_a_person_is_told_what_does_not_pass_by_itself(
-    status: int, asked: int, words: str, clock: FakeClock
+async def test_a_command_fails_with_a_remedy_where_waiting_is_useless(
+    status: int, asked: int, message: str, clock: FakeClock
 ) -> None:
-    """Where a worker would wait for good."""
+    """A command fails with a remedy where a worker would wait forever."""
     answers = _answers(*[status] * (ATTEMPTS_MAX + 1))
     async with serving_answers(*answers, clock=clock) as (client, server):
-        with pytest.raises(EngineError, match=f"cannot be listed: {words}"):
+        with pytest.raises(EngineError, match=f"cannot be listed: {message}"):
             await fetch_metric_names(FailFastClient(client))
 
     assert len(server.requests) == asked
@@ -115,10 +115,10 @@ async def test_a_person_is_told_what_does_not_pass_by_itself(
 def test_missing_names_come_with_the_nearest_that_exists(
     names: list[str], missing: list[tuple[str, str | None]]
 ) -> None:
-    """To the letter."""
+    """Names are compared exactly; the suggestion is the most similar name."""
     assert find_missing_metrics(names, _KNOWN) == missing
 
 
 def test_nothing_is_near_where_there_is_nothing() -> None:
-    """A new account."""
+    """A new account has no metric to suggest."""
     assert find_missing_metrics(["A"], []) == [("A", None)]

@@ -1,4 +1,4 @@
-"""Lookups: whose is a row, and what happens when Klaviyo refuses one."""
+"""Lookup of profiles: matching of rows, and identifiers that Klaviyo rejects."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ from tests.streams.sandbox.api import SandboxApi
 
 
 def row(profile_id: str, **attributes: str) -> dict[str, object]:
-    """Write a profile of an answer."""
+    """Build a profile of a response."""
     return {"type": "profile", "id": profile_id, "attributes": attributes}
 
 
@@ -66,12 +66,12 @@ def test_a_profile_belongs_to_the_value_it_was_found_by(
     rows: list[Mapping[str, object]],
     ids: dict[str, list[str]] | None,
 ) -> None:
-    """Or it is not clear whose it is."""
+    """A row matches a value, or the whole answer is ambiguous."""
     assert match_profiles(field, values, rows) == ids
 
 
 async def test_an_identifier_klaviyo_refuses_is_isolated(clock: FakeClock) -> None:
-    """A 400 about the whole filter: bisected, the others are found."""
+    """A 400 about the whole filter leads to bisection; the other profiles match."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         values = request.query["filter"].split('"')[1::2]
@@ -101,7 +101,7 @@ async def test_an_identifier_klaviyo_refuses_is_isolated(clock: FakeClock) -> No
 
 
 async def test_long_identifiers_make_shorter_lookups(clock: FakeClock) -> None:
-    """No target is longer than every server must take."""
+    """No request target exceeds the length that servers must accept."""
 
     async def handler(_: web.Request) -> web.StreamResponse:
         return web.json_response({"data": []})
@@ -121,10 +121,10 @@ async def test_long_identifiers_make_shorter_lookups(clock: FakeClock) -> None:
     assert max(len(request.raw_path) for request in server.requests) <= 8_000
 
 
-async def test_rows_written_otherwise_are_asked_for_one_by_one(
+async def test_rows_with_another_spelling_are_looked_up_separately(
     clock: FakeClock,
 ) -> None:
-    """Klaviyo writes phone numbers its own way: alone it is clear whose a row is."""
+    """A phone number that Klaviyo writes differently matches in a separate lookup."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         values = request.query["filter"].split('"')[1::2]
@@ -149,7 +149,7 @@ async def test_rows_written_otherwise_are_asked_for_one_by_one(
 async def test_user_ids_that_have_a_profile_are_found(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A hundred in a request; one that Klaviyo takes for no id has none."""
+    """A request holds a hundred ids; an id that Klaviyo rejects has no profile."""
     users = [f"u-{number}" for number in range(250)]
     async with SandboxApi(klaviyo.url) as api:
         profiles = [{"external_id": user} for user in users[::2]]
@@ -161,10 +161,10 @@ async def test_user_ids_that_have_a_profile_are_found(
 
 
 @pytest.mark.parametrize("status", [401, 403, 503])
-async def test_a_klaviyo_that_does_not_say_is_no_klaviyo_without_profiles(
+async def test_a_failing_klaviyo_is_not_taken_for_missing_profiles(
     clock: FakeClock, status: int
 ) -> None:
-    """It is told, and not asked for each id apart."""
+    """A failing Klaviyo is an error; ids are not looked up separately then."""
 
     async def handler(_: web.Request) -> web.StreamResponse:
         return web.json_response({"errors": [{"detail": "no"}]}, status=status)

@@ -1,4 +1,4 @@
-"""Adding members, against the sandbox."""
+"""Additions of list members, against the sandbox."""
 
 from collections.abc import Callable, Sequence
 
@@ -33,7 +33,7 @@ _JOBS = "/api/profile-bulk-import-jobs$"
 async def test_added_profiles_are_members_when_the_verdicts_are_there(
     client: KlaviyoClient, klaviyo: Sandbox, count: int
 ) -> None:
-    """Delivered means on the list, and nothing runs any more."""
+    """Delivered profiles are on the list, and no import is running any more."""
     list_id = await new_list(client)
 
     verdicts = await add_members(client, list_id, make_profiles(count))
@@ -46,7 +46,7 @@ async def test_added_profiles_are_members_when_the_verdicts_are_there(
 async def test_few_are_added_by_one_relationship_call(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Three profiles: three upserts, one addition, no job."""
+    """Three profiles need three upserts, one addition and no job."""
     list_id = await new_list(client)
 
     await add_members(client, list_id, make_profiles(3))
@@ -72,7 +72,7 @@ async def test_a_profile_without_identifier_is_a_dead_letter_without_a_request(
     profile: dict[str, object],
     operation: Callable[..., object],
 ) -> None:
-    """Its neighbour goes through."""
+    """The valid profile beside the invalid profile goes through."""
     list_id = await new_list(client)
     run = add_members if operation is add_members else remove_members
 
@@ -111,14 +111,14 @@ async def test_a_profile_without_identifier_is_a_dead_letter_without_a_request(
     ],
 )
 @pytest.mark.parametrize("neighbours", [2, 20])
-async def test_a_poison_item_is_a_dead_letter_and_spoils_no_neighbour(
+async def test_an_invalid_item_is_a_dead_letter_and_affects_no_other(
     client: KlaviyoClient,
     klaviyo: Sandbox,
     poison: dict[str, object],
     reason: str,
     neighbours: int,
 ) -> None:
-    """All others are on the list; the reason holds no value."""
+    """All other profiles are on the list; the reason holds no payload value."""
     list_id = await new_list(client)
     profiles = make_profiles(neighbours)
     profiles.insert(1, poison)
@@ -135,7 +135,7 @@ async def test_a_poison_item_is_a_dead_letter_and_spoils_no_neighbour(
 async def test_import_errors_land_on_the_right_record(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Of 300 the first 150 fail: two pages of errors, each on its own profile."""
+    """The first 150 of 300 fail: two pages of errors, each on its own profile."""
     list_id = await new_list(client)
     klaviyo.add_fault(Fault(kind=FaultKind.IMPORT_ERRORS, items=150, path=_JOBS))
 
@@ -148,7 +148,7 @@ async def test_import_errors_land_on_the_right_record(
 async def test_identifiers_of_two_profiles_are_a_dead_letter(
     client: KlaviyoClient,
 ) -> None:
-    """A real conflict found by the job, among neighbours."""
+    """The import job finds a real conflict among other profiles."""
     list_id = await new_list(client)
     await add_members(client, list_id, [{"external_id": "a"}, {"email": "b@c.io"}])
     both: dict[str, object] = {"external_id": "a", "email": "b@c.io"}
@@ -163,7 +163,7 @@ async def test_identifiers_of_two_profiles_are_a_dead_letter(
 async def test_a_cancelled_job_is_submitted_again(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Twice cancelled, the third job adds them; the attempts are counted."""
+    """The third job adds the profiles after two cancelled jobs; attempts count."""
     list_id = await new_list(client)
     klaviyo.add_fault(Fault(kind=FaultKind.JOB_CANCELLED, count=2, path=_JOBS))
 
@@ -176,10 +176,10 @@ async def test_a_cancelled_job_is_submitted_again(
 
 
 @pytest.mark.parametrize("count", [2, 10])
-async def test_a_list_that_is_gone_is_told_at_once(
+async def test_a_list_that_is_gone_is_reported_at_once(
     client: KlaviyoClient, klaviyo: Sandbox, count: int
 ) -> None:
-    """Neither additions nor removals are blamed on their items."""
+    """A missing list is no fault of the items, in additions and removals."""
     list_id = await new_list(client)
     await add_members(client, list_id, make_profiles(10))
     klaviyo.account.delete_list(list_id)
@@ -190,10 +190,10 @@ async def test_a_list_that_is_gone_is_told_at_once(
     assert added == removed == ListGone(list_id=list_id)
 
 
-async def test_a_list_deleted_while_its_import_runs_is_told(
+async def test_a_list_deleted_while_its_import_runs_is_reported(
     client: KlaviyoClient, klaviyo: Sandbox, clock: FakeClock
 ) -> None:
-    """The job completes, but its profiles are on no list."""
+    """The import job completes, but its profiles are on no list."""
     list_id = await new_list(client)
     clock.on_sleep = lambda: klaviyo.account.lists.by_id.pop(list_id, None)
 
@@ -205,7 +205,7 @@ async def test_a_list_deleted_while_its_import_runs_is_told(
 async def test_one_profile_twice_goes_in_order(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Six items share an email: six imports, one after the other, the last one wins."""
+    """Six items with the same email need six imports in order; the last wins."""
     list_id = await new_list(client)
     profiles: Sequence[dict[str, object]] = [
         {"email": "jane@example.com", "first_name": f"Jane {n}"} for n in range(6)
@@ -222,7 +222,7 @@ async def test_one_profile_twice_goes_in_order(
 async def test_an_import_accepted_without_an_answer_is_outwaited(
     clock: FakeClock, seed: int
 ) -> None:
-    """The ghost of a cut connection, which may take longer than the job we know."""
+    """The unknown job of a cut connection may take longer than the known job."""
     config = SandboxConfig(
         quota_scale=None, clock_s=clock.read, job_jitter_s=60.0, seed=seed
     )

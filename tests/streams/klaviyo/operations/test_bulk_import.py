@@ -1,4 +1,4 @@
-"""Imports against a server that misbehaves as the sandbox cannot."""
+"""Bulk imports against a server that misbehaves beyond the sandbox's abilities."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from tests.streams.klaviyo.fakes import KEY, FakeClock, FakeServer
 
 
 class FakeImporter:
-    """An import endpoint that dislikes some profiles and names none of them.
+    """Import endpoint that rejects some profiles without naming any.
 
     Attributes:
         refuse: Status with which it refuses a submission that holds a bad profile; 0
@@ -30,7 +30,7 @@ class FakeImporter:
         self.sizes: list[int] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer submissions, jobs and errors."""
+        """Answer submissions, and requests for jobs and errors."""
         if request.method == "POST":
             return await self._submit(request)
         if request.path.endswith("/import-errors"):
@@ -60,7 +60,7 @@ class FakeImporter:
 async def importing(
     importer: FakeImporter, clock: FakeClock
 ) -> AsyncIterator[KlaviyoClient]:
-    """Run the importer and a client of it."""
+    """Run the importer, and a client for the importer."""
     async with (
         FakeServer(importer.answer) as server,
         KlaviyoClient(
@@ -78,10 +78,10 @@ async def importing(
         pytest.param(0, "import-failed", id="failed-in-the-job-without-an-error"),
     ],
 )
-async def test_a_culprit_nobody_names_is_found_by_halving(
+async def test_an_unnamed_invalid_profile_is_found_by_bisection(
     clock: FakeClock, refuse: int, reason: str
 ) -> None:
-    """Two of fifty: they become dead letters, the others are imported."""
+    """Two of fifty profiles become dead letters; the other profiles are imported."""
     bad = {"u7@x.io", "u31@x.io"}
     importer = FakeImporter(refuse=refuse, bad=bad)
 
@@ -96,7 +96,7 @@ async def test_a_culprit_nobody_names_is_found_by_halving(
 
 
 async def test_submissions_keep_klaviyos_limits(clock: FakeClock) -> None:
-    """22,000 profiles, 10 MB: no job over 10,000 profiles or 5 MB."""
+    """22,000 profiles of 10 MB make no job over 10,000 profiles or 5 MB."""
     importer = FakeImporter(refuse=0, bad=set())
     profiles = [
         {"email": f"u{n}@x.io", "title": "x" * (1_000 if n < 9_000 else 1)}

@@ -1,13 +1,13 @@
-"""The right to be forgotten, against the sandbox."""
+"""Deletion of profiles, against the sandbox."""
 
 from typing import Any
 
 import pytest
 
+from streams.actions.intents import Deletion
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.deletion import delete_profiles
 from streams.klaviyo.operations.profiles import upsert_profiles
-from streams.klaviyo.payloads.consent_items import DeletionItem
 from streams.sandbox import Sandbox
 from tests.streams.klaviyo.profile_builders import (
     make_profiles,
@@ -19,20 +19,25 @@ _JOBS = "/api/data-privacy-deletion-jobs"
 _PHONE = "+15005550006"
 
 
+def deletion(**identifiers: str) -> Deletion:
+    """Build an intent that deletes a profile."""
+    return Deletion(identifiers=identifiers)
+
+
 def remaining_ids(klaviyo: Sandbox) -> list[str]:
-    """Say who is left."""
+    """Return the external ids of the remaining profiles."""
     return sorted(str(profile.external_id) for profile in klaviyo.account.profiles)
 
 
 async def test_defect_22_the_callers_user_id_is_never_klaviyos(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Though it looks like one: somebody else's would be deleted."""
+    """A user id that looks like Klaviyo's id deletes no other profile."""
     await upsert_profiles(client, make_profiles(2))
     victim = klaviyo.account.profiles.by_external_id["user-0"].id
     await upsert_profiles(client, [{"external_id": victim}])
 
-    verdicts = await delete_profiles(client, [DeletionItem(external_id=victim)])
+    verdicts = await delete_profiles(client, [deletion(external_id=victim)])
 
     assert verdict_names(verdicts) == ["delivered"]
     assert remaining_ids(klaviyo) == ["user-0", "user-1"]
@@ -51,46 +56,48 @@ async def test_defect_22_the_callers_user_id_is_never_klaviyos(
         pytest.param({"email": " ", "external_id": "user-0"}, id="blank-is-absent"),
     ],
 )
-async def test_whoever_is_named_is_deleted(
+async def test_any_identifier_deletes_exactly_one_profile(
     client: KlaviyoClient, klaviyo: Sandbox, item: dict[str, Any]
 ) -> None:
-    """By any identifier, and nobody else."""
+    """Any identifier selects exactly one profile."""
     profiles = make_profiles(2)
     profiles[0]["phone_number"] = _PHONE
     await upsert_profiles(client, profiles)
 
-    verdicts = await delete_profiles(client, [DeletionItem(**item)])
+    verdicts = await delete_profiles(client, [deletion(**item)])
 
     assert verdict_names(verdicts) == ["delivered"]
     assert remaining_ids(klaviyo) == ["user-1"]
 
 
-async def test_by_klaviyos_id(client: KlaviyoClient, klaviyo: Sandbox) -> None:
-    """It is no lookup."""
+async def test_klaviyos_id_needs_no_lookup(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """Klaviyo's id needs no lookup."""
     await upsert_profiles(client, make_profiles(1))
     (profile,) = klaviyo.account.profiles
     before = request_count(klaviyo)
 
-    verdicts = await delete_profiles(client, [DeletionItem(id=profile.id)])
+    verdicts = await delete_profiles(client, [deletion(profile_id=profile.id)])
 
     assert verdict_names(verdicts) == ["delivered"]
     assert remaining_ids(klaviyo) == []
     assert request_count(klaviyo) - before == 1
 
 
-async def test_each_item_has_its_own_end(
+async def test_each_deletion_has_its_own_verdict(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Unknown, nobody, refused, repeated: in order, and the lookup is one request."""
+    """Unknown, empty, rejected and duplicate deletions keep the order."""
     await upsert_profiles(client, make_profiles(4))
     items = [
-        DeletionItem(external_id="nobody"),
-        DeletionItem(),
-        DeletionItem(email="no email"),
-        DeletionItem(external_id="user-1"),
-        DeletionItem(external_id="user-2"),
-        DeletionItem(external_id="user-1"),
-        DeletionItem(email="\ud800"),
+        deletion(external_id="nobody"),
+        deletion(),
+        deletion(email="no email"),
+        deletion(external_id="user-1"),
+        deletion(external_id="user-2"),
+        deletion(external_id="user-1"),
+        deletion(email="\ud800"),
     ]
 
     verdicts = await delete_profiles(client, items)

@@ -1,4 +1,4 @@
-"""A bad event, a repeated one and a lost answer spoil no others."""
+"""Invalid events, duplicates and lost responses affect no other events."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ from tests.streams.klaviyo.fakes import FakeClock
 from tests.streams.klaviyo.profile_builders import request_count, verdict_names
 
 
-async def test_a_repeat_of_what_was_refused_gets_its_own_chance(
+async def test_a_duplicate_of_a_rejected_event_is_sent(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """The first of two is wrong, the second is not: it is no repeat of anything."""
+    """A valid event is sent although an earlier event with the key was invalid."""
     wrong = make_event(1, time="2099-01-01T00:00:00Z")
 
     verdicts = await record_events(client, [wrong, make_event(2), make_event(1)])
@@ -35,7 +35,7 @@ async def test_a_repeat_of_what_was_refused_gets_its_own_chance(
 async def test_events_recorded_before_are_recognised_as_delivered(
     clock: FakeClock, count: int
 ) -> None:
-    """A replay where Klaviyo judges repeats against history: all delivered, none twice.
+    """A replay delivers all events and records none twice.
 
     It does not cost a bulk request an event: the quota would last for hours.
     """
@@ -56,7 +56,7 @@ async def test_events_recorded_before_are_recognised_as_delivered(
 async def test_the_same_person_under_two_names_spoils_no_batch(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Only Klaviyo knows that the two are one, and that the event repeats."""
+    """Only Klaviyo recognises two identifiers as the same person."""
     both = {"external_id": "user-1", "email": "ann@example.com"}
     await record_events(client, [make_event(0, profile=both)])
     by_id = make_event(1, profile={"external_id": "user-1"})
@@ -75,7 +75,7 @@ async def test_the_same_person_under_two_names_spoils_no_batch(
 async def test_events_whose_answer_was_lost_are_recorded_once(
     clock: FakeClock, repeats: DuplicateScope, kind: FaultKind
 ) -> None:
-    """Whether or not the first attempt was carried out; attempts are counted."""
+    """Each event is recorded once, whether or not the first attempt was carried out."""
     config = SandboxConfig(
         quota_scale=None, clock_s=clock.read, bulk_duplicates=repeats
     )
@@ -102,7 +102,7 @@ async def test_events_whose_answer_was_lost_are_recorded_once(
 async def test_a_bad_event_is_a_dead_letter_alone(
     client: KlaviyoClient, klaviyo: Sandbox, bad: dict[str, Any]
 ) -> None:
-    """Named by pointer, it is sent by itself, refused, and the others are not."""
+    """Klaviyo names the event by pointer; only that event is sent separately."""
     events = [make_event(n) for n in range(99)]
 
     verdicts = await record_events(
@@ -122,7 +122,7 @@ async def test_a_bad_event_is_a_dead_letter_alone(
 async def test_a_bad_event_leaves_the_others_of_its_profile_alone(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Klaviyo names the row; which of its events it means is found out."""
+    """Klaviyo names the row; single requests show the invalid event of the row."""
     events = [make_event(n, user=0) for n in range(40)]
     events[20] = make_event(20, user=0, time="2099-01-01T00:00:00Z")
 
@@ -137,7 +137,7 @@ async def test_a_bad_event_leaves_the_others_of_its_profile_alone(
 async def test_a_request_that_is_too_large_all_the_same_is_halved(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A 413 splits until it fits."""
+    """A 413 leads to bisection until the requests fit."""
     klaviyo.add_fault(
         Fault(kind=FaultKind.SERVER_ERROR, status=413, path=BULK_EVENTS, count=3)
     )
@@ -148,10 +148,10 @@ async def test_a_request_that_is_too_large_all_the_same_is_halved(
     assert len(unique_ids(klaviyo)) == 100
 
 
-async def test_what_is_wrong_to_see_is_a_dead_letter_without_a_request(
+async def test_a_visibly_invalid_event_is_a_dead_letter_without_a_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Judged here: not sent, and the neighbours go in one request."""
+    """Invalid events are not sent; the other events share a request."""
     bad = make_event(1, properties={"text": "x" * 100_001})
     odd = make_event(2, properties={"odd": {1, 2}})
     huge = make_event(3, properties={"all": [["x" * 90_000] * 60]})

@@ -1,4 +1,4 @@
-"""Events, against the sandbox."""
+"""Recording of events, against the sandbox."""
 
 import pytest
 
@@ -25,7 +25,7 @@ from tests.streams.klaviyo.profile_builders import request_count, verdict_names
 async def test_a_thousand_events_take_one_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A thousand of ten users, then one more: two requests."""
+    """A thousand events of ten users and one more event need two requests."""
     events = [make_event(n, user=n % 10) for n in range(1_001)]
 
     verdicts = await record_events(client, events)
@@ -39,7 +39,7 @@ async def test_a_thousand_events_take_one_request(
 async def test_no_request_is_larger_than_five_megabytes(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Of 90 KB each, 55 fit into one; none is answered with 413."""
+    """Requests hold 55 events of 90 KB; none is answered with 413."""
     events = [make_event(n, properties={"text": "x" * 90_000}) for n in range(120)]
 
     verdicts = await record_events(client, events)
@@ -52,7 +52,7 @@ async def test_one_event_goes_by_itself_with_all_it_has(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
     """Time, value, currency, backfill and the profile's attributes arrive."""
-    one = make_event(
+    event = make_event(
         1,
         profile={"external_id": "user-1", "first_name": "Ann"},
         value=9.5,
@@ -60,22 +60,26 @@ async def test_one_event_goes_by_itself_with_all_it_has(
         backfill=True,
     )
 
-    verdicts = await record_events(client, [one])
+    verdicts = await record_events(client, [event])
 
     assert verdict_names(verdicts) == ["delivered"]
-    (found,) = klaviyo.account.events.by_key.values()
-    assert (found.value, found.value_currency, found.backfill) == (9.5, "EUR", True)
-    assert found.properties == {"n": 1}
-    assert found.time_s == 1_784_107_800
+    (recorded,) = klaviyo.account.events.by_key.values()
+    assert (recorded.value, recorded.value_currency, recorded.backfill) == (
+        9.5,
+        "EUR",
+        True,
+    )
+    assert recorded.properties == {"n": 1}
+    assert recorded.time_s == 1_784_107_800
     (profile,) = klaviyo.account.profiles
     assert profile.fields["first_name"] == "Ann"
     assert request_count(klaviyo, "POST", EVENTS) == 1
 
 
-async def test_events_of_one_profile_go_in_one_row_and_its_last_word_counts(
+async def test_events_of_one_profile_go_in_one_row_and_the_last_value_wins(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Attributes differ between two events of one user: merged, the later wins."""
+    """Different attributes of the same user are merged; the later value wins."""
     early = {"external_id": "a", "title": "Miss", "properties": {"x": 1, "y": 1}}
     late = {"external_id": "a", "title": "Dr", "properties": {"y": 2}}
 
@@ -90,10 +94,10 @@ async def test_events_of_one_profile_go_in_one_row_and_its_last_word_counts(
 
 
 @pytest.mark.parametrize("repeats", DuplicateScope)
-async def test_a_repeat_in_a_batch_is_delivered_once(
+async def test_a_duplicate_in_a_batch_is_delivered_once(
     clock: FakeClock, repeats: DuplicateScope
 ) -> None:
-    """The second of two is discarded and spoils nobody; other metrics are no repeat."""
+    """The second of two equal events is discarded; another metric is no duplicate."""
     config = SandboxConfig(
         quota_scale=None, clock_s=clock.read, bulk_duplicates=repeats
     )
@@ -118,7 +122,7 @@ async def test_a_repeat_in_a_batch_is_delivered_once(
 async def test_a_metric_klaviyo_does_not_have_is_a_dead_letter_where_that_is_policy(
     clock: FakeClock,
 ) -> None:
-    """To the letter: `viewed` is not `Viewed`; without the policy both are sent."""
+    """Names are compared exactly; without the policy both events are sent."""
     config = SandboxConfig(
         quota_scale=None,
         clock_s=clock.read,
@@ -142,7 +146,7 @@ async def test_a_metric_klaviyo_does_not_have_is_a_dead_letter_where_that_is_pol
 async def test_an_event_too_far_ahead_is_seen_when_the_time_is_known(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """With a clock it is judged here."""
+    """A clock lets the operation reject the event itself."""
     ahead = make_event(1, time="2029-01-01T00:00:00Z")
 
     verdicts = await record_events(client, [ahead, make_event(2)], now_s=START_S)
@@ -154,6 +158,6 @@ async def test_an_event_too_far_ahead_is_seen_when_the_time_is_known(
 async def test_no_events_take_no_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Nothing comes of nothing."""
+    """An empty batch leads to no request."""
     assert await record_events(client, []) == []
     assert request_count(klaviyo) == 0

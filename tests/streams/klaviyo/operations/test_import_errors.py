@@ -1,10 +1,10 @@
-"""Import errors on the right record."""
+"""Matching of import errors with the profiles of a job."""
 
 import pytest
 
 from streams.klaviyo.api.import_jobs import ImportJobStatus
 from streams.klaviyo.batching.items import ProfileItem
-from streams.klaviyo.operations.import_errors import (
+from streams.klaviyo.operations.bulk_import import (
     ImportJobResult,
     read_import_errors,
     settle_import_job,
@@ -24,7 +24,7 @@ _CHUNK = tuple(
 
 
 def row(payload: object, pointer: str = "/data") -> dict[str, object]:
-    """Write an import error as Klaviyo does."""
+    """Build an import error in Klaviyo's form."""
     return {
         "type": "import-error",
         "id": "e",
@@ -67,7 +67,7 @@ def row(payload: object, pointer: str = "/data") -> dict[str, object]:
 def test_an_error_lands_on_its_record(
     payload: object, pointer: str, culprit: int
 ) -> None:
-    """By the identity in the original payload, else by the place."""
+    """The identity in the original payload wins over the position."""
     errors = read_import_errors({"data": [row(payload, pointer)]})
 
     settled = settle_import_job(
@@ -75,17 +75,17 @@ def test_an_error_lands_on_its_record(
         ImportJobResult(status=ImportJobStatus.COMPLETE, failed=1, errors=errors),
     )
 
-    assert [item.index for item, _ in settled.refused] == [culprit]
+    assert [item.index for item, _ in settled.rejected] == [culprit]
     assert len(settled.delivered) == 3
     assert not settled.resubmit
-    assert "x.io" not in settled.refused[0][1]
+    assert "x.io" not in settled.rejected[0][1]
 
 
 @pytest.mark.parametrize("status", [ImportJobStatus.CANCELLED, ImportJobStatus.UNKNOWN])
 def test_a_job_that_did_not_complete_is_submitted_again(
     status: ImportJobStatus,
 ) -> None:
-    """Whole."""
+    """A cancelled or unknown job is submitted again as a whole."""
     settled = settle_import_job(_CHUNK, ImportJobResult(status=status))
 
     assert settled.resubmit == [_CHUNK]
@@ -93,20 +93,20 @@ def test_a_job_that_did_not_complete_is_submitted_again(
 
 
 @pytest.mark.parametrize(
-    ("failed", "named", "again"),
+    ("failed", "named_count", "resubmitted"),
     [
         pytest.param(1, 0, [2, 2], id="one-unnamed"),
-        pytest.param(2, 1, [1, 2], id="one-of-two-named"),
+        pytest.param(2, 1, [1, 2], id="one-of-two-named_count"),
         pytest.param(None, 1, [], id="klaviyo-does-not-count"),
-        pytest.param(4, 4, [], id="all-named"),
+        pytest.param(4, 4, [], id="all-named_count"),
         pytest.param(9, 4, [], id="miscounted"),
     ],
 )
-def test_failures_nobody_named_are_isolated(
-    failed: int | None, named: int, again: list[int]
+def test_unmatched_failures_are_bisected(
+    failed: int | None, named_count: int, resubmitted: list[int]
 ) -> None:
-    """The halves of the rest go again until the culprit is alone."""
-    rows = [row(item.profile) for item in _CHUNK[:named]]
+    """Halves of the unmatched items go resubmitted until the failing item is alone."""
+    rows = [row(item.profile) for item in _CHUNK[:named_count]]
     end = ImportJobResult(
         status=ImportJobStatus.COMPLETE,
         failed=failed,
@@ -115,23 +115,23 @@ def test_failures_nobody_named_are_isolated(
 
     settled = settle_import_job(_CHUNK, end)
 
-    assert [len(chunk) for chunk in settled.resubmit] == again
-    assert len(settled.refused) == named
-    assert len(settled.delivered) == (0 if again else 4 - named)
+    assert [len(chunk) for chunk in settled.resubmit] == resubmitted
+    assert len(settled.rejected) == named_count
+    assert len(settled.delivered) == (0 if resubmitted else 4 - named_count)
 
 
-def test_alone_the_unnamed_failure_is_the_items() -> None:
-    """It ends there."""
+def test_an_unmatched_failure_of_a_single_item_is_that_item() -> None:
+    """A single item is the item that failed."""
     settled = settle_import_job(
         _CHUNK[:1], ImportJobResult(status=ImportJobStatus.COMPLETE, failed=1)
     )
 
-    assert settled.refused == [(_CHUNK[0], "import-failed")]
+    assert settled.rejected == [(_CHUNK[0], "import-failed")]
 
 
 @pytest.mark.parametrize(
     "document", [{}, {"data": None}, {"data": [None, {}, {"attributes": []}]}]
 )
 def test_no_listing_can_break_the_reader(document: dict[str, object]) -> None:
-    """Whatever is in it."""
+    """Malformed listings give errors without identifiers."""
     assert all(not error.identifiers for error in read_import_errors(document))

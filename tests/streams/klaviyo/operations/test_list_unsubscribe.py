@@ -1,13 +1,11 @@
-"""No member is asked to leave a list twice, whatever answers are lost."""
+"""Each member leaves a list with one request, whatever responses are lost."""
 
 import pytest
 from aiohttp import web
 
+from streams.actions.channels import Channel
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.unsubscribe import unsubscribe
-from streams.klaviyo.payloads.consent_items import (
-    Channel,
-)
 from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
 from tests.streams.klaviyo.accounts import (
     UNSUBSCRIBE,
@@ -15,32 +13,32 @@ from tests.streams.klaviyo.accounts import (
     list_emails,
     sandbox_account,
 )
+from tests.streams.klaviyo.consent_builders import BOTH
 from tests.streams.klaviyo.fakes import FakeClock, serving_answers
 from tests.streams.klaviyo.profile_builders import request_count, verdict_names
 from tests.streams.klaviyo.unsubscribe_helpers import (
     ANN,
     BOB,
-    BOTH,
     PHONE,
     is_subscribed,
     members_response,
     subscribe_to_new_list,
-    unsubscribe_item,
+    withdrawal,
 )
 
 
-async def test_who_asks_twice_is_not_unsubscribed_globally(
+async def test_a_member_with_several_changes_is_not_unsubscribed_globally(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Twice by one address, and by another: Klaviyo sees the member once."""
+    """Klaviyo receives a member with two addresses and five changes once."""
     list_id = await subscribe_to_new_list(client, {"email": ANN, "phone_number": PHONE})
     sms = frozenset({Channel.SMS})
     items = [
-        unsubscribe_item(list_id=list_id),
-        unsubscribe_item(list_id=list_id),
-        unsubscribe_item(None, phone_number=PHONE, channels=sms, list_id=list_id),
-        unsubscribe_item(phone_number=PHONE, channels=BOTH, list_id=list_id),
-        unsubscribe_item(ANN.title(), list_id=list_id),
+        withdrawal(list_id=list_id),
+        withdrawal(list_id=list_id),
+        withdrawal(None, phone_number=PHONE, channels=sms, list_id=list_id),
+        withdrawal(phone_number=PHONE, channels=BOTH, list_id=list_id),
+        withdrawal(ANN.title(), list_id=list_id),
     ]
 
     verdicts = await unsubscribe(client, items)
@@ -60,9 +58,9 @@ async def test_who_asks_twice_is_not_unsubscribed_globally(
 async def test_a_lost_answer_unsubscribes_nobody_globally(
     clock: FakeClock, kind: FaultKind, *, settle_s: float, everywhere: bool
 ) -> None:
-    """Carried out or not, done at once or later: who is still there is asked first.
+    """Members are looked up before the request is sent again, early or late.
 
-    A member is one, whatever is to become of others.
+    The switch `everywhere` concerns other profiles only.
     """
     config = SandboxConfig(quota_scale=None, clock_s=clock.read, apply_delay_s=settle_s)
     async with sandbox_account(config, clock) as (klaviyo, client):
@@ -70,7 +68,7 @@ async def test_a_lost_answer_unsubscribes_nobody_globally(
         clock.now_s += settle_s
         klaviyo.add_fault(Fault(kind=kind, path=UNSUBSCRIBE, count=1))
         items = [
-            unsubscribe_item(email, list_id=list_id, everywhere=everywhere)
+            withdrawal(email, list_id=list_id, everywhere=everywhere)
             for email in (ANN, BOB)
         ]
 
@@ -84,10 +82,10 @@ async def test_a_lost_answer_unsubscribes_nobody_globally(
         assert is_subscribed(klaviyo, BOB)
 
 
-async def test_after_a_lost_answer_the_refused_one_is_told_from_the_others(
+async def test_after_a_lost_answer_the_rejected_member_is_identified(
     clock: FakeClock,
 ) -> None:
-    """The first has left meanwhile; of the two asked again the second is refused."""
+    """The rejected member of the second request is identified in the batch."""
     emails = ["p0@example.com", "p1@example.com", "p2@example.com"]
     pointer = "/data/attributes/profiles/data/1/attributes/email"
     refusal = {"errors": [{"code": "invalid", "source": {"pointer": pointer}}]}
@@ -99,7 +97,7 @@ async def test_after_a_lost_answer_the_refused_one_is_told_from_the_others(
         web.Response(status=202),
     ]
     async with serving_answers(*answers, clock=clock) as (client, server):
-        items = [unsubscribe_item(email, list_id="L") for email in emails]
+        items = [withdrawal(email, list_id="L") for email in emails]
 
         verdicts = await unsubscribe(client, items)
 
@@ -108,15 +106,15 @@ async def test_after_a_lost_answer_the_refused_one_is_told_from_the_others(
         assert methods == ["GET", "POST", "GET", "POST", "POST"]
 
 
-async def test_a_throttled_request_is_sent_again_unasked(
+async def test_a_throttled_request_is_sent_again_without_a_lookup(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """It was not carried out."""
+    """A throttled request was not carried out, so no lookup is needed."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     klaviyo.add_fault(Fault(kind=FaultKind.THROTTLED, path=UNSUBSCRIBE, count=2))
     before = request_count(klaviyo, "GET")
 
-    verdicts = await unsubscribe(client, [unsubscribe_item(list_id=list_id)])
+    verdicts = await unsubscribe(client, [withdrawal(list_id=list_id)])
 
     assert verdict_names(verdicts) == ["delivered"]
     assert request_count(klaviyo, "GET") - before == 1
@@ -126,13 +124,13 @@ async def test_a_throttled_request_is_sent_again_unasked(
 async def test_a_list_deleted_at_the_last_moment_is_a_dead_letter(
     clock: FakeClock,
 ) -> None:
-    """The lookup still found it; nobody is blamed for it, and asked by halves."""
+    """A list that disappears after the lookup is no fault of the members."""
     gone = web.json_response({"errors": [{"code": "not_found"}]}, status=404)
     again = web.json_response({"errors": [{"code": "not_found"}]}, status=404)
     answers = [members_response(ANN, BOB), gone, again]
     async with serving_answers(*answers, clock=clock) as (client, server):
         verdicts = await unsubscribe(
-            client, [unsubscribe_item(verdict, list_id="L") for verdict in (ANN, BOB)]
+            client, [withdrawal(verdict, list_id="L") for verdict in (ANN, BOB)]
         )
 
         assert [verdict.reason for verdict in verdicts] == ["no-such-list"] * 2
@@ -142,21 +140,21 @@ async def test_a_list_deleted_at_the_last_moment_is_a_dead_letter(
 async def test_an_address_that_cannot_be_looked_up_is_a_dead_letter(
     clock: FakeClock,
 ) -> None:
-    """Who is on the list is not known, so nobody is unsubscribed."""
+    """An unknown membership leads to no unsubscription."""
     refused = web.json_response({"errors": [{"code": "invalid"}]}, status=400)
     exists = web.json_response({"data": {"id": "L"}})
     async with serving_answers(refused, exists, clock=clock) as (client, server):
-        verdicts = await unsubscribe(client, [unsubscribe_item("odd", list_id="L")])
+        verdicts = await unsubscribe(client, [withdrawal("odd", list_id="L")])
 
         assert verdict_names(verdicts) == ["dead-letter"]
         assert verdicts[0].status == 400
         assert {request.method for request in server.requests} == {"GET"}
 
 
-async def test_members_written_otherwise_are_told_apart_one_by_one(
+async def test_members_with_another_spelling_are_looked_up_separately(
     clock: FakeClock,
 ) -> None:
-    """Two are found that are written as neither was asked for: asked for singly."""
+    """Two members in another spelling are looked up separately."""
     answers = [
         members_response("x@example.com", "y@example.com"),
         web.json_response({"data": {"id": "L"}}),
@@ -165,7 +163,7 @@ async def test_members_written_otherwise_are_told_apart_one_by_one(
     ]
     async with serving_answers(*answers, clock=clock) as (client, server):
         verdicts = await unsubscribe(
-            client, [unsubscribe_item(request, list_id="L") for request in (ANN, BOB)]
+            client, [withdrawal(request, list_id="L") for request in (ANN, BOB)]
         )
 
         assert sorted(verdict_names(verdicts)) == ["delivered", "discarded"]

@@ -1,4 +1,4 @@
-"""Creating and updating profiles, against the sandbox."""
+"""Creation and update of profiles, against the sandbox."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from streams.sandbox import Fault, FaultKind, Sandbox
 async def test_upserted_profiles_hold_what_was_sent(
     client: KlaviyoClient, klaviyo: Sandbox, count: int
 ) -> None:
-    """Singly or in bulk: the same outcome."""
+    """Single requests and bulk imports have the same outcome."""
     profiles = [
         {"email": f"u{n}@x.io", "first_name": f"Jane {n}", "properties": {"n": n}}
         for n in range(count)
@@ -20,9 +20,9 @@ async def test_upserted_profiles_hold_what_was_sent(
 
     verdicts = await upsert_profiles(client, profiles)
 
-    assert [one.verdict for one in verdicts] == [Verdict.DELIVERED] * count
-    held = klaviyo.account.profiles.by_email
-    assert [held[f"u{n}@x.io"].properties for n in range(count)] == [
+    assert [verdict.verdict for verdict in verdicts] == [Verdict.DELIVERED] * count
+    profiles_by_email = klaviyo.account.profiles.by_email
+    assert [profiles_by_email[f"u{n}@x.io"].properties for n in range(count)] == [
         {"n": n} for n in range(count)
     ]
 
@@ -30,7 +30,7 @@ async def test_upserted_profiles_hold_what_was_sent(
 async def test_null_clears_and_absence_keeps(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """As Klaviyo's documentation says."""
+    """Null clears an attribute, as Klaviyo's documentation states."""
     await upsert_profiles(
         client, [{"email": "a@b.io", "first_name": "Jane", "last_name": "Doe"}]
     )
@@ -40,10 +40,10 @@ async def test_null_clears_and_absence_keeps(
     assert klaviyo.account.profiles.by_email["a@b.io"].fields == {"last_name": "Doe"}
 
 
-async def test_nothing_to_do_is_nothing_done(
+async def test_no_profiles_take_no_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """No profiles, no requests."""
+    """An empty batch leads to no request."""
     assert await upsert_profiles(client, []) == []
     assert not klaviyo.account.request_log.request_counts
 
@@ -51,7 +51,7 @@ async def test_nothing_to_do_is_nothing_done(
 async def test_an_outage_in_the_middle_only_delays(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Submission, polling and errors all meet it."""
+    """Submission, polling and error listing survive an outage."""
     for path in ("/api/profile-bulk-import-jobs$", "/api/profile-bulk-import-jobs/"):
         klaviyo.add_fault(Fault(kind=FaultKind.SERVER_ERROR, path=path, count=3))
 
@@ -59,5 +59,5 @@ async def test_an_outage_in_the_middle_only_delays(
         client, [{"email": f"u{n}@x.io"} for n in range(9)]
     )
 
-    assert [one.verdict for one in verdicts] == [Verdict.DELIVERED] * 9
+    assert [verdict.verdict for verdict in verdicts] == [Verdict.DELIVERED] * 9
     assert verdicts[0].attempts == 4

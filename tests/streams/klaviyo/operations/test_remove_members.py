@@ -1,4 +1,4 @@
-"""Removing members, against the sandbox."""
+"""Removals of list members, against the sandbox."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ _MEMBERS = "/api/lists/.*/relationships/profiles"
 
 
 class Meddler:
-    """A client during whose first lookup something happens.
+    """Client that runs a callback during the first lookup.
 
     Args:
         client: Does the work.
@@ -42,7 +42,7 @@ class Meddler:
         )
 
     async def call(self, request: Request) -> FinalResult:
-        """Send it, and meddle."""
+        """Send a request, and run the callback after the first lookup."""
         answer = await self._client.call(request)
         if request.endpoint is GET_PROFILES and self._meddle is not None:
             self._meddle()
@@ -53,7 +53,7 @@ class Meddler:
 async def test_removing_a_thousand_takes_at_most_twelve_requests(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Ten lookups of a hundred, one removal of a thousand."""
+    """Ten lookups of a hundred and one removal are enough for a thousand members."""
     list_id = await new_list(client)
     await add_members(client, list_id, make_profiles(1_100))
     before = request_count(klaviyo)
@@ -82,7 +82,7 @@ async def test_removing_a_thousand_takes_at_most_twelve_requests(
 async def test_odd_identifiers_are_found_and_removed(
     client: KlaviyoClient, klaviyo: Sandbox, profile: dict[str, object]
 ) -> None:
-    """Whatever is in an identifier, it finds its own profile and no other."""
+    """Special characters in an identifier select exactly its own profile."""
     list_id = await new_list(client)
     await add_members(client, list_id, [profile, *make_profiles(5)])
 
@@ -95,7 +95,7 @@ async def test_odd_identifiers_are_found_and_removed(
 async def test_the_next_identifier_is_asked_only_when_the_first_finds_nothing(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Known by email only: the external id is asked first, then the email."""
+    """The external id is looked up first, then the email address."""
     list_id = await new_list(client)
     await add_members(
         client, list_id, [{"email": "user+0@example.com"}, make_profiles(2)[1]]
@@ -108,10 +108,10 @@ async def test_the_next_identifier_is_asked_only_when_the_first_finds_nothing(
     assert request_count(klaviyo, "GET", "/api/profiles") - before == 2
 
 
-async def test_who_klaviyo_does_not_know_is_discarded(
+async def test_an_unknown_profile_is_discarded(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Nothing to remove is no failure."""
+    """An unknown profile is discarded and is no failure."""
     list_id = await new_list(client)
     await add_members(client, list_id, make_profiles(1))
 
@@ -128,7 +128,7 @@ async def test_who_klaviyo_does_not_know_is_discarded(
 async def test_an_odd_identifier_in_a_lookup_spoils_no_neighbour(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Two hundred are looked up; who is unknown is discarded, the rest removed."""
+    """Unknown profiles are discarded, and the other profiles are removed."""
     list_id = await new_list(client)
     await add_members(client, list_id, make_profiles(200))
     odd: dict[str, object] = {"email": "not an email"}
@@ -142,7 +142,7 @@ async def test_an_odd_identifier_in_a_lookup_spoils_no_neighbour(
 async def test_a_merged_profile_is_looked_up_again(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Its id went stale between lookup and removal; the others are not held up."""
+    """An id that became stale after the lookup delays no other removal."""
     list_id = await new_list(client)
     await add_members(client, list_id, make_profiles(5))
     lost = klaviyo.account.profiles.by_external_id["user-3"]
@@ -157,7 +157,7 @@ async def test_a_merged_profile_is_looked_up_again(
 async def test_a_removal_without_an_answer_is_sent_again(
     client: KlaviyoClient, klaviyo: Sandbox, kind: FaultKind
 ) -> None:
-    """Whether or not it was carried out."""
+    """The removal is repeated whether or not the first attempt was carried out."""
     list_id = await new_list(client)
     await add_members(client, list_id, make_profiles(10))
     klaviyo.add_fault(Fault(kind=kind, method="DELETE", path=_MEMBERS, count=1))

@@ -1,16 +1,13 @@
-"""Consent given, against the sandbox."""
+"""Subscription of profiles, against the sandbox."""
 
 from typing import Any
 
 import pytest
 
+from streams.actions.channels import UNSUBSCRIBE_ONLY, Channel
+from streams.actions.intents import ConsentChange
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.subscribe import subscribe
-from streams.klaviyo.payloads.consent_items import (
-    UNSUBSCRIBE_ONLY,
-    Channel,
-    SubscribeItem,
-)
 from streams.sandbox import Fault, FaultKind, Sandbox
 from tests.streams.klaviyo.accounts import (
     SUBSCRIBE,
@@ -18,27 +15,26 @@ from tests.streams.klaviyo.accounts import (
     consent_statuses,
     list_emails,
 )
+from tests.streams.klaviyo.consent_builders import subscription
 from tests.streams.klaviyo.profile_builders import (
     new_list,
     request_count,
     verdict_names,
 )
 
-_EMAIL = frozenset({Channel.EMAIL})
 _GIVEN = "2026-01-02T03:04:05Z"
 _GIVEN_S = 1_767_323_045.0
 
 
-def person(n: int, **members: Any) -> SubscribeItem:  # noqa: ANN401  # any member
-    """Make somebody who subscribes to email."""
-    given: dict[str, Any] = {"email": f"p{n}@example.com", "channels": _EMAIL}
-    return SubscribeItem(**given | members)
+def person(n: int, **fields: Any) -> ConsentChange:  # noqa: ANN401  # any field
+    """Build the subscription of a person to email."""
+    return subscription(**{"email": f"p{n}@example.com", **fields})
 
 
 async def test_a_thousand_subscribe_with_one_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """And one more with a second; all are on the list."""
+    """Profile 1,001 needs a second request; all profiles are on the list."""
     list_id = await new_list(client)
     items = [person(n, list_id=list_id) for n in range(1_001)]
 
@@ -52,20 +48,20 @@ async def test_a_thousand_subscribe_with_one_request(
 async def test_every_channel_klaviyo_offers_is_subscribed(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Email, SMS and WhatsApp for both purposes, push with its tokens."""
+    """Email, SMS, WhatsApp and push are subscribed for all purposes."""
     token = {"token": "t0ken", "platform": "ios", "vendor": "apns"}
-    item = person(
+    change = person(
         1,
         channels=frozenset(Channel) - UNSUBSCRIBE_ONLY,
         phone_number="+15005550006",
         push_tokens=(token,),
     )
 
-    verdicts = await subscribe(client, [item])
+    verdicts = await subscribe(client, [change])
 
     assert verdict_names(verdicts) == ["delivered"]
     assert consent_statuses(klaviyo, "p1@example.com") == dict.fromkeys(
-        item.channels, "SUBSCRIBED"
+        change.channels, "SUBSCRIBED"
     )
 
 
@@ -90,7 +86,7 @@ async def test_defect_08_groups_do_not_collide(
 async def test_defect_09_there_may_be_any_number_of_groups(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Twenty sources: twenty requests, and each its own source."""
+    """Twenty sources need twenty requests, and each keeps its own source."""
     items = [person(n, custom_source=f"s{n % 20}") for n in range(40)]
 
     verdicts = await subscribe(client, items)
@@ -104,7 +100,7 @@ async def test_defect_09_there_may_be_any_number_of_groups(
 async def test_defect_12_everybody_joins_their_own_list(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Not the first item's."""
+    """Profiles do not join the list of the first item."""
     lists = [await new_list(client, name) for name in ("A", "B")]
     items = [person(n, list_id=lists[n % 2]) for n in range(4)] + [person(4)]
 
@@ -118,7 +114,7 @@ async def test_defect_12_everybody_joins_their_own_list(
 async def test_defect_13_a_historical_import_is_of_each_record(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """With its own date; without the flag the date is not sent and it is now."""
+    """Each record has its own date; without the flag no date is sent."""
     items = [
         person(1, consented_at=_GIVEN),
         person(2, consented_at=_GIVEN, historical_import=True),
@@ -128,62 +124,64 @@ async def test_defect_13_a_historical_import_is_of_each_record(
     verdicts = await subscribe(client, items)
 
     assert verdict_names(verdicts) == ["delivered"] * 3
-    found = [
+    consents = [
         consent_state(klaviyo, f"p{n}@example.com").consents["email", "marketing"]
         for n in (1, 2, 3)
     ]
-    assert found[0].consented_s == found[0].updated_s
-    assert found[1].consented_s == _GIVEN_S
-    assert found[2].consented_s == _GIVEN_S - 365 * 86_400
+    assert consents[0].consented_s == consents[0].updated_s
+    assert consents[1].consented_s == _GIVEN_S
+    assert consents[2].consented_s == _GIVEN_S - 365 * 86_400
 
 
 async def test_defect_11_a_failing_group_fails_no_other(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """One list does not exist; nobody is asked twice."""
+    """A missing list affects one group; no request is sent twice."""
     items = [person(n, list_id="nowhere") for n in range(9)] + [person(9), person(10)]
 
     verdicts = await subscribe(client, items)
 
     assert verdict_names(verdicts) == ["dead-letter"] * 9 + ["delivered"] * 2
-    assert {one.status for one in verdicts} == {404, 202}
+    assert {verdict.status for verdict in verdicts} == {404, 202}
     assert request_count(klaviyo, "POST", SUBSCRIBE) == 2
 
 
 async def test_a_bad_address_spoils_no_neighbour(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Named by pointer, it is stripped."""
+    """Klaviyo names the address by pointer, and the other profiles are subscribed."""
     items = [person(n) for n in range(100)]
     items[7] = person(7, email="nobody")
 
     verdicts = await subscribe(client, items)
 
     assert [
-        at for at, one in enumerate(verdict_names(verdicts)) if one != "delivered"
+        index
+        for index, name in enumerate(verdict_names(verdicts))
+        if name != "delivered"
     ] == [7]
     assert verdicts[7].status == 400
     assert request_count(klaviyo, "POST", SUBSCRIBE) == 2
 
 
-async def test_what_was_suppressed_is_so_no_longer(
+async def test_subscribing_removes_a_suppression(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Subscribing clears it."""
+    """Subscribing removes a suppression made by hand."""
     await subscribe(client, [person(1)])
-    found = consent_state(klaviyo, "p1@example.com")
-    found.suppressions["USER_SUPPRESSED"] = 0.0
+    state = consent_state(klaviyo, "p1@example.com")
+    state.suppressions["USER_SUPPRESSED"] = 0.0
 
     verdicts = await subscribe(client, [person(1)])
 
     assert verdict_names(verdicts) == ["delivered"]
-    assert not found.suppressions
+    assert not state.suppressions
 
 
-async def test_who_subscribes_twice_gets_one_confirmation_mail(
+async def test_a_duplicate_subscription_sends_one_confirmation_mail(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A repeat in a batch is discarded."""
+    """The duplicate in a batch is discarded."""
     list_id = await new_list(client)
     klaviyo.account.lists.by_id[list_id].opt_in_process = "double_opt_in"
 
@@ -223,10 +221,10 @@ async def test_who_subscribes_twice_gets_one_confirmation_mail(
         ),
     ],
 )
-async def test_what_cannot_be_sent_is_a_dead_letter_at_once(
+async def test_an_invalid_change_is_a_dead_letter_at_once(
     client: KlaviyoClient, klaviyo: Sandbox, members: dict[str, Any], code: str
 ) -> None:
-    """Its neighbour goes all the same."""
+    """The valid change beside the invalid change goes through."""
     verdicts = await subscribe(client, [person(1, **members), person(2)])
 
     assert verdict_names(verdicts) == ["dead-letter", "delivered"]
@@ -234,10 +232,10 @@ async def test_what_cannot_be_sent_is_a_dead_letter_at_once(
     assert request_count(klaviyo) == 1
 
 
-async def test_a_lost_answer_is_asked_for_again(
+async def test_a_request_with_a_lost_answer_is_sent_again(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Attempts are counted."""
+    """All attempts after a lost response are counted."""
     klaviyo.add_fault(Fault(kind=FaultKind.CUT_BEFORE, path=SUBSCRIBE, count=2))
 
     verdicts = await subscribe(client, [person(1)])

@@ -1,23 +1,30 @@
-"""Suppression by hand, against the sandbox."""
+"""Suppression of addresses, against the sandbox."""
 
+from typing import Any
+
+from streams.actions.intents import Suppression
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.suppressions import suppress, unsuppress
-from streams.klaviyo.payloads.consent_items import SuppressionItem
 from streams.sandbox import Sandbox
 from tests.streams.klaviyo.accounts import consent_state
 from tests.streams.klaviyo.profile_builders import request_count, verdict_names
 
 
-def addresses(count: int) -> list[SuppressionItem]:
-    """Make addresses."""
-    return [SuppressionItem(email=f"p{n}@example.com") for n in range(count)]
+def suppression(email: Any) -> Suppression:  # noqa: ANN401  # any value of a payload
+    """Build an intent that suppresses an address."""
+    return Suppression(change="suppress", email=email)
+
+
+def suppressions(count: int) -> list[Suppression]:
+    """Build intents for this many addresses."""
+    return [suppression(f"p{n}@example.com") for n in range(count)]
 
 
 async def test_a_hundred_are_suppressed_with_one_request(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """And one more with a second."""
-    verdicts = await suppress(client, addresses(101))
+    """Address 101 needs a second request."""
+    verdicts = await suppress(client, suppressions(101))
 
     assert verdict_names(verdicts) == ["delivered"] * 101
     assert request_count(klaviyo) == 2
@@ -27,11 +34,11 @@ async def test_a_hundred_are_suppressed_with_one_request(
 async def test_only_what_was_done_by_hand_is_undone(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A hard bounce stays."""
-    await suppress(client, addresses(101))
+    """A suppression after a hard bounce stays."""
+    await suppress(client, suppressions(101))
     consent_state(klaviyo, "p0@example.com").suppressions["HARD_BOUNCE"] = 0.0
 
-    verdicts = await unsuppress(client, addresses(101))
+    verdicts = await unsuppress(client, suppressions(101))
 
     assert verdict_names(verdicts) == ["delivered"] * 101
     assert set(consent_state(klaviyo, "p0@example.com").suppressions) == {"HARD_BOUNCE"}
@@ -41,17 +48,17 @@ async def test_only_what_was_done_by_hand_is_undone(
 async def test_odd_and_repeated_addresses_spoil_no_neighbour(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Absent, no text, refused by Klaviyo, repeated: each by itself."""
-    odd = [SuppressionItem(email=one) for one in (None, " ", "\ud800", "nobody")]
-    again = SuppressionItem(email="P1@Example.com")
+    """Absent, malformed, rejected and duplicate addresses have separate verdicts."""
+    odd = list(map(suppression, (None, " ", "\ud800", "nobody")))
+    duplicate = suppression("P1@Example.com")
 
-    verdicts = await suppress(client, [*odd, *addresses(3), again])
+    verdicts = await suppress(client, [*odd, *suppressions(3), duplicate])
 
     assert verdict_names(verdicts) == [
         *["dead-letter"] * 4,
         *["delivered"] * 3,
         "discarded",
     ]
-    assert [one.reason for one in verdicts[:3]] == ["no-email"] * 3
+    assert [verdict.reason for verdict in verdicts[:3]] == ["no-email"] * 3
     assert verdicts[3].status == 400
     assert len(klaviyo.account.consents.by_profile) == 3

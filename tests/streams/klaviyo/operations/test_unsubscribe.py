@@ -1,52 +1,48 @@
-"""Consent withdrawn and never more of it than was asked, against the sandbox."""
+"""Withdrawal of consent, never more than requested, against the sandbox."""
 
+from streams.actions.channels import Channel
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.unsubscribe import unsubscribe
-from streams.klaviyo.payloads.consent_items import (
-    Channel,
-)
 from streams.sandbox import Sandbox
 from tests.streams.klaviyo.accounts import (
     UNSUBSCRIBE,
     consent_statuses,
     list_emails,
 )
+from tests.streams.klaviyo.consent_builders import BOTH
 from tests.streams.klaviyo.profile_builders import request_count, verdict_names
 from tests.streams.klaviyo.unsubscribe_helpers import (
     ANN,
     BOB,
-    BOTH,
     PHONE,
     is_subscribed,
     subscribe_to_new_list,
     subscribe_without_list,
-    unsubscribe_item,
+    withdrawal,
 )
 
 
 async def test_a_member_leaves_the_list_and_nothing_else(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Email goes on from other lists; who stays, stays."""
+    """Email from other lists continues, and other members stay."""
     list_id = await subscribe_to_new_list(client, {"email": ANN}, {"email": BOB})
 
-    verdicts = await unsubscribe(
-        client, [unsubscribe_item(ANN.upper(), list_id=list_id)]
-    )
+    verdicts = await unsubscribe(client, [withdrawal(ANN.upper(), list_id=list_id)])
 
     assert verdict_names(verdicts) == ["delivered"]
     assert list_emails(klaviyo, list_id) == {BOB}
     assert is_subscribed(klaviyo, ANN)
 
 
-async def test_who_is_not_on_the_list_is_not_unsubscribed_globally(
+async def test_a_profile_off_the_list_is_not_unsubscribed_globally(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Neither a stranger to the list, nor one nobody knows; the member goes."""
+    """Profiles off the list and unknown addresses keep the consent."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     await subscribe_without_list(client, email=BOB)
     items = [
-        unsubscribe_item(one, list_id=list_id) for one in (BOB, ANN, "new@example.com")
+        withdrawal(email, list_id=list_id) for email in (BOB, ANN, "new@example.com")
     ]
 
     verdicts = await unsubscribe(client, items)
@@ -58,14 +54,16 @@ async def test_who_is_not_on_the_list_is_not_unsubscribed_globally(
     assert request_count(klaviyo, "POST", UNSUBSCRIBE) == 1
 
 
-async def test_everywhere_means_it(client: KlaviyoClient, klaviyo: Sandbox) -> None:
-    """With the switch, who is not on the list is unsubscribed globally."""
+async def test_everywhere_unsubscribes_profiles_off_the_list_globally(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """With the switch, a profile off the list is unsubscribed globally."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     await subscribe_without_list(client, email=BOB)
 
     verdicts = await unsubscribe(
         client,
-        [unsubscribe_item(one, list_id=list_id, everywhere=True) for one in (ANN, BOB)],
+        [withdrawal(email, list_id=list_id, everywhere=True) for email in (ANN, BOB)],
     )
 
     assert verdict_names(verdicts) == ["delivered"] * 2
@@ -76,10 +74,10 @@ async def test_everywhere_means_it(client: KlaviyoClient, klaviyo: Sandbox) -> N
 async def test_everywhere_means_the_address_that_is_not_on_the_list_too(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """An item with two addresses of two people: one leaves, one is unsubscribed."""
+    """A member leaves the list; the other person is unsubscribed globally."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     await subscribe_without_list(client, phone_number=PHONE)
-    item = unsubscribe_item(
+    item = withdrawal(
         ANN, list_id=list_id, everywhere=True, phone_number=PHONE, channels=BOTH
     )
 
@@ -93,15 +91,15 @@ async def test_everywhere_means_the_address_that_is_not_on_the_list_too(
     assert said == "UNSUBSCRIBED"
 
 
-async def test_without_a_list_it_is_global(
+async def test_without_a_list_the_withdrawal_is_global(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """As asked, on the channels that were asked for."""
+    """The requested channels are unsubscribed globally."""
     await subscribe_to_new_list(client, {"email": ANN, "phone_number": PHONE})
     sms = frozenset({Channel.SMS, Channel.SMS_TRANSACTIONAL})
 
     verdicts = await unsubscribe(
-        client, [unsubscribe_item(None, phone_number=PHONE, channels=sms)]
+        client, [withdrawal(None, phone_number=PHONE, channels=sms)]
     )
 
     assert verdict_names(verdicts) == ["delivered"]
@@ -115,7 +113,7 @@ async def test_without_a_list_it_is_global(
 async def test_two_hundred_and_fifty_leave_with_six_requests(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A hundred a request, and a hundred a question."""
+    """Requests and lookups hold a hundred members each."""
     emails = [f"p{n}@example.com" for n in range(250)]
     list_id = await subscribe_to_new_list(
         client, *({"email": email} for email in emails)
@@ -123,7 +121,7 @@ async def test_two_hundred_and_fifty_leave_with_six_requests(
     before = request_count(klaviyo)
 
     verdicts = await unsubscribe(
-        client, [unsubscribe_item(email, list_id=list_id) for email in emails]
+        client, [withdrawal(email, list_id=list_id) for email in emails]
     )
 
     assert verdict_names(verdicts) == ["delivered"] * 250
@@ -134,10 +132,10 @@ async def test_two_hundred_and_fifty_leave_with_six_requests(
 async def test_the_address_of_somebody_else_is_left_alone(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Ann is on the list; the phone number beside her email is Bob's, who is not."""
+    """The phone number beside Ann's email is Bob's, and Bob is not on the list."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     await subscribe_without_list(client, phone_number=PHONE)
-    item = unsubscribe_item(phone_number=PHONE, channels=BOTH, list_id=list_id)
+    item = withdrawal(phone_number=PHONE, channels=BOTH, list_id=list_id)
 
     verdicts = await unsubscribe(client, [item])
 
@@ -148,12 +146,12 @@ async def test_the_address_of_somebody_else_is_left_alone(
     assert consent_statuses(klaviyo, ANN) == {"email.marketing": "SUBSCRIBED"}
 
 
-async def test_an_address_of_nobodys_goes_along(
+async def test_an_address_without_a_profile_goes_with_the_member(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Ann is on the list; her new phone number is on no profile yet."""
+    """Ann's new phone number without a profile is unsubscribed with her email."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
-    item = unsubscribe_item(phone_number=PHONE, channels=BOTH, list_id=list_id)
+    item = withdrawal(phone_number=PHONE, channels=BOTH, list_id=list_id)
 
     verdicts = await unsubscribe(client, [item])
 
@@ -169,7 +167,7 @@ async def test_two_members_in_one_item_both_leave(
     list_id = await subscribe_to_new_list(
         client, {"email": ANN}, {"phone_number": PHONE}
     )
-    item = unsubscribe_item(phone_number=PHONE, channels=BOTH, list_id=list_id)
+    item = withdrawal(phone_number=PHONE, channels=BOTH, list_id=list_id)
 
     verdicts = await unsubscribe(client, [item])
 
@@ -181,13 +179,13 @@ async def test_two_members_in_one_item_both_leave(
 async def test_push_is_unsubscribed_with_its_tokens(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """On the list by whatever address."""
+    """The list membership of any address allows the withdrawal of push."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     token = {"token": "t0ken", "platform": "android", "vendor": "fcm"}
     push = frozenset({Channel.PUSH})
     items = [
-        unsubscribe_item(channels=push, push_tokens=(token,), list_id=list_id),
-        unsubscribe_item(channels=push, list_id=list_id),
+        withdrawal(channels=push, push_tokens=(token,), list_id=list_id),
+        withdrawal(channels=push, list_id=list_id),
     ]
 
     verdicts = await unsubscribe(client, items)
@@ -201,31 +199,31 @@ async def test_push_is_unsubscribed_with_its_tokens(
 async def test_a_list_that_is_gone_is_a_dead_letter(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Guarded and not; other lists and no list go on; nobody leaves globally."""
+    """Other lists and global changes continue; no profile is unsubscribed globally."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     await subscribe_without_list(client, email=BOB)
     items = [
-        unsubscribe_item(BOB, list_id="nowhere"),
-        unsubscribe_item(BOB, list_id="nowhere", everywhere=True),
-        unsubscribe_item(ANN, list_id=list_id),
+        withdrawal(BOB, list_id="nowhere"),
+        withdrawal(BOB, list_id="nowhere", everywhere=True),
+        withdrawal(ANN, list_id=list_id),
     ]
 
     verdicts = await unsubscribe(client, items)
 
     assert verdict_names(verdicts) == ["dead-letter", "dead-letter", "delivered"]
-    assert {one.reason for one in verdicts[:2]} == {"no-such-list"}
+    assert {verdict.reason for verdict in verdicts[:2]} == {"no-such-list"}
     assert is_subscribed(klaviyo, BOB)
 
 
 async def test_an_odd_address_spoils_no_neighbour(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Without a list it is refused, named and stripped."""
+    """Klaviyo names the malformed address; the other profiles are unsubscribed."""
     await subscribe_to_new_list(
         client, *({"email": f"p{n}@example.com"} for n in range(9))
     )
-    items = [unsubscribe_item(f"p{n}@example.com") for n in range(9)]
-    items.insert(4, unsubscribe_item("nobody"))
+    items = [withdrawal(f"p{n}@example.com") for n in range(9)]
+    items.insert(4, withdrawal("nobody"))
 
     verdicts = await unsubscribe(client, items)
 
@@ -237,14 +235,14 @@ async def test_an_odd_address_spoils_no_neighbour(
     assert not is_subscribed(klaviyo, "p8@example.com")
 
 
-async def test_a_device_of_nobody_known_is_on_no_list(
+async def test_a_device_without_a_profile_is_on_no_list(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """Who has it cannot be asked, so it keeps its consent."""
+    """The owner of a device cannot be looked up, so the consent stays."""
     list_id = await subscribe_to_new_list(client, {"email": ANN})
     token = {"token": "t0ken", "platform": "android", "vendor": "fcm"}
     push = frozenset({Channel.PUSH})
-    item = unsubscribe_item(None, channels=push, push_tokens=(token,), list_id=list_id)
+    item = withdrawal(None, channels=push, push_tokens=(token,), list_id=list_id)
 
     verdicts = await unsubscribe(client, [item])
 

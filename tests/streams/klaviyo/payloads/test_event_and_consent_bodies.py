@@ -23,20 +23,20 @@ from openapi_client.models.suppression_delete_job_create_query import (
     SuppressionDeleteJobCreateQuery,
 )
 
+from streams.actions.channels import UNSUBSCRIBE_ONLY, Channel
+from streams.actions.intents import EventRecord
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import Endpoint
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.batching.verdicts import VerdictCollector
-from streams.klaviyo.payloads import consent_requests, event_requests
-from streams.klaviyo.payloads.consent_items import UNSUBSCRIBE_ONLY, Channel
-from streams.klaviyo.payloads.event_items import EventItem
+from streams.klaviyo.payloads import consent_requests, event_lines
 from streams.klaviyo.payloads.event_lines import group_by_profile, prepare_events
 
 _TIME = "2026-07-15T09:30:00+00:00"
 _WHO = {"id": "01G", "email": "sarah@example.com", "phone_number": "+15005550006"}
 _TOKEN = {"token": "t0ken", "platform": "ios", "vendor": "apns"}
 _EVENTS = [
-    EventItem(
+    EventRecord(
         metric="Order Completed",
         profile={
             "id": "01G",
@@ -52,8 +52,10 @@ _EVENTS = [
         value_currency="USD",
         backfill=True,
     ),
-    EventItem(metric="Viewed", profile={"external_id": "sarah"}),
-    EventItem(metric="Bought", profile={"external_id": "sarah"}, value=1),
+    EventRecord(metric="Viewed", profile={"external_id": "sarah"}, properties={}),
+    EventRecord(
+        metric="Bought", profile={"external_id": "sarah"}, properties={}, value=1
+    ),
 ]
 _LINES = prepare_events(
     _EVENTS, collector=VerdictCollector(len(_EVENTS)), known_metrics=None, now_s=None
@@ -79,13 +81,13 @@ _ADDRESS = consent_requests.suppression_resource("sarah@example.com")
     ("request_", "model"),
     [
         pytest.param(
-            event_requests.create_event(_LINES[0]), EventCreateQueryV2, id="event"
+            event_lines.create_event(_LINES[0]), EventCreateQueryV2, id="event"
         ),
         pytest.param(
-            event_requests.create_event(_LINES[1]), EventCreateQueryV2, id="bare-event"
+            event_lines.create_event(_LINES[1]), EventCreateQueryV2, id="bare-event"
         ),
         pytest.param(
-            event_requests.create_events(group_by_profile(_LINES, ungrouped=())),
+            event_lines.create_events(group_by_profile(_LINES, ungrouped=())),
             EventsBulkCreateJob,
             id="events",
         ),
@@ -142,7 +144,7 @@ def test_klaviyos_models_read_the_body_and_lose_nothing_of_it(
     request_: Request,
     model: Any,  # noqa: ANN401  # the SDK ships no types
 ) -> None:
-    """Read, written again by the SDK, it says the same."""
+    """The SDK reads the body and writes an equal body."""
     read = model.from_json(request_.body.decode())
 
     assert _without_defaults(read.to_dict()) == _without_defaults(
@@ -151,7 +153,7 @@ def test_klaviyos_models_read_the_body_and_lose_nothing_of_it(
 
 
 def test_a_profile_with_three_events_is_one_row() -> None:
-    """Grouped by all of its identifiers; where they differ, apart."""
+    """Events with equal identifiers share a row; different identifiers do not."""
     rows = group_by_profile(_LINES, ungrouped=())
 
     assert [len(row) for row in rows] == [1, 2]
@@ -159,7 +161,7 @@ def test_a_profile_with_three_events_is_one_row() -> None:
 
 @pytest.mark.parametrize("endpoint", endpoints.ENDPOINTS)
 def test_every_operation_has_a_quota_of_its_own(endpoint: Endpoint) -> None:
-    """Its name is the key of its quota, and its scopes are asked of the API key."""
+    """Endpoint names are unique keys of quotas, and all scopes are requested."""
     others = [other for other in endpoints.ENDPOINTS if other.name == endpoint.name]
 
     assert others == [endpoint]

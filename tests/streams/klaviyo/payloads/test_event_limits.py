@@ -1,4 +1,4 @@
-"""What is no event is seen before it is sent."""
+"""Invalid events are recognised before sending."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.klaviyo.payloads.event_items import EventItem, duplicate_key
+from streams.actions.intents import EventRecord
 from streams.klaviyo.payloads.event_limits import event_fault
+from streams.klaviyo.payloads.event_lines import duplicate_key
 from tests.streams.klaviyo.fakes import START_S
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
@@ -17,17 +18,21 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 def nested(levels: int) -> dict[str, Any]:
-    """Make properties that nest so deep."""
+    """Build properties that nest this deep."""
     value: dict[str, Any] = {"leaf": 1}
     for _ in range(levels - 1):
         value = {"in": value}
     return value
 
 
-def event(**members: Any) -> EventItem:  # noqa: ANN401  # whatever data holds
-    """Make an event that is right but for these members."""
-    right: dict[str, Any] = {"metric": "Viewed", "profile": {"email": "a@b.io"}}
-    return EventItem(**right | members)
+def event(**fields: Any) -> EventRecord:  # noqa: ANN401  # any JSON
+    """Build an event that is valid but for these fields."""
+    valid: dict[str, Any] = {
+        "metric": "Viewed",
+        "profile": {"email": "a@b.io"},
+        "properties": {},
+    }
+    return EventRecord(**valid | fields)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +88,14 @@ def event(**members: Any) -> EventItem:  # noqa: ANN401  # whatever data holds
 def test_klaviyos_limits_are_judged_before_sending(
     members: dict[str, Any], code: str
 ) -> None:
-    """Each at its edge and one beyond."""
-    found = event_fault(event(**members), now_s=START_S)
+    """Each limit is tested at its edge and beyond."""
+    fault = event_fault(event(**members), now_s=START_S)
 
-    assert found.partition(":")[0] == code
+    assert fault.partition(":")[0] == code
 
 
 def test_without_a_clock_the_future_is_klaviyos_matter() -> None:
-    """Nothing here reads a clock."""
+    """The check itself reads no clock."""
     assert event_fault(event(time="2999-01-01"), now_s=None) == ""
 
 
@@ -98,7 +103,7 @@ def test_without_a_clock_the_future_is_klaviyos_matter() -> None:
 def test_no_json_makes_the_rules_raise(
     metric: object, profile: object, properties: object, other: object
 ) -> None:
-    """Whatever a mapping made of an event, it is judged."""
+    """Any JSON that a mapping produces gets a result."""
     item = event(
         metric=metric,
         profile=profile,

@@ -1,4 +1,4 @@
-"""Klaviyo's own SDK judges the bodies: its models read what our builders write."""
+"""Klaviyo's own SDK judges the bodies of the profiles and lists lanes."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_klaviyos_models_read_the_body_and_lose_nothing_of_it(
     request_: Request,
     model: Any,  # noqa: ANN401  # the SDK ships no types
 ) -> None:
-    """Read, written again by the SDK, it says the same."""
+    """The SDK reads the body and writes an equal body."""
     read = model.from_json(request_.body.decode())
 
     assert _without_nulls(orjson.loads(read.to_json())) == _without_nulls(
@@ -76,7 +76,7 @@ def test_klaviyos_models_read_the_body_and_lose_nothing_of_it(
 
 
 def _without_nulls(value: object) -> object:
-    """Drop what says nothing: the SDK leaves out some nulls."""
+    """Drop nulls, because the SDK leaves out some nulls."""
     if isinstance(value, dict):
         return {k: _without_nulls(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Everyone on a list, read from the sandbox."""
+"""Reading all members of a list, against the sandbox."""
 
 import pytest
 from aiohttp import web
@@ -6,7 +6,7 @@ from aiohttp import web
 from streams.errors import EngineError
 from streams.klaviyo.api.client import FailFastClient, KlaviyoClient
 from streams.klaviyo.api.results import ListGone
-from streams.klaviyo.lookups.list_contents import ListMember, read_list_members
+from streams.klaviyo.lookups.lists import ListMember, read_list_members
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock, serving_answers
 from tests.streams.sandbox.api import SandboxApi
@@ -25,35 +25,35 @@ async def _list(klaviyo: Sandbox) -> str:
     return str(list_id)
 
 
-async def test_all_pages_are_read_with_what_names_each(
+async def test_all_pages_are_read_with_the_identifiers_of_the_members(
     client: KlaviyoClient, klaviyo: Sandbox
 ) -> None:
-    """A hundred a page, and nothing else of the profile."""
+    """Pages of a hundred hold the identifiers of the members and no other attribute."""
     list_id = await _list(klaviyo)
-    told: list[tuple[int, int]] = []
+    progress_calls: list[tuple[int, int]] = []
 
-    found = await read_list_members(
-        client, list_id, progress=lambda *at: told.append(at)
+    list_members = await read_list_members(
+        client, list_id, progress=lambda *at: progress_calls.append(at)
     )
 
-    assert isinstance(found, list)
-    assert [one.identifiers for one in found[6:8]] == [
+    assert isinstance(list_members, list)
+    assert [member.identifiers for member in list_members[6:8]] == [
         {"external_id": "u-6", "email": "u6@example.com"},
         {"phone_number": "+4930123456"},
     ]
-    assert len({one.profile_id for one in found}) == PEOPLE
-    assert told == [(1, 100), (2, 200), (3, PEOPLE)]
+    assert len({member.profile_id for member in list_members}) == PEOPLE
+    assert progress_calls == [(1, 100), (2, 200), (3, PEOPLE)]
 
 
-async def test_a_list_that_is_gone_is_said_to_be(client: KlaviyoClient) -> None:
-    """No error: the operator gets to know."""
-    found = await read_list_members(client, "gone", progress=lambda *_: None)
+async def test_a_list_that_is_gone_is_a_result(client: KlaviyoClient) -> None:
+    """A missing list is a result for the operator, and not an error."""
+    list_members = await read_list_members(client, "gone", progress=lambda *_: None)
 
-    assert found == ListGone(list_id="gone")
+    assert list_members == ListGone(list_id="gone")
 
 
 async def test_reading_keeps_to_the_quota(clock: FakeClock) -> None:
-    """Three pages with four requests a minute take their time, and no 429."""
+    """Three pages at four requests a minute take time and cause no 429."""
     config = SandboxConfig(quota_scale=0.004, clock_s=clock.read)
     async with (
         Sandbox(config) as klaviyo,
@@ -65,18 +65,20 @@ async def test_reading_keeps_to_the_quota(clock: FakeClock) -> None:
         ) as client,
     ):
         list_id = await _list(klaviyo)
-        found = await read_list_members(client, list_id, progress=lambda *_: None)
+        list_members = await read_list_members(
+            client, list_id, progress=lambda *_: None
+        )
         async with SandboxApi(klaviyo.url) as api:
             log = (await api.get("/sandbox/requests")).body["log"]
 
-    assert isinstance(found, list)
-    assert len(found) == PEOPLE
-    assert [one["status"] for one in log] == [200] * 3
+    assert isinstance(list_members, list)
+    assert len(list_members) == PEOPLE
+    assert [entry["status"] for entry in log] == [200] * 3
     assert clock.elapsed_s > 20
 
 
 async def test_half_a_list_never_passes_for_a_whole_one(clock: FakeClock) -> None:
-    """A page that is refused ends it."""
+    """A rejected page ends the reading with an error."""
     first = {
         "data": [{"type": "profile", "id": "P", "attributes": {}}],
         "links": {"next": "https://x/?page%5Bcursor%5D=two"},
@@ -95,7 +97,7 @@ async def test_half_a_list_never_passes_for_a_whole_one(clock: FakeClock) -> Non
 
 
 def test_a_member_s_identifiers_are_those_it_has() -> None:
-    """The most telling first."""
-    one = ListMember(profile_id="P", email="a@x.io", external_id="u")
+    """The identifiers of a member come with the most reliable first."""
+    member = ListMember(profile_id="P", email="a@x.io", external_id="u")
 
-    assert list(one.identifiers) == ["external_id", "email"]
+    assert list(member.identifiers) == ["external_id", "email"]
