@@ -23,5 +23,6 @@ def test_a_reference_names_the_list_or_its_audience(
 
 def test_an_id_is_never_equal_to_an_audience() -> None:
     """Equal text does not make two references equal."""
-    assert ById("fans") != ByAudience("fans")
-    assert len({ById("fans"), ByAudience("fans"), ById("fans")}) == 2
+    list_refs: set[ListRef] = {ById("fans"), ByAudience("fans"), ById("fans")}
+
+    assert len(list_refs) == 2
