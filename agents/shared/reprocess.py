@@ -1,4 +1,4 @@
-"""Records on their way back into the journey, written by commands, not by workers."""
+"""Records for reprocessing, as commands write them: requeued and replayed records."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from confluent_kafka import KafkaException, Producer
 
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import PRODUCER_OPTIONS, Message
-from agents.shared.context import (
+from agents.shared.headers import (
     ACTIVATION_HEADER,
     FAILED_LANES_HEADER,
     ORIGIN_HEADER,
@@ -25,7 +25,7 @@ PUBLISH_TIMEOUT_S = 60.0
 
 
 def new_replay_id(now: datetime) -> str:
-    """Name a replay: when it began, and something nobody else has."""
+    """Return a unique id for a replay, beginning with its time."""
     return f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
@@ -40,17 +40,17 @@ def requeue_event(  # noqa: PLR0913 - a record's parts
     mode: ReplayMode = ReplayMode.CHANGES_ONLY,
     failed_lanes: Iterable[str] = (),
 ) -> Message:
-    """A source record that intake takes in again.
+    """Build a record that makes intake process a source record again.
 
     Args:
         topics: Names of the project's topics.
         value: Value of the source record.
         key: Its key.
-        origin: Where it lies, or lay.
-        source_ms: When it was written, milliseconds since the epoch.
-        replay: Names the replay.
-        mode: What the replay is for.
-        failed_lanes: On which it failed; what else it caused is not said again where
+        origin: Origin of the source record.
+        source_ms: Time of the source record, milliseconds since the epoch.
+        replay: Id of the replay.
+        mode: Mode of the replay.
+        failed_lanes: Lanes on which it failed. Consent is sent again only for these:
             people change it in Klaviyo too.
     """
     headers = _replay_headers(origin, source_ms=source_ms, replay=replay, mode=mode)
@@ -71,7 +71,7 @@ def requeue_activation(  # noqa: PLR0913 - a record's parts
     replay: str,
     mode: ReplayMode = ReplayMode.RESEND,
 ) -> Message:
-    """A lane's record that activate judges again; it stays in order with its user."""
+    """Build a record that makes activate check an activation again."""
     headers = _replay_headers(origin, source_ms=source_ms, replay=replay, mode=mode)
     return Message(topics.events, user, value, [*headers, (ACTIVATION_HEADER, b"1")])
 
@@ -88,10 +88,10 @@ def _replay_headers(
 
 
 class RecordPublisher:
-    """Writes records, durable when the call returns; for commands that may block.
+    """Writes records durably, for commands, which may block.
 
     Args:
-        kafka: Where Kafka is.
+        kafka: Access to Kafka.
     """
 
     def __init__(self, kafka: KafkaAccess) -> None:
@@ -99,10 +99,10 @@ class RecordPublisher:
         self._errors: list[str] = []
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Append all of them, in order.
+        """Write records in order; all are durable on return.
 
         Raises:
-            ConfigError: Kafka does not take one.
+            ConfigError: Kafka rejects a record.
         """
         for message in messages:
             self._append(message)

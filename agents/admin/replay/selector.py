@@ -6,7 +6,7 @@ from typing import Any, Final
 from confluent_kafka import Message as KafkaMessage
 
 from agents.engine.producer import Message
-from agents.shared.context import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
+from agents.shared.headers import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.actions.activation import decode_activation
 from streams.errors import ConfigError, PoisonRecord

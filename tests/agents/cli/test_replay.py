@@ -14,8 +14,9 @@ from agents.admin.replay.store import ReplayStore
 from agents.cli import main, replaying
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
-from agents.shared.context import ORIGIN_HEADER, REPLAY_HEADER, kafka_access
+from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
+from agents.shared.headers import ORIGIN_HEADER, REPLAY_HEADER
 from agents.shared.reprocess import RecordPublisher
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
