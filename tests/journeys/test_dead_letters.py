@@ -252,7 +252,7 @@ def test_one_that_is_discarded_is_listed_no_more_and_recorded(
     assert "would discard 1" in dry
     assert "discarded 1" in real
     [dead_letter] = _dead_letters_of(running, origin)
-    assert dead_letter["handled"]["reason"] == "a test"
+    assert dead_letter["handled"]["note"] == "a test"
     assert _verdicts(running, origin)[1:] == [
         ("deadletters", "discarded", "discarded-by-operator")
     ]
