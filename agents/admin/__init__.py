@@ -1,1 +1,1 @@
-"""TODO admin."""
+"""Administration: what the commands read from Kafka and publish to Kafka."""
