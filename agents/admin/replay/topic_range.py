@@ -99,7 +99,7 @@ class TopicRange:
         return self._reader.offsets_at(self._topic, partitions, time_ms)
 
     def start(self, bounds: PartitionBounds, positions: Mapping[int, int]) -> None:
-        """Prepare for reading.
+        """Assign the partitions that are still to be read.
 
         Args:
             bounds: Offsets of the range.

@@ -170,7 +170,7 @@ def test_one_that_was_stopped_begins_again_wherever_its_resume_was_killed(
             self.left -= 1
             super()._put(key, value)
 
-    monkeypatch.setattr(replaying, "ReplayStore", Dying)
+    monkeypatch.setattr(replaying, "Registry", Dying)
     desk.replay("--resume", NAME)
     monkeypatch.undo()
     again = desk.replay("--resume", NAME, "--no-wait")
