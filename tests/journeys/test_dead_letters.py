@@ -153,7 +153,7 @@ def _await_ends(pipeline: Pipeline, origins: list[Origin], *, count: int) -> Non
 def test_a_requeued_dead_letter_is_delivered_once_the_list_exists(
     running: Pipeline,
 ) -> None:
-    """A dry run sends nothing, and a requeued dead dead_letter is no longer listed."""
+    """A dry run sends nothing, and a requeued dead letter is no longer listed."""
     [origin] = _publish_dead_letters(
         running, _list_event("ann", "Joined", _next_list(running))
     )
@@ -226,7 +226,7 @@ def test_requeue_from_source_uses_the_changed_mapping(
 def test_a_requeued_record_that_fails_again_is_a_new_dead_letter(
     running: Pipeline,
 ) -> None:
-    """The new dead dead_letter has a new offset and no resolution."""
+    """The new dead letter has a new offset and no resolution."""
     [origin] = _publish_dead_letters(running, ("eve", b"{"))
 
     _run_command(running, "requeue", *_location_options(running, origin), "--apply")
@@ -242,7 +242,7 @@ def test_a_requeued_record_that_fails_again_is_a_new_dead_letter(
 def test_a_discarded_dead_letter_has_an_outcome_and_is_not_listed(
     running: Pipeline,
 ) -> None:
-    """The record gets an outcome, and `--all` still lists the dead dead_letter."""
+    """The record gets an outcome, and `--all` still lists the dead letter."""
     [origin] = _publish_dead_letters(running, ("fay", b"\xff"))
     location_options = _location_options(running, origin)
     one_location = [
@@ -279,7 +279,7 @@ def _counts_by_reason(pipeline: Pipeline, *options: str) -> dict[str, int]:
 def test_an_expired_source_record_is_reported(
     running: Pipeline,
 ) -> None:
-    """The dead dead_letter keeps waiting for a resolution."""
+    """The dead letter keeps waiting for a resolution."""
     [origin] = _publish_dead_letters(running, ("gus", b"["))
     client = admin(running.settings.kafka_bootstrap_servers)
     end = TopicPartition(origin.topic, origin.partition, origin.offset + 1)

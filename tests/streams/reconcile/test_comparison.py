@@ -150,7 +150,7 @@ def test_a_device_without_a_source_record_stays_unmatched() -> None:
 def test_one_member_who_is_two_users(
     desired: list[DesiredMembership], unexpected: set[tuple[str, str]]
 ) -> None:
-    """A member stays while any user is inside; else the latest write removes the member."""
+    """A member stays if any user is inside; else the latest write is a removal."""
     members = [
         list_member("P", external_id="u-1", email="e@x.io"),
         list_member("Q", email="q@x"),
