@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message as Record
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.topic_reader import (
     MissingRecord,
     TopicReader,
@@ -15,7 +16,7 @@ from agents.admin.topic_reader import (
 )
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
-from agents.shared.reprocess import RecordPublisher, requeue_activation, requeue_event
+from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.dead_letters.record import (
     DeadLetterRecord,
     RequeueRoute,

@@ -12,10 +12,11 @@ from agents.admin.changelog import read_compacted_topic, read_user_states
 from agents.admin.identities import IdentityResolver
 from agents.admin.outcome_reader import OutcomeCode, OutcomeReader
 from agents.admin.progress import ReportLine, throttle
+from agents.admin.publisher import RecordPublisher
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from agents.shared.klaviyo import create_klaviyo_client
-from agents.shared.reprocess import RecordPublisher, new_replay_id, requeue_activation
+from agents.shared.reprocess import new_replay_id, requeue_activation
 from streams.actions.activation import Activation
 from streams.destination.model import Destination
 from streams.errors import ConfigError

@@ -8,11 +8,11 @@ from confluent_kafka.admin import AdminClient
 
 from agents.admin.changelog import read_compacted_topic, read_user_states
 from agents.admin.progress import ReportLine
+from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.lag import UNKNOWN_LAG, LagReader
 from agents.admin.topic_reader import translate_kafka_errors
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
-from agents.shared.reprocess import RecordPublisher
 from streams.audiences import list_mapping
 from streams.audiences.table_snapshot import TableSnapshot
 from streams.errors import ConfigError

@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.lag import LagReader
 from agents.admin.replay.outcome_counter import OutcomeCounter
 from agents.admin.replay.selector import RecordSelector
 from agents.admin.replay.store import ReplayStore
 from agents.admin.replay.topic_range import TopicRange
-from agents.shared.reprocess import RecordPublisher
 from streams.replay.state import ReplayState, ReplayStatus
 from streams.replay.token_bucket import ReplayBucket, consume, refill
 

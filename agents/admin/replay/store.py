@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import msgspec
 
 from agents.admin.changelog import read_compacted_topic
+from agents.admin.publisher import RecordPublisher
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
 from agents.shared.context import stop_key
-from agents.shared.reprocess import RecordPublisher
 from streams.errors import ConfigError
 from streams.replay.state import ReplayState, ReplayStatus, decode_state, encode_state
 from streams.settings import Settings

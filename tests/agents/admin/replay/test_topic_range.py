@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.topic_range import PartitionBounds, TopicRange
 from agents.engine import producer
 from agents.engine.kafka import KafkaAccess
 from agents.shared.embedded_broker import EmbeddedBroker
-from agents.shared.reprocess import RecordPublisher
 from streams.errors import ConfigError
 from streams.replay.selection import ReplaySelection
 
