@@ -1,1 +1,1 @@
-"""Administration: what the commands read from Kafka and publish to Kafka."""
+"""Administration: reads from Kafka and writes to Kafka by commands."""

@@ -1,4 +1,4 @@
-"""Dead letters, as commands list, requeue and discard them."""
+"""Dead letters, listed, requeued and discarded by commands."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -67,7 +67,7 @@ class RequeueResult(NamedTuple):
 
 
 class DeadLetters:
-    """The topic of dead letters, and the topic of their resolutions.
+    """The topic of dead letters, and the topic of resolutions.
 
     Args:
         settings: Names of the topics, and the largest size of an event.
@@ -87,7 +87,7 @@ class DeadLetters:
         self._create_publisher = create_publisher
 
     def read_resolutions(self) -> dict[TopicOffset, Resolution]:
-        """Return the resolution of each dead letter that has one.
+        """Return the resolution of each resolved dead letter.
 
         Raises:
             ConfigError: Kafka does not answer, or the topic does not exist.
@@ -117,7 +117,7 @@ class DeadLetters:
         apply: bool,
         report: Callable[[str], None] = lambda _: None,
     ) -> RequeueResult:
-        """Send the records of a plan, then mark their dead letters as resolved.
+        """Send the records of a plan, then mark the dead letters as resolved.
 
         Args:
             plan: Records to send.
@@ -142,16 +142,9 @@ class DeadLetters:
                     publisher.publish(
                         [requeuer.message(item, values, replay) for item in requeueable]
                     )
-                    publisher.publish(
-                        self._mark(
-                            [x for item in requeueable for x in item.dead_letters],
-                            Resolution(
-                                action=ResolutionAction.REQUEUED,
-                                at_ms=now_ms(),
-                                replay=replay,
-                            ),
-                        )
-                    )
+                    resolved = [x for item in requeueable for x in item.dead_letters]
+                    resolution = _requeued(at_ms=now_ms(), replay=replay)
+                    publisher.publish(self._resolve(resolved, resolution))
                 processed = start + len(chunk)
                 if processed == count or now_ms() - reported_ms >= PROGRESS_EVERY_MS:
                     reported_ms = now_ms()
@@ -172,9 +165,9 @@ class DeadLetters:
         items = [_outcome_of(record, topics.deadletters) for record in dead_letters]
         values = outcome.encode_outcomes(STAGE, items)
         publisher.publish([Message(topics.outcomes, None, value) for value in values])
-        publisher.publish(self._mark(dead_letters, resolution))
+        publisher.publish(self._resolve(dead_letters, resolution))
 
-    def _mark(
+    def _resolve(
         self, dead_letters: Iterable[DeadLetterRecord], resolution: Resolution
     ) -> list[Message]:
         return [
@@ -188,7 +181,7 @@ class DeadLetters:
 
 
 class _Requeuer:
-    """Requeue of a plan's records: what is sent, and what cannot be sent.
+    """Requeue of a plan's records, with a result for each.
 
     Args:
         settings: Names of the topics, and the largest size of an event.
@@ -279,6 +272,10 @@ class _Requeuer:
             return f"source-{MissingRecord.MISSING}"
         is_too_large = len(record.value() or b"") > self._max_event_bytes
         return "too-large" if is_too_large else ""
+
+
+def _requeued(*, at_ms: int, replay: str) -> Resolution:
+    return Resolution(action=ResolutionAction.REQUEUED, at_ms=at_ms, replay=replay)
 
 
 def _origin_of(dead_letter: DeadLetterRecord, topic: str) -> Origin:

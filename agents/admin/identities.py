@@ -22,7 +22,7 @@ LOOKUP_CHUNK_USERS = 1_000
 
 
 class IdentityResolver:
-    """Resolver of user keys to identifiers, which remembers source records' times.
+    """Resolver of user keys to identifiers, with a memory of source times.
 
     Args:
         settings: Access to Kafka, and the largest size of an event.
@@ -84,7 +84,7 @@ class IdentityResolver:
             pass
 
     def source_time_ms(self, origin: Origin, *, default_ms: int) -> int:
-        """Return the time at which a source record was written, if read before."""
+        """Return the write time of a source record that was read before."""
         return self._source_times.get(origin, default_ms)
 
     def _read_source_events(

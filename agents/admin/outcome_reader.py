@@ -1,4 +1,4 @@
-"""Reader of the outcomes topic that follows one replay."""
+"""Reader of the outcomes topic that follows a replay."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Snapshot of the memberships table as a Parquet file, one row per last write."""
+"""Snapshot of the memberships table as a Parquet file, a row per last write."""
 
 from itertools import islice
 from pathlib import Path

@@ -11,7 +11,7 @@ PROGRESS_EVERY_S = 5.0
 
 
 def throttle(report: ReportLine) -> ReportLine:
-    """Return a function that reports at most one line per `PROGRESS_EVERY_S`."""
+    """Return a function that reports a line at most every `PROGRESS_EVERY_S`."""
     last_report_s = time.monotonic()
 
     def report_throttled(line: str) -> None:

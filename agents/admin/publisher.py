@@ -1,4 +1,4 @@
-"""Publisher of records for commands, which may block."""
+"""Publisher of records for commands; the calls block."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ class RecordPublisher:
         self._errors: list[str] = []
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Publish records in order, and wait until Kafka has all of them.
+        """Publish records in order, and wait until Kafka has all records.
 
         Raises:
             ConfigError: Kafka does not accept a record, or does not answer.

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -70,7 +70,7 @@ class Reconciler:
     def compare(
         self, audiences: Collection[str] = (), *, resync: bool = False
     ) -> list[ListReport]:
-        """Compare the table with the lists, and change nothing.
+        """Compare the table with the lists, without any change.
 
         The table is read before the lists and after. A user whose membership changed in
         between is not compared.
@@ -84,21 +84,7 @@ class Reconciler:
             EngineError: Klaviyo refuses to return a list.
         """
         desired_before = self._read_desired()
-        targets = [
-            target
-            for target, desired in desired_before.items()
-            if filter_by_audience(desired, audiences)
-        ]
-        synced_audiences = {
-            desired.audience
-            for target in targets
-            for desired in desired_before[target].values()
-        }
-        if unknown_audiences := set(audiences) - synced_audiences:
-            names = ", ".join(sorted(unknown_audiences))
-            raise ConfigError(
-                [f"audience {names}: the table has no user of it; check the name"]
-            )
+        targets = _select_targets(desired_before, audiences)
         compared_targets = [target for target in targets if target.list_id or audiences]
         members_by_list = asyncio.run(
             self._read_lists({target.list_id for target in compared_targets})
@@ -245,6 +231,31 @@ class Reconciler:
             report(f"{progress}, {rate:.0f} per second")
 
         return report_pages
+
+
+def _select_targets(
+    desired_by_target: Mapping[ReconcileTarget, DesiredByUser],
+    audiences: Collection[str],
+) -> list[ReconcileTarget]:
+    """Return the targets of some audiences, or all targets if no audience is given.
+
+    Raises:
+        ConfigError: The table has no user of an audience.
+    """
+    targets = [
+        target
+        for target, desired in desired_by_target.items()
+        if filter_by_audience(desired, audiences)
+    ]
+    existing = {
+        desired.audience
+        for target in targets
+        for desired in desired_by_target[target].values()
+    }
+    if unknown := set(audiences) - existing:
+        names = ", ".join(sorted(unknown))
+        raise ConfigError([f"audience {names}: not in the table; check the name"])
+    return targets
 
 
 _SYNC_DISABLED = (

@@ -1,4 +1,4 @@
-"""Reader of Kafka topics for commands, which join no consumer group.
+"""Reader of Kafka topics for commands, outside any consumer group.
 
 Everything that a command reads of a topic's log goes through `TopicReader`: a whole
 topic, records at given offsets, a range of offsets, and records from now on.
@@ -191,7 +191,7 @@ class TopicReader:
         return {offset.partition: max(offset.offset, 0) for offset in offsets}
 
     def assign(self, topic: str, positions: Mapping[int, int]) -> None:
-        """Read from now on these partitions alone, each from its offset."""
+        """Assign partitions to read, each from an offset, in place of all others."""
         with translate_kafka_errors():
             self._consumer.assign(
                 [TopicPartition(topic, number, at) for number, at in positions.items()]
@@ -205,7 +205,7 @@ class TopicReader:
     def poll(
         self, count: int, *, wait_s: float, skip_errors: bool = False
     ) -> list[Message]:
-        """Return the next records and ends of partitions, which `is_end` recognises.
+        """Return the next records, and a message for the end of each partition.
 
         Args:
             count: Largest number of messages.
@@ -304,7 +304,7 @@ def _read_in_partition(
 def _read_from(
     reader: TopicReader, origin: Origin, last: Message | None
 ) -> Message | None:
-    """Return the first record at an origin or after it; None at the log's end."""
+    """Return the first record at or after an origin; None at the log's end."""
     last_offset = partition_and_offset(last)[1] if last else None
     if last_offset is None or origin.offset - last_offset > SEEK_THRESHOLD_RECORDS:
         reader.assign(origin.topic, {origin.partition: origin.offset})
@@ -319,7 +319,7 @@ def _read_from(
 
 
 def _poll_some(reader: TopicReader, count: int) -> list[Message]:
-    """Return at least one message.
+    """Return the next messages, never an empty list.
 
     Raises:
         ConfigError: Kafka reports an error, or sends nothing for 30 s.
@@ -331,7 +331,7 @@ def _poll_some(reader: TopicReader, count: int) -> list[Message]:
 
 
 def is_end(message: Message) -> bool:
-    """Return True for the end of a partition, which arrives as a message."""
+    """Return True for a message that reports the end of a partition."""
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
 

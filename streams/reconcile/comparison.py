@@ -1,4 +1,4 @@
-"""Comparison of one list in Klaviyo with the memberships table."""
+"""Comparison of a list in Klaviyo with the memberships table."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from streams.reconcile.desired_memberships import DesiredByUser, DesiredMembersh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingMember:
-    """User who is inside the audience but not on the list.
+    """User inside the audience but not on the list.
 
     Attributes:
         desired: The user's membership in the table.
@@ -29,7 +29,7 @@ class MissingMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnexpectedMember:
-    """User who is outside the audience but on the list.
+    """User outside the audience but on the list.
 
     Attributes:
         desired: The user's membership in the table.
@@ -91,7 +91,7 @@ NO_DIFFERENCES = Differences(missing=(), unexpected=(), unidentified=(), unmanag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListReport:
-    """Result of comparing one list with the table.
+    """Result of comparing a list with the table.
 
     Attributes:
         list_id: Id of the list; empty if the audience has no list yet.
@@ -167,7 +167,7 @@ class Comparison:
             self._match_members(user, ((field, user) for field in LOOKUP_FIELDS))
 
     def find_unresolved(self, *, resync: bool = False) -> list[DesiredMembership]:
-        """Return the memberships whose source record must be read for identifiers.
+        """Return the memberships that need identifiers from the source record.
 
         Users outside matter only while the list has members that match no user.
 
@@ -186,7 +186,7 @@ class Comparison:
         ]
 
     def find_unidentified(self, *, resync: bool = False) -> list[str]:
-        """Return the missing users of whom only the user key is known.
+        """Return the missing users with no identifiers beside the user key.
 
         Args:
             resync: Include all users inside, also those on the list.

@@ -15,7 +15,7 @@ from streams.state.user_row import UserRow
 
 
 class DesiredMembership(msgspec.Struct, frozen=True, kw_only=True):
-    """Membership that one user should have on one list.
+    """Membership that a user should have on a list.
 
     Attributes:
         user: The user key.

@@ -10,7 +10,7 @@ from streams.reconcile.desired_memberships import DesiredMembership
 
 
 def build_repairs(differences: Differences) -> Iterator[Activation]:
-    """Build the list change of each difference; nothing else is sent again."""
+    """Build the list change of each difference, and no other action."""
     yield from map(_build_add, differences.missing)
     yield from map(_build_removal, differences.unexpected)
 

@@ -17,7 +17,7 @@ _OFFSET_RANGE: Final = re.compile(r"(\d+):(\d*)-(\d*)")
 
 
 class ReplaySelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Range of one topic, and a filter for the records in the range.
+    """Range of a topic, and a filter for the records in the range.
 
     Attributes:
         topic: Name of the topic.
@@ -121,7 +121,7 @@ class RecordFilter:
         return not selection.audience or selection.audience in _audiences_in(event)
 
     def matches_activation(self, activation: Activation) -> bool:
-        """Return True if the selection includes an activation, which has no event."""
+        """Return True if the selection includes an activation."""
         selection = self._selection
         if selection.where:
             return False

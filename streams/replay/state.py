@@ -1,4 +1,4 @@
-"""Progress of a replay, as the replays topic stores it."""
+"""Progress of a replay, in the form of the replays topic."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ class ReplayStatus(StrEnum):
 
 
 class ReplayState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Progress of one replay in the replays topic.
+    """Progress of a replay in the replays topic.
 
     Attributes:
         id: Id of the replay.

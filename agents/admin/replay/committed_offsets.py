@@ -1,4 +1,4 @@
-"""Offsets up to which the workers have read a topic."""
+"""Offsets of a topic that the workers have committed."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing

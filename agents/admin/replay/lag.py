@@ -1,4 +1,4 @@
-"""Lag of the stages: the number of records that wait for each of them.
+"""Lag of the stages: the number of records that wait for each stage.
 
 A replay waits while the lag is large, so that live records go first.
 """

@@ -38,7 +38,7 @@ class ReplayProgress(NamedTuple):
 
 
 class ReplayRunner:
-    """Runner of one replay, at the rate that a token bucket allows.
+    """Runner of a replay, at the rate that a token bucket allows.
 
     Args:
         state: State to start or resume from.

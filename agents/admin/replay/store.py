@@ -37,7 +37,7 @@ class ReplayStore:
         return sorted(readable, key=lambda state: state.started_ms, reverse=True)
 
     def read(self, replay: str) -> ReplayState:
-        """Return the state of one replay.
+        """Return the state of a replay.
 
         Raises:
             ConfigError: No replay has this id.
