@@ -260,7 +260,7 @@ def test_a_discarded_dead_letter_has_an_outcome_and_is_not_listed(
     assert "would discard 1" in dry
     assert "discarded 1" in real
     [dead_letter] = _dead_letters_of(running, origin)
-    assert dead_letter["handled"]["reason"] == "a test"
+    assert dead_letter["handled"]["note"] == "a test"
     assert _verdicts(running, origin)[1:] == [
         ("deadletters", "discarded", "discarded-by-operator")
     ]
