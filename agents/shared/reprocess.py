@@ -1,13 +1,10 @@
 """Records for reprocessing, as commands write them: requeued and replayed records."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
-from confluent_kafka import KafkaException, Producer
-
-from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import PRODUCER_OPTIONS, Message
+from agents.engine.producer import Message
 from agents.shared.headers import (
     ACTIVATION_HEADER,
     FAILED_LANES_HEADER,
@@ -16,12 +13,9 @@ from agents.shared.headers import (
     REPLAY_MODE_HEADER,
     SOURCE_TIME_HEADER,
 )
-from streams.errors import ConfigError
 from streams.events.canonical_event import ReplayMode
 from streams.events.origin import Origin
 from streams.settings.model import Topics
-
-PUBLISH_TIMEOUT_S = 60.0
 
 
 def new_replay_id(now: datetime) -> str:
@@ -85,52 +79,3 @@ def _replay_headers(
         (REPLAY_HEADER, replay.encode()),
         (REPLAY_MODE_HEADER, mode.encode()),
     ]
-
-
-class RecordPublisher:
-    """Writes records durably, for commands, which may block.
-
-    Args:
-        kafka: Access to Kafka.
-    """
-
-    def __init__(self, kafka: KafkaAccess) -> None:
-        self._producer = Producer(kafka.librdkafka_options() | PRODUCER_OPTIONS)
-        self._errors: list[str] = []
-
-    def publish(self, messages: Sequence[Message]) -> None:
-        """Write records in order; all are durable on return.
-
-        Raises:
-            ConfigError: Kafka rejects a record.
-        """
-        for message in messages:
-            self._append(message)
-        if self._producer.flush(PUBLISH_TIMEOUT_S):
-            self._errors.append("no answer")
-        if self._errors:
-            raise ConfigError([f"kafka: not written: {self._errors[0]}"])
-
-    def _append(self, message: Message) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    message.topic,
-                    message.value,
-                    message.key,
-                    message.partition,
-                    self._on_delivery,
-                    headers=message.headers,
-                )
-            except BufferError:
-                self._producer.poll(1.0)
-            except KafkaException as error:
-                self._errors.append(error.args[0].name())
-                return
-            else:
-                self._producer.poll(0)
-                return
-
-    def _on_delivery(self, error: object, _: object) -> None:
-        if error is not None:
-            self._errors.append(str(error))

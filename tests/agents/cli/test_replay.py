@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.store import ReplayStore
 from agents.cli import main, replaying
 from agents.engine.kafka import KafkaAccess
@@ -17,7 +18,6 @@ from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
 from agents.shared.headers import ORIGIN_HEADER, REPLAY_HEADER
-from agents.shared.reprocess import RecordPublisher
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import Verdict
