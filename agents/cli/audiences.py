@@ -9,7 +9,7 @@ import orjson
 
 from agents.admin.changelog import read_user_states
 from agents.cli.moving import export, import_
-from agents.cli.options import read_settings, settings_option
+from agents.cli.support.settings_options import read_settings, settings_option
 from agents.shared.context import kafka_access
 from streams.state.last_write import LastWrite
 from streams.state.user_row import Memberships

@@ -8,9 +8,13 @@ import click
 import orjson
 
 from agents.admin.dead_letters import DeadLetters
-from agents.cli import letter_lines as lines
-from agents.cli.letter_options import PlaceType, filter_options, meant
-from agents.cli.options import read_settings, settings_option
+from agents.cli.support import dead_letter_output as lines
+from agents.cli.support.dead_letter_options import (
+    OffsetParam,
+    filter_options,
+    select_dead_letters,
+)
+from agents.cli.support.settings_options import read_settings, settings_option
 from agents.shared.context import clock_ms, kafka_access
 from agents.shared.reprocess import new_replay_id
 from streams.dead_letters.requeue import plan_requeue
@@ -61,7 +65,7 @@ def list_(*, file: Path | None, everything: bool, as_json: bool) -> None:
 
 @deadletters.command()
 @settings_option
-@click.argument("more", nargs=-1, metavar="[PARTITION/OFFSET]...", type=PlaceType())
+@click.argument("more", nargs=-1, metavar="[PARTITION/OFFSET]...", type=OffsetParam())
 @filter_options
 def show(*, file: Path | None, filters: DeadLetterFilter, again: bool) -> None:
     """Print dead letters as JSON lines, with their values: customers' data.
@@ -118,7 +122,7 @@ def requeue(  # noqa: PLR0913 - one argument an option
       klaviyo-streams deadletters requeue --place 3/17 --place 3/18 --apply
     """  # noqa: D301 - click reads the backspace
     letters = _letters(file)
-    found, before = meant(letters, filters, again=again)
+    found, before = select_dead_letters(letters, filters, again=again)
     replay = new_replay_id(datetime.now(UTC))
     if is_real and found:
         click.echo(f"replay {replay}")
@@ -159,7 +163,7 @@ def discard(  # noqa: PLR0913 - one argument an option
       klaviyo-streams deadletters discard --place 3/17 --why "a test" --apply
     """  # noqa: D301 - click reads the backspace
     letters = _letters(file)
-    found, before = meant(letters, filters, again=again)
+    found, before = select_dead_letters(letters, filters, again=again)
     if is_real:
         noted = Resolution(
             action=ResolutionAction.DISCARDED,

@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from agents.demo.run import Plan, play
+from agents.demo.runner import DemoOptions, run_demo
 
 EVENTS_MAX = 20_000
 """The embedded broker keeps some 5 MB a partition; two fifths of that are used here."""
@@ -55,5 +55,5 @@ def demo(
       klaviyo-streams demo --kafka localhost:9092
       klaviyo-streams demo --keep
     """  # noqa: D301 - click reads the backspace
-    plan = Plan(events=events, seed=seed, kafka=kafka, keep=keep)
-    context.exit(play(plan, Console()))
+    plan = DemoOptions(events=events, seed=seed, kafka=kafka, keep=keep)
+    context.exit(run_demo(plan, Console()))

@@ -9,9 +9,9 @@ import click
 import orjson
 import yaml
 
-from agents.cli.lines import Answer, Answering, answer_lines
-from agents.cli.trial import Step, read_object
-from agents.cli.trying import FILE, destination_in, trying
+from agents.cli.support.event_tester import TestStep, parse_object
+from agents.cli.support.json_lines import JsonAnswer, LineHandler, answer_lines
+from agents.cli.support.tester_options import FILE, create_tester, load_destination
 from streams.errors import ConfigError, StreamsError
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.execute import intent_identifiers
@@ -54,31 +54,31 @@ def explain(*, file: Path | None, trigger: str | None, mapping: Path | None) -> 
     elif mapping is not None:
         answering = _maps(mapping.read_bytes())
     else:
-        answering = trying(destination_in(file), connect=dry)
+        answering = create_tester(load_destination(file), connect=fake_client_for)
     with asyncio.Runner() as runner:
         answer_lines(runner, answering)
 
 
-def dry(steps: list[Step]) -> KlaviyoApi:
+def fake_client_for(steps: list[TestStep]) -> KlaviyoApi:
     """Give a Klaviyo without a network that knows whom the steps are about."""
     return FakeKlaviyo(
         intent_identifiers(intent) for step in steps for intent in step.intents
     )
 
 
-def _matches(fql: str) -> Answering:
+def _matches(fql: str) -> LineHandler:
     try:
         trigger = compile_trigger(fql)
     except ConfigError as fault:
         return partial(_fault, str(fault))
 
-    async def matched(line: bytes) -> Answer:
-        return {"match": trigger(read_object(line))}
+    async def matched(line: bytes) -> JsonAnswer:
+        return {"match": trigger(parse_object(line))}
 
     return matched
 
 
-def _maps(text: bytes) -> Answering:
+def _maps(text: bytes) -> LineHandler:
     try:
         mapping = compile_mapping(_decoded(text))
     except MappingError as fault:
@@ -86,8 +86,8 @@ def _maps(text: bytes) -> Answering:
     except StreamsError as fault:
         return partial(_fault, str(fault))
 
-    async def mapped(line: bytes) -> Answer:
-        return _value(mapping(read_object(line)))
+    async def mapped(line: bytes) -> JsonAnswer:
+        return _value(mapping(parse_object(line)))
 
     return mapped
 
@@ -103,11 +103,11 @@ def _decoded(text: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
         raise ConfigError(["mapping: is no JSON"]) from None
 
 
-def _value(found: object) -> Answer:
+def _value(found: object) -> JsonAnswer:
     if isinstance(found, Unmappable):
         return {"error": found.reason}
     return {"value": None if found is UNDEFINED else found}
 
 
-async def _fault(words: str, _: bytes) -> Answer:
+async def _fault(words: str, _: bytes) -> JsonAnswer:
     return {"error": words}

@@ -7,7 +7,12 @@ from typing import Final
 
 import click
 
-from agents.cli.trying import FILE, client_for, destination_in, klaviyo_url_option
+from agents.cli.support.tester_options import (
+    FILE,
+    create_client,
+    klaviyo_url_option,
+    load_destination,
+)
 from agents.shared import logging
 from streams.destination.mapping_rules import METRIC_FIELDS
 from streams.destination.model import Destination, MappingRule, UnknownMetricPolicy
@@ -38,8 +43,8 @@ def metrics(ctx: click.Context, *, file: Path | None, klaviyo_url: str) -> None:
       KLAVIYO_API_KEY=any klaviyo-streams metrics --klaviyo-url http://localhost:8900
     """  # noqa: D301 - click reads the backspace
     logging.configure_logging("error")
-    destination = destination_in(file)
-    client = client_for(destination, url=klaviyo_url)
+    destination = load_destination(file)
+    client = create_client(destination, url=klaviyo_url)
     known = asyncio.run(_known(client))
     for line in told(destination, known):
         click.echo(line)

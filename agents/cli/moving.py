@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from agents.admin import parquet, table_export
-from agents.cli.options import read_settings, settings_option
+from agents.cli.support.settings_options import read_settings, settings_option
 from streams.audiences.table_snapshot import (
     TableSnapshot,
     missing_from,

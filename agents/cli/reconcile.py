@@ -9,7 +9,7 @@ import orjson
 
 from agents.admin.outcome_reader import OutcomeCode
 from agents.admin.reconcile import Reconciler, new_repair_id
-from agents.cli.options import read_worker, settings_option
+from agents.cli.support.settings_options import read_worker, settings_option
 from agents.shared import logging
 from streams.delivery.verdict import Verdict
 from streams.reconcile.comparison import ListReport
@@ -80,7 +80,7 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     work = Reconciler(settings, destination, report=_say)
     found = work.compare(audiences, resync=resync)
     for each in found:
-        _print(found_lines(each, as_json=as_json))
+        _print(report_lines(each, as_json=as_json))
     total = sum(each.differences.repair_count for each in found)
     code = 0 if all(each.is_in_sync for each in found if not each.is_compared) else 1
     if not (total and is_real):
@@ -88,13 +88,13 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     replay = new_repair_id()
     click.echo(_sending(replay, total, as_json=as_json))
     ended = work.repair(found, replay=replay, wait=not no_wait)
-    _print(ended_lines(ended, as_json=as_json))
+    _print(outcome_lines(ended, as_json=as_json))
     if any(verdict == Verdict.DEAD_LETTER for verdict, _ in ended):
         code = 1
     ctx.exit(code)
 
 
-def found_lines(found: ListReport, *, as_json: bool) -> Iterator[str]:
+def report_lines(found: ListReport, *, as_json: bool) -> Iterator[str]:
     """Say what one list came to.
 
     Args:
@@ -188,7 +188,7 @@ def _sending(replay: str, total: int, *, as_json: bool) -> str:
     return f"replay {replay}: {total} to repair"
 
 
-def ended_lines(ended: Counter[OutcomeCode], *, as_json: bool) -> Iterator[str]:
+def outcome_lines(ended: Counter[OutcomeCode], *, as_json: bool) -> Iterator[str]:
     """Say how the repairs ended, a line each way."""
     for (verdict, reason), count in sorted(ended.items()):
         if as_json:

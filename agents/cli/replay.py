@@ -8,8 +8,8 @@ import click
 
 from agents.admin.replay.selector import qualified_topic
 from agents.admin.replay.store import ReplayStore
-from agents.cli.options import read_settings, settings_option
-from agents.cli.replaying import Order, Replaying
+from agents.cli.support.replay_command import ReplayCommand, ReplayOptions
+from agents.cli.support.settings_options import read_settings, settings_option
 from agents.shared.context import kafka_access
 from streams.errors import ConfigError
 from streams.events.canonical_event import ReplayMode
@@ -104,13 +104,13 @@ def replay(  # noqa: PLR0913 - one argument an option
       klaviyo-streams replay --list
     """  # noqa: D301 - click reads the backspace
     settings = read_settings(file)
-    order = Order(rate_per_s=rate, ahead_max=ahead, waits=not no_wait)
+    order = ReplayOptions(rate_per_s=rate, max_lag=ahead, waits=not no_wait)
     if listed or stop:
         _administer(settings, stop=stop)
         return
-    replaying = Replaying(settings, order)
+    replaying = ReplayCommand(settings, order)
     if resume:
-        replaying.go_on(resume)
+        replaying.resume(resume)
         return
     selection = ReplaySelection(
         topic=_topic(settings, topic),
@@ -123,7 +123,7 @@ def replay(  # noqa: PLR0913 - one argument an option
         mode=ReplayMode(mode),
     )
     if apply:
-        replaying.begin(selection)
+        replaying.start(selection)
     else:
         replaying.count(selection)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from agents.cli.lines import Answering, answer_lines
-from agents.cli.trying import (
+from agents.cli.support.json_lines import LineHandler, answer_lines
+from agents.cli.support.tester_options import (
     FILE,
-    client_for,
-    destination_in,
+    create_client,
+    create_tester,
     klaviyo_url_option,
-    trying,
+    load_destination,
 )
 from agents.shared import logging
 from streams.destination.model import Destination, UnknownMetricPolicy
@@ -38,8 +38,8 @@ def send(*, file: Path | None, klaviyo_url: str) -> None:
       klaviyo-streams send --destination destination.yaml < events.jsonl
     """  # noqa: D301 - click reads the backspace
     logging.configure_logging("warning")
-    destination = destination_in(file)
-    client = client_for(destination, url=klaviyo_url)
+    destination = load_destination(file)
+    client = create_client(destination, url=klaviyo_url)
     with asyncio.Runner() as runner, _sending(runner, client, destination) as answered:
         answer_lines(runner, answered)
 
@@ -47,13 +47,13 @@ def send(*, file: Path | None, klaviyo_url: str) -> None:
 @contextmanager
 def _sending(
     runner: asyncio.Runner, client: KlaviyoClient, destination: Destination
-) -> Iterator[Answering]:
+) -> Iterator[LineHandler]:
     runner.run(client.__aenter__())
     try:
         known = None
         if destination.unknown_metric is UnknownMetricPolicy.DEAD_LETTER:
             known = runner.run(fetch_metric_names(FailFastClient(client)))
-        yield trying(
+        yield create_tester(
             destination,
             connect=lambda _: client,
             known_metrics=known,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from agents.cli.options import read_settings, settings_option
+from agents.cli.support.settings_options import read_settings, settings_option
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics, topic_specs
 

@@ -8,7 +8,7 @@ import faust
 import mode.loop
 
 from agents.app import build_app
-from agents.cli.options import read_worker, settings_option
+from agents.cli.support.settings_options import read_worker, settings_option
 from agents.shared import logging
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics

@@ -12,7 +12,7 @@ LINE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class DemoProgress:
     """How far it is.
 
     Attributes:
@@ -21,7 +21,7 @@ class Snapshot:
         published: Events Kafka has.
         settled: Events that have an outcome.
         rate_per_s: Events that get an outcome in a second, of late.
-        sizes: List name to members in Klaviyo.
+        list_sizes: List name to members in Klaviyo.
     """
 
     elapsed_s: float
@@ -29,16 +29,16 @@ class Snapshot:
     published: int
     settled: int
     rate_per_s: float
-    sizes: Mapping[str, int]
+    list_sizes: Mapping[str, int]
 
     @property
     def lists(self) -> str:
         """The lists and their sizes, in words."""
-        named = (f"{name} {size}" for name, size in sorted(self.sizes.items()))
+        named = (f"{name} {size}" for name, size in sorted(self.list_sizes.items()))
         return ", ".join(named) or "none yet"
 
 
-class Display(Protocol):
+class ProgressDisplay(Protocol):
     """Shows snapshots while its block lasts."""
 
     def __enter__(self) -> Self: ...
@@ -48,22 +48,26 @@ class Display(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
-    def show(self, now: Snapshot) -> None:
+    def show(self, now: DemoProgress) -> None:
         """Show how far it is."""
         ...
 
 
-def display_for(console: Console, *, ci: str) -> Display:
+def create_display(console: Console, *, ci: str) -> ProgressDisplay:
     """Bars where somebody watches.
 
     Args:
         console: Where to.
         ci: `CI` of the environment; anything in it means that nobody watches.
     """
-    return Bars(console) if console.is_terminal and not ci else Lines(console)
+    return (
+        ProgressBars(console)
+        if console.is_terminal and not ci
+        else ProgressLines(console)
+    )
 
 
-class Lines:
+class ProgressLines:
     """A line now and then."""
 
     def __init__(self, console: Console) -> None:
@@ -76,7 +80,7 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def show(self, now: Snapshot) -> None:
+    def show(self, now: DemoProgress) -> None:
         """Print a line if it is time, and at the end."""
         due = now.elapsed_s - self._last_s >= LINE_EVERY_S
         if due or now.settled >= now.total:
@@ -84,7 +88,7 @@ class Lines:
             self._console.print(_line(now), highlight=False, soft_wrap=True)
 
 
-def _line(now: Snapshot) -> str:
+def _line(now: DemoProgress) -> str:
     return (
         f"{now.elapsed_s:5.1f} s  published {now.published}/{now.total}"
         f"  with an outcome {now.settled}/{now.total}"
@@ -92,7 +96,7 @@ def _line(now: Snapshot) -> str:
     )
 
 
-class Bars:
+class ProgressBars:
     """Two bars and a line, redrawn."""
 
     def __init__(self, console: Console) -> None:
@@ -113,7 +117,7 @@ class Bars:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def show(self, now: Snapshot) -> None:
+    def show(self, now: DemoProgress) -> None:
         """Redraw."""
         rate = f"{now.rate_per_s:.0f}/s"
         bars = self._bars

@@ -16,7 +16,13 @@ from streams.settings import Settings, load_settings
 from streams.settings.model import LANES
 from tests.brokers.interface import Broker
 from tests.journeys.klaviyo import Klaviyo
-from tests.journeys.topics import Group, Letter, Outcomes, Tail, letters
+from tests.journeys.topics import (
+    DeadLetterRow,
+    Group,
+    Outcomes,
+    Tail,
+    read_dead_letters,
+)
 from tests.journeys.worker import Worker
 
 API_KEY = "pk_0fThisTestOnly" + "7" * 16
@@ -80,7 +86,7 @@ class Pipeline:
         bootstrap = self.settings.kafka_bootstrap_servers
         self.outcomes = Outcomes(bootstrap, topics.outcomes)
         self._deadletters = Tail(bootstrap, topics.deadletters)
-        self.letters: list[Letter] = []
+        self.letters: list[DeadLetterRow] = []
         reads = {
             "intake": self.source,
             "activate": topics.events,
@@ -200,11 +206,11 @@ class Pipeline:
         except KafkaException:  # a partition's leader or coordinator is away
             return True
 
-    def await_letters(self, count: int) -> list[Letter]:
+    def await_dead_letters(self, count: int) -> list[DeadLetterRow]:
         """Return when there are so many dead letters; all there are."""
 
         def met() -> bool:
-            self.letters += letters(self._deadletters)
+            self.letters += read_dead_letters(self._deadletters)
             return len(self.letters) >= count
 
         self.until(met)

@@ -9,9 +9,9 @@ import pytest
 
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
-from tests.journeys.events import START_MS
 from tests.journeys.harness import Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
+from tests.journeys.sample_events import START_MS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -242,6 +242,6 @@ def test_what_a_mapping_cannot_use_is_a_dead_letter_with_its_reason(
     origins = running.publish([bad, _call("good", event="Joined")])
     running.await_outcomes(origins)
 
-    [letter] = running.await_letters(1)
+    [letter] = running.await_dead_letters(1)
     assert letter.headers["__connect.errors.exception.class.name"] == "bad-email"
     assert _email("good") in running.klaviyo.members_of("Newsletter")

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.cli import main
-from tests.journeys.events import START_MS, moves, users
 from tests.journeys.harness import API_KEY, Pipeline
+from tests.journeys.sample_events import START_MS, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

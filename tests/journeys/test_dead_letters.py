@@ -13,8 +13,8 @@ from agents.cli import main
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
 from tests.brokers.interface import admin
-from tests.journeys.events import START_MS, email_of
 from tests.journeys.harness import Pipeline, Record
+from tests.journeys.sample_events import START_MS, email_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

@@ -12,19 +12,19 @@ import orjson
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from agents.demo.workload import Shape
+from agents.demo.workload.generator import WorkloadShape
 from streams.events.origin import Origin
 from tests.brokers.interface import admin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
-from tests.journeys.events import START_MS, email_of
 from tests.journeys.harness import SHORTEST_SESSION_S, WITHIN_S, Pipeline, Record
-from tests.journeys.shop import Day, dead
+from tests.journeys.sample_events import START_MS, email_of
+from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 RECORDS_PER_PART = 700
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=30 * RECORDS_PER_PART,
     users=2 * RECORDS_PER_PART,
     audiences=("vip", "cart"),
@@ -38,9 +38,9 @@ BACKUP_INTERVAL_S = 7.0
 
 
 @pytest.fixture(scope="module")
-def workload(shared: Pipeline) -> Day:
+def workload(shared: Pipeline) -> ShopDay:
     """A day that every drill goes on with."""
-    workload = Day(shared, SHAPE, seed=20_26)
+    workload = ShopDay(shared, SHAPE, seed=20_26)
     shared.run(workers=WORKERS, session_timeout_s=SHORTEST_SESSION_S)
     shared.await_quiet(workload.publish(RECORDS_PER_PART))
     return workload
@@ -68,13 +68,13 @@ def _count_consent_requests(request_counts: Counter[str]) -> int:
     )
 
 
-def _assert_correct(workload: Day, origins: list[Origin]) -> None:
+def _assert_correct(workload: ShopDay, origins: list[Origin]) -> None:
     workload.pipeline.await_quiet(origins, within_s=2 * WITHIN_S)
-    assert dead(workload.pipeline, origins) == {}
+    assert dead_letter_reasons(workload.pipeline, origins) == {}
     assert workload.wrong() == []
 
 
-def test_a_workers_disk_is_lost(workload: Day) -> None:
+def test_a_workers_disk_is_lost(workload: ShopDay) -> None:
     """Its table comes back from the changelog; nothing is told again."""
     pipeline = workload.pipeline
     origins = workload.publish(RECORDS_PER_PART)
@@ -89,7 +89,7 @@ def test_a_workers_disk_is_lost(workload: Day) -> None:
     assert pipeline.workers["w0"].events("table_recovered")
 
 
-def test_the_changelog_topic_is_lost(workload: Day, say: Say) -> None:
+def test_the_changelog_topic_is_lost(workload: ShopDay, say: Say) -> None:
     """The table is rebuilt from the source topic, and Klaviyo hears nothing of it."""
     pipeline = workload.pipeline
     _stop_workers(pipeline)
@@ -121,7 +121,7 @@ def _recreate_topic(pipeline: Pipeline, topic: str) -> None:
     command("topics", environ=pipeline.environ)
 
 
-def test_the_offsets_of_all_groups_are_lost(workload: Day, say: Say) -> None:
+def test_the_offsets_of_all_groups_are_lost(workload: ShopDay, say: Say) -> None:
     """Workers go on where they were: no list, no consent is told a second time.
 
     They noted what they found in Kafka: who committed it was killed before noting it.
@@ -152,7 +152,7 @@ def test_the_offsets_of_all_groups_are_lost(workload: Day, say: Say) -> None:
     _assert_correct(workload, workload.publish(RECORDS_PER_PART))
 
 
-def test_a_list_is_deleted_by_hand(workload: Day) -> None:
+def test_a_list_is_deleted_by_hand(workload: ShopDay) -> None:
     """What is still the last word of its audience is told again: the list is back."""
     pipeline = workload.pipeline
     [deleted_list] = pipeline.klaviyo.named("vip")
@@ -167,7 +167,7 @@ def test_a_list_is_deleted_by_hand(workload: Day) -> None:
     assert pipeline.klaviyo.named("vip")[0]["id"] != deleted_list["id"]
 
 
-def test_the_api_key_is_revoked_and_renewed(workload: Day) -> None:
+def test_the_api_key_is_revoked_and_renewed(workload: ShopDay) -> None:
     """Lanes wait and say why; with the new key, workers go on where they were."""
     pipeline = workload.pipeline
     pipeline.klaviyo.fail("unauthorized")
@@ -181,7 +181,7 @@ def test_the_api_key_is_revoked_and_renewed(workload: Day) -> None:
     _assert_correct(workload, origins)
 
 
-def test_a_whole_day_is_published_twice(workload: Day, say: Say) -> None:
+def test_a_whole_day_is_published_twice(workload: ShopDay, say: Say) -> None:
     """New offsets, the same events: no list change, no consent, no event twice."""
     pipeline = workload.pipeline
     requests_before, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
@@ -252,7 +252,7 @@ def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
         [*_identify_events(user_ids, "right", at_s=0), *_join_events(user_ids)]
     )
     pipeline.await_quiet(origins)
-    assert len(dead(pipeline, origins)) == len(user_ids)
+    assert len(dead_letter_reasons(pipeline, origins)) == len(user_ids)
     group_line = command("deadletters", "list", "--json", environ=pipeline.environ)
     group = orjson.loads(group_line)
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from streams.delivery.verdict import Verdict
-from tests.journeys.events import email_of, moves, profile_of, users
 from tests.journeys.harness import Pipeline
+from tests.journeys.sample_events import email_of, moves, profile_of, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -97,7 +97,7 @@ def test_import_errors_land_on_the_right_records(running: Pipeline) -> None:
         for user, origin in zip(new, origins, strict=True)
         if running.outcomes.of[origin][0].item.verdict is Verdict.DEAD_LETTER
     }
-    letters = running.await_letters(3)
+    letters = running.await_dead_letters(3)
     members = set(running.klaviyo.members()["partial"])
     assert len(refused) == 3
     assert members == {email_of(user) for user in new} - refused

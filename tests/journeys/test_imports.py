@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.journeys.events import email_of, moves, users
 from tests.journeys.harness import SHORTEST_SESSION_S, Pipeline
+from tests.journeys.sample_events import email_of, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from streams.delivery.verdict import Verdict
-from tests.journeys.events import email_of, moves, users
 from tests.journeys.harness import Pipeline, Record
+from tests.journeys.sample_events import email_of, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

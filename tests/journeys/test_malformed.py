@@ -10,7 +10,7 @@ from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
 from tests.cases.malformed import GOOD, MALFORMED, Malformed
 from tests.journeys.harness import Pipeline
-from tests.journeys.topics import Letter, Told
+from tests.journeys.topics import DeadLetterRow, TimedOutcome
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -27,9 +27,9 @@ class End(NamedTuple):
     """Where a malformed record and the good one behind it ended."""
 
     origin: Origin
-    letters: list[Letter]
-    told: list[Told]
-    after: list[Told]
+    letters: list[DeadLetterRow]
+    told: list[TimedOutcome]
+    after: list[TimedOutcome]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def ends(shared: Pipeline) -> dict[str, End]:
     shared.run()
     origins = {row.id: _publish(shared, row) for row in MALFORMED}
     shared.await_quiet(origin for pair in origins.values() for origin in pair)
-    letters = shared.await_letters(len(MALFORMED))
+    letters = shared.await_dead_letters(len(MALFORMED))
     return {
         name: End(
             bad,
@@ -57,7 +57,7 @@ def _publish(pipeline: Pipeline, row: Malformed) -> tuple[Origin, Origin]:
     return bad, good
 
 
-def _names(letter: Letter, origin: Origin) -> bool:
+def _names(letter: DeadLetterRow, origin: Origin) -> bool:
     place = [letter.headers[PREFIX + name] for name in ("topic", "partition", "offset")]
     return "/".join(place) == str(origin)
 

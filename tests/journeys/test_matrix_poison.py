@@ -24,10 +24,10 @@ from streams.actions.intents import (
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
 from tests.journeys.conftest import Say
-from tests.journeys.events import START_MS, email_of, profile_of, users
 from tests.journeys.harness import LONG, Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
-from tests.journeys.shop import dead
+from tests.journeys.sample_events import START_MS, email_of, profile_of, users
+from tests.journeys.shop_day import dead_letter_reasons
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -143,7 +143,7 @@ def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: LaneId) -> 
 
     after = before if row.gone else sorted([*before, *_emails(who)])
     running.until(lambda: sorted(row.held(running.klaviyo)) == after)
-    reasons = dead(running, origins)
+    reasons = dead_letter_reasons(running, origins)
     say(f"{lane}: {sorted(reasons.values())}; RSS {running.rss_bytes >> 20} MiB")
     assert list(reasons) == origins[middle : middle + 2]
     assert _ends(running, origins) == [Verdict.DELIVERED] * NEIGHBOURS
@@ -166,7 +166,7 @@ def test_an_import_with_some_errors_settles_each_item_by_itself(
     running.await_quiet(origins)
     running.klaviyo.mend()
 
-    failed = dead(running, origins)
+    failed = dead_letter_reasons(running, origins)
     through = [
         email_of(user)
         for user, origin in zip(who, origins, strict=True)

@@ -16,13 +16,13 @@ from confluent_kafka import TopicPartition
 
 from agents.admin.reconcile import Reconciler, new_repair_id
 from agents.cli import main
-from agents.cli.options import read_worker
+from agents.cli.support.settings_options import read_worker
 from streams.events.origin import Origin
 from tests.brokers.interface import Broker, admin
 from tests.journeys.conftest import Say
-from tests.journeys.events import email_of, moves, profile_of, users
 from tests.journeys.harness import Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
+from tests.journeys.sample_events import email_of, moves, profile_of, users
 from tests.streams.sandbox.api import HEADERS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]

@@ -7,18 +7,18 @@ import sys
 import orjson
 import pytest
 
-from agents.demo.workload import Shape
+from agents.demo.workload.generator import WorkloadShape
 from streams.events.origin import Origin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
-from tests.journeys.events import START_MS, email_of, moves, users
 from tests.journeys.harness import WITHIN_S, Pipeline, Record
 from tests.journeys.klaviyo import ROOT
-from tests.journeys.shop import Day, dead
+from tests.journeys.sample_events import START_MS, email_of, moves, users
+from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=6_000,
     users=300,
     audiences=("vip", "cart"),
@@ -34,7 +34,7 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     pipeline: Pipeline, say: Say
 ) -> None:
     """And each event is recorded once; then a live event still counts."""
-    workload = Day(pipeline, SHAPE, seed=20_26)
+    workload = ShopDay(pipeline, SHAPE, seed=20_26)
     pipeline.run(workers=2)
     origins = workload.publish(RECORDS)
     pipeline.await_quiet(origins)
@@ -56,7 +56,7 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
         if any(path_prefix in name for path_prefix in CONSENT)
     ]
     assert workload.wrong() == []
-    assert dead(pipeline, origins) == {}
+    assert dead_letter_reasons(pipeline, origins) == {}
     later_origins = workload.publish(0) + pipeline.publish(
         moves(["late"], "vip", entered=True)
     )

@@ -17,7 +17,7 @@ _RECORDS = 5_000
 _SILENCE_S = 15.0
 
 
-class Told(NamedTuple):
+class TimedOutcome(NamedTuple):
     """One outcome of one source record."""
 
     stage: str
@@ -25,7 +25,7 @@ class Told(NamedTuple):
     item: OutcomeItem
 
 
-class Letter(NamedTuple):
+class DeadLetterRow(NamedTuple):
     """One dead letter, its headers by name."""
 
     headers: dict[str, str]
@@ -86,14 +86,14 @@ class Outcomes:
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._tail = Tail(bootstrap, topic)
-        self.of: defaultdict[Origin, list[Told]] = defaultdict(list)
+        self.of: defaultdict[Origin, list[TimedOutcome]] = defaultdict(list)
 
     def read(self) -> None:
         """Take in what came since."""
         for message in self._tail.read():
             told = outcome.decode_outcome(message.value())
             for item in told.items:
-                self.of[item.origin].append(Told(told.stage, told.action, item))
+                self.of[item.origin].append(TimedOutcome(told.stage, told.action, item))
 
     def missing(self, origins: Iterable[Origin]) -> int:
         """How many of these have none."""
@@ -112,10 +112,10 @@ class Outcomes:
         self._tail.close()
 
 
-def letters(tail: Tail) -> list[Letter]:
+def read_dead_letters(tail: Tail) -> list[DeadLetterRow]:
     """Dead letters that came since."""
     return [
-        Letter(
+        DeadLetterRow(
             {name: value.decode() for name, value in message.headers() or []},
             message.key(),
             message.value(),

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.cli import main
-from agents.cli.explain import dry
-from agents.cli.lines import Answer, answer_lines
-from agents.cli.trial import written
-from agents.cli.trying import trying
+from agents.cli.explain import fake_client_for
+from agents.cli.support.event_tester import encode_answer
+from agents.cli.support.json_lines import JsonAnswer, answer_lines
+from agents.cli.support.tester_options import create_tester
 from streams.actions.registry import ACTIONS
 from streams.destination.loader import compile_destination
 from streams.errors import StreamsError
@@ -190,7 +190,7 @@ def test_a_question_outlives_its_lines_too(
 def test_a_fault_of_ours_is_the_answer_to_its_line() -> None:
     """By its kind only: its words may hold what the line held."""
 
-    async def answering(line: bytes) -> Answer:
+    async def answering(line: bytes) -> JsonAnswer:
         if line == b"bad\n":
             raise KeyError("jane@example.com")
         return {"line": line.decode().strip()}
@@ -259,16 +259,16 @@ LINE = st.fixed_dictionaries(
 @given(JSON | EVENT | LINE)
 def test_whatever_a_line_holds_it_has_an_answer(line: Any) -> None:  # noqa: ANN401 - any JSON
     """An error on purpose, or an outcome for each event."""
-    answering = trying(compile_destination(None), connect=dry)
+    answering = create_tester(compile_destination(None), connect=fake_client_for)
 
     try:
         told = asyncio.run(_awaited(answering(json.dumps(line).encode())))
     except StreamsError:
         return
 
-    again = json.loads(written(told))
+    again = json.loads(encode_answer(told))
     assert len(again["outcomes"]) >= len(line.get("events", [1]))
 
 
-async def _awaited(answer: Awaitable[Answer]) -> Answer:
+async def _awaited(answer: Awaitable[JsonAnswer]) -> JsonAnswer:
     return await answer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.cli.options import read_worker
+from agents.cli.support.settings_options import read_worker
 from streams.errors import ConfigError
 from streams.settings.loader import API_KEY_ENV, ENV_PREFIX
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from agents.cli.reconcile import ended_lines, found_lines
+from agents.cli.reconcile import outcome_lines, report_lines
 from streams.events.origin import Origin
 from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, ListReport
@@ -53,7 +53,7 @@ def found(*, gone: bool = False, list_id: str = "L1") -> ListReport:
 
 def test_a_person_reads_counts_and_a_few_users() -> None:
     """No address of a member whom the table doesn't know."""
-    assert list(found_lines(found(), as_json=False)) == [
+    assert list(report_lines(found(), as_json=False)) == [
         "lapsed: 0 inside; list L1: 2 on it",
         "  missing            0",
         "  unexpected         1  left",
@@ -68,7 +68,7 @@ def test_a_person_reads_counts_and_a_few_users() -> None:
 
 def test_a_program_reads_every_difference() -> None:
     """A line for the counts of an audience, then one a difference."""
-    read = [json.loads(line) for line in found_lines(found(), as_json=True)]
+    read = [json.loads(line) for line in report_lines(found(), as_json=True)]
 
     assert read[:2] == [
         {
@@ -102,7 +102,7 @@ def test_a_program_reads_every_difference() -> None:
 )
 def test_a_list_that_is_not_there_is_said_to_be(list_id: str, said: str) -> None:
     """Everyone inside is missing on it."""
-    lines = list(found_lines(found(gone=True, list_id=list_id), as_json=False))
+    lines = list(report_lines(found(gone=True, list_id=list_id), as_json=False))
 
     assert said in lines
 
@@ -111,11 +111,13 @@ def test_the_ends_are_counted() -> None:
     """By verdict and reason."""
     ended = Counter({("delivered", ""): 15, ("discarded", "stale"): 5})
 
-    assert list(ended_lines(ended, as_json=False)) == [
+    assert list(outcome_lines(ended, as_json=False)) == [
         "  delivered         15",
         "  discarded          5 stale",
     ]
-    assert [json.loads(line)["count"] for line in ended_lines(ended, as_json=True)] == [
+    assert [
+        json.loads(line)["count"] for line in outcome_lines(ended, as_json=True)
+    ] == [
         15,
         5,
     ]

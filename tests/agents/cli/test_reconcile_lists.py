@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.agents.cli.reconcile_desk import ReconcileDesk, opened
+from tests.agents.cli.support.reconcile_harness import ReconcileHarness, open_harness
 
 
 @pytest.fixture
-def desk() -> Iterator[ReconcileDesk]:
+def desk() -> Iterator[ReconcileHarness]:
     """Empty topics."""
-    with opened() as desk:
+    with open_harness() as desk:
         yield desk
 
 
@@ -22,16 +22,16 @@ def _members(*names: str) -> list[dict[str, str]]:
 
 
 def test_an_audience_without_a_list_is_no_audience_that_is_equal(
-    desk: ReconcileDesk,
+    desk: ReconcileHarness,
 ) -> None:
     """Each is said, and the code tells it to a program; nobody is repaired unasked."""
-    desk.pair("vip", _members("ann"))
-    desk.hold("ann@example.com", vip=True, cart=True, fans=True)
-    desk.hold("bob@example.com", fans=True)
+    desk.create_list("vip", _members("ann"))
+    desk.store_memberships("ann@example.com", vip=True, cart=True, fans=True)
+    desk.store_memberships("bob@example.com", fans=True)
 
-    looked = desk.typed()
-    applied = desk.typed("--apply", "--no-wait")
-    as_json = [json.loads(line) for line in desk.typed("--json").stdout.splitlines()]
+    looked = desk.run()
+    applied = desk.run("--apply", "--no-wait")
+    as_json = [json.loads(line) for line in desk.run("--json").stdout.splitlines()]
 
     assert [looked.exit_code, applied.exit_code] == [1, 1]
     for result in (looked, applied):
@@ -43,11 +43,11 @@ def test_an_audience_without_a_list_is_no_audience_that_is_equal(
     assert desk.sent() == []
 
 
-def test_one_that_everybody_has_left_needs_no_list(desk: ReconcileDesk) -> None:
+def test_one_that_everybody_has_left_needs_no_list(desk: ReconcileHarness) -> None:
     """It is said, and all is equal."""
-    desk.hold("ann@example.com", cart=False)
+    desk.store_memberships("ann@example.com", cart=False)
 
-    result = desk.typed()
+    result = desk.run()
 
     assert result.exit_code == 0
     assert result.stdout == "cart: 0 inside; no list yet\n"
@@ -55,13 +55,13 @@ def test_one_that_everybody_has_left_needs_no_list(desk: ReconcileDesk) -> None:
 
 @pytest.mark.parametrize("audience", ["cart", "fans"])
 def test_one_that_is_named_is_repaired_whole(
-    desk: ReconcileDesk, audience: str
+    desk: ReconcileHarness, audience: str
 ) -> None:
     """Whoever is in another one without a list too."""
     for user in ("ann@example.com", "bob@example.com"):
-        desk.hold(user, cart=True, fans=True)
+        desk.store_memberships(user, cart=True, fans=True)
 
-    result = desk.typed("--audience", audience, "--apply", "--no-wait")
+    result = desk.run("--audience", audience, "--apply", "--no-wait")
 
     assert result.exit_code == 0
     assert sorted((one.user, one.audience) for one in desk.sent()) == [
@@ -71,15 +71,15 @@ def test_one_that_is_named_is_repaired_whole(
 
 
 def test_with_the_sync_of_audiences_off_nothing_is_compared(
-    desk: ReconcileDesk, tmp_path: Path
+    desk: ReconcileHarness, tmp_path: Path
 ) -> None:
     """A mapping moves the lists; the table's words on audiences are of long ago."""
     file = tmp_path / "destination.yaml"
     file.write_text("settings: {sync_audiences: false}\n")
-    desk.pair("vip", _members("ann"))
-    desk.hold("bob@example.com", vip=True)
+    desk.create_list("vip", _members("ann"))
+    desk.store_memberships("bob@example.com", vip=True)
 
-    result = desk.typed("--apply", "--no-wait", KLAVIYO_STREAMS_DESTINATION=str(file))
+    result = desk.run("--apply", "--no-wait", KLAVIYO_STREAMS_DESTINATION=str(file))
 
     assert result.exit_code == 1
     assert "sync_audiences is off" in result.output
@@ -87,16 +87,16 @@ def test_with_the_sync_of_audiences_off_nothing_is_compared(
 
 
 def test_nobody_is_added_under_what_may_be_the_id_of_a_device(
-    desk: ReconcileDesk,
+    desk: ReconcileHarness,
 ) -> None:
     """Their source records are gone: whom Klaviyo knows by it, or an address, is."""
-    desk.pair("vip", [])
+    desk.create_list("vip", [])
     desk.klaviyo.ask("POST", "profiles", [{"external_id": "u-1"}])
     for user in ("ann@example.com", "u-1", "anon-9f3"):
-        desk.hold(user, 7, vip=True)
+        desk.store_memberships(user, 7, vip=True)
 
-    looked = desk.typed()
-    applied = desk.typed("--apply", "--no-wait")
+    looked = desk.run()
+    applied = desk.run("--apply", "--no-wait")
 
     for result in (looked, applied):
         assert "  1 can't be named, not touched: anon-9f3" in result.stdout
@@ -112,15 +112,15 @@ def test_nobody_is_added_under_what_may_be_the_id_of_a_device(
 
 @pytest.mark.parametrize("inside", [True, False], ids=["missing", "unexpected"])
 def test_a_repair_bears_the_time_of_its_source_record(
-    desk: ReconcileDesk, *, inside: bool
+    desk: ReconcileHarness, *, inside: bool
 ) -> None:
     """Kafka's, which tells later that it is the same record; the event's is another."""
     moment = "2026-11-01T10:00:00Z"
     desk.publish({"type": "track", "event": "x", "userId": "u-1", "timestamp": moment})
-    desk.hold("u-1", vip=inside)
-    desk.pair("vip", [] if inside else [{"external_id": "u-1"}])
+    desk.store_memberships("u-1", vip=inside)
+    desk.create_list("vip", [] if inside else [{"external_id": "u-1"}])
 
-    result = desk.typed("--apply", "--no-wait")
+    result = desk.run("--apply", "--no-wait")
 
     assert "1 to repair" in result.stdout
     assert desk.sent_at() == desk.written_at()

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 
 from agents.admin.replay.store import ReplayStore
-from agents.cli import main, replaying
+from agents.cli import main
+from agents.cli.support import replay_command
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
@@ -171,7 +172,7 @@ def test_one_that_was_stopped_begins_again_wherever_its_resume_was_killed(
             self.left -= 1
             super()._put(key, value)
 
-    monkeypatch.setattr(replaying, "Registry", Dying)
+    monkeypatch.setattr(replay_command, "Registry", Dying)
     desk.replay("--resume", NAME)
     monkeypatch.undo()
     again = desk.replay("--resume", NAME, "--no-wait")
