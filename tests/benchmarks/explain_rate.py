@@ -41,7 +41,7 @@ def _mapped_s(lines: Sequence[bytes]) -> float:
 
 
 def _answered_s(lines: Sequence[bytes]) -> float:
-    answering = create_tester(compile_destination(None), connect=fake_client_for)
+    answering = create_tester(compile_destination(None), client_factory=fake_client_for)
 
     async def answer_all() -> float:
         began_s = time.process_time()

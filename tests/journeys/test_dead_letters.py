@@ -100,7 +100,7 @@ def _run_command(pipeline: Pipeline, *arguments: str, code: int = 0) -> str:
 
 def _dead_letters_of(pipeline: Pipeline, origin: Origin) -> list[dict[str, Any]]:
     """Every dead letter of a source record, in the order in which they came."""
-    lines = _run_command(pipeline, "show", "--all", "--handled").splitlines()
+    lines = _run_command(pipeline, "show", "--all", "--include-resolved").splitlines()
     dead_letters = [
         line
         for line in map(json.loads, lines)
@@ -119,7 +119,7 @@ def _location_options(pipeline: Pipeline, *origins: Origin) -> list[str]:
         for dead_letter in _dead_letters_of(pipeline, origin)
     ]
     assert len(locations) == len(origins)
-    return [option for place in locations for option in ("--place", place)]
+    return [option for place in locations for option in ("--at", place)]
 
 
 def _publish_dead_letters(pipeline: Pipeline, *records: Record) -> list[Origin]:
@@ -217,7 +217,7 @@ def test_a_changed_mapping_makes_them_anew_from_their_source(
     _await_ends(running, origins, count=2)
 
     assert codes == ["bad-email", "list-gone"]
-    assert "2 taken in again from the source topic" in output
+    assert "2 read again from the source topic" in output
     assert running.klaviyo.members_of("Signed") == [email_of("cyd"), email_of("dan")]
 
 
@@ -245,7 +245,7 @@ def test_one_that_is_discarded_is_listed_no_more_and_recorded(
     before = _run_command(running, "show", *one_place)
 
     dry = _run_command(running, "discard", *one_place)
-    real = _run_command(running, "discard", *one_place, "--why", "a test", "--apply")
+    real = _run_command(running, "discard", *one_place, "--note", "a test", "--apply")
     _await_ends(running, [origin], count=2)
 
     assert before
@@ -298,9 +298,9 @@ def test_a_foreign_record_is_listed_as_unreadable(
 
     listed = _counts_by_reason(running)
     output = _run_command(
-        running, "requeue", "--place", topic_offset, "--apply", code=1
+        running, "requeue", "--at", topic_offset, "--apply", code=1
     )
-    _run_command(running, "discard", "--place", topic_offset, "--apply")
+    _run_command(running, "discard", "--at", topic_offset, "--apply")
 
     assert listed["unreadable"] == 1
     assert "cannot requeue 1, origin-unknown" in output

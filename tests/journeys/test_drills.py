@@ -280,6 +280,6 @@ def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
     names = Counter(
         profile["first_name"] for profile in profiles if profile["external_id"]
     )
-    assert f"taken in: {len(origins)};" in output
+    assert f"published: {len(origins)};" in output
     assert names == {"right": 30, "newer": 10}
     assert pipeline.klaviyo.members_of("Club") == sorted(map(email_of, user_ids))

@@ -213,7 +213,7 @@ def test_a_list_that_is_gone_is_made_again_and_filled(
     looked = run_command(pipeline)
     repaired = run_command(pipeline, "--apply")
 
-    assert "gone in Klaviyo" in looked.stdout
+    assert "deleted in Klaviyo" in looked.stdout
     assert (looked.exit_code, repaired.exit_code) == (1, 0)
     assert list_members(klaviyo).keys() == {email_of(user) for user in user_ids[5:]}
     assert run_command(pipeline).exit_code == 0

@@ -48,7 +48,7 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     say(
         f"replayed {RECORDS}: {output.splitlines()[-8:]}; requests {dict(new_requests)}"
     )
-    assert f"taken in: {RECORDS}" in output
+    assert f"published: {RECORDS}" in output
     assert pipeline.klaviyo.changes() == changes
     assert not [
         name
@@ -107,7 +107,7 @@ def test_a_replayed_hour_disturbs_nothing_newer(pipeline: Pipeline) -> None:
     )
     pipeline.await_quiet(old)
 
-    assert f"takes {len(old)} records" in counted
+    assert f"{len(old)} records selected" in counted
     assert _first_names(pipeline) == {"new"}
     assert pipeline.klaviyo.members_of("vip") == sorted(map(email_of, user_ids[25:]))
 
@@ -142,9 +142,9 @@ def test_a_change_undone_in_klaviyo_is_sent_again(pipeline: Pipeline) -> None:
         "replay", "--where", 'event = "Nothing"', "--apply", environ=pipeline.environ
     )
 
-    assert "taken in: 1;" in one_user_output
-    assert "taken in: 20;" in all_
-    assert "taken in: 0;" in none
+    assert "published: 1;" in one_user_output
+    assert "published: 20;" in all_
+    assert "published: 0;" in none
     assert "delivered" in all_
     assert pipeline.klaviyo.asked() - requests_before
 
@@ -160,7 +160,7 @@ def test_a_rebuild_skips_records_no_worker_has_read(pipeline: Pipeline) -> None:
 
     counted = command("replay", "--mode", "rebuild", environ=pipeline.environ)
 
-    assert "takes 10 records" in counted
+    assert "10 records selected" in counted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,1 +1,1 @@
-"""TODO support."""
+"""Options, output and the event tester that several commands share."""

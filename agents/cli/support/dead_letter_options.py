@@ -1,4 +1,4 @@
-"""Which dead letters a command means: the options that several of them share."""
+"""Options that select dead letters, shared by several commands."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +15,7 @@ from streams.events.time import parse_iso_ms
 
 
 class TimeParam(click.ParamType):
-    """ISO 8601, as milliseconds since the epoch; UTC where it names no zone."""
+    """ISO 8601 time, as milliseconds since the epoch; UTC if it has no zone."""
 
     name = "time"
 
@@ -25,7 +25,7 @@ class TimeParam(click.ParamType):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> int:
-        """Read it."""
+        """Parse the text of the option."""
         time_ms = parse_iso_ms(str(value))
         if time_ms is None:
             fix = "not an ISO 8601 time, like 2026-11-25T21:00:00Z or 2026-11-25"
@@ -34,7 +34,7 @@ class TimeParam(click.ParamType):
 
 
 class OffsetParam(click.ParamType):
-    """PARTITION/OFFSET."""
+    """Partition and offset of a dead letter: PARTITION/OFFSET."""
 
     name = "partition/offset"
 
@@ -44,82 +44,91 @@ class OffsetParam(click.ParamType):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> TopicOffset:
-        """Read it."""
+        """Parse the text of the option."""
         try:
             return TopicOffset.parse(str(value))
-        except ValueError as mistake:
-            self.fail(str(mistake), param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--reason", metavar="CODE", default="", help="Those of this fault."),
+    click.option("--reason", metavar="CODE", default="", help="Only this reason code."),
     click.option(
         "--stage",
         metavar="STAGE",
         type=click.Choice(sorted({*STAGES, "deliver"})),
         default=None,
-        help="Those that failed there: intake, activate, deliver, deliver.LANE.",
+        help="Only this stage: intake, activate, deliver or deliver.LANE.",
     ),
-    click.option("--since", type=TimeParam(), help="Those that came then or later."),
-    click.option("--until", type=TimeParam(), help="Those that came before then."),
     click.option(
-        "--place",
-        "places",
+        "--since", type=TimeParam(), help="Only dead letters at or after this time."
+    ),
+    click.option(
+        "--until", type=TimeParam(), help="Only dead letters before this time."
+    ),
+    click.option(
+        "--at",
+        "topic_offsets",
+        metavar="PARTITION/OFFSET",
         multiple=True,
         type=OffsetParam(),
-        help="The one that lies there; may be repeated.",
+        help="Only the dead letter at this offset; repeatable.",
     ),
-    click.option("--all", "everything", is_flag=True, help="Every one."),
-    click.option("--handled", "again", is_flag=True, help="Also those handled before."),
+    click.option("--all", "selects_all", is_flag=True, help="All of them."),
+    click.option(
+        "--include-resolved", is_flag=True, help="Include resolved dead letters."
+    ),
 )
 
 
 def filter_options(command: CommandT) -> CommandT:
-    """Add the options that say which are meant; the command gets a `Filters`."""
+    """Add the options that select dead letters; the command gets a `filters`."""
 
     @wraps(command)
-    def filtered(  # noqa: PLR0913 - one for each option
+    def run_with_filters(  # noqa: PLR0913 - one for each option
         *args: Any,  # noqa: ANN401 - the command's own
         reason: str,
         stage: str | None,
         since: int | None,
         until: int | None,
-        places: tuple[TopicOffset, ...],
-        everything: bool,
+        topic_offsets: tuple[TopicOffset, ...],
+        selects_all: bool,
         **kwargs: Any,  # noqa: ANN401 - the command's own
     ) -> object:
-        more = kwargs.pop("more", ())
         filters = DeadLetterFilter(
             code=reason,
             stage=stage or "",
             since_ms=since,
             until_ms=until,
-            topic_offsets=frozenset((*places, *more)),
+            topic_offsets=frozenset((*topic_offsets, *kwargs.pop("arguments", ()))),
         )
-        if filters.is_empty and not everything:
+        if filters.is_empty and not selects_all:
             raise click.UsageError(
-                "which dead letters? Give --reason, --stage, --since, --until or "
-                "--place, which narrow one another, or --all"
+                "no dead letters selected; give --reason, --stage, --since, --until or "
+                "--at (all of them must match), or --all"
             )
         return command(*args, filters=filters, **kwargs)
 
     for option in reversed(_OPTIONS):
-        filtered = option(filtered)
-    return filtered  # type: ignore[return-value] # as click types its decorators
+        run_with_filters = option(run_with_filters)
+    return run_with_filters  # type: ignore[return-value] # as click types its decorators
 
 
 def select_dead_letters(
-    letters: DeadLetters, filters: DeadLetterFilter, *, again: bool
+    dead_letters: DeadLetters, filters: DeadLetterFilter, *, include_resolved: bool
 ) -> tuple[list[DeadLetterRecord], int]:
-    """Those that are meant, without their values, and how many were handled before."""
-    rows = letters.read_resolutions()
-    found: list[DeadLetterRecord] = []
-    before = 0
-    for one in letters.read_all():
-        if not filters.matches(one):
+    """Return the selected records, and how many resolved records were left out.
+
+    The values of the records are dropped: they could fill the memory.
+    """
+    resolutions = dead_letters.read_resolutions()
+    selected: list[DeadLetterRecord] = []
+    skipped = 0
+    for record in dead_letters.read_all():
+        if not filters.matches(record):
             continue
-        if is_resolved(one, rows) and not again:
-            before += 1
+        if is_resolved(record, resolutions) and not include_resolved:
+            skipped += 1
         else:
-            found.append(one.without_value())
-    return found, before
+            selected.append(record.without_value())
+    return selected, skipped

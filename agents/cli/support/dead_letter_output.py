@@ -1,4 +1,4 @@
-"""What `klaviyo-streams deadletters` says of dead letters."""
+"""Output of `klaviyo-streams deadletters`, for people and for programs."""
 
 import base64
 from collections import defaultdict
@@ -8,140 +8,137 @@ from typing import Final
 
 import msgspec
 import orjson
+from rich.table import Table
 
 from agents.admin.dead_letters import RequeueResult
 from streams.dead_letters.record import DeadLetterRecord, RequeueRoute
 from streams.dead_letters.resolutions import Resolution
 from streams.dead_letters.selection import DeadLetterGroup
 
-SAMPLE = 5
-"""Places named of many."""
+SAMPLE_SIZE = 5
+"""Number of offsets printed for each group."""
 
-_WAYS: Final = {
-    RequeueRoute.EVENT: "taken in again",
-    RequeueRoute.ACTIVATION: "judged again, for their lane",
-    RequeueRoute.SOURCE: "taken in again from the source topic",
+_ROUTES: Final = {
+    RequeueRoute.EVENT: "sent to intake",
+    RequeueRoute.ACTIVATION: "sent to activate, for their lane",
+    RequeueRoute.SOURCE: "read again from the source topic",
 }
 
-_WHY_STUCK: Final = {
-    "origin-unknown": "no dead letter of this project; discard it",
-    "no-source": "it came from a topic of this project; requeue it as it is",
-    "source-expired": "Kafka has deleted the source record; have it published again",
-    "source-missing": "the source record is not there, or is another one now",
-    "dead-letter-expired": "Kafka has deleted the dead letter meanwhile",
-    "dead-letter-missing": "the dead letter is not there any more",
+_PROBLEMS: Final = {
+    "origin-unknown": "not written by this project; discard it",
+    "no-source": "its source is a topic of this project; requeue without --from-source",
+    "source-expired": "Kafka has deleted the source record; publish it again",
+    "source-missing": "the source record does not exist, or is a different one now",
+    "dead-letter-expired": "Kafka has deleted the dead letter in the meantime",
+    "dead-letter-missing": "the dead letter no longer exists",
     "too-large": "larger than max_event_bytes; raise that, and the topics' limits",
 }
 
+_DRY_RUN = "nothing was written; add --apply to write"
 
-def group_of(group: DeadLetterGroup) -> dict[str, object]:
-    """Say of a group what a program reads."""
+
+def group_to_json(group: DeadLetterGroup) -> dict[str, object]:
+    """Return the JSON object for a group of dead letters."""
     return {
         "stage": group.stage,
         "reason": group.code,
         "count": group.record_count,
-        "first": _moment(group.first_ms),
-        "last": _moment(group.last_ms),
+        "first": _iso_time(group.first_ms),
+        "last": _iso_time(group.last_ms),
         "example": str(group.last_offset),
     }
 
 
-def table(groups: Sequence[DeadLetterGroup]) -> Iterator[str]:
-    """Say the same to a person."""
-    if not groups:
-        yield "no dead letters"
-        return
-    rows = [["count", "stage", "reason", "first", "last", "example"]]
+def group_table(groups: Sequence[DeadLetterGroup]) -> Table:
+    """Return the table of groups."""
+    columns = ("count", "stage", "reason", "first", "last", "example")
+    table = Table(*columns, box=None, pad_edge=False)
     for group in groups:
-        told = {name: str(value) for name, value in group_of(group).items()}
-        rows.append([told[name] or "-" for name in rows[0]])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = zip(row, widths, strict=True)
-        yield "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
+        fields = {name: str(value) for name, value in group_to_json(group).items()}
+        table.add_row(*(fields[name] or "-" for name in columns))
+    return table
 
 
-def shown(one: DeadLetterRecord, row: Resolution | None) -> bytes:
-    """Say all of a dead letter, as one line of JSON."""
-    told: dict[str, object] = {
-        "place": str(one.topic_offset),
-        "at": _moment(one.timestamp_ms),
-        "reason": one.code,
-        "headers": {name: _text(value) for name, value in one.headers},
-        "key": _text(one.key),
-        "value": _json(one.value),
+def encode_record(record: DeadLetterRecord, resolution: Resolution | None) -> bytes:
+    """Encode a dead letter with headers, key and value as one line of JSON."""
+    fields: dict[str, object] = {
+        "place": str(record.topic_offset),
+        "at": _iso_time(record.timestamp_ms),
+        "reason": record.code,
+        "headers": {name: _text(value) for name, value in record.headers},
+        "key": _text(record.key),
+        "value": _json(record.value),
     }
-    if row is not None:
-        told |= {"handled": msgspec.to_builtins(row)}
+    if resolution is not None:
+        fields |= {"handled": msgspec.to_builtins(resolution)}
     try:
-        return orjson.dumps(told)
-    except TypeError:  # nested too deep: it reads 1,024 levels, and writes 254
-        return orjson.dumps(told | {"value": _text(one.value)})
+        return orjson.dumps(fields)
+    except TypeError:  # nested too deep: orjson reads 1,024 levels, and writes 254
+        return orjson.dumps(fields | {"value": _text(record.value)})
 
 
-def requeued(done: RequeueResult, *, before: int, is_real: bool) -> Iterator[str]:
-    """Say what came of a requeue.
+def requeue_lines(result: RequeueResult, *, skipped: int, apply: bool) -> Iterator[str]:
+    """Describe the result of a requeue.
 
     Args:
-        done: What came of it.
-        before: How many were left out since they were handled before.
-        is_real: Whether anything was written.
+        result: The records requeued, and those that cannot be.
+        skipped: Number of resolved dead letters that were left out.
+        apply: True if the records were written.
     """
-    verb = "requeued" if is_real else "would requeue"
-    letters = [letter for one in done.requeued for letter in one.dead_letters]
-    yield f"{verb} {len(letters)} dead letters as {len(done.requeued)} records"
-    yield from _by_reason(letters)
-    for way, words in _WAYS.items():
-        of_way = [one for one in done.requeued if one.route is way]
-        if of_way:
-            yield f"records: {len(of_way)} {words}"
-    stuck: dict[str, list[DeadLetterRecord]] = defaultdict(list)
-    for letter, why in done.not_requeueable:
-        stuck[why].append(letter)
-    for why, ones in sorted(stuck.items()):
-        yield f"cannot requeue {len(ones)}, {why}: {_sample(ones)}"
-        yield f"  {_WHY_STUCK[why]}"
-    yield from _left_out(before)
-    if not is_real:
-        yield _DRY
+    verb = "requeued" if apply else "would requeue"
+    records = [record for group in result.requeued for record in group.dead_letters]
+    yield f"{verb} {len(records)} dead letters as {len(result.requeued)} records"
+    yield from _lines_by_reason(records)
+    for route, description in _ROUTES.items():
+        count = sum(requeued.route is route for requeued in result.requeued)
+        if count:
+            yield f"records: {count} {description}"
+    yield from _problem_lines(result)
+    yield from _closing_lines(skipped, apply=apply)
 
 
-def discarded(
-    letters: Collection[DeadLetterRecord], *, before: int, is_real: bool
+def _problem_lines(result: RequeueResult) -> Iterator[str]:
+    problems: dict[str, list[DeadLetterRecord]] = defaultdict(list)
+    for record, problem in result.not_requeueable:
+        problems[problem].append(record)
+    for problem, records in sorted(problems.items()):
+        yield f"cannot requeue {len(records)}, {problem}: {_sample(records)}"
+        yield f"  {_PROBLEMS[problem]}"
+
+
+def discard_lines(
+    records: Collection[DeadLetterRecord], *, skipped: int, apply: bool
 ) -> Iterator[str]:
-    """Say what was put away, or would be."""
-    verb = "discarded" if is_real else "would discard"
-    yield f"{verb} {len(letters)} dead letters"
-    yield from _by_reason(letters)
-    yield from _left_out(before)
-    if not is_real:
-        yield _DRY
+    """Describe the discarded dead letters."""
+    verb = "discarded" if apply else "would discard"
+    yield f"{verb} {len(records)} dead letters"
+    yield from _lines_by_reason(records)
+    yield from _closing_lines(skipped, apply=apply)
 
 
-_DRY = "nothing was written; --apply does it"
+def _closing_lines(skipped: int, *, apply: bool) -> Iterator[str]:
+    if skipped:
+        yield f"left out {skipped} resolved; --include-resolved selects them too"
+    if not apply:
+        yield _DRY_RUN
 
 
-def _left_out(before: int) -> Iterator[str]:
-    if before:
-        yield f"left out {before} handled before; --handled takes them too"
-
-
-def _by_reason(letters: Iterable[DeadLetterRecord]) -> Iterator[str]:
+def _lines_by_reason(records: Iterable[DeadLetterRecord]) -> Iterator[str]:
     groups: dict[tuple[str, str], list[DeadLetterRecord]] = defaultdict(list)
-    for one in letters:
-        groups[one.stage or "-", one.code].append(one)
-    for (stage, code), ones in sorted(groups.items()):
-        yield f"  {len(ones)} {stage} {code}: {_sample(ones)}"
+    for record in records:
+        groups[record.stage or "-", record.code].append(record)
+    for (stage, code), members in sorted(groups.items()):
+        yield f"  {len(members)} {stage} {code}: {_sample(members)}"
 
 
-def _sample(letters: Iterable[DeadLetterRecord]) -> str:
-    places = [str(one.topic_offset) for one in letters]
-    more = ["..."] if len(places) > SAMPLE else []
-    return " ".join([*places[:SAMPLE], *more])
+def _sample(records: Iterable[DeadLetterRecord]) -> str:
+    offsets = [str(record.topic_offset) for record in records]
+    more = ["..."] if len(offsets) > SAMPLE_SIZE else []
+    return " ".join([*offsets[:SAMPLE_SIZE], *more])
 
 
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+def _iso_time(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _json(value: bytes | None) -> object:

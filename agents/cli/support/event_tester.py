@@ -1,4 +1,4 @@
-"""Lines of the event tester: what each asks, and the answer to it."""
+"""Event tester: parse a line of `explain` or `send`, and build the answer."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,142 +17,152 @@ from streams.klaviyo.api.requests import Request
 
 JsonValue = Any
 
-_RULES_MAX: Final = 256
-"""Mappings of lines that are kept compiled."""
+_CACHED_RULES: Final = 256
+"""Number of compiled mappings that are kept between lines."""
 
-_LONE: Final = ("action", "mapping", "subscribe")
-"""What a line says of its mapping."""
+_RULE_FIELDS: Final = ("action", "mapping", "subscribe")
+"""Fields of a line that define its mapping."""
 
-_NO_MAPPING: Final = discarded("no-mapping: no trigger takes it")
-_AUDIENCE: Final = discarded("audience: a worker, which knows who is in it, syncs it")
+_NO_MAPPING: Final = discarded("no-mapping: no trigger matches the event")
+_AUDIENCE: Final = discarded("audience: a worker syncs it from its memberships table")
 _NOTHING: Final = discarded("nothing-to-do")
-_NO_EVENT: Final = dead_letter("no-event: it is no JSON object")
+_NO_EVENT: Final = dead_letter("no-event: the event is not a JSON object")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestRequest:
-    """What a line asks.
+    """Events of one line, and the destination that maps them.
 
     Attributes:
         events: The events, in order.
-        destination: What is done with them.
-        together: Whether they go to Klaviyo together.
-        tested: Whether the line brings an action to test: nothing of it is passed over.
+        destination: The mappings to apply.
+        is_batch: True if the events are sent to Klaviyo together.
+        reports_noops: True if the line brings an action to test: an event with nothing
+            to do is then a dead letter, so that the tester sees why.
     """
+
+    __test__ = False  # pytest would collect the class by its name
 
     events: Sequence[JsonValue]
     destination: Destination
-    together: bool = True
-    tested: bool = False
+    is_batch: bool = True
+    reports_noops: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestStep:
-    """What one mapping makes of one event of a line.
+    """Result of one mapping for one event of a line.
 
     Attributes:
-        index: The event's place in the line.
-        activated: What the mapping made; None where no mapping takes the event.
-        intents: What is wanted of Klaviyo.
-        verdict: How it ends where nothing is.
+        index: Position of the event in the line.
+        mapping_result: Output of the mapping; None if no mapping takes the event.
+        intents: What Klaviyo is asked to do.
+        verdict: The verdict if there are no intents.
     """
 
+    __test__ = False  # pytest would collect the class by its name
+
     index: int
-    activated: MappingResult | None = None
+    mapping_result: MappingResult | None = None
     intents: tuple[Intent, ...] = ()
     verdict: ItemVerdict = _NOTHING
 
 
 def parse_request(line: bytes, destination: Destination) -> TestRequest:
-    """Read a line: an event, or events with an action of their own.
+    """Parse a line: an event, or events together with an action.
 
     Args:
         line: JSON.
-        destination: What is done with a lone event.
+        destination: The mappings for a line that is an event.
 
     Raises:
-        PoisonRecord: It is neither.
-        ConfigError: The mapping it brings is wrong.
+        PoisonRecord: The line is neither.
+        ConfigError: The mapping in the line is wrong.
     """
-    told = parse_object(line)
-    if "events" not in told or "type" in told:
-        return TestRequest(events=(told,), destination=destination)
-    events, mode = told["events"], told.get("mode", "batch")
+    fields = parse_object(line)
+    if "events" not in fields or "type" in fields:
+        return TestRequest(events=(fields,), destination=destination)
+    events, mode = fields["events"], fields.get("mode", "batch")
     if not isinstance(events, list):
-        raise PoisonRecord("bad-line", "events: is no list")
+        raise PoisonRecord("bad-line", "events: must be a list")
     if mode not in ("single", "batch"):
-        raise PoisonRecord("bad-line", "mode: is neither single nor batch")
-    rule = _rule(_asked(told))
-    lone = replace(destination, mappings=(rule,), sync_audiences=False)
+        raise PoisonRecord("bad-line", "mode: must be single or batch")
+    rule = _compile_rule(_encode_rule(fields))
     return TestRequest(
-        events=events, destination=lone, together=mode == "batch", tested=True
+        events=events,
+        destination=replace(destination, mappings=(rule,), sync_audiences=False),
+        is_batch=mode == "batch",
+        reports_noops=True,
     )
 
 
 def parse_object(line: bytes) -> dict[str, JsonValue]:
-    """Read one JSON object.
+    """Parse one JSON object.
 
     Raises:
-        PoisonRecord: It is none.
+        PoisonRecord: The line is not a JSON object.
     """
     try:
-        told = orjson.loads(line)
+        fields = orjson.loads(line)
     except orjson.JSONDecodeError:
-        raise PoisonRecord("not-json", "the line is no JSON") from None
-    if not isinstance(told, dict):
-        raise PoisonRecord("not-an-object", "the line is no JSON object")
-    return told
+        raise PoisonRecord("not-json", "the line is not valid JSON") from None
+    if not isinstance(fields, dict):
+        raise PoisonRecord("not-an-object", "the line is not a JSON object")
+    return fields
 
 
-def _asked(told: dict[str, JsonValue]) -> bytes:
-    """Write what a line says of its mapping, to know it again."""
+def _encode_rule(fields: dict[str, JsonValue]) -> bytes:
+    """Encode the mapping of a line, as the key of the cache."""
     try:
-        return orjson.dumps([told.get(name) for name in _LONE])
+        return orjson.dumps([fields.get(name) for name in _RULE_FIELDS])
     except TypeError:
         raise PoisonRecord("too-deep", "mapping: is nested too deeply") from None
 
 
-@lru_cache(maxsize=_RULES_MAX)
-def _rule(asked: bytes) -> Any:  # noqa: ANN401 - lru_cache hides the type anyway
-    action, mapping, subscribe = orjson.loads(asked)
+@lru_cache(maxsize=_CACHED_RULES)
+def _compile_rule(encoded: bytes) -> Any:  # noqa: ANN401 - lru_cache hides the type anyway
+    action, mapping, subscribe = orjson.loads(encoded)
     return standalone_rule(action, mapping=mapping, trigger=subscribe)
 
 
-def plan_steps(trial: TestRequest) -> list[TestStep]:
-    """Say what becomes of each event of a line, before Klaviyo is asked."""
+def plan_steps(request: TestRequest) -> list[TestStep]:
+    """Map each event of a line, without any request to Klaviyo."""
     return [
         step
-        for index, event in enumerate(trial.events)
-        for step in _steps(index, event, trial)
+        for index, event in enumerate(request.events)
+        for step in _steps(index, event, request)
     ]
 
 
-def _steps(index: int, event: JsonValue, trial: TestRequest) -> Iterator[TestStep]:
+def _steps(index: int, event: JsonValue, request: TestRequest) -> Iterator[TestStep]:
     if not isinstance(event, dict):
         yield TestStep(index=index, verdict=_NO_EVENT)
         return
-    found = trial.destination.map_event(event)
-    if not found:
-        moves = event.get("event") in (ENTERED_EVENT, EXITED_EVENT)
-        synced = moves and trial.destination.sync_audiences
-        yield TestStep(index=index, verdict=_AUDIENCE if synced else _NO_MAPPING)
-    for activated in found:
-        result = activated.result
-        if isinstance(result, PayloadRefusal):
-            ended = discarded if result.is_noop and not trial.tested else dead_letter
-            refused = ended(f"{result.code}: {result.reason}")
-            yield TestStep(index=index, activated=activated, verdict=refused)
-        else:
-            yield TestStep(index=index, activated=activated, intents=result)
+    results = request.destination.map_event(event)
+    if not results:
+        is_transition = event.get("event") in (ENTERED_EVENT, EXITED_EVENT)
+        is_synced = is_transition and request.destination.sync_audiences
+        yield TestStep(index=index, verdict=_AUDIENCE if is_synced else _NO_MAPPING)
+    for result in results:
+        yield _step(index, result, reports_noops=request.reports_noops)
 
 
-_WEIGHT: Final = (Verdict.DEAD_LETTER, Verdict.DELIVERED, Verdict.DISCARDED)
-"""Which verdict speaks for several, first."""
+def _step(index: int, result: MappingResult, *, reports_noops: bool) -> TestStep:
+    refusal = result.result
+    if not isinstance(refusal, PayloadRefusal):
+        return TestStep(index=index, mapping_result=result, intents=refusal)
+    refuse = discarded if refusal.is_noop and not reports_noops else dead_letter
+    verdict = refuse(f"{refusal.code}: {refusal.reason}")
+    return TestStep(index=index, mapping_result=result, verdict=verdict)
+
+
+_SEVERITY: Final = (Verdict.DEAD_LETTER, Verdict.DELIVERED, Verdict.DISCARDED)
+"""Verdicts in descending order of severity."""
 
 
 def most_severe(verdicts: Sequence[ItemVerdict]) -> ItemVerdict:
-    """Choose the verdict that says most of several intents of one payload."""
-    return min(verdicts, key=lambda one: _WEIGHT.index(one.verdict))
+    """Return the most severe verdict among the intents of one payload."""
+    return min(verdicts, key=lambda item: _SEVERITY.index(item.verdict))
 
 
 def build_answer(
@@ -160,19 +170,23 @@ def build_answer(
     verdicts: Sequence[ItemVerdict],
     requests: Iterable[Request],
 ) -> dict[str, JsonValue]:
-    """Say what was done for a line.
+    """Build the answer to a line.
 
     Args:
-        steps: What its events came to.
-        verdicts: How each step ended.
-        requests: What was sent.
+        steps: The mapped events.
+        verdicts: The verdict for each step.
+        requests: The requests that were sent.
     """
-    made = [step.activated for step in steps if step.activated is not None]
+    results = [step.mapping_result for step in steps if step.mapping_result is not None]
     return {
-        "matched": list(dict.fromkeys(one.mapping for one in made)),
+        "matched": list(dict.fromkeys(result.mapping for result in results)),
         "activations": [
-            {"action": one.action, "mapping": one.mapping, "payload": one.payload}
-            for one in made
+            {
+                "action": result.action,
+                "mapping": result.mapping,
+                "payload": result.payload,
+            }
+            for result in results
         ],
         "requests": [describe_request(request) for request in requests],
         "outcomes": [
@@ -188,7 +202,7 @@ def build_answer(
 
 
 def describe_request(request: Request) -> dict[str, JsonValue]:
-    """Show a request as JSON; the query as pairs, not encoded."""
+    """Describe a request as JSON; the query is a list of pairs, not encoded."""
     return {
         "method": request.method,
         "path": request.path,
@@ -197,26 +211,29 @@ def describe_request(request: Request) -> dict[str, JsonValue]:
     }
 
 
-def encode_answer(told: Mapping[str, JsonValue]) -> bytes:
-    """Write one answer as a line.
+def encode_answer(answer: Mapping[str, JsonValue]) -> bytes:
+    """Encode an answer as one line of JSON.
 
-    A payload that JSON cannot hold, since it is nested too deeply, is left empty: its
-    outcome says why. Anything else that it cannot hold is an error.
+    A payload that is nested too deeply for JSON is left empty, since its outcome says
+    why. If anything else cannot be encoded, the line is an error.
     """
-    unwritable = {"error": "not-writable: it holds what JSON cannot"}
-    return _line(told) or _line(_emptied(told)) or _line(unwritable)
+    error = {"error": "not-writable: the answer cannot be written as JSON"}
+    return _encode(answer) or _encode(_without_deep_payloads(answer)) or _encode(error)
 
 
-def _emptied(told: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Leave out the payloads that cannot be written."""
-    made = told.get("activations", [])
-    kept = [one if _line(one) else {**one, "payload": {}} for one in made]
-    return {**told, "activations": kept} if made else dict(told)
+def _without_deep_payloads(answer: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the answer with each payload emptied that cannot be encoded."""
+    activations = answer.get("activations", [])
+    encodable = [
+        activation if _encode(activation) else {**activation, "payload": {}}
+        for activation in activations
+    ]
+    return {**answer, "activations": encodable} if activations else dict(answer)
 
 
-def _line(told: Mapping[str, JsonValue]) -> bytes:
-    """Write an object and a line break; nothing where it can't be written."""
+def _encode(answer: Mapping[str, JsonValue]) -> bytes:
+    """Return the answer as a line; empty if JSON cannot hold it."""
     try:
-        return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
         return b""

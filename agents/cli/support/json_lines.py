@@ -1,4 +1,4 @@
-"""JSON lines in, JSON lines out, one for one."""
+"""Answer each JSON line of standard input with one JSON line."""
 
 import asyncio
 import os
@@ -12,39 +12,40 @@ from agents.cli.support.event_tester import encode_answer
 from streams.errors import StreamsError
 
 JsonAnswer: TypeAlias = dict[str, Any]
-"""What is printed for a line."""
+"""JSON object printed for a line."""
 
 LineHandler: TypeAlias = Callable[[bytes], Awaitable[JsonAnswer]]
-"""Line → what to print; a `StreamsError` it raises is the answer."""
+"""Function from a line to its answer; a `StreamsError` becomes an error answer."""
 
 
-def answer_lines(runner: asyncio.Runner, answer: LineHandler) -> None:
-    """Answer each line of standard input as it comes, until one end is closed.
+def answer_lines(runner: asyncio.Runner, handle: LineHandler) -> None:
+    """Answer each line of standard input until either end is closed.
 
     Args:
-        runner: Its loop does it.
-        answer: Gives the answers.
+        runner: Its loop runs the handler.
+        handle: Builds the answer to a line.
     """
     # One task for all lines: one each would take a fifth of the time. Runner.run would
     # take Ctrl-C for itself, and reading from a terminal would go on.
-    runner.get_loop().run_until_complete(_answer_all(answer))
+    runner.get_loop().run_until_complete(_answer_all(handle))
 
 
-async def _answer_all(answer: LineHandler) -> None:
+async def _answer_all(handle: LineHandler) -> None:
     out = click.get_binary_stream("stdout")
     try:
         for line in click.get_binary_stream("stdin"):
-            out.write(encode_answer(await _answered(line, answer)))
+            out.write(encode_answer(await _answer(line, handle)))
             out.flush()
     except BrokenPipeError:
-        # Python flushes on exit once more: into nothing, since nobody reads.
+        # Python flushes once more on exit; send that to nowhere, since the reader is
+        # gone and a second error would be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _answered(line: bytes, answer: LineHandler) -> JsonAnswer:
+async def _answer(line: bytes, handle: LineHandler) -> JsonAnswer:
     try:
-        return await answer(line)
-    except StreamsError as fault:
-        return {"error": str(fault)}
-    except Exception as fault:  # noqa: BLE001  # no line may end the others
-        return {"error": f"failed: {type(fault).__name__}"}
+        return await handle(line)
+    except StreamsError as error:
+        return {"error": str(error)}
+    except Exception as error:  # noqa: BLE001  # no line may end the others
+        return {"error": f"failed: {type(error).__name__}"}

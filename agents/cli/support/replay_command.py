@@ -1,4 +1,4 @@
-"""A replay on the command line: counted, begun, gone on with, and watched."""
+"""A replay run from the command line: counted, started or resumed, and watched."""
 
 import sys
 import time
@@ -29,18 +29,19 @@ from streams.replay.token_bucket import ReplayBucket
 from streams.settings import Settings
 
 SAMPLES: Final = 5
-SAY_EVERY_S: Final = 2.0
-COUNT_RECORDS: Final = 5_000
+PROGRESS_INTERVAL_S: Final = 2.0
+READ_BATCH_RECORDS: Final = 5_000
+OUTCOME_WAIT_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayOptions:
-    """How a replay is fed.
+    """Speed of a replay, and its end.
 
     Attributes:
-        rate_per_s: Records a second at most.
-        max_lag: It waits while so many records wait before a stage.
-        waits: Whether it waits for the outcomes.
+        rate_per_s: Maximum records per second.
+        max_lag: Pause while a stage has more pending records.
+        waits: True to wait for the outcomes.
     """
 
     rate_per_s: float
@@ -49,179 +50,203 @@ class ReplayOptions:
 
 
 class ReplayCommand:
-    """What the command does.
+    """Runs a replay and prints its progress.
 
     Args:
-        settings: Where Kafka is, and how topics are named.
-        order: How it is fed.
+        settings: Broker addresses and topic names.
+        options: Speed of the replay.
     """
 
-    def __init__(self, settings: Settings, order: ReplayOptions) -> None:
+    def __init__(self, settings: Settings, options: ReplayOptions) -> None:
         self._settings = settings
-        self._order = order
+        self._options = options
         self._kafka = kafka_access(settings)
-        self._said_s = float("-inf")
+        self._printed_s = float("-inf")
 
     def count(self, selection: ReplaySelection) -> None:
-        """Say what a replay would take."""
-        taking = RecordSelector(self._settings, selection, replay="")
-        with closing(TopicRange(self._kafka, selection.topic)) as source:
-            ends = self._ends(source, selection)
-            counts, samples = _counted(source, ends, taking)
-        for partition, (first, last) in sorted(ends.items()):
-            taken = counts.get(partition, 0)
-            click.echo(f"partition {partition}\toffsets {first}-{last}\ttakes {taken}")
-        for sample in samples:
-            at = datetime.fromtimestamp(sample.time_ms / 1000, UTC)
+        """Print how many records a replay would publish, and a few of them."""
+        selector = RecordSelector(self._settings, selection, replay="")
+        with closing(TopicRange(self._kafka, selection.topic)) as topic_range:
+            bounds = self._find_bounds(topic_range, selection)
+            counts, samples = _count_records(topic_range, bounds, selector)
+        for partition, (first, last) in sorted(bounds.items()):
+            count = counts.get(partition, 0)
             click.echo(
-                f"such as\t{sample.location}\t{at:%Y-%m-%dT%H:%M:%SZ}\t{sample.kind}"
+                f"partition {partition}\toffsets {first}-{last}\t{count} selected"
             )
-        if taking.unreadable:
-            click.echo(f"unreadable, and passed over\t{taking.unreadable}")
-        click.echo(f"takes {sum(counts.values())} records; do it with --apply")
+        for sample in samples:
+            written_at = datetime.fromtimestamp(sample.time_ms / 1000, UTC)
+            click.echo(
+                f"for example\t{sample.location}"
+                f"\t{written_at:%Y-%m-%dT%H:%M:%SZ}\t{sample.kind}"
+            )
+        if selector.unreadable:
+            click.echo(f"unreadable, skipped\t{selector.unreadable}")
+        click.echo(f"{sum(counts.values())} records selected; add --apply to replay")
 
     def start(self, selection: ReplaySelection) -> None:
-        """Begin a replay, and watch it to its end."""
-        replay = new_replay_id(datetime.now(UTC))
-        taking = RecordSelector(self._settings, selection, replay=replay)
-        registry = ReplayStore(self._kafka, self._settings)
-        with closing(TopicRange(self._kafka, selection.topic)) as source:
+        """Start a replay, and watch it to its end."""
+        replay_id = new_replay_id(datetime.now(UTC))
+        selector = RecordSelector(self._settings, selection, replay=replay_id)
+        store = ReplayStore(self._kafka, self._settings)
+        with closing(TopicRange(self._kafka, selection.topic)) as topic_range:
             state = ReplayState(
-                id=replay,
+                id=replay_id,
                 selection=selection,
-                bounds=self._ends(source, selection),
+                bounds=self._find_bounds(topic_range, selection),
                 positions={},
                 started_ms=clock_ms(),
             )
-            click.echo(f"replay {replay}: {state.total} offsets of {selection.topic}")
-            registry.save(state)
-            self._feed(state, source, taking, registry)
+            click.echo(
+                f"replay {replay_id}: {state.total} offsets of {selection.topic}"
+            )
+            store.save(state)
+            self._run(state, topic_range, selector, store)
 
-    def resume(self, replay: str) -> None:
-        """Go on with one that was interrupted, or begin one again that was stopped.
+    def resume(self, replay_id: str) -> None:
+        """Resume an interrupted replay, or start a stopped replay from its beginning.
 
-        What was under way when it was stopped ended there, and nobody knows where.
+        The records that were in progress when a replay was stopped were dropped, and
+        their number is not known; so a stopped replay starts again.
         """
-        registry = ReplayStore(self._kafka, self._settings)
-        state = registry.read(replay)
+        store = ReplayStore(self._kafka, self._settings)
+        state = store.read(replay_id)
         if state.status is ReplayStatus.STOPPED:
-            state = replace(state, position={}, status=ReplayStatus.RUNNING)
-            registry.save(state)  # first: killed in between, it is stopped still
-            registry.clear_stop(replay)
+            state = replace(state, positions={}, status=ReplayStatus.RUNNING)
+            # The state is saved first: if the process is killed before the stop is
+            # cleared, the replay is still stopped and can be resumed again.
+            store.save(state)
+            store.clear_stop(replay_id)
         if not state.remaining:
-            click.echo(f"replay {replay}: all of it is taken in")
+            click.echo(f"replay {replay_id}: all records are published")
             return
-        click.echo(f"replay {replay}: {state.remaining} of {state.total} offsets left")
-        taking = RecordSelector(self._settings, state.selection, replay=replay)
-        taking.unreadable = state.unreadable
-        with closing(TopicRange(self._kafka, state.selection.topic)) as source:
-            self._feed(state, source, taking, registry)
-
-    def _ends(self, source: TopicRange, selection: ReplaySelection) -> PartitionBounds:
-        """A table learns nothing that live events have still to tell Klaviyo."""
-        ends = source.find_bounds(selection)
-        if selection.mode is not ReplayMode.STATE_ONLY:
-            return ends
-        topic = selection.topic
-        return clip_bounds(
-            ends,
-            read_committed_offsets(
-                self._kafka, self._settings, topic=topic, partitions=ends
-            ),
+        click.echo(
+            f"replay {replay_id}: {state.remaining} of {state.total} offsets left"
         )
+        selector = RecordSelector(self._settings, state.selection, replay=replay_id)
+        selector.unreadable = state.unreadable
+        with closing(TopicRange(self._kafka, state.selection.topic)) as topic_range:
+            self._run(state, topic_range, selector, store)
 
-    def _feed(
+    def _find_bounds(
+        self, topic_range: TopicRange, selection: ReplaySelection
+    ) -> PartitionBounds:
+        """Return the offsets to read.
+
+        A rebuild ends at the committed offsets: a row of a later record would hide the
+        change that the live event has yet to send to Klaviyo.
+        """
+        bounds = topic_range.find_bounds(selection)
+        if selection.mode is not ReplayMode.STATE_ONLY:
+            return bounds
+        committed = read_committed_offsets(
+            self._kafka, self._settings, topic=selection.topic, partitions=bounds
+        )
+        return clip_bounds(bounds, committed)
+
+    def _run(
         self,
         state: ReplayState,
-        source: TopicRange,
-        taking: RecordSelector,
-        registry: ReplayStore,
+        topic_range: TopicRange,
+        selector: RecordSelector,
+        store: ReplayStore,
     ) -> None:
         interrupt_on_signals()
-        fed_before = state.records_published
-        outcomes = self._settings.topics.outcomes
+        published_before = state.records_published
+        outcomes_topic = self._settings.topics.outcomes
         with (
-            closing(OutcomeReader(self._kafka, outcomes, replay=state.id)) as found,
-            closing(LagReader(self._kafka, self._settings)) as lag,
+            closing(
+                OutcomeReader(self._kafka, outcomes_topic, replay=state.id)
+            ) as outcome_reader,
+            closing(LagReader(self._kafka, self._settings)) as lag_reader,
         ):
-            tally = OutcomeCounter(found)
-            feeder = ReplayRunner(
+            counter = OutcomeCounter(outcome_reader)
+            runner = ReplayRunner(
                 state,
-                topic_range=source,
-                selector=taking,
+                topic_range=topic_range,
+                selector=selector,
                 publisher=RecordPublisher(self._kafka),
-                store=registry,
-                lag_reader=lag,
-                outcomes=tally,
+                store=store,
+                lag_reader=lag_reader,
+                outcomes=counter,
             )
-            tap = ReplayBucket(
-                rate_per_s=self._order.rate_per_s, max_lag=self._order.max_lag
+            bucket = ReplayBucket(
+                rate_per_s=self._options.rate_per_s, max_lag=self._options.max_lag
             )
             try:
-                state = feeder.run(tap, report=lambda now: self._say(now, tally))
-                self._await(state, tally, fed=state.records_published - fed_before)
+                state = runner.run(
+                    bucket, report=lambda now: self._print_progress(now, counter)
+                )
+                self._wait_for_outcomes(
+                    state, counter, published=state.records_published - published_before
+                )
             except KeyboardInterrupt:
                 click.echo(
-                    "\ninterrupted; what is taken in goes on.\n"
-                    f"the rest: klaviyo-streams replay --resume {state.id}\n"
-                    f"or end it: klaviyo-streams replay --stop {state.id}"
+                    "\ninterrupted; records already published are still processed\n"
+                    f"to resume: klaviyo-streams replay --resume {state.id}\n"
+                    f"to stop:   klaviyo-streams replay --stop {state.id}"
                 )
                 sys.exit(130)
 
-    def _await(self, state: ReplayState, tally: OutcomeCounter, *, fed: int) -> None:
+    def _wait_for_outcomes(
+        self, state: ReplayState, counter: OutcomeCounter, *, published: int
+    ) -> None:
         if state.status is ReplayStatus.STOPPED:
             click.echo(f"stopped after {state.records_published} records")
             return
-        click.echo(f"taken in: {fed}; unreadable and passed over: {state.unreadable}")
-        while self._order.waits and tally.pending_count:
-            tally.read(wait_s=0.5)
-            if self._is_time():
-                known = tally.completed + tally.pending_count
-                click.echo(f"{tally.completed} of {known} ended", err=True)
-        if self._order.waits:
-            _say_endings(tally.counts)
+        click.echo(f"published: {published}; unreadable, skipped: {state.unreadable}")
+        while self._options.waits and counter.pending_count:
+            counter.read(wait_s=OUTCOME_WAIT_S)
+            if self._is_progress_due():
+                total = counter.completed + counter.pending_count
+                click.echo(f"{counter.completed}/{total} completed", err=True)
+        if self._options.waits:
+            _print_outcomes(counter.counts)
 
-    def _say(self, now: ReplayProgress, tally: OutcomeCounter) -> None:
-        tally.read()
-        if not self._is_time():
+    def _print_progress(self, now: ReplayProgress, counter: OutcomeCounter) -> None:
+        counter.read()
+        if not self._is_progress_due():
             return
-        left_s = estimate_remaining_s(now.state, per_s=now.per_s)
-        left = str(timedelta(seconds=round(left_s))) if left_s is not None else "?"
-        held = ""
-        if now.lag >= self._order.max_lag:
-            held = f"; waits: {now.group} has {now.lag} records to do"
+        remaining_s = estimate_remaining_s(now.state, per_s=now.per_s)
+        eta = "?" if remaining_s is None else str(timedelta(seconds=round(remaining_s)))
+        pause = ""
+        if now.lag >= self._options.max_lag:
+            pause = f"; paused: {now.group} has {now.lag} pending records"
+        read = now.state.total - now.state.remaining
         click.echo(
-            f"{now.state.total - now.state.remaining} of {now.state.total} offsets, "
-            f"{now.state.records_published} taken in, {tally.completed} ended, {now.per_s:.0f}/s, "
-            f"{left} left{held}",
+            f"{read}/{now.state.total} records read, "
+            f"{now.state.records_published} published, {counter.completed} completed, "
+            f"{now.per_s:.0f}/s, ETA {eta}{pause}",
             err=True,
         )
 
-    def _is_time(self) -> bool:
+    def _is_progress_due(self) -> bool:
         now_s = time.monotonic()
-        if now_s - self._said_s < SAY_EVERY_S:
+        if now_s - self._printed_s < PROGRESS_INTERVAL_S:
             return False
-        self._said_s = now_s
+        self._printed_s = now_s
         return True
 
 
-def _say_endings(counts: Mapping[str, int]) -> None:
-    for fate, count in sorted(counts.items()):
-        click.echo(f"{count}\t{fate}")
+def _print_outcomes(counts: Mapping[str, int]) -> None:
+    for outcome, count in sorted(counts.items()):
+        click.echo(f"{count}\t{outcome}")
 
 
-def _counted(
-    source: TopicRange, ends: dict[int, tuple[int, int]], taking: RecordSelector
+def _count_records(
+    topic_range: TopicRange,
+    bounds: dict[int, tuple[int, int]],
+    selector: RecordSelector,
 ) -> tuple[dict[int, int], list[RecordPreview]]:
     counts: dict[int, int] = {}
     samples: list[RecordPreview] = []
-    source.start(ends, {})
-    while not source.is_finished:
-        for message in source.read(COUNT_RECORDS):
-            if (found := taking.select(message)) is None:
+    topic_range.start(bounds, {})
+    while not topic_range.is_finished:
+        for record in topic_range.read(READ_BATCH_RECORDS):
+            if (selected := selector.select(record)) is None:
                 continue
-            partition = message.partition() or 0
+            partition = record.partition() or 0
             counts[partition] = counts.get(partition, 0) + 1
             if len(samples) < SAMPLES:
-                samples.append(found[1])
+                samples.append(selected[1])
     return counts, samples

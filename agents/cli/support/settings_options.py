@@ -1,4 +1,4 @@
-"""What several commands share: the settings, and how they are given."""
+"""The `--settings` option, and loading of settings and destination file."""
 
 import os
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 
 from agents.cli.support.tester_options import load_destination
+from streams.destination.loader import read_worker_settings
 from streams.destination.model import Destination
 from streams.errors import ConfigError
 from streams.settings import Settings, load_settings
@@ -20,43 +21,51 @@ def settings_option(command: CommandT) -> CommandT:
     """Add `--settings FILE` to a command."""
     return click.option(
         "--settings",
-        "file",
+        "settings_path",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="YAML settings file; KLAVIYO_STREAMS_* in the environment come first.",
+        help="Settings file (YAML). KLAVIYO_STREAMS_* variables override it.",
     )(command)
 
 
-def read_worker(
-    file: Path | None, *, for_delivery: bool = True
-) -> tuple[Settings, Destination]:
-    """Read the settings and the destination file that they name.
+def read_worker(settings_path: Path | None) -> tuple[Settings, Destination]:
+    """Read the settings, and compile the destination file named there.
 
     Args:
-        file: The settings file, if one is named.
-        for_delivery: Whether the API key is needed where the stage `deliver` is on.
+        settings_path: The settings file, if any.
 
     Raises:
-        ConfigError: Every mistake there is, each with its path.
+        ConfigError: All problems found, each with its path.
     """
-    named = find_destination_path(os.environ, file)
-    path = Path(named) if named else None
-    if path is not None and not path.is_file():
-        raise ConfigError([f"destination: no such file: {path}"])
-    destination = load_destination(path)
+    destination = load_destination(_destination_path(settings_path))
     settings = load_settings(
         os.environ,
-        file,
+        settings_path,
         base=destination.settings,
-        for_delivery=for_delivery,
         api_key_env=destination.api_key_env,
     )
     return settings, destination.with_lists(settings.audience_lists)
 
 
-def read_settings(file: Path | None) -> Settings:
-    """Read the settings, those of the destination file too, for what delivers nothing.
+def read_settings(settings_path: Path | None) -> Settings:
+    """Read the settings for a command that sends nothing to Klaviyo.
+
+    The destination file may hold settings, so its settings are read, but its mappings
+    are not compiled: a wrong mapping must not stop an operator's command.
 
     Raises:
-        ConfigError: Every mistake there is, each with its path.
+        ConfigError: All problems found, each with its path.
     """
-    return read_worker(file, for_delivery=False)[0]
+    path = _destination_path(settings_path)
+    base = read_worker_settings(path.read_bytes()) if path is not None else {}
+    return load_settings(os.environ, settings_path, base=base, for_delivery=False)
+
+
+def _destination_path(settings_path: Path | None) -> Path | None:
+    """Return the path of the destination file, if the settings name a file."""
+    name = find_destination_path(os.environ, settings_path)
+    if not name:
+        return None
+    path = Path(name)
+    if not path.is_file():
+        raise ConfigError([f"destination: no such file: {path}"])
+    return path

@@ -1,4 +1,4 @@
-"""Lines carried out: on Klaviyo, or on one that does whatever it is asked."""
+"""Options of `explain`, `send` and `metrics`, and the handler behind the first two."""
 
 import asyncio
 import os
@@ -27,90 +27,99 @@ from streams.klaviyo.execute import execute
 from streams.klaviyo.fake_client import RecordingClient
 from streams.rate_limiting.limiter import Clock
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-"""A file on the command line."""
+INPUT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""Type of an option that names an existing file."""
 
 klaviyo_url_option = click.option(
-    "--klaviyo-url", default=BASE_URL, show_default=True, help="Where Klaviyo is."
+    "--klaviyo-url", default=BASE_URL, show_default=True, help="URL of Klaviyo."
 )
 
-Connect = Callable[[list[TestStep]], KlaviyoApi]
-"""Gives what the requests of a line are sent to."""
+destination_option = click.option(
+    "--destination",
+    "destination_path",
+    type=INPUT_FILE,
+    help="Destination file (YAML or JSON).  [default: all presets]",
+)
+
+ClientFactory = Callable[[list[TestStep]], KlaviyoApi]
+"""Function from the steps of a line to the client for its requests."""
 
 
-def load_destination(file: Path | None) -> Destination:
-    """Read a destination file; without one, every preset.
+def load_destination(path: Path | None) -> Destination:
+    """Read and compile a destination file; without a path, return all presets.
 
     Raises:
-        ConfigError: Every mistake there is, each with its path.
+        ConfigError: All problems found, each with its path.
     """
-    return (
-        compile_destination(None)
-        if file is None
-        else read_destination(file.read_bytes())
-    )
+    if path is None:
+        return compile_destination(None)
+    return read_destination(path.read_bytes())
 
 
 def create_client(destination: Destination, *, url: str) -> KlaviyoClient:
-    """Make a client with the key that the environment holds.
+    """Create a client with the API key from the environment.
 
     Raises:
-        ConfigError: There is no key, or it or the URL cannot be one.
+        ConfigError: The key is missing, or the key or the URL is malformed.
     """
     name = destination.api_key_env
     key = os.environ.get(name, "")
     if not key:
-        raise ConfigError([f"{name}: missing in the environment; it is the API key"])
-    timing = Clock(monotonic_s=time.monotonic, sleep=asyncio.sleep, rng=random.random)
-    return KlaviyoClient(api_key=key, clock=timing, base_url=url)
+        raise ConfigError([f"{name}: missing in the environment; set it to the API key"])
+    clock = Clock(monotonic_s=time.monotonic, sleep=asyncio.sleep, rng=random.random)
+    return KlaviyoClient(api_key=key, clock=clock, base_url=url)
 
 
 def create_tester(
     destination: Destination,
     *,
-    connect: Connect,
+    client_factory: ClientFactory,
     known_metrics: frozenset[str] | None = None,
     clock_s: Callable[[], float] | None = None,
 ) -> LineHandler:
-    """Give what answers lines: it does what they ask, and says what was sent.
+    """Create the handler that maps the events of a line and sends the requests.
 
     Args:
-        destination: What is done with a line that is an event.
-        connect: Gives what the requests of a line are sent to.
-        known_metrics: Where given, events of other metrics are dead letters.
-        clock_s: What time it is; None leaves events of the future to Klaviyo.
+        destination: The mappings for a line that is an event.
+        client_factory: Creates the client for the requests of a line.
+        known_metrics: If set, events with any other metric are dead letters.
+        clock_s: Current time; without it, Klaviyo judges events of the future.
     """
 
-    async def carried(
-        recorder: RecordingClient, steps: list[TestStep]
+    async def run_steps(
+        client: RecordingClient, steps: list[TestStep]
     ) -> list[ItemVerdict]:
         verdicts = await execute(
-            recorder,
+            client,
             [intent for step in steps for intent in step.intents],
             known_metrics=known_metrics,
             now_s=clock_s() if clock_s is not None else None,
         )
-        return _by_step(steps, verdicts)
+        return _verdict_by_step(steps, verdicts)
 
-    async def answered(line: bytes) -> JsonAnswer:
-        trial = parse_request(line, destination)
-        steps = plan_steps(trial)
-        recorder = RecordingClient(connect(steps))
-        parts = [steps] if trial.together else [[step] for step in steps]
+    async def handle(line: bytes) -> JsonAnswer:
+        request = parse_request(line, destination)
+        steps = plan_steps(request)
+        client = RecordingClient(client_factory(steps))
+        batches = [steps] if request.is_batch else [[step] for step in steps]
+        verdicts: list[ItemVerdict] = []
         try:
-            ended = [one for part in parts for one in await carried(recorder, part)]
+            for batch in batches:
+                verdicts += await run_steps(client, batch)
         finally:
-            await recorder.jobs.close()
-        return build_answer(steps, ended, recorder.requests)
+            await client.jobs.close()
+        return build_answer(steps, verdicts, client.requests)
 
-    return answered
+    return handle
 
 
-def _by_step(steps: list[TestStep], verdicts: list[ItemVerdict]) -> list[ItemVerdict]:
-    """Give a verdict for each step: that of its intents, or its own."""
-    left = iter(verdicts)
+def _verdict_by_step(
+    steps: list[TestStep], verdicts: list[ItemVerdict]
+) -> list[ItemVerdict]:
+    """Return one verdict per step: the most severe of its intents, or its own."""
+    remaining = iter(verdicts)
     return [
-        most_severe([next(left) for _ in step.intents])
+        most_severe([next(remaining) for _ in step.intents])
         if step.intents
         else step.verdict
         for step in steps

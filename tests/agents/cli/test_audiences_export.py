@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from agents.admin import parquet, table_export
 from agents.cli import main
-from agents.cli.moving import replacing, told_of
+from agents.cli.audiences import replacement_file, translate_file_errors
 from agents.shared.embedded_broker import EmbeddedBroker
 from streams.audiences.table_snapshot import read_lines
 from streams.errors import ConfigError
@@ -57,13 +57,13 @@ def test_each_line_that_is_wrong_is_named() -> None:
         pytest.param(("import", "none.jsonl"), 1, "No such file", id="no-file"),
         pytest.param(("import", "none.parquet"), 1, "No such file", id="no-parquet"),
         pytest.param(
-            ("export", "none/all.jsonl"), 2, "none is no directory", id="no-directory"
+            ("export", "none/all.jsonl"), 2, "none is not a directory", id="no-directory"
         ),
         pytest.param(
             ("export", "-", "--format", "parquet"), 2, "standard output", id="stdout"
         ),
         pytest.param(
-            ("--user", "u", "export", "-"), 2, "of no command", id="of-the-other"
+            ("--user", "u", "export", "-"), 2, "cannot be combined", id="of-the-other"
         ),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_file_takes_its_place_at_the_end_and_is_its_owner_s(tmp_path: Path) ->
     target = tmp_path / "all.jsonl"
     target.write_text("old")
 
-    with replacing(target) as path:
+    with replacement_file(target) as path:
         path.write_text("new")
         before = target.read_text()
 
@@ -98,7 +98,7 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     target.write_text("old")
 
     def cut() -> None:
-        with replacing(target) as path:
+        with replacement_file(target) as path:
             path.write_text("half")
             raise OSError("full")
 
@@ -126,8 +126,8 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ConfigError, match=f"{target}: No space left on device"),
-        told_of(target),
-        replacing(target),
+        translate_file_errors(target),
+        replacement_file(target),
     ):
         FULL.write_bytes(b"rows")
 

@@ -24,7 +24,7 @@ from tests.judging import note_printed_requests
 
 TEN_MB = 10_000_000
 LAST = b'{"type":"track","event":"Last","userId":"u1","messageId":"m1","properties":{}}'
-NO_JSON = "not-json: the line is no JSON"
+NO_JSON = "not-json: the line is not valid JSON"
 
 Build = Callable[[], bytes]
 
@@ -71,7 +71,7 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
         pytest.param(lambda: nested(2_000), NO_JSON, id="deeper-than-json-is-read"),
         pytest.param(lambda: b"x" * TEN_MB, NO_JSON, id="10-mb-of-nothing"),
         pytest.param(
-            lambda: b"[1]", "not-an-object: the line is no JSON object", id="a-list"
+            lambda: b"[1]", "not-an-object: the line is not a JSON object", id="a-list"
         ),
         pytest.param(
             lambda: b'{"action":["a"],"events":[1]}',
@@ -85,12 +85,12 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
         ),
         pytest.param(
             lambda: b'{"mode":{},"action":"trackEvent","events":[]}',
-            "bad-line: mode: is neither single nor batch",
+            "bad-line: mode: must be single or batch",
             id="mode-an-object",
         ),
         pytest.param(
             lambda: b'{"action":"trackEvent","events":{}}',
-            "bad-line: events: is no list",
+            "bad-line: events: must be a list",
             id="events-an-object",
         ),
     ],
@@ -259,7 +259,7 @@ LINE = st.fixed_dictionaries(
 @given(JSON | EVENT | LINE)
 def test_whatever_a_line_holds_it_has_an_answer(line: Any) -> None:  # noqa: ANN401 - any JSON
     """An error on purpose, or an outcome for each event."""
-    answering = create_tester(compile_destination(None), connect=fake_client_for)
+    answering = create_tester(compile_destination(None), client_factory=fake_client_for)
 
     try:
         told = asyncio.run(_awaited(answering(json.dumps(line).encode())))

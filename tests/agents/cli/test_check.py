@@ -44,7 +44,7 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
         "unknown metrics: dead-letter",
         "mapping Views: trackEvent",
         '  trigger: event = "Viewed"',
-        "  batches: up to 10, the same metric_name",
+        "  batches: up to 10, grouped by metric_name",
         "  metrics: Viewed Product",
         "audiences: synced",
         "  vip: list L1",

@@ -84,7 +84,7 @@ def test_without_a_filter_the_options_are_named(
     result = desk.run(command)
 
     assert result.exit_code == 2
-    for option in ("--reason", "--stage", "--since", "--until", "--place", "--all"):
+    for option in ("--reason", "--stage", "--since", "--until", "--at", "--all"):
         assert option in result.output
 
 
@@ -92,7 +92,7 @@ def test_without_a_filter_the_options_are_named(
     ("option", "words"),
     [
         pytest.param(("--since", "monday"), "ISO 8601", id="time"),
-        pytest.param(("--place", "17"), "PARTITION/OFFSET", id="place"),
+        pytest.param(("--at", "17"), "PARTITION/OFFSET", id="offset"),
         pytest.param(("--stage", "delivery"), "deliver.lists", id="stage"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_filter_that_is_none_is_told(
         pytest.param(("--since", "2020-01-01T00:00:00+02:00"), 1, id="a-zone"),
         pytest.param(("--until", "2020-01-01T00:00:00Z"), 0, id="before-it"),
         pytest.param(("--since", "2020-01-01", "--stage", "deliver"), 0, id="both"),
-        pytest.param(("--place", "0/1", "--place", "0/0"), 1, id="two-places"),
+        pytest.param(("--at", "0/1", "--at", "0/0"), 1, id="two-offsets"),
     ],
 )
 def test_filters_say_which_are_meant(
@@ -137,7 +137,7 @@ def test_a_dry_run_writes_nothing(desk: DeadLetterHarness) -> None:
     assert "would requeue 2 dead letters as 2 records" in requeue
     assert "1 deliver.lists list-gone: 0/1" in requeue
     assert "would discard 2 dead letters" in discard
-    assert "--apply does it" in requeue
+    assert "add --apply to write" in requeue
     topics = ("reprocess", "events", "outcomes", "deadletters-resolved")
     assert [desk.values(f"t.{name}") for name in topics] == [[]] * 4
 
@@ -156,8 +156,8 @@ def test_each_goes_where_its_stage_says(desk: DeadLetterHarness) -> None:
     assert desk.output_of("list") == "no dead letters\n"
     assert desk.output_of("list", "--all") != "no dead letters\n"
     again = desk.output_of("requeue", "--all", "--apply", code=1)
-    assert "left out 2 handled before" in again
-    forced = desk.output_of("requeue", "--all", "--handled")
+    assert "left out 2 resolved" in again
+    forced = desk.output_of("requeue", "--all", "--include-resolved")
     assert "would requeue 2" in forced
 
 
@@ -231,7 +231,7 @@ def test_discard_leaves_an_outcome_and_a_row(desk: DeadLetterHarness) -> None:
     """Who asks later finds both."""
     desk.publish_dead_letters(dead_letter_at(3))
 
-    desk.output_of("discard", "--reason", "not-json", "--why", "tests", "--apply")
+    desk.output_of("discard", "--reason", "not-json", "--note", "tests", "--apply")
 
     [value] = desk.values("t.outcomes")
     told = outcome.decode_outcome(value or b"")
@@ -241,7 +241,7 @@ def test_discard_leaves_an_outcome_and_a_row(desk: DeadLetterHarness) -> None:
     [record] = read_topic(desk.kafka, "t.deadletters-resolved")
     row = json.loads(record.value() or b"")
     assert record.key() == b"0/0"
-    assert (row["action"], row["reason"]) == ("discarded", "tests")
+    assert (row["action"], row["note"]) == ("discarded", "tests")
 
 
 def test_somebody_else_s_record_is_listed_and_never_sent(

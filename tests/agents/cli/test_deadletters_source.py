@@ -44,7 +44,7 @@ def test_one_that_was_cut_is_sent_whole_from_its_source(
     told = desk.output_of("requeue", "--all", "--apply", code=1)
 
     assert desk.modes("t.reprocess") == [(b"again", b"sk", b"whole")]
-    assert "1 taken in again from the source topic" in told
+    assert "1 read again from the source topic" in told
     assert "cannot requeue 1, source-missing: 0/1" in told
     assert json.loads(desk.output_of("list", "--json"))["count"] == 1
 

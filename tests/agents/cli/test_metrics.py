@@ -54,7 +54,7 @@ async def test_metrics_that_are_all_there_are_counted(tmp_path: Path) -> None:
     result = await looked(tmp_path, VIEWS, OFF, there=("Viewed", "Other"))
 
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["1 of 1 metrics are in Klaviyo"]
+    assert result.stdout.splitlines() == ["1 of 1 metrics exist in Klaviyo"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_metrics_that_are_all_there_are_counted(tmp_path: Path) -> None:
         pytest.param(
             (VIEWS, AGAIN),
             ("Bought",),
-            "missing: 'Viewed', named by Views, Again; no name is like it",
+            "missing: 'Viewed', named by Views, Again; no similar name exists",
             id="by-two",
         ),
         pytest.param(
@@ -81,13 +81,13 @@ async def test_metrics_that_are_all_there_are_counted(tmp_path: Path) -> None:
         pytest.param(
             (WRITTEN,),
             ("Saw",),
-            "missing: 'Seen', named by Written; no name is like it",
+            "missing: 'Seen', named by Written; no similar name exists",
             id="in-a-template",
         ),
         pytest.param(
             ("{action: orderCompleted}",),
             ("Order Completed",),
-            "missing: 'Ordered Product', named by Order Completed; no name is like it",
+            "missing: 'Ordered Product', named by Order Completed; no similar name exists",
             id="of-a-preset",
         ),
     ],
@@ -100,7 +100,7 @@ async def test_a_metric_that_is_missing_is_named_with_the_nearest(
 
     assert result.exit_code == 1
     assert [told for told in result.stdout.splitlines() if "missing" in told] == [line]
-    assert "to mend it, write the name" in result.stdout
+    assert "to fix it, spell the name" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ async def test_a_mapping_that_takes_the_metric_from_the_event_is_told(
 
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "0 of 0 metrics are in Klaviyo",
-        "not looked at: Track Event takes the metric from the event",
+        "0 of 0 metrics exist in Klaviyo",
+        "not checked: Track Event takes the metric from the event",
     ]
 
 

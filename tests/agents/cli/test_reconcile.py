@@ -54,14 +54,14 @@ def found(*, gone: bool = False, list_id: str = "L1") -> ListReport:
 def test_a_person_reads_counts_and_a_few_users() -> None:
     """No address of a member whom the table doesn't know."""
     assert list(report_lines(found(), as_json=False)) == [
-        "lapsed: 0 inside; list L1: 2 on it",
+        "lapsed: 0 inside; list L1: 2 members",
         "  missing            0",
         "  unexpected         1  left",
         "  others             1",
-        "vip: 7 inside; list L1: 2 on it",
+        "vip: 7 inside; list L1: 2 members",
         "  missing            6  u-0, u-1, u-2, u-3, u-4, …",
         "  unexpected         0",
-        "  1 can't be named, not touched: device",
+        "  1 cannot be identified: device",
         "  others             1",
     ]
 
@@ -96,7 +96,7 @@ def test_a_program_reads_every_difference() -> None:
 @pytest.mark.parametrize(
     ("list_id", "said"),
     [
-        pytest.param("L1", "vip: 7 inside; list L1: gone in Klaviyo", id="gone"),
+        pytest.param("L1", "vip: 7 inside; list L1: deleted in Klaviyo", id="gone"),
         pytest.param("", "vip: 7 inside; no list yet", id="none-yet"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_resync_must_be_meant(options: list[str]) -> None:
     result = CliRunner().invoke(main, ["reconcile", *options])
 
     assert result.exit_code == 2
-    assert "--resync needs --audience and --apply" in result.output
+    assert "--resync requires --audience and --apply" in result.output
 
 
 def test_without_a_key_it_says_so() -> None:

@@ -99,7 +99,7 @@ def test_nobody_is_added_under_what_may_be_the_id_of_a_device(
     applied = desk.run("--apply", "--no-wait")
 
     for result in (looked, applied):
-        assert "  1 can't be named, not touched: anon-9f3" in result.stdout
+        assert "  1 cannot be identified: anon-9f3" in result.stdout
         assert "  missing            2  " in result.stdout
     profiles = {
         one.user: msgspec.to_builtins(one.intent)["profile"] for one in desk.sent()

@@ -120,9 +120,9 @@ def test_a_record_larger_than_an_event_is_passed_over(desk: Desk) -> None:
     counted = desk.replay()
     said = desk.replay("--apply", "--no-wait")
 
-    assert "unreadable, and passed over\t1" in counted
-    assert "takes 2 records" in counted
-    assert "taken in: 2; unreadable and passed over: 1" in said
+    assert "unreadable, skipped\t1" in counted
+    assert "2 records selected" in counted
+    assert "published: 2; unreadable, skipped: 1" in said
 
 
 def test_a_replay_ends_when_each_origin_has(desk: Desk) -> None:
@@ -137,7 +137,7 @@ def test_a_replay_ends_when_each_origin_has(desk: Desk) -> None:
     with workers(desk):
         said = desk.replay("--topic", "events", "--apply")
 
-    assert "taken in: 3" in said
+    assert "published: 3" in said
     assert "discarded" in said
 
 
@@ -172,7 +172,7 @@ def test_one_that_was_stopped_begins_again_wherever_its_resume_was_killed(
             self.left -= 1
             super()._put(key, value)
 
-    monkeypatch.setattr(replay_command, "Registry", Dying)
+    monkeypatch.setattr(replay_command, "ReplayStore", Dying)
     desk.replay("--resume", NAME)
     monkeypatch.undo()
     again = desk.replay("--resume", NAME, "--no-wait")

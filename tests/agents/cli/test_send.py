@@ -53,7 +53,7 @@ async def test_what_explain_says_is_done() -> None:
 
     assert [one["path"] for one in told[0]["requests"]] == ["/api/events"]
     assert told[0]["outcomes"][0]["verdict"] == "delivered"
-    assert told[2] == {"error": "not-an-object: the line is no JSON object"}
+    assert told[2] == {"error": "not-an-object: the line is not a JSON object"}
     assert told[3]["outcomes"][0]["reason"] == "no-such-profile"
     assert profiles["u1"].fields["first_name"] == "Jane"
     assert len(events) == 1

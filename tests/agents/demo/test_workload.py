@@ -55,7 +55,7 @@ def test_a_day_has_orders_consents_and_updates_repeated_and_late(seed: int) -> N
     assert made.orders > 100
     assert made.consents > 80
     assert made.upserts > 150
-    for kind in ("orders", "consents", "upserts", "moves"):
+    for kind in ("orders", "consents", "upserts", "transitions"):
         assert getattr(summarize(repeated), kind) > 5
         assert getattr(summarize(late), kind) > 5
 

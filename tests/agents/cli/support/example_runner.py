@@ -12,7 +12,7 @@ from typing import IO, Self
 
 from tests.agents.cli.support.help_examples import NAME, ExampleProgram
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 WITHIN_S = 60.0
 _POLL_S = 0.05
 

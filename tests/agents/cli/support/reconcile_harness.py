@@ -107,7 +107,7 @@ def open_harness() -> Iterator[ReconcileHarness]:
     with closing(Klaviyo("--no-quotas")) as klaviyo, EmbeddedBroker() as broker:
         broker.create_topics(
             SOURCE,
-            *(f"t.{name}" for name in ("memberships-changelog", "lists")),
+            *(f"t.{name}" for name in ("memberships-changelog", "audience-lists")),
             *(f"t.{name}" for name in ("events", "outcomes")),
         )
         yield ReconcileHarness(broker.bootstrap, klaviyo)
