@@ -297,9 +297,7 @@ def test_a_foreign_record_is_listed_as_unreadable(
     topic_offset = f"{origin.partition}/{origin.offset}"
 
     listed = _counts_by_reason(running)
-    output = _run_command(
-        running, "requeue", "--at", topic_offset, "--apply", code=1
-    )
+    output = _run_command(running, "requeue", "--at", topic_offset, "--apply", code=1)
     _run_command(running, "discard", "--at", topic_offset, "--apply")
 
     assert listed["unreadable"] == 1

@@ -65,7 +65,9 @@ def create_client(destination: Destination, *, url: str) -> KlaviyoClient:
     name = destination.api_key_env
     key = os.environ.get(name, "")
     if not key:
-        raise ConfigError([f"{name}: missing in the environment; set it to the API key"])
+        raise ConfigError(
+            [f"{name}: missing in the environment; set it to the API key"]
+        )
     clock = Clock(monotonic_s=time.monotonic, sleep=asyncio.sleep, rng=random.random)
     return KlaviyoClient(api_key=key, clock=clock, base_url=url)
 

@@ -57,7 +57,10 @@ def test_each_line_that_is_wrong_is_named() -> None:
         pytest.param(("import", "none.jsonl"), 1, "No such file", id="no-file"),
         pytest.param(("import", "none.parquet"), 1, "No such file", id="no-parquet"),
         pytest.param(
-            ("export", "none/all.jsonl"), 2, "none is not a directory", id="no-directory"
+            ("export", "none/all.jsonl"),
+            2,
+            "none is not a directory",
+            id="no-directory",
         ),
         pytest.param(
             ("export", "-", "--format", "parquet"), 2, "standard output", id="stdout"

@@ -1,9 +1,17 @@
 """What every command says: its place in the list, and mistakes in words."""
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
+from tests.agents.cli.support.example_runner import ROOT
+from tests.agents.cli.support.help_examples import (
+    NAME,
+    called_command,
+    commands,
+    has_option,
+)
 
 COMMANDS = sorted(main.commands)
 
@@ -49,3 +57,27 @@ def test_a_kafka_that_is_not_there_is_told_in_words() -> None:
 
     assert result.exit_code == 1
     assert "kafka_bootstrap_servers: no answer" in result.output
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands(main)])
+def test_the_readme_has_an_example_of_every_command(name: str) -> None:
+    """Each command and subcommand stands in a block of `agents/cli/README.md`."""
+    text = (ROOT / "agents" / "cli" / "README.md").read_text()
+    command = main.commands[name.split(maxsplit=1)[0]]
+    if isinstance(command, click.Group) and name == "deadletters":
+        name = "deadletters list"  # the group alone prints its help
+
+    assert f"klaviyo-streams {name}" in text
+
+
+def test_the_readme_names_no_command_that_is_not_there() -> None:
+    """Each line of `agents/cli/README.md` calls a command with options that it has."""
+    text = (ROOT / "agents" / "cli" / "README.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith(f"{NAME} ")]
+
+    for line in lines:
+        words = tuple(line.split("<")[0].split()[1:])
+        name, command = called_command(main, words)
+        options = [word for word in words if word.startswith("--")]
+        assert name, line
+        assert all(has_option(command, option) for option in options), line

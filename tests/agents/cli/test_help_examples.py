@@ -28,7 +28,7 @@ from tests.agents.cli.support.help_examples import (
     NAME,
     Example,
     ExampleProgram,
-    called,
+    called_command,
     commands,
     examples_of,
     has_option,
@@ -82,7 +82,7 @@ Mend the example or the command. Or, if the example
 
 def _calls(example: Example) -> list[tuple[str, click.Command]]:
     return [
-        called(main, stage.arguments[1:])
+        called_command(main, stage.arguments[1:])
         for stage in example.programs()
         if stage.arguments[:1] == (NAME,)
     ]
@@ -160,7 +160,7 @@ def _placed(stage: ExampleProgram, *, kafka: str, klaviyo: str) -> ExampleProgra
         word.replace(KAFKA, kafka).replace(KLAVIYO, klaviyo) for word in stage.arguments
     ]
     if words[0] == NAME:
-        _, command = called(main, stage.arguments[1:])
+        _, command = called_command(main, stage.arguments[1:])
         ours = {"--klaviyo-url": f"http://{klaviyo}", "--port": "0"}
         for option, value in ours.items():
             if has_option(command, option) and option not in words:
@@ -233,7 +233,7 @@ def _ends_as_it_may(
         pytest.fail(f"{example.line}\ndoes not end; {typed.output[-1500:]}{WHAT_TO_DO}")
     for stage, code in zip(stages, codes, strict=True):
         is_ours = stage.arguments[0] == NAME
-        name = called(main, stage.arguments[1:])[0] if is_ours else ""
+        name = called_command(main, stage.arguments[1:])[0] if is_ours else ""
         assert code in EXITS.get(name, {0}), (
             f"{example.line}\nended with {code}; {typed.output[-1500:]}{WHAT_TO_DO}"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.cli.support.settings_options import read_worker
+from agents.cli.support.settings_options import read_settings, read_worker
 from streams.errors import ConfigError
 from streams.settings.loader import API_KEY_ENV, ENV_PREFIX
 
@@ -168,3 +168,27 @@ def test_lists_of_the_settings_come_before_the_destination_file_s(
 
     lists = {key: (one.list_id, one.enabled) for key, one in found.audiences.items()}
     assert lists == {"vip": ("S", False), "new": ("N", True)}
+
+
+def test_commands_that_send_nothing_compile_no_mapping(
+    environ: Environ, destination: Callable[[str], Path]
+) -> None:
+    """The settings of a destination file are read even if its mappings are wrong."""
+    environ()
+    destination("{settings: {app_id: mine}, mappings: [{action: fly}]}")
+
+    assert read_settings(None).app_id == "mine"
+
+
+def test_wrong_settings_of_a_destination_file_are_reported_to_every_command(
+    environ: Environ, destination: Callable[[str], Path]
+) -> None:
+    """Every problem in the settings is named with its path."""
+    environ()
+    destination("{settings: {web_port: x, bogus: 1}, mappings: [{action: fly}]}")
+
+    with pytest.raises(ConfigError) as error:
+        read_settings(None)
+
+    paths = sorted(problem.partition(":")[0] for problem in error.value.problems)
+    assert paths == ["settings.bogus", "settings.web_port"]

@@ -93,7 +93,9 @@ def commands(group: click.Group, *above: str) -> Iterator[tuple[str, click.Comma
             yield from commands(command, *above, name)
 
 
-def called(group: click.Group, words: tuple[str, ...]) -> tuple[str, click.Command]:
+def called_command(
+    group: click.Group, words: tuple[str, ...]
+) -> tuple[str, click.Command]:
     """Which command the words after the program's name call."""
     command: click.Command = group
     names: list[str] = []
