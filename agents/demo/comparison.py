@@ -1,4 +1,4 @@
-"""Klaviyo's lists, profiles, events and consents, each beside the truth; pure."""
+"""Comparison of lists, profiles, events and consents with the expected state; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from agents.demo.expected import ExpectedState
 from agents.demo.workload.sample_event import ExpectedEvent
 
 SandboxRows: TypeAlias = Sequence[Mapping[str, Any]]
-"""What the sandbox answers."""
+"""Rows of a JSON page of the sandbox."""
 
 EQUAL = "equal"
 
 _IDENTITY = frozenset(
     {"id", "email", "phone_number", "external_id", "anonymous_id", "lists"}
 )
-"""What says who a profile is; the rest of it is set by profile updates only."""
+"""Identifiers of a profile; all other attributes come from profile updates."""
 
 _NESTED = ("location", "properties")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonRow:
-    """One thing, by the truth and in Klaviyo: whom it is about, and what it says.
+    """Expected and actual state of a list, metric or channel.
 
     Attributes:
         kind: `list`, `profile`, `event` or `consent`.
-        name: The list's name, the metric's, the channel's.
-        expected: By the truth.
-        actual: In Klaviyo; there the same may be more than once.
-        list_count: Lists of that name in Klaviyo.
-        is_expected: Whether there may be such a thing.
+        name: Name of the list, metric or channel.
+        expected: Expected entries.
+        actual: Entries in Klaviyo; a key may occur more than once.
+        list_count: Number of lists with that name in Klaviyo.
+        is_expected: False if Klaviyo must not have such a list, metric or channel.
     """
 
     kind: str
@@ -42,120 +42,130 @@ class ComparisonRow:
 
     @property
     def missing(self) -> int:
-        """How many Klaviyo lacks."""
+        """Number of expected entries that Klaviyo lacks."""
         return len(self.expected.keys() - {key for key, _ in self.actual})
 
     @property
     def unexpected(self) -> int:
-        """How many Klaviyo has too many; of the same, all but one."""
+        """Number of surplus entries in Klaviyo; of duplicates, all but the first."""
         due = self.expected.keys() & {key for key, _ in self.actual}
         return len(self.actual) - len(due)
 
     @property
     def wrong(self) -> int:
-        """How many say something else in Klaviyo."""
+        """Number of entries with different contents in Klaviyo."""
         differing = {
             key
-            for key, said in self.actual
-            if key in self.expected and self.expected[key] != said
+            for key, content in self.actual
+            if key in self.expected and self.expected[key] != content
         }
         return len(differing)
 
     @property
     def verdict(self) -> str:
-        """The verdict."""
+        """Result of the comparison, as printed in the table."""
         if not self.is_expected:
-            return "NOT WANTED"
+            return "UNEXPECTED"
         if self.list_count > 1:
             return f"{self.list_count} LISTS"
         differs = self.missing or self.unexpected or self.wrong
         return "DIFFERENT" if differs else EQUAL
 
 
-def compare_lists(truth: ExpectedState, lists: SandboxRows) -> Iterator[ComparisonRow]:
-    """Compare who is on each list, by address."""
-    for name in _names(truth.members, (one["name"] for one in lists)):
-        named = [one for one in lists if one["name"] == name]
+def compare_lists(
+    expected: ExpectedState, lists: SandboxRows
+) -> Iterator[ComparisonRow]:
+    """Compare the members of each list by e-mail address."""
+    for name in _names(expected.members, (row["name"] for row in lists)):
+        same_name = [row for row in lists if row["name"] == name]
         yield ComparisonRow(
             kind="list",
             name=name,
-            expected=dict.fromkeys(truth.members.get(name, ()), True),
-            actual=[(who["email"], True) for one in named for who in one["members"]],
-            list_count=len(named),
-            is_expected=name in truth.members,
+            expected=dict.fromkeys(expected.members.get(name, ()), True),
+            actual=[
+                (member["email"], True)
+                for row in same_name
+                for member in row["members"]
+            ],
+            list_count=len(same_name),
+            is_expected=name in expected.members,
         )
 
 
-def compare_profiles(truth: ExpectedState, profiles: SandboxRows) -> ComparisonRow:
-    """Compare all that is set of profiles beyond who they are."""
-    found = [(one["email"], _attributes(one)) for one in profiles]
+def compare_profiles(expected: ExpectedState, profiles: SandboxRows) -> ComparisonRow:
+    """Compare the attributes of profiles, identifiers left out."""
+    attributes_by_email = [(row["email"], _attributes(row)) for row in profiles]
     return ComparisonRow(
         kind="profile",
         name="(profiles updated)",
-        expected=truth.attributes,
-        actual=[(email, attributes) for email, attributes in found if attributes],
+        expected=expected.attributes,
+        actual=[
+            (email, attributes)
+            for email, attributes in attributes_by_email
+            if attributes
+        ],
     )
 
 
 def compare_events(
-    truth: ExpectedState, events: SandboxRows, profiles: SandboxRows
+    expected: ExpectedState, events: SandboxRows, profiles: SandboxRows
 ) -> Iterator[ComparisonRow]:
-    """Compare what is recorded, metric by metric."""
+    """Compare the recorded events of each metric."""
     users = _users(profiles)
-    metrics = {metric for _, metric, _ in truth.events}
-    for name in _names(metrics, (one["metric"] for one in events)):
+    metrics = {metric for _, metric, _ in expected.events}
+    for name in _names(metrics, (row["metric"] for row in events)):
         yield ComparisonRow(
             kind="event",
             name=name,
             expected={
-                (user, unique_id): _said(recorded)
-                for (user, metric, unique_id), recorded in truth.events.items()
+                (user, unique_id): _expected_content(recorded)
+                for (user, metric, unique_id), recorded in expected.events.items()
                 if metric == name
             },
             actual=[
-                ((users.get(one["profile_id"]), one["unique_id"]), _held(one))
-                for one in events
-                if one["metric"] == name
+                ((users.get(row["profile_id"]), row["unique_id"]), _actual_content(row))
+                for row in events
+                if row["metric"] == name
             ],
             is_expected=name in metrics,
         )
 
 
 def compare_consents(
-    truth: ExpectedState, consents: SandboxRows, profiles: SandboxRows
+    expected: ExpectedState, consents: SandboxRows, profiles: SandboxRows
 ) -> Iterator[ComparisonRow]:
-    """Compare what everybody has said of each channel."""
+    """Compare the consents for each channel."""
     users = _users(profiles)
-    said = [
-        (users.get(one["profile_id"]), channel, consent["status"])
-        for one in consents
-        for channel, consent in one["consents"].items()
+    statuses = [
+        (users.get(row["profile_id"]), channel, consent["status"])
+        for row in consents
+        for channel, consent in row["consents"].items()
     ]
-    known = {channel for _, channel in truth.consents}
-    for name in _names(known, (channel for _, channel, _ in said)):
+    channels = {channel for _, channel in expected.consents}
+    for name in _names(channels, (channel for _, channel, _ in statuses)):
         yield ComparisonRow(
             kind="consent",
             name=name,
             expected={
                 user: status
-                for (user, channel), status in truth.consents.items()
+                for (user, channel), status in expected.consents.items()
                 if channel == name
             },
             actual=[
-                (user, status) for user, channel, status in said if channel == name
+                (user, status) for user, channel, status in statuses if channel == name
             ],
-            is_expected=name in known,
+            is_expected=name in channels,
         )
 
 
-def _names(known: Iterable[str], held: Iterable[str]) -> list[str]:
-    """What the truth knows, then what only Klaviyo has."""
-    return [*sorted(known), *sorted({*held} - {*known})]
+def _names(expected: Iterable[str], actual: Iterable[str]) -> list[str]:
+    """Return the expected names, then names in Klaviyo only."""
+    return [*sorted(expected), *sorted({*actual} - {*expected})]
 
 
 def _users(profiles: SandboxRows) -> dict[str, str | None]:
-    """Profile id -> user; whatever hangs on a profile of nobody's is unexpected."""
-    return {one["id"]: one["external_id"] for one in profiles}
+    """Map profile id to user; a profile without a user counts as unexpected."""
+    return {row["id"]: row["external_id"] for row in profiles}
 
 
 def _attributes(profile: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,9 +182,9 @@ def _attributes(profile: Mapping[str, Any]) -> dict[str, Any]:
     return plain | nested
 
 
-def _said(one: ExpectedEvent) -> tuple[Any, ...]:
-    return one.time_s, one.value, one.currency, one.properties
+def _expected_content(event: ExpectedEvent) -> tuple[Any, ...]:
+    return event.time_s, event.value, event.currency, event.properties
 
 
-def _held(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    return one["time_s"], one["value"], one["value_currency"], one["properties"]
+def _actual_content(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["time_s"], row["value"], row["value_currency"], row["properties"]

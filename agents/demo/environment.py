@@ -1,4 +1,4 @@
-"""Where a demo plays: a broker, topics, a sandbox and a worker, all its own."""
+"""Environment of a demo: broker, topics, sandbox and worker of its own."""
 
 import json
 import os
@@ -14,35 +14,34 @@ from typing import Any
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from agents.demo.errors import DemoError
 from agents.demo.kafka_traffic import silent_logger
-from agents.demo.subprocesses import CommandProcess
+from agents.demo.subprocesses import CommandProcess, DemoError
 from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
 from agents.shared.topics import ensure_topics, topic_specs
 from streams.settings import Settings, load_settings
 
 JOB_S = 0.2
-"""Length of an import job; Klaviyo's take seconds to minutes."""
+"""Duration of an import job; in Klaviyo jobs take seconds to minutes."""
 
 ANSWER_S = 10.0
 
-_OURS = "KLAVIYO_"
-_KAFKA = "KLAVIYO_STREAMS_KAFKA_"
-_READS = re.compile("table_recovered")
-"""The worker logs it when it has joined its groups and may read."""
+_SETTINGS_PREFIX = "KLAVIYO_"
+_KAFKA_PREFIX = "KLAVIYO_STREAMS_KAFKA_"
+_READY = re.compile("table_recovered")
+"""Log event of a worker that has joined its groups and starts reading."""
 
 _URL = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What a demo plays on.
+    """Settings and processes of a running demo.
 
     Attributes:
-        settings: The worker's.
-        sandbox: The local Klaviyo.
-        worker: The one worker.
+        settings: Settings of the worker.
+        sandbox: Process of the local Klaviyo.
+        worker: Process of the worker.
     """
 
     settings: Settings
@@ -50,42 +49,42 @@ class Environment:
     worker: CommandProcess
 
     def fetch(self, topic: str) -> Any:  # noqa: ANN401 - JSON
-        """What the sandbox answers under `/sandbox/<topic>`.
+        """Fetch the JSON page `/sandbox/<topic>` of the sandbox.
 
         Raises:
-            DemoError: It does not.
+            DemoError: The sandbox does not respond.
         """
-        return self._answer(topic, body=None)
+        return self._request(topic, body=None)
 
     def store(self, topic: str, content: object) -> None:
-        """Let the sandbox hold something from the beginning.
+        """Store initial data in the sandbox.
 
         Raises:
-            DemoError: It does not take it.
+            DemoError: The sandbox does not accept the data.
         """
-        self._answer(topic, body=json.dumps(content).encode())
+        self._request(topic, body=json.dumps(content).encode())
 
-    def _answer(self, topic: str, *, body: bytes | None) -> Any:  # noqa: ANN401 - JSON
+    def _request(self, topic: str, *, body: bytes | None) -> Any:  # noqa: ANN401 - JSON
         url = f"{self.settings.klaviyo_url}/sandbox/{topic}"
         try:
-            with urllib.request.urlopen(url, body, ANSWER_S) as answer:  # noqa: S310 - our own server
-                return json.load(answer)
-        except OSError as fault:
-            raise DemoError(f"the sandbox does not answer: {fault}") from fault
+            with urllib.request.urlopen(url, body, ANSWER_S) as response:  # noqa: S310 - our own server
+                return json.load(response)
+        except OSError as error:
+            raise DemoError(f"the sandbox does not respond: {error}") from error
 
     def list_sizes(self) -> dict[str, int]:
-        """List name -> members."""
+        """Return the number of members of each list."""
         changes = self.fetch("changes")["lists"].values()
         return {
-            one["name"]: one["effective_adds"] - one["effective_removals"]
-            for one in changes
+            change["name"]: change["effective_adds"] - change["effective_removals"]
+            for change in changes
         }
 
     def check(self) -> None:
-        """Make sure that both processes run.
+        """Raise an error if a process has exited.
 
         Raises:
-            DemoError: One has ended.
+            DemoError: A process has exited.
         """
         self.sandbox.check()
         self.worker.check()
@@ -93,38 +92,38 @@ class Environment:
 
 @contextmanager
 def start_environment(kafka: str, home: Path) -> Iterator[Environment]:
-    """Build the stage up, and take it down whatever happens.
+    """Start broker, sandbox and worker, and stop them at the end of the block.
 
     Args:
-        kafka: `host:port,...` of a Kafka; empty for the embedded one.
+        kafka: `host:port,...` of the user's Kafka; empty for the embedded broker.
         home: Directory for logs and data.
 
     Raises:
-        DemoError: A part does not come up.
-        ConfigError: The Kafka given does not let the topics be created.
+        DemoError: A process does not start.
+        ConfigError: The user's Kafka refuses to create the topics.
     """
     with ExitStack() as stack:
-        plain = _plain_environment(os.environ)
-        sandbox = stack.enter_context(_sandbox(plain, home))
+        base = _plain_environment(os.environ)
+        sandbox = stack.enter_context(_sandbox(base, home))
         broker = None if kafka else stack.enter_context(EmbeddedBroker())
         bootstrap = broker.bootstrap if broker else kafka
-        passed = _kafka_environment(os.environ) if kafka else {}
+        access = _kafka_environment(os.environ) if kafka else {}
         url = sandbox.wait_for_output(_URL)
-        told = passed | worker_environment(bootstrap, klaviyo_url=url, home=home)
-        settings = load_settings(told, None)
+        environ = access | worker_environment(bootstrap, klaviyo_url=url, home=home)
+        settings = load_settings(environ, None)
         if broker is not None:
             broker.create_topics(*(spec.name for spec in topic_specs(settings)))
         else:
-            stack.callback(_leave_as_found, settings, _create_topics(settings))
-        worker = stack.enter_context(_worker(plain | told, home))
-        worker.wait_for_output(_READS)
+            stack.callback(_delete_topics, settings, _create_topics(settings))
+        worker = stack.enter_context(_worker(base | environ, home))
+        worker.wait_for_output(_READY)
         yield Environment(settings=settings, sandbox=sandbox, worker=worker)
 
 
 def worker_environment(
     bootstrap: str, *, klaviyo_url: str, home: Path
 ) -> dict[str, str]:
-    """The settings of a demo's worker: names nobody else uses, a key worth nothing."""
+    """Return a worker's settings, with unique names and a dummy API key."""
     app = f"klaviyo-streams-demo-{uuid.uuid4().hex[:8]}"
     return {
         "KLAVIYO_API_KEY": "demo",
@@ -141,19 +140,23 @@ def worker_environment(
 
 
 def _plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Nobody's own settings and API key: what they are for is no demo."""
-    kept = {name: text for name, text in environ.items() if _OURS not in name}
-    return kept | {"PYTHONUNBUFFERED": "1"}
+    """Return the environment without the user's own settings and API key."""
+    others = {
+        name: text for name, text in environ.items() if _SETTINGS_PREFIX not in name
+    }
+    return others | {"PYTHONUNBUFFERED": "1"}
 
 
 def _kafka_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """How to be let in to a Kafka that is not the demo's."""
-    return {name: text for name, text in environ.items() if name.startswith(_KAFKA)}
+    """Return the user's settings for access to Kafka."""
+    return {
+        name: text for name, text in environ.items() if name.startswith(_KAFKA_PREFIX)
+    }
 
 
 def _sandbox(env: Mapping[str, str], home: Path) -> CommandProcess:
-    words = ("sandbox", "--port", "0", "--job-seconds", str(JOB_S))
-    return CommandProcess(*words, env=env, log=home / "sandbox.log")
+    arguments = ("sandbox", "--port", "0", "--job-seconds", str(JOB_S))
+    return CommandProcess(*arguments, env=env, log=home / "sandbox.log")
 
 
 def _worker(env: Mapping[str, str], home: Path) -> CommandProcess:
@@ -169,23 +172,22 @@ def _create_topics(settings: Settings) -> list[str]:
             timeout=ANSWER_S
         )
         return ensure_topics(kafka, settings)
-    except KafkaException as fault:
-        where = settings.kafka_bootstrap_servers
-        raise DemoError(
-            f"no Kafka answers on {where}: {fault.args[0].str()}"
-        ) from fault
+    except KafkaException as error:
+        servers = settings.kafka_bootstrap_servers
+        problem = f"no Kafka answers on {servers}: {error.args[0].str()}"
+        raise DemoError(problem) from error
 
 
-def _leave_as_found(settings: Settings, topics: list[str]) -> None:
-    """Take topics and groups off a Kafka that is not the demo's, if it allows that."""
+def _delete_topics(settings: Settings, topics: list[str]) -> None:
+    """Delete topics and groups from the user's Kafka, as far as permissions allow."""
     kafka = kafka_access(settings).librdkafka_options()
     admin = AdminClient(kafka, logger=silent_logger)
-    found = admin.list_consumer_groups(request_timeout=ANSWER_S).result().valid
-    names = [group.group_id for group in found]
+    listed = admin.list_consumer_groups(request_timeout=ANSWER_S).result().valid
+    names = [group.group_id for group in listed]
     groups = [name for name in names if name.startswith(f"{settings.app_id}.")]
-    dropped = [
+    deletions = [
         *(admin.delete_topics(topics).values() if topics else ()),
         *(admin.delete_consumer_groups(groups).values() if groups else ()),
     ]
-    for done in dropped:
-        done.exception()
+    for deletion in deletions:
+        deletion.exception()  # waits; a refusal is not worth a failed demo

@@ -1,10 +1,10 @@
-"""What Klaviyo must hold in the end, computed from what is published.
+"""Expected state of Klaviyo, computed from the published events.
 
-Apart from the pipeline: nothing of `streams/` is imported, so that the two can
-disagree.
+The computation is independent of the pipeline: nothing from `streams/` is imported, so
+that the two can disagree.
 
-Memberships, consents and attributes go by event time, whatever the order of arrival;
-at equal times by arrival.
+Memberships, consents and attributes end as the latest event by event time says; at
+equal times, as the later publication says.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,14 +23,14 @@ ConsentKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedState:
-    """What Klaviyo must hold in the end, and what had to be said for it.
+    """Expected contents of Klaviyo, and the number of transitions.
 
     Attributes:
-        members: Audience -> e-mail addresses.
-        transitions: How many times a membership changed, in the order of publication.
-        attributes: E-mail address -> what is set of the profile.
-        events: What must be recorded, each once.
-        consents: What was last said of each channel.
+        members: Audience -> e-mail addresses of its members.
+        transitions: Number of membership changes, in the order of publication.
+        attributes: E-mail address -> profile attributes.
+        events: Events that must be recorded exactly once.
+        consents: Last consent status for each channel.
     """
 
     members: dict[str, frozenset[str]]
@@ -41,56 +41,56 @@ class ExpectedState:
 
     @property
     def upserted(self) -> frozenset[str]:
-        """E-mail addresses of the users whose profile was set."""
+        """E-mail addresses of users with updated profiles."""
         return frozenset(self.attributes)
 
 
 def compute_expected(
     published: Sequence[SampleEvent], audiences: Iterable[str]
 ) -> ExpectedState:
-    """Replay what was published by the rule: the latest event time has the last word.
+    """Compute the expected state: the latest event time wins.
 
-    At equal times the later publication has it; a second publication says nothing.
+    At equal times the later publication wins; a duplicate changes nothing.
     """
     last: dict[tuple[str, str], tuple[int, bool]] = {}
     edges = 0
-    for one in _without_duplicates(published):
-        membership_key = (one.user, one.audience)
+    for event in _without_duplicates(published):
+        membership_key = (event.user, event.audience)
         before = last.get(membership_key)
-        if not one.audience or (before is not None and one.time_ms < before[0]):
+        if not event.audience or (before is not None and event.time_ms < before[0]):
             continue
-        edges += before is None or before[1] != one.entered
-        last[membership_key] = (one.time_ms, one.entered)
+        edges += before is None or before[1] != event.entered
+        last[membership_key] = (event.time_ms, event.entered)
     return ExpectedState(
         members={name: _inside(last, name) for name in audiences},
         transitions=edges,
         attributes=_attributes(published),
         events={
-            (one.user, what.metric, what.unique_id): what
-            for one in published
-            for what in one.expected_events
+            (event.user, recorded.metric, recorded.unique_id): recorded
+            for event in published
+            for recorded in event.expected_events
         },
         consents=_ConsentTable.from_events(published).status,
     )
 
 
 def count_expected_outcomes(published: Iterable[SampleEvent]) -> list[int]:
-    """How many outcomes each must have: one for each thing that is done for it."""
+    """Count the expected outcomes of each event: 1 or more."""
     consents, seen = _ConsentTable(), set[bytes]()
     counts = []
-    for one in published:
-        news = one.body not in seen and consents.apply(one)
-        seen.add(one.body)
-        counts.append(max(1, len(one.expected_events) + news))
+    for event in published:
+        is_news = event.body not in seen and consents.apply(event)
+        seen.add(event.body)
+        counts.append(max(1, len(event.expected_events) + is_news))
     return counts
 
 
 def _without_duplicates(published: Iterable[SampleEvent]) -> Iterator[SampleEvent]:
     seen: set[bytes] = set()
-    for one in published:
-        if one.body not in seen:
-            seen.add(one.body)
-            yield one
+    for event in published:
+        if event.body not in seen:
+            seen.add(event.body)
+            yield event
 
 
 def _inside(
@@ -104,15 +104,15 @@ def _inside(
 
 
 def _attributes(published: Iterable[SampleEvent]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for one in sorted(published, key=lambda one: one.time_ms):
-        if one.is_profile_update:
-            found.setdefault(email_of(one.user), {}).update(one.attributes)
-    return found
+    attributes: dict[str, dict[str, Any]] = {}
+    for event in sorted(published, key=lambda event: event.time_ms):
+        if event.is_profile_update:
+            attributes.setdefault(email_of(event.user), {}).update(event.attributes)
+    return attributes
 
 
 class _ConsentTable:
-    """The last word of each user on each channel."""
+    """Last consent of each user for each channel."""
 
     def __init__(self) -> None:
         self.status: dict[ConsentKey, str] = {}
@@ -121,17 +121,17 @@ class _ConsentTable:
     @classmethod
     def from_events(cls, published: Iterable[SampleEvent]) -> "_ConsentTable":
         consents = cls()
-        for one in _without_duplicates(published):
-            consents.apply(one)
+        for event in _without_duplicates(published):
+            consents.apply(event)
         return consents
 
-    def apply(self, one: SampleEvent) -> bool:
-        """Whether it says anything that no later event has said."""
-        news = False
-        for channel, status in one.consents.items():
-            key = (one.user, channel)
-            if one.time_ms >= self._last_change_ms.get(key, one.time_ms):
-                self._last_change_ms[key] = one.time_ms
+    def apply(self, event: SampleEvent) -> bool:
+        """Apply an event; return True if any consent changes."""
+        is_news = False
+        for channel, status in event.consents.items():
+            key = (event.user, channel)
+            if event.time_ms >= self._last_change_ms.get(key, event.time_ms):
+                self._last_change_ms[key] = event.time_ms
                 self.status[key] = status
-                news = True
-        return news
+                is_news = True
+        return is_news

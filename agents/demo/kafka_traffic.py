@@ -1,4 +1,4 @@
-"""The demo's own producer and consumer: events in, outcomes out."""
+"""Producer and consumer of the demo: events in, outcomes out."""
 
 import logging
 from collections import Counter
@@ -8,8 +8,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
-from agents.demo.errors import DemoError
 from agents.demo.expected import count_expected_outcomes
+from agents.demo.subprocesses import DemoError
 from agents.demo.workload.sample_event import SampleEvent
 from agents.shared.context import kafka_access
 from streams.delivery.outcome import OutcomeItem, decode_outcome
@@ -20,27 +20,27 @@ READ_RECORDS = 500
 ANSWER_S = 10.0
 
 OutcomeKind = tuple[str, str, str, str]
-"""Stage, action, verdict, code of the reason."""
+"""Stage, action, verdict and reason code."""
 
 OutcomeCounts = Counter[OutcomeKind]
-"""How many source records ended how; each counts once at a stage."""
+"""Number of source records by outcome; each counts once per stage."""
 
 silent_logger = logging.getLogger("agents.demo.librdkafka")
 silent_logger.addHandler(logging.NullHandler())
 silent_logger.propagate = False
-"""Where the Kafka clients of a demo tell what they then report as errors anyway."""
+"""Logger of the demo's Kafka clients: their errors are raised anyway."""
 
 
 class EventPublisher:
-    """Publishes a workload at a steady pace, in order.
+    """Publisher of a workload at a steady rate, in order.
 
     Args:
-        settings: Say where, and to which topic.
-        events: What to publish.
-        rate_per_s: How fast.
+        settings: Broker addresses and source topic.
+        events: Events to publish.
+        rate_per_s: Events per second.
 
     Attributes:
-        expected_outcomes: How many outcomes each source record must have.
+        expected_outcomes: Number of outcomes that each source record must have.
     """
 
     def __init__(
@@ -57,27 +57,29 @@ class EventPublisher:
 
     @property
     def published(self) -> int:
-        """How many Kafka has taken."""
+        """Number of events acknowledged by Kafka."""
         return len(self.expected_outcomes)
 
     def publish_due(self, *, elapsed_s: float) -> None:
-        """Send what is due by now.
+        """Publish the events due by now.
 
         Raises:
             DemoError: Kafka refused an event.
         """
         due = min(len(self._events), int(elapsed_s * self._rate_per_s) + 1)
         for event, outcomes in self._events[self._sent : due]:
-            landed = partial(self._landed, outcomes)
+            on_delivery = partial(self._on_delivery, outcomes)
             self._producer.produce(
-                self._topic, event.body, event.user.encode(), on_delivery=landed
+                self._topic, event.body, event.user.encode(), on_delivery=on_delivery
             )
         self._sent = due
         self._producer.poll(0)
 
-    def _landed(self, outcomes: int, error: KafkaError | None, record: Message) -> None:
+    def _on_delivery(
+        self, outcomes: int, error: KafkaError | None, record: Message
+    ) -> None:
         if error is not None:
-            raise DemoError(f"Kafka does not take events: {error}")
+            raise DemoError(f"Kafka does not accept events: {error}")
         self.expected_outcomes[_origin(record)] = outcomes
 
 
@@ -88,11 +90,11 @@ def _origin(record: Any) -> Origin:  # noqa: ANN401 - its stubs have None everyw
 
 
 class OutcomeConsumer:
-    """Reads the outcomes topic from its beginning.
+    """Reader of the outcomes topic, from the first record.
 
     Attributes:
-        outcome_counts: Source records that have an outcome, and how many they have: an
-            order has one for each event that is recorded.
+        outcome_counts: Number of outcomes of each source record; an order has
+            several, one for each recorded event.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -100,30 +102,32 @@ class OutcomeConsumer:
         options = kafka_access(settings).librdkafka_options()
         options |= {"group.id": f"{settings.app_id}.demo", "enable.auto.commit": False}
         self._consumer = Consumer(options, logger=silent_logger)
-        found = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
-        parts = [TopicPartition(topic, number, 0) for number in found.partitions]
-        self._consumer.assign(parts)
+        metadata = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+        partitions = [
+            TopicPartition(topic, number, 0) for number in metadata.partitions
+        ]
+        self._consumer.assign(partitions)
         self._ends: dict[tuple[str, Origin], OutcomeKind] = {}
         self.outcome_counts: Counter[Origin] = Counter()
 
     def read(self, *, wait_s: float) -> None:
-        """Take what is there, waiting a little when nothing is."""
+        """Read available outcomes, waiting a moment if there are none."""
         for record in self._consumer.consume(READ_RECORDS, wait_s):
             value = record.value()
             if record.error() is None and value is not None:
                 outcome = decode_outcome(value)
                 for item in outcome.items:
-                    self._note(outcome.stage, outcome.action, item)
+                    self._add(outcome.stage, outcome.action, item)
 
     def count_by_kind(self) -> OutcomeCounts:
-        """What became of all that was read so far."""
+        """Count the outcomes read so far by kind."""
         return Counter(self._ends.values())
 
     def close(self) -> None:
-        """Let go of Kafka."""
+        """Close the connection to Kafka."""
         self._consumer.close()
 
-    def _note(self, stage: str, action: str, item: OutcomeItem) -> None:
+    def _add(self, stage: str, action: str, item: OutcomeItem) -> None:
         code = item.reason.partition(":")[0]
         self._ends[stage, item.origin] = (stage, action, str(item.verdict), code)
         self.outcome_counts[item.origin] += 1

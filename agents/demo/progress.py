@@ -1,4 +1,4 @@
-"""How far the demo is: bars on a terminal, plain lines everywhere else."""
+"""Progress of a demo: bars on a terminal, plain lines elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ LINE_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoProgress:
-    """How far it is.
+    """Progress of a demo at some moment.
 
     Attributes:
-        elapsed_s: Since the first event was published.
-        total: Events in all.
-        published: Events Kafka has.
-        settled: Events that have an outcome.
-        rate_per_s: Events that get an outcome in a second, of late.
-        list_sizes: List name to members in Klaviyo.
+        elapsed_s: Time since the first event was published.
+        total: Number of events.
+        published: Number of events in Kafka.
+        settled: Number of events with all their outcomes.
+        rate_per_s: Recent rate of settled events.
+        list_sizes: Number of members of each list in Klaviyo.
     """
 
     elapsed_s: float
@@ -33,13 +33,13 @@ class DemoProgress:
 
     @property
     def lists(self) -> str:
-        """The lists and their sizes, in words."""
-        named = (f"{name} {size}" for name, size in sorted(self.list_sizes.items()))
-        return ", ".join(named) or "none yet"
+        """Names and sizes of the lists, as text."""
+        sizes = (f"{name} {size}" for name, size in sorted(self.list_sizes.items()))
+        return ", ".join(sizes) or "none yet"
 
 
 class ProgressDisplay(Protocol):
-    """Shows snapshots while its block lasts."""
+    """Display of progress for the duration of a block."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -49,16 +49,16 @@ class ProgressDisplay(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
     def show(self, now: DemoProgress) -> None:
-        """Show how far it is."""
+        """Show the current progress."""
         ...
 
 
 def create_display(console: Console, *, ci: str) -> ProgressDisplay:
-    """Bars where somebody watches.
+    """Create bars for a terminal, plain lines for anything else.
 
     Args:
-        console: Where to.
-        ci: `CI` of the environment; anything in it means that nobody watches.
+        console: Output of the display.
+        ci: Variable `CI`; if set, the output is a log and gets plain lines.
     """
     return (
         ProgressBars(console)
@@ -68,7 +68,7 @@ def create_display(console: Console, *, ci: str) -> ProgressDisplay:
 
 
 class ProgressLines:
-    """A line now and then."""
+    """Display that prints a line from time to time."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -81,7 +81,7 @@ class ProgressLines:
         pass
 
     def show(self, now: DemoProgress) -> None:
-        """Print a line if it is time, and at the end."""
+        """Print a line every two seconds, and at the end."""
         due = now.elapsed_s - self._last_s >= LINE_EVERY_S
         if due or now.settled >= now.total:
             self._last_s = now.elapsed_s
@@ -97,7 +97,7 @@ def _line(now: DemoProgress) -> str:
 
 
 class ProgressBars:
-    """Two bars and a line, redrawn."""
+    """Display with two bars and a line, redrawn."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
@@ -118,7 +118,7 @@ class ProgressBars:
         self._bars.stop()
 
     def show(self, now: DemoProgress) -> None:
-        """Redraw."""
+        """Redraw bars and rate."""
         rate = f"{now.rate_per_s:.0f}/s"
         bars = self._bars
         bars.update(

@@ -1,4 +1,4 @@
-"""What Klaviyo holds against what it must hold; pure, and the demo's exit code."""
+"""Report of a demo: comparison, transitions, dead letters and exit code; pure."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ LISTS_STAGE = f"deliver.{LaneId.LISTS}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSnapshot:
-    """What the sandbox holds, as it shows it.
+    """Contents of the sandbox at the end of a demo.
 
     Attributes:
-        lists: Each with `name` and `members`.
-        profiles: Each with its attributes.
-        events: Each with its metric and the id of its profile.
-        consents: Each with the id of its profile, and what it said by channel.
+        lists: Lists with `name` and `members`.
+        profiles: Profiles with their attributes.
+        events: Events with metric and profile id.
+        consents: Consents by channel, with profile id.
     """
 
     lists: SandboxRows
@@ -39,13 +39,13 @@ class SandboxSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionTotals:
-    """True changes of membership, and what became of what was made of them.
+    """Number of expected transitions, and of their outcomes.
 
     Attributes:
-        expected: By the truth.
-        sent: Klaviyo took them.
-        superseded: A later change of the same profile and list was sent.
-        no_profile: Removals of people Klaviyo has never heard of.
+        expected: Transitions in the expected state.
+        sent: Transitions accepted by Klaviyo.
+        superseded: Transitions replaced by a later change of the same membership.
+        no_profile: Removals of users without a profile in Klaviyo.
     """
 
     expected: int
@@ -55,18 +55,18 @@ class TransitionTotals:
 
     @property
     def accounted_for(self) -> int:
-        """All that became of them."""
+        """Number of transitions with an outcome."""
         return self.sent + self.superseded + self.no_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoReport:
-    """The comparison, whole.
+    """Complete result of a demo.
 
     Attributes:
-        rows: Each thing beside the truth.
-        transitions: The sum of what was said of memberships.
-        dead_letters: Source records that ended as one; none may.
+        rows: Comparison of each list, metric and channel.
+        transitions: Totals of the membership changes.
+        dead_letters: Number of dead letters; must be 0.
     """
 
     rows: tuple[ComparisonRow, ...]
@@ -75,26 +75,26 @@ class DemoReport:
 
     @property
     def passed(self) -> bool:
-        """Whether everything is as it must be."""
-        equal = all(check.verdict == EQUAL for check in self.rows)
-        summed = self.transitions.expected == self.transitions.accounted_for
-        return equal and summed and not self.dead_letters
+        """True if rows are equal, transitions complete, and no record failed."""
+        is_equal = all(row.verdict == EQUAL for row in self.rows)
+        is_complete = self.transitions.expected == self.transitions.accounted_for
+        return is_equal and is_complete and not self.dead_letters
 
     @property
     def exit_code(self) -> int:
-        """0 when it passed, else 1."""
+        """Exit code: 0 if the demo passed, else 1."""
         return 0 if self.passed else 1
 
 
 def build_report(
     expected: ExpectedState, actual: SandboxSnapshot, *, outcomes: OutcomeCounts
 ) -> DemoReport:
-    """Compare.
+    """Build the report of a demo.
 
     Args:
-        expected: Computed apart from the pipeline.
-        actual: What Klaviyo has in the end.
-        outcomes: What became of the source records.
+        expected: State computed independently of the pipeline.
+        actual: Contents of the sandbox at the end.
+        outcomes: Counts of the outcomes.
     """
     return DemoReport(
         rows=(
@@ -103,7 +103,7 @@ def build_report(
             *compare_events(expected, actual.events, actual.profiles),
             *compare_consents(expected, actual.consents, actual.profiles),
         ),
-        transitions=_edges(expected, outcomes),
+        transitions=_count_transitions(expected, outcomes),
         dead_letters=sum(
             count
             for (_, _, verdict, _), count in outcomes.items()
@@ -112,14 +112,18 @@ def build_report(
     )
 
 
-def _edges(truth: ExpectedState, endings: OutcomeCounts) -> TransitionTotals:
-    ends: Counter[tuple[str, str]] = Counter()
-    for (stage, _, verdict, code), count in endings.items():
+def _count_transitions(
+    expected: ExpectedState, outcomes: OutcomeCounts
+) -> TransitionTotals:
+    counts: Counter[tuple[str, str]] = Counter()
+    for (stage, _, verdict, code), count in outcomes.items():
         if stage == LISTS_STAGE:
-            ends[verdict, code] += count
+            counts[verdict, code] += count
     return TransitionTotals(
-        expected=truth.transitions,
-        sent=sum(n for (said, _), n in ends.items() if said == Verdict.DELIVERED),
-        superseded=ends[Verdict.DISCARDED, "superseded"],
-        no_profile=ends[Verdict.DISCARDED, "no-such-profile"],
+        expected=expected.transitions,
+        sent=sum(
+            n for (verdict, _), n in counts.items() if verdict == Verdict.DELIVERED
+        ),
+        superseded=counts[Verdict.DISCARDED, "superseded"],
+        no_profile=counts[Verdict.DISCARDED, "no-such-profile"],
     )

@@ -1,4 +1,4 @@
-"""A demo from its first event to its verdict."""
+"""Run of a demo, from the first event to the report."""
 
 import os
 import shutil
@@ -32,27 +32,27 @@ from streams.errors import StreamsError
 AUDIENCES = ("abandoned-cart", "vip")
 EVENTS_PER_USER = 10
 OTHER = 0.5
-"""Share of the events that have nothing to do with audiences."""
+"""Share of events without an audience."""
 
 ORDERS = 0.15
 CONSENTS = 0.4
-"""Shares of these; a user who has changed their consent twice looks at a product."""
+"""Shares among these; after two consent changes a user only views products."""
 
 LIMIT_S = 105.0
-"""From start to the last outcome; with cleaning up it is below two minutes."""
+"""Time from start to the last outcome; with the cleanup it is below two minutes."""
 
 LOG_TAIL_LINES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """What is asked of a demo.
+    """Options of a demo, from the command line.
 
     Attributes:
-        events: Different events; about a fifth is published twice.
-        seed: Of all chance in them.
+        events: Number of different events; about a fifth is published twice.
+        seed: Seed for the generated events.
         kafka: `host:port,...`; empty for the embedded broker.
-        keep: Whether the sandbox stays up until interrupted.
+        keep: True to keep the sandbox running until interrupted.
     """
 
     events: int
@@ -61,32 +61,32 @@ class DemoOptions:
     keep: bool = False
 
 
-def run_demo(plan: DemoOptions, console: Console) -> int:
-    """Play a demo to its end.
+def run_demo(options: DemoOptions, console: Console) -> int:
+    """Run a demo until the report is printed.
 
     Returns:
-        The exit code: 0 when Klaviyo holds the truth, else 1.
+        The exit code: 0 if Klaviyo ends as expected, else 1.
 
     Raises:
-        KeyboardInterrupt: On SIGINT and SIGTERM, after all is cleaned up.
+        KeyboardInterrupt: On SIGINT and SIGTERM, after the cleanup.
     """
     interrupt_on_signals()
     home = Path(tempfile.mkdtemp(prefix="klaviyo-streams-demo-"))
     try:
-        code = _Demo(plan, console, home).play()
+        code = _Demo(options, console, home).run()
     except KeyboardInterrupt:
         shutil.rmtree(home, ignore_errors=True)
         raise
     if code:
-        _say_logs(home, console)
+        _print_logs(home, console)
     else:
         shutil.rmtree(home, ignore_errors=True)
     return code
 
 
-def _say_logs(home: Path, console: Console) -> None:
+def _print_logs(home: Path, console: Console) -> None:
     log = home / "worker.log"
-    lines = [f"what the processes printed is kept in {home}"]
+    lines = [f"the output of the processes is in {home}"]
     if log.exists():
         tail = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
         lines += [f"{log} ends:", *tail]
@@ -94,87 +94,90 @@ def _say_logs(home: Path, console: Console) -> None:
 
 
 class _Demo:
-    def __init__(self, plan: DemoOptions, console: Console, home: Path) -> None:
-        self._plan = plan
+    def __init__(self, options: DemoOptions, console: Console, home: Path) -> None:
+        self._options = options
         self._console = console
         self._home = home
         self._start_s = time.monotonic()
 
-    def play(self) -> int:
-        """Everything between the first line printed and the last process ended."""
+    def run(self) -> int:
+        """Publish, wait and compare; return the exit code."""
         events = self._events()
-        self._say("starting a broker, a local Klaviyo and a worker ...")
+        self._print("starting a broker, a local Klaviyo and a worker ...")
         try:
-            with start_environment(self._plan.kafka, self._home) as stage:
-                judgement = self._judged(stage, events)
-                self._keep(stage)
-        except StreamsError as fault:
-            self._say(f"FAILED: {fault}")
+            with start_environment(self._options.kafka, self._home) as environment:
+                report = self._publish_and_compare(environment, events)
+                self._wait_if_kept(environment)
+        except StreamsError as error:
+            self._print(f"FAILED: {error}")
             return 1
-        return judgement.exit_code
+        return report.exit_code
 
     def _events(self) -> list[SampleEvent]:
         shape = WorkloadShape(
-            events=self._plan.events,
+            events=self._options.events,
             users=self._users,
             audiences=AUDIENCES,
             other=OTHER,
             orders=ORDERS,
             consents=CONSENTS,
         )
-        events = generate(shape, seed=self._plan.seed)
-        made = summarize(events)
-        self._say(
-            f"{made.published} events of {made.users} users (seed {self._plan.seed}): "
-            f"{made.duplicates} are repeats, {made.late} come late; "
-            f"{made.transitions} move somebody in or out of an audience, "
-            f"{made.orders} are orders, {made.consents} change a consent, "
-            f"{made.upserts} update a profile; audiences: {', '.join(AUDIENCES)}"
+        events = generate(shape, seed=self._options.seed)
+        summary = summarize(events)
+        self._print(
+            f"{summary.published} events of {summary.users} users "
+            f"(seed {self._options.seed}): "
+            f"{summary.duplicates} are duplicates, {summary.late} arrive late; "
+            f"{summary.transitions} change an audience, "
+            f"{summary.orders} are orders, {summary.consents} change a consent, "
+            f"{summary.upserts} update a profile; audiences: {', '.join(AUDIENCES)}"
         )
         return events
 
     @property
     def _users(self) -> int:
-        return max(1, self._plan.events // EVENTS_PER_USER)
+        return max(1, self._options.events // EVENTS_PER_USER)
 
-    def _judged(self, stage: Environment, events: Sequence[SampleEvent]) -> DemoReport:
-        stage.store("profiles", customer_profiles(self._users))
+    def _publish_and_compare(
+        self, environment: Environment, events: Sequence[SampleEvent]
+    ) -> DemoReport:
+        environment.store("profiles", customer_profiles(self._users))
         display = create_display(self._console, ci=os.environ.get("CI", ""))
         limit_s = self._start_s + LIMIT_S
-        endings = publish_and_wait(events, stage, display, limit_s=limit_s)
-        held = SandboxSnapshot(
-            lists=stage.fetch("lists"),
-            profiles=stage.fetch("profiles"),
-            events=stage.fetch("events"),
-            consents=stage.fetch("consent"),
+        outcomes = publish_and_wait(events, environment, display, limit_s=limit_s)
+        snapshot = SandboxSnapshot(
+            lists=environment.fetch("lists"),
+            profiles=environment.fetch("profiles"),
+            events=environment.fetch("events"),
+            consents=environment.fetch("consent"),
         )
-        judgement = build_report(
-            compute_expected(events, AUDIENCES), held, outcomes=endings
+        report = build_report(
+            compute_expected(events, AUDIENCES), snapshot, outcomes=outcomes
         )
-        self._show(judgement, stage, endings)
-        return judgement
+        self._print_report(report, environment, outcomes)
+        return report
 
-    def _show(
-        self, judgement: DemoReport, stage: Environment, endings: OutcomeCounts
+    def _print_report(
+        self, report: DemoReport, environment: Environment, outcomes: OutcomeCounts
     ) -> None:
-        counters = stage.fetch("requests")["counters"]
+        counters = environment.fetch("requests")["counters"]
         self._console.print()
-        self._console.print(report_tables.outcome_table(endings))
+        self._console.print(report_tables.outcome_table(outcomes))
         self._console.print(report_tables.request_table(counters))
-        self._console.print(report_tables.comparison_table(judgement.rows))
+        self._console.print(report_tables.comparison_table(report.rows))
         self._console.print(
-            report_tables.transition_line(judgement.transitions), soft_wrap=True
+            report_tables.transition_line(report.transitions), soft_wrap=True
         )
         elapsed_s = time.monotonic() - self._start_s
-        words = "all equal" if judgement.passed else "NOT EQUAL"
-        self._say(f"{words}, after {elapsed_s:.0f} s")
+        result = "all equal" if report.passed else "NOT EQUAL"
+        self._print(f"{result}, after {elapsed_s:.0f} s")
 
-    def _keep(self, stage: Environment) -> None:
-        if self._plan.keep:
-            url = stage.settings.klaviyo_url
-            self._say(f"the sandbox stays up until Ctrl-C: {url}/sandbox/lists")
+    def _wait_if_kept(self, environment: Environment) -> None:
+        if self._options.keep:
+            url = environment.settings.klaviyo_url
+            self._print(f"the sandbox keeps running until Ctrl-C: {url}/sandbox/lists")
             with suppress(KeyboardInterrupt):
                 signal.pause()
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The processes of a demo: started, watched, and ended by their id."""
+"""Processes of a demo: started, watched, and stopped by process id."""
 
 import re
 import subprocess
@@ -8,20 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from agents.demo.errors import DemoError
+from streams.errors import StreamsError
 
 START_LIMIT_S = 30.0
 END_LIMIT_S = 10.0
 STEP_S = 0.05
 
 
+class DemoError(StreamsError):
+    """Failure of the demo itself; the message says where to look."""
+
+
 class CommandProcess:
-    """One `klaviyo-streams` command; leaving the block ends it.
+    """Process of a `klaviyo-streams` command, stopped at the end of the block.
 
     Args:
         arguments: The command and its options.
-        env: Its whole environment.
-        log: File that takes all it prints.
+        env: The complete environment.
+        log: File for the output.
     """
 
     def __init__(self, *arguments: str, env: Mapping[str, str], log: Path) -> None:
@@ -48,25 +52,25 @@ class CommandProcess:
             self._process.wait()
 
     def check(self) -> None:
-        """Make sure that it runs.
+        """Raise an error if the process has exited.
 
         Raises:
-            DemoError: It has ended.
+            DemoError: The process has exited.
         """
         code = self._process.poll()
         if code is not None:
             raise DemoError(f"the {self._name} has ended with exit code {code}")
 
     def wait_for_output(self, pattern: re.Pattern[str]) -> str:
-        """Wait until it prints what matches.
+        """Wait until the output matches a pattern, and return the match.
 
         Raises:
-            DemoError: It ended before, or takes too long.
+            DemoError: The process has exited, or there is no match in time.
         """
         limit_s = time.monotonic() + START_LIMIT_S
         while time.monotonic() < limit_s:
-            if found := pattern.search(self.log.read_text(errors="replace")):
-                return found[0]
+            if match := pattern.search(self.log.read_text(errors="replace")):
+                return match[0]
             self.check()
             time.sleep(STEP_S)
         raise DemoError(f"the {self._name} is not up after {START_LIMIT_S:.0f} s")

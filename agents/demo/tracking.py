@@ -1,4 +1,4 @@
-"""Publishing and waiting: until every source record has all its outcomes."""
+"""Publishing of events, and waiting for their outcomes."""
 
 import time
 from collections import deque
@@ -6,87 +6,89 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from agents.demo.environment import Environment
-from agents.demo.errors import DemoError
 from agents.demo.kafka_traffic import EventPublisher, OutcomeConsumer, OutcomeCounts
 from agents.demo.progress import DemoProgress, ProgressDisplay
+from agents.demo.subprocesses import DemoError
 from agents.demo.workload.sample_event import SampleEvent
 from streams.events.origin import Origin
 
 PUBLISH_S = 10.0
-"""All is published within this, so that the worker is seen at work ..."""
+"""Time for all events: long enough to watch the worker ..."""
 
 RATE_MIN_PER_S = 700.0
-"""... and a small demo is a short one."""
+"""... and a small demo is faster than that."""
 
-READ_S = 0.1
-LOOK_S = 0.5
-RATE_OVER_S = 3.0
+READ_WAIT_S = 0.1
+SIZES_INTERVAL_S = 0.5
+RATE_WINDOW_S = 3.0
 EXAMPLES = 3
 
 
 def publish_and_wait(
     events: Sequence[SampleEvent],
-    stage: Environment,
+    environment: Environment,
     display: ProgressDisplay,
     *,
     limit_s: float,
 ) -> OutcomeCounts:
-    """Publish events and wait for their outcomes.
+    """Publish events and wait for all outcomes.
 
     Args:
-        events: In the order of publication.
-        stage: Where.
-        display: Shows how far it is.
-        limit_s: Not longer than until then, by the monotonic clock.
+        events: Events in the order of publication.
+        environment: The running demo.
+        display: Display for the progress.
+        limit_s: Deadline on the monotonic clock.
 
     Raises:
-        DemoError: It takes longer, or a process has ended.
+        DemoError: The deadline has passed, or a process has exited.
     """
-    with closing(OutcomeConsumer(stage.settings)) as outcomes, display:
-        watch = _Watch(stage, events, outcomes)
-        while not watch.done:
-            watch.step()
-            display.show(watch.snapshot())
+    with closing(OutcomeConsumer(environment.settings)) as outcomes, display:
+        tracker = _Tracker(environment, events, outcomes)
+        while not tracker.done:
+            tracker.step()
+            display.show(tracker.snapshot())
             if time.monotonic() > limit_s:
-                raise DemoError(watch.lacking())
+                raise DemoError(tracker.describe_missing())
         return outcomes.count_by_kind()
 
 
-class _Watch:
+class _Tracker:
     def __init__(
         self,
-        stage: Environment,
+        environment: Environment,
         events: Sequence[SampleEvent],
         outcomes: OutcomeConsumer,
     ) -> None:
         rate_per_s = max(RATE_MIN_PER_S, len(events) / PUBLISH_S)
-        self._publisher = EventPublisher(stage.settings, events, rate_per_s=rate_per_s)
-        self._stage = stage
+        self._publisher = EventPublisher(
+            environment.settings, events, rate_per_s=rate_per_s
+        )
+        self._environment = environment
         self._outcomes = outcomes
         self._total = len(events)
         self._start_s = time.monotonic()
         self._marks = deque([(0.0, 0)])
-        self._looked_s = -LOOK_S
+        self._sizes_read_s = -SIZES_INTERVAL_S
         self._sizes: dict[str, int] = {}
-        self._open: list[Origin] = []
+        self._missing: list[Origin] = []
 
     @property
     def done(self) -> bool:
-        """Whether all is published and settled."""
-        return self._publisher.published == self._total and not self._open
+        """True if all events are published and no outcome is missing."""
+        return self._publisher.published == self._total and not self._missing
 
     def step(self) -> None:
-        """Publish what is due, read what is there, look after the processes."""
+        """Publish due events, read outcomes, and check the processes."""
         self._publisher.publish_due(elapsed_s=self._elapsed_s())
-        self._outcomes.read(wait_s=READ_S)
-        self._open = self._unsettled()
-        self._stage.check()
-        if self.done or self._elapsed_s() - self._looked_s >= LOOK_S:
-            self._looked_s = self._elapsed_s()
-            self._sizes = self._stage.list_sizes()
+        self._outcomes.read(wait_s=READ_WAIT_S)
+        self._missing = self._unsettled()
+        self._environment.check()
+        if self.done or self._elapsed_s() - self._sizes_read_s >= SIZES_INTERVAL_S:
+            self._sizes_read_s = self._elapsed_s()
+            self._sizes = self._environment.list_sizes()
 
     def snapshot(self) -> DemoProgress:
-        """How far it is."""
+        """Return the current progress."""
         return DemoProgress(
             elapsed_s=self._elapsed_s(),
             total=self._total,
@@ -96,25 +98,25 @@ class _Watch:
             list_sizes=self._sizes,
         )
 
-    def lacking(self) -> str:
-        """What is missing, in words."""
-        named = ", ".join(map(str, sorted(self._open)[:EXAMPLES]))
+    def describe_missing(self) -> str:
+        """Describe the missing outcomes for an error message."""
+        examples = ", ".join(map(str, sorted(self._missing)[:EXAMPLES]))
         return (
             f"not done after {self._elapsed_s():.0f} s: "
             f"{self._publisher.published} of {self._total} events published, "
-            f"{len(self._open)} without their outcomes"
-            + (f" ({named} ...)" if named else "")
+            f"{len(self._missing)} without their outcomes"
+            + (f" ({examples} ...)" if examples else "")
         )
 
     @property
     def _settled(self) -> int:
-        return self._publisher.published - len(self._open)
+        return self._publisher.published - len(self._missing)
 
     def _unsettled(self) -> list[Origin]:
-        """Published, and not everything that had to be done for it is done."""
-        had = self._outcomes.outcome_counts
-        due = self._publisher.expected_outcomes.items()
-        return [origin for origin, outcomes in due if had[origin] < outcomes]
+        """Return origins of published events with too few outcomes."""
+        counts = self._outcomes.outcome_counts
+        expected = self._publisher.expected_outcomes.items()
+        return [origin for origin, count in expected if counts[origin] < count]
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._start_s
@@ -122,7 +124,7 @@ class _Watch:
     def _rate_per_s(self) -> float:
         now_s, settled = self._elapsed_s(), self._settled
         self._marks.append((now_s, settled))
-        while now_s - self._marks[0][0] > RATE_OVER_S:
+        while now_s - self._marks[0][0] > RATE_WINDOW_S:
             self._marks.popleft()
         then_s, before = self._marks[0]
-        return (settled - before) / max(now_s - then_s, READ_S)
+        return (settled - before) / max(now_s - then_s, READ_WAIT_S)

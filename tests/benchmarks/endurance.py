@@ -131,11 +131,11 @@ def _staged(
 
 
 class _Faults:
-    """One fault after the other, with pauses."""
+    """Inject faults one after another, with pauses."""
 
-    def __init__(self, pipeline: Pipeline, chance: random.Random) -> None:
+    def __init__(self, pipeline: Pipeline, rng: random.Random) -> None:
         self._pipeline = pipeline
-        self._chance = chance
+        self._rng = rng
         self._raging = ""
         self._next_s = 0.0
         self.played = Counter[str]()
@@ -148,9 +148,9 @@ class _Faults:
         if self._raging:
             self.end()
         else:
-            self._begin(self._chance.choice(sorted(FAULTS)))
+            self._begin(self._rng.choice(sorted(FAULTS)))
         lasts_s = FAULT_S if self._raging else PAUSE_S
-        self._next_s = now_s + self._chance.uniform(*lasts_s)
+        self._next_s = now_s + self._rng.uniform(*lasts_s)
 
     def end(self) -> None:
         """Mend what is broken."""
@@ -162,11 +162,11 @@ class _Faults:
     def _begin(self, name: str) -> None:
         self.played[name] += 1
         if name != KILL:
-            seed = self._chance.randrange(1 << 30)
+            seed = self._rng.randrange(1 << 30)
             self._pipeline.klaviyo.fail(**FAULTS[name], seed=seed)
             self._raging = name
             return
-        worker = self._chance.choice(sorted(self._pipeline.workers))
+        worker = self._rng.choice(sorted(self._pipeline.workers))
         self._pipeline.workers[worker].kill()
         self._pipeline.start(worker)
 
@@ -179,8 +179,8 @@ class _Run:
         self._tail = tail
         self._shape = shape
         self._published: list[SampleEvent] = generate(shape, seed=seed)
-        chance = random.Random(seed)  # noqa: S311 - faults of a rehearsal, no secret
-        self._faults = _Faults(pipeline, chance)
+        rng = random.Random(seed)  # noqa: S311 - faults of a rehearsal, no secret
+        self._faults = _Faults(pipeline, rng)
         self._sent = 0
         self._ended = set[tuple[int, int]]()
         self._dead = Counter[str]()

@@ -1,4 +1,4 @@
-"""What `explain` costs: the compiled mappings alone, and a line from end to end."""
+"""Rate of `explain`: compiled mappings alone, and whole lines."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.rate_limiting [--hours N] [--seed N]`: simulated days of pacing.
+"""Simulated days of rate limiting: `python -m tests.benchmarks.rate_limiting`.
 
 Workers with a permanent backlog share the quota of one endpoint with another tool that
 sends 30 % of it at random moments and drops what is throttled. No clock is read but for
@@ -28,7 +28,7 @@ WORKERS = (1, 4, 16)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One block of the table; `hours_of_a_day` shortens what takes long."""
+    """Print one block of the table; `hours_of_a_day` shortens long simulations."""
 
     name: str
     burst_per_s: int

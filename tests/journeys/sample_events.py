@@ -22,7 +22,7 @@ def members(wanted: ExpectedState) -> dict[str, list[str]]:
 
 
 def email_of(user: str) -> str:
-    """A user's address."""
+    """Return a user's e-mail address."""
     return f"{user}@example.com"
 
 
@@ -44,7 +44,7 @@ def moves(
     at_s: int = 0,
     list_id: str = "",
 ) -> list[Record]:
-    """One event a user: in or out, so many seconds after the start of all."""
+    """Create one transition per user, `at_s` seconds after the start."""
     personas: dict[str, Any] = {
         "computation_class": "audience",
         "computation_key": audience,

@@ -25,7 +25,7 @@ from tests.journeys.sample_events import records
 
 
 def open_shop(klaviyo: Klaviyo, shape: WorkloadShape) -> None:
-    """Let Klaviyo know the shop's customers."""
+    """Create the shop's customers in Klaviyo."""
     klaviyo.ask("POST", "profiles", customer_profiles(shape.users))
 
 
@@ -70,7 +70,7 @@ class ShopDay:
         return self.pipeline.publish(records(self._published[: self._published_count]))
 
     def wrong(self) -> list[str]:
-        """What Klaviyo holds otherwise than all that was published says, in words."""
+        """Describe the differences between Klaviyo and the published events."""
         wanted = compute_expected(
             self._published[: self._published_count], self._shape.audiences
         )
@@ -86,8 +86,8 @@ def dead_letter_reasons(
 ) -> dict[Origin, str]:
     """Which of these source records ended as dead letters, and why."""
     return {
-        origin: told.item.reason
+        origin: outcome.item.reason
         for origin in origins
-        for told in pipeline.outcomes.of[origin]
-        if told.item.verdict is Verdict.DEAD_LETTER
+        for outcome in pipeline.outcomes.of[origin]
+        if outcome.item.verdict is Verdict.DEAD_LETTER
     }

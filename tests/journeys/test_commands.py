@@ -48,7 +48,7 @@ def test_audiences_counts_who_is_in_each(full: Pipeline) -> None:
 
 
 def test_audiences_shows_everyone_in_one(full: Pipeline) -> None:
-    """Who has left is not among them."""
+    """A user who has left is not a member."""
     found = _lines(_typed(full.environ, "audiences", "--audience", "vip"))
 
     assert [line["user"] for line in found] == ["u-2", "u-3", "u-4"]
@@ -128,7 +128,7 @@ def test_topics_that_must_be_alike_and_are_not_are_refused(full: Pipeline) -> No
 
 
 def test_the_key_is_in_no_command_s_output(full: Pipeline) -> None:
-    """It is in the environment of each."""
+    """The API key in the environment is never printed."""
     commands = [
         ["audiences"],
         ["deadletters", "list"],

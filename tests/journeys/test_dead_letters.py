@@ -58,13 +58,13 @@ def _write_destination(path: Path, *, email: str = "$.event", signed: str = "") 
 
 @pytest.fixture(scope="module")
 def destination(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the file lies."""
+    """Path of the destination file."""
     return tmp_path_factory.mktemp("destination") / "destination.json"
 
 
 @pytest.fixture(scope="module")
 def running(shared: Pipeline, destination: Path) -> Pipeline:
-    """One worker."""
+    """Pipeline with one worker."""
     return shared.run(destination=_write_destination(destination))
 
 
@@ -119,7 +119,7 @@ def _location_options(pipeline: Pipeline, *origins: Origin) -> list[str]:
         for dead_letter in _dead_letters_of(pipeline, origin)
     ]
     assert len(locations) == len(origins)
-    return [option for place in locations for option in ("--at", place)]
+    return [option for location in locations for option in ("--at", location)]
 
 
 def _publish_dead_letters(pipeline: Pipeline, *records: Record) -> list[Origin]:
@@ -157,13 +157,13 @@ def test_what_a_lane_refused_is_delivered_once_its_list_is_there(
     [origin] = _publish_dead_letters(
         running, _list_event("ann", "Joined", _next_list(running))
     )
-    places = _location_options(running, origin)
-    dry = _run_command(running, "requeue", *places)
+    selection = _location_options(running, origin)
+    dry = _run_command(running, "requeue", *selection)
     _create_list(running, "Late")
 
-    real = _run_command(running, "requeue", *places, "--apply")
+    real = _run_command(running, "requeue", *selection, "--apply")
     _await_ends(running, [origin], count=2)
-    again = _run_command(running, "requeue", *places, "--apply", code=1)
+    again = _run_command(running, "requeue", *selection, "--apply", code=1)
 
     assert "would requeue 1 dead letters" in dry
     assert "requeued 1 dead letters" in real
@@ -172,15 +172,15 @@ def test_what_a_lane_refused_is_delivered_once_its_list_is_there(
     last = running.outcomes.of[origin][-1]
     assert (last.stage, last.item.verdict) == ("deliver.lists", Verdict.DELIVERED)
     assert f"replay {last.item.replay}" in real
-    [letter] = _dead_letters_of(running, origin)
-    assert letter["handled"]["action"] == "requeued"
-    assert letter["handled"]["replay"] == last.item.replay
+    [dead_letter] = _dead_letters_of(running, origin)
+    assert dead_letter["handled"]["action"] == "requeued"
+    assert dead_letter["handled"]["replay"] == last.item.replay
 
 
 def test_a_superseded_change_is_stale_and_sends_nothing(
     running: Pipeline,
 ) -> None:
-    """Who has left the list meanwhile is not put on it again."""
+    """A requeue does not add a user who has left in the meantime."""
     list_id = _next_list(running)
     [origin] = _publish_dead_letters(
         running, _list_event("bob", "Joined", list_id, at_s=1)
@@ -200,7 +200,7 @@ def test_a_superseded_change_is_stale_and_sends_nothing(
 def test_a_changed_mapping_makes_them_anew_from_their_source(
     running: Pipeline, destination: Path
 ) -> None:
-    """One that activate refused, and one whose activation says the old list still."""
+    """Dead letters of activate and of a lane are requeued with the new list."""
     list_id = _create_list(running, "Signed")
     origins = _publish_dead_letters(
         running, _list_event("cyd", "Asked", list_id), _list_event("dan", "Signed", "")
@@ -212,8 +212,8 @@ def test_a_changed_mapping_makes_them_anew_from_their_source(
     running.start("w0")
     running.await_members(1)
 
-    places = _location_options(running, *origins)
-    output = _run_command(running, "requeue", *places, "--from-source", "--apply")
+    selection = _location_options(running, *origins)
+    output = _run_command(running, "requeue", *selection, "--from-source", "--apply")
     _await_ends(running, origins, count=2)
 
     assert codes == ["bad-email", "list-gone"]
@@ -240,12 +240,18 @@ def test_one_that_is_discarded_is_listed_no_more_and_recorded(
 ) -> None:
     """With an outcome; `--all` lists it still."""
     [origin] = _publish_dead_letters(running, ("fay", b"\xff"))
-    places = _location_options(running, origin)
-    one_place = ["--reason", _dead_letters_of(running, origin)[0]["reason"], *places]
-    before = _run_command(running, "show", *one_place)
+    selection = _location_options(running, origin)
+    narrow_selection = [
+        "--reason",
+        _dead_letters_of(running, origin)[0]["reason"],
+        *selection,
+    ]
+    before = _run_command(running, "show", *narrow_selection)
 
-    dry = _run_command(running, "discard", *one_place)
-    real = _run_command(running, "discard", *one_place, "--note", "a test", "--apply")
+    dry = _run_command(running, "discard", *narrow_selection)
+    real = _run_command(
+        running, "discard", *narrow_selection, "--note", "a test", "--apply"
+    )
     _await_ends(running, [origin], count=2)
 
     assert before
@@ -271,16 +277,16 @@ def _counts_by_reason(pipeline: Pipeline, *options: str) -> dict[str, int]:
 def test_an_expired_source_record_is_reported(
     running: Pipeline,
 ) -> None:
-    """Its dead letter stays as it is."""
+    """A dead letter with an expired source stays unresolved."""
     [origin] = _publish_dead_letters(running, ("gus", b"["))
     client = admin(running.settings.kafka_bootstrap_servers)
     end = TopicPartition(origin.topic, origin.partition, origin.offset + 1)
     for deletion in client.delete_records([end]).values():
         deletion.result()
 
-    places = _location_options(running, origin)
+    selection = _location_options(running, origin)
     output = _run_command(
-        running, "requeue", *places, "--from-source", "--apply", code=1
+        running, "requeue", *selection, "--from-source", "--apply", code=1
     )
 
     assert "requeued 0 dead letters" in output
@@ -291,7 +297,7 @@ def test_an_expired_source_record_is_reported(
 def test_a_foreign_record_is_listed_as_unreadable(
     running: Pipeline,
 ) -> None:
-    """It can be put away, never sent on."""
+    """A foreign record can be discarded, and is never requeued."""
     topic = running.settings.topics.deadletters
     [origin] = running.publish([("x", b"not ours")], topic=topic)
     topic_offset = f"{origin.partition}/{origin.offset}"

@@ -75,7 +75,7 @@ def _assert_correct(workload: ShopDay, origins: list[Origin]) -> None:
 
 
 def test_a_workers_disk_is_lost(workload: ShopDay) -> None:
-    """Its table comes back from the changelog; nothing is told again."""
+    """The table is restored from the changelog, and no update is sent twice."""
     pipeline = workload.pipeline
     origins = workload.publish(RECORDS_PER_PART)
     worker = pipeline.workers["w0"]
@@ -153,7 +153,7 @@ def test_the_offsets_of_all_groups_are_lost(workload: ShopDay, say: Say) -> None
 
 
 def test_a_list_is_deleted_by_hand(workload: ShopDay) -> None:
-    """What is still the last word of its audience is told again: the list is back."""
+    """The last write of each membership is sent again, and the list is filled."""
     pipeline = workload.pipeline
     [deleted_list] = pipeline.klaviyo.named("vip")
     pipeline.klaviyo.ask("DELETE", f"lists/{deleted_list['id']}")
@@ -241,7 +241,7 @@ def _now_iso() -> str:
 
 
 def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
-    """It is mended, and that hour is replayed: what was done since stays."""
+    """The fixed mapping is replayed for that hour, and newer changes are kept."""
     [list_id] = pipeline.klaviyo.ask("POST", "lists", [{"name": "Club"}])["ids"]
     file = pipeline.home / "destination.yaml"
     file.write_text(BAD_DESTINATION.replace("LIST", list_id))

@@ -1,4 +1,4 @@
-"""Adds are asynchronous jobs: a removal waits for those of its list (invariant 4)."""
+"""Removals from a list wait for import jobs that add members to the same list."""
 
 import pytest
 

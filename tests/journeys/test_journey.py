@@ -52,7 +52,8 @@ def test_final_lists_equal_the_truth_and_no_edge_is_sent_twice(
     asked = pipeline.klaviyo.changes()
     sent = asked["adds"] + asked["removals"]
     say(
-        f"{len(published)} records in {took_s:.1f} s; {wanted.transitions} true edges = "
+        f"{len(published)} records in {took_s:.1f} s; "
+        f"{wanted.transitions} transitions = "
         f"{' + '.join(f'{n} {fate}' for fate, n in sorted(fates.items()))}; the "
         f"sandbox counts {asked['adds']} adds + {asked['removals']} removals = {sent}"
     )
@@ -62,7 +63,7 @@ def test_final_lists_equal_the_truth_and_no_edge_is_sent_twice(
     assert set(fates) <= {"delivered", "superseded", "no-such-profile"}
     assert sum(fates.values()) == wanted.transitions
     assert fates["delivered"] == sent
-    assert all(len(told) == 1 for told in pipeline.outcomes.of.values())
+    assert all(len(outcomes_) == 1 for outcomes_ in pipeline.outcomes.of.values())
 
 
 def test_three_kills_under_load_lose_and_undo_nothing(
@@ -73,17 +74,17 @@ def test_three_kills_under_load_lose_and_undo_nothing(
     Lists, profiles, consents, and each event recorded once.
     """
     seed = int(os.environ.get(SEED_ENV) or time.time_ns() % 1_000_000)
-    chance = random.Random(seed)  # noqa: S311 - when to kill, no secret
+    rng = random.Random(seed)  # noqa: S311 - when to kill, no secret
     published = generate(SHOP, seed=seed)
     wanted = compute_expected(published, SHOP.audiences)
     open_shop(pipeline.klaviyo, SHOP)
-    moments = sorted(chance.uniform(0.02, 0.8) for _ in range(3))
+    moments = sorted(rng.uniform(0.02, 0.8) for _ in range(3))
     say(f"{SEED_ENV}={seed}")
     pipeline.run(workers=2, session_timeout_s=SHORTEST_SESSION_S)
 
     origins = pipeline.publish(records(published))
     for moment in moments:
-        name = chance.choice(sorted(pipeline.workers))
+        name = rng.choice(sorted(pipeline.workers))
         _await_share(pipeline, moment * len(published))
         pipeline.workers[name].kill()
         say(f"killed {name} at {len(pipeline.outcomes.of)} of {len(published)}")

@@ -121,6 +121,6 @@ def test_a_fault_leaves_klaviyo_as_the_truth_says(
 
 
 def _held(pipeline: Pipeline) -> list[int]:
-    """How much Klaviyo holds."""
+    """Count the contents of Klaviyo."""
     state = pipeline.klaviyo.ask("GET", "state")
     return [state[name] for name in ("profiles", "members", "events")]

@@ -117,17 +117,17 @@ def _at_once(day: ShopDay, brokers: Stoppable) -> list[Origin]:
     return origins
 
 
-WAYS = {"at-once": _at_once, "one-by-one": _one_by_one}
+RESTARTS = {"at-once": _at_once, "one-by-one": _one_by_one}
 
 
-@pytest.mark.parametrize("way", WAYS if LONG else ["at-once"])
+@pytest.mark.parametrize("restart", RESTARTS if LONG else ["at-once"])
 def test_all_brokers_restarted_lose_nothing(
-    day: ShopDay, brokers: Stoppable, say: Say, way: str
+    day: ShopDay, brokers: Stoppable, say: Say, restart: str
 ) -> None:
     """The workers wait for Kafka, and go on by themselves."""
     pipeline = day.pipeline
 
-    origins = WAYS[way](day, brokers)
+    origins = RESTARTS[restart](day, brokers)
     origins += day.publish(PART)
     pipeline.await_quiet(origins, within_s=WITHIN_S)
 

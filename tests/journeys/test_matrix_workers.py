@@ -60,15 +60,15 @@ def test_workers_killed_at_random_moments_lose_and_undo_nothing(
     day: ShopDay, say: Say, seed: int
 ) -> None:
     """`kill -9` while records are under way, and again before all have settled."""
-    pipeline, chance = day.pipeline, random.Random(seed)  # noqa: S311 - when to kill
+    pipeline, rng = day.pipeline, random.Random(seed)  # noqa: S311 - when to kill
     say(f"{SEED_ENV}={seed}")
     origins: list[Origin] = []
 
     for _ in range(KILLS):
         part = day.publish(PART)
         origins += part
-        ended = _await_some(pipeline, part, count=chance.randrange(PART // 2))
-        name = chance.choice(sorted(pipeline.workers))
+        ended = _await_some(pipeline, part, count=rng.randrange(PART // 2))
+        name = rng.choice(sorted(pipeline.workers))
         pipeline.workers[name].kill()
         say(f"killed {name} with {ended} of its {PART} records ended")
         pipeline.start(name)

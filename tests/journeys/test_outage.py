@@ -68,7 +68,7 @@ def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
 
 
 def _lists(port: int) -> dict[str, int]:
-    """What a worker says of its lane: partitions, and list changes not settled."""
+    """Return the lane's partitions and pending list changes from the health page."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", "/healthz")
         answer = json.loads(connection.getresponse().read())

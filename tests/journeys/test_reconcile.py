@@ -59,7 +59,7 @@ def rate_limited_pipeline(
 
 
 def run_command(pipeline: Pipeline, *arguments: str) -> Result:
-    """Run the command."""
+    """Run the command and check the exit code."""
     result = CliRunner().invoke(
         main, ["reconcile", *arguments], env=dict(pipeline.environ)
     )
@@ -68,7 +68,7 @@ def run_command(pipeline: Pipeline, *arguments: str) -> Result:
 
 
 def parse_lines(result: Result) -> list[dict[str, Any]]:
-    """What it printed as JSON."""
+    """Parse the printed JSON lines."""
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 

@@ -125,7 +125,7 @@ def _offset_options(origins: list[Origin]) -> list[str]:
 
 
 def test_a_change_undone_in_klaviyo_is_sent_again(pipeline: Pipeline) -> None:
-    """One audience of two, by its name; a filter by user takes one of them."""
+    """Filters by audience and by user select their events."""
     people = users("p", 20)
     pipeline.run()
     origins = pipeline.publish(moves(people, "vip", entered=True))
@@ -150,7 +150,7 @@ def test_a_change_undone_in_klaviyo_is_sent_again(pipeline: Pipeline) -> None:
 
 
 def test_a_rebuild_skips_records_no_worker_has_read(pipeline: Pipeline) -> None:
-    """What no worker has read yet would end as a repeat, and never be told."""
+    """A rebuild stops at the committed offsets, so that live events still count."""
     people = users("p", 20)
     worker = pipeline.run().workers["w0"]
     pipeline.await_quiet(pipeline.publish(moves(people[:10], "vip", entered=True)))

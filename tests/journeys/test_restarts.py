@@ -36,10 +36,10 @@ def test_a_restart_remembers_every_membership(
     pipeline.await_quiet(again)
 
     ends = {
-        (told.stage, told.item.reason)
+        (outcome.stage, outcome.item.reason)
         for origin in again
-        for told in pipeline.outcomes.of[origin]
-        if told.stage not in ("deliver.profiles", "deliver.events")
+        for outcome in pipeline.outcomes.of[origin]
+        if outcome.stage not in ("deliver.profiles", "deliver.events")
     }
     assert code == 0
     assert pipeline.klaviyo.changes() == before

@@ -112,7 +112,7 @@ def test_an_export_and_import_repeats_no_call(
 def test_an_import_beside_workers_is_refused(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    """They would never read it, and have newer rows behind which it could land."""
+    """An import fails while a worker runs."""
     file = str(tmp_path / "all.jsonl")
     pipeline.run()
     pipeline.await_quiet(pipeline.publish(moves(USERS, "vip", entered=True)))
@@ -132,7 +132,7 @@ def test_an_import_beside_workers_is_refused(
 def test_an_export_while_records_wait_is_refused(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    """What waits on a lane is in the table already, and would be told to nobody."""
+    """An export fails while a lane has pending records."""
     file = tmp_path / "all.jsonl"
     pipeline.run()
     pipeline.klaviyo.fail("unauthorized")

@@ -1,1 +1,1 @@
-"""TODO workload."""
+"""Generated events of a shop, with the expected effect of each."""

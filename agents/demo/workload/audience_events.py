@@ -1,4 +1,4 @@
-"""How an audience tells of a user: by a track call, or by a flag of the profile."""
+"""Audience events: a track call, or a trait of the profile."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from agents.demo.workload.users import email_of
 
 
 def audience_track(moment: Occurrence, audience: str, *, entered: bool) -> SampleEvent:
-    """`Audience Entered` or `Audience Exited`."""
+    """Create an `Audience Entered` or `Audience Exited` event."""
     body = {
         "type": "track",
         "event": "Audience Entered" if entered else "Audience Exited",
@@ -17,7 +17,7 @@ def audience_track(moment: Occurrence, audience: str, *, entered: bool) -> Sampl
 
 
 def audience_trait(moment: Occurrence, audience: str, *, entered: bool) -> SampleEvent:
-    """A trait that has the audience's name."""
+    """Create an identify event whose trait has the audience's name."""
     traits = {audience: entered, "email": email_of(moment.user)}
     body = {"type": "identify", "traits": traits}
     return _audience_event(moment, audience, body, entered=entered)

@@ -1,7 +1,7 @@
-"""A day of a shop: audiences, orders, profiles, consents; repeats and late ones.
+"""Generator of a shop's day, including duplicates and late events.
 
-The truth about it is computed apart from the pipeline: nothing of `streams/` is
-imported here, nor in what is imported from here.
+The expected state is computed independently of the pipeline: neither this module nor
+the modules imported here import anything from `streams/`.
 """
 
 import random
@@ -32,26 +32,26 @@ START_MS = 1_760_000_000_000
 STEP_MS = 250
 
 CHANGES_OPEN = (1 / 4, 2 / 3)
-"""Until which part of the day a user consents for the first and the second time.
+"""Part of the day until which a user makes the first and the second consent change.
 
-Nobody does a third time. Klaviyo gets ten seconds for each change of a user before it
-is told of the next, and the demo waits for them.
+There is no third change: consent changes of a user wait ten seconds for each other, and
+the demo waits for all of them.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadShape:
-    """What a workload looks like.
+    """Size and composition of a workload.
 
     Attributes:
-        events: How many different events happen.
-        users: To how many users.
-        audiences: Into and out of these.
-        duplicated: Share published a second time.
-        late: Share published after events that happened later.
-        other: Share that has nothing to do with audiences.
-        orders: Share of the others that are orders.
-        consents: Share of the others that change a consent, where a user may.
+        events: Number of different events.
+        users: Number of users.
+        audiences: Audiences that users enter and exit.
+        duplicated: Share of events that are published a second time.
+        late: Share of events that are published after newer events.
+        other: Share of events without an audience.
+        orders: Share of orders among the events without an audience.
+        consents: Share of consent changes among them, if the user may change.
     """
 
     events: int
@@ -65,61 +65,61 @@ class WorkloadShape:
 
 
 def generate(shape: WorkloadShape, *, seed: int) -> list[SampleEvent]:
-    """Everything in the order in which it reaches Kafka."""
-    chance = random.Random(seed)  # noqa: S311 - a workload, no secret
-    generator = _EventGenerator(shape, chance)
+    """Generate all events in order of publication."""
+    rng = random.Random(seed)  # noqa: S311 - a workload, not a secret
+    generator = _EventGenerator(shape, rng)
     first_events = [
         replace(
             generator.generate_event(number),
-            publish_order=number + _delay(shape, chance),
+            publish_order=number + _delay(shape, rng),
         )
         for number in range(shape.events)
     ]
     duplicates = [
         replace(
-            one, publish_order=one.publish_order + chance.uniform(1, shape.events / 10)
+            event, publish_order=event.publish_order + rng.uniform(1, shape.events / 10)
         )
-        for one in first_events
-        if chance.random() < shape.duplicated
+        for event in first_events
+        if rng.random() < shape.duplicated
     ]
-    return sorted([*first_events, *duplicates], key=lambda one: one.publish_order)
+    return sorted([*first_events, *duplicates], key=lambda event: event.publish_order)
 
 
 class _EventGenerator:
-    """What happens, one after the other."""
+    """Source of random events in order of their time."""
 
-    def __init__(self, shape: WorkloadShape, chance: random.Random) -> None:
+    def __init__(self, shape: WorkloadShape, rng: random.Random) -> None:
         self._shape = shape
-        self._chance = chance
+        self._rng = rng
         self._consents: Counter[str] = Counter()
 
     def generate_event(self, number: int) -> SampleEvent:
-        """The next event; two share each moment."""
-        shape, chance = self._shape, self._chance
+        """Generate the next event; two events share each time."""
+        shape, rng = self._shape, self._rng
         moment = Occurrence(
-            user=user_of(chance.randrange(shape.users)),
+            user=user_of(rng.randrange(shape.users)),
             time_ms=START_MS + number // 2 * STEP_MS,
             number=number,
         )
-        if chance.random() < shape.other:
+        if rng.random() < shape.other:
             return self._other(moment)
-        audience = chance.choice(shape.audiences)
-        entered = chance.random() < 0.55
-        build_event = audience_trait if chance.random() < 0.3 else audience_track
+        audience = rng.choice(shape.audiences)
+        entered = rng.random() < 0.55
+        build_event = audience_trait if rng.random() < 0.3 else audience_track
         return build_event(moment, audience, entered=entered)
 
     def _other(self, moment: Occurrence) -> SampleEvent:
-        shape, chance = self._shape, self._chance
-        kind = chance.random()
+        shape, rng = self._shape, self._rng
+        kind = rng.random()
         if kind < shape.orders:
-            return order(moment, chance)
+            return order(moment, rng)
         if kind < shape.orders + shape.consents:
             if not self._may_consent(moment):
-                return browse(moment, chance)
+                return browse(moment, rng)
             self._consents[moment.user] += 1
-            return change_consent(moment, chance, subscribes=chance.random() < 0.6)
-        build_event = update_profile if chance.random() < 0.5 else browse
-        return build_event(moment, chance)
+            return change_consent(moment, rng, subscribes=rng.random() < 0.6)
+        build_event = update_profile if rng.random() < 0.5 else browse
+        return build_event(moment, rng)
 
     def _may_consent(self, moment: Occurrence) -> bool:
         consent_changes = self._consents[moment.user]
@@ -128,7 +128,7 @@ class _EventGenerator:
         return moment.number < CHANGES_OPEN[consent_changes] * self._shape.events
 
 
-def _delay(shape: WorkloadShape, chance: random.Random) -> float:
-    if chance.random() >= shape.late:
+def _delay(shape: WorkloadShape, rng: random.Random) -> float:
+    if rng.random() >= shape.late:
         return 0.0
-    return chance.uniform(1, shape.events / 20)
+    return rng.uniform(1, shape.events / 20)

@@ -1,4 +1,4 @@
-"""What happens in a shop: one event, and what it must leave in Klaviyo."""
+"""Sample events, each with its expected effect in Klaviyo."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ MS_PER_S = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedEvent:
-    """An event that Klaviyo must hold once.
+    """Event that Klaviyo must have recorded exactly once.
 
     Attributes:
-        metric: Of what kind it is.
-        unique_id: Tells it from others of its profile and metric.
-        time_s: When it happened; Klaviyo cuts the time to the second.
-        properties: What is known of it.
-        value: Its worth; None where it has none.
-        currency: ISO 4217 code of the worth; None where there is none.
+        metric: Name of the metric.
+        unique_id: Distinguishes events of a profile and metric.
+        time_s: Event time; Klaviyo truncates times to the second.
+        properties: Event properties.
+        value: Monetary value, if any.
+        currency: ISO 4217 code of the value, if any.
     """
 
     metric: str
@@ -32,20 +32,20 @@ class ExpectedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleEvent:
-    """One event: what it says, and where in the order it is published.
+    """Event of a workload, with its expected effects.
 
     Attributes:
-        user: Whom it is about.
+        user: User key.
         time_ms: Event time, milliseconds since the epoch.
-        body: What Kafka is given.
-        audience: The audience it speaks of; empty for none.
-        entered: Whether the user entered it.
-        attributes: What it sets of a profile, `location.` and `properties.` before
-            the names that stand there in Klaviyo.
-        expected_events: What must be recorded for it.
-        consents: Channel and purpose, such as `email/marketing`, to the consent given
-            or withdrawn.
-        publish_order: In the order of publication.
+        body: Value of the Kafka record.
+        audience: Audience of the event, if any.
+        entered: True if the user enters the audience.
+        attributes: Profile attributes by name; nested names begin with `location.` or
+            `properties.`.
+        expected_events: Events that Klaviyo must have recorded.
+        consents: Channel and purpose, such as `email/marketing`, to the new
+            status.
+        publish_order: Sort key of the publication.
     """
 
     user: str
@@ -60,18 +60,18 @@ class SampleEvent:
 
     @property
     def is_profile_update(self) -> bool:
-        """Whether it sets a profile."""
+        """True if the event updates a profile."""
         return bool(self.attributes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """Who does something, and when.
+    """User, time and number of an event.
 
     Attributes:
-        user: Who.
-        time_ms: When, milliseconds since the epoch.
-        number: Of all that happens; names the event.
+        user: User key.
+        time_ms: Event time, milliseconds since the epoch.
+        number: Number of the event, for its names.
     """
 
     user: str
@@ -80,16 +80,16 @@ class Occurrence:
 
     @property
     def message_id(self) -> str:
-        """Name of the event, the same for each repeat."""
+        """Message id of the event, equal for its duplicates."""
         return f"m{self.number}"
 
     @property
     def time_s(self) -> int:
-        """When, as Klaviyo keeps it."""
+        """Event time in seconds, the precision of Klaviyo."""
         return self.time_ms // MS_PER_S
 
     def encode_event(self, body: Mapping[str, Any]) -> bytes:
-        """Write the event, with all that every event holds."""
+        """Encode an event with the fields common to all events."""
         common = {
             "userId": self.user,
             "messageId": self.message_id,

@@ -1,4 +1,4 @@
-"""What users of a shop do: look, buy, change their profile and their consent."""
+"""Events of shop users: browsing, orders, profile and consent changes."""
 
 from collections.abc import Mapping
 from random import Random
@@ -31,23 +31,25 @@ _PRICE_MAX_CENTS = 20_000
 _Facts: TypeAlias = dict[str, Any]
 
 
-def browse(moment: Occurrence, chance: Random) -> SampleEvent:
-    """A product seen, put into the cart, or on its way to be paid."""
-    event = chance.choice(("Product Viewed", "Product Added", "Checkout Started"))
-    product = _product(chance)
+def browse(moment: Occurrence, rng: Random) -> SampleEvent:
+    """Create an event for a viewed product, a cart or a checkout."""
+    event = rng.choice(("Product Viewed", "Product Added", "Checkout Started"))
+    product = _product(rng)
     if event != "Checkout Started":
         return _track(moment, event, product)
-    value, currency = product["price"], chance.choice(_CURRENCIES)
+    value, currency = product["price"], rng.choice(_CURRENCIES)
     paid = {"revenue": value, "currency": currency}
     return _track(moment, event, paid, value=value, currency=currency)
 
 
-def order(moment: Occurrence, chance: Random) -> SampleEvent:
-    """An order: one event for it, and one for each product in it."""
-    products = [_product(chance) for _ in range(chance.randint(1, _PRODUCTS_MAX))]
-    cents = sum(round(one["price"] * _CENTS) * one["quantity"] for one in products)
-    value, currency = cents / _CENTS, chance.choice(_CURRENCIES)
-    amount = chance.choice(("revenue", "total"))
+def order(moment: Occurrence, rng: Random) -> SampleEvent:
+    """Create an order: one event for the order, and one per product."""
+    products = [_product(rng) for _ in range(rng.randint(1, _PRODUCTS_MAX))]
+    cents = sum(
+        round(product["price"] * _CENTS) * product["quantity"] for product in products
+    )
+    value, currency = cents / _CENTS, rng.choice(_CURRENCIES)
+    amount = rng.choice(("revenue", "total"))
     order_properties = {
         "order_id": f"o{moment.number}",
         amount: value,
@@ -59,9 +61,9 @@ def order(moment: Occurrence, chance: Random) -> SampleEvent:
     )
     lines = (
         _expected_event(
-            moment, "Ordered Product", {**order_properties, **one}, line=f":{line}"
+            moment, "Ordered Product", {**order_properties, **product}, line=f":{line}"
         )
-        for line, one in enumerate(products, start=1)
+        for line, product in enumerate(products, start=1)
     )
     body = {"type": "track", "event": order_event.metric, "properties": details}
     return SampleEvent(
@@ -72,13 +74,13 @@ def order(moment: Occurrence, chance: Random) -> SampleEvent:
     )
 
 
-def update_profile(moment: Occurrence, chance: Random) -> SampleEvent:
-    """Some of a profile: the rest of it stays as it is."""
+def update_profile(moment: Occurrence, rng: Random) -> SampleEvent:
+    """Create an update of some profile attributes."""
     traits: dict[str, Any] = {"email": email_of(moment.user)}
-    if is_customer(moment.user) and chance.random() < 0.3:
+    if is_customer(moment.user) and rng.random() < 0.3:
         traits["phone"] = formatted_phone_of(moment.user)
     attributes: dict[str, Any] = {}
-    for sent_traits, stored_attributes in _profile_parts(moment, chance):
+    for sent_traits, stored_attributes in _profile_parts(moment, rng):
         traits |= sent_traits
         attributes |= stored_attributes
     return SampleEvent(
@@ -89,11 +91,11 @@ def update_profile(moment: Occurrence, chance: Random) -> SampleEvent:
     )
 
 
-def _profile_parts(moment: Occurrence, chance: Random) -> list[tuple[_Facts, _Facts]]:
-    """What a profile is told, each part as traits and as what Klaviyo makes of it."""
-    first, last = moment.user.title(), chance.choice(_NAMES)
-    spelled = chance.choice(("first_name", "firstName"))
-    city, plan = chance.choice(_CITIES), chance.choice(_PLANS)
+def _profile_parts(moment: Occurrence, rng: Random) -> list[tuple[_Facts, _Facts]]:
+    """Return parts of a profile, each as traits and as Klaviyo's attributes."""
+    first, last = moment.user.title(), rng.choice(_NAMES)
+    spelled = rng.choice(("first_name", "firstName"))
+    city, plan = rng.choice(_CITIES), rng.choice(_PLANS)
     parts: list[tuple[_Facts, _Facts]] = [
         (
             {spelled: first, "last_name": last},
@@ -105,22 +107,18 @@ def _profile_parts(moment: Occurrence, chance: Random) -> list[tuple[_Facts, _Fa
     visits = moment.number
     return [
         ({"visits": visits}, {"properties.visits": visits}),
-        *(part for part in parts if chance.random() < 0.5),
+        *(part for part in parts if rng.random() < 0.5),
     ]
 
 
-def change_consent(
-    moment: Occurrence, chance: Random, *, subscribes: bool
-) -> SampleEvent:
-    """A subscription or its end, for whatever addresses the event holds.
+def change_consent(moment: Occurrence, rng: Random, *, subscribes: bool) -> SampleEvent:
+    """Create a subscription or unsubscription for the identifiers in the event.
 
-    None of them names a list, so an end is one for everything. A phone number is
-    subscribed for marketing, and loses service messages too when it is unsubscribed.
+    No event names a list, so an unsubscription applies to everything. A phone number is
+    subscribed for marketing only, and unsubscribed from service messages too.
     """
     traits = {"email": email_of(moment.user), "phone": phone_of(moment.user)}
-    identifiers = chance.choice(
-        (("email",), ("email",), ("phone",), ("email", "phone"))
-    )
+    identifiers = rng.choice((("email",), ("email",), ("phone",), ("email", "phone")))
     channels = {
         "email": (EMAIL,),
         "phone": (SMS,) if subscribes else (SMS, SMS_SERVICE),
@@ -129,7 +127,7 @@ def change_consent(
     return _track(
         moment,
         "User Subscribed" if subscribes else "User Unsubscribed",
-        {"form": chance.choice(("footer", "account"))},
+        {"form": rng.choice(("footer", "account"))},
         traits={name: traits[name] for name in identifiers},
         consents={
             channel: status for name in identifiers for channel in channels[name]
@@ -181,11 +179,11 @@ def _expected_event(  # noqa: PLR0913 - one argument a fact
     )
 
 
-def _product(chance: Random) -> dict[str, Any]:
-    number = chance.randrange(len(_GOODS))
+def _product(rng: Random) -> dict[str, Any]:
+    number = rng.randrange(len(_GOODS))
     return {
         "product_id": f"p{number}",
         "name": _GOODS[number],
-        "price": chance.randint(_PRICE_MIN_CENTS, _PRICE_MAX_CENTS) / _CENTS,
-        "quantity": chance.randint(1, 4),
+        "price": rng.randint(_PRICE_MIN_CENTS, _PRICE_MAX_CENTS) / _CENTS,
+        "quantity": rng.randint(1, 4),
     }

@@ -1,4 +1,4 @@
-"""What a workload is made of, for who watches."""
+"""Summary of a workload, for the demo's output."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from agents.demo.workload.generator import SampleEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadSummary:
-    """What was published, counted; the last four count each different event once.
+    """Counts of published events; the last four leave out duplicates.
 
     Attributes:
-        published: Records in all.
-        duplicates: Of these, word for word what was published before.
-        late: Of these, first told after something that happened later.
-        users: Whom they are about.
-        transitions: Into and out of audiences.
-        upserts: Profile updates.
-        consents: Subscriptions and their ends.
-        orders: Orders.
+        published: Number of records.
+        duplicates: Number of records equal to an earlier record.
+        late: Number of events first published after a newer event.
+        users: Number of users.
+        transitions: Number of audience events.
+        upserts: Number of profile updates.
+        consents: Number of consent changes.
+        orders: Number of orders.
     """
 
     published: int
@@ -33,21 +33,21 @@ class WorkloadSummary:
 
 
 def summarize(published: Sequence[SampleEvent]) -> WorkloadSummary:
-    """Count what was published."""
+    """Count the published events by kind."""
     seen: set[bytes] = set()
     late, newest_ms = 0, 0
     kinds: Counter[str] = Counter()
-    for one in published:
-        if one.body not in seen:
-            seen.add(one.body)
-            late += one.time_ms < newest_ms
-            kinds[_kind(one)] += 1
-        newest_ms = max(newest_ms, one.time_ms)
+    for event in published:
+        if event.body not in seen:
+            seen.add(event.body)
+            late += event.time_ms < newest_ms
+            kinds[_kind(event)] += 1
+        newest_ms = max(newest_ms, event.time_ms)
     return WorkloadSummary(
         published=len(published),
         duplicates=len(published) - len(seen),
         late=late,
-        users=len({one.user for one in published}),
+        users=len({event.user for event in published}),
         transitions=kinds["move"],
         upserts=kinds["upsert"],
         consents=kinds["consent"],
@@ -55,11 +55,11 @@ def summarize(published: Sequence[SampleEvent]) -> WorkloadSummary:
     )
 
 
-def _kind(one: SampleEvent) -> str:
-    if one.audience:
+def _kind(event: SampleEvent) -> str:
+    if event.audience:
         return "move"
-    if one.is_profile_update:
+    if event.is_profile_update:
         return "upsert"
-    if one.consents:
+    if event.consents:
         return "consent"
-    return "order" if len(one.expected_events) > 1 else "view"
+    return "order" if len(event.expected_events) > 1 else "view"

@@ -44,15 +44,15 @@ def test_each_line_that_is_wrong_is_named() -> None:
     result = _typed("import", "-", given=given)
 
     assert result.exit_code == 1
-    told = [line.partition("; ")[0] for line in result.output.splitlines()]
-    assert told == [
+    problems = [line.partition("; ")[0] for line in result.output.splitlines()]
+    assert problems == [
         "Error: standard input: line 2: not valid JSON",
         "standard input: line 4: expected `object`, got `array`",
     ]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "message"),
     [
         pytest.param(("import", "none.jsonl"), 1, "No such file", id="no-file"),
         pytest.param(("import", "none.parquet"), 1, "No such file", id="no-parquet"),
@@ -71,13 +71,13 @@ def test_each_line_that_is_wrong_is_named() -> None:
     ],
 )
 def test_what_can_not_be_done_is_told(
-    arguments: tuple[str, ...], code: int, words: str
+    arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    """In words."""
+    """Each mistake is described, with the right exit code."""
     result = _typed(*arguments)
 
     assert result.exit_code == code
-    assert words in result.output
+    assert message in result.output
     assert "Traceback" not in result.output
 
 
@@ -150,35 +150,38 @@ def test_a_parquet_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("running", "words", "written"),
+    ("running", "message", "written"),
     [
         pytest.param([True], "stop the workers first", False, id="before"),
         pytest.param([False, True], "import again", True, id="meanwhile"),
     ],
 )
 def test_a_worker_that_starts_while_the_table_is_moved_is_told(
-    running: list[bool], words: str, *, written: bool
+    running: list[bool], message: str, *, written: bool
 ) -> None:
-    """It would never read the rows, or write before them what is newer."""
+    """An import beside a running worker fails: the worker would not read the rows."""
     copy, answers = read_lines(LINES), iter(running)
     with EmbeddedBroker() as broker:
         named = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}
-        told = load_settings(named, for_delivery=False)
+        settings = load_settings(named, for_delivery=False)
         broker.create_topics(
-            told.topics.memberships_changelog, told.topics.audience_lists
+            settings.topics.memberships_changelog, settings.topics.audience_lists
         )
 
-        with pytest.raises(ConfigError, match=words):
+        with pytest.raises(ConfigError, match=message):
             table_export.write_while_stopped(
-                told, copy, report=lambda _: None, is_running=lambda _: next(answers)
+                settings,
+                copy,
+                report=lambda _: None,
+                is_running=lambda _: next(answers),
             )
-        there = table_export.read_snapshot(told, report=lambda _: None)
+        there = table_export.read_snapshot(settings, report=lambda _: None)
 
     assert bool(there.rows) is written
 
 
 def test_nobody_may_import_beside_workers() -> None:
-    """They would never read what is written, and it could lie behind newer rows."""
+    """A worker that starts during an import makes the import fail."""
     result = _typed("import", "-", "--apply", "--force")
 
     assert result.exit_code == 2

@@ -47,9 +47,9 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
     given_lines = b"\n".join([*lines, LAST])
     result = CliRunner().invoke(main, ["explain", *options], input=given_lines)
     assert result.exit_code == 0, result.output
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    note_printed_requests(told)
-    return told
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    note_printed_requests(answers)
+    return answers
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
 )
 def test_a_line_that_can_not_be_read_is_an_error(line: Build, error: str) -> None:
     """And says nothing of what it holds."""
-    told, last = explained(line())
+    answers, last = explained(line())
 
-    assert told == {"error": error}
+    assert answers == {"error": error}
     assert last["matched"] == ["Track Event"]
 
 
@@ -142,23 +142,26 @@ def test_an_event_klaviyo_would_not_take_is_a_dead_letter(
     line: Build, reason: str
 ) -> None:
     """With the reason, whatever of it can be shown."""
-    told, last = explained(line())
+    answers, last = explained(line())
 
-    (outcome,) = told["outcomes"]
+    (outcome,) = answers["outcomes"]
     assert (outcome["verdict"], outcome["reason"]) == ("dead-letter", reason)
-    assert told["requests"] == []
+    assert answers["requests"] == []
     assert last["outcomes"][0]["verdict"] == "delivered"
 
 
 def test_an_event_that_can_not_be_shown_hides_no_other() -> None:
-    """Its payload is empty, and all outcomes are told."""
+    """A payload that cannot be written is empty, and all outcomes are printed."""
     deep = json.loads(viewed(nested(900)))
     line = {"action": "trackEvent", "events": [deep, json.loads(LAST)]}
 
-    told, _ = explained(json.dumps(line).encode())
+    answers, _ = explained(json.dumps(line).encode())
 
-    assert [one["verdict"] for one in told["outcomes"]] == ["dead-letter", "delivered"]
-    payloads = [one["payload"] for one in told["activations"]]
+    assert [one["verdict"] for one in answers["outcomes"]] == [
+        "dead-letter",
+        "delivered",
+    ]
+    payloads = [one["payload"] for one in answers["activations"]]
     assert payloads[0] == {}
     assert payloads[1]["metric_name"] == "Last"
 
@@ -180,11 +183,11 @@ def test_a_question_outlives_its_lines_too(
         options = (*options, str(file))
     lines = [b"nope", b"[1]", b"\0", b'{"event":3}', viewed(nested(900))]
 
-    told = explained(*lines, options=options)
+    answers = explained(*lines, options=options)
 
-    assert ["error" in one for one in told[:3]] == [True] * 3
-    assert len(told) == len(lines) + 1
-    assert "error" not in told[-1]
+    assert ["error" in one for one in answers[:3]] == [True] * 3
+    assert len(answers) == len(lines) + 1
+    assert "error" not in answers[-1]
 
 
 def test_a_fault_of_ours_is_the_answer_to_its_line() -> None:
@@ -222,10 +225,10 @@ async def test_what_is_sent_outlives_its_lines_too() -> None:
             env={"KLAVIYO_API_KEY": "pk_any"},
         )
 
-    told = [json.loads(line) for line in result.stdout.splitlines()]
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 0
-    assert len(told) == len(lines)
-    assert told[-1]["outcomes"][0]["verdict"] == "delivered"
+    assert len(answers) == len(lines)
+    assert answers[-1]["outcomes"][0]["verdict"] == "delivered"
 
 
 JSON = st.recursive(
@@ -262,11 +265,11 @@ def test_whatever_a_line_holds_it_has_an_answer(line: Any) -> None:  # noqa: ANN
     answering = create_tester(compile_destination(None), client_factory=fake_client_for)
 
     try:
-        told = asyncio.run(_awaited(answering(json.dumps(line).encode())))
+        answers = asyncio.run(_awaited(answering(json.dumps(line).encode())))
     except StreamsError:
         return
 
-    again = json.loads(encode_answer(told))
+    again = json.loads(encode_answer(answers))
     assert len(again["outcomes"]) >= len(line.get("events", [1]))
 
 

@@ -91,7 +91,7 @@ def test_every_mistake_is_told_with_its_path(
 
 
 def test_the_example_file_has_no_mistake() -> None:
-    """Readers copy it."""
+    """The example in deploy/ is valid, since readers copy it."""
     example = Path(__file__).parents[3] / "deploy" / "examples" / "destination.yaml"
 
     result = CliRunner().invoke(main, ["check", str(example)])

@@ -25,20 +25,20 @@ LANE = {"stage": "deliver.lists", "code": "list-gone", "value": b"{}"}
 
 
 @pytest.fixture
-def desk() -> Iterator[DeadLetterHarness]:
-    """Empty topics."""
-    with open_harness() as desk:
-        yield desk
+def harness() -> Iterator[DeadLetterHarness]:
+    """Open a harness with empty topics."""
+    with open_harness() as harness:
+        yield harness
 
 
-def test_list_counts_and_shows_nothing_of_customers(desk: DeadLetterHarness) -> None:
+def test_list_counts_and_shows_nothing_of_customers(harness: DeadLetterHarness) -> None:
     """A line for each stage and reason."""
-    desk.publish_dead_letters(
+    harness.publish_dead_letters(
         dead_letter_at(0), dead_letter_at(1), dead_letter_at(2, **LANE)
     )
 
-    output = desk.output_of("list")
-    lines = desk.output_of("list", "--json").splitlines()
+    output = harness.output_of("list")
+    lines = harness.output_of("list", "--json").splitlines()
 
     head, *rows = output.splitlines()
     assert head.split() == ["count", "stage", "reason", "first", "last", "example"]
@@ -50,21 +50,21 @@ def test_list_counts_and_shows_nothing_of_customers(desk: DeadLetterHarness) -> 
     assert ADDRESS not in output + "".join(lines)
 
 
-def test_list_of_none_says_so(desk: DeadLetterHarness) -> None:
+def test_list_of_none_says_so(harness: DeadLetterHarness) -> None:
     """In words; as JSON lines it is empty."""
-    assert desk.output_of("list") == "no dead letters\n"
-    assert desk.output_of("list", "--json") == ""
+    assert harness.output_of("list") == "no dead letters\n"
+    assert harness.output_of("list", "--json") == ""
 
 
-def test_show_prints_headers_and_value(desk: DeadLetterHarness) -> None:
+def test_show_prints_headers_and_value(harness: DeadLetterHarness) -> None:
     """JSON as JSON, text as text, and bytes that are neither as base64."""
-    desk.publish_dead_letters(
+    harness.publish_dead_letters(
         dead_letter_at(0),
         dead_letter_at(1, value=b"{"),
         dead_letter_at(2, value=b"\xff"),
     )
 
-    lines = desk.output_of("show", "0/0", "0/1", "0/2").splitlines()
+    lines = harness.output_of("show", "0/0", "0/1", "0/2").splitlines()
 
     found = [json.loads(line) for line in lines]
     assert [one["place"] for one in found] == ["0/0", "0/1", "0/2"]
@@ -78,10 +78,10 @@ def test_show_prints_headers_and_value(desk: DeadLetterHarness) -> None:
 
 @pytest.mark.parametrize("command", ["show", "requeue", "discard"])
 def test_without_a_filter_the_options_are_named(
-    desk: DeadLetterHarness, command: str
+    harness: DeadLetterHarness, command: str
 ) -> None:
-    """Nobody requeues everything by leaving something out."""
-    result = desk.run(command)
+    """A command without a filter fails, so that no slip requeues everything."""
+    result = harness.run(command)
 
     assert result.exit_code == 2
     for option in ("--reason", "--stage", "--since", "--until", "--at", "--all"):
@@ -89,7 +89,7 @@ def test_without_a_filter_the_options_are_named(
 
 
 @pytest.mark.parametrize(
-    ("option", "words"),
+    ("option", "message"),
     [
         pytest.param(("--since", "monday"), "ISO 8601", id="time"),
         pytest.param(("--at", "17"), "PARTITION/OFFSET", id="offset"),
@@ -97,13 +97,13 @@ def test_without_a_filter_the_options_are_named(
     ],
 )
 def test_a_filter_that_is_none_is_told(
-    desk: DeadLetterHarness, option: tuple[str, str], words: str
+    harness: DeadLetterHarness, option: tuple[str, str], message: str
 ) -> None:
     """With what would be right."""
-    result = desk.run("requeue", *option)
+    result = harness.run("requeue", *option)
 
     assert result.exit_code == 2
-    assert words in result.output
+    assert message in result.output
 
 
 @pytest.mark.parametrize(
@@ -117,21 +117,23 @@ def test_a_filter_that_is_none_is_told(
     ],
 )
 def test_filters_say_which_are_meant(
-    desk: DeadLetterHarness, options: tuple[str, ...], count: int
+    harness: DeadLetterHarness, options: tuple[str, ...], count: int
 ) -> None:
     """All that are given must be met; of several places, one."""
-    desk.publish_dead_letters(dead_letter_at(0))
+    harness.publish_dead_letters(dead_letter_at(0))
 
-    assert f"would requeue {count} dead letters" in desk.output_of("requeue", *options)
+    assert f"would requeue {count} dead letters" in harness.output_of(
+        "requeue", *options
+    )
 
 
-def test_a_dry_run_writes_nothing(desk: DeadLetterHarness) -> None:
+def test_a_dry_run_writes_nothing(harness: DeadLetterHarness) -> None:
     """And says what would be done."""
-    desk.publish_dead_letters(dead_letter_at(0), dead_letter_at(1, **LANE))
+    harness.publish_dead_letters(dead_letter_at(0), dead_letter_at(1, **LANE))
 
     requeue, discard = (
-        desk.output_of("requeue", "--all"),
-        desk.output_of("discard", "--all"),
+        harness.output_of("requeue", "--all"),
+        harness.output_of("discard", "--all"),
     )
 
     assert "would requeue 2 dead letters as 2 records" in requeue
@@ -139,37 +141,39 @@ def test_a_dry_run_writes_nothing(desk: DeadLetterHarness) -> None:
     assert "would discard 2 dead letters" in discard
     assert "add --apply to write" in requeue
     topics = ("reprocess", "events", "outcomes", "deadletters-resolved")
-    assert [desk.values(f"t.{name}") for name in topics] == [[]] * 4
+    assert [harness.values(f"t.{name}") for name in topics] == [[]] * 4
 
 
-def test_each_goes_where_its_stage_says(desk: DeadLetterHarness) -> None:
+def test_each_goes_where_its_stage_says(harness: DeadLetterHarness) -> None:
     """Events to intake, as new; activations to activate, as the last word."""
-    desk.publish_dead_letters(
+    harness.publish_dead_letters(
         dead_letter_at(0, value=b"event"), dead_letter_at(1, **LANE)
     )
 
-    told = desk.output_of("requeue", "--all", "--apply")
+    output = harness.output_of("requeue", "--all", "--apply")
 
-    assert desk.modes("t.reprocess") == [(b"correct", b"k", b"event")]
-    assert desk.modes("t.events") == [(b"again", b"k", b"{}")]
-    assert "requeued 2 dead letters as 2 records" in told
-    assert desk.output_of("list") == "no dead letters\n"
-    assert desk.output_of("list", "--all") != "no dead letters\n"
-    again = desk.output_of("requeue", "--all", "--apply", code=1)
+    assert harness.modes("t.reprocess") == [(b"correct", b"k", b"event")]
+    assert harness.modes("t.events") == [(b"again", b"k", b"{}")]
+    assert "requeued 2 dead letters as 2 records" in output
+    assert harness.output_of("list") == "no dead letters\n"
+    assert harness.output_of("list", "--all") != "no dead letters\n"
+    again = harness.output_of("requeue", "--all", "--apply", code=1)
     assert "left out 2 resolved" in again
-    forced = desk.output_of("requeue", "--all", "--include-resolved")
+    forced = harness.output_of("requeue", "--all", "--include-resolved")
     assert "would requeue 2" in forced
 
 
-def test_the_replay_is_named_before_anything_is_sent(desk: DeadLetterHarness) -> None:
-    """Who interrupts it knows what to ask for; what is long says how far it is."""
-    desk.publish_dead_letters(*(dead_letter_at(offset) for offset in range(3)))
+def test_the_replay_is_named_before_anything_is_sent(
+    harness: DeadLetterHarness,
+) -> None:
+    """The replay ID is printed first, and progress goes to standard error."""
+    harness.publish_dead_letters(*(dead_letter_at(offset) for offset in range(3)))
 
-    result = desk.run("requeue", "--all", "--apply")
+    result = harness.run("requeue", "--all", "--apply")
 
     first, *rest = result.stdout.splitlines()
     replay = first.removeprefix("replay ")
-    assert desk.headers("t.reprocess", "ks.replay") == [replay.encode()] * 3
+    assert harness.headers("t.reprocess", "ks.replay") == [replay.encode()] * 3
     assert rest[0] == "requeued 3 dead letters as 3 records"
     assert "3 of 3 records" in result.stderr
 
@@ -183,12 +187,12 @@ def test_the_replay_is_named_before_anything_is_sent(desk: DeadLetterHarness) ->
     ],
 )
 def test_what_matches_nothing_has_not_gone_well(
-    desk: DeadLetterHarness, command: str, options: tuple[str, ...], code: int
+    harness: DeadLetterHarness, command: str, options: tuple[str, ...], code: int
 ) -> None:
     """A typing error in a reason, or somebody has done it already."""
-    desk.publish_dead_letters(dead_letter_at(0))
+    harness.publish_dead_letters(dead_letter_at(0))
 
-    result = desk.run(command, "--reason", "not-jsno", *options)
+    result = harness.run(command, "--reason", "not-jsno", *options)
 
     assert result.exit_code == code
     assert "0 dead letters" in result.stdout
@@ -196,29 +200,31 @@ def test_what_matches_nothing_has_not_gone_well(
 
 @pytest.mark.parametrize("options", [(), ("--apply",)], ids=["dry", "apply"])
 def test_what_can_not_be_requeued_has_not_gone_well(
-    desk: DeadLetterHarness, options: tuple[str, ...]
+    harness: DeadLetterHarness, options: tuple[str, ...]
 ) -> None:
     """The others are sent."""
-    desk.publish_dead_letters(
+    harness.publish_dead_letters(
         dead_letter_at(0), dead_letter_at(7, value=b"x" * (VALUE_MAX_BYTES + 1))
     )
 
-    result = desk.run("requeue", "--all", *options)
+    result = harness.run("requeue", "--all", *options)
 
     assert result.exit_code == 1
     assert "1 dead letters as 1 records" in result.stdout
     assert "cannot requeue 1" in result.stdout
 
 
-def test_show_prints_what_is_nested_too_deep_to_write(desk: DeadLetterHarness) -> None:
+def test_show_prints_what_is_nested_too_deep_to_write(
+    harness: DeadLetterHarness,
+) -> None:
     """As text: it can be read, and not written again."""
     depths = (100, 254, 600, 1_000, 5_000)
     values = [b"[" * depth + b"]" * depth for depth in depths]
-    desk.publish_dead_letters(
+    harness.publish_dead_letters(
         *(dead_letter_at(n, value=value) for n, value in enumerate(values))
     )
 
-    lines = desk.output_of("show", "--all").splitlines()
+    lines = harness.output_of("show", "--all").splitlines()
 
     found = [json.loads(line)["value"] for line in lines]
     assert [one for one in found if isinstance(one, str)] == [
@@ -227,37 +233,37 @@ def test_show_prints_what_is_nested_too_deep_to_write(desk: DeadLetterHarness) -
     assert not isinstance(found[0], str)
 
 
-def test_discard_leaves_an_outcome_and_a_row(desk: DeadLetterHarness) -> None:
-    """Who asks later finds both."""
-    desk.publish_dead_letters(dead_letter_at(3))
+def test_discard_leaves_an_outcome_and_a_row(harness: DeadLetterHarness) -> None:
+    """A discarded dead letter has an outcome and a resolution."""
+    harness.publish_dead_letters(dead_letter_at(3))
 
-    desk.output_of("discard", "--reason", "not-json", "--note", "tests", "--apply")
+    harness.output_of("discard", "--reason", "not-json", "--note", "tests", "--apply")
 
-    [value] = desk.values("t.outcomes")
-    told = outcome.decode_outcome(value or b"")
-    [item] = told.items
-    assert (told.stage, item.origin.offset) == ("deadletters", 3)
+    [value] = harness.values("t.outcomes")
+    output = outcome.decode_outcome(value or b"")
+    [item] = output.items
+    assert (output.stage, item.origin.offset) == ("deadletters", 3)
     assert (item.verdict, item.reason) == ("discarded", "discarded-by-operator")
-    [record] = read_topic(desk.kafka, "t.deadletters-resolved")
+    [record] = read_topic(harness.kafka, "t.deadletters-resolved")
     row = json.loads(record.value() or b"")
     assert record.key() == b"0/0"
     assert (row["action"], row["note"]) == ("discarded", "tests")
 
 
 def test_somebody_else_s_record_is_listed_and_never_sent(
-    desk: DeadLetterHarness,
+    harness: DeadLetterHarness,
 ) -> None:
-    """It can be put away."""
-    topic = desk.settings.topics.deadletters
-    desk.publisher.publish([Message(topic, None, None, [("h", None)], 0)])
+    """A foreign record is listed and can be discarded."""
+    topic = harness.settings.topics.deadletters
+    harness.publisher.publish([Message(topic, None, None, [("h", None)], 0)])
 
-    listed = desk.output_of("list")
-    told = desk.output_of("requeue", "--all", "--apply", code=1)
-    desk.output_of("discard", "--reason", "unreadable", "--apply")
+    listed = harness.output_of("list")
+    output = harness.output_of("requeue", "--all", "--apply", code=1)
+    harness.output_of("discard", "--reason", "unreadable", "--apply")
 
     assert listed.splitlines()[1].split()[:3] == ["1", "-", "unreadable"]
-    assert "cannot requeue 1, origin-unknown: 0/0" in told
-    assert desk.output_of("list") == "no dead letters\n"
+    assert "cannot requeue 1, origin-unknown: 0/0" in output
+    assert harness.output_of("list") == "no dead letters\n"
 
 
 class _Dying(RecordPublisher):
@@ -275,22 +281,22 @@ class _Dying(RecordPublisher):
 
 @pytest.mark.parametrize("lives", [0, 1])
 def test_killed_in_between_it_sends_twice_and_loses_nothing(
-    desk: DeadLetterHarness, lives: int
+    harness: DeadLetterHarness, lives: int
 ) -> None:
-    """What is noted has been sent."""
-    desk.publish_dead_letters(dead_letter_at(0))
+    """Only records that were sent are marked as resolved."""
+    harness.publish_dead_letters(dead_letter_at(0))
 
     class Dying(_Dying):
         pass
 
     Dying.lives = lives
-    letters = DeadLetters(desk.settings, desk.kafka, create_publisher=Dying)
-    planned = plan_requeue(letters.read_all(), from_source=False)
+    dead_letters = DeadLetters(harness.settings, harness.kafka, create_publisher=Dying)
+    planned = plan_requeue(dead_letters.read_all(), from_source=False)
     with pytest.raises(ConfigError, match="killed"):
-        letters.requeue(planned, replay="r-1", now_ms=clock_ms, apply=True)
-    sent = len(desk.values("t.reprocess"))
+        dead_letters.requeue(planned, replay="r-1", now_ms=clock_ms, apply=True)
+    sent = len(harness.values("t.reprocess"))
 
-    desk.output_of("requeue", "--all", "--apply")
+    harness.output_of("requeue", "--all", "--apply")
 
     assert sent == lives
-    assert len(desk.values("t.reprocess")) == lives + 1
+    assert len(harness.values("t.reprocess")) == lives + 1

@@ -1,4 +1,4 @@
-"""What every command says: its place in the list, and mistakes in words."""
+"""Help of all commands, and error messages for wrong settings."""
 
 import click
 import pytest
@@ -76,8 +76,8 @@ def test_the_readme_names_no_command_that_is_not_there() -> None:
     lines = [line for line in text.splitlines() if line.startswith(f"{NAME} ")]
 
     for line in lines:
-        words = tuple(line.split("<")[0].split()[1:])
-        name, command = called_command(main, words)
-        options = [word for word in words if word.startswith("--")]
+        arguments = tuple(line.split("<")[0].split()[1:])
+        name, command = called_command(main, arguments)
+        options = [argument for argument in arguments if argument.startswith("--")]
         assert name, line
         assert all(has_option(command, option) for option in options), line

@@ -1,4 +1,4 @@
-"""What `explain` says of an identify call that names nobody."""
+"""Answers of `explain` to an identify call without identifiers."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ STRANGER = {"type": "identify", "anonymousId": "a1"}
 def test_a_strangers_identify_is_passed_over_unless_it_is_tested(
     line: dict[str, Any], verdict: Verdict
 ) -> None:
-    """Who tries an action wants to hear that it does nothing."""
-    trial = parse_request(orjson.dumps(line), compile_destination(None))
+    """An action under test reports that there is nothing to do."""
+    request = parse_request(orjson.dumps(line), compile_destination(None))
 
-    [step] = plan_steps(trial)
+    [step] = plan_steps(request)
 
     assert step.verdict.verdict is verdict
     assert step.verdict.reason.startswith("no-identifier: ")

@@ -89,9 +89,11 @@ def _calls(example: Example) -> list[tuple[str, click.Command]]:
 
 
 def _needs_kafka(example: Example) -> bool:
-    """Whether it names a broker, or calls a command that reads the settings."""
-    told = any(has_option(command, "--settings") for _, command in _calls(example))
-    return told or KAFKA in example.line
+    """Return True if an example names a broker or reads the settings."""
+    reads_settings = any(
+        has_option(command, "--settings") for _, command in _calls(example)
+    )
+    return reads_settings or KAFKA in example.line
 
 
 def _marks(example: Example) -> list[pytest.MarkDecorator]:
@@ -156,18 +158,19 @@ def _placed(stage: ExampleProgram, *, kafka: str, klaviyo: str) -> ExampleProgra
 
     The one place where an example is changed before it is run.
     """
-    words = [
-        word.replace(KAFKA, kafka).replace(KLAVIYO, klaviyo) for word in stage.arguments
+    arguments = [
+        argument.replace(KAFKA, kafka).replace(KLAVIYO, klaviyo)
+        for argument in stage.arguments
     ]
-    if words[0] == NAME:
+    if arguments[0] == NAME:
         _, command = called_command(main, stage.arguments[1:])
         ours = {"--klaviyo-url": f"http://{klaviyo}", "--port": "0"}
         for option, value in ours.items():
-            if has_option(command, option) and option not in words:
-                words += [option, value]
-    if words[0] == "curl":
-        words[1:1] = ["--silent", "--show-error", "--fail"]
-    return replace(stage, arguments=tuple(words))
+            if has_option(command, option) and option not in arguments:
+                arguments += [option, value]
+    if arguments[0] == "curl":
+        arguments[1:1] = ["--silent", "--show-error", "--fail"]
+    return replace(stage, arguments=tuple(arguments))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -188,8 +191,10 @@ def test_a_line_is_taken_apart_as_a_shell_does() -> None:
 
     first, second = Example(command="x", line=line).programs()
 
-    words = (NAME, "x", "a | b", "c=d")
-    assert first == ExampleProgram(arguments=words, environ={"A": "1"}, source="in.txt")
+    arguments = (NAME, "x", "a | b", "c=d")
+    assert first == ExampleProgram(
+        arguments=arguments, environ={"A": "1"}, source="in.txt"
+    )
     assert second == ExampleProgram(
         arguments=("gzip", "-c"), environ={}, target="out.gz"
     )
@@ -205,12 +210,14 @@ def test_an_example_does_what_it_says(
     folder: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    """It ends as it may, or is up and ends in order when it is told to."""
+    """Each example ends with an allowed code, or starts and stops in order."""
     settings = request.getfixturevalue("cluster") if _needs_kafka(example) else {}
     environ = _environ(klaviyo, settings)
     kafka = environ["KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS"]
-    place = klaviyo.url.partition("://")[2]
-    stages = [_placed(s, kafka=kafka, klaviyo=place) for s in example.programs()]
+    klaviyo_address = klaviyo.url.partition("://")[2]
+    stages = [
+        _placed(s, kafka=kafka, klaviyo=klaviyo_address) for s in example.programs()
+    ]
     for stage in stages:
         known = is_known(stage.arguments[0]) and (folder / stage.source).exists()
         wanted = f"{stage.arguments[0]} {stage.source}"

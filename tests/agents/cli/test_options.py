@@ -64,7 +64,7 @@ def test_without_a_destination_file_every_preset_is_on(environ: Environ) -> None
 def test_the_settings_file_names_the_destination_file(
     tmp_path: Path, environ: Environ
 ) -> None:
-    """Its mappings are the worker's."""
+    """A settings file may name the destination file."""
     environ(KLAVIYO_API_KEY=KEY)
     named = tmp_path / "destination.yaml"
     named.write_text("mappings: [{name: Mine, action: upsertProfile}]")
@@ -130,7 +130,7 @@ def test_the_destination_file_says_which_variable_holds_the_key(
 def test_the_key_of_another_account_is_not_taken(
     environ: Environ, destination: Callable[[str], Path]
 ) -> None:
-    """Its profiles would go where they do not belong."""
+    """A key in another variable than the named variable is not used."""
     environ(KLAVIYO_API_KEY=OTHER_KEY)
     destination("settings: {api_key_env: EU_KEY}")
 
@@ -160,7 +160,7 @@ def test_the_destination_file_is_the_lowest_layer_of_settings(
 def test_lists_of_the_settings_come_before_the_destination_file_s(
     environ: Environ, destination: Callable[[str], Path]
 ) -> None:
-    """Whether an audience is synced stays as the file says."""
+    """The settings change only the list of an audience, not its other options."""
     destination("audiences: {vip: {list_id: F, enabled: false}, new: N}")
     environ(KLAVIYO_API_KEY=KEY, KLAVIYO_STREAMS_AUDIENCE_LISTS="vip=S")
 

@@ -1,4 +1,4 @@
-"""What `reconcile` prints; the journeys run it on a real Kafka."""
+"""Output of `reconcile`; the journeys run the command on a real Kafka."""
 
 import json
 from collections import Counter
@@ -15,8 +15,10 @@ from streams.reconcile.desired_memberships import DesiredMembership
 from streams.state.last_write import LastWrite
 
 
-def word(user: str, *, audience: str = "vip", inside: bool = True) -> DesiredMembership:
-    """One word."""
+def desired_membership(
+    user: str, *, audience: str = "vip", inside: bool = True
+) -> DesiredMembership:
+    """Return one desired membership of a user."""
     origin = Origin(topic="s", partition=0, offset=0)
     membership = LastWrite(inside=inside, time_ms=1, origin=origin)
     return DesiredMembership(user=user, audience=audience, last_write=membership)
@@ -27,26 +29,26 @@ def found(*, gone: bool = False, list_id: str = "L1") -> ListReport:
 
     And one whom nobody can name.
     """
-    words = {
+    memberships = {
         one.user: one
         for one in (
-            *(word(f"u-{number}") for number in range(6)),
-            word("device"),
-            word("left", audience="lapsed", inside=False),
+            *(desired_membership(f"u-{number}") for number in range(6)),
+            desired_membership("device"),
+            desired_membership("left", audience="lapsed", inside=False),
         )
     }
     members = [
         ListMember(profile_id="P", external_id="left"),
         ListMember(profile_id="Q", email="someone@example.com"),
     ]
-    comparison = Comparison(words, [] if gone else members)
+    comparison = Comparison(memberships, [] if gone else members)
     for number in range(6):
         comparison.add_identity(f"u-{number}", {"external_id": f"u-{number}"})
     return ListReport(
         list_id=list_id,
         is_list_gone=gone,
         member_count=0 if gone else 2,
-        desired=words,
+        desired=memberships,
         differences=comparison.find_differences(),
     )
 
@@ -131,7 +133,7 @@ def test_the_ends_are_counted() -> None:
     ],
 )
 def test_a_resync_must_be_meant(options: list[str]) -> None:
-    """It tells everyone again: one audience at a time, and on purpose."""
+    """A resync needs a named audience and --apply."""
     result = CliRunner().invoke(main, ["reconcile", *options])
 
     assert result.exit_code == 2

@@ -21,12 +21,12 @@ SEEDS = [pytest.param(seed, id=f"seed-{seed}") for seed in (1, 2, 3)]
 
 
 def decode_events(published: Iterable[SampleEvent]) -> list[dict[str, Any]]:
-    """What Kafka is given."""
+    """Decode the bodies of published events."""
     return [json.loads(one.body) for one in published]
 
 
 def memberships_in(body: dict[str, Any]) -> dict[str, bool]:
-    """What one event says of audiences."""
+    """Return the memberships stated in one event."""
     if body.get("event") in {"Audience Entered", "Audience Exited"}:
         entered = body["event"] == "Audience Entered"
         return {body["properties"]["audience_key"]: entered}
@@ -35,7 +35,7 @@ def memberships_in(body: dict[str, Any]) -> dict[str, bool]:
 
 
 def consents(body: dict[str, Any]) -> dict[str, str]:
-    """What one event says of channels, by the presets' rules."""
+    """Return the consents stated in one event, by the presets' rules."""
     traits = body.get("context", {}).get("traits", {})
     email = ["email/marketing"] * ("email" in traits)
     sms = ["sms/marketing"] * ("phone" in traits)
@@ -51,9 +51,9 @@ def recordings(body: dict[str, Any]) -> list[tuple[str, str, Any]]:
     """Metric, unique id and worth of all that one event must leave."""
     if body["type"] != "track" or memberships_in(body):
         return []
-    told, name = body["properties"], body["messageId"]
-    value = told.get("revenue", told.get("total"))
-    lines = range(1, len(told.get("products", ())) + 1)
+    properties, name = body["properties"], body["messageId"]
+    value = properties.get("revenue", properties.get("total"))
+    lines = range(1, len(properties.get("products", ())) + 1)
     return [
         (body["event"], name, value),
         *(("Ordered Product", f"{name}:{line}", None) for line in lines),

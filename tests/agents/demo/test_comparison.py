@@ -1,4 +1,4 @@
-"""What is compared, and what each difference is called."""
+"""Tests of the comparison, and of its verdicts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def _check(expected: dict[str, int], *held: tuple[str, int]) -> ComparisonRow:
 
 
 @pytest.mark.parametrize(
-    ("held", "missing", "extra", "wrong", "words"),
+    ("held", "missing", "extra", "wrong", "verdict"),
     [
         pytest.param([("a", 1), ("b", 2)], 0, 0, 0, "equal", id="the-same"),
         pytest.param([("a", 1)], 1, 0, 0, "DIFFERENT", id="one-missing"),
@@ -53,13 +53,13 @@ def _check(expected: dict[str, int], *held: tuple[str, int]) -> ComparisonRow:
     ],
 )
 def test_a_check_counts_what_is_missing_extra_and_wrong(
-    held: Sequence[tuple[str, int]], missing: int, extra: int, wrong: int, words: str
+    held: Sequence[tuple[str, int]], missing: int, extra: int, wrong: int, verdict: str
 ) -> None:
     """The columns of the table, and its verdict."""
     check = _check({"a": 1, "b": 2}, *held)
 
     assert (check.missing, check.unexpected, check.wrong) == (missing, extra, wrong)
-    assert check.verdict == words
+    assert check.verdict == verdict
 
 
 def test_a_profile_is_all_that_is_set_of_it_but_who_it_is() -> None:
@@ -85,7 +85,7 @@ def test_a_profile_is_all_that_is_set_of_it_but_who_it_is() -> None:
 def test_an_event_is_its_users_by_external_id() -> None:
     """An event of a second profile of the same person is not theirs."""
     recorded = ExpectedEvent(metric="Viewed", unique_id="m1", time_s=7, properties={})
-    told = ExpectedState(
+    expected = ExpectedState(
         members={}, transitions=0, events={("u1", "Viewed", "m1"): recorded}
     )
     event = {
@@ -97,8 +97,8 @@ def test_an_event_is_its_users_by_external_id() -> None:
         "value_currency": None,
     }
 
-    [right] = compare_events(told, [{**event, "profile_id": "P1"}], PROFILES)
-    [split] = compare_events(told, [{**event, "profile_id": "P2"}], PROFILES)
+    [right] = compare_events(expected, [{**event, "profile_id": "P1"}], PROFILES)
+    [split] = compare_events(expected, [{**event, "profile_id": "P2"}], PROFILES)
 
     assert right.verdict == "equal"
     assert (split.missing, split.unexpected) == (1, 1)
@@ -123,6 +123,6 @@ def test_what_only_klaviyo_has_is_a_check_of_its_own() -> None:
     ]
 
     assert [(check.name, check.verdict) for check in checks] == [
-        ("Odd", "NOT WANTED"),
-        ("push/marketing", "NOT WANTED"),
+        ("Odd", "UNEXPECTED"),
+        ("push/marketing", "UNEXPECTED"),
     ]

@@ -29,7 +29,7 @@ SMALL = WorkloadShape(
 )
 
 
-def _first_place(bodies: list[dict[str, Any]], body: dict[str, Any]) -> int:
+def _first_index(bodies: list[dict[str, Any]], body: dict[str, Any]) -> int:
     return [other["messageId"] for other in bodies].index(body["messageId"])
 
 
@@ -38,7 +38,7 @@ def _last(
 ) -> tuple[int, int, Any] | None:
     """By brute force: sort all that was said by time, then by first publication."""
     every = [
-        (body["timestamp"], _first_place(bodies, body), said(body))
+        (body["timestamp"], _first_index(bodies, body), said(body))
         for body in bodies
         if said(body) is not None
     ]
@@ -117,13 +117,13 @@ def test_the_truth_is_what_brute_force_finds_in_the_bytes(seed: int) -> None:
     published = generate(SMALL, seed=seed)
     bodies = decode_events(published)
 
-    told = compute_expected(published, AUDIENCES)
+    state = compute_expected(published, AUDIENCES)
 
-    assert told.members == {name: _members(bodies, name) for name in AUDIENCES}
-    assert told.transitions == _edges(bodies)
-    assert told.attributes == _profiles(bodies)
-    assert told.upserted == told.attributes.keys()
-    assert told.consents == _consents(bodies)
+    assert state.members == {name: _members(bodies, name) for name in AUDIENCES}
+    assert state.transitions == _edges(bodies)
+    assert state.attributes == _profiles(bodies)
+    assert state.upserted == state.attributes.keys()
+    assert state.consents == _consents(bodies)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -134,16 +134,16 @@ def test_every_event_is_recorded_once_with_its_time_worth_and_properties(
     published = generate(DAY, seed=seed)
     bodies = decode_events(published)
 
-    told = compute_expected(published, AUDIENCES).events
+    state = compute_expected(published, AUDIENCES).events
 
-    assert {key: one.value for key, one in told.items()} == {
+    assert {key: one.value for key, one in state.items()} == {
         (body["userId"], metric, unique_id): value
         for body in bodies
         for metric, unique_id, value in recordings(body)
     }
     for body in bodies:
         for metric, unique_id, value in recordings(body):
-            one = told[body["userId"], metric, unique_id]
+            one = state[body["userId"], metric, unique_id]
             currency = body["properties"]["currency"] if value is not None else None
             assert (one.currency, one.time_s) == (currency, body["timestamp"] // 1000)
             if metric != "Ordered Product":
@@ -152,7 +152,7 @@ def test_every_event_is_recorded_once_with_its_time_worth_and_properties(
 
 def test_a_product_of_an_order_has_what_the_order_has_but_the_products() -> None:
     """Both of two lines, each with its own product."""
-    told = compute_expected(generate(DAY, seed=1), AUDIENCES).events
+    state = compute_expected(generate(DAY, seed=1), AUDIENCES).events
     body = next(
         body
         for body in decode_events(generate(DAY, seed=1))
@@ -162,35 +162,35 @@ def test_a_product_of_an_order_has_what_the_order_has_but_the_products() -> None
     products = order.pop("products")
 
     lines = [
-        told[body["userId"], "Ordered Product", f"{body['messageId']}:{line}"]
+        state[body["userId"], "Ordered Product", f"{body['messageId']}:{line}"]
         for line in (1, 2)
     ]
 
     assert [one.properties for one in lines] == [{**order, **one} for one in products]
 
 
-def _happening(body: bytes, time_ms: int, **consents: str) -> SampleEvent:
+def _sample_event(body: bytes, time_ms: int, **consents: str) -> SampleEvent:
     return SampleEvent(user="u1", time_ms=time_ms, body=body, consents=consents)
 
 
 def test_the_latest_consent_by_event_time_has_the_last_word() -> None:
     """Neither a late one nor a repeat has it; of equal times the later one does."""
-    first = _happening(b"1", 1, email="yes", sms="yes")
-    late = _happening(b"2", 2, email="late")
-    last = _happening(b"3", 3, email="last")
-    tied = _happening(b"4", 3, email="tied")
+    first = _sample_event(b"1", 1, email="yes", sms="yes")
+    late = _sample_event(b"2", 2, email="late")
+    last = _sample_event(b"3", 3, email="last")
+    tied = _sample_event(b"4", 3, email="tied")
 
-    told = compute_expected([first, last, late, tied, first, last], ())
+    state = compute_expected([first, last, late, tied, first, last], ())
 
-    assert told.consents == {("u1", "email"): "tied", ("u1", "sms"): "yes"}
+    assert state.consents == {("u1", "email"): "tied", ("u1", "sms"): "yes"}
 
 
 def test_an_outcome_is_due_for_each_thing_that_is_done() -> None:
-    """One at least; a consent that is told again or too late has none."""
-    first = _happening(b"1", 1, email="yes", sms="yes")
-    late = _happening(b"2", 2, email="late")
-    partly = _happening(b"4", 2, email="late", sms="no")
-    last = _happening(b"3", 3, email="no")
+    """Each event has an outcome; a repeated or late consent adds none."""
+    first = _sample_event(b"1", 1, email="yes", sms="yes")
+    late = _sample_event(b"2", 2, email="late")
+    partly = _sample_event(b"4", 2, email="late", sms="no")
+    last = _sample_event(b"3", 3, email="no")
     order = next(
         one for one in generate(SMALL, seed=1) if len(one.expected_events) == 4
     )
@@ -201,7 +201,7 @@ def test_an_outcome_is_due_for_each_thing_that_is_done() -> None:
 
 
 def test_a_consent_event_is_due_two_outcomes_where_it_is_news() -> None:
-    """It is recorded, and it changes the consent; its repeat is recorded only."""
+    """An event with a consent has two outcomes, its duplicate one."""
     news = next(one for one in generate(DAY, seed=1) if one.consents)
 
     assert count_expected_outcomes([news, news]) == [2, 1]

@@ -1,4 +1,4 @@
-"""What a demo prints on its way, on a terminal and elsewhere."""
+"""Progress output of a demo, on a terminal and elsewhere."""
 
 import io
 from dataclasses import replace

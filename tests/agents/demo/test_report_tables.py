@@ -74,8 +74,8 @@ def test_the_comparison_fits_a_terminal() -> None:
 
 
 def test_outcomes_are_counted_by_stage_verdict_and_reason() -> None:
-    """What was delivered has no reason: its action stands there."""
-    endings = Counter(
+    """A delivered outcome has no reason, so its action is shown."""
+    outcomes = Counter(
         {
             ("deliver.lists", "add", "delivered", ""): 3,
             ("deliver.lists", "add", "discarded", "superseded"): 2,
@@ -84,7 +84,7 @@ def test_outcomes_are_counted_by_stage_verdict_and_reason() -> None:
         }
     )
 
-    assert _cells(report_tables.outcome_table(endings))[1:] == [
+    assert _cells(report_tables.outcome_table(outcomes))[1:] == [
         ["activate", "discarded", "duplicate", "1"],
         ["deliver.lists", "delivered", "add", "3"],
         ["deliver.lists", "discarded", "superseded", "6"],
@@ -107,7 +107,7 @@ def test_requests_are_counted_by_operation_with_what_was_throttled() -> None:
 
 
 def test_the_sum_of_the_edges_is_written_out() -> None:
-    """That it does not add up is said, not left to be computed."""
+    """A wrong sum of transitions is printed as such."""
     equal = TransitionTotals(expected=6, sent=3, superseded=2, no_profile=1)
     lost = TransitionTotals(expected=7, sent=3, superseded=2, no_profile=1)
 

@@ -47,10 +47,10 @@ def test_a_day_has_orders_consents_and_updates_repeated_and_late(seed: int) -> N
     """Of each kind some are told twice and some after what happened later."""
     published = generate(DAY, seed=seed)
     made = summarize(published)
-    told = Counter(one.body for one in published)
-    first_told = {one.body: one for one in reversed(published)}.values()
-    repeated = [one for one in published if told[one.body] > 1]
-    late = [one for one in first_told if one.publish_order % 1]
+    expected = Counter(one.body for one in published)
+    first_events = {one.body: one for one in reversed(published)}.values()
+    repeated = [one for one in published if expected[one.body] > 1]
+    late = [one for one in first_events if one.publish_order % 1]
 
     assert made.orders > 100
     assert made.consents > 80
@@ -88,13 +88,13 @@ def test_a_seed_is_a_day_that_can_be_had_again(seed: int) -> None:
 
 def test_both_ways_to_tell_of_an_audience_are_used() -> None:
     """Track calls and identify calls, each in and out, for every audience."""
-    told = {
+    expected = {
         (body["type"], audience, entered)
         for body in decode_events(generate(SHAPE, seed=1))
         for audience, entered in memberships_in(body).items()
     }
 
-    assert told == {
+    assert expected == {
         (kind, audience, entered)
         for kind in ("track", "identify")
         for audience in AUDIENCES
@@ -106,12 +106,14 @@ def test_in_the_demos_own_shape_people_do_everything() -> None:
     """Lists of hundreds, through more changes; every metric and channel in use."""
     shape = replace(DAY, events=4_000, users=400)
 
-    told = compute_expected(generate(shape, seed=1), AUDIENCES)
+    expected = compute_expected(generate(shape, seed=1), AUDIENCES)
 
-    assert all(len(members) > 120 for members in told.members.values())
-    assert told.transitions > 2 * sum(len(members) for members in told.members.values())
-    assert len(told.upserted) > 150
-    assert {metric for _, metric, _ in told.events} == {
+    assert all(len(members) > 120 for members in expected.members.values())
+    assert expected.transitions > 2 * sum(
+        len(members) for members in expected.members.values()
+    )
+    assert len(expected.upserted) > 150
+    assert {metric for _, metric, _ in expected.events} == {
         "Product Viewed",
         "Product Added",
         "Checkout Started",
@@ -120,7 +122,9 @@ def test_in_the_demos_own_shape_people_do_everything() -> None:
         "User Subscribed",
         "User Unsubscribed",
     }
-    said = Counter((channel, word) for (_, channel), word in told.consents.items())
+    said = Counter(
+        (channel, status) for (_, channel), status in expected.consents.items()
+    )
     assert {channel for channel, _ in said} == {
         "email/marketing",
         "sms/marketing",
@@ -132,8 +136,8 @@ def test_in_the_demos_own_shape_people_do_everything() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_only_customers_change_their_consent_and_twice_at_most(seed: int) -> None:
     """Each change of a user costs ten seconds; some change their mind all the same."""
-    first_told = {one.body: one for one in generate(DAY, seed=seed)}.values()
-    changes = Counter(one.user for one in first_told if one.consents)
+    first_events = {one.body: one for one in generate(DAY, seed=seed)}.values()
+    changes = Counter(one.user for one in first_events if one.consents)
 
     assert all(is_customer(user) for user in changes)
     assert max(changes.values()) == 2

@@ -40,7 +40,7 @@ class DeadLetterHarness:
 
     @property
     def kafka(self) -> KafkaAccess:
-        """The broker."""
+        """Access to the embedded broker."""
         return kafka_access(self.settings)
 
     def publish_dead_letters(self, *dead_letters: DeadLetter) -> None:
@@ -49,12 +49,12 @@ class DeadLetterHarness:
             [
                 Message(
                     self.settings.topics.deadletters,
-                    letter.key,
-                    encoding.encode_value(letter),
-                    encoding.encode_headers(letter, connector="app"),
+                    dead_letter.key,
+                    encoding.encode_value(dead_letter),
+                    encoding.encode_headers(dead_letter, connector="app"),
                     0,
                 )
-                for letter in dead_letters
+                for dead_letter in dead_letters
             ]
         )
 
@@ -73,7 +73,7 @@ class DeadLetterHarness:
         return result.output
 
     def headers(self, topic: str, name: str) -> list[bytes]:
-        """One header of all of a topic."""
+        """Return one header of all records in a topic."""
         records = read_topic(self.kafka, topic)
         found = [dict(record.headers() or [])[name] for record in records]
         assert all(isinstance(value, bytes) for value in found)
@@ -87,12 +87,12 @@ class DeadLetterHarness:
         """Mode, key and value of all of a topic."""
         pairs = [(one.key(), one.value()) for one in read_topic(self.kafka, topic)]
         modes = self.headers(topic, "ks.replay-mode")
-        return [(mode, *pair) for mode, pair in zip(modes, pairs, strict=True)]
+        return [(mode, *record) for mode, record in zip(modes, pairs, strict=True)]
 
 
 @contextmanager
 def open_harness() -> Iterator[DeadLetterHarness]:
-    """Empty topics."""
+    """Open a harness with empty topics."""
     with EmbeddedBroker() as broker:
         broker.create_topics(
             "source",

@@ -58,7 +58,7 @@ class ExampleRun:
         return self._log.read_text(errors="replace")
 
     def codes(self, *, within_s: float = WITHIN_S) -> list[int]:
-        """Their exit codes, once all have ended.
+        """Return the exit codes once all programs have ended.
 
         Raises:
             subprocess.TimeoutExpired: One has not, in time.
@@ -79,7 +79,7 @@ class ExampleRun:
         return True
 
     def stop(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM to every program."""
         for process in self._running:
             process.terminate()
 
@@ -110,11 +110,11 @@ class ExampleRun:
 
 
 def is_known(program: str) -> bool:
-    """Whether there is such a program."""
+    """Return True if the program exists."""
     return program == NAME or shutil.which(program) is not None
 
 
-def _command(words: Sequence[str]) -> list[str]:
-    if words[0] == NAME:
-        return [sys.executable, "-m", "agents.cli", *words[1:]]
-    return [*words]
+def _command(arguments: Sequence[str]) -> list[str]:
+    if arguments[0] == NAME:
+        return [sys.executable, "-m", "agents.cli", *arguments[1:]]
+    return [*arguments]

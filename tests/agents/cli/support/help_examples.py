@@ -17,7 +17,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleProgram:
-    """One program of a line.
+    """Program in a line of shell, with its arguments.
 
     Attributes:
         arguments: It and its arguments.
@@ -59,29 +59,32 @@ class Example:
         lexer = shlex.shlex(self.line, posix=True, punctuation_chars="|<>")
         lexer.whitespace_split = True
         part: list[str] = []
-        for word in [*lexer, "|"]:
-            if word != "|":
-                part.append(word)
+        for argument in [*lexer, "|"]:
+            if argument != "|":
+                part.append(argument)
                 continue
             yield _stage(part)
             part = []
 
 
 def _stage(part: list[str]) -> ExampleProgram:
-    environ, files, words = {}, {"<": "", ">": ""}, list[str]()
+    environ, files, arguments = {}, {"<": "", ">": ""}, list[str]()
     rest = iter(part)
-    for word in rest:
-        if word in files:
-            files[word] = next(rest, "")
-        elif not words and _ASSIGNMENT.match(word):
-            name, _, value = word.partition("=")
+    for argument in rest:
+        if argument in files:
+            files[argument] = next(rest, "")
+        elif not arguments and _ASSIGNMENT.match(argument):
+            name, _, value = argument.partition("=")
             environ[name] = value
         else:
-            words.append(word)
-    if not words:
+            arguments.append(argument)
+    if not arguments:
         raise ValueError("no program on one side of a pipe")
     return ExampleProgram(
-        arguments=tuple(words), environ=environ, source=files["<"], target=files[">"]
+        arguments=tuple(arguments),
+        environ=environ,
+        source=files["<"],
+        target=files[">"],
     )
 
 
@@ -94,20 +97,20 @@ def commands(group: click.Group, *above: str) -> Iterator[tuple[str, click.Comma
 
 
 def called_command(
-    group: click.Group, words: tuple[str, ...]
+    group: click.Group, arguments: tuple[str, ...]
 ) -> tuple[str, click.Command]:
     """Which command the words after the program's name call."""
     command: click.Command = group
     names: list[str] = []
-    for word in words:
-        if isinstance(command, click.Group) and word in command.commands:
-            command = command.commands[word]
-            names.append(word)
+    for argument in arguments:
+        if isinstance(command, click.Group) and argument in command.commands:
+            command = command.commands[argument]
+            names.append(argument)
     return " ".join(names), command
 
 
 def has_option(command: click.Command, option: str) -> bool:
-    """Whether a command takes an option."""
+    """Return True if a command has an option."""
     return any(option in parameter.opts for parameter in command.params)
 
 

@@ -42,7 +42,7 @@ class ReconcileHarness:
         self._publisher = RecordPublisher(kafka_access(self._settings))
 
     def store_memberships(self, user: str, offset: int = 0, **inside: bool) -> None:
-        """Let the table hold a user's memberships, by audience.
+        """Store a user's memberships in the table, by audience.
 
         Args:
             user: The user key.
@@ -62,13 +62,13 @@ class ReconcileHarness:
         self._publisher.publish([Message(topic, user.encode(), encode_row(row))])
 
     def publish(self, *events: dict[str, Any]) -> None:
-        """Let the source have records, from the offset 0 on."""
+        """Publish records to the source topic, from offset 0."""
         self._publisher.publish(
             [Message(SOURCE, b"k", orjson.dumps(event), [], 0) for event in events]
         )
 
     def create_list(self, audience: str, members: Sequence[dict[str, str]]) -> str:
-        """Let an audience have a list with these members; its id."""
+        """Create a list with these members for an audience; return the list id."""
         body = [{"name": audience, "members": list(members)}]
         [list_id] = self.klaviyo.ask("POST", "lists", body)["ids"]
         value = list_mapping.encode_json(ListMapping(list_id=list_id))
@@ -90,13 +90,13 @@ class ReconcileHarness:
         return [decode_activation(record.value()) for record in records]
 
     def sent_at(self) -> list[bytes]:
-        """When their source records were written, as the repairs say."""
+        """Return the source times in the headers of the repairs."""
         records = read_topic(kafka_access(self._settings), self._settings.topics.events)
         found = [dict(record.headers() or [])[SOURCE_TIME_HEADER] for record in records]
         return [value for value in found if isinstance(value, bytes)]
 
     def written_at(self) -> list[bytes]:
-        """When they were, milliseconds since the epoch."""
+        """Return the timestamps of the source records, milliseconds since the epoch."""
         records = read_topic(kafka_access(self._settings), SOURCE)
         return [b"%d" % record.timestamp()[1] for record in records]
 
