@@ -18,7 +18,7 @@ from streams.reconcile.desired_memberships import DesiredMembership
 EXAMPLES = 5
 """Number of user keys printed for each kind of difference."""
 
-ReportLine = dict[str, object]
+DifferenceLine = dict[str, object]
 """Counts for one audience, or one difference."""
 
 
@@ -119,7 +119,7 @@ def _echo_error(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _counts_by_audience(report: ListReport) -> Iterator[ReportLine]:
+def _counts_by_audience(report: ListReport) -> Iterator[DifferenceLine]:
     """Yield the counts of each audience of a list; the others belong to the list."""
     counts = {
         kind: Counter(membership.audience for membership in memberships)
@@ -128,12 +128,12 @@ def _counts_by_audience(report: ListReport) -> Iterator[ReportLine]:
     desired = report.desired.values()
     inside = Counter(member.audience for member in desired if member.inside)
     for audience in sorted({member.audience for member in desired}):
-        line: ReportLine = {
+        line: DifferenceLine = {
             "audience": audience,
             "list_id": report.list_id,
             "inside": inside[audience],
         }
-        comparison: ReportLine = {
+        comparison: DifferenceLine = {
             "gone": report.is_list_gone,
             "members": report.member_count,
             **{kind: counter[audience] for kind, counter in counts.items()},
@@ -142,7 +142,7 @@ def _counts_by_audience(report: ListReport) -> Iterator[ReportLine]:
         yield line | comparison if report.is_compared else line
 
 
-def _json_lines(report: ListReport) -> Iterator[ReportLine]:
+def _json_lines(report: ListReport) -> Iterator[DifferenceLine]:
     yield from _counts_by_audience(report)
     list_field = {"list_id": report.list_id}
     for kind, memberships in _differences(report):
