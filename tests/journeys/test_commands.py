@@ -108,7 +108,7 @@ def test_topics_says_what_is_needed_then_created_then_there(full: Pipeline) -> N
     ]
 
     states = [{line.split("\t")[0] for line in run} for run in runs]
-    assert states == [{"needed"}, {"needed"}, {"created"}, {"there"}]
+    assert states == [{"needed"}, {"needed"}, {"created"}, {"exists"}]
     created = {line.rpartition("\t")[0] for line in runs[2]}
     assert f"created\t{fresh}events\t4 partitions" in created
     assert f"created\t{fresh}lists\t1 partitions" in created
