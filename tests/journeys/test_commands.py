@@ -111,7 +111,7 @@ def test_topics_says_what_is_needed_then_created_then_there(full: Pipeline) -> N
     assert states == [{"needed"}, {"needed"}, {"created"}, {"exists"}]
     created = {line.rpartition("\t")[0] for line in runs[2]}
     assert f"created\t{fresh}events\t4 partitions" in created
-    assert f"created\t{fresh}lists\t1 partitions" in created
+    assert f"created\t{fresh}audience-lists\t1 partitions" in created
 
 
 def test_topics_that_must_be_alike_and_are_not_are_refused(full: Pipeline) -> None:

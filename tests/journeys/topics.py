@@ -15,6 +15,8 @@ from tests.brokers.interface import admin, group_members
 _ASK_S = 30.0
 _RECORDS = 5_000
 _SILENCE_S = 15.0
+_LISTED_S = 240.0
+_POLL_S = 0.05
 
 
 class TimedOutcome(NamedTuple):
@@ -33,6 +35,23 @@ class DeadLetterRow(NamedTuple):
     value: bytes | None
 
 
+def await_partitions(consumer: Consumer, topic: str) -> list[int]:
+    """Return the partitions of a topic once the broker lists them.
+
+    A broker answers for a moment without those of a topic that was just created.
+
+    Raises:
+        TimeoutError: The broker does not list them in time.
+    """
+    deadline_s = time.monotonic() + _LISTED_S
+    while time.monotonic() < deadline_s:
+        metadata = consumer.list_topics(topic, timeout=_ASK_S).topics[topic]
+        if metadata.partitions and metadata.error is None:
+            return sorted(metadata.partitions)
+        time.sleep(_POLL_S)
+    raise TimeoutError(f"{topic}: the broker lists no partitions")
+
+
 class Tail:
     """Reader that continues a topic from its last position.
 
@@ -43,8 +62,7 @@ class Tail:
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._bootstrap, self._topic = bootstrap, topic
         self._connect()
-        found = self._consumer.list_topics(topic, timeout=_ASK_S).topics[topic]
-        self._next = dict.fromkeys(found.partitions, 0)
+        self._next = dict.fromkeys(await_partitions(self._consumer, topic), 0)
         self._assign()
 
     def read(self, *, wait_s: float = 0.2) -> list[Any]:
@@ -137,7 +155,7 @@ class Group:
         self._partitions = [
             TopicPartition(topic, number)
             for topic in topics
-            for number in self._consumer.list_topics(topic).topics[topic].partitions
+            for number in await_partitions(self._consumer, topic)
         ]
 
     @property
