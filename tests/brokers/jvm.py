@@ -14,7 +14,7 @@ from tests.brokers.ports import free_ports
 from tests.brokers.properties import CLUSTER_ID, Node, node_properties
 from tests.support.processes import spawn
 
-_STOP_TIMEOUT_S = 15.0
+_STOP_TIMEOUT_S = 60.0
 """Longest wait for an orderly shutdown, which first moves leaders away."""
 
 _JVM_FLAGS = (

@@ -11,7 +11,7 @@ from agents.demo.workload import Shape, publish, truth
 from tests.brokers.ports import free_ports
 from tests.journeys.conftest import Say
 from tests.journeys.events import members, records
-from tests.journeys.harness import SHORTEST_SESSION_S, Pipeline
+from tests.journeys.harness import SHORTEST_SESSION_S, WITHIN_S, Pipeline
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -51,7 +51,7 @@ def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
     during = {name: group.members for name, group in pipeline.groups.items()}
     struck = pipeline.klaviyo.struck()
     pipeline.klaviyo.mend()
-    pipeline.await_quiet(origins, within_s=180)
+    pipeline.await_quiet(origins)
 
     say(
         f"{OUTAGE_S:.0f} s of 503 to {struck} requests, {held_back} list changes held "
@@ -69,7 +69,7 @@ def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
 
 def _lists(port: int) -> dict[str, int]:
     """What a worker says of its lane: partitions, and list changes not settled."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)) as connection:
         connection.request("GET", "/healthz")
         answer = json.loads(connection.getresponse().read())
     counts: dict[str, int] = answer["readers"]["deliver.lists"]

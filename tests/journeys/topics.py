@@ -43,7 +43,7 @@ class Tail:
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._bootstrap, self._topic = bootstrap, topic
         self._connect()
-        found = self._consumer.list_topics(topic, timeout=_ASK_S).topics[topic]
+        found = self._consumer.list_topics(topic, timeout=240.0).topics[topic]
         self._next = dict.fromkeys(found.partitions, 0)
         self._assign()
 

@@ -28,8 +28,6 @@ from streams.settings import Settings, load_settings
 MAX_EVENT_BYTES = 1_000
 NAME = "r-1"
 
-pytestmark = pytest.mark.timeout(60)
-
 
 class Desk:
     """The command line, before topics in Kafka."""

@@ -10,7 +10,7 @@ import msgspec
 from tests.kafka.traps.job import WAIT_TIMEOUT_S, Job
 from tests.support.processes import spawn
 
-_STOP_TIMEOUT_S = 15.0
+_STOP_TIMEOUT_S = 60.0
 _ROOT = Path(__file__).parents[3]
 
 
