@@ -3,14 +3,14 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from tests.agents.cli.examples import NAME, Stage
+from tests.support.cli_server import CliProcess, spawn_cli
 
 ROOT = Path(__file__).parents[3]
 WITHIN_S = 240.0
@@ -33,13 +33,14 @@ class Typed:
         self._folder = folder
         self._environ = environ
         self._log = folder / ".said"
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[subprocess.Popen[bytes] | CliProcess] = []
 
     def __enter__(self) -> Self:
-        given: IO[bytes] | None = None
+        given: int | None = None
         with self._log.open("ab") as log:
             for number, stage in enumerate(self._stages, 1):
-                given = self._start(stage, given, log, last=number == len(self._stages))
+                last = number == len(self._stages)
+                given = self._start(stage, given, log.fileno(), last=last)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,32 +81,47 @@ class Typed:
             process.terminate()
 
     def _start(
-        self, stage: Stage, given: IO[bytes] | None, log: IO[bytes], *, last: bool
-    ) -> IO[bytes] | None:
+        self, stage: Stage, given: int | None, log: int, *, last: bool
+    ) -> int | None:
+        """Start one program; return the pipe with its output unless it is the last."""
         with ExitStack() as ours:  # kept open here, no pipe would ever end
-            source = self._folder / (stage.source or os.devnull)
-            taken = given or source.open("rb")
-            target: IO[bytes] | int = log if last else subprocess.PIPE
+            if given is None:
+                source = self._folder / (stage.source or os.devnull)
+                given = ours.enter_context(source.open("rb")).fileno()
+            else:
+                ours.callback(os.close, given)
+            output, target = (None, log) if last else os.pipe()
+            if not last:
+                ours.callback(os.close, target)
             if stage.target:
-                target = ours.enter_context((self._folder / stage.target).open("wb"))
-            process = subprocess.Popen(  # noqa: S603 - an example of ours, no shell
-                _command(stage.words),
+                file = (self._folder / stage.target).open("wb")
+                target = ours.enter_context(file).fileno()
+            self._running.append(self._spawn(stage, given, target, log))
+        return output
+
+    def _spawn(
+        self, stage: Stage, stdin: int, stdout: int, stderr: int
+    ) -> subprocess.Popen[bytes] | CliProcess:
+        env = {**self._environ, **stage.environ}
+        if stage.words[0] == NAME:
+            return spawn_cli(
+                *stage.words[1:],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=env,
                 cwd=self._folder,
-                env={**self._environ, **stage.environ},
-                stdin=ours.enter_context(taken),
-                stdout=target,
-                stderr=log,
             )
-        self._running.append(process)
-        return process.stdout
+        return subprocess.Popen(  # noqa: S603 - an example of ours, no shell
+            stage.words,
+            cwd=self._folder,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
 
 
 def is_known(program: str) -> bool:
     """Whether there is such a program."""
     return program == NAME or shutil.which(program) is not None
-
-
-def _command(words: Sequence[str]) -> list[str]:
-    if words[0] == NAME:
-        return [sys.executable, "-m", "agents.cli", *words[1:]]
-    return [*words]
