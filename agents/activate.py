@@ -1,31 +1,30 @@
-"""Stage 2: events move memberships and are mapped; what follows goes on its lane."""
+"""Stage activate: events change user states; what follows goes to the lanes."""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from faust.types import StreamT
 
-from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
-from agents.engine.partition import Partition, RecordBatch
+from agents.engine.partition import PartitionRecords
 from agents.engine.producer import Message, RecordTooLarge, SendResult
-from agents.engine.reader import Reader
-from agents.engine.watchdog import exit_on_error
-from agents.intake import REPLAY_STOPPED, send_dead_letters
-from agents.shared.context import (
+from agents.shared.context import Context
+from agents.shared.headers import (
     EVENT_OFFSET_HEADER,
     ORIGIN_HEADER,
     SOURCE_TIME_HEADER,
-    Context,
     copy_replay_headers,
     is_requeued_activation,
-    outcome_messages,
     read_failed_lanes,
     read_origin,
-    read_origin_or_own,
     read_replay_id,
     read_replay_mode,
     read_source_time_ms,
+)
+from agents.shared.records import (
+    REPLAY_STOPPED,
+    build_dead_letter,
+    outcome_messages,
+    send_dead_letters,
     to_poison_record,
 )
 from streams.actions.activation import (
@@ -36,8 +35,8 @@ from streams.actions.activation import (
 )
 from streams.actions.intents import PayloadRefusal
 from streams.dead_letters.encoding import DeadLetter
-from streams.delivery import outcome
-from streams.delivery.outcome import OutcomeItem
+from streams.delivery.outcome import OutcomeItem, outcome_item
+from streams.delivery.stage import Stage
 from streams.delivery.verdict import discarded
 from streams.destination.decide import Decision, decide
 from streams.destination.revalidate import revalidate
@@ -46,42 +45,28 @@ from streams.events.canonical_event import Replay
 from streams.events.formats.segment_json import decode
 from streams.state.user_row import EMPTY_ROW, UserRow, decode_row, encode_row
 
-STAGE = "activate"
-
 TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")
 
 _encode = msgspec.json.Encoder().encode
 
 
-def register(app: EngineApp, context: Context, reader: Reader) -> None:
-    """Put the stage's agent on the reader's channel."""
+async def process_batch(context: Context, groups: PartitionRecords) -> None:
+    """Process the records of one fetch.
 
-    @app.agent(reader.channel, name=STAGE)
-    @exit_on_error
-    async def activate(batches: StreamT[RecordBatch]) -> None:
-        async for batch in batches:
-            groups = batch.start()
-            await process_batch(context, groups)
-            batch.finish(groups)
-
-
-async def process_batch(
-    context: Context, groups: Sequence[tuple[Partition, list[Record]]]
-) -> None:
-    """One poll: everything it causes is durable first, the table follows, then acks.
-
-    A crash before the table was written repeats the edges, one after finds them told.
+    All that the records cause is durable first, then the table is written, then the
+    records are done. After a crash before the table is written, transitions are written
+    again; after a crash behind it, they are found to be duplicates.
     """
     result = _BatchResult(context)
     for part, records in groups:
         result.decide_partition(part.tp.partition, records)
     result.reject_oversized(await context.producer.send(result.messages()))
-    await send_dead_letters(context, STAGE, result.dead_letters)
+    await send_dead_letters(context, Stage.ACTIVATE, result.dead_letters)
     await context.user_states.write(result.changed_rows())
 
 
 class _BatchResult:
-    """What one poll adds up to."""
+    """Activations, outcomes, dead letters and changed rows of one fetch."""
 
     def __init__(self, context: Context) -> None:
         self.dead_letters: list[DeadLetter] = []
@@ -92,7 +77,7 @@ class _BatchResult:
         self._changed_keys: dict[int, set[bytes]] = {}
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
-        """Decide a partition's records, in order."""
+        """Decide the records of a partition, in order."""
         keyed = [(record, record.key or b"") for record in records]
         stored = self._context.user_states.get_many(partition, {k for _, k in keyed})
         self._rows[partition] = {key: decode_row(row) for key, row in stored.items()}
@@ -101,7 +86,7 @@ class _BatchResult:
             self._process_record(partition, key, record)
 
     def messages(self) -> list[Message]:
-        """Activations on their lanes and what was discarded."""
+        """Return records for the lanes, and outcomes of discarded events."""
         topics = self._context.settings.topics
         activations = [
             Message(
@@ -117,18 +102,24 @@ class _BatchResult:
             )
             for record, lane, value in self._activations
         ]
-        return activations + outcome_messages(self._context, STAGE, self._discarded)
+        return activations + outcome_messages(
+            self._context, Stage.ACTIVATE, self._discarded
+        )
 
     def reject_oversized(self, results: Sequence[SendResult]) -> None:
-        """Bury what a lane did not take; `results` are those of `messages`."""
+        """Turn activations that a lane rejected into dead letters.
+
+        Args:
+            results: Results of `messages`, in the same order.
+        """
         self.dead_letters += [
-            _build_dead_letter(record, TOO_LARGE)
+            build_dead_letter(Stage.ACTIVATE, record, TOO_LARGE)
             for (record, _, _), result in zip(self._activations, results, strict=False)
             if isinstance(result, RecordTooLarge)
         ]
 
     def changed_rows(self) -> dict[int, dict[bytes, bytes]]:
-        """Rows that moved: partition -> user -> row."""
+        """Return changed rows: partition -> user -> row."""
         return {
             partition: {
                 key: encode_row(self._rows[partition][key]) for key in changed_keys
@@ -147,7 +138,7 @@ class _BatchResult:
             ]
         except Exception as fault:  # noqa: BLE001 - no record stops the next one
             self.dead_letters.append(
-                _build_dead_letter(record, to_poison_record(fault))
+                build_dead_letter(Stage.ACTIVATE, record, to_poison_record(fault))
             )
             return
         if decision.row is not current_row:
@@ -158,7 +149,7 @@ class _BatchResult:
             _refusal_dead_letter(record, refusal) for refusal in decision.refusals
         ]
         if decision.reason:
-            item = outcome.outcome_item(
+            item = outcome_item(
                 read_origin(record),
                 discarded(decision.reason),
                 message_id=decision.message_id,
@@ -168,7 +159,7 @@ class _BatchResult:
             self._discarded.append(item)
 
     def _encode_activation(self, activation: Activation) -> tuple[LaneId, bytes]:
-        """Write one down, before anything has moved.
+        """Encode an activation, before any row is changed.
 
         Raises:
             PoisonRecord: `too-large`.
@@ -200,7 +191,7 @@ class _BatchResult:
         return decide(event, current_row, destination=self._context.destination)
 
     def _read_replay(self, record: Record) -> Replay | None:
-        """The replay that takes an event in again."""
+        """Return the replay that reprocesses an event; None for live events."""
         if not (replay_id := read_replay_id(record)):
             return None
         age_ms = int(self._context.settings.replay_backfill_after_s * 1000)
@@ -213,17 +204,6 @@ class _BatchResult:
 
 
 def _refusal_dead_letter(record: Record, refusal: PayloadRefusal) -> DeadLetter:
-    return _build_dead_letter(record, PoisonRecord(refusal.code, refusal.reason))
-
-
-def _build_dead_letter(record: Record, poison: PoisonRecord) -> DeadLetter:
-    return DeadLetter(
-        origin=read_origin_or_own(record),
-        stage=STAGE,
-        code=poison.code,
-        reason=poison.reason,
-        key=record.key,
-        value=record.value,
-        replay=read_replay_id(record),
-        source_ms=read_source_time_ms(record),
+    return build_dead_letter(
+        Stage.ACTIVATE, record, PoisonRecord(refusal.code, refusal.reason)
     )

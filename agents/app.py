@@ -1,20 +1,22 @@
-"""Worker application: services, readers and stages, built from the settings."""
+"""The worker: its services and stages, built from the settings."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from agents import activate, deliver, health, intake, list_resolver
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
 from agents.engine.global_table import GlobalTable
-from agents.engine.group_consumer import ReaderOptions
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Producer
-from agents.engine.reader import Reader
 from agents.engine.table import Table
 from agents.engine.watchdog import Watchdog
+from agents.lanes.service import LaneService
 from agents.shared.context import Context, clock_ms, kafka_access
 from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
+from agents.shared.stages import run_stage
 from streams.actions.activation import LaneId
+from streams.delivery.stage import Stage
 from streams.destination.model import Destination
 from streams.settings import Settings
 from streams.state.user_row import decode_row, encode_row, merge_rows
@@ -23,14 +25,14 @@ READER_STUCK_LIMIT_S = 600.0
 
 
 def build_app(settings: Settings, destination: Destination) -> EngineApp:
-    """Build the Faust app of a worker.
+    """Build the app of one worker.
 
     Args:
         settings: Settings of the worker.
-        destination: Compiled destination file: what goes to Klaviyo.
+        destination: The compiled destination file.
 
     Raises:
-        EngineError: Faust is not the version the engine was written for.
+        EngineError: The installed version of Faust is not supported.
     """
     Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
     app = EngineApp(
@@ -83,7 +85,7 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
 
 
 def _merge_rows(current_row: bytes | None, changelog_row: bytes) -> bytes:
-    """Merge rows so that a late write by a frozen worker undoes no newer change."""
+    """Merge a changelog row, so that a late write of a fenced worker undoes nothing."""
     if current_row is None:
         return changelog_row
     return encode_row(merge_rows(decode_row(current_row), decode_row(changelog_row)))
@@ -91,55 +93,52 @@ def _merge_rows(current_row: bytes | None, changelog_row: bytes) -> bytes:
 
 def _add_intake(app: EngineApp, context: Context) -> None:
     settings = context.settings
-    topics = (*settings.source_topics, settings.topics.reprocess)
-    options = _reader_options(context, "intake", *topics)
-    reader = Reader(
-        app, kafka=context.kafka, options=options, offset_backup=context.offset_backup
+    run_stage(
+        app,
+        context,
+        name=Stage.INTAKE,
+        topics=(*settings.source_topics, settings.topics.reprocess),
+        process=partial(intake.process_batch, context),
     )
-    intake.register(app, context, reader)
-    app.readers.append(reader)
 
 
 def _add_activate(app: EngineApp, context: Context) -> None:
-    reader = Reader(
+    run_stage(
         app,
-        kafka=context.kafka,
-        options=_reader_options(context, "activate", context.settings.topics.events),
+        context,
+        name=Stage.ACTIVATE,
+        topics=(context.settings.topics.events,),
+        process=partial(activate.process_batch, context),
         open_partition=context.user_states.open,
         close_partition=context.user_states.close,
-        offset_backup=context.offset_backup,
     )
-    activate.register(app, context, reader)
-    app.readers.append(reader)
 
 
 def _add_deliver(app: EngineApp, context: Context) -> None:
     topics = context.settings.topics
     resolver = list_resolver.ListResolver(context)
-    request_reader = Reader(
+    run_stage(
         app,
-        kafka=context.kafka,
-        options=_reader_options(context, "pair", topics.list_requests),
+        context,
+        name=list_resolver.NAME,
+        topics=(topics.list_requests,),
+        process=resolver.process_batch,
+        marks_done=True,
         on_partitions_revoked=resolver.on_partitions_revoked,
-        offset_backup=context.offset_backup,
     )
-    list_resolver.register(app, resolver, request_reader)
-    app.readers.append(request_reader)
-    for lane in map(LaneId, context.settings.lanes):
-        lane_stage = deliver.build_lane(context, lane)
-        reader = Reader(
+    for lane_id in map(LaneId, context.settings.lanes):
+        lane = LaneService(context, deliver.create_lane(context, lane_id))
+        run_stage(
             app,
-            kafka=context.kafka,
-            options=_reader_options(
-                context, f"deliver.{lane}", topics.activations(lane)
-            ),
-            open_partition=lane_stage.on_partition_assigned,
-            on_partitions_revoked=lane_stage.service.on_partitions_revoked,
-            offset_backup=context.offset_backup,
+            context,
+            name=lane.stage,
+            topics=(topics.activations(lane_id),),
+            process=lane.enqueue,
+            marks_done=True,
+            open_partition=lane.on_partition_assigned,
+            on_partitions_revoked=lane.on_partitions_revoked,
         )
-        deliver.register(app, lane_stage.service, reader=reader, name=lane)
-        app.base_services.append(lane_stage.service)
-        app.readers.append(reader)
+        app.base_services.append(lane)
 
 
 _STAGES: dict[str, Callable[[EngineApp, Context], None]] = {
@@ -147,18 +146,6 @@ _STAGES: dict[str, Callable[[EngineApp, Context], None]] = {
     "activate": _add_activate,
     "deliver": _add_deliver,
 }
-
-
-def _reader_options(context: Context, name: str, *topics: str) -> ReaderOptions:
-    settings = context.settings
-    return ReaderOptions(
-        name=name,
-        group=f"{settings.app_id}.{name}",
-        topics=topics,
-        commit_interval_s=settings.commit_interval_s,
-        session_timeout_s=settings.session_timeout_s,
-        rebalance_timeout_s=settings.rebalance_timeout_s,
-    )
 
 
 def _build_watchdog(app: EngineApp, settings: Settings) -> Watchdog:

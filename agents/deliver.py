@@ -1,20 +1,13 @@
-"""Stage 3: lanes become requests to Klaviyo, verdicts become outcomes."""
+"""Stage deliver: activations of the lanes become requests, verdicts become outcomes."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
-from faust.types import StreamT
-
-from agents.engine.faust_app import EngineApp
-from agents.engine.partition import RecordBatch
-from agents.engine.reader import Reader
-from agents.engine.watchdog import exit_on_error
 from agents.lanes.consent import ConsentLane
 from agents.lanes.events import EventsLane
-from agents.lanes.lane import LaneService
+from agents.lanes.lane import Lane, LaneOptions
 from agents.lanes.lists import ListsLane
-from agents.lanes.options import LaneOptions
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.activation import LaneId
@@ -23,41 +16,13 @@ from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, UNSUBSCRIBE
 from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
 
 BATCH_ITEMS_MAX: Final = {LaneId.PRIVACY: 10}
-"""Lanes whose items each take a request of their own, of a quota of 60 a minute."""
+"""Smaller batches for lanes whose items take a request each, of 60 a minute."""
 
 PAGE_ITEMS: Final = {
     LaneId.LISTS: LOOKUP_MAX_VALUES,
     LaneId.CONSENT: UNSUBSCRIBE.limit.items,
 }
-"""What one request takes: a batch is cut at whole ones."""
-
-
-class Lane(Protocol):
-    """One lane, running."""
-
-    service: LaneService
-
-    async def on_partition_assigned(self, _partition: int) -> None:
-        """Do what must be done before a partition is read."""
-
-
-def register(app: EngineApp, lane: LaneService, *, reader: Reader, name: str) -> None:
-    """Put a lane's agent on its reader's channel."""
-
-    @app.agent(reader.channel, name=f"deliver.{name}")
-    @exit_on_error
-    async def deliver(batches: StreamT[RecordBatch]) -> None:
-        async for batch in batches:
-            groups = batch.start()
-            await lane.enqueue(groups)
-            for part, _ in groups:
-                part.release()
-
-
-def build_lane(context: Context, lane_id: LaneId) -> Lane:
-    """Build a lane."""
-    return _LANE_CLASSES[lane_id](context, _lane_options(context, lane_id))
-
+"""Items that one request takes: batches are cut at whole requests."""
 
 _LANE_CLASSES: Final[dict[LaneId, Callable[[Context, LaneOptions], Lane]]] = {
     LaneId.CONSENT: ConsentLane,
@@ -66,6 +31,11 @@ _LANE_CLASSES: Final[dict[LaneId, Callable[[Context, LaneOptions], Lane]]] = {
     LaneId.PROFILES: partial(SimpleLane, merge=merge_profiles),
     LaneId.PRIVACY: partial(SimpleLane, merge=never_merge),
 }
+
+
+def create_lane(context: Context, lane_id: LaneId) -> Lane:
+    """Create a lane with the limits that the settings give it."""
+    return _LANE_CLASSES[lane_id](context, _lane_options(context, lane_id))
 
 
 def _lane_options(context: Context, lane_id: LaneId) -> LaneOptions:

@@ -1,114 +1,78 @@
-"""Stage 1: bytes of the source topics become canonical events, keyed by user."""
+"""Stage intake: source records become canonical events, keyed by user."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from faust.types import StreamT
-
-from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
-from agents.engine.partition import RecordBatch
+from agents.engine.partition import PartitionRecords
 from agents.engine.producer import Message, RecordTooLarge
-from agents.engine.reader import Reader
-from agents.engine.watchdog import exit_on_error
-from agents.shared.context import (
+from agents.shared.context import Context
+from agents.shared.headers import (
     ORIGIN_HEADER,
     SOURCE_TIME_HEADER,
-    Context,
     copy_replay_headers,
-    dead_letter_messages,
-    outcome_messages,
     own_origin,
     read_origin,
     read_origin_or_own,
     read_replay_id,
     read_source_time_ms,
+)
+from agents.shared.records import (
+    REPLAY_STOPPED,
+    build_dead_letter,
+    outcome_messages,
+    send_dead_letters,
     to_poison_record,
 )
 from streams.dead_letters.encoding import DeadLetter
-from streams.delivery import outcome
-from streams.delivery.verdict import dead_letter, discarded
+from streams.delivery.outcome import outcome_item
+from streams.delivery.stage import Stage
 from streams.errors import PoisonRecord
 from streams.events.formats.segment_json import decode
 from streams.events.origin import Origin
 
-STAGE = "intake"
-
 TOO_LARGE = PoisonRecord("too-large", "larger than the events topic takes")
-REPLAY_STOPPED = discarded("replay-stopped")
 
 
 class StoppedRecord(NamedTuple):
-    """A record of a replay that somebody has stopped."""
+    """Record of a replay that was stopped."""
 
     origin: Origin
     replay: str
 
 
-def register(app: EngineApp, context: Context, reader: Reader) -> None:
-    """Put the stage's agent on the reader's channel."""
-
-    @app.agent(reader.channel, name=STAGE)
-    @exit_on_error
-    async def intake(batches: StreamT[RecordBatch]) -> None:
-        async for batch in batches:
-            groups = batch.start()
-            await process_records(
-                context, [r for _, records in groups for r in records]
-            )
-            batch.finish(groups)
+async def process_batch(context: Context, groups: PartitionRecords) -> None:
+    """Process the records of one fetch."""
+    await process_records(context, [r for _, records in groups for r in records])
 
 
 async def process_records(context: Context, records: Sequence[Record]) -> None:
-    """Send every record on, as an event or as a dead letter; durable on return."""
+    """Write each record as an event or as a dead letter; durable on return."""
     converted = [_convert(context, record) for record in records]
     events = [
-        (r, m) for r, m in zip(records, converted, strict=True) if type(m) is Message
+        (record, message)
+        for record, message in zip(records, converted, strict=True)
+        if type(message) is Message
     ]
     results = await context.producer.send([message for _, message in events])
-    dead_letters = [
-        failed_record
-        for failed_record in converted
-        if isinstance(failed_record, DeadLetter)
-    ]
+    dead_letters = [failed for failed in converted if isinstance(failed, DeadLetter)]
     dead_letters += [
-        _build_dead_letter(
-            context,
-            record,
-            TOO_LARGE,
-        )
+        _build_dead_letter(context, record, TOO_LARGE)
         for (record, _), result in zip(events, results, strict=True)
         if isinstance(result, RecordTooLarge)
     ]
-    await send_dead_letters(context, STAGE, dead_letters)
+    await send_dead_letters(context, Stage.INTAKE, dead_letters)
     stopped = [
-        outcome.outcome_item(
-            stopped_record.origin, REPLAY_STOPPED, replay=stopped_record.replay
-        )
-        for stopped_record in converted
-        if isinstance(stopped_record, StoppedRecord)
+        outcome_item(record.origin, REPLAY_STOPPED, replay=record.replay)
+        for record in converted
+        if isinstance(record, StoppedRecord)
     ]
-    await context.producer.send(outcome_messages(context, STAGE, stopped))
-
-
-async def send_dead_letters(
-    context: Context, stage: str, dead_letters: Sequence[DeadLetter]
-) -> None:
-    """Keep dead letters and their outcomes; durable on return."""
-    items = [
-        outcome.outcome_item(
-            failed_record.origin,
-            dead_letter(f"{failed_record.code}: {failed_record.reason}"),
-            replay=failed_record.replay,
-        )
-        for failed_record in dead_letters
-    ]
-    messages = dead_letter_messages(context, dead_letters)
-    await context.producer.send([*messages, *outcome_messages(context, stage, items)])
+    await context.producer.send(outcome_messages(context, Stage.INTAKE, stopped))
 
 
 def _convert(context: Context, record: Record) -> Message | DeadLetter | StoppedRecord:
-    is_reprocessed = record.topic == context.settings.topics.reprocess
+    """Decode a record; headers are believed on the project's own topic only."""
+    is_reprocessed = _is_reprocessed(context, record)
     replay = read_replay_id(record) if is_reprocessed else ""
     if context.is_replay_stopped(replay):
         return StoppedRecord(read_origin_or_own(record), replay)
@@ -136,17 +100,21 @@ def _convert(context: Context, record: Record) -> Message | DeadLetter | Stopped
     )
 
 
+def _is_reprocessed(context: Context, record: Record) -> bool:
+    return bool(record.topic == context.settings.topics.reprocess)
+
+
 def _build_dead_letter(
     context: Context, record: Record, poison: PoisonRecord
 ) -> DeadLetter:
-    is_reprocessed = record.topic == context.settings.topics.reprocess
+    if _is_reprocessed(context, record):
+        return build_dead_letter(Stage.INTAKE, record, poison)
     return DeadLetter(
-        origin=read_origin_or_own(record) if is_reprocessed else own_origin(record),
-        stage=STAGE,
+        origin=own_origin(record),
+        stage=Stage.INTAKE,
         code=poison.code,
         reason=poison.reason,
         key=record.key,
         value=record.value,
-        replay=read_replay_id(record) if is_reprocessed else "",
-        source_ms=read_source_time_ms(record) if is_reprocessed else record.timestamp,
+        source_ms=record.timestamp,
     )

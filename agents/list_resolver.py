@@ -11,14 +11,11 @@ from collections.abc import Sequence
 
 import msgspec
 import structlog
-from faust.types import StreamT
 
-from agents.engine.faust_app import EngineApp
 from agents.engine.kafka import Record
-from agents.engine.partition import Partition, RecordBatch
+from agents.engine.partition import Partition, PartitionRecords
 from agents.engine.producer import Message
-from agents.engine.reader import Reader
-from agents.engine.watchdog import end_process, exit_on_error
+from agents.engine.watchdog import end_process
 from agents.shared.context import Context
 from streams.audiences.list_mapping import (
     ListMapping,
@@ -33,20 +30,8 @@ from streams.klaviyo.lookups.lists import create_list, find_list
 
 log = structlog.get_logger(__name__)
 
-STAGE = "pair"
-
-
-def register(app: EngineApp, resolver: "ListResolver", reader: Reader) -> None:
-    """Put the agent on the reader's channel."""
-
-    @app.agent(reader.channel, name=STAGE)
-    @exit_on_error
-    async def resolve_lists(polls: StreamT[RecordBatch]) -> None:
-        async for poll in polls:
-            for part, records in poll.start():
-                for record in records:
-                    resolver.start(part, record)
-                part.release()
+NAME = "list_resolver"
+"""Name of the stage; also the suffix of its consumer group."""
 
 
 class ListResolver:
@@ -62,6 +47,12 @@ class ListResolver:
         self._grace_s = context.settings.rebalance_timeout_s / 4
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: dict[asyncio.Task[None], Partition] = {}
+
+    async def process_batch(self, groups: PartitionRecords) -> None:
+        """Start all requests of one fetch; each is done when its list is resolved."""
+        for part, records in groups:
+            for record in records:
+                self.start(part, record)
 
     def start(self, part: Partition, record: Record) -> None:
         """Start a request; the record is done when the list mapping is durable."""
@@ -79,7 +70,7 @@ class ListResolver:
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
         if not task.cancelled() and (fault := task.exception()) is not None:
-            end_process(f"{STAGE}: {type(fault).__name__}")
+            end_process(f"{NAME}: {type(fault).__name__}")
 
     async def _resolve_until_done(self, part: Partition, record: Record) -> None:
         """Retry until the request is resolved or another worker owns the partition."""

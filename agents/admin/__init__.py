@@ -1,1 +1,1 @@
-"""TODO admin."""
+"""Administration: reads from Kafka and writes to Kafka by commands."""

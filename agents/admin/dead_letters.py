@@ -1,21 +1,22 @@
-"""Dead letters read, sent back into the journey, or put away: by commands."""
+"""Dead letters, listed, requeued and discarded by commands."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import NamedTuple
 
 from confluent_kafka import Message as Record
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.topic_reader import (
     MissingRecord,
-    ReadRecords,
-    open_record_reader,
+    TopicReader,
+    partition_and_offset,
     read_topic,
 )
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
-from agents.shared.reprocess import RecordPublisher, requeue_activation, requeue_event
-from streams.dead_letters import resolutions
+from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.dead_letters.record import (
     DeadLetterRecord,
     RequeueRoute,
@@ -27,6 +28,8 @@ from streams.dead_letters.resolutions import (
     Resolution,
     ResolutionAction,
     decode_resolution,
+    encode_resolution,
+    resolution_for,
 )
 from streams.delivery import outcome
 from streams.delivery.verdict import discarded
@@ -39,35 +42,37 @@ STAGE = "deadletters"
 DISCARDED_BY_OPERATOR = discarded("discarded-by-operator")
 
 CHUNK_RECORDS = 200
-"""Records durable before their dead letters count as handled: a command that is killed
-leaves so many at most that the next one sends again."""
-
+"""Records that are durable before their dead letters are marked as resolved. The next
+command sends at most so many records twice if this command is killed."""
 
 PROGRESS_EVERY_MS = 5_000
-"""Ours: a reader is told so often how far it is."""
+"""Time between two lines of progress."""
+
+Values = dict[Origin, Record | MissingRecord]
+"""Records that the values to send come from, by origin."""
 
 
 class NotRequeueable(NamedTuple):
-    """A dead letter that cannot be requeued, and why, in kebab case."""
+    """Dead letter that cannot be requeued, with the reason in kebab case."""
 
     record: DeadLetterRecord
     reason: str
 
 
 class RequeueResult(NamedTuple):
-    """What was sent, or would be, and what cannot be."""
+    """Records that were sent, or would be sent, and dead letters that cannot be."""
 
     requeued: list[RequeueRecord]
     not_requeueable: list[NotRequeueable]
 
 
 class DeadLetters:
-    """The topic of dead letters and that of those handled.
+    """The topic of dead letters, and the topic of resolutions.
 
     Args:
-        settings: They name both, and the largest record.
-        kafka: Where Kafka is.
-        create_publisher: Gives what writes there.
+        settings: Names of the topics, and the largest size of an event.
+        kafka: Broker addresses and credentials.
+        create_publisher: Creates the publisher of records.
     """
 
     def __init__(
@@ -77,35 +82,28 @@ class DeadLetters:
         *,
         create_publisher: Callable[[KafkaAccess], RecordPublisher] = RecordPublisher,
     ) -> None:
-        topics = settings.topics
         self._settings = settings
         self._kafka = kafka
         self._create_publisher = create_publisher
-        self._internal_topics = {
-            topics.events,
-            topics.reprocess,
-            *map(topics.activations, LANES),
-        }
 
     def read_resolutions(self) -> dict[TopicOffset, Resolution]:
-        """What was done with which.
+        """Return the resolution of each resolved dead letter.
 
         Raises:
-            ConfigError: Kafka or the topic is not there.
+            ConfigError: Kafka does not answer, or the topic does not exist.
         """
-        resolutions: dict[TopicOffset, Resolution] = {}
-        for record in read_topic(
-            self._kafka, self._settings.topics.deadletters_resolved
-        ):
-            if resolution := decode_resolution(record.key(), record.value()):
-                resolutions[resolution[0]] = resolution[1]
-        return resolutions
+        topic = self._settings.topics.deadletters_resolved
+        rows = (
+            decode_resolution(record.key(), record.value())
+            for record in read_topic(self._kafka, topic)
+        )
+        return dict(row for row in rows if row)
 
     def read_all(self) -> Iterator[DeadLetterRecord]:
-        """Every dead letter, with its value.
+        """Yield every dead letter, with the value of the record.
 
         Raises:
-            ConfigError: Kafka or the topic is not there.
+            ConfigError: Kafka does not answer, or the topic does not exist.
         """
         for record in read_topic(self._kafka, self._settings.topics.deadletters):
             yield _parse_record(record)
@@ -119,178 +117,134 @@ class DeadLetters:
         apply: bool,
         report: Callable[[str], None] = lambda _: None,
     ) -> RequeueResult:
-        """Send what can be sent, then note it; without `apply` only look.
+        """Send the records of a plan, then mark the dead letters as resolved.
 
         Args:
-            plan: What is to be sent.
-            replay: Names the command.
+            plan: Records to send.
+            replay: Id of the command.
             now_ms: The clock.
-            apply: Whether to do it.
-            report: Told how far it is, now and then.
+            apply: False to check the records and send none.
+            report: Receives a line of progress from time to time.
 
         Raises:
-            ConfigError: Kafka does not take it. What is noted is done.
+            ConfigError: Kafka does not accept a record. Dead letters that are marked as
+                resolved were sent.
         """
-        result = RequeueResult(
-            [],
-            [
-                NotRequeueable(dead_letter, "origin-unknown")
-                for dead_letter in plan.not_requeueable
-            ],
-        )
         publisher = self._create_publisher(self._kafka) if apply else None
-        ordered = sorted(plan.records, key=self._value_origin)  # read in runs
-        count, reported_ms = len(ordered), now_ms()
-        with open_record_reader(self._kafka) as read_at:
+        requeuer = _Requeuer(self._settings, plan)
+        count, reported_ms = len(plan.records), now_ms()
+        with closing(TopicReader(self._kafka)) as reader:
             for start in range(0, count, CHUNK_RECORDS):
-                chunk = ordered[start : start + CHUNK_RECORDS]
-                values = self._read_values(chunk, read_at, with_dead_letters=apply)
-                requeueable = self._select_requeueable(chunk, values, result)
+                chunk = requeuer.ordered[start : start + CHUNK_RECORDS]
+                values = dict(reader.read_at(requeuer.value_origins(chunk, all_=apply)))
+                requeueable = requeuer.select(chunk, values)
                 if publisher is not None:
-                    resolution = Resolution(
-                        action=ResolutionAction.REQUEUED, at_ms=now_ms(), replay=replay
+                    publisher.publish(
+                        [requeuer.message(item, values, replay) for item in requeueable]
                     )
-                    self._publish_requeues(publisher, requeueable, values, resolution)
+                    resolved = [x for item in requeueable for x in item.dead_letters]
+                    resolution = _requeued(at_ms=now_ms(), replay=replay)
+                    publisher.publish(self._resolve(resolved, resolution))
                 processed = start + len(chunk)
                 if processed == count or now_ms() - reported_ms >= PROGRESS_EVERY_MS:
                     reported_ms = now_ms()
                     report(f"{processed} of {count} records")
-        return result
+        return requeuer.result
 
-    def _select_requeueable(
-        self,
-        requeues: Sequence[RequeueRecord],
-        values: dict[Origin, Record | MissingRecord],
-        result: RequeueResult,
-    ) -> list[RequeueRecord]:
-        """Note which can be sent and which cannot; give those that can."""
-        reasons = [
-            (requeue, self._requeue_problem(requeue, values)) for requeue in requeues
+    def discard(
+        self, dead_letters: Sequence[DeadLetterRecord], resolution: Resolution
+    ) -> None:
+        """Record an outcome for each dead letter, then mark each as resolved.
+
+        Raises:
+            ConfigError: Kafka does not accept a record. Dead letters that are marked as
+                resolved have their outcome.
+        """
+        publisher = self._create_publisher(self._kafka)
+        topics = self._settings.topics
+        items = [_outcome_of(record, topics.deadletters) for record in dead_letters]
+        values = outcome.encode_outcomes(STAGE, items)
+        publisher.publish([Message(topics.outcomes, None, value) for value in values])
+        publisher.publish(self._resolve(dead_letters, resolution))
+
+    def _resolve(
+        self, dead_letters: Iterable[DeadLetterRecord], resolution: Resolution
+    ) -> list[Message]:
+        return [
+            Message(
+                self._settings.topics.deadletters_resolved,
+                str(dead_letter.topic_offset).encode(),
+                encode_resolution(resolution_for(resolution, dead_letter)),
+            )
+            for dead_letter in dead_letters
         ]
-        requeueable = [requeue for requeue, problem in reasons if not problem]
-        result.requeued.extend(requeueable)
-        result.not_requeueable.extend(
+
+
+class _Requeuer:
+    """Requeue of a plan's records, with a result for each.
+
+    Args:
+        settings: Names of the topics, and the largest size of an event.
+        plan: Records to send.
+
+    Attributes:
+        ordered: Records in the order of the topics that the values are read from.
+        result: Records that can be sent, and dead letters that cannot.
+    """
+
+    def __init__(self, settings: Settings, plan: RequeuePlan) -> None:
+        topics = settings.topics
+        self._topics = topics
+        self._max_event_bytes = settings.max_event_bytes
+        lane_topics = map(topics.activations, LANES)
+        self._internal_topics = {topics.events, topics.reprocess, *lane_topics}
+        self.ordered = sorted(plan.records, key=self._value_origin)
+        unknown = [NotRequeueable(x, "origin-unknown") for x in plan.not_requeueable]
+        self.result = RequeueResult([], unknown)
+
+    def value_origins(
+        self, requeues: Iterable[RequeueRecord], *, all_: bool
+    ) -> list[Origin]:
+        """Return the origins of the values to send.
+
+        Args:
+            requeues: Records to send.
+            all_: Include values in the dead letters themselves, which need no check.
+        """
+        return [
+            self._value_origin(requeue)
+            for requeue in requeues
+            if all_ or requeue.route is RequeueRoute.SOURCE
+        ]
+
+    def select(
+        self, requeues: Sequence[RequeueRecord], values: Values
+    ) -> list[RequeueRecord]:
+        """Return the records that can be sent, and add all to the result."""
+        problems = [(requeue, self._problem(requeue, values)) for requeue in requeues]
+        requeueable = [requeue for requeue, problem in problems if not problem]
+        self.result.requeued.extend(requeueable)
+        self.result.not_requeueable.extend(
             NotRequeueable(dead_letter, problem)
-            for requeue, problem in reasons
+            for requeue, problem in problems
             if problem
             for dead_letter in requeue.dead_letters
         )
         return requeueable
 
-    def _publish_requeues(
-        self,
-        publisher: RecordPublisher,
-        requeues: Sequence[RequeueRecord],
-        values: dict[Origin, Record | MissingRecord],
-        resolution: Resolution,
-    ) -> None:
-        """Send records, then note their dead letters."""
-        publisher.publish(
-            [
-                self._build_message(requeue, values, replay=resolution.replay)
-                for requeue in requeues
-            ]
-        )
-        dead_letters = [
-            dead_letter for requeue in requeues for dead_letter in requeue.dead_letters
-        ]
-        publisher.publish(self._resolution_messages(dead_letters, resolution))
-
-    def discard(
-        self, dead_letters: Sequence[DeadLetterRecord], resolution: Resolution
-    ) -> None:
-        """Put them away for good, with an outcome each.
-
-        Raises:
-            ConfigError: Kafka does not take it. What is noted is done.
-        """
-        publisher = self._create_publisher(self._kafka)
-        items = [
-            outcome.outcome_item(
-                dead_letter.dead_letter.origin
-                if dead_letter.dead_letter
-                else self._dead_letter_origin(dead_letter),
-                DISCARDED_BY_OPERATOR,
-                replay=dead_letter.dead_letter.replay
-                if dead_letter.dead_letter
-                else "",
-            )
-            for dead_letter in dead_letters
-        ]
-        topic = self._settings.topics.outcomes
-        values = outcome.encode_outcomes(STAGE, items)
-        publisher.publish([Message(topic, None, value) for value in values])
-        publisher.publish(self._resolution_messages(dead_letters, resolution))
-
-    def _read_values(
-        self,
-        requeues: Sequence[RequeueRecord],
-        read_at: ReadRecords,
-        *,
-        with_dead_letters: bool,
-    ) -> dict[Origin, Record | MissingRecord]:
-        """Records that sendings take their values from, as far as they are wanted."""
-        origins = [
-            self._value_origin(requeue)
-            for requeue in requeues
-            if with_dead_letters or requeue.route is RequeueRoute.SOURCE
-        ]
-        return dict(read_at(origins))
-
-    def _value_origin(self, requeue: RequeueRecord) -> Origin:
-        """Where a sending takes its value from."""
-        return (
-            requeue.origin
-            if requeue.route is RequeueRoute.SOURCE
-            else self._dead_letter_origin(requeue.dead_letters[0])
-        )
-
-    def _dead_letter_origin(self, dead_letter: DeadLetterRecord) -> Origin:
-        partition, offset = dead_letter.topic_offset
-        topic = self._settings.topics.deadletters
-        return Origin(topic=topic, partition=partition, offset=offset)
-
-    def _requeue_problem(
-        self, requeue: RequeueRecord, values: dict[Origin, Record | MissingRecord]
-    ) -> str:
-        """Why one cannot be sent; empty when it can, as far as anybody has looked."""
-        if (
-            requeue.route is RequeueRoute.SOURCE
-            and requeue.origin.topic in self._internal_topics
-        ):
-            return "no-source"
-        record = values.get(self._value_origin(requeue))
-        value_source = (
-            "source" if requeue.route is RequeueRoute.SOURCE else "dead-letter"
-        )
-        if record is None:
-            return ""
-        if isinstance(record, MissingRecord):
-            return f"{value_source}-{record}"
-        is_replaced = requeue.source_ms and record.timestamp()[1] != requeue.source_ms
-        if requeue.route is RequeueRoute.SOURCE and is_replaced:
-            return f"source-{MissingRecord.MISSING}"
-        too_large = len(record.value() or b"") > self._settings.max_event_bytes
-        return "too-large" if too_large else ""
-
-    def _build_message(
-        self,
-        requeue: RequeueRecord,
-        values: dict[Origin, Record | MissingRecord],
-        *,
-        replay: str,
-    ) -> Message:
+    def message(self, requeue: RequeueRecord, values: Values, replay: str) -> Message:
+        """Build the message that sends a record again."""
         record = values[self._value_origin(requeue)]
-        assert not isinstance(record, MissingRecord)  # noqa: S101 - `_why_not` has looked
-        build_record = (
+        assert not isinstance(record, MissingRecord)  # noqa: S101 - `select` checks
+        build = (
             partial(requeue_activation, user=record.key())
             if requeue.route is RequeueRoute.ACTIVATION
             else partial(
                 requeue_event, key=record.key(), failed_lanes=requeue.failed_lanes
             )
         )
-        return build_record(
-            self._settings.topics,
+        return build(
+            self._topics,
             record.value(),
             origin=requeue.origin,
             source_ms=requeue.source_ms or requeue.dead_letters[0].timestamp_ms,
@@ -298,29 +252,53 @@ class DeadLetters:
             mode=REPLAY_MODES[requeue.route],
         )
 
-    def _resolution_messages(
-        self, dead_letters: Iterable[DeadLetterRecord], resolution: Resolution
-    ) -> list[Message]:
-        return [
-            Message(
-                self._settings.topics.deadletters_resolved,
-                str(dead_letter.topic_offset).encode(),
-                resolutions.encode_resolution(
-                    resolutions.resolution_for(resolution, dead_letter)
-                ),
-            )
-            for dead_letter in dead_letters
-        ]
+    def _value_origin(self, requeue: RequeueRecord) -> Origin:
+        if requeue.route is RequeueRoute.SOURCE:
+            return requeue.origin
+        return _origin_of(requeue.dead_letters[0], self._topics.deadletters)
+
+    def _problem(self, requeue: RequeueRecord, values: Values) -> str:
+        """Return the reason why a record cannot be sent; empty if none is known."""
+        is_source = requeue.route is RequeueRoute.SOURCE
+        if is_source and requeue.origin.topic in self._internal_topics:
+            return "no-source"
+        record = values.get(self._value_origin(requeue))
+        if record is None:
+            return ""
+        if isinstance(record, MissingRecord):
+            return f"{'source' if is_source else 'dead-letter'}-{record}"
+        is_replaced = requeue.source_ms and record.timestamp()[1] != requeue.source_ms
+        if is_source and is_replaced:
+            return f"source-{MissingRecord.MISSING}"
+        is_too_large = len(record.value() or b"") > self._max_event_bytes
+        return "too-large" if is_too_large else ""
+
+
+def _requeued(*, at_ms: int, replay: str) -> Resolution:
+    return Resolution(action=ResolutionAction.REQUEUED, at_ms=at_ms, replay=replay)
+
+
+def _origin_of(dead_letter: DeadLetterRecord, topic: str) -> Origin:
+    partition, offset = dead_letter.topic_offset
+    return Origin(topic=topic, partition=partition, offset=offset)
+
+
+def _outcome_of(record: DeadLetterRecord, topic: str) -> outcome.OutcomeItem:
+    if record.dead_letter is None:
+        origin = _origin_of(record, topic)
+        return outcome.outcome_item(origin, DISCARDED_BY_OPERATOR, replay="")
+    return outcome.outcome_item(
+        record.dead_letter.origin,
+        DISCARDED_BY_OPERATOR,
+        replay=record.dead_letter.replay,
+    )
 
 
 def _parse_record(record: Record) -> DeadLetterRecord:
-    partition, offset = record.partition(), record.offset()
-    assert partition is not None  # noqa: S101 - only errors have no place
-    assert offset is not None  # noqa: S101 - only errors have no place
     headers = record.headers() or []
     pairs = headers.items() if isinstance(headers, dict) else headers
     return read_record(
-        TopicOffset(partition, offset),
+        TopicOffset(*partition_and_offset(record)),
         timestamp_ms=record.timestamp()[1],
         headers=[
             (name, text.encode() if isinstance(text, str) else text)

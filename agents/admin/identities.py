@@ -1,8 +1,9 @@
-"""Whom the table's user keys mean: source records say it, else Klaviyo's profiles."""
+"""Identifiers of the users in the table, from source records or Klaviyo's profiles."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from agents.admin.progress import ReportLine
 from agents.admin.topic_reader import MissingRecord, read_records
 from agents.shared.context import clock_ms, kafka_access
 from streams.destination.decide import audience_identifiers
@@ -17,19 +18,17 @@ from streams.reconcile.comparison import Comparison
 from streams.settings import Settings
 
 LOOKUP_CHUNK_USERS = 1_000
-"""Users looked up between two words of progress: ten requests side by side."""
-
-ReportProgress = Callable[[str], None]
+"""Users looked up between two lines of progress: ten concurrent requests."""
 
 
 class IdentityResolver:
-    """Reads source records, and remembers when they were written.
+    """Resolver of user keys to identifiers, with a memory of source times.
 
     Args:
-        settings: Where Kafka is, and the largest record.
-        destination: How contacts are read.
-        client: Asks Klaviyo.
-        create_report: Gives what is told how far it is.
+        settings: Access to Kafka, and the largest size of an event.
+        destination: Rules for reading e-mail addresses and phone numbers.
+        client: Client of Klaviyo's API.
+        create_report: Creates the receiver of progress lines.
     """
 
     def __init__(
@@ -38,7 +37,7 @@ class IdentityResolver:
         destination: Destination,
         *,
         client: KlaviyoClient,
-        create_report: Callable[[], ReportProgress],
+        create_report: Callable[[], ReportLine],
     ) -> None:
         self._kafka = kafka_access(settings)
         self._max_bytes = settings.max_event_bytes
@@ -48,15 +47,15 @@ class IdentityResolver:
         self._source_times: dict[Origin, int] = {}
 
     def resolve(self, comparison: Comparison, *, resync: bool) -> None:
-        """Tell a comparison all that can be found out.
+        """Add to a comparison all identifiers that can be found.
 
         Args:
-            comparison: Takes it in.
-            resync: Count all who are inside as missing.
+            comparison: Comparison of a list with the table.
+            resync: Count all users inside as missing.
 
         Raises:
-            ConfigError: Kafka is not there.
-            EngineError: Klaviyo does not say which profiles it has.
+            ConfigError: Kafka does not answer.
+            EngineError: Klaviyo refuses to return profiles.
         """
         unresolved = comparison.find_unresolved(resync=resync)
         users = {desired.last_write.origin: desired.user for desired in unresolved}
@@ -68,13 +67,13 @@ class IdentityResolver:
             comparison.add_identity(user, {"external_id": user})
 
     def read_source_times(self, users: Mapping[Origin, str]) -> None:
-        """Learn when source records were written, those that are not known yet.
+        """Read the times of source records that are not known yet.
 
         Args:
-            users: Where each lies -> whose it is.
+            users: Origin of a source record → user key of the record.
 
         Raises:
-            ConfigError: Kafka is not there.
+            ConfigError: Kafka does not answer.
         """
         unread = {
             origin: user
@@ -85,13 +84,13 @@ class IdentityResolver:
             pass
 
     def source_time_ms(self, origin: Origin, *, default_ms: int) -> int:
-        """Say when a record was written by Kafka's clock, where it was read."""
+        """Return the write time of a source record that was read before."""
         return self._source_times.get(origin, default_ms)
 
     def _read_source_events(
         self, users: Mapping[Origin, str]
     ) -> Iterator[CanonicalEvent]:
-        """Give the source records of these users; what is another's now is not."""
+        """Yield the events; skip offsets that hold another user's event now."""
         report = self._create_report()
         for number, (origin, message) in enumerate(read_records(self._kafka, users), 1):
             report(f"{number} of {len(users)} source records read")

@@ -1,37 +1,38 @@
-"""How the records of one replay end, read from the outcomes topic."""
+"""Reader of the outcomes topic that follows a replay."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Final
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
-from agents.admin.topic_reader import translate_kafka_errors
+from agents.admin.topic_reader import FOLLOW, ConsumerFactory, TopicReader, is_end
 from agents.engine.kafka import KafkaAccess
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.errors import ConfigError
 from streams.events.origin import Origin
 
-TIMEOUT_S = 30.0
-CONSUME_RECORDS = 5_000
-POLL_S = 0.5
+OUTCOME_RECORDS: Final = 5_000
+WAIT_S: Final = 0.5
 
 OutcomeCode = tuple[str, str]
-"""Verdict, and the code of its reason."""
+"""Verdict, and the code of the reason."""
 
 
 class OutcomeReader:
-    """Follows the outcomes from now on; make it before anything is sent.
+    """Reader of the outcomes that a replay gets from now on.
+
+    Create the reader before any record is published: earlier outcomes are not read.
 
     Args:
-        kafka: Where Kafka is.
+        kafka: Broker addresses and credentials.
         topic: The outcomes topic.
-        replay: Names the replay.
-        create_consumer: Gives what reads there.
+        replay: Id of the replay.
+        create_consumer: Creates the consumer.
 
     Raises:
-        ConfigError: Kafka or the topic is not there.
+        ConfigError: Kafka does not answer, or the topic does not exist.
     """
 
     def __init__(
@@ -40,49 +41,33 @@ class OutcomeReader:
         topic: str,
         *,
         replay: str,
-        create_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
+        create_consumer: ConsumerFactory = Consumer,
     ) -> None:
         self._replay = replay
-        self._consumer = create_consumer(
-            kafka.librdkafka_options()
-            | {"group.id": "klaviyo-streams.reading", "enable.auto.commit": False}
+        self._reader = TopicReader(
+            kafka, options=FOLLOW, create_consumer=create_consumer
         )
         try:
-            with translate_kafka_errors():
-                self._consumer.assign(self._end_positions(topic))
+            partitions = self._reader.partitions(topic)
+            ends = {p: self._reader.watermarks(topic, p)[1] for p in partitions}
+            self._reader.assign(topic, ends)
         except ConfigError:
-            self._consumer.close()
+            self._reader.close()
             raise
-
-    def _end_positions(self, topic: str) -> list[TopicPartition]:
-        topic_metadata = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[
-            topic
-        ]
-        if topic_metadata.error is not None or not topic_metadata.partitions:
-            raise ConfigError([f"topic {topic}: not there; has a worker run yet?"])
-        topic_partitions = [
-            TopicPartition(topic, number) for number in topic_metadata.partitions
-        ]
-        for topic_partition in topic_partitions:
-            get_watermarks = self._consumer.get_watermark_offsets
-            topic_partition.offset = get_watermarks(topic_partition, timeout=TIMEOUT_S)[
-                1
-            ]
-        return topic_partitions
 
     def wait_for(
         self, origins: Iterable[Origin], *, report_count: Callable[[int], None]
     ) -> Counter[OutcomeCode]:
-        """Return when each has ended, however long that takes; how they did.
+        """Wait without limit until every record has an outcome, and count outcomes.
 
         Args:
-            origins: Of the records sent, with repetitions.
-            report_count: Told how many have ended, now and then.
+            origins: Origin of each record sent, with repetitions.
+            report_count: Receives the number of completed records from time to time.
         """
         pending = Counter(origins)
         counts: Counter[OutcomeCode] = Counter()
         while pending:
-            for item in self.read_new(wait_s=POLL_S):
+            for item in self.read_new(wait_s=WAIT_S):
                 if pending[item.origin] > 0:
                     pending[item.origin] -= 1
                     counts[item.verdict, item.reason.partition(":")[0]] += 1
@@ -91,16 +76,16 @@ class OutcomeReader:
         return counts
 
     def read_new(self, *, wait_s: float = 0.0) -> list[OutcomeItem]:
-        """Give what has ended since, of this replay."""
-        messages = self._consumer.consume(CONSUME_RECORDS, timeout=wait_s)
+        """Return the replay's outcomes since the last call."""
+        messages = self._reader.poll(OUTCOME_RECORDS, wait_s=wait_s, skip_errors=True)
         return [
             item
             for message in messages
-            if message.error() is None and (value := message.value()) is not None
+            if not is_end(message) and (value := message.value()) is not None
             for item in outcome.decode_outcome(value).items
             if item.replay == self._replay
         ]
 
     def close(self) -> None:
-        """Let go."""
-        self._consumer.close()
+        """Close the connections to Kafka."""
+        self._reader.close()

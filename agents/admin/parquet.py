@@ -1,4 +1,4 @@
-"""A copy of the memberships table as a Parquet file, a line for each word in it."""
+"""Snapshot of the memberships table as a Parquet file, a row per last write."""
 
 from itertools import islice
 from pathlib import Path
@@ -19,18 +19,18 @@ from streams.state.last_write import LastWrite
 from streams.state.user_row import EntryKind, RowEntry, entries_of, row_of
 
 ROW_GROUP_ROWS: Final = 100_000
-"""Words in a row group."""
+"""Rows in a row group of the file."""
 
 PARQUET_MAGIC: Final = b"PAR1"
-"""Every Parquet file begins with it (Parquet's file format, "File format")."""
+"""First bytes of every Parquet file (Parquet's specification, "File format")."""
 
 _HEADER: Final = b"klaviyo-streams"
-_LIST_MAPPINGS: Final = b"klaviyo-streams.pairings"
+_LIST_MAPPINGS: Final = b"klaviyo-streams.list-mappings"
 _LIST_MAPPINGS_DECODER = msgspec.json.Decoder(dict[str, ListMapping])
 
 
 def write_parquet(path: Path, snapshot: TableSnapshot, *, exported_at: str) -> None:
-    """Write a copy.
+    """Write a snapshot to a Parquet file.
 
     Raises:
         ConfigError: pyarrow is not installed.
@@ -54,11 +54,11 @@ def write_parquet(path: Path, snapshot: TableSnapshot, *, exported_at: str) -> N
 
 
 def read_parquet(path: Path) -> TableSnapshot:
-    """Read what `write` wrote.
+    """Read a snapshot that `write_parquet` wrote.
 
     Raises:
-        ConfigError: pyarrow is not installed, or the file is something else.
-        FileNotFoundError: There is none.
+        ConfigError: pyarrow is not installed, or the file is not such a snapshot.
+        FileNotFoundError: The file does not exist.
     """
     pa, pq = _import_pyarrow()
     try:

@@ -1,20 +1,22 @@
-"""The table compared with Klaviyo's lists; differences go through the lanes."""
+"""Reconciliation of the memberships table with Klaviyo's lists."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from agents.admin.changelog import read_compacted_topic, read_user_states
-from agents.admin.identities import IdentityResolver, ReportProgress
+from agents.admin.identities import IdentityResolver
 from agents.admin.outcome_reader import OutcomeCode, OutcomeReader
+from agents.admin.progress import ReportLine, throttle
+from agents.admin.publisher import RecordPublisher
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from agents.shared.klaviyo import create_klaviyo_client
-from agents.shared.reprocess import RecordPublisher, new_replay_id, requeue_activation
+from agents.shared.reprocess import new_replay_id, requeue_activation
 from streams.actions.activation import Activation
 from streams.destination.model import Destination
 from streams.errors import ConfigError
@@ -31,28 +33,25 @@ from streams.reconcile.desired_memberships import (
 from streams.reconcile.repairs import build_repairs
 from streams.settings import Settings
 
-PROGRESS_EVERY_S = 5.0
-"""Ours: what takes long says how far it is, so often."""
-
 CHUNK_RECORDS = 5_000
-"""Records written together."""
+"""Records that are published together."""
 
 
 class Reconciler:
-    """Finds differences and repairs them.
+    """Comparison of the table with the lists, and repair of the differences.
 
     Args:
-        settings: Where Kafka and Klaviyo are.
-        destination: Which audiences are synced, and their lists.
-        report: Told how far what takes long is.
+        settings: Addresses and credentials of Kafka and Klaviyo.
+        destination: Names the audiences to sync and their lists.
+        report: Receives lines of progress.
 
     Raises:
-        ConfigError: There is no API key, or it cannot be one; or the destination syncs
-            no audiences, so that the table's words on them are of long ago.
+        ConfigError: The API key is missing or not valid, or audience sync is off, so
+            that the table is out of date.
     """
 
     def __init__(
-        self, settings: Settings, destination: Destination, *, report: ReportProgress
+        self, settings: Settings, destination: Destination, *, report: ReportLine
     ) -> None:
         if not destination.sync_audiences:
             raise ConfigError([_SYNC_DISABLED])
@@ -65,45 +64,30 @@ class Reconciler:
             settings,
             destination,
             client=self._client,
-            create_report=self._throttled_report,
+            create_report=lambda: throttle(report),
         )
 
     def compare(
         self, audiences: Collection[str] = (), *, resync: bool = False
     ) -> list[ListReport]:
-        """Compare; nothing is changed.
+        """Compare the table with the lists, without any change.
 
-        The table is read before the lists and after: whoever moved meanwhile is not
-        judged.
+        The table is read before the lists and after. A user whose membership changed in
+        between is not compared.
 
         Args:
-            audiences: Only these. Where none is named, all; but those that have no list
-                yet are passed over.
-            resync: Count all who are inside as missing.
+            audiences: Audiences to compare. If empty, all audiences that have a list.
+            resync: Count all users inside as missing.
 
         Raises:
-            ConfigError: Kafka or a topic is not there, or an audience is unknown.
-            EngineError: Klaviyo does not let a list be read.
+            ConfigError: Kafka does not answer, or a topic or audience does not exist.
+            EngineError: Klaviyo refuses to return a list.
         """
         desired_before = self._read_desired()
-        targets = [
-            target
-            for target, desired in desired_before.items()
-            if filter_by_audience(desired, audiences)
-        ]
-        synced_audiences = {
-            compared_target.audience
-            for target in targets
-            for compared_target in desired_before[target].values()
-        }
-        if unknown_audiences := set(audiences) - synced_audiences:
-            names = ", ".join(sorted(unknown_audiences))
-            raise ConfigError([f"audience {names}: the table knows nobody of it"])
+        targets = _select_targets(desired_before, audiences)
         compared_targets = [target for target in targets if target.list_id or audiences]
         members_by_list = asyncio.run(
-            self._read_lists(
-                {compared_target.list_id for compared_target in compared_targets}
-            )
+            self._read_lists({target.list_id for target in compared_targets})
         )
         desired_after = self._read_desired()
         return [
@@ -140,7 +124,7 @@ class Reconciler:
                 for list_id in sorted(list_ids)
             }
 
-    def _compare_list(  # noqa: PLR0913 - what was read, and what was asked for
+    def _compare_list(  # noqa: PLR0913 - what was read and requested
         self,
         target: ReconcileTarget,
         list_members: list[ListMember] | ListGone,
@@ -170,15 +154,17 @@ class Reconciler:
     def repair(
         self, reports: Sequence[ListReport], *, replay: str, wait: bool
     ) -> Counter[OutcomeCode]:
-        """Send each difference to activate, which judges it among the live events.
+        """Send the repair of each difference to the activate stage.
+
+        The stage decides on each repair in order with the live events of the user.
 
         Args:
-            reports: What `find` found.
-            replay: Names the replay.
-            wait: Return when all have ended.
+            reports: Reports of `compare`.
+            replay: Id of the repair.
+            wait: Wait until every repair has an outcome.
 
         Returns:
-            How many ended how; nothing without waiting.
+            Number of repairs by outcome; empty without waiting.
         """
         activations = [
             activation
@@ -194,23 +180,22 @@ class Reconciler:
             self._publish(activations, replay)
             if not wait:
                 return Counter()
-            report, total = self._throttled_report(), len(activations)
-            self._report("waiting for the workers; what is sent goes on without this")
+            report, total = throttle(self._report), len(activations)
+            self._report(
+                "waiting for the workers; an interrupt does not stop the repairs"
+            )
             return outcomes.wait_for(
                 (activation.origin for activation in activations),
                 report_count=lambda completed: report(
-                    f"{completed} of {total} have ended"
+                    f"{completed} of {total} completed"
                 ),
             )
         finally:
             outcomes.close()
 
     def _publish(self, activations: Sequence[Activation], replay: str) -> None:
-        publisher, report, total = (
-            RecordPublisher(self._kafka),
-            self._throttled_report(),
-            len(activations),
-        )
+        publisher, report = RecordPublisher(self._kafka), throttle(self._report)
+        total = len(activations)
         for start in range(0, total, CHUNK_RECORDS):
             chunk = activations[start : start + CHUNK_RECORDS]
             publisher.publish(
@@ -219,11 +204,12 @@ class Reconciler:
             report(f"{start + len(chunk)} of {total} sent")
 
     def build_message(self, activation: Activation, replay: str) -> Message:
-        """Write a repair as activate takes it, behind what its user did before.
+        """Build the record of a repair for the events topic, in order with the user.
 
-        It bears the time at which its source record was written, as the first one did:
-        `deadletters requeue --from-source` tells by it that the record is still the
-        same. Where it is gone, nobody asks for it; the event's time does.
+        The record has the write time of the source record, as the first activation had:
+        `deadletters requeue --from-source` compares the times to detect that an offset
+        holds another record now. If the source record is gone, there is no such
+        comparison, and the event's time serves.
         """
         return requeue_activation(
             self._settings.topics,
@@ -237,34 +223,47 @@ class Reconciler:
         )
 
     def _page_progress(self, list_id: str) -> Callable[[int, int], None]:
-        report, started_s = self._throttled_report(), time.monotonic()
+        report, started_s = throttle(self._report), time.monotonic()
 
         def report_pages(pages: int, members: int) -> None:
             rate = members / max(time.monotonic() - started_s, 0.001)
             progress = f"list {list_id}: {pages} pages, {members} members"
-            report(f"{progress}, {rate:.0f} a second")
+            report(f"{progress}, {rate:.0f} per second")
 
         return report_pages
 
-    def _throttled_report(self) -> ReportProgress:
-        """Say what it is given, but not oftener than a reader can read."""
-        last_report_s = time.monotonic()
 
-        def report_throttled(line: str) -> None:
-            nonlocal last_report_s
-            if time.monotonic() - last_report_s >= PROGRESS_EVERY_S:
-                last_report_s = time.monotonic()
-                self._report(line)
+def _select_targets(
+    desired_by_target: Mapping[ReconcileTarget, DesiredByUser],
+    audiences: Collection[str],
+) -> list[ReconcileTarget]:
+    """Return the targets of some audiences, or all targets if no audience is given.
 
-        return report_throttled
+    Raises:
+        ConfigError: The table has no user of an audience.
+    """
+    targets = [
+        target
+        for target, desired in desired_by_target.items()
+        if filter_by_audience(desired, audiences)
+    ]
+    existing = {
+        desired.audience
+        for target in targets
+        for desired in desired_by_target[target].values()
+    }
+    if unknown := set(audiences) - existing:
+        names = ", ".join(sorted(unknown))
+        raise ConfigError([f"audience {names}: not in the table; check the name"])
+    return targets
 
 
 _SYNC_DISABLED = (
-    "sync_audiences is off, by itself or since a mapping takes audience events to "
-    "lists: audiences move no lists, and there is nothing to compare"
+    "sync_audiences is off, by the destination file or because a mapping sends "
+    "audience events to lists: audiences change no list, so nothing can be compared"
 )
 
 
 def new_repair_id() -> str:
-    """Name a repair."""
+    """Return a new id for a repair."""
     return new_replay_id(datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""The memberships table on its way out of a cluster, or into another."""
+"""Export of the memberships table from a cluster, and import into another."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -7,11 +7,12 @@ from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from agents.admin.changelog import read_compacted_topic, read_user_states
-from agents.admin.replay.lag import LagReader
+from agents.admin.progress import ReportLine
+from agents.admin.publisher import RecordPublisher
+from agents.admin.replay.lag import UNKNOWN_LAG, LagReader
 from agents.admin.topic_reader import translate_kafka_errors
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
-from agents.shared.reprocess import RecordPublisher
 from streams.audiences import list_mapping
 from streams.audiences.table_snapshot import TableSnapshot
 from streams.errors import ConfigError
@@ -20,26 +21,20 @@ from streams.state.user_row import EMPTY_ROW, encode_row
 
 TIMEOUT_S = 30.0
 CHUNK_ROWS = 10_000
-"""Rows between two words of progress; each part is durable before the next."""
+"""Rows between two lines of progress; each chunk is durable before the next."""
 
 EMPTY_GROUP_STATES = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
-UNKNOWN_LAG = 1 << 60
-"""`Lag` gives more where Kafka doesn't say."""
-
-ReportLine = Callable[[str], None]
-"""Takes a line of progress."""
-
 
 def read_snapshot(settings: Settings, *, report: ReportLine) -> TableSnapshot:
-    """Read all that Kafka has.
+    """Read the whole table and the list mappings from Kafka.
 
     Args:
-        settings: Name the cluster and the topics.
-        report: Told which topic is read.
+        settings: Access to Kafka, and the names of the topics.
+        report: Receives the name of each topic.
 
     Raises:
-        ConfigError: Kafka or a topic is not there.
+        ConfigError: Kafka does not answer, or a topic does not exist.
     """
     kafka, topics = kafka_access(settings), settings.topics
     report(f"reading {topics.memberships_changelog}")
@@ -58,19 +53,19 @@ def read_snapshot(settings: Settings, *, report: ReportLine) -> TableSnapshot:
 def write_snapshot(
     settings: Settings, snapshot: TableSnapshot, *, report: ReportLine
 ) -> None:
-    """Write rows and pairings; durable on return.
+    """Write rows and list mappings to Kafka; all are durable on return.
 
-    A user's key decides the partition, as intake's does for the user's events: the
-    cluster may have another number of them than the one the rows come from.
+    The user key decides the partition, as for the user's events: the number of
+    partitions may differ from that of the cluster that the rows come from.
 
     Args:
-        settings: Name the cluster and the topics.
-        snapshot: What is written, each row whole.
-        report: Told how far it is.
+        settings: Access to Kafka, and the names of the topics.
+        snapshot: Rows and list mappings to write.
+        report: Receives lines of progress.
 
     Raises:
-        ConfigError: Kafka does not take one; what was written stays, and doing it all
-            once more does no harm.
+        ConfigError: Kafka does not accept a record. Records written before stay, and
+            writing the snapshot again does no harm.
     """
     publisher, topics = RecordPublisher(kafka_access(settings)), settings.topics
     mapping_messages = [
@@ -97,34 +92,35 @@ def write_snapshot(
 
 
 def largest_lag(settings: Settings) -> tuple[str, int]:
-    """Say which stage has most to do, and how many records wait for it.
+    """Return the stage with the largest lag, and the lag.
 
-    The table has what they say as told already: exported now, nobody would tell it.
+    The table has the changes of waiting records already, so an export would have
+    changes that never reach Klaviyo.
 
     Raises:
-        ConfigError: Kafka does not say.
+        ConfigError: Kafka does not answer.
     """
     with translate_kafka_errors():
         lag = LagReader(kafka_access(settings), settings)
     with closing(lag):
         try:
             group, count = lag.read_largest()
-        except ValueError:  # no topic is there at all; `read` says so
+        except ValueError:  # no topic exists, which `read_snapshot` reports
             return "", 0
     if count > UNKNOWN_LAG:
-        raise ConfigError([f"kafka: {group}: nobody knows how many records wait"])
+        raise ConfigError([f"kafka: {group}: the number of waiting records is unknown"])
     return group.removeprefix(f"{settings.app_id}."), count
 
 
 def are_workers_running(settings: Settings) -> bool:
-    """Whether a worker holds the table in memory.
+    """Return True if a worker has the table in memory.
 
     Groups are listed, not described: librdkafka 2.16 aborts the process when an admin
-    client loses the coordinator that it asks (its issue 4605). What a broker older than
-    2.6 does not say of a group counts as running.
+    client loses the connection to a coordinator (issue 4605 of librdkafka). A group
+    without a state, from a broker older than 2.6, counts as running.
 
     Raises:
-        ConfigError: Kafka does not say.
+        ConfigError: Kafka does not answer.
     """
     admin = AdminClient(kafka_access(settings).librdkafka_options())
     group = f"{settings.app_id}.activate"
@@ -132,7 +128,7 @@ def are_workers_running(settings: Settings) -> bool:
         listing = admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
     except KafkaException as failure:
         raise _group_error(group, failure) from None
-    if listing.errors:  # of a broker that may have it
+    if listing.errors:  # from a broker that may have the group
         raise _group_error(group, listing.errors[0])
     states = {
         group_listing.group_id: group_listing.state for group_listing in listing.valid
@@ -151,27 +147,31 @@ def write_while_stopped(
     report: ReportLine,
     is_running: Callable[[Settings], bool] = are_workers_running,
 ) -> None:
-    """Write while no worker runs: one would never read it, or write before it.
+    """Write a snapshot while no worker runs.
+
+    A worker that runs would never read the rows, and could write newer rows before.
 
     Args:
-        settings: Name the cluster and the topics.
-        snapshot: What is written, each row whole.
-        report: Told how far it is.
-        is_running: Whether workers do.
+        settings: Access to Kafka, and the names of the topics.
+        snapshot: Rows and list mappings to write.
+        report: Receives lines of progress.
+        is_running: Returns True if workers run.
 
     Raises:
-        ConfigError: A worker runs, or has started meanwhile; or as `write`.
+        ConfigError: A worker runs or has started during the import, or Kafka does not
+            accept a record.
     """
     if is_running(settings):
         raise ConfigError([running_workers_problem(settings)])
     write_snapshot(settings, snapshot, report=report)
     if is_running(settings):
-        problem = f"workers of {settings.app_id} have started meanwhile"
+        problem = f"workers of {settings.app_id} started during the import"
         raise ConfigError([f"{problem}: stop the workers, and import again"])
 
 
 def running_workers_problem(settings: Settings) -> str:
-    """Say that workers run, and what to do."""
+    """Return the error text for workers that run."""
     return (
-        f"workers of {settings.app_id} run and would ignore it: stop the workers first"
+        f"workers of {settings.app_id} run and would ignore the import: "
+        "stop the workers first"
     )

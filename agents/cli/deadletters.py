@@ -13,9 +13,9 @@ from agents.cli.letter_options import PlaceType, filter_options, meant
 from agents.cli.options import read_settings, settings_option
 from agents.shared.context import clock_ms, kafka_access
 from agents.shared.reprocess import new_replay_id
-from streams.dead_letters.record import DeadLetterFilter, group_by_fault
 from streams.dead_letters.requeue import plan_requeue
 from streams.dead_letters.resolutions import Resolution, ResolutionAction, is_resolved
+from streams.dead_letters.selection import DeadLetterFilter, group_by_fault
 
 
 @click.group()

@@ -10,8 +10,9 @@ import msgspec
 import orjson
 
 from agents.admin.dead_letters import RequeueResult
-from streams.dead_letters.record import DeadLetterGroup, DeadLetterRecord, RequeueRoute
+from streams.dead_letters.record import DeadLetterRecord, RequeueRoute
 from streams.dead_letters.resolutions import Resolution
+from streams.dead_letters.selection import DeadLetterGroup
 
 SAMPLE = 5
 """Places named of many."""

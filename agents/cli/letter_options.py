@@ -8,9 +8,10 @@ import click
 
 from agents.admin.dead_letters import DeadLetters
 from agents.cli.options import F
-from streams.dead_letters.encoding import STAGES
-from streams.dead_letters.record import DeadLetterFilter, DeadLetterRecord, TopicOffset
+from streams.dead_letters.record import DeadLetterRecord, TopicOffset
 from streams.dead_letters.resolutions import is_resolved
+from streams.dead_letters.selection import DeadLetterFilter
+from streams.delivery.stage import Stage
 from streams.events.time import parse_iso_ms
 
 
@@ -56,7 +57,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--stage",
         metavar="STAGE",
-        type=click.Choice(sorted({*STAGES, "deliver"})),
+        type=click.Choice(sorted({*map(str, Stage), "deliver"})),
         default=None,
         help="Those that failed there: intake, activate, deliver, deliver.LANE.",
     ),

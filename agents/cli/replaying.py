@@ -12,6 +12,7 @@ import click
 from msgspec.structs import replace
 
 from agents.admin.outcome_reader import OutcomeReader
+from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.committed_offsets import read_committed_offsets
 from agents.admin.replay.lag import LagReader
 from agents.admin.replay.outcome_counter import OutcomeCounter
@@ -20,7 +21,7 @@ from agents.admin.replay.selector import RecordPreview, RecordSelector
 from agents.admin.replay.store import ReplayStore
 from agents.admin.replay.topic_range import PartitionBounds, TopicRange
 from agents.shared.context import clock_ms, kafka_access
-from agents.shared.reprocess import RecordPublisher, new_replay_id
+from agents.shared.reprocess import new_replay_id
 from agents.shared.signals import interrupt_on_signals
 from streams.events.canonical_event import ReplayMode
 from streams.replay.selection import ReplaySelection, clip_bounds

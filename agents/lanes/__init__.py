@@ -1,1 +1,1 @@
-"""Lanes of stage 3: what each does with a batch; `lane` is what all of them share."""
+"""The lanes of the deliver stage: one module a lane, and the parts all lanes share."""

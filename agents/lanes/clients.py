@@ -1,10 +1,10 @@
-"""Clients of one lane: what of it waits at the gate is cut into no more batches."""
+"""Clients of one lane: batches are cut only when their request can leave soon."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from streams.actions.activation import LaneId
-from streams.delivery.coalescer import BatchKey
+from streams.delivery.queued_item import BatchKey
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import (
     CREATE_EVENTS,
@@ -21,8 +21,8 @@ from streams.klaviyo.api.endpoints import (
 )
 
 CUT_AHEAD_S = 0.06
-"""A batch is cut so long before its request may leave: once a tick is looked for one,
-and what it needs is written meanwhile."""
+"""Time between the cut of a batch and the moment its request may leave: batches are
+looked for once a tick, and the body of the request is written meanwhile."""
 
 ENDPOINTS_BY_KIND: Final[Mapping[str, tuple[Endpoint, ...]]] = {
     "upsert": (IMPORT_PROFILES,),
@@ -36,22 +36,22 @@ ENDPOINTS_BY_KIND: Final[Mapping[str, tuple[Endpoint, ...]]] = {
     "unsuppress": (UNSUPPRESS,),
     "delete": (REQUEST_DELETION,),
 }
-"""Kind of intent → where many of them would have to wait."""
+"""Kind of intent → the endpoints whose quota it needs."""
 
 LOWEST_PRIORITY_RANK = len(LaneId)
-"""The rank of the past, backfill and replays: behind every lane."""
+"""Rank of backfill and replays: behind every lane."""
 
 
 class LaneClients:
-    """A client for each kind of request of a lane.
+    """Clients for each kind of request of a lane.
 
-    A batch that is cut while one before it stands at the gate can take in nothing that
-    comes meanwhile: so there is none, and a batch that is not full is cut at the last
-    moment. With a backlog batches fill while they wait.
+    A batch that waits at the rate limiter can take no more items. So a batch is not cut
+    while an earlier one waits there, and one that is not full is cut at the last
+    moment: with a backlog, batches fill up while they wait.
 
     Args:
-        klaviyo: Sends the requests.
-        rank: Of the lane at the gate; the lowest goes first.
+        klaviyo: Client of Klaviyo's API.
+        rank: Priority of the lane at the rate limiter; the lowest goes first.
     """
 
     def __init__(self, klaviyo: KlaviyoClient, *, rank: int) -> None:
@@ -60,7 +60,7 @@ class LaneClients:
         self._clients: dict[tuple[str, bool], KlaviyoClient] = {}
 
     def client_for(self, batch_key: BatchKey) -> KlaviyoClient:
-        """Give the client of a group's kind."""
+        """Return the client for the kind and priority of a batch."""
         client_key = (batch_key.kind, batch_key.low_priority)
         if client_key not in self._clients:
             self._clients[client_key] = self._klaviyo.with_priority(
@@ -69,11 +69,11 @@ class LaneClients:
         return self._clients[client_key]
 
     def has_no_waiting_request(self, batch_key: BatchKey) -> bool:
-        """Whether nothing of a group's kind stands at the gate."""
+        """Return True if no request of a batch's kind waits at the rate limiter."""
         return not self.client_for(batch_key).waiting_count
 
     def is_due(self, batch_key: BatchKey) -> bool:
-        """Whether a request of a group's kind could leave as soon as it is written."""
+        """Return True if a request of a batch's kind could leave once it is written."""
         return all(
             self._klaviyo.send_delay_s(endpoint) <= CUT_AHEAD_S
             for endpoint in ENDPOINTS_BY_KIND[batch_key.kind]

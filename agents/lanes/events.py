@@ -1,4 +1,4 @@
-"""The events lane: each event recorded once, under a metric that may be there."""
+"""The events lane: records each event once, with a metric that is allowed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from hashlib import blake2b
 
 import structlog
 
-from agents.lanes.options import LaneOptions
+from agents.lanes.lane import BatchResult, LaneOptions, NotNow
 from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.intents import EventRecord, Intent
-from streams.delivery.coalescer import BatchKey
+from streams.delivery.duplicates import RecentKeys
 from streams.delivery.merge_policies import never_merge
-from streams.delivery.recent_keys import RecentKeys
-from streams.delivery.verdict import ItemVerdict, Verdict
+from streams.delivery.queued_item import BatchKey
+from streams.delivery.verdict import Verdict
 from streams.destination.model import UnknownMetricPolicy
 from streams.errors import EngineError
 from streams.klaviyo.batching.deduplicate import DUPLICATE_VERDICT
@@ -28,18 +28,18 @@ from streams.klaviyo.payloads.event_lines import duplicate_key
 log = structlog.get_logger(__name__)
 
 METRICS_FRESH_S = 10.0
-"""Ours: so long a list of the account's metrics is believed to be whole."""
+"""Time for which the list of the account's metrics is taken as complete; our own."""
 
 METRICS_RETRY_S = 60.0
-"""Ours: until it is asked for again when Klaviyo refuses to give it."""
+"""Time until the metrics are listed again after Klaviyo refused to; our own."""
 
 
 RECENT_EVENTS_MAX = 100_000
-"""Ours: events remembered, some 15 MB; a producer repeats within minutes."""
+"""Events remembered, some 15 MB: producers send a duplicate within minutes; our own."""
 
 
 class EventsLane(SimpleLane):
-    """Events; where the file says so, those of metrics that there are."""
+    """Lane of events; the destination file may forbid metrics unknown to Klaviyo."""
 
     def __init__(self, context: Context, options: LaneOptions) -> None:
         super().__init__(context, options, merge=never_merge)
@@ -49,17 +49,16 @@ class EventsLane(SimpleLane):
         self._metrics_check: asyncio.Task[None] | None = None
         self._recent_events = RecentKeys[bytes](RECENT_EVENTS_MAX)
 
-    async def on_partition_assigned(self, _partition: int) -> None:
-        """Say once which metrics of the mappings Klaviyo does not have."""
+    async def on_partition_assigned(self, partition: int) -> None:
+        """Warn once of metrics that mappings name and Klaviyo does not have."""
+        del partition
         if self._metrics_check is None:
             self._metrics_check = asyncio.create_task(self._warn_of_missing_metrics())
 
-    async def send(
-        self, batch_key: BatchKey, items: Sequence[LaneItem]
-    ) -> list[ItemVerdict] | None:
-        """Record events, those left out that were recorded a short while ago.
+    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+        """Record events, except those that were recorded a short while ago.
 
-        Klaviyo refuses a bulk request for one event that it has already.
+        Klaviyo rejects a whole bulk request for one event that it has already.
         """
         keys = [_event_key(item) for item in items]
         verdicts = {
@@ -68,17 +67,18 @@ class EventsLane(SimpleLane):
             if key in self._recent_events
         }
         new_indexes = [index for index in range(len(items)) if index not in verdicts]
-        new_verdicts = await super().send(
-            batch_key, [items[index] for index in new_indexes]
-        )
-        for index, verdict in zip(new_indexes, new_verdicts or (), strict=True):
+        new_items = [items[index] for index in new_indexes]
+        new_verdicts = await super().send(batch_key, new_items)
+        if isinstance(new_verdicts, NotNow):
+            return new_verdicts
+        for index, verdict in zip(new_indexes, new_verdicts, strict=True):
             verdicts[index] = verdict
             if verdict.verdict is Verdict.DELIVERED and keys[index]:
                 self._recent_events.add(keys[index])
         return [verdicts[index] for index in range(len(items))]
 
     async def operation_for(self, kind: str, intents: Sequence[Intent]) -> Operation:
-        """Record events, of known metrics only where others are dead letters."""
+        """Return the operation that records events, with known metrics if required."""
         del kind
         metrics = {
             intent.metric for intent in intents if isinstance(intent, EventRecord)
@@ -108,7 +108,7 @@ class EventsLane(SimpleLane):
             )
 
     async def _account_metrics(self, metrics: AbstractSet[str]) -> frozenset[str]:
-        """Give the account's metrics, read again where one that is wanted is new."""
+        """Return the account's metrics, listed again if one of `metrics` is unknown."""
         async with self._metrics_lock:
             now_s = asyncio.get_running_loop().time()
             while (
@@ -125,7 +125,7 @@ class EventsLane(SimpleLane):
 
 
 def _event_key(item: LaneItem) -> bytes:
-    """Name an event in few bytes; a producer's own id may be long."""
+    """Return a short key for an event: an id that the producer set may be long."""
     intent = item.activation.intent
     key = duplicate_key(intent) if isinstance(intent, EventRecord) else None
     return blake2b(repr(key).encode(), digest_size=16).digest() if key else b""

@@ -1,24 +1,29 @@
-"""The lists lane: members added and taken off, each list found or created first."""
+"""The lists lane: adds and removes members; lists of audiences are resolved first."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Hashable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final, NamedTuple
 
 from agents.engine.producer import Message
-from agents.lanes.clients import LaneClients
-from agents.lanes.lane import LaneService
-from agents.lanes.options import LaneOptions
-from agents.lanes.pending import LaneItem, PendingRecord
+from agents.engine.watchdog import end_process
+from agents.lanes.lane import BatchResult, LaneOptions, NotNow, Verdicts
+from agents.lanes.pending import LaneItem
+from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.intents import ProfileUpsert
 from streams.actions.kinds import identifying_attributes
+from streams.actions.list_ref import ByAudience, ById
 from streams.audiences.list_mapping import (
+    NO_LIST_MAPPING,
     ListMapping,
     ListRequest,
     encode_json,
     list_mapping_of,
 )
-from streams.delivery.coalescer import BatchKey, Coalescer
 from streams.delivery.merge_policies import keep_latest
-from streams.delivery.verdict import ItemVerdict, dead_letter
+from streams.delivery.queued_item import BatchKey
+from streams.delivery.verdict import Reason, dead_letter
 from streams.klaviyo.api.import_jobs import fetch_running_import_ids, wait_for_imports
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
@@ -32,119 +37,150 @@ from streams.klaviyo.operations.profile_patches import patch_profiles
 
 LIST_GONE_VERDICT = dead_letter(
     "list-gone: the list that the event or the settings name is not in Klaviyo; "
-    "mend audience_lists or the mapping, then requeue with --from-source"
+    "correct audience_lists or the mapping, then requeue with --from-source"
 )
 
+REMOVALS: Final = "removals"
+"""Reservation that holds back all removals."""
 
-class ListsLane:
-    """Adds and removals of list members."""
+
+class MemberKey(NamedTuple):
+    """Key of a list member: the list and one of the identifiers."""
+
+    list_id: str
+    identifier: Identifier
+
+
+class ListsLane(SimpleLane):
+    """Lane of list changes.
+
+    An audience and a mapping may mean the same list, with ordering keys of their own:
+    so batches also reserve the members they change.
+    """
 
     def __init__(self, context: Context, options: LaneOptions) -> None:
-        self._context = context
-        self._clients = LaneClients(context.klaviyo, rank=options.rank)
+        super().__init__(context, options, merge=keep_latest)
         self._requested_lists: dict[str, str] = {}
         self._previous_imports: frozenset[str] = frozenset()
-        self._members_in_flight: set[tuple[str, Identifier]] = set()
-        self.service = LaneService(
-            context,
-            options=options,
-            queue=Coalescer[PendingRecord](keep_latest),
-            send=self.send,
-            can_send=self.can_send,
-            is_due=self._clients.is_due,
-        )
+        self._imports_wait: asyncio.Task[None] | None = None
 
-    async def on_partition_assigned(self, _partition: int) -> None:
-        """A killed owner may have imports running: removals wait for them."""
-        self._previous_imports |= await fetch_running_import_ids(self._context.klaviyo)
+    async def on_partition_assigned(self, partition: int) -> None:
+        """Hold back removals until imports of the previous owner are finished.
+
+        A killed owner's import could add a member back after the removal.
+        """
+        del partition
+        self._previous_imports |= await fetch_running_import_ids(self.context.klaviyo)
+        if self._previous_imports:
+            self.reservations.reserve([REMOVALS])
+            if self._imports_wait is None:
+                self._imports_wait = asyncio.create_task(self._wait_for_imports())
+                self._imports_wait.add_done_callback(self._on_wait_done)
 
     def can_send(self, batch_key: BatchKey) -> bool:
-        """Whether the list is known and the gate free; asking for it is `ask`'s."""
-        if not self._clients.has_no_waiting_request(batch_key):
+        """Return True if the list may change, or must be asked for first."""
+        if not super().can_send(batch_key) or self._is_held_back(batch_key):
             return False
-        is_resolved = (
-            self._list_id(batch_key) or self._list_mapping(batch_key).refusal_reason
-        )
-        return bool(is_resolved) or batch_key.target not in self._requested_lists
+        if self._list_id(batch_key) or self._list_mapping(batch_key).refusal_reason:
+            return True
+        return _audience_of(batch_key) not in self._requested_lists
 
-    async def send(
+    def exclusive_keys(
         self, batch_key: BatchKey, items: Sequence[LaneItem]
-    ) -> list[ItemVerdict] | None:
-        """Change one list; None when its audience has no list yet.
+    ) -> AbstractSet[Hashable]:
+        """Return the members that a batch changes."""
+        list_id = self._list_id(batch_key)
+        if not list_id:
+            return frozenset()
+        return {
+            MemberKey(list_id, normalize_identifier(identifier))
+            for item in items
+            for identifier in list_identifiers(
+                identifying_attributes(item.activation.intent)
+            )
+        }
 
-        And None while the same is under way for someone of them: an audience and a
-        mapping may mean one list, and are no word of each other in the queue.
-        """
+    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+        """Change a list; `NotNow` if its audience has no list yet."""
         if refusal := self._list_mapping(batch_key).refusal_reason:
-            return [dead_letter(f"no-list: {refusal}")] * len(items)
+            return [dead_letter(str(Reason("no-list", refusal)))] * len(items)
         list_id = self._list_id(batch_key)
         if not list_id:
             await self._request_list(batch_key, missing_list_id="")
-            return None
-        members = {
-            (list_id, identifier) for item in items for identifier in _identifiers(item)
-        }
-        if not members.isdisjoint(self._members_in_flight):
-            return None
-        self._members_in_flight |= members
-        try:
-            verdicts = await self._send_batch(batch_key, list_id, items)
-        finally:
-            self._members_in_flight -= members
+            return NotNow()
+        verdicts = await self._send_batch(batch_key, list_id, items)
         if not isinstance(verdicts, ListGone):
             pairs = zip(verdicts, items, strict=True)
             return [
                 with_dropped_note(verdict, item.activation.intent)
                 for verdict, item in pairs
             ]
-        if batch_key.target.startswith("id:"):
+        if isinstance(batch_key.list_ref, ById):
             return [LIST_GONE_VERDICT] * len(items)
         await self._request_list(batch_key, missing_list_id=list_id)
-        return None
+        return NotNow()
 
     async def _send_batch(
         self, batch_key: BatchKey, list_id: str, items: Sequence[LaneItem]
-    ) -> list[ItemVerdict] | ListGone:
+    ) -> Verdicts | ListGone:
         klaviyo = self._clients.client_for(batch_key)
         intents = [item.activation.intent for item in items]
         profiles = [identifying_attributes(intent) for intent in intents]
-        if batch_key.kind == "patch":
-            upserts = [
-                intent for intent in intents if isinstance(intent, ProfileUpsert)
-            ]
-            return await patch_profiles(klaviyo, upserts, list_id=list_id)
-        if batch_key.kind == "add":
-            bulk_min_items = self._context.settings.bulk_min_items
-            return await add_members(
-                klaviyo, list_id, profiles, bulk_min_items=bulk_min_items
-            )
-        previous_imports = self._previous_imports
-        await wait_for_imports(klaviyo, previous_imports)
-        self._previous_imports -= previous_imports
-        return await remove_members(klaviyo, list_id, profiles)
+        match batch_key.kind:
+            case "patch":
+                patches = [i for i in intents if isinstance(i, ProfileUpsert)]
+                return await patch_profiles(klaviyo, patches, list_id=list_id)
+            case "add":
+                bulk_min_items = self.context.settings.bulk_min_items
+                return await add_members(
+                    klaviyo, list_id, profiles, bulk_min_items=bulk_min_items
+                )
+            case _:
+                return await remove_members(klaviyo, list_id, profiles)
 
     def _list_id(self, batch_key: BatchKey) -> str:
+        """Return the id of the list; empty if it is unknown or gone."""
         list_id = self._list_mapping(batch_key).list_id
-        return "" if list_id == self._requested_lists.get(batch_key.target) else list_id
+        is_gone = list_id == self._requested_lists.get(_audience_of(batch_key))
+        return "" if is_gone else list_id
 
     def _list_mapping(self, batch_key: BatchKey) -> ListMapping:
-        kind, _, name = batch_key.target.partition(":")
-        if kind == "id":
-            return ListMapping(list_id=name)
-        return list_mapping_of(self._context.audience_lists.rows, name)
+        match batch_key.list_ref:
+            case ById(list_id):
+                return ListMapping(list_id=list_id)
+            case ByAudience(audience):
+                return list_mapping_of(self.context.audience_lists.rows, audience)
+            case None:
+                return NO_LIST_MAPPING
 
     async def _request_list(self, batch_key: BatchKey, *, missing_list_id: str) -> None:
-        self._requested_lists[batch_key.target] = missing_list_id
-        audience = batch_key.target.partition(":")[2]
+        """Ask the list resolver for the list of an audience."""
+        audience = _audience_of(batch_key)
+        self._requested_lists[audience] = missing_list_id
         request = encode_json(
             ListRequest(audience=audience, missing_list_id=missing_list_id)
         )
-        topic = self._context.settings.topics.list_requests
-        await self._context.producer.send([Message(topic, audience.encode(), request)])
+        topic = self.context.settings.topics.list_requests
+        await self.context.producer.send([Message(topic, audience.encode(), request)])
+
+    def _is_held_back(self, batch_key: BatchKey) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        is_open = self.reservations.is_free(REMOVALS, now_s=now_s)
+        return batch_key.kind == "remove" and not is_open
+
+    async def _wait_for_imports(self) -> None:
+        while pending_imports := self._previous_imports:
+            await wait_for_imports(self.context.klaviyo, pending_imports)
+            self._previous_imports -= pending_imports
+        self._imports_wait = None
+        self.reservations.release([REMOVALS])
+
+    def _on_wait_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            end_process(f"deliver.{self.options.lane}: {type(fault).__name__}")
 
 
-def _identifiers(item: LaneItem) -> Iterator[Identifier]:
-    return map(
-        normalize_identifier,
-        list_identifiers(identifying_attributes(item.activation.intent)),
-    )
+def _audience_of(batch_key: BatchKey) -> str:
+    """Return the audience whose list a batch changes; empty for a list by its id."""
+    list_ref = batch_key.list_ref
+    return list_ref.key if isinstance(list_ref, ByAudience) else ""

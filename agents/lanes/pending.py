@@ -1,21 +1,21 @@
-"""What a lane's item answers for: a record, where it came from, and how old it is."""
+"""Pending records: the records of a lane whose outcome is not written yet."""
 
 from dataclasses import dataclass
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
-from agents.shared.context import (
+from agents.shared.headers import (
     read_event_offset,
     read_origin_or_own,
     read_source_time_ms,
 )
 from streams.actions.activation import Activation
 from streams.dead_letters.encoding import DeadLetter
-from streams.delivery import outcome
-from streams.delivery.coalescer import QueuedItem
 from streams.delivery.duplicates import CauseId
-from streams.delivery.outcome import OutcomeItem
-from streams.delivery.verdict import ItemVerdict
+from streams.delivery.outcome import OutcomeItem, outcome_item
+from streams.delivery.queued_item import QueuedItem
+from streams.delivery.stage import Stage
+from streams.delivery.verdict import ItemVerdict, Reason
 from streams.events.origin import Origin
 
 MS_PER_S = 1_000
@@ -23,19 +23,19 @@ MS_PER_S = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRecord:
-    """The record of the lane that an item answers for.
+    """A record of the lane, as far as it is needed until its outcome is written.
 
     Attributes:
-        part: Its partition, as long as it is ours.
-        offset: Its place there.
-        origin: The source record behind it.
-        key: Its key.
-        value: Its value.
-        source_ms: When the source record was written, milliseconds since the epoch.
-        expires_ms: From then on it is not sent any more.
-        message_id: The producer's name for the event.
-        cause: When activate came to it.
-        replay: The replay that caused it; empty for what happens now.
+        part: Partition of the record, as long as this worker owns it.
+        offset: Offset of the record.
+        origin: The source record that caused it.
+        key: Key of the record.
+        value: Value of the record.
+        source_ms: Time of the source record, milliseconds since the epoch.
+        expires_ms: Time after which the record is not sent any more.
+        message_id: Message id that the producer gave the event.
+        cause: Event and index that caused the activation.
+        replay: Id of the replay that caused it; empty for live events.
     """
 
     part: Partition
@@ -60,13 +60,13 @@ def pending_record(
     default_expiry_s: float,
     activation: Activation | None = None,
 ) -> PendingRecord:
-    """Note what is needed of a record until it is settled.
+    """Build the pending record for a record of the lane.
 
     Args:
-        part: Its partition.
+        part: Partition of the record.
         record: The record.
-        default_expiry_s: How long one may wait whose mapping says nothing of that.
-        activation: What it says; None where nobody can read it.
+        default_expiry_s: Time a record may wait if its mapping sets no other time.
+        activation: Content of the record; None if the record is unreadable.
     """
     expire_after_s, message_id, index = default_expiry_s, "", 0
     if activation is not None:
@@ -87,20 +87,20 @@ def pending_record(
 
 
 def is_revoked(item: LaneItem) -> bool:
-    """Whether another worker will have the partition of an item."""
+    """Return True if another worker will have a partition of an item."""
     return any(pending.part.revoking for pending in item.records)
 
 
 def expires_ms(item: LaneItem) -> int:
-    """When an item is too old to be sent: with the last of those it answers for."""
+    """Return the time after which an item is not sent: that of its latest record."""
     return max(pending.expires_ms for pending in item.records)
 
 
 def to_outcome(
     pending: PendingRecord, verdict: ItemVerdict, *, now_ms: int
 ) -> OutcomeItem:
-    """Say how a record ended, and how long after its source record was written."""
-    return outcome.outcome_item(
+    """Build the outcome of a record, with the time since its source record."""
+    return outcome_item(
         pending.origin,
         verdict,
         message_id=pending.message_id,
@@ -110,15 +110,15 @@ def to_outcome(
 
 
 def to_dead_letter(
-    stage: str, pending: PendingRecord, verdict: ItemVerdict
+    stage: Stage, pending: PendingRecord, verdict: ItemVerdict
 ) -> DeadLetter:
-    """Make the dead letter of a record that is refused."""
-    code, _, detail = verdict.reason.partition(":")
+    """Build the dead letter for a record with such a verdict."""
+    code, detail = Reason.parse(verdict.reason)
     return DeadLetter(
         origin=pending.origin,
         stage=stage,
         code=code,
-        reason=detail.strip() or code,
+        reason=detail or code,
         key=pending.key,
         value=pending.value,
         replay=pending.replay,

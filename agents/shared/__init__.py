@@ -1,1 +1,1 @@
-"""TODO shared."""
+"""Parts that all stages and commands use: services, headers, records, topics."""

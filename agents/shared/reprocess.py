@@ -1,14 +1,11 @@
-"""Records on their way back into the journey, written by commands, not by workers."""
+"""Records for reprocessing, as commands write them: requeued and replayed records."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
-from confluent_kafka import KafkaException, Producer
-
-from agents.engine.kafka import KafkaAccess
-from agents.engine.producer import PRODUCER_OPTIONS, Message
-from agents.shared.context import (
+from agents.engine.producer import Message
+from agents.shared.headers import (
     ACTIVATION_HEADER,
     FAILED_LANES_HEADER,
     ORIGIN_HEADER,
@@ -16,16 +13,13 @@ from agents.shared.context import (
     REPLAY_MODE_HEADER,
     SOURCE_TIME_HEADER,
 )
-from streams.errors import ConfigError
 from streams.events.canonical_event import ReplayMode
 from streams.events.origin import Origin
 from streams.settings.model import Topics
 
-PUBLISH_TIMEOUT_S = 60.0
-
 
 def new_replay_id(now: datetime) -> str:
-    """Name a replay: when it began, and something nobody else has."""
+    """Return a unique id for a replay, beginning with its time."""
     return f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
@@ -40,17 +34,17 @@ def requeue_event(  # noqa: PLR0913 - a record's parts
     mode: ReplayMode = ReplayMode.CHANGES_ONLY,
     failed_lanes: Iterable[str] = (),
 ) -> Message:
-    """A source record that intake takes in again.
+    """Build a record that makes intake process a source record again.
 
     Args:
         topics: Names of the project's topics.
         value: Value of the source record.
         key: Its key.
-        origin: Where it lies, or lay.
-        source_ms: When it was written, milliseconds since the epoch.
-        replay: Names the replay.
-        mode: What the replay is for.
-        failed_lanes: On which it failed; what else it caused is not said again where
+        origin: Origin of the source record.
+        source_ms: Time of the source record, milliseconds since the epoch.
+        replay: Id of the replay.
+        mode: Mode of the replay.
+        failed_lanes: Lanes on which it failed. Consent is sent again only for these:
             people change it in Klaviyo too.
     """
     headers = _replay_headers(origin, source_ms=source_ms, replay=replay, mode=mode)
@@ -71,7 +65,7 @@ def requeue_activation(  # noqa: PLR0913 - a record's parts
     replay: str,
     mode: ReplayMode = ReplayMode.RESEND,
 ) -> Message:
-    """A lane's record that activate judges again; it stays in order with its user."""
+    """Build a record that makes activate check an activation again."""
     headers = _replay_headers(origin, source_ms=source_ms, replay=replay, mode=mode)
     return Message(topics.events, user, value, [*headers, (ACTIVATION_HEADER, b"1")])
 
@@ -85,52 +79,3 @@ def _replay_headers(
         (REPLAY_HEADER, replay.encode()),
         (REPLAY_MODE_HEADER, mode.encode()),
     ]
-
-
-class RecordPublisher:
-    """Writes records, durable when the call returns; for commands that may block.
-
-    Args:
-        kafka: Where Kafka is.
-    """
-
-    def __init__(self, kafka: KafkaAccess) -> None:
-        self._producer = Producer(kafka.librdkafka_options() | PRODUCER_OPTIONS)
-        self._errors: list[str] = []
-
-    def publish(self, messages: Sequence[Message]) -> None:
-        """Append all of them, in order.
-
-        Raises:
-            ConfigError: Kafka does not take one.
-        """
-        for message in messages:
-            self._append(message)
-        if self._producer.flush(PUBLISH_TIMEOUT_S):
-            self._errors.append("no answer")
-        if self._errors:
-            raise ConfigError([f"kafka: not written: {self._errors[0]}"])
-
-    def _append(self, message: Message) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    message.topic,
-                    message.value,
-                    message.key,
-                    message.partition,
-                    self._on_delivery,
-                    headers=message.headers,
-                )
-            except BufferError:
-                self._producer.poll(1.0)
-            except KafkaException as error:
-                self._errors.append(error.args[0].name())
-                return
-            else:
-                self._producer.poll(0)
-                return
-
-    def _on_delivery(self, error: object, _: object) -> None:
-        if error is not None:
-            self._errors.append(str(error))

@@ -1,1 +1,1 @@
-"""TODO dead_letters."""
+"""Dead letters: format, selection, requeue routes and resolutions."""

@@ -1,15 +1,15 @@
-"""A record nobody can use as it is, kept with where it came from and why.
+"""Format of dead letters: records that failed, with their origin and the reason.
 
 Header names follow Kafka Connect's dead letter queue (`errors.deadletterqueue.context.
-headers.enable`), so that tools made for it read ours.
+headers.enable`), so that tools made for that
+queue read these dead letters too.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
-from streams.actions.activation import LaneId
+from streams.delivery.stage import Stage
 from streams.errors import PoisonRecord
 from streams.events.origin import Origin
 
@@ -19,39 +19,31 @@ VALUE_MAX_BYTES = 900_000
 _CONNECT_PREFIX = "__connect.errors."
 
 SOURCE_TIME_HEADER = "ks.time-ms"
-"""When the source record was written: what is requeued keeps it."""
+"""Time of the source record; a requeued record keeps it."""
 
 REPLAY_HEADER = "ks.replay"
-"""The replay that took it in again."""
+"""Id of the replay that reprocessed the record."""
 
 TRUNCATED_HEADER = "ks.truncated-from-bytes"
-"""How long the value was that is kept cut."""
-
-
-DELIVER_PREFIX: Final = "deliver."
-"""Begins the stage of each lane."""
-
-STAGES: Final = frozenset(
-    {"intake", "activate", *(DELIVER_PREFIX + lane for lane in LaneId)}
-)
+"""Length of the value before it was truncated."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """One dead letter.
+    """A record that failed at one stage.
 
     Attributes:
         origin: The source record.
-        stage: Where it failed: `intake`, `activate`, `deliver.<lane>`.
-        code: Stable name of the fault; groups dead letters.
-        reason: The fault in words, without any value of the record.
+        stage: Stage at which the record failed.
+        code: Stable name of the fault; dead letters are grouped by it.
+        reason: Explanation of the fault, without any value of the record.
         key: Key of the record at that stage.
-        value: Its value, untouched unless larger than `VALUE_MAX_BYTES`.
-        replay: The replay that took the record in again; empty the first time.
-        source_ms: When the source record was written, milliseconds since the epoch.
+        value: Value of the record at that stage, at most `VALUE_MAX_BYTES` of it.
+        replay: Id of the replay that reprocessed the record; empty for live records.
+        source_ms: Time of the source record, milliseconds since the epoch, or 0.
     """
 
     origin: Origin
-    stage: str
+    stage: Stage
     code: str
     reason: str
     key: bytes | None
@@ -63,7 +55,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 def encode_headers(
     dead_letter: DeadLetter, *, connector: str
 ) -> list[tuple[str, bytes]]:
-    """Kafka Connect's headers; `connector` is the app's id."""
+    """Encode the headers of a dead letter; `connector` is the id of the app."""
     context = {
         "topic": dead_letter.origin.topic,
         "partition": str(dead_letter.origin.partition),
@@ -86,7 +78,7 @@ def encode_headers(
 
 
 def encode_value(dead_letter: DeadLetter) -> bytes | None:
-    """The value to keep, cut to what a topic takes."""
+    """Return the value to write, truncated to a size that the topic accepts."""
     return None if dead_letter.value is None else dead_letter.value[:VALUE_MAX_BYTES]
 
 
@@ -96,19 +88,19 @@ def decode_dead_letter(
     key: bytes | None,
     value: bytes | None,
 ) -> DeadLetter | None:
-    """Read what `headers` and `body` wrote; None for a record of somebody else's."""
+    """Decode a dead letter; None for a record that is not one of this project."""
     texts = {name: (text or b"").decode("utf-8", "replace") for name, text in headers}
     origin_parts = [
         texts.get(_CONNECT_PREFIX + name, "")
         for name in ("topic", "partition", "offset")
     ]
-    stage = texts.get(_CONNECT_PREFIX + "stage", "")
     code = texts.get(_CONNECT_PREFIX + "exception.class.name", "")
-    if stage not in STAGES or not code:
+    if not code:
         return None
     try:
+        stage = Stage(texts.get(_CONNECT_PREFIX + "stage", ""))
         origin = Origin.parse("/".join(origin_parts))
-    except PoisonRecord:
+    except (PoisonRecord, ValueError):
         return None
     source_ms = texts.get(SOURCE_TIME_HEADER, "")
     return DeadLetter(

@@ -1,4 +1,4 @@
-"""Dead letters as they lie on their topic: which are meant, how many, and their way."""
+"""Records of the topic of dead letters, and the route by which each is requeued."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -8,19 +8,19 @@ import msgspec
 
 from streams.actions.activation import decode_activation
 from streams.dead_letters.encoding import (
-    DELIVER_PREFIX,
     TRUNCATED_HEADER,
     DeadLetter,
     decode_dead_letter,
 )
+from streams.delivery.stage import Stage
 from streams.errors import PoisonRecord
 
 UNREADABLE_CODE = "unreadable"
-"""Code of a record on the topic that is no dead letter of ours."""
+"""Code of a record that is not a dead letter of this project."""
 
 
 class TopicOffset(NamedTuple):
-    """Where a dead letter lies on the topic of dead letters."""
+    """Partition and offset of a record on the topic of dead letters."""
 
     partition: int
     offset: int
@@ -30,10 +30,10 @@ class TopicOffset(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `str` wrote.
+        """Read what `str` writes.
 
         Raises:
-            ValueError: Not `partition/offset`.
+            ValueError: The text is not `partition/offset`.
         """
         partition, _, offset = text.partition("/")
         if not (partition.isdecimal() and offset.isdecimal()):
@@ -42,32 +42,32 @@ class TopicOffset(NamedTuple):
 
 
 class RequeueRoute(StrEnum):
-    """How a dead letter gets back into the journey."""
+    """Route by which a dead letter is requeued."""
 
     EVENT = "event"
-    """Its value is the source record's: intake takes it in again."""
+    """The value is that of the source record: intake processes it again."""
 
     ACTIVATION = "activation"
-    """Its value is a lane's: activate judges whether it is still the last word."""
+    """The value is an activation: activate checks that it is still the last write."""
 
     SOURCE = "source"
-    """Its own value will not do: the source record is taken in again."""
+    """The value is truncated: the source record is read and processed again."""
 
     NONE = "none"
-    """Nobody knows where it came from."""
+    """There is no route: the origin is unknown."""
 
 
 class DeadLetterRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of the topic.
+    """Record of the topic of dead letters.
 
     Attributes:
-        topic_offset: Where it lies.
-        timestamp_ms: Its Kafka timestamp, milliseconds since the epoch.
-        dead_letter: What it says; None for a record of somebody else's.
-        route: How it gets back.
-        headers: As they are.
-        key: As it is.
-        value: As it is.
+        topic_offset: Partition and offset.
+        timestamp_ms: Kafka timestamp, milliseconds since the epoch.
+        dead_letter: The decoded dead letter; None for other records.
+        route: Route by which it is requeued.
+        headers: Headers as they are on the topic.
+        key: Key as it is on the topic.
+        value: Value as it is on the topic.
     """
 
     topic_offset: TopicOffset
@@ -80,16 +80,16 @@ class DeadLetterRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stage(self) -> str:
-        """Where it failed; empty where nobody can tell."""
+        """Stage at which the record failed; empty if unknown."""
         return self.dead_letter.stage if self.dead_letter else ""
 
     @property
     def code(self) -> str:
-        """Stable name of its fault."""
+        """Stable name of the fault."""
         return self.dead_letter.code if self.dead_letter else UNREADABLE_CODE
 
     def without_value(self) -> "DeadLetterRecord":
-        """The same for those who only look: a whole topic of them fits in memory."""
+        """Return a copy without value, so that a whole topic fits in memory."""
         dead_letter = self.dead_letter and msgspec.structs.replace(
             self.dead_letter, value=None
         )
@@ -106,7 +106,7 @@ def read_record(
     key: bytes | None,
     value: bytes | None,
 ) -> DeadLetterRecord:
-    """Read a record of the topic, whoever wrote it."""
+    """Decode a record of the topic, also one that is not a dead letter."""
     headers = tuple(headers)
     dead_letter = decode_dead_letter(headers, key=key, value=value)
     is_truncated = any(name == TRUNCATED_HEADER for name, _ in headers)
@@ -129,10 +129,10 @@ def read_record(
 def _choose_route(dead_letter: DeadLetter | None) -> RequeueRoute:
     if dead_letter is None:
         return RequeueRoute.NONE
-    if dead_letter.stage.startswith(DELIVER_PREFIX):
+    if dead_letter.stage.lane:
         return RequeueRoute.ACTIVATION
-    if dead_letter.stage == "activate" and _is_activation(dead_letter.value):
-        return RequeueRoute.ACTIVATION  # one that had come back already
+    if dead_letter.stage is Stage.ACTIVATE and _is_activation(dead_letter.value):
+        return RequeueRoute.ACTIVATION  # it was requeued before
     return RequeueRoute.EVENT
 
 
@@ -142,77 +142,3 @@ def _is_activation(value: bytes | None) -> bool:
     except PoisonRecord:
         return False
     return True
-
-
-class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dead letters are meant: those that meet all that is given.
-
-    Attributes:
-        code: Code of the fault.
-        stage: Where it failed; `deliver` means every lane.
-        since_ms: Not older than this, milliseconds since the epoch.
-        until_ms: Older than this.
-        topic_offsets: One of these.
-    """
-
-    code: str = ""
-    stage: str = ""
-    since_ms: int | None = None
-    until_ms: int | None = None
-    topic_offsets: frozenset[TopicOffset] = frozenset()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether every dead letter meets them."""
-        return self == DeadLetterFilter()
-
-    def matches(self, record: DeadLetterRecord) -> bool:
-        """Whether a dead letter meets them."""
-        return (
-            self.code in ("", record.code)
-            and self.stage in ("", record.stage, record.stage.partition(".")[0])
-            and (self.since_ms is None or record.timestamp_ms >= self.since_ms)
-            and (self.until_ms is None or record.timestamp_ms < self.until_ms)
-            and (not self.topic_offsets or record.topic_offset in self.topic_offsets)
-        )
-
-
-class DeadLetterGroup(NamedTuple):
-    """Dead letters of one stage and one fault.
-
-    Attributes:
-        stage: Where they failed; empty where nobody can tell.
-        code: Name of the fault.
-        record_count: How many.
-        first_ms: When the first came, milliseconds since the epoch.
-        last_ms: When the last did.
-        last_offset: Where the last one lies.
-    """
-
-    stage: str
-    code: str
-    record_count: int
-    first_ms: int
-    last_ms: int
-    last_offset: TopicOffset
-
-
-def group_by_fault(records: Iterable[DeadLetterRecord]) -> list[DeadLetterGroup]:
-    """Count them by stage and fault, in the order of their names."""
-    groups: dict[tuple[str, str], DeadLetterGroup] = {}
-    for record in records:
-        name = (record.stage, record.code)
-        single = DeadLetterGroup(
-            *name, 1, record.timestamp_ms, record.timestamp_ms, record.topic_offset
-        )
-        group = groups.get(name)
-        groups[name] = single if group is None else _merge_groups(group, single)
-    return [groups[name] for name in sorted(groups)]
-
-
-def _merge_groups(group: DeadLetterGroup, other: DeadLetterGroup) -> DeadLetterGroup:
-    last = max(group, other, key=lambda group: (group.last_ms, group.last_offset))
-    return last._replace(
-        record_count=group.record_count + other.record_count,
-        first_ms=min(group.first_ms, other.first_ms),
-    )

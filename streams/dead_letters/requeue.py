@@ -1,11 +1,10 @@
-"""How dead letters get back: one record for each, or for each source record."""
+"""Plan of a requeue: one record for each dead letter, or for each source record."""
 
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-from streams.dead_letters.encoding import DELIVER_PREFIX
 from streams.dead_letters.record import DeadLetterRecord, RequeueRoute
 from streams.events.canonical_event import ReplayMode
 from streams.events.origin import Origin
@@ -15,20 +14,19 @@ REPLAY_MODES: Final = {
     RequeueRoute.ACTIVATION: ReplayMode.RESEND,
     RequeueRoute.SOURCE: ReplayMode.RESEND,
 }
-"""An activation was the last word when it failed, and has to be told once more; an
-event that never got so far is new."""
+"""An activation was the user's last write when it failed, and must be sent again; an
+event that failed before that is new."""
 
 
 class RequeueRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One record to be sent.
+    """Record that requeues dead letters.
 
     Attributes:
-        route: Where it goes.
-        origin: The source record behind it.
-        source_ms: When that was written, milliseconds since the epoch; 0 where nobody
-            can tell.
-        dead_letters: The dead letters it answers for; of the first it has its value, unless
-            that comes from the source.
+        route: Route of the record.
+        origin: The source record.
+        source_ms: Time of the source record, milliseconds since the epoch, or 0.
+        dead_letters: The dead letters that the record resolves. It has the value of the
+            first, unless the value is read from the source topic.
     """
 
     route: RequeueRoute
@@ -38,20 +36,20 @@ class RequeueRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed_lanes(self) -> frozenset[str]:
-        """Lanes on which it failed."""
+        """Lanes on which the source record failed."""
         return frozenset(
-            record.stage.removeprefix(DELIVER_PREFIX)
+            record.dead_letter.stage.lane
             for record in self.dead_letters
-            if record.stage.startswith(DELIVER_PREFIX)
+            if record.dead_letter and record.dead_letter.stage.lane
         )
 
 
 class RequeuePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be sent, and what cannot be.
+    """Records to write, and dead letters that cannot be requeued.
 
     Attributes:
-        records: In the order of the dead letters.
-        not_requeueable: Dead letters that nobody knows the origin of.
+        records: Records to write, in the order of the dead letters.
+        not_requeueable: Dead letters with an unknown origin.
     """
 
     records: tuple[RequeueRecord, ...]
@@ -61,11 +59,11 @@ class RequeuePlan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_requeue(
     records: Iterable[DeadLetterRecord], *, from_source: bool
 ) -> RequeuePlan:
-    """Say how each gets back.
+    """Plan the requeue of dead letters.
 
     Args:
-        records: Dead letters.
-        from_source: Whether all are made anew from their source records.
+        records: The dead letters.
+        from_source: True to read all values from the source topics.
     """
     requeues: dict[object, RequeueRecord] = {}
     not_requeueable: list[DeadLetterRecord] = []

@@ -1,4 +1,4 @@
-"""What a person did with a dead letter, kept beside the dead letters."""
+"""Resolutions: dead letters that a person requeued or discarded."""
 
 from enum import StrEnum
 
@@ -8,22 +8,22 @@ from streams.dead_letters.record import DeadLetterRecord, TopicOffset
 
 
 class ResolutionAction(StrEnum):
-    """What can be done with one."""
+    """Ways to resolve a dead letter."""
 
     REQUEUED = "requeued"
     DISCARDED = "discarded"
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was done with one dead letter.
+    """Record that one dead letter is resolved, by whom and why.
 
     Attributes:
-        action: What it was.
-        at_ms: When, milliseconds since the epoch.
-        replay: The command that did it; a requeued record carries its name.
-        dead_letter_ms: The dead letter's Kafka timestamp. A topic that was made anew has
-            others at the same places, and those nobody has handled.
-        note: Why, where the person said so.
+        action: The way it was resolved.
+        at_ms: Time of the resolution, milliseconds since the epoch.
+        replay: Id of the command that did it; a requeued record has it in a header.
+        dead_letter_ms: Kafka timestamp of the dead letter. A topic that was deleted and
+            created again has other dead letters at the same offsets, not resolved yet.
+        note: Note of the person; may be empty.
     """
 
     action: ResolutionAction
@@ -34,7 +34,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def resolution_for(resolution: Resolution, record: DeadLetterRecord) -> Resolution:
-    """Say of one dead letter what was done with many."""
+    """Return the resolution of many dead letters as that of one of them."""
     return msgspec.structs.replace(resolution, dead_letter_ms=record.timestamp_ms)
 
 
@@ -43,14 +43,14 @@ _decoder = msgspec.json.Decoder(Resolution)
 
 
 def encode_resolution(resolution: Resolution) -> bytes:
-    """Value of a row; its key is the dead letter's place."""
+    """Encode a resolution; the key of its row is the offset of the dead letter."""
     return _encoder.encode(resolution)
 
 
 def decode_resolution(
     key: bytes | None, value: bytes | None
 ) -> tuple[TopicOffset, Resolution] | None:
-    """Read a row; None for what is none: its dead letter counts as not handled."""
+    """Decode a row; None for anything else: the dead letter is not resolved then."""
     try:
         return TopicOffset.parse((key or b"").decode()), _decoder.decode(value or b"")
     except (msgspec.MsgspecError, ValueError):
@@ -60,7 +60,7 @@ def decode_resolution(
 def is_resolved(
     record: DeadLetterRecord, resolutions: dict[TopicOffset, Resolution]
 ) -> bool:
-    """Whether a person has dealt with a dead letter."""
+    """Return True if a person has requeued or discarded a dead letter."""
     resolution = resolutions.get(record.topic_offset)
     return resolution is not None and resolution.dead_letter_ms in (
         0,

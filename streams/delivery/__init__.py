@@ -1,1 +1,1 @@
-"""Batches of activations on their way out, and what became of each."""
+"""Batches of activations on their way to Klaviyo, and the verdict on each item."""

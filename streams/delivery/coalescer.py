@@ -1,135 +1,62 @@
-"""What waits on a lane: coalesced, in order for each profile, grouped into batches.
+"""Coalescing queue of a lane: in order for each user, grouped into batches.
 
-A key is what must stay in order: a user's changes of one list, of attributes, of
-consent. One key is never in two batches at once. What waits behind another of its key
-is joined with it where one request can do both, and else waits for its turn, so that
-what Klaviyo ends with is the last word (invariants 2 and 4).
+Items with the same ordering key (a user's changes of one list, of attributes, of
+consent) are never in two batches at once. An item that is queued behind another one is
+merged with it where one request can do both, and otherwise waits until the first one
+is done: so Klaviyo ends with the newest change.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
-from streams.actions.activation import DEFAULT_BATCH, Activation, BatchOverride
-from streams.actions.intents import EventRecord
-from streams.actions.kinds import intent_kind, list_id_of
+from streams.delivery.queued_item import BatchKey, OrderingKey, QueuedItem
+from streams.delivery.reservations import Reservations
 
 R = TypeVar("R")
 
-
-class OrderingKey(NamedTuple):
-    """Whose order counts, and in what: a list, an event's id, or empty."""
-
-    user: str
-    subject: str
-
-
-class BatchKey(NamedTuple):
-    """What one request can carry together.
-
-    Attributes:
-        kind: The operation that does it.
-        target: The list: `id:<list id>`, `audience:<key>`; empty for none.
-        action: The action's name.
-        batch: What the mapping says of batches.
-        low_priority: Whether it goes behind all others: events of the past, and replays.
-    """
-
-    kind: str
-    target: str
-    action: str
-    batch: BatchOverride = DEFAULT_BATCH
-    low_priority: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedItem(Generic[R]):
-    """One thing to send, and the receipts of all that it answers for."""
-
-    activation: Activation
-    records: tuple[R, ...]
-    queued_s: float
-
-    @property
-    def batch_key(self) -> BatchKey:
-        """The batch it can go into."""
-        activation = self.activation
-        return BatchKey(
-            intent_kind(activation.intent),
-            target_of(activation),
-            activation.action,
-            activation.batch,
-            is_low_priority(activation),
-        )
-
-    @property
-    def ordering_key(self) -> OrderingKey:
-        """What it must stay in order with."""
-        return OrderingKey(self.activation.user, ordering_subject(self.activation))
-
-
-def is_low_priority(activation: Activation) -> bool:
-    """Whether what happens now goes first."""
-    intent = activation.intent
-    backfill = isinstance(intent, EventRecord) and intent.backfill
-    return backfill or bool(activation.replay)
-
-
-def target_of(activation: Activation) -> str:
-    """The list it means: `id:<list id>`, `audience:<key>`; empty for none."""
-    if list_id := list_id_of(activation.intent):
-        return f"id:{list_id}"
-    return f"audience:{activation.audience}" if activation.audience else ""
-
-
-def ordering_subject(activation: Activation) -> str:
-    """What of a user it is about: events have no order, consent has one for all."""
-    match activation.intent:
-        case EventRecord() as event:
-            return f"{event.metric}\0{event.unique_id}"
-        case intent if intent_kind(intent) in _KINDS_ORDERED_PER_USER:
-            return ""
-        case _:
-            return target_of(activation)
-
-
-_KINDS_ORDERED_PER_USER = frozenset(
-    {"subscribe", "unsubscribe", "suppress", "unsuppress", "delete"}
-)
-
 MergeResult = tuple[QueuedItem[R], list[QueuedItem[R]]]
-"""The item that stays, and those it makes pointless."""
+"""The item that stays in the queue, and the items it supersedes."""
 
 MergePolicy = Callable[[QueuedItem[R], QueuedItem[R]], MergeResult[R] | None]
-"""What becomes of an older and a newer one of a key; None: they go one by one."""
+"""Merges an older and a newer item with the same ordering key; None to keep both."""
 
 
 class Coalescer(Generic[R]):
-    """The waiting and the busy of one lane.
+    """Queue of items that are waiting or in flight.
+
+    Invariant: `_sendable` holds the first item of every queue whose ordering key is not
+    reserved, and no other item, below the batch key of that item. No queue is empty,
+    and `_count` is the number of items in all queues. `_mark_sendable`,
+    `_unmark_sendable` and `_remove_first` keep it, before and after each change of a
+    queue's first item.
 
     Args:
-        merge: Says what becomes of two waiting items of one key.
+        merge: Policy for two queued items with the same ordering key.
+        reservations: Keys of items in flight, and other keys that must not change now.
     """
 
-    def __init__(self, merge: MergePolicy[R]) -> None:
+    def __init__(
+        self, merge: MergePolicy[R], *, reservations: Reservations | None = None
+    ) -> None:
         self._merge = merge
+        self._reservations = reservations or Reservations()
         self._queues: dict[OrderingKey, deque[QueuedItem[R]]] = {}
         self._sendable: dict[BatchKey, dict[OrderingKey, QueuedItem[R]]] = {}
-        self._in_flight: set[OrderingKey] = set()
         self._requeued_s: dict[BatchKey, float] = {}
         self._count = 0
+        self._in_flight_count = 0
 
     def __len__(self) -> int:
         return self._count
 
     @property
     def in_flight_count(self) -> int:
-        """Items being sent."""
-        return len(self._in_flight)
+        """Number of items that are being sent."""
+        return self._in_flight_count
 
     def add(self, item: QueuedItem[R]) -> list[QueuedItem[R]]:
-        """Let an item wait; returns what became pointless."""
+        """Queue an item, and return the items it supersedes."""
         key = item.ordering_key
         queue = self._queues.setdefault(key, deque())
         merged = self._merge(queue[-1], item) if queue else None
@@ -147,7 +74,11 @@ class Coalescer(Generic[R]):
     def requeue(
         self, items: Iterable[QueuedItem[R]], *, now_s: float
     ) -> list[QueuedItem[R]]:
-        """Return what was taken and not settled, before all that waits behind it."""
+        """Return unsent items to the front of their queues.
+
+        Returns:
+            Items that are superseded by items queued meanwhile.
+        """
         superseded: list[QueuedItem[R]] = []
         for item in items:
             key = item.ordering_key
@@ -160,20 +91,23 @@ class Coalescer(Generic[R]):
             else:
                 queue[0], replaced = merged
                 superseded += replaced
-            self._in_flight.discard(key)
+            self._in_flight_count -= 1
+            self._reservations.release([key])
             self._mark_sendable(key)
         return superseded
 
     def ready_batches(
         self, *, now_s: float, items_max: int, min_age_s: float
     ) -> list[BatchKey]:
-        """Groups that are full or whose oldest item has waited long enough.
+        """Return batches that are full, or whose oldest item has waited long enough.
 
-        The longest wait first, so that no list's backlog holds up the others; what was
-        put back has waited since then, so that it does not either.
+        The longest wait comes first, so that the backlog of one list does not hold up
+        other lists. The wait of a requeued batch counts from its return.
         """
+        self._collect_expired_reservations(now_s)
         oldest_s = {
-            g: next(iter(i.values())).queued_s for g, i in self._sendable.items()
+            batch_key: next(iter(items.values())).queued_s
+            for batch_key, items in self._sendable.items()
         }
         ready = [
             batch_key
@@ -182,49 +116,54 @@ class Coalescer(Generic[R]):
             or now_s - oldest_s[batch_key] >= min_age_s
         ]
         requeued_s = self._requeued_s
-        return sorted(
-            ready,
-            key=lambda batch_key: max(
-                oldest_s[batch_key], requeued_s.get(batch_key, 0.0)
-            ),
-        )
+        return sorted(ready, key=lambda key: max(oldest_s[key], requeued_s.get(key, 0)))
 
     def is_full(self, batch_key: BatchKey, *, items_max: int) -> bool:
-        """Whether a batch of a group that waits can hold no more."""
+        """Return True if a waiting batch can hold no more items."""
         return len(self._sendable[batch_key]) >= _batch_items_max(batch_key, items_max)
 
     def take_batch(
         self, batch_key: BatchKey, *, items_max: int, page_items: int = 1
     ) -> list[QueuedItem[R]]:
-        """The oldest items of a group; their keys are busy until settled.
+        """Take the oldest items of a batch, and reserve their ordering keys.
 
-        Of more than `page_items` only whole pages: profiles are looked up by the page,
-        and a page that is not full costs a request all the same.
+        A batch of more than `page_items` holds whole pages: profiles are looked up by
+        the page, and a page that is not full costs a request all the same.
         """
         waiting = self._sendable[batch_key]
         items_max = min(_batch_items_max(batch_key, items_max), len(waiting))
         if items_max > page_items:
             items_max -= items_max % page_items
-        batch = [item for _, item in zip(range(items_max), waiting.values())]  # noqa: B905 - the shorter ends it
+        batch = [item for _, item in zip(range(items_max), waiting.values())]  # noqa: B905 - the shorter one ends it
         for item in batch:
             self._unmark_sendable(item.ordering_key, batch_key)
             self._remove_first(item.ordering_key)
-            self._in_flight.add(item.ordering_key)
+        self._reservations.reserve(item.ordering_key for item in batch)
+        self._in_flight_count += len(batch)
         return batch
 
-    def release(self, items: Iterable[QueuedItem[R]]) -> None:
-        """These have their verdict: what waited for them may go."""
+    def release(
+        self, items: Iterable[QueuedItem[R]], *, at_s: float | None = None
+    ) -> None:
+        """Free the ordering keys of items that are done, now or at a later time."""
         for item in items:
-            if self._requeued_s:  # seldom: a group is not named for each item
+            if self._requeued_s:  # rare: a batch key is not built for each item
                 self._requeued_s.pop(item.batch_key, None)
-            self._in_flight.discard(item.ordering_key)
-            self._mark_sendable(item.ordering_key)
+            key = item.ordering_key
+            self._in_flight_count -= 1
+            if at_s is None:
+                self._reservations.release([key])
+                self._mark_sendable(key)
+            else:
+                self._reservations.reserve([key], until_s=at_s)
 
     def drop(self, is_lost: Callable[[QueuedItem[R]], bool]) -> list[QueuedItem[R]]:
-        """Forget waiting items, and what waits before them: the last word is theirs.
+        """Remove waiting items, and the older items before each in its queue.
+
+        An older item must not outlive a newer one: it would be Klaviyo's last change.
 
         Args:
-            is_lost: Their partition has left, or they are too old.
+            is_lost: Returns True for items that are not to be sent.
         """
         dropped: list[QueuedItem[R]] = []
         for key, queue in list(self._queues.items()):
@@ -235,17 +174,21 @@ class Coalescer(Generic[R]):
             if not drop_count:
                 continue
             self._unmark_sendable(key, queue[0].batch_key)
-            dropped += [queue.popleft() for _ in range(drop_count)]
-            self._count -= drop_count
-            if not queue:
-                del self._queues[key]
+            for _ in range(drop_count):
+                dropped.append(queue[0])
+                self._remove_first(key)
             self._mark_sendable(key)
         return dropped
 
+    def _collect_expired_reservations(self, now_s: float) -> None:
+        for key in self._reservations.expire(now_s=now_s):
+            if isinstance(key, OrderingKey):
+                self._mark_sendable(key)
+
     def _mark_sendable(self, key: OrderingKey) -> None:
-        """Let the first of a line wait in its group, if nothing of it is under way."""
+        """Offer the first item of a queue for batches, unless its key is reserved."""
         queue = self._queues.get(key)
-        if queue and key not in self._in_flight:
+        if queue and key not in self._reservations:
             self._sendable.setdefault(queue[0].batch_key, {})[key] = queue[0]
 
     def _unmark_sendable(self, key: OrderingKey, batch_key: BatchKey) -> None:
@@ -262,5 +205,5 @@ class Coalescer(Generic[R]):
 
 
 def _batch_items_max(batch_key: BatchKey, items_max: int) -> int:
-    """Say how many a batch holds: the mapping may ask for fewer than the lane."""
+    """Return the size of a full batch: a mapping may ask for fewer than the lane."""
     return min(batch_key.batch.items_max or items_max, items_max)

@@ -1,31 +1,36 @@
-"""Which activations a lane has met: a killed worker's successor tells them again."""
+"""Detection of duplicates: activations written twice, and keys seen recently."""
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 REMEMBERED_MAX: Final = 20_000
-"""Activations remembered by a lane, some 8 MB: several times what activate tells
+"""Activations remembered by a lane, some 8 MB: several times what activate writes
 between two commits."""
 
 LaneOffset = tuple[int, int]
 """Partition and offset of a record of the lane."""
 
 CauseId = tuple[int, int]
-"""When activate came to it: the event's offset, and which of its activations it is."""
+"""Offset of the event that caused an activation, and the index of the activation."""
 
 _ActivationId = tuple[bytes, CauseId]
 
 
 class DuplicateFilter:
-    """The latest activations of a lane, and where each stood first.
+    """The latest activations of a lane, and the offset at which each was first seen.
 
-    Those of the same turn and bytes are one that was told twice. A replay has turns of
-    its own, and what a mended mapping makes of an event has other bytes.
+    A killed worker's successor writes activations a second time. Those have the same
+    cause and the same bytes. A replay has causes of its own, and a corrected mapping
+    produces other bytes, so neither of them is a duplicate.
 
-    Whoever takes a partition over knows nothing of what was settled before. When the
-    first of several changes is among that, and all are told again, the first is news
-    and is sent: then those after it must be sent again too, or it has the last word.
+    The new owner of a partition does not know what was settled before. If the first of
+    several changes was settled, and all of them are written again, the first one looks
+    new and is sent: then the later ones must be sent again too, or the first one would
+    be Klaviyo's last change.
     """
 
     def __init__(self) -> None:
@@ -37,15 +42,15 @@ class DuplicateFilter:
     def is_duplicate(
         self, payload: bytes, *, offset: LaneOffset, user: str, cause: CauseId
     ) -> bool:
-        """Whether an earlier record of the partition said the very same.
+        """Return True if an earlier record of the partition has the same activation.
 
-        A record that is read once more is no repetition of itself.
+        Reading the same record again after a rebalance is not a duplicate.
 
         Args:
             payload: Value of the record.
-            offset: Where it lies.
-            user: Whose it is.
-            cause: Its turn in activate.
+            offset: Partition and offset of the record.
+            user: User key of the activation.
+            cause: Event and index that caused the activation.
         """
         activation_id = (_digest(payload), cause)
         if activation_id not in self._first_offsets:
@@ -60,12 +65,12 @@ class DuplicateFilter:
         return False
 
     def forget(self, payload: bytes, *, cause: CauseId) -> None:
-        """Let it be told again: it was refused, and comes back once that is mended."""
+        """Forget an activation that became a dead letter: it can be requeued then."""
         self._drop((_digest(payload), cause))
 
     def _forget_later(self, user: str, cause: CauseId) -> None:
-        """Something older turns up behind what came after it: that is told again."""
-        ids = self._ids_by_user.get(user, {})  # by turn: what is later was forgotten
+        """Forget a user's activations with a later cause: all are sent again."""
+        ids = self._ids_by_user.get(user, {})  # ascending by cause, as later ones go
         while ids and next(reversed(ids))[1] > cause:
             self._drop(next(reversed(ids)))
 
@@ -81,3 +86,26 @@ class DuplicateFilter:
 
 def _digest(payload: bytes) -> bytes:
     return blake2b(payload, digest_size=16).digest()
+
+
+class RecentKeys(Generic[K]):
+    """Set of the latest keys; the oldest key is forgotten when the set is full.
+
+    Args:
+        size_max: Number of keys that are remembered.
+    """
+
+    def __init__(self, size_max: int) -> None:
+        self._keys: OrderedDict[K, None] = OrderedDict()
+        self._size_max = size_max
+
+    def __contains__(self, key: K) -> bool:
+        """Return True for a key that was added recently."""
+        return key in self._keys
+
+    def add(self, key: K) -> None:
+        """Remember a key as the latest one."""
+        self._keys[key] = None
+        self._keys.move_to_end(key)
+        if len(self._keys) > self._size_max:
+            self._keys.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Two things that wait for one user → one, where one request does both."""
+"""Merge policies: when two queued items of one user become one."""
 
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,19 +19,20 @@ from streams.actions.kinds import (
     is_same_person,
     person_keys,
 )
-from streams.delivery.coalescer import MergeResult, QueuedItem
+from streams.delivery.coalescer import MergeResult
+from streams.delivery.queued_item import QueuedItem
 
 R = TypeVar("R")
 
 MERGED_RECORDS_MAX = 1_000
-"""Ours: records that one item answers for."""
+"""Most records that one merged item stands for; our own limit."""
 
 
 def keep_latest(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
-    """Lists: the newer one alone is sent; it keeps its elder's place in time.
+    """Send only the newer change of a list; it counts as queued when the older one was.
 
-    What an older add says of the profile is not lost: what says something else waits
-    behind it.
+    An older add that sets profile attributes is kept, unless the newer one sets the
+    same attributes: they would be lost.
     """
     if not _is_same_subject(older, newer):
         return None
@@ -46,9 +47,10 @@ def keep_latest(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | 
 
 
 def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
-    """Profiles: one request that sets what either sets, the newer one winning.
+    """Merge two profile updates into one; the newer value of an attribute wins.
 
-    Only where both name the same: an address that Klaviyo refuses costs nobody else.
+    Both must have the same identifiers: an address that Klaviyo rejects must not fail
+    the update of another person.
     """
     first, last = older.activation.intent, newer.activation.intent
     if not isinstance(first, ProfileUpsert) or not isinstance(last, ProfileUpsert):
@@ -71,7 +73,7 @@ def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R]
 def keep_latest_consent(
     older: QueuedItem[R], newer: QueuedItem[R]
 ) -> MergeResult[R] | None:
-    """Consent: the newer one alone, where it speaks of all that the older one does."""
+    """Send only the newer change of consent, if it covers all of the older one."""
     first, last = older.activation.intent, newer.activation.intent
     if not isinstance(first, ConsentChange) or not isinstance(last, ConsentChange):
         return None
@@ -87,14 +89,15 @@ def keep_latest_consent(
 
 
 def never_merge(_older: QueuedItem[R], _newer: QueuedItem[R]) -> MergeResult[R] | None:
-    """Events and deletions: each by itself."""
+    """Keep both items: events and deletions are sent one by one."""
     return None
 
 
 def _is_same_subject(older: QueuedItem[R], newer: QueuedItem[R]) -> bool:
-    """Whether both are about one person, and batched alike; patches stay as they are.
+    """Return True if both are about one person and have the same batch limits.
 
-    An audience is about the user, whatever identifiers its events hold.
+    Patches are never merged. Two audience changes are always about the user, whatever
+    identifiers their events have.
     """
     first, last = older.activation, newer.activation
     if (
@@ -112,7 +115,7 @@ def _is_profile_patch(intent: Intent) -> bool:
 
 
 def _has_profile_attributes(intent: Intent) -> bool:
-    """Whether it says more of a profile than who it is."""
+    """Return True if an intent sets profile attributes beside identifiers."""
     profile = intent.profile if isinstance(intent, ListAdd | ProfileUpsert) else {}
     return not profile.keys() <= {*PERSON_IDENTIFIERS}
 

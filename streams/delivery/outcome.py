@@ -1,4 +1,4 @@
-"""What is recorded of every source record: one outcome at least."""
+"""Outcomes: the record of every verdict; each source record has at least one."""
 
 from collections.abc import Iterable
 
@@ -10,17 +10,17 @@ from streams.events.origin import Origin
 
 
 class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One source record's end at one stage.
+    """Verdict on one source record at one stage.
 
     Attributes:
         origin: The source record.
-        verdict: Where it ended.
-        reason: Code, then optionally `: ` and words.
-        status: HTTP status that decided it; 0 when none did.
-        attempts: Requests that carried it.
-        message_id: The producer's name for the event; empty when it gave none.
-        latency_ms: From the source record's Kafka timestamp to here.
-        replay: The replay that took the record in again; empty the first time.
+        verdict: The verdict.
+        reason: Text of a `Reason`: a code, then optionally `: ` and an explanation.
+        status: HTTP status that led to the verdict; 0 if none did.
+        attempts: Number of requests that held the item.
+        message_id: Message id that the producer gave the event; empty if there is none.
+        latency_ms: Time since the source record's Kafka timestamp.
+        replay: Id of the replay that reprocesses the record; empty for live records.
     """
 
     origin: Origin
@@ -34,12 +34,12 @@ class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One record of the outcomes topic: what became of a batch.
+    """Record of the outcomes topic: the verdicts on a batch.
 
     Attributes:
         stage: `intake`, `activate` or `deliver.<lane>`.
-        items: Every source record in it.
-        action: What was to be done, at deliver.
+        items: One item for each source record of the batch.
+        action: Name of the action, at the deliver stages.
     """
 
     stage: str
@@ -51,10 +51,10 @@ VALUE_MAX_BYTES = 800_000
 """Below Kafka's default `max.message.bytes` (1,048,588)."""
 
 _ITEM_BYTES = 600
-"""All of an item but its message id and reason, with the longest topic name."""
+"""Size of an item without message id and reason, with the longest topic name."""
 
 _CHAR_BYTES = 6
-"""A character of JSON, escaped."""
+"""Size of an escaped character in JSON."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Outcome)
@@ -68,7 +68,7 @@ def outcome_item(
     latency_ms: int = 0,
     replay: str = "",
 ) -> OutcomeItem:
-    """One item's line."""
+    """Build the outcome item for one source record."""
     return OutcomeItem(
         origin=origin,
         verdict=verdict.verdict,
@@ -84,7 +84,7 @@ def outcome_item(
 def encode_outcomes(
     stage: str, items: Iterable[OutcomeItem], *, action: str = ""
 ) -> list[bytes]:
-    """Values for the outcomes topic; none when there is nothing to say."""
+    """Encode items as values for the outcomes topic; no items, no values."""
     return [
         _encoder.encode(Outcome(stage=stage, items=chunk, action=action))
         for chunk in chunk_by_weight(
@@ -98,9 +98,9 @@ def _item_bytes(item: OutcomeItem) -> int:
 
 
 def decode_outcome(value: bytes) -> Outcome:
-    """Read what `encode` wrote.
+    """Decode a value that `encode_outcomes` wrote.
 
     Raises:
-        msgspec.MsgspecError: It is something else.
+        msgspec.MsgspecError: The value is not an outcome.
     """
     return _decoder.decode(value)

@@ -1,25 +1,47 @@
-"""What became of one item."""
+"""Verdicts on items, and the reasons for them."""
 
 from enum import StrEnum
+from typing import NamedTuple, Self
 
 import msgspec
 
 
 class Verdict(StrEnum):
-    """The end of an item's way; retries happen before there is a verdict."""
+    """Final result for one item; retries happen before there is a verdict."""
 
     DELIVERED = "delivered"
     DISCARDED = "discarded"
     DEAD_LETTER = "dead-letter"
 
 
-class ItemVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one item of a batch, with what an operator needs to know.
+class Reason(NamedTuple):
+    """Reason for a verdict; outcomes hold it as text, `code` or `code: detail`.
 
     Attributes:
-        verdict: Where the item ended.
-        reason: Kebab-case code, then optionally `: ` and words; no personal data.
-        status: HTTP status that decided it; 0 when none did.
+        code: Stable name in kebab case; outcomes and dead letters are counted by it.
+        detail: Explanation for people, without personal data; may be empty.
+    """
+
+    code: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}" if self.detail else self.code
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` writes."""
+        code, _, detail = text.partition(":")
+        return cls(code, detail.strip())
+
+
+class ItemVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Verdict on one item of a batch, with the facts an operator needs.
+
+    Attributes:
+        verdict: The verdict.
+        reason: Text of a `Reason`; empty for most delivered items.
+        status: HTTP status that led to the verdict; 0 if none did.
         attempts: Requests that carried the item.
     """
 
@@ -30,15 +52,15 @@ class ItemVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def delivered(*, status: int = 0, reason: str = "") -> ItemVerdict:
-    """Klaviyo took it."""
+    """Return the verdict for an item that Klaviyo accepted."""
     return ItemVerdict(verdict=Verdict.DELIVERED, status=status, reason=reason)
 
 
 def discarded(reason: str, *, status: int = 0) -> ItemVerdict:
-    """Nothing had to be done, and `reason` says why."""
+    """Return the verdict for an item that needed no request, with the reason."""
     return ItemVerdict(verdict=Verdict.DISCARDED, reason=reason, status=status)
 
 
 def dead_letter(reason: str, *, status: int = 0) -> ItemVerdict:
-    """It can never be done as it is; a person must look."""
+    """Return the verdict for an item that fails as it is: a person must look at it."""
     return ItemVerdict(verdict=Verdict.DEAD_LETTER, reason=reason, status=status)

@@ -1,1 +1,1 @@
-"""TODO reconcile."""
+"""Comparison of the memberships table with Klaviyo's lists, and repairs."""

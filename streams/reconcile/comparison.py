@@ -1,4 +1,4 @@
-"""One list compared with the table: who is missing, who is there and should not be."""
+"""Comparison of a list in Klaviyo with the memberships table."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,11 +16,11 @@ from streams.reconcile.desired_memberships import DesiredByUser, DesiredMembersh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingMember:
-    """Someone inside who is not on the list.
+    """User inside the audience but not on the list.
 
     Attributes:
-        desired: What the table says.
-        identifiers: What names them; empty where nobody can tell.
+        desired: The user's membership in the table.
+        identifiers: The user's identifiers; empty if unknown.
     """
 
     desired: DesiredMembership
@@ -29,11 +29,11 @@ class MissingMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnexpectedMember:
-    """Someone outside who is on the list.
+    """User outside the audience but on the list.
 
     Attributes:
-        desired: What the table says.
-        member: Their profile on the list.
+        desired: The user's membership in the table.
+        member: The user's profile on the list.
     """
 
     desired: DesiredMembership
@@ -42,15 +42,16 @@ class UnexpectedMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """What a comparison comes to.
+    """Differences between a list and the table.
 
     Attributes:
-        missing: To be put on the list.
-        unexpected: To be taken off it.
-        unidentified: Inside, and maybe not on the list: the source record is gone, and
-            Klaviyo knows no such user id. Left alone, since an add by what may be the
-            id of a device would make a profile that is nobody's.
-        unmanaged: Members the table has never heard of: somebody else's, left alone.
+        missing: Users to add to the list.
+        unexpected: Users to remove from the list.
+        unidentified: Users inside, perhaps not on the list, whose source record is gone
+            and whose user key is no user id in Klaviyo. Not repaired: the key may be
+            the id of a device, and an add would create a profile without a person.
+        unmanaged: Members that the table does not have: other tools added these
+            profiles, so a repair does not touch the profiles.
     """
 
     missing: tuple[MissingMember, ...]
@@ -60,11 +61,11 @@ class Differences:
 
     @property
     def repair_count(self) -> int:
-        """How many there are to be repaired."""
+        """Number of differences to repair."""
         return len(self.missing) + len(self.unexpected)
 
     def for_users(self, users: Collection[str]) -> "Differences":
-        """Keep those of some users; the others are the list's."""
+        """Return the differences of some users, with all unmanaged members."""
         return replace(
             self,
             missing=tuple(
@@ -90,15 +91,15 @@ NO_DIFFERENCES = Differences(missing=(), unexpected=(), unidentified=(), unmanag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListReport:
-    """What one list came to.
+    """Result of comparing a list with the table.
 
     Attributes:
-        list_id: Klaviyo's id; empty when its audience has no list yet.
+        list_id: Id of the list; empty if the audience has no list yet.
         is_list_gone: Klaviyo has no such list.
-        member_count: How many are on it.
-        desired: What the table says of it.
-        differences: What has to change.
-        is_compared: Whether it was; an audience without a list is only where it is named.
+        member_count: Number of members on the list.
+        desired: Memberships in the table.
+        differences: Differences between the list and the table.
+        is_compared: False for an audience without a list that was not asked for.
     """
 
     list_id: str
@@ -110,14 +111,14 @@ class ListReport:
 
     @property
     def is_in_sync(self) -> bool:
-        """Whether nothing is known to differ; without a list, nobody may be inside."""
+        """Return True if no difference is known and no user inside lacks a list."""
         if self.is_compared:
             return not self.differences.repair_count
         return not any(membership.inside for membership in self.desired.values())
 
 
 def build_uncompared_report(desired: DesiredByUser) -> ListReport:
-    """Give what is said of an audience that has no list yet and was not named."""
+    """Build the report for an audience without a list that was not asked for."""
     return ListReport(
         list_id="",
         is_list_gone=True,
@@ -129,15 +130,16 @@ def build_uncompared_report(desired: DesiredByUser) -> ListReport:
 
 
 class Comparison:
-    """A list and the table's words on it.
+    """Comparison of the members of a list with the memberships in the table.
 
-    A member may be several users: someone known by a device, then by a user id. On the
-    list it is right as soon as one of them is inside.
+    Several users may be the same member: a person first known by a device, then by a
+    user id. Such a member belongs on the list if any of the users is inside.
 
     Args:
-        desired: User -> the last word on this list.
-        members: Who is on it.
-        changed_users: Users whose word changed while the list was read: not judged.
+        desired: User → membership in the table.
+        members: Members of the list.
+        changed_users: Users whose membership changed while the list was read. A
+            comparison with the older list would be wrong for these users.
     """
 
     def __init__(
@@ -165,12 +167,12 @@ class Comparison:
             self._match_members(user, ((field, user) for field in LOOKUP_FIELDS))
 
     def find_unresolved(self, *, resync: bool = False) -> list[DesiredMembership]:
-        """List the words whose source record has to say whom they mean.
+        """Return the memberships that need identifiers from the source record.
 
-        Those outside matter only while members are left that nobody is.
+        Users outside matter only while the list has members that match no user.
 
         Args:
-            resync: All who are inside, found or not.
+            resync: Include all users inside, also those on the list.
         """
         has_unmatched_members = len(self._users_by_member) < len(self._members)
         return [
@@ -184,10 +186,10 @@ class Comparison:
         ]
 
     def find_unidentified(self, *, resync: bool = False) -> list[str]:
-        """List who is missing and whom nothing names but the user key.
+        """Return the missing users with no identifiers beside the user key.
 
         Args:
-            resync: All who are inside, found or not.
+            resync: Include all users inside, also those on the list.
         """
         return [
             desired.user
@@ -196,16 +198,16 @@ class Comparison:
         ]
 
     def add_identity(self, user: str, identifiers: Mapping[str, str]) -> None:
-        """Take in what names a user: their source record or their profile."""
+        """Add the identifiers of a user, from the source record or from the profile."""
         if self._desired[user].inside:
             self._identifiers[user] = identifiers
         self._match_members(user, identifiers.items())
 
     def find_differences(self, *, resync: bool = False) -> Differences:
-        """Say what has to change.
+        """Return the differences between the list and the table.
 
         Args:
-            resync: Count all who are inside as missing.
+            resync: Count all users inside as missing.
         """
         missing = [
             MissingMember(desired=desired, identifiers=self._identifiers_of(desired))
@@ -233,7 +235,7 @@ class Comparison:
             ),
         )
 
-    def _find_missing(self, resync: bool) -> list[DesiredMembership]:  # noqa: FBT001 - as asked for
+    def _find_missing(self, resync: bool) -> list[DesiredMembership]:  # noqa: FBT001 - passed on
         return [
             desired
             for user, desired in self._desired.items()
@@ -267,8 +269,8 @@ class Comparison:
 
 
 def identifiers_from_key(user: str) -> dict[str, str]:
-    """Name someone by their user key alone, where it is an e-mail address.
+    """Return the identifiers that a user key alone gives: an e-mail address, if any.
 
-    Another key may be a user id or that of a device, and nobody can tell which.
+    Any other key may be a user id or the id of a device; the key does not show which.
     """
     return {"email": user} if plausible_email(user) == user else {}

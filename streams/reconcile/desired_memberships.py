@@ -1,4 +1,4 @@
-"""The memberships table by list: the last word on each user there."""
+"""Desired members of each list, derived from the memberships table."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -15,14 +15,14 @@ from streams.state.user_row import UserRow
 
 
 class DesiredMembership(msgspec.Struct, frozen=True, kw_only=True):
-    """The last word on one user and one list.
+    """Membership that a user should have on a list.
 
     Attributes:
         user: The user key.
-        audience: The audience that spoke it.
-        last_write: What it said.
-        explicit_list_id: The list, where an event or the settings name it; empty means the one
-            paired with the audience.
+        audience: Audience of the last write.
+        last_write: Last write of the user's membership.
+        explicit_list_id: List that an event or the destination file names; empty for
+            the list that is mapped to the audience.
     """
 
     user: str
@@ -32,25 +32,25 @@ class DesiredMembership(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def inside(self) -> bool:
-        """Whether it says that the user is on the list."""
+        """Return True if the user should be on the list."""
         return self.last_write.inside
 
     @property
     def write_order(self) -> tuple[int, Origin]:
-        """The later of two words counts."""
+        """Ordering key: the greater of two memberships counts."""
         return self.last_write.time_ms, self.last_write.origin
 
 
 DesiredByUser = dict[str, DesiredMembership]
-"""User -> the last word on them."""
+"""User key → desired membership on one list."""
 
 
 class ReconcileTarget(NamedTuple):
-    """What words are about: a list, or an audience that has none yet.
+    """List to compare, or an audience that has no list yet.
 
     Attributes:
-        list_id: Klaviyo's id; empty where there is none yet.
-        audience: Whose list it will be; empty where there is one.
+        list_id: Id of the list; empty if there is none yet.
+        audience: Audience that will have the list; empty if there is a list.
     """
 
     list_id: str = ""
@@ -58,12 +58,12 @@ class ReconcileTarget(NamedTuple):
 
 
 class ListIndex:
-    """Finds the list of each membership.
+    """Index from the memberships in the table to the lists in Klaviyo.
 
     Args:
-        destination: Which audiences are synced, and the lists that it names. Where it
-            syncs none by themselves there are no words.
-        list_mappings: The audience-lists topic.
+        destination: Names the audiences to sync and their lists. If audience sync is
+            off, no membership is desired.
+        list_mappings: Rows of the audience-lists topic.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class ListIndex:
     def build_desired(
         self, user_rows: Mapping[str, UserRow]
     ) -> dict[ReconcileTarget, DesiredByUser]:
-        """Give the words on each list, and on each audience that has none yet.
+        """Return the desired memberships of each list, or audience without a list.
 
-        Where several audiences share a list, the last of them speaks for it, as it did
-        when it happened. Where a mapping's command came later still, nobody does.
+        If several audiences share a list, the latest write counts, as for live events.
+        If a mapping's command for the list is later still, no membership is desired.
         """
         desired_by_target: defaultdict[ReconcileTarget, DesiredByUser] = defaultdict(
             dict
@@ -121,7 +121,7 @@ class ListIndex:
 def filter_by_audience(
     desired_by_user: DesiredByUser, audiences: Collection[str]
 ) -> DesiredByUser:
-    """Keep the words of these audiences; of all where none is named."""
+    """Return the memberships of some audiences, or of all if no audience is given."""
     if not audiences:
         return desired_by_user
     return {

@@ -1,4 +1,4 @@
-"""Differences made activations: activate judges each, its lane carries it out."""
+"""Repairs of differences, as activations for the activate stage and the lanes."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from streams.reconcile.desired_memberships import DesiredMembership
 
 
 def build_repairs(differences: Differences) -> Iterator[Activation]:
-    """Make the activations: nothing else that a source record caused is repeated."""
+    """Build the list change of each difference, and no other action."""
     yield from map(_build_add, differences.missing)
     yield from map(_build_removal, differences.unexpected)
 
@@ -23,7 +23,7 @@ def _build_add(difference: MissingMember) -> Activation:
 
 
 def _build_removal(difference: UnexpectedMember) -> Activation:
-    """Take off whom Klaviyo has there, by its own words."""
+    """Build the removal of a member, by the identifiers that Klaviyo has."""
     identifiers = difference.member.identifiers
     return _build_activation(
         difference.desired,

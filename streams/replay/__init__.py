@@ -1,1 +1,1 @@
-"""What is told once more: ranges of topics, and the table held against Klaviyo."""
+"""Replay of a range of records: selection, progress, and rate."""

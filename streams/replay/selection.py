@@ -1,4 +1,4 @@
-"""What a replay takes of a topic, as the operator says it."""
+"""Selection of the records that a replay publishes again."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,18 +17,19 @@ _OFFSET_RANGE: Final = re.compile(r"(\d+):(\d*)-(\d*)")
 
 
 class ReplaySelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A range of one topic, and which records of it.
+    """Range of a topic, and a filter for the records in the range.
 
     Attributes:
-        topic: The topic.
-        offset_ranges: Partition → first offset, and the one after the last; None for the end
-            that the topic has. Empty: every partition whole.
-        since_ms: Records written from then on, milliseconds since the epoch.
-        until_ms: Records written before.
-        user: Of this user only.
-        audience: About this audience only.
-        where: FQL that an event must match.
-        mode: What the replay is for.
+        topic: Name of the topic.
+        offset_ranges: Partition → first offset, and the offset after the last; None for
+            the end of the partition. Empty for every partition as a whole.
+        since_ms: Only records written at this time or later, milliseconds since the
+            epoch.
+        until_ms: Only records written before this time.
+        user: Only records of this user.
+        audience: Only records about this audience.
+        where: Only events that match this FQL.
+        mode: Purpose of the replay.
     """
 
     topic: str
@@ -44,16 +45,16 @@ class ReplaySelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 def parse_offset_ranges(
     whole_partitions: Iterable[int], range_texts: Iterable[str]
 ) -> dict[int, tuple[int, int | None]]:
-    """Read `--partition` and `--offsets`.
+    """Parse the options `--partition` and `--offsets`.
 
     Args:
-        whole_partitions: Whole ones.
-        range_texts: `PARTITION:FROM-UNTIL`; either end may be left out, the end is not
-            taken.
+        whole_partitions: Partitions that are selected as a whole.
+        range_texts: `PARTITION:FROM-UNTIL`; FROM or UNTIL may be left out, and the
+            offset UNTIL is not selected.
 
     Raises:
-        ConfigError: One is no such thing, ends before it begins, or is of a partition
-            that is named already.
+        ConfigError: A text is not a range, a range is empty, or a partition occurs
+            twice.
     """
     offset_ranges: dict[int, tuple[int, int | None]] = dict.fromkeys(
         whole_partitions, (0, None)
@@ -62,25 +63,23 @@ def parse_offset_ranges(
         match = _OFFSET_RANGE.fullmatch(text)
         if not match:
             raise ConfigError(
-                [f"--offsets {text}: is no PARTITION:FROM-UNTIL, such as 3:100-200"]
+                [f"--offsets {text}: is not PARTITION:FROM-UNTIL, such as 3:100-200"]
             )
         partition, first = int(match[1]), int(match[2] or 0)
         last = int(match[3]) if match[3] else None
         if last is not None and last <= first:
-            raise ConfigError([f"--offsets {text}: ends before it begins"])
+            raise ConfigError([f"--offsets {text}: UNTIL is not after FROM"])
         if partition in offset_ranges:
-            raise ConfigError(
-                [f"partition {partition}: named twice; take its parts in two replays"]
-            )
+            raise ConfigError([f"partition {partition}: named twice; use two replays"])
         offset_ranges[partition] = (first, last)
     return offset_ranges
 
 
 def parse_time_ms(text: str, *, option: str) -> int:
-    """Read a time; without an offset from UTC it is in UTC.
+    """Parse a time option; a time without an offset from UTC is in UTC.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: The text is not a time.
     """
     time_ms = parse_iso_ms(text)
     if time_ms is None:
@@ -91,13 +90,13 @@ def parse_time_ms(text: str, *, option: str) -> int:
 
 
 class RecordFilter:
-    """Says of each record whether a selection takes it.
+    """Filter for the records that a selection includes.
 
     Args:
         selection: The selection.
 
     Raises:
-        ConfigError: Its FQL is wrong.
+        ConfigError: The FQL of the selection is not valid.
     """
 
     def __init__(self, selection: ReplaySelection) -> None:
@@ -108,12 +107,12 @@ class RecordFilter:
 
     @property
     def matches_all(self) -> bool:
-        """Whether no record has to be read for it."""
+        """Return True if every record matches, so that no record has to be decoded."""
         selection = self._selection
         return not (selection.user or selection.audience or selection.where)
 
     def matches_event(self, event: CanonicalEvent) -> bool:
-        """Whether an event is among them."""
+        """Return True if the selection includes an event."""
         selection = self._selection
         if selection.user and event.user != selection.user:
             return False
@@ -122,7 +121,7 @@ class RecordFilter:
         return not selection.audience or selection.audience in _audiences_in(event)
 
     def matches_activation(self, activation: Activation) -> bool:
-        """Whether what a lane carries is among them; it has no event to match."""
+        """Return True if the selection includes an activation."""
         selection = self._selection
         if selection.where:
             return False
@@ -143,11 +142,11 @@ def _audiences_in(event: CanonicalEvent) -> frozenset[str]:
 def count_remaining(
     bounds: Mapping[int, tuple[int, int]], positions: Mapping[int, int]
 ) -> int:
-    """Say how many offsets of a range are still to be read.
+    """Count the offsets of a range that are still to be read.
 
     Args:
-        bounds: Partition → first offset and the one after the last.
-        positions: Partition → the next one to read.
+        bounds: Partition → first offset, and the offset after the last.
+        positions: Partition → next offset to read.
     """
     return sum(
         last - positions.get(partition, first)
@@ -158,11 +157,12 @@ def count_remaining(
 def clip_bounds(
     bounds: Mapping[int, tuple[int, int]], committed: Mapping[int, int]
 ) -> dict[int, tuple[int, int]]:
-    """Cut a range where live reading has come to.
+    """Cut off the part of a range that the workers have not read yet.
 
     Args:
-        bounds: Partition → first offset and the one after the last.
-        committed: Partition → the first offset not read; a partition without one is left.
+        bounds: Partition → first offset, and the offset after the last.
+        committed: Partition → first offset not read; a partition that is absent here is
+            not cut.
     """
     clipped = {
         partition: (first, min(last, committed.get(partition, last)))

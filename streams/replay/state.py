@@ -1,4 +1,4 @@
-"""How far a replay is: a row of the replays topic."""
+"""Progress of a replay, in the form of the replays topic."""
 
 from enum import StrEnum
 
@@ -8,28 +8,27 @@ from streams.replay.selection import ReplaySelection, count_remaining
 
 
 class ReplayStatus(StrEnum):
-    """Where a replay stands."""
+    """Status of a replay in the replays topic."""
 
     RUNNING = "running"
-    PUBLISHED = "fed"
+    PUBLISHED = "published"
     STOPPED = "stopped"
 
 
 class ReplayState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One replay.
+    """Progress of a replay in the replays topic.
 
     Attributes:
-        id: Its name.
-        selection: What it takes.
-        bounds: Partition → first offset and the one after the last, as they were when it
-            began: it does not run after what is written since.
-        positions: Partition → the next offset to read.
-        records_read: Records read.
-        records_published: Records taken in again.
-        unreadable: Records nobody can read, which a filter passes over.
-        status: Where it stands.
-        started_ms: When it began, milliseconds since the epoch.
-        updated_ms: When this was written.
+        id: Id of the replay.
+        selection: Records to publish again.
+        bounds: Partition → first offset, and the offset after the last. Fixed at the
+            start: a replay does not follow the records written since.
+        positions: Partition → next offset to read.
+        records_read: Number of records read.
+        records_published: Number of records published again.
+        unreadable: Number of records that cannot be decoded, which a filter skips.
+        status: Status of the replay.
+        started_ms: Start of the replay, milliseconds since the epoch.
     """
 
     id: str
@@ -41,16 +40,15 @@ class ReplayState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     unreadable: int = 0
     status: ReplayStatus = ReplayStatus.RUNNING
     started_ms: int = 0
-    updated_ms: int = 0
 
     @property
     def total(self) -> int:
-        """Offsets in its range."""
+        """Number of offsets in the range."""
         return sum(last - first for first, last in self.bounds.values())
 
     @property
     def remaining(self) -> int:
-        """Offsets of its range still to be read."""
+        """Number of offsets that are still to be read."""
         return count_remaining(self.bounds, self.positions)
 
 
@@ -59,19 +57,19 @@ encode_state = msgspec.json.encode
 
 
 def decode_state(value: bytes) -> ReplayState:
-    """Read a row.
+    """Decode a row of the replays topic.
 
     Raises:
-        msgspec.MsgspecError: It is something else.
+        msgspec.MsgspecError: The value is not a replay's state.
     """
     return _decode(value)
 
 
 def estimate_remaining_s(state: ReplayState, *, per_s: float) -> float | None:
-    """Say how long the rest takes at a rate of records read; None while there is none.
+    """Estimate the remaining time of a replay; None while the rate is 0.
 
     Args:
-        state: How far it is.
-        per_s: Offsets passed in a second, of late.
+        state: Progress of the replay.
+        per_s: Offsets read per second.
     """
     return state.remaining / per_s if per_s > 0 else None

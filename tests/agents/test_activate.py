@@ -9,12 +9,8 @@ import pytest
 from agents.activate import process_batch
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
-from agents.shared.context import (
-    EVENT_OFFSET_HEADER,
-    ORIGIN_HEADER,
-    SOURCE_TIME_HEADER,
-    Context,
-)
+from agents.shared.context import Context
+from agents.shared.headers import EVENT_OFFSET_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd, ProfileUpsert
 from streams.delivery.verdict import Verdict
@@ -86,14 +82,14 @@ def test_an_edge_goes_to_its_lane_with_its_origin() -> None:
 def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
     """The second sees what the first did, though the table is written at the end."""
     producer = FakeProducer()
-    surroundings = context(producer)
+    services = context(producer)
 
-    _process(surroundings, _event(0), _event(1), _exit(2))
+    _process(services, _event(0), _event(1), _exit(2))
 
     reasons = [item.reason for item in producer.outcomes()]
-    words = [type(one.intent).__name__ for one in _activations(producer)]
-    row = decode_row(_rows(surroundings)[b"user-1"])
-    assert words == ["ListAdd", "ListRemove"]
+    intents = [type(one.intent).__name__ for one in _activations(producer)]
+    row = decode_row(_rows(services)[b"user-1"])
+    assert intents == ["ListAdd", "ListRemove"]
     assert reasons == ["unchanged"]
     assert not row.memberships["vip"].inside
 
@@ -101,10 +97,10 @@ def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
 def test_a_replay_of_the_same_records_says_nothing_twice() -> None:
     """Offsets that come again after a crash are repeats."""
     producer = FakeProducer()
-    surroundings = context(producer)
-    _process(surroundings, _event(0), _exit(1))
+    services = context(producer)
+    _process(services, _event(0), _exit(1))
 
-    _process(surroundings, _event(0), _exit(1))
+    _process(services, _event(0), _exit(1))
 
     assert len(_activations(producer)) == 2
     assert [item.reason for item in producer.outcomes()] == ["stale", "duplicate"]
@@ -113,31 +109,31 @@ def test_a_replay_of_the_same_records_says_nothing_twice() -> None:
 def test_the_table_is_written_after_what_it_caused_is_durable() -> None:
     """A crash in between repeats an edge; the other way round would forget it."""
     producer = FakeProducer()
-    surroundings = context(producer)
+    services = context(producer)
     rows_when_sent: list[int] = []
 
     def seen(messages: Sequence[Message]) -> None:
         if any(message.topic == LISTS for message in messages):
-            rows_when_sent.append(len(_rows(surroundings)))
+            rows_when_sent.append(len(_rows(services)))
 
     producer.on_send = seen
-    _process(surroundings, _event(0))
+    _process(services, _event(0))
 
     assert rows_when_sent == [0]
-    assert len(_rows(surroundings)) == 1
+    assert len(_rows(services)) == 1
 
 
 def test_an_identify_goes_to_the_profiles_lane() -> None:
-    """It touches no membership; the row knows when the attributes were set."""
+    """No membership changes; the row has the time of the attributes."""
     producer = FakeProducer()
-    surroundings = context(producer)
+    services = context(producer)
 
-    _process(surroundings, _identify(0, email="a@b.co"))
+    _process(services, _identify(0, email="a@b.co"))
 
     [upsert] = _activations(producer, PROFILES)
     assert upsert.action == "upsertProfile"
     assert isinstance(upsert.intent, ProfileUpsert)
-    [row] = map(decode_row, _rows(surroundings).values())
+    [row] = map(decode_row, _rows(services).values())
     assert row.memberships == {}
     assert len(row.attributes) == 1
 
@@ -154,7 +150,7 @@ def test_an_identify_goes_to_the_profiles_lane() -> None:
 def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
     bad: Record, code: str
 ) -> None:
-    """One of its own, with an outcome."""
+    """The dead letter is one of its own, with an outcome."""
     producer = FakeProducer()
 
     _process(context(producer), bad, _event(1))
@@ -167,7 +163,7 @@ def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
 
 
 def test_what_a_mapping_makes_that_cannot_be_written_is_a_dead_letter() -> None:
-    """It ends no worker, moves no row, and the next event counts."""
+    """The fault ends no worker, changes no row, and the next event counts."""
     half = {
         "@replace": {
             "value": {"@path": "$.event"},
@@ -205,7 +201,7 @@ def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
 
 
 def test_a_refused_mapping_is_a_dead_letter_beside_what_another_one_made() -> None:
-    """One event, two outcomes: what can be done is done all the same."""
+    """A single event has two outcomes: the other mapping is done all the same."""
     destination = compile_destination(
         [
             {"action": "subscribeProfile", "trigger": 'type = "identify"'},
@@ -216,25 +212,25 @@ def test_a_refused_mapping_is_a_dead_letter_beside_what_another_one_made() -> No
 
     _process(context(producer, destination=destination), _identify(0, firstName="Ann"))
 
-    [letter] = producer.to("t.deadletters")
+    [dead_letter] = producer.to("t.deadletters")
     [item] = producer.outcomes()
     assert (item.verdict, item.reason.partition(":")[0]) == (
         Verdict.DEAD_LETTER,
         "no-identifier",
     )
-    assert dict(letter.headers)["__connect.errors.stage"] == b"activate"
+    assert dict(dead_letter.headers)["__connect.errors.stage"] == b"activate"
     assert len(_activations(producer, PROFILES)) == 1
 
 
 def test_an_event_without_a_time_happened_when_its_source_record_was_written() -> None:
     """Not when intake sent it on: it would be newer each time it is redelivered."""
-    surroundings = context(FakeProducer())
+    services = context(FakeProducer())
     body = {name: value for name, value in GOOD.items() if name != "timestamp"}
     written_ms = NOW_MS - 60_000
     headers = [(ORIGIN_HEADER, b"source/3/1"), (SOURCE_TIME_HEADER, b"%d" % written_ms)]
     event = record(orjson.dumps(body), offset=9, key=b"user-1", headers=headers)
 
-    _process(surroundings, event)
+    _process(services, event)
 
-    [membership] = decode_row(_rows(surroundings)[b"user-1"]).memberships.values()
+    [membership] = decode_row(_rows(services)[b"user-1"]).memberships.values()
     assert membership.time_ms == written_ms

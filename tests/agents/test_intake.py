@@ -1,4 +1,4 @@
-"""Stage 1: every source record becomes an event or a dead letter."""
+"""Stage intake: every source record becomes an event or a dead letter."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 
 from agents.engine.kafka import Record
 from agents.intake import process_records
-from agents.shared.context import ORIGIN_HEADER, SOURCE_TIME_HEADER
+from agents.shared.headers import ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.delivery.verdict import Verdict
 from tests.cases.malformed import GOOD
 from tests.support.worker_fakes import (
@@ -52,16 +52,16 @@ def test_order_is_kept() -> None:
 
 
 def test_a_bad_record_among_good_ones_is_a_dead_letter_with_an_outcome() -> None:
-    """Its neighbours go on."""
+    """Records beside a bad one are processed."""
     records = [record(VALUE), record(b"{", offset=1, key=b"k"), record(VALUE, offset=2)]
 
     producer = _processed(*records)
 
-    [letter], [item] = producer.to("t.deadletters"), producer.outcomes()
+    [dead_letter], [item] = producer.to("t.deadletters"), producer.outcomes()
     assert len(producer.to("t.events")) == 2
-    assert (letter.key, letter.value) == (b"k", b"{")
-    assert dict(letter.headers)["__connect.errors.offset"] == b"1"
-    assert dict(letter.headers)["__connect.errors.stage"] == b"intake"
+    assert (dead_letter.key, dead_letter.value) == (b"k", b"{")
+    assert dict(dead_letter.headers)["__connect.errors.offset"] == b"1"
+    assert dict(dead_letter.headers)["__connect.errors.stage"] == b"intake"
     assert (item.origin.offset, item.verdict) == (1, Verdict.DEAD_LETTER)
     assert item.reason.startswith("not-json: ")
 
@@ -76,12 +76,16 @@ def test_a_bad_record_among_good_ones_is_a_dead_letter_with_an_outcome() -> None
 def test_a_record_too_large_to_go_on_is_a_dead_letter(
     topic_bytes: int, max_event_bytes: int
 ) -> None:
-    """It is not lost because Kafka refused it."""
+    """The record is not lost because Kafka rejected it."""
     producer = FakeProducer(max_bytes={"t.events": topic_bytes})
-    told = settings(max_event_bytes=max_event_bytes)
+    worker_settings = settings(max_event_bytes=max_event_bytes)
     large = orjson.dumps(GOOD | {"pad": "x" * 5_000})
 
-    run(process_records(context(producer, worker_settings=told), [record(large)]))
+    run(
+        process_records(
+            context(producer, worker_settings=worker_settings), [record(large)]
+        )
+    )
 
     [item] = producer.outcomes()
     assert producer.to("t.events") == []

@@ -6,12 +6,8 @@ import orjson
 import pytest
 
 from agents.intake import process_records
-from agents.shared.context import (
-    FAILED_LANES_HEADER,
-    ORIGIN_HEADER,
-    REPLAY_HEADER,
-    stop_key,
-)
+from agents.shared.context import stop_key
+from agents.shared.headers import FAILED_LANES_HEADER, ORIGIN_HEADER, REPLAY_HEADER
 from streams.destination.loader import compile_destination
 from tests.journeys.events import START_MS, moves
 from tests.support.reprocess_records import (
@@ -29,7 +25,7 @@ from tests.support.worker_fakes import (
 
 
 def test_a_record_taken_in_again_keeps_its_origin_and_names_its_replay() -> None:
-    """It is no new record: where it first came from ranks it."""
+    """The record is not new: its first origin decides its order."""
     producer = FakeProducer()
 
     asyncio.run(
@@ -65,7 +61,7 @@ def test_a_source_cannot_name_an_origin_or_a_replay() -> None:
     ],
 )
 def test_the_last_word_taken_in_again(mode: str, sent: int) -> None:
-    """What becomes of an edge that was told already."""
+    """Reprocess a transition that was written already."""
     producer = FakeProducer()
     services = context(producer)
     [(user, value)] = moves(["u-1"], "vip", entered=True)
@@ -116,7 +112,7 @@ def test_a_consent_is_said_again_where_it_failed(
 
 @pytest.mark.parametrize("mode", ["correct", "again", "rebuild"])
 def test_an_older_word_taken_in_again_undoes_nothing(mode: str) -> None:
-    """Somebody has left since."""
+    """The user has left since then."""
     producer = FakeProducer()
     services = context(producer)
     [(user, value)] = moves(["u-1"], "vip", entered=False, at_s=60)

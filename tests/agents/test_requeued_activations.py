@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import orjson
 
-from agents.shared.context import ORIGIN_HEADER
+from agents.shared.headers import ORIGIN_HEADER
 from streams.actions.intents import EventRecord, ListAdd, ListRemove
 from streams.actions.kinds import identifying_attributes
 from streams.destination.loader import compile_destination
@@ -41,7 +41,7 @@ def test_an_activation_that_is_still_the_last_word_goes_back_to_its_lane() -> No
 
 
 def test_an_activation_that_was_outdone_does_not() -> None:
-    """Somebody has left since."""
+    """The user has left since then."""
     producer = FakeProducer()
     services = context(producer)
     [(user, value)] = moves(["u-1"], "vip", entered=False)
@@ -55,18 +55,18 @@ def test_an_activation_that_was_outdone_does_not() -> None:
 
 
 def test_an_event_of_long_ago_fires_no_flow_when_it_comes_back() -> None:
-    """Older than `replay_backfill_after_s`."""
+    """The event is older than `replay_backfill_after_s`."""
     producer = FakeProducer()
     services = context(producer)
     record_ = EventRecord(
         metric="M", profile={"external_id": "u-1"}, properties={}, unique_id="m"
     )
-    told = {"action": "trackEvent", "intent": record_, "audience": ""}
+    fields = {"action": "trackEvent", "intent": record_, "audience": ""}
 
     run_activate(
         services,
-        requeued_record(activation(time_ms=NOW_MS - 2 * DAY_MS, **told)),
-        requeued_record(activation(time_ms=NOW_MS - DAY_MS // 2, **told)),
+        requeued_record(activation(time_ms=NOW_MS - 2 * DAY_MS, **fields)),
+        requeued_record(activation(time_ms=NOW_MS - DAY_MS // 2, **fields)),
     )
 
     intents = [one.intent for one in activations(producer)]
@@ -91,14 +91,14 @@ def test_an_activation_means_the_list_that_the_settings_name_now() -> None:
     [(user, value)] = moves(["u-1"], "vip", entered=True)
     headers = ((ORIGIN_HEADER, str(SOURCE_ORIGIN).encode()),)
     run_activate(services, record(value, key=user.encode(), headers=headers))
-    [told] = activations(producer)
+    [fields] = activations(producer)
     producer.sent.clear()
     mended = replace(
         services, destination=compile_destination({"audiences": {"vip": "L2"}})
     )
 
     old = msgspec.structs.replace(
-        told, intent=ListAdd(list_id="L1", profile=IDENTIFIERS)
+        fields, intent=ListAdd(list_id="L1", profile=IDENTIFIERS)
     )
     run_activate(mended, requeued_record(old))
 
@@ -111,9 +111,9 @@ def test_a_table_rebuilt_from_a_lane_knows_the_list_that_an_event_named() -> Non
     """An exit that names none is from that one."""
     producer = FakeProducer()
     services = context(producer)
-    told = activation(intent=ListAdd(list_id="LX", profile=IDENTIFIERS))
+    fields = activation(intent=ListAdd(list_id="LX", profile=IDENTIFIERS))
 
-    run_activate(services, requeued_record(told, "rebuild"))
+    run_activate(services, requeued_record(fields, "rebuild"))
     [(user, value)] = moves(["u-1"], "vip", entered=False, at_s=60)
     run_activate(services, record(value, key=user.encode()))
 
@@ -123,11 +123,11 @@ def test_a_table_rebuilt_from_a_lane_knows_the_list_that_an_event_named() -> Non
 
 
 def test_a_repair_does_not_bring_an_old_address_back() -> None:
-    """Somebody has changed theirs since they entered."""
+    """The user has changed the address since the entry."""
     producer = FakeProducer()
     services = context(producer)
-    told = {"type": "identify", "userId": "u-1", "timestamp": START_MS + 5_000}
-    value = orjson.dumps(told | {"traits": {"email": "new@example.com"}})
+    fields = {"type": "identify", "userId": "u-1", "timestamp": START_MS + 5_000}
+    value = orjson.dumps(fields | {"traits": {"email": "new@example.com"}})
     run_activate(services, record(value, key=b"u-1"))
     producer.sent.clear()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from agents.shared.context import ORIGIN_HEADER
+from agents.shared.headers import ORIGIN_HEADER
 from streams.delivery import outcome
 from tests.benchmarks.backlog import ANSWER_S, RECORDS
 

@@ -84,7 +84,7 @@ class Pipeline:
         reads = {
             "intake": self.source,
             "activate": topics.events,
-            "pair": topics.list_requests,
+            "list_resolver": topics.list_requests,
             **{f"deliver.{lane}": topics.activations(lane) for lane in _LANES},
         }
         self.groups = {

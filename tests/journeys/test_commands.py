@@ -88,7 +88,7 @@ def test_a_command_before_any_worker_says_what_is_missing(
     result = _typed({**full.environ, **prefix}, *command)
 
     assert result.exit_code == 1
-    assert f"not-there.{topic}: not there" in result.output
+    assert f"not-there.{topic}: does not exist" in result.output
     assert "klaviyo-streams topics" in result.output
     assert "Traceback" not in result.output
 

@@ -1,4 +1,4 @@
-"""Dead letters sent again, made anew, and put away, on a real Kafka."""
+"""Dead letters are requeued, recreated and discarded, on a real Kafka."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ CONNECT = "__connect.errors."
 
 
 def _write_destination(path: Path, *, email: str = "$.event", signed: str = "") -> Path:
-    """A destination whose lists the events name, save one that it names wrongly."""
+    """Write a destination file with lists from the events, and two wrong mappings."""
     email_field = {"@path": "$.properties.email"}
     list_fields = {"email": email_field, "list_id": {"@path": "$.properties.list"}}
     destination: dict[str, Any] = {
@@ -58,13 +58,13 @@ def _write_destination(path: Path, *, email: str = "$.event", signed: str = "") 
 
 @pytest.fixture(scope="module")
 def destination(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the file lies."""
+    """Return the path of the destination file."""
     return tmp_path_factory.mktemp("destination") / "destination.json"
 
 
 @pytest.fixture(scope="module")
 def running(shared: Pipeline, destination: Path) -> Pipeline:
-    """One worker."""
+    """Start a pipeline with one worker."""
     return shared.run(destination=_write_destination(destination))
 
 
@@ -81,7 +81,7 @@ def _list_event(user: str, event: str, list_id: str, *, at_s: int = 0) -> Record
 
 
 def _next_list(pipeline: Pipeline) -> str:
-    """The id that the sandbox gives the next list."""
+    """Return the id that the sandbox gives the next list."""
     ids = [int(klaviyo_list["id"][1:]) for klaviyo_list in pipeline.klaviyo.lists()]
     return f"L{max(ids, default=0) + 1:05d}"
 
@@ -99,7 +99,7 @@ def _run_command(pipeline: Pipeline, *arguments: str, code: int = 0) -> str:
 
 
 def _dead_letters_of(pipeline: Pipeline, origin: Origin) -> list[dict[str, Any]]:
-    """Every dead letter of a source record, in the order in which they came."""
+    """Return the dead letters of a source record, oldest first."""
     lines = _run_command(pipeline, "show", "--all", "--handled").splitlines()
     dead_letters = [
         line
@@ -112,18 +112,18 @@ def _dead_letters_of(pipeline: Pipeline, origin: Origin) -> list[dict[str, Any]]
 
 
 def _location_options(pipeline: Pipeline, *origins: Origin) -> list[str]:
-    """Options that name their dead letters; there is one each."""
+    """Return options for the dead letters of the origins, one per origin."""
     locations = [
         dead_letter["place"]
         for origin in origins
         for dead_letter in _dead_letters_of(pipeline, origin)
     ]
     assert len(locations) == len(origins)
-    return [option for place in locations for option in ("--place", place)]
+    return [option for location in locations for option in ("--place", location)]
 
 
 def _publish_dead_letters(pipeline: Pipeline, *records: Record) -> list[Origin]:
-    """Publish what becomes dead letters."""
+    """Publish records that become dead letters."""
     origins = pipeline.publish(records)
     pipeline.await_outcomes(origins)
     return origins
@@ -141,7 +141,7 @@ def _verdicts(pipeline: Pipeline, origin: Origin) -> list[tuple[str, str, str]]:
 
 
 def _await_ends(pipeline: Pipeline, origins: list[Origin], *, count: int) -> None:
-    """Return when each has so many outcomes."""
+    """Wait until each origin has a number of outcomes."""
 
     def met() -> bool:
         pipeline.outcomes.read()
@@ -150,20 +150,20 @@ def _await_ends(pipeline: Pipeline, origins: list[Origin], *, count: int) -> Non
     pipeline.until(met)
 
 
-def test_what_a_lane_refused_is_delivered_once_its_list_is_there(
+def test_a_requeued_dead_letter_is_delivered_once_the_list_exists(
     running: Pipeline,
 ) -> None:
-    """A dry run sends nothing; what is requeued is not listed any more."""
+    """A dry run sends nothing, and a requeued dead letter is no longer listed."""
     [origin] = _publish_dead_letters(
         running, _list_event("ann", "Joined", _next_list(running))
     )
-    places = _location_options(running, origin)
-    dry = _run_command(running, "requeue", *places)
+    location_options = _location_options(running, origin)
+    dry = _run_command(running, "requeue", *location_options)
     _create_list(running, "Late")
 
-    real = _run_command(running, "requeue", *places, "--apply")
+    real = _run_command(running, "requeue", *location_options, "--apply")
     _await_ends(running, [origin], count=2)
-    again = _run_command(running, "requeue", *places, "--apply", code=1)
+    again = _run_command(running, "requeue", *location_options, "--apply", code=1)
 
     assert "would requeue 1 dead letters" in dry
     assert "requeued 1 dead letters" in real
@@ -172,15 +172,15 @@ def test_what_a_lane_refused_is_delivered_once_its_list_is_there(
     last = running.outcomes.of[origin][-1]
     assert (last.stage, last.item.verdict) == ("deliver.lists", Verdict.DELIVERED)
     assert f"replay {last.item.replay}" in real
-    [letter] = _dead_letters_of(running, origin)
-    assert letter["handled"]["action"] == "requeued"
-    assert letter["handled"]["replay"] == last.item.replay
+    [dead_letter] = _dead_letters_of(running, origin)
+    assert dead_letter["handled"]["action"] == "requeued"
+    assert dead_letter["handled"]["replay"] == last.item.replay
 
 
 def test_a_superseded_change_is_stale_and_sends_nothing(
     running: Pipeline,
 ) -> None:
-    """Who has left the list meanwhile is not put on it again."""
+    """A user who has left the list since is not added again."""
     list_id = _next_list(running)
     [origin] = _publish_dead_letters(
         running, _list_event("bob", "Joined", list_id, at_s=1)
@@ -197,10 +197,10 @@ def test_a_superseded_change_is_stale_and_sends_nothing(
     assert len(running.klaviyo.requests()) == before
 
 
-def test_a_changed_mapping_makes_them_anew_from_their_source(
+def test_requeue_from_source_uses_the_changed_mapping(
     running: Pipeline, destination: Path
 ) -> None:
-    """One that activate refused, and one whose activation says the old list still."""
+    """The activate stage refused the first record; a lane refused the second."""
     list_id = _create_list(running, "Signed")
     origins = _publish_dead_letters(
         running, _list_event("cyd", "Asked", list_id), _list_event("dan", "Signed", "")
@@ -212,8 +212,10 @@ def test_a_changed_mapping_makes_them_anew_from_their_source(
     running.start("w0")
     running.await_members(1)
 
-    places = _location_options(running, *origins)
-    output = _run_command(running, "requeue", *places, "--from-source", "--apply")
+    location_options = _location_options(running, *origins)
+    output = _run_command(
+        running, "requeue", *location_options, "--from-source", "--apply"
+    )
     _await_ends(running, origins, count=2)
 
     assert codes == ["bad-email", "list-gone"]
@@ -221,8 +223,10 @@ def test_a_changed_mapping_makes_them_anew_from_their_source(
     assert running.klaviyo.members_of("Signed") == [email_of("cyd"), email_of("dan")]
 
 
-def test_one_that_fails_again_is_a_new_dead_letter(running: Pipeline) -> None:
-    """At a new place, and not handled."""
+def test_a_requeued_record_that_fails_again_is_a_new_dead_letter(
+    running: Pipeline,
+) -> None:
+    """The new dead letter has a new offset and no resolution."""
     [origin] = _publish_dead_letters(running, ("eve", b"{"))
 
     _run_command(running, "requeue", *_location_options(running, origin), "--apply")
@@ -235,24 +239,28 @@ def test_one_that_fails_again_is_a_new_dead_letter(running: Pipeline) -> None:
     assert old["headers"]["ks.time-ms"] == new["headers"]["ks.time-ms"]
 
 
-def test_one_that_is_discarded_is_listed_no_more_and_recorded(
+def test_a_discarded_dead_letter_has_an_outcome_and_is_not_listed(
     running: Pipeline,
 ) -> None:
-    """With an outcome; `--all` lists it still."""
+    """The record gets an outcome, and `--all` still lists the dead letter."""
     [origin] = _publish_dead_letters(running, ("fay", b"\xff"))
-    places = _location_options(running, origin)
-    one_place = ["--reason", _dead_letters_of(running, origin)[0]["reason"], *places]
-    before = _run_command(running, "show", *one_place)
+    location_options = _location_options(running, origin)
+    one_location = [
+        "--reason",
+        _dead_letters_of(running, origin)[0]["reason"],
+        *location_options,
+    ]
+    before = _run_command(running, "show", *one_location)
 
-    dry = _run_command(running, "discard", *one_place)
-    real = _run_command(running, "discard", *one_place, "--why", "a test", "--apply")
+    dry = _run_command(running, "discard", *one_location)
+    real = _run_command(running, "discard", *one_location, "--why", "a test", "--apply")
     _await_ends(running, [origin], count=2)
 
     assert before
     assert "would discard 1" in dry
     assert "discarded 1" in real
     [dead_letter] = _dead_letters_of(running, origin)
-    assert dead_letter["handled"]["reason"] == "a test"
+    assert dead_letter["handled"]["note"] == "a test"
     assert _verdicts(running, origin)[1:] == [
         ("deadletters", "discarded", "discarded-by-operator")
     ]
@@ -271,16 +279,16 @@ def _counts_by_reason(pipeline: Pipeline, *options: str) -> dict[str, int]:
 def test_an_expired_source_record_is_reported(
     running: Pipeline,
 ) -> None:
-    """Its dead letter stays as it is."""
+    """The dead letter keeps waiting for a resolution."""
     [origin] = _publish_dead_letters(running, ("gus", b"["))
     client = admin(running.settings.kafka_bootstrap_servers)
     end = TopicPartition(origin.topic, origin.partition, origin.offset + 1)
     for deletion in client.delete_records([end]).values():
         deletion.result()
 
-    places = _location_options(running, origin)
+    location_options = _location_options(running, origin)
     output = _run_command(
-        running, "requeue", *places, "--from-source", "--apply", code=1
+        running, "requeue", *location_options, "--from-source", "--apply", code=1
     )
 
     assert "requeued 0 dead letters" in output
@@ -291,7 +299,7 @@ def test_an_expired_source_record_is_reported(
 def test_a_foreign_record_is_listed_as_unreadable(
     running: Pipeline,
 ) -> None:
-    """It can be put away, never sent on."""
+    """A foreign record can be discarded, but not requeued."""
     topic = running.settings.topics.deadletters
     [origin] = running.publish([("x", b"not ours")], topic=topic)
     topic_offset = f"{origin.partition}/{origin.offset}"

@@ -1,7 +1,7 @@
-"""The drills of deploy/RUNBOOK.md, each as it is written there, under a shop's day.
+"""The drills of deploy/RUNBOOK.md, as written there, under the load of a shop.
 
-Every drill goes on with the day of those before it, and ends with lists, profiles,
-events and consents equal to the truth of all that was published.
+Every drill continues the load of the drills before, and ends with lists, profiles,
+events and consents equal to what all published events require.
 """
 
 import shutil
@@ -39,7 +39,7 @@ BACKUP_INTERVAL_S = 7.0
 
 @pytest.fixture(scope="module")
 def workload(shared: Pipeline) -> Day:
-    """A day that every drill goes on with."""
+    """Return the load that every drill continues."""
     workload = Day(shared, SHAPE, seed=20_26)
     shared.run(workers=WORKERS, session_timeout_s=SHORTEST_SESSION_S)
     shared.await_quiet(workload.publish(RECORDS_PER_PART))
@@ -47,7 +47,7 @@ def workload(shared: Pipeline) -> Day:
 
 
 def _stop_workers(pipeline: Pipeline) -> None:
-    """All workers, in order."""
+    """Stop all workers in order."""
     for worker in pipeline.workers.values():
         worker.stop()
     assert {worker.ended() for worker in pipeline.workers.values()} == {0}
@@ -75,7 +75,7 @@ def _assert_correct(workload: Day, origins: list[Origin]) -> None:
 
 
 def test_a_workers_disk_is_lost(workload: Day) -> None:
-    """Its table comes back from the changelog; nothing is told again."""
+    """The table is restored from the changelog, and no update is sent twice."""
     pipeline = workload.pipeline
     origins = workload.publish(RECORDS_PER_PART)
     worker = pipeline.workers["w0"]
@@ -90,7 +90,7 @@ def test_a_workers_disk_is_lost(workload: Day) -> None:
 
 
 def test_the_changelog_topic_is_lost(workload: Day, say: Say) -> None:
-    """The table is rebuilt from the source topic, and Klaviyo hears nothing of it."""
+    """The table is rebuilt from the source topic, and Klaviyo gets no call."""
     pipeline = workload.pipeline
     _stop_workers(pipeline)
     requests_before, changes_before = (
@@ -114,7 +114,7 @@ def test_the_changelog_topic_is_lost(workload: Day, say: Say) -> None:
 
 
 def _recreate_topic(pipeline: Pipeline, topic: str) -> None:
-    """Delete a topic, and let `klaviyo-streams topics` make it."""
+    """Delete a topic, and create it with `klaviyo-streams topics`."""
     client: AdminClient = admin(pipeline.broker.bootstrap)
     client.delete_topics([topic])[topic].result(WITHIN_S)
     pipeline.until(lambda: topic not in client.list_topics(timeout=60).topics)
@@ -122,9 +122,10 @@ def _recreate_topic(pipeline: Pipeline, topic: str) -> None:
 
 
 def test_the_offsets_of_all_groups_are_lost(workload: Day, say: Say) -> None:
-    """Workers go on where they were: no list, no consent is told a second time.
+    """Workers continue at the backed-up offsets: no list or consent is sent twice.
 
-    They noted what they found in Kafka: who committed it was killed before noting it.
+    The backup has offsets that another worker committed: that worker was killed before
+    its own backup.
     """
     pipeline = workload.pipeline
     for worker in pipeline.workers.values():
@@ -153,7 +154,7 @@ def test_the_offsets_of_all_groups_are_lost(workload: Day, say: Say) -> None:
 
 
 def test_a_list_is_deleted_by_hand(workload: Day) -> None:
-    """What is still the last word of its audience is told again: the list is back."""
+    """A replay sends the last write of each member again, which recreates the list."""
     pipeline = workload.pipeline
     [deleted_list] = pipeline.klaviyo.named("vip")
     pipeline.klaviyo.ask("DELETE", f"lists/{deleted_list['id']}")
@@ -168,7 +169,7 @@ def test_a_list_is_deleted_by_hand(workload: Day) -> None:
 
 
 def test_the_api_key_is_revoked_and_renewed(workload: Day) -> None:
-    """Lanes wait and say why; with the new key, workers go on where they were."""
+    """Lanes wait and log why; with the new key, workers continue at their offsets."""
     pipeline = workload.pipeline
     pipeline.klaviyo.fail("unauthorized")
     origins = workload.publish(RECORDS_PER_PART)
@@ -182,7 +183,7 @@ def test_the_api_key_is_revoked_and_renewed(workload: Day) -> None:
 
 
 def test_a_whole_day_is_published_twice(workload: Day, say: Say) -> None:
-    """New offsets, the same events: no list change, no consent, no event twice."""
+    """The same events at new offsets change no list or consent, and add no event."""
     pipeline = workload.pipeline
     requests_before, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
 
@@ -241,7 +242,7 @@ def _now_iso() -> str:
 
 
 def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
-    """It is mended, and that hour is replayed: what was done since stays."""
+    """A replay of that hour with the fixed mapping keeps what came after."""
     [list_id] = pipeline.klaviyo.ask("POST", "lists", [{"name": "Club"}])["ids"]
     file = pipeline.home / "destination.yaml"
     file.write_text(BAD_DESTINATION.replace("LIST", list_id))

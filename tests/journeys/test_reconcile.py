@@ -1,4 +1,4 @@
-"""The table compared with a list in Klaviyo, and repaired, on a real Kafka."""
+"""The table is compared with a list in Klaviyo and repaired, on a real Kafka."""
 
 import json
 import time
@@ -41,7 +41,7 @@ WITHIN_S = 240.0
 def rate_limited_pipeline(
     durable_kafka: Broker, topic_prefix: str, tmp_path: Path
 ) -> Iterator[Pipeline]:
-    """A pipeline whose Klaviyo has quotas."""
+    """Start a pipeline whose sandbox has quotas."""
     options = ("--quota-scale", str(QUOTA_SCALE), "--job-seconds", "0.2")
     with (
         closing(Klaviyo(*options)) as klaviyo,
@@ -59,7 +59,7 @@ def rate_limited_pipeline(
 
 
 def run_command(pipeline: Pipeline, *arguments: str) -> Result:
-    """Run the command."""
+    """Run the command `reconcile`."""
     result = CliRunner().invoke(
         main, ["reconcile", *arguments], env=dict(pipeline.environ)
     )
@@ -68,14 +68,14 @@ def run_command(pipeline: Pipeline, *arguments: str) -> Result:
 
 
 def parse_lines(result: Result) -> list[dict[str, Any]]:
-    """What it printed as JSON."""
+    """Parse the JSON lines that a command printed."""
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def anonymous_records(
     users: Sequence[str], audience: str, *, entered: bool
 ) -> list[Record]:
-    """The same of people that no user id is known of."""
+    """Build audience events of users without a user id."""
     records: list[Record] = []
     for user, value in moves(users, audience, entered=entered):
         body = orjson.loads(value or b"")
@@ -98,7 +98,7 @@ def change_list_directly(
 
 
 def list_members(klaviyo: Klaviyo) -> dict[str, str]:
-    """Address -> profile id of everyone on the list."""
+    """Return address → profile id of all members of the list."""
     [vip] = klaviyo.named("vip")
     return {member["email"]: member["profile_id"] for member in vip["members"]}
 
@@ -106,7 +106,7 @@ def list_members(klaviyo: Klaviyo) -> dict[str, str]:
 def test_a_thousand_differences_are_found_and_repaired(
     rate_limited_pipeline: Pipeline, say: Say
 ) -> None:
-    """On a list of 50,000, and nobody else is touched."""
+    """The list has 50,000 members, and the repair touches no other member."""
     pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
     identified, devices = users("u", MEMBERS - ANONYMOUS), users("device", ANONYMOUS)
     departed = users("left", LEFT)
@@ -156,7 +156,7 @@ def _cause_drift(
     removed: Sequence[str],
     departed: Sequence[str],
 ) -> None:
-    """Take some off the list, put back some who left, and others."""
+    """Remove members, add back users who left, and add unmanaged profiles."""
     [vip] = klaviyo.named("vip")
     change_list_directly(
         klaviyo, "DELETE", vip["id"], [profile_ids[email_of(user)] for user in removed]
@@ -171,7 +171,7 @@ def _cause_drift(
 def test_a_live_exit_between_reading_and_repair_wins(
     rate_limited_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The repair comes after it, and is no longer the last word."""
+    """The repair is older than the exit, so its outcome is `stale`."""
     pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
     user_ids = users("u", 20)
     pipeline.await_quiet(pipeline.publish(moves(user_ids, "vip", entered=True)))
@@ -193,10 +193,10 @@ def test_a_live_exit_between_reading_and_repair_wins(
     assert list_members(klaviyo).keys() == {email_of(item) for item in user_ids[5:]}
 
 
-def test_a_list_that_is_gone_is_made_again_and_filled(
+def test_a_deleted_list_is_created_again_and_filled(
     rate_limited_pipeline: Pipeline,
 ) -> None:
-    """All who are inside are missing on it."""
+    """All users inside count as missing on a deleted list."""
     pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
     user_ids = users("u", 20)
     pipeline.await_quiet(
@@ -220,7 +220,7 @@ def test_a_list_that_is_gone_is_made_again_and_filled(
 
 
 def test_a_resync_adds_every_member_again(rate_limited_pipeline: Pipeline) -> None:
-    """There or not; and takes off whom it has outside."""
+    """A resync also removes the members who are outside."""
     pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
     user_ids = users("u", 20)
     pipeline.await_quiet(pipeline.publish(moves(user_ids, "vip", entered=True)))
@@ -244,7 +244,7 @@ def test_a_resync_adds_every_member_again(rate_limited_pipeline: Pipeline) -> No
 def test_a_user_without_source_record_is_added_by_user_id(
     rate_limited_pipeline: Pipeline,
 ) -> None:
-    """Retention has taken the records; the table has not forgotten."""
+    """Retention has deleted the source records, and the table still has the users."""
     pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
     user_ids = users("u", 20)
     origins = pipeline.publish(moves(user_ids, "vip", entered=True))

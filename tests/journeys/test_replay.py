@@ -1,4 +1,4 @@
-"""Replays on real Kafka: nothing newer is disturbed, and nothing is told twice."""
+"""Replays on a real Kafka change nothing newer, and send no update twice."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ CONSENT = ("/api/profile-subscription", "/api/profile-suppression")
 def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     pipeline: Pipeline, say: Say
 ) -> None:
-    """And each event is recorded once; then a live event still counts."""
+    """Each event is recorded once, and a live event still counts afterwards."""
     workload = Day(pipeline, SHAPE, seed=20_26)
     pipeline.run(workers=2)
     origins = workload.publish(RECORDS)
@@ -89,7 +89,7 @@ def _first_names(pipeline: Pipeline) -> set[str]:
 
 
 def test_a_replayed_hour_disturbs_nothing_newer(pipeline: Pipeline) -> None:
-    """An old name, and an old membership, stay what came after them."""
+    """An older name or membership does not replace a newer one."""
     user_ids = users("p", 50)
     pipeline.run()
     old = pipeline.publish(_identify_event(user, "old", at_s=0) for user in user_ids)
@@ -116,7 +116,7 @@ def test_a_replayed_hour_disturbs_nothing_newer(pipeline: Pipeline) -> None:
 
 
 def _offset_options(origins: list[Origin]) -> list[str]:
-    """Options that name the offsets of these, partition by partition."""
+    """Return options for the offsets of origins, partition by partition."""
     offsets_by_partition: dict[int, list[int]] = {}
     for origin in origins:
         offsets_by_partition.setdefault(origin.partition, []).append(origin.offset)
@@ -128,7 +128,7 @@ def _offset_options(origins: list[Origin]) -> list[str]:
 
 
 def test_a_change_undone_in_klaviyo_is_sent_again(pipeline: Pipeline) -> None:
-    """One audience of two, by its name; a filter by user takes one of them."""
+    """The replay selects one audience of two, and one user of the audience."""
     people = users("p", 20)
     pipeline.run()
     origins = pipeline.publish(moves(people, "vip", entered=True))
@@ -153,7 +153,7 @@ def test_a_change_undone_in_klaviyo_is_sent_again(pipeline: Pipeline) -> None:
 
 
 def test_a_rebuild_skips_records_no_worker_has_read(pipeline: Pipeline) -> None:
-    """What no worker has read yet would end as a repeat, and never be told."""
+    """A record in the table before a worker reads it would count as a duplicate."""
     people = users("p", 20)
     worker = pipeline.run().workers["w0"]
     pipeline.await_quiet(pipeline.publish(moves(people[:10], "vip", entered=True)))
@@ -170,7 +170,7 @@ def test_a_rebuild_skips_records_no_worker_has_read(pipeline: Pipeline) -> None:
 def test_an_interrupted_replay_resumes_at_its_position(
     pipeline: Pipeline, number: signal.Signals
 ) -> None:
-    """Ctrl-C or SIGTERM, then `--resume`; one that was stopped begins again."""
+    """`--resume` continues after a signal, and starts again after `--stop`."""
     people = users("p", 2_000)
     pipeline.run()
     origins = pipeline.publish(moves(people, "vip", entered=True))

@@ -1,4 +1,4 @@
-"""A table moved to another cluster: what was told there is told to nobody twice."""
+"""A table moves to another cluster, and no update is sent twice."""
 
 import json
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def _audience_counts(pipeline: Pipeline) -> list[dict[str, object]]:
 def new_cluster(
     pipeline: Pipeline, durable_kafka: Broker, tmp_path: Path
 ) -> Iterator[Pipeline]:
-    """Another cluster, as its workers see it: other topics, other partitions."""
+    """Build a cluster as workers see one: other topics, other partitions."""
     prefix = f"new-{pipeline.settings.topic_prefix}"
     home = tmp_path / "new"
     home.mkdir()
@@ -74,7 +74,7 @@ def new_cluster(
 def test_an_export_and_import_repeats_no_call(
     pipeline: Pipeline, new_cluster: Pipeline, tmp_path: Path, name: str
 ) -> None:
-    """The same records once more change nothing there; what is new does."""
+    """The same records change nothing in the new cluster; new records do."""
     file, klaviyo = str(tmp_path / name), pipeline.klaviyo
     pipeline.run()
     pipeline.await_quiet(pipeline.publish(RECORDS))
@@ -112,7 +112,7 @@ def test_an_export_and_import_repeats_no_call(
 def test_an_import_beside_workers_is_refused(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    """They would never read it, and have newer rows behind which it could land."""
+    """Workers would never read the rows, and could have written newer rows before."""
     file = str(tmp_path / "all.jsonl")
     pipeline.run()
     pipeline.await_quiet(pipeline.publish(moves(USERS, "vip", entered=True)))
@@ -132,7 +132,7 @@ def test_an_import_beside_workers_is_refused(
 def test_an_export_while_records_wait_is_refused(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    """What waits on a lane is in the table already, and would be told to nobody."""
+    """A record that waits on a lane is in the table, and would never be sent."""
     file = tmp_path / "all.jsonl"
     pipeline.run()
     pipeline.klaviyo.fail("unauthorized")
@@ -154,7 +154,7 @@ def test_an_export_while_records_wait_is_refused(
 def test_a_newer_write_of_the_target_stays(
     pipeline: Pipeline, new_cluster: Pipeline
 ) -> None:
-    """And the table a worker has on its disk learns the rest when it starts again."""
+    """A table on a worker's disk gets the imported rows at the next start."""
     records = moves(USERS, "vip", entered=True, at_s=1)
     pipeline.run()
     pipeline.await_quiet(pipeline.publish(records))
@@ -185,7 +185,7 @@ def test_a_newer_write_of_the_target_stays(
 
 
 def _create_topics(new_cluster: Pipeline) -> None:
-    """Make the topics of a new cluster, with more partitions."""
+    """Create the topics of a new cluster, with more partitions."""
     environ = {
         **new_cluster.environ,
         "KLAVIYO_STREAMS_TOPIC_PARTITIONS": str(PARTITIONS),

@@ -78,7 +78,7 @@ def walk() -> Files:
         source = record(event.value, key=event.key, headers=event.headers)
         await activate.process_batch(services, [(partition("t.events"), [source])])
         [activation] = producer.to("t.activations.lists")
-        async with harness.lane.service:
+        async with harness.service:
             await harness.enqueue(
                 record(
                     activation.value,

@@ -4,13 +4,14 @@ import msgspec
 
 from streams.dead_letters.encoding import DeadLetter, encode_headers
 from streams.dead_letters.record import DeadLetterRecord, TopicOffset, read_record
+from streams.delivery.stage import Stage
 from streams.events.origin import Origin
 
 TIMESTAMP_MS = 1_772_359_200_000
 
 DEAD_LETTER = DeadLetter(
     origin=Origin(topic="source", partition=3, offset=42),
-    stage="intake",
+    stage=Stage.INTAKE,
     code="not-json",
     reason="not a JSON text",
     key=b"k",
@@ -27,6 +28,8 @@ def stored_dead_letter(
     **fields: object,
 ) -> DeadLetterRecord:
     """A dead letter as its topic has it; `told` is other than usual."""
+    if "stage" in fields:
+        fields["stage"] = Stage(str(fields["stage"]))
     dead_letter = msgspec.structs.replace(DEAD_LETTER, **fields)
     return read_record(
         TopicOffset.parse(topic_offset),

@@ -1,4 +1,4 @@
-"""A lane whose sending the test plays, on a clock that waits for nobody."""
+"""Harness for the lane service: a scripted lane, on a clock that skips waiting."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -8,15 +8,16 @@ from typing import Any
 import msgspec
 
 from agents.engine.kafka import Record
-from agents.lanes.lane import LaneService
-from agents.lanes.options import LaneOptions
+from agents.lanes.lane import BatchResult, LaneOptions
 from agents.lanes.pending import LaneItem, PendingRecord
-from agents.shared.context import EVENT_OFFSET_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
+from agents.lanes.service import LaneService
+from agents.shared.headers import EVENT_OFFSET_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import Intent, ListAdd, ListRemove
-from streams.delivery.coalescer import BatchKey, Coalescer
+from streams.delivery.coalescer import MergePolicy
 from streams.delivery.merge_policies import keep_latest
-from streams.delivery.verdict import ItemVerdict
+from streams.delivery.queued_item import BatchKey
+from streams.delivery.reservations import Reservations
 from streams.delivery.verdict import delivered as accepted
 from streams.events.origin import Origin
 from tests.support.worker_fakes import (
@@ -31,20 +32,18 @@ from tests.support.worker_fakes import (
 
 GRACE_S = 10.0
 SOURCE_AGE_MS = 1_500
-"""How long ago the source record behind each was written."""
+"""Age of the source records."""
 
-Send = Callable[
-    [BatchKey, Sequence[LaneItem]], Coroutine[Any, Any, list[ItemVerdict] | None]
-]
+Send = Callable[[BatchKey, Sequence[LaneItem]], Coroutine[Any, Any, BatchResult]]
 
 
 def add_to_list(user: str) -> ListAdd:
-    """Somebody is to be put on the audience's list."""
+    """Return an intent that adds a user to the audience's list."""
     return ListAdd(list_id="", profile={"external_id": user})
 
 
 def remove_from_list(user: str) -> ListRemove:
-    """Somebody is to be taken off it."""
+    """Return an intent that removes a user from the audience's list."""
     return ListRemove(list_id="", identifiers={"external_id": user})
 
 
@@ -56,14 +55,14 @@ def lane_record(
     caused_by: int | None = None,
     expire_after_s: float = 0.0,
 ) -> Record:
-    """An activation on the lane.
+    """Build a record of the lane.
 
     Args:
-        offset: Its place.
-        user: Whom it is about; by default one for each place.
-        intent: What is wanted for them.
-        caused_by: The source's offset, if another.
-        expire_after_s: What its mapping says of its age.
+        offset: Offset of the record.
+        user: The user; by default another one for each offset.
+        intent: Builds the intent for the user.
+        caused_by: Offset of the source record, if it differs.
+        expire_after_s: Time that its mapping lets it wait.
     """
     user = user or f"u{offset}"
     source_offset = offset if caused_by is None else caused_by
@@ -90,74 +89,113 @@ def lane_record(
     )
 
 
+class ScriptedLane:
+    """Lane whose sends are played by a test.
+
+    Attributes:
+        batches: Users of each batch so far.
+        sendable: The answer of `can_send`.
+        due: The answer of `is_due`.
+        on_send: Called for each batch; by default it delivers all items.
+    """
+
+    def __init__(self, options: LaneOptions) -> None:
+        self.options = options
+        self.merge: MergePolicy[PendingRecord] = keep_latest
+        self.reservations = Reservations()
+        self.batches: list[list[str]] = []
+        self.sendable = True
+        self.due = True
+        self.on_send: Send = deliver_all
+
+    async def on_partition_assigned(self, partition: int) -> None:
+        """Do nothing when a partition is assigned."""
+
+    def can_send(self, batch_key: BatchKey) -> bool:
+        """Return the answer of the test."""
+        del batch_key
+        return self.sendable
+
+    def is_due(self, batch_key: BatchKey) -> bool:
+        """Return the answer of the test."""
+        del batch_key
+        return self.due
+
+    def exclusive_keys(
+        self, batch_key: BatchKey, items: Sequence[LaneItem]
+    ) -> frozenset[object]:
+        """Return no keys beside the ordering keys."""
+        del batch_key, items
+        return frozenset()
+
+    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+        """Note a batch, and return the result of the test."""
+        self.batches.append([item.activation.user for item in items])
+        return await self.on_send(batch_key, items)
+
+
+async def deliver_all(_batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+    """Deliver every item of a batch."""
+    return [accepted(status=202)] * len(items)
+
+
 class LaneHarness:
-    """A lane whose sending the test plays, and the partition it serves."""
+    """Lane service with a scripted lane, and the partition that it serves.
+
+    Attributes:
+        lane: The scripted lane.
+        service: The service of the lane.
+        producer: Keeps outcomes and dead letters.
+        part: The partition.
+    """
 
     def __init__(
         self,
         *,
-        window_items: int = 100,
-        window_bytes: int = 1_000_000,
-        items_max: int = 10,
+        max_pending_items: int = 100,
+        max_pending_bytes: int = 1_000_000,
+        batch_max_items: int = 10,
     ) -> None:
         self.producer = FakeProducer()
         self.part = partition("t.activations.lists")
-        self.batches: list[list[str]] = []
-        self.can_send = True
-        self.is_due = True
-        self.on_send: Send = self._accept
+        self.lane = ScriptedLane(
+            LaneOptions(
+                lane=LaneId.LISTS,
+                batch_max_items=batch_max_items,
+                batch_max_age_s=0.25,
+                max_pending_items=max_pending_items,
+                max_pending_bytes=max_pending_bytes,
+                grace_s=GRACE_S,
+            )
+        )
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        self.lane = LaneService(
-            replace(
-                context(self.producer),
-                now_ms=lambda: NOW_MS + int((loop.time() - began_s) * 1_000),
-            ),
-            options=LaneOptions(
-                lane=LaneId.LISTS,
-                batch_max_items=items_max,
-                batch_max_age_s=0.25,
-                max_pending_items=window_items,
-                max_pending_bytes=window_bytes,
-                grace_s=GRACE_S,
-            ),
-            queue=Coalescer[PendingRecord](keep_latest),
-            send=self._send,
-            can_send=lambda _: self.can_send,
-            is_due=lambda _: self.is_due,
+        services = replace(
+            context(self.producer),
+            now_ms=lambda: NOW_MS + int((loop.time() - began_s) * 1_000),
         )
+        self.service = LaneService(services, self.lane)
 
     async def enqueue(self, *records: Record) -> None:
-        """Hand it a poll, as its agent does."""
+        """Hand records over as one fetch, the way the stage's agent does."""
         self.part.hold()
-        await self.lane.enqueue([(self.part, track_records(self.part, *records))])
+        await self.service.enqueue([(self.part, track_records(self.part, *records))])
         self.part.release()
 
     def revoke(self) -> None:
-        """Begin to lose the partition."""
+        """Begin to revoke the partition."""
         self.part.revoking = True
-        self.lane.on_partitions_revoked([self.part])
-
-    async def _send(
-        self, group: BatchKey, items: Sequence[LaneItem]
-    ) -> list[ItemVerdict] | None:
-        self.batches.append([item.activation.user for item in items])
-        return await self.on_send(group, items)
-
-    async def _accept(
-        self, _group: BatchKey, items: Sequence[LaneItem]
-    ) -> list[ItemVerdict] | None:
-        return [accepted(status=202)] * len(items)
+        self.service.on_partitions_revoked([self.part])
 
 
 def run_scenario(
-    scenario: Callable[[LaneHarness], Coroutine[Any, Any, None]], **bounds: int
+    scenario: Callable[[LaneHarness], Coroutine[Any, Any, None]], **limits: int
 ) -> LaneHarness:
-    """Run a story at a desk of its own."""
+    """Run a scenario with a harness of its own, and return the harness."""
 
     async def run_with_harness() -> LaneHarness:
-        harness = LaneHarness(**bounds)
-        async with harness.lane:
+        harness = LaneHarness(**limits)
+        async with harness.service:
             await scenario(harness)
         return harness
 

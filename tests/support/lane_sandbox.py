@@ -1,22 +1,25 @@
-"""A lane before a sandbox, on a clock that waits for nobody but the sockets."""
+"""Harness for a real lane and a sandbox, on a clock that skips all but the sockets."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
 
-from agents.deliver import Lane, build_lane
+from agents.deliver import create_lane
 from agents.engine.kafka import Record
+from agents.lanes.lane import Lane, NotNow
 from agents.lanes.pending import LaneItem
-from agents.lanes.simple import SimpleLane
-from agents.shared.context import ORIGIN_HEADER
+from agents.lanes.service import LaneService
+from agents.shared.headers import ORIGIN_HEADER
 from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import Intent
 from streams.actions.kinds import intent_kind, list_id_of
-from streams.delivery.coalescer import BatchKey, QueuedItem
-from streams.delivery.verdict import ItemVerdict
+from streams.actions.list_ref import build_list_ref
+from streams.delivery.queued_item import BatchKey, QueuedItem
+from streams.delivery.verdict import ItemVerdict, Reason
 from streams.destination.loader import compile_destination
 from streams.events.origin import Origin
 from streams.klaviyo.api.client import KlaviyoClient
@@ -35,12 +38,14 @@ from tests.support.worker_fakes import (
 
 T = TypeVar("T")
 
+POLL_S = 0.1
+
 SOCKET_POLL_S = 0.001
-"""So long the sockets are looked at before time is skipped: bytes are there at once."""
+"""Time for which sockets are polled before time is skipped: bytes come at once."""
 
 
 class ListeningLoop(SkippingLoop):
-    """Time passes when nothing else can happen, and no bytes are on their way."""
+    """Event loop that skips time when nothing can happen and no bytes arrive."""
 
     def _run_once(self) -> None:
         inside: Any = self  # its selector is asyncio's own; there is no other way in
@@ -51,13 +56,16 @@ class ListeningLoop(SkippingLoop):
 
 
 class LaneSandboxHarness:
-    """A lane, and the sandbox behind it.
+    """Lane with its service, and the sandbox that it sends to.
 
     Attributes:
         lane: The lane.
+        service: The service of the lane.
+        context: Services that the lane has.
         klaviyo: The sandbox.
-        producer: Where its outcomes go.
-        part: The partition it reads.
+        client: Client of the sandbox.
+        producer: Keeps outcomes and dead letters.
+        part: The partition that the lane reads.
     """
 
     def __init__(
@@ -67,6 +75,7 @@ class LaneSandboxHarness:
         client: KlaviyoClient,
         options: dict[str, Any],
     ) -> None:
+        self._options = options
         self.klaviyo = klaviyo
         self.client = client
         self.producer = FakeProducer()
@@ -83,63 +92,80 @@ class LaneSandboxHarness:
         )
         clock_s = klaviyo.config.clock_s
         services = replace(services, now_ms=lambda: int(clock_s() * 1000))
-        self.lane: Lane = build_lane(services, lane)
+        self.context = services
+        self.lane: Lane = create_lane(services, lane)
+        self.service = LaneService(services, self.lane)
 
     async def send(self, *intents: Intent) -> list[ItemVerdict]:
-        """Send a batch of them; the first says which."""
-        assert isinstance(self.lane, SimpleLane)
+        """Send a batch with the batch key of the first intent."""
         items = [queued_item(at, intent) for at, intent in enumerate(intents)]
         verdicts = await self.lane.send(batch_key_for(intents[0]), items)
-        assert verdicts is not None
+        assert not isinstance(verdicts, NotNow)
         return verdicts
 
+    @asynccontextmanager
+    async def take_over(self, lane: LaneId) -> AsyncIterator["LaneSandboxHarness"]:
+        """Run a lane of the partition's next owner, in front of the same sandbox."""
+        successor = LaneSandboxHarness(lane, self.klaviyo, self.client, self._options)
+        await successor.service.on_partition_assigned(0)
+        async with successor.service:
+            yield successor
+
+    async def wait_for_outcomes(self, count: int) -> None:
+        """Wait until a number of records have an outcome."""
+        while len(self.producer.outcomes()) < count:  # noqa: ASYNC110 - time is skipped
+            await asyncio.sleep(POLL_S)
+
     async def enqueue(self, *records: Record) -> None:
-        """Hand it a poll, as its agent does."""
+        """Hand records over as one fetch, the way the stage's agent does."""
         self.part.hold()
-        await self.lane.service.enqueue(
-            [(self.part, track_records(self.part, *records))]
-        )
+        await self.service.enqueue([(self.part, track_records(self.part, *records))])
         self.part.release()
 
     def outcomes(self) -> list[tuple[int, str, str]]:
-        """Say what became of which record, in that order."""
+        """Return offset, verdict and reason code of each outcome, in order."""
         return [
-            (item.origin.offset, item.verdict.value, item.reason.partition(":")[0])
+            (item.origin.offset, item.verdict.value, Reason.parse(item.reason).code)
             for item in self.producer.outcomes()
         ]
 
 
 def now_s() -> float:
-    """Say what time it is."""
+    """Return the time of the running loop."""
     return asyncio.get_running_loop().time()
 
 
-def activation(offset: int, intent: Intent, *, user: str = "u") -> Activation:
-    """Make an activation."""
+def activation(
+    offset: int, intent: Intent, *, user: str = "u", audience: str = ""
+) -> Activation:
+    """Build an activation from an intent."""
     return Activation(
         action="any",
         user=user,
         intent=intent,
         time_ms=offset,
         origin=Origin(topic="source", partition=0, offset=offset),
+        audience=audience,
     )
 
 
 def queued_item(offset: int, intent: Intent) -> LaneItem:
-    """Make what waits."""
+    """Build an item that stands for no record."""
     item_activation = activation(offset, intent, user=f"u{offset}")
     return QueuedItem(activation=item_activation, records=(), queued_s=0.0)
 
 
 def batch_key_for(intent: Intent) -> BatchKey:
-    """Say what an intent can be sent with."""
-    list_id = list_id_of(intent)
-    return BatchKey(intent_kind(intent), f"id:{list_id}" if list_id else "", "any")
+    """Return the batch key of an intent."""
+    list_ref = build_list_ref(list_id=list_id_of(intent), audience="")
+    return BatchKey(intent_kind(intent), list_ref, "any")
 
 
-def lane_record(offset: int, intent: Intent, *, user: str = "u") -> Record:
-    """Make a record of the lane."""
-    record_activation = activation(offset, intent, user=user)
+def lane_record(
+    offset: int, intent: Intent, *, user: str = "u", audience: str = ""
+) -> Record:
+    """Build a record of the lane."""
+    record_activation = activation(offset, intent, user=user, audience=audience)
     return record(
         msgspec.json.encode(record_activation),
         timestamp=int(START_S * 1_000),
@@ -156,13 +182,13 @@ def run_scenario(
     options: dict[str, Any] | None = None,
     **config: Any,  # noqa: ANN401 - of a sandbox
 ) -> T:
-    """Run a story at a desk of its own.
+    """Run a scenario with a harness of its own.
 
     Args:
-        lane: Which lane.
-        scenario: What happens.
+        lane: The lane.
+        scenario: The scenario.
         options: Settings, and the destination file under `destination`.
-        config: How the sandbox behaves.
+        config: Configuration of the sandbox.
     """
 
     async def run_with_sandbox() -> T:
@@ -187,5 +213,5 @@ def run_scenario(
 
 
 def verdict_reasons(verdicts: Sequence[ItemVerdict]) -> list[tuple[str, str]]:
-    """Say what became of each."""
+    """Return verdict and reason of each item."""
     return [(verdict.verdict.value, verdict.reason) for verdict in verdicts]

@@ -13,7 +13,8 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.delivery.coalescer import Coalescer, QueuedItem
+from streams.delivery.coalescer import Coalescer
+from streams.delivery.queued_item import QueuedItem
 from streams.events.origin import Origin
 
 
@@ -66,7 +67,7 @@ def event(unique_id: str) -> EventRecord:
 
 
 def suppression(email: str = "a@b.co") -> Suppression:
-    """Make a suppression."""
+    """Return a suppression of an email address."""
     return Suppression(change="suppress", email=email)
 
 
@@ -83,7 +84,7 @@ def subscribed(
 
 
 def unsubscribed(*channels: str, **members: Any) -> ConsentChange:  # noqa: ANN401 - of an intent
-    """Make a withdrawal."""
+    """Return a withdrawal of consent on some channels."""
     return subscribed(*channels, consent=Consent.UNSUBSCRIBED, **members)
 
 

@@ -6,13 +6,13 @@ import msgspec
 
 from agents.activate import process_batch
 from agents.engine.kafka import Record
-from agents.shared.context import (
+from agents.shared.context import Context
+from agents.shared.headers import (
     ACTIVATION_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
     REPLAY_MODE_HEADER,
     SOURCE_TIME_HEADER,
-    Context,
 )
 from streams.actions.activation import Activation, decode_activation
 from streams.actions.intents import Intent, ListAdd
@@ -48,7 +48,7 @@ def replay_headers(
 def entered_record(
     mode: str, *extra_headers: tuple[str, bytes], topic: str = "t.events"
 ) -> Record:
-    """Somebody's enter, taken in again."""
+    """Build a record of an enter that is reprocessed."""
     [(user, value)] = moves(["u-1"], "vip", entered=True)
     return record(
         value,
@@ -59,13 +59,13 @@ def entered_record(
 
 
 def run_activate(services: Context, *records: Record) -> None:
-    """Let activate decide records."""
+    """Run activate on records of the events topic."""
     part = partition("t.events")
     asyncio.run(process_batch(services, [(part, track_records(part, *records))]))
 
 
 def activations(producer: FakeProducer) -> list[Activation]:
-    """What went on the lanes of lists and events."""
+    """Return activations on the lanes of lists and events."""
     return [
         decode_activation(message.value)
         for lane in LANES
@@ -94,5 +94,5 @@ def requeued_record(activation: Activation, mode: str = "again") -> Record:
 
 
 def sent_intents(producer: FakeProducer) -> list[Intent]:
-    """What they are to do."""
+    """Return the intents of those activations."""
     return [sent.intent for sent in activations(producer)]

@@ -58,7 +58,7 @@ class FakeProducer(Producer):
         self._max_bytes = max_bytes or {}
 
     async def send(self, messages: Sequence[Message]) -> list[SendResult]:
-        """Keep them."""
+        """Keep the records, as if they were durable."""
         self.on_send(messages)
         await asyncio.sleep(0)
         return [self._keep(message) for message in messages]
@@ -71,11 +71,11 @@ class FakeProducer(Producer):
         return Written(len(self.sent) - 1)
 
     def to(self, topic: str) -> list[Message]:
-        """Those of one topic."""
+        """Return the records of one topic."""
         return [message for message in self.sent if message.topic == topic]
 
     def outcomes(self) -> list[OutcomeItem]:
-        """All outcomes."""
+        """Return all outcomes, in order."""
         values = [message.value or b"" for message in self.to("t.outcomes")]
         return [
             item for value in values for item in outcome.decode_outcome(value).items
@@ -90,7 +90,7 @@ class FakeGlobalTable(GlobalTable):
         self._producer = producer
 
     async def catch_up(self) -> None:
-        """Read it all."""
+        """Read what the producer kept of the topic."""
         for message in self._producer.to("t.audience-lists"):
             self.rows[message.key or b""] = message.value or b""
 
@@ -109,12 +109,12 @@ class FakeTable(Table):
         self.rows: dict[bytes, bytes] = {}
 
     def get_many(self, partition: int, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Those there are."""
+        """Return the rows that exist."""
         del partition
         return {key: self.rows[key] for key in keys if key in self.rows}
 
     async def write(self, changes: Mapping[int, Mapping[bytes, bytes]]) -> None:
-        """Keep them."""
+        """Keep the changed rows in memory."""
         await asyncio.sleep(0)
         for rows in changes.values():
             self.rows |= rows
@@ -152,7 +152,7 @@ class ScriptedKlaviyo(KlaviyoClient):
         return Accepted(status=200, data={"data": rows, "links": {"next": None}})
 
     async def attempt(self, request: Request) -> AttemptResult:
-        """Create a list."""
+        """Create a list, by the script of the test."""
         note_request(request.method, request.path, request.body)
         self.requests.append(f"{request.method} {request.path}")
         await self.before_answer()
@@ -171,7 +171,7 @@ async def _at_once() -> None:
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):
-    """When nothing else can happen, time passes until something can."""
+    """Event loop that skips time when nothing else can happen."""
 
     _skipped_s = 0.0
 
@@ -206,7 +206,7 @@ def context(
     worker_settings: Settings | None = None,
     destination: Destination | None = None,
 ) -> Context:
-    """One worker's services, all in this process."""
+    """Build the services of a worker, all in this process."""
     worker_settings = worker_settings or settings()
     return Context(
         settings=worker_settings,

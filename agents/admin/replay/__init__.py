@@ -1,1 +1,1 @@
-"""Replays: ranges of topics read anew, and fed behind what happens now."""
+"""Replay of a topic's records behind the live records."""

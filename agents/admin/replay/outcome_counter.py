@@ -1,4 +1,4 @@
-"""How the records of a replay end, counted."""
+"""Counter of the outcomes of a replay's records."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,17 +8,17 @@ from streams.events.origin import Origin
 
 
 class OutcomeCounter:
-    """Counts outcomes; a record may have several, of each of its actions.
+    """Counter of outcomes; a record may have several outcomes, for several actions.
 
-    Records of one origin (a redelivery, or what a lane has of one event) may end
-    together, so origins are waited for, not records.
+    Several records of one origin, such as the activations of one event, may share an
+    outcome. So the counter waits for origins, not for records.
 
     Args:
-        outcomes: Where they come from.
+        outcomes: Reader of the replay's outcomes.
 
     Attributes:
-        completed: Origins taken in that have an outcome.
-        counts: Verdict and the code of its reason → outcomes.
+        completed: Number of published origins that have an outcome.
+        counts: Verdict and the code of the reason → number of outcomes.
     """
 
     def __init__(self, outcomes: OutcomeReader) -> None:
@@ -29,15 +29,15 @@ class OutcomeCounter:
 
     @property
     def pending_count(self) -> int:
-        """Origins taken in that have no outcome yet."""
+        """Number of published origins that have no outcome yet."""
         return len(self._pending)
 
     def add(self, origins: Iterable[Origin]) -> None:
-        """Wait for these; to be told before the next `read`."""
+        """Add published origins to wait for; call before the next `read`."""
         self._pending.update(origins)
 
     def read(self, *, wait_s: float = 0.0) -> None:
-        """Count what came since."""
+        """Count the outcomes since the last call."""
         for item in self._outcomes.read_new(wait_s=wait_s):
             if item.origin in self._pending:
                 self._pending.remove(item.origin)

@@ -1,4 +1,4 @@
-"""Feeds a replay into the journey, behind what happens now."""
+"""Runner that publishes the records of a replay behind the live records."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.lag import LagReader
 from agents.admin.replay.outcome_counter import OutcomeCounter
 from agents.admin.replay.selector import RecordSelector
 from agents.admin.replay.store import ReplayStore
 from agents.admin.replay.topic_range import TopicRange
-from agents.shared.context import clock_ms
-from agents.shared.reprocess import RecordPublisher
 from streams.replay.state import ReplayState, ReplayStatus
 from streams.replay.token_bucket import ReplayBucket, consume, refill
 
@@ -23,13 +22,13 @@ SAVE_EVERY_S: Final = 2.0
 
 
 class ReplayProgress(NamedTuple):
-    """How far a replay is.
+    """Progress of a replay that runs.
 
     Attributes:
-        state: The replay.
-        per_s: Offsets passed in a second since it began, or went on.
-        group: The stage with the longest backlog.
-        lag: How long that is.
+        state: State of the replay.
+        per_s: Offsets read per second since the start or the resume.
+        group: Consumer group with the largest lag.
+        lag: Largest lag.
     """
 
     state: ReplayState
@@ -39,19 +38,19 @@ class ReplayProgress(NamedTuple):
 
 
 class ReplayRunner:
-    """One replay under way.
+    """Runner of a replay, at the rate that a token bucket allows.
 
     Args:
-        state: Where it begins or goes on.
-        topic_range: Its range.
-        selector: Takes its records.
-        publisher: Writes them.
-        store: Where it notes how far it is, and is stopped.
-        lag_reader: What waits before the stages.
-        outcomes: Is told what is taken in.
+        state: State to start or resume from.
+        topic_range: Reads the records of the range.
+        selector: Selects and converts the records.
+        publisher: Publishes the records.
+        store: Stores the progress, and the request to stop.
+        lag_reader: Reads the lag of the stages.
+        outcomes: Counts the outcomes of the published records.
     """
 
-    def __init__(  # noqa: PLR0913 - what a command puts together
+    def __init__(  # noqa: PLR0913 - the parts that a command assembles
         self,
         state: ReplayState,
         *,
@@ -75,11 +74,14 @@ class ReplayRunner:
     def run(
         self, bucket: ReplayBucket, *, report: Callable[[ReplayProgress], None]
     ) -> ReplayState:
-        """Take records in until all are, or somebody stops it; ends with its state.
+        """Publish records until the range ends or an operator stops the replay.
 
         Args:
-            bucket: How many a second, and behind how many others.
-            report: Is told how far it is, many times a second.
+            bucket: Limits the rate, and pauses the replay while the lag is large.
+            report: Receives the progress, many times per second.
+
+        Returns:
+            The last state.
         """
         self._topic_range.start(self.state.bounds, self.state.positions)
         started_s, remaining_at_start = time.monotonic(), self.state.remaining
@@ -113,7 +115,7 @@ class ReplayRunner:
         return refill(bucket, now_s=now_s, lag=self._largest_lag)
 
     def _publish_next(self, max_records: int) -> int:
-        """Take some in; how many of them are to be paid for."""
+        """Read and publish the next records; return how many tokens to consume."""
         messages = self._topic_range.read(min(max_records, MAX_READ_RECORDS))
         selected = [
             selection
@@ -132,7 +134,7 @@ class ReplayRunner:
         return len(selected)
 
     def _save_and_check_stopped(self) -> bool:
-        """Look now and then whether somebody has stopped it, and note how far it is."""
+        """Save the state every 2 s; return True if an operator stopped the replay."""
         now_s = time.monotonic()
         if now_s - self._saved_s < SAVE_EVERY_S:
             return False
@@ -141,8 +143,6 @@ class ReplayRunner:
         return self._store.is_stopped(self.state.id)
 
     def _save(self, status: ReplayStatus) -> ReplayState:
-        self.state = msgspec.structs.replace(
-            self.state, status=status, updated_ms=clock_ms()
-        )
+        self.state = msgspec.structs.replace(self.state, status=status)
         self._store.save(self.state)
         return self.state

@@ -1,4 +1,4 @@
-"""Records of a range → records on their way back in."""
+"""Selector that turns records of a range into records to publish again."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from confluent_kafka import Message as KafkaMessage
 
 from agents.engine.producer import Message
-from agents.shared.context import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
+from agents.shared.headers import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.actions.activation import decode_activation
 from streams.errors import ConfigError, PoisonRecord
@@ -18,18 +18,18 @@ from streams.settings import Settings
 from streams.settings.model import LANES, Topics
 
 _FAR_FUTURE_MS: Final = 253_370_764_800_000
-"""The year 9999: a filter doesn't refuse what lies ahead of the clock; intake does."""
+"""The year 9999: intake refuses events ahead of the clock, a filter does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPreview:
-    """A record that a replay takes, without anything of a person.
+    """Preview of a record that a replay publishes, without personal data.
 
     Attributes:
-        location: Where it lies.
-        origin: Under what it has its outcomes.
-        time_ms: When it happened, milliseconds since the epoch.
-        kind: Its type and name, or its action; empty where nobody has read it.
+        location: Topic, partition and offset of the record.
+        origin: Origin that the record's outcomes have.
+        time_ms: Time of the event, milliseconds since the epoch.
+        kind: Type and name of the event, or the action; empty if not decoded.
     """
 
     location: str
@@ -40,7 +40,7 @@ class RecordPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRecord:
-    """A record as a range gives it, its headers by name."""
+    """Parts of a record that a replay needs, with the headers decoded."""
 
     key: bytes | None
     value: bytes | None
@@ -51,16 +51,19 @@ class RawRecord:
 
 
 class RecordSelector:
-    """Takes the records that a selection means.
+    """Selector of the records of a selection.
 
     Args:
-        settings: Names of topics, and the bounds of an event.
-        selection: What is meant.
-        replay: Names the replay.
+        settings: Names of topics, and the largest size of an event.
+        selection: Range and filter.
+        replay: Id of the replay.
 
     Raises:
-        ConfigError: The topic holds nothing that can be taken in again, or the filter
-            does not go with it.
+        ConfigError: Records of the topic cannot be replayed, or the filter does not fit
+            the topic.
+
+    Attributes:
+        unreadable: Number of records that cannot be decoded or are too large.
     """
 
     def __init__(
@@ -75,10 +78,10 @@ class RecordSelector:
         self.unreadable = 0
 
     def select(self, message: KafkaMessage) -> tuple[Message, RecordPreview] | None:
-        """Give a record its way back; None where it is not meant."""
+        """Return the record to publish, and a preview; None if not selected."""
         raw_record = self._parse(message)
         if len(raw_record.value or b"") > self._settings.max_event_bytes:
-            self.unreadable += 1  # the reprocess topic would refuse it, each time again
+            self.unreadable += 1  # the reprocess topic would refuse the record
             return None
         if raw_record.is_activation:
             return self._select_activation(raw_record)
@@ -176,7 +179,7 @@ def _parse_number(value: bytes | None) -> int:
 
 
 def qualified_topic(settings: Settings, topic: str) -> str:
-    """Give a topic of the journey its prefix, where it is named without."""
+    """Return the topic with the prefix, if the operator left the prefix out."""
     prefixed = f"{settings.topics.prefix}{topic}"
     return prefixed if prefixed in _replayable_topics(settings) else topic
 
@@ -193,14 +196,14 @@ def _check_selection(
     topic, topics = selection.topic, settings.topics
     if topic == topics.deadletters:
         raise ConfigError(
-            [f"topic {topic}: dead letters: klaviyo-streams deadletters requeue"]
+            [f"topic {topic}: use klaviyo-streams deadletters requeue instead"]
         )
     if topic not in _replayable_topics(settings):
         replayable = ", ".join(sorted(_replayable_topics(settings)))
         raise ConfigError(
-            [f"topic {topic}: cannot be taken in again; one of: {replayable}"]
+            [f"topic {topic}: cannot be replayed; choose one of: {replayable}"]
         )
     if is_lane_topic and selection.where:
         raise ConfigError(
-            ["--where: a lane carries actions, not events; replay the events topic"]
+            ["--where: a lane has actions, not events; replay the events topic"]
         )

@@ -1,24 +1,24 @@
-"""The replays topic: what is written of replays, and who is stopped."""
+"""Store of replays in the replays topic: progress, and requests to stop."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from agents.admin.changelog import read_compacted_topic
+from agents.admin.publisher import RecordPublisher
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
 from agents.shared.context import stop_key
-from agents.shared.reprocess import RecordPublisher
 from streams.errors import ConfigError
 from streams.replay.state import ReplayState, ReplayStatus, decode_state, encode_state
 from streams.settings import Settings
 
 
 class ReplayStore:
-    """Reads and writes rows of the replays topic.
+    """Store that reads and writes rows of the replays topic.
 
     Args:
-        kafka: Where it is.
+        kafka: Broker addresses and credentials.
         settings: Names of topics.
     """
 
@@ -28,7 +28,7 @@ class ReplayStore:
         self._publisher = RecordPublisher(kafka)
 
     def read_all(self) -> list[ReplayState]:
-        """Every replay, the latest first; one that was stopped says so."""
+        """Return every replay, the latest first, with status STOPPED after a stop."""
         rows = self._read_rows()
         states = [
             _parse_state(replay_key, row, rows) for replay_key, row in rows.items()
@@ -37,33 +37,33 @@ class ReplayStore:
         return sorted(readable, key=lambda state: state.started_ms, reverse=True)
 
     def read(self, replay: str) -> ReplayState:
-        """One replay.
+        """Return the state of a replay.
 
         Raises:
-            ConfigError: There is none of that name.
+            ConfigError: No replay has this id.
         """
         rows = self._read_rows()
         state = _parse_state(replay.encode(), rows.get(replay.encode(), b""), rows)
         if state is None:
             raise ConfigError(
-                [f"replay {replay}: there is none; see: klaviyo-streams replay --list"]
+                [f"replay {replay}: unknown id; see: klaviyo-streams replay --list"]
             )
         return state
 
     def is_stopped(self, replay: str) -> bool:
-        """Whether somebody has stopped it."""
+        """Return True if an operator has stopped the replay."""
         return stop_key(replay) in self._read_rows()
 
     def save(self, state: ReplayState) -> None:
-        """Note how far one is; durable on return."""
+        """Save the state of a replay; durable on return."""
         self._put(state.id.encode(), encode_state(state))
 
     def stop(self, replay: str) -> None:
-        """Let what of it is under way end where it is."""
+        """Stop a replay; the stages drop the records that are still on the way."""
         self._put(stop_key(replay), b"1")
 
     def clear_stop(self, replay: str) -> None:
-        """Take back a stop."""
+        """Clear the request to stop a replay."""
         self._put(stop_key(replay), None)
 
     def _put(self, key: bytes, value: bytes | None) -> None:

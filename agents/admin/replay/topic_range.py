@@ -1,33 +1,48 @@
-"""A range of a topic, read from its first offset to its last."""
+"""Range of a topic's offsets, read from the first to the last."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import Consumer, Message
 
+from agents.admin.topic_reader import (
+    FOLLOW,
+    ConsumerFactory,
+    TopicReader,
+    is_end,
+    partition_and_offset,
+)
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
 from streams.replay.selection import ReplaySelection
 
-TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.5
 
 PartitionBounds = dict[int, tuple[int, int]]
+"""Partition → first offset, and the offset after the last."""
+
+_OPTIONS: Final = {
+    **FOLLOW,
+    "auto.offset.reset": "earliest",
+    "fetch.message.max.bytes": 16_000_000,
+    "queued.max.messages.kbytes": 16_384,
+}
 
 
 class TopicRange:
-    """Reads the partitions of a topic side by side.
+    """Reader of a range of offsets in each partition of a topic, side by side.
 
     The last offsets of a partition may hold no record: markers of transactions, or
-    what was compacted away. So a partition is read when a record behind its range
-    comes, or when Kafka says that its log ends.
+    records that were compacted away. So a partition counts as read when a record after
+    the range arrives, or when Kafka reports the end of the log.
 
     Args:
-        kafka: Where it is.
-        topic: The topic.
-        create_consumer: Gives what reads there.
+        kafka: Broker addresses and credentials.
+        topic: Name of the topic.
+        create_consumer: Creates the consumer.
+
+    Attributes:
+        positions: Partition → next offset to read.
     """
 
     def __init__(
@@ -35,164 +50,107 @@ class TopicRange:
         kafka: KafkaAccess,
         topic: str,
         *,
-        create_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
+        create_consumer: ConsumerFactory = Consumer,
     ) -> None:
         self._topic = topic
-        self._consumer = create_consumer(
-            kafka.librdkafka_options()
-            | {
-                "group.id": "klaviyo-streams.replay",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-                "fetch.message.max.bytes": 16_000_000,
-                "queued.max.messages.kbytes": 16_384,
-            }
+        self._reader = TopicReader(
+            kafka, options=_OPTIONS, create_consumer=create_consumer
         )
         self._end_offsets: dict[int, int] = {}
         self.positions: dict[int, int] = {}
 
     def close(self) -> None:
-        """Let go of it."""
-        self._consumer.close()
+        """Close the connections to Kafka."""
+        self._reader.close()
 
     def find_bounds(self, selection: ReplaySelection) -> PartitionBounds:
-        """Say where a selection begins and ends now, by partition.
+        """Return the offsets of a selection in the partitions that have any now.
 
         Raises:
-            ConfigError: The topic or a partition is not there, or Kafka is not.
+            ConfigError: Kafka does not answer, or the topic or a partition does not
+                exist.
         """
-        with self._translate_errors():
-            return self._find_bounds(selection)
-
-    def _find_bounds(self, selection: ReplaySelection) -> PartitionBounds:
-        metadata = self._consumer.list_topics(self._topic, timeout=TIMEOUT_S)
-        topic = metadata.topics[self._topic]
-        if topic.error is not None or not topic.partitions:
-            raise ConfigError([f"topic {self._topic}: not there; see: kafka-topics"])
-        if missing := selection.offset_ranges.keys() - topic.partitions.keys():
-            partition_count = len(topic.partitions)
+        existing = self._reader.partitions(self._topic)
+        if missing := selection.offset_ranges.keys() - set(existing):
+            last = len(existing) - 1
             raise ConfigError(
-                [
-                    f"partition {min(missing)}: {self._topic} has 0 to {partition_count - 1}"
-                ]
+                [f"partition {min(missing)}: {self._topic} has 0 to {last}"]
             )
-        partitions = list(selection.offset_ranges or topic.partitions)
+        partitions = list(selection.offset_ranges or existing)
         since = self._offsets_at(partitions, selection.since_ms)
         until = self._offsets_at(partitions, selection.until_ms)
         bounds: PartitionBounds = {}
         for partition in partitions:
-            low, high = self._watermarks(partition)
-            first, last = selection.offset_ranges.get(partition, (0, None))
+            low, high = self._reader.watermarks(self._topic, partition)
+            first, last_end = selection.offset_ranges.get(partition, (0, None))
             start = max(low, first, since.get(partition, low))
-            end = min(high, high if last is None else last, until.get(partition, high))
+            end = min(
+                high,
+                high if last_end is None else last_end,
+                until.get(partition, high),
+            )
             if end > start:
                 bounds[partition] = (start, end)
         return bounds
 
-    def _watermarks(self, partition: int) -> tuple[int, int]:
-        topic_partition = TopicPartition(self._topic, partition)
-        return self._consumer.get_watermark_offsets(topic_partition, timeout=TIMEOUT_S)
-
-    def _offsets_at(
-        self, partitions: Iterable[int], time_ms: int | None
-    ) -> dict[int, int]:
-        """First offset written at a time or later; past the end it is the end."""
+    def _offsets_at(self, partitions: list[int], time_ms: int | None) -> dict[int, int]:
         if time_ms is None:
             return {}
-        timestamps = [TopicPartition(self._topic, p, time_ms) for p in partitions]
-        offsets = self._consumer.offsets_for_times(timestamps, timeout=TIMEOUT_S)
-        for offset in offsets:
-            if offset.error is not None:
-                name = offset.error.name()
-                raise ConfigError(
-                    [f"topic {self._topic}, partition {offset.partition}: {name}"]
-                )
-        return {
-            offset.partition: offset.offset if offset.offset >= 0 else 2**63 - 1
-            for offset in offsets
-        }
+        return self._reader.offsets_at(self._topic, partitions, time_ms)
 
     def start(self, bounds: PartitionBounds, positions: Mapping[int, int]) -> None:
-        """Be ready to read, from where it was left."""
+        """Assign the partitions that are still to be read.
+
+        Args:
+            bounds: Offsets of the range.
+            positions: Next offset of each partition of which a part is read already.
+        """
         self.positions = {
             p: positions.get(p, first) for p, (first, _) in bounds.items()
         }
         self._end_offsets = {
-            p: last for p, (_, last) in bounds.items() if self.positions[p] < last
+            p: end for p, (_, end) in bounds.items() if self.positions[p] < end
         }
-        self._assign()
+        self._reader.assign(
+            self._topic, {p: self.positions[p] for p in self._end_offsets}
+        )
 
     @property
     def is_finished(self) -> bool:
-        """Whether all of it is read."""
+        """Return True when the whole range is read."""
         return not self._end_offsets
 
-    def read(self, count: int) -> list[KafkaMessage]:
-        """Give the next records, none where none came for a moment.
+    def read(self, count: int) -> list[Message]:
+        """Return the next records; none if none arrives for a moment.
 
         Raises:
-            ConfigError: Kafka refuses.
+            ConfigError: Kafka reports an error.
         """
         if self.is_finished:
             return []
-        with self._translate_errors():
-            messages = self._consumer.consume(count, POLL_S)
-            return [message for message in messages if self._advance(message)]
+        messages = self._reader.poll(count, wait_s=POLL_S)
+        return [message for message in messages if self._advance(message)]
 
-    def _advance(self, message: KafkaMessage) -> bool:
-        """Move on with a record, or with the word that a partition has no more."""
-        is_record = _is_record(message)
-        partition, offset = _partition_and_offset(message)
+    def _advance(self, message: Message) -> bool:
+        """Move past a message; return True for a record of the range."""
+        partition, offset = partition_and_offset(message)
         if partition not in self._end_offsets:
             return False
-        end_offset = self._end_offsets[partition]
-        if is_record and offset < end_offset:
+        end = self._end_offsets[partition]
+        if not is_end(message) and offset < end:
             self._move_to(partition, offset + 1)
             return True
-        if (
-            is_record
-            or offset >= end_offset
-            or offset >= self._watermarks(partition)[1]
-        ):
-            self._move_to(partition, end_offset)
-        return False  # else a new leader spoke before it knew where the log ends
+        if not is_end(message) or offset >= end or self._has_log_end_at(message):
+            self._move_to(partition, end)
+        return False
 
-    @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except KafkaException as failure:
-            name = failure.args[0].name()
-            raise ConfigError([f"topic {self._topic}: {name}"]) from None
+    def _has_log_end_at(self, message: Message) -> bool:
+        """Return False if a new leader reports an end before the log's real end."""
+        partition, offset = partition_and_offset(message)
+        return offset >= self._reader.watermarks(self._topic, partition)[1]
 
     def _move_to(self, partition: int, offset: int) -> None:
         self.positions[partition] = offset
         if offset >= self._end_offsets[partition]:
             del self._end_offsets[partition]
-            topic_partition = TopicPartition(self._topic, partition)
-            self._consumer.incremental_unassign([topic_partition])
-
-    def _assign(self) -> None:
-        self._consumer.incremental_assign(
-            [
-                TopicPartition(self._topic, partition, self.positions[partition])
-                for partition in self._end_offsets
-            ]
-        )
-
-
-def _is_record(message: KafkaMessage) -> bool:
-    """Whether it is one, and not the end of a partition.
-
-    Raises:
-        KafkaException: It is another error.
-    """
-    error = message.error()
-    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-        raise KafkaException(error)
-    return error is None
-
-
-def _partition_and_offset(message: Any) -> tuple[int, int]:  # noqa: ANN401 - confluent's types allow None
-    return message.partition(), message.offset()
+            self._reader.unassign(self._topic, partition)

@@ -1,4 +1,4 @@
-"""A table survives its Parquet file, which other tools can read."""
+"""A snapshot of the table survives a Parquet file, which other tools can read."""
 
 import sys
 from pathlib import Path
@@ -30,7 +30,7 @@ SNAPSHOTS = ALL_SNAPSHOTS.filter(
 def test_a_snapshot_survives_its_file(
     tmp_path: Path, snapshot: TableSnapshot, group_rows: int
 ) -> None:
-    """Whatever the size of a row group."""
+    """The size of a row group changes nothing."""
     path = tmp_path / "all.parquet"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "ROW_GROUP_ROWS", group_rows)
@@ -40,7 +40,7 @@ def test_a_snapshot_survives_its_file(
 
 
 def test_other_tools_read_it(tmp_path: Path) -> None:
-    """Plain columns, with times that are times."""
+    """The columns are plain, and times are timestamps."""
     path = tmp_path / "all.parquet"
     parquet.write_parquet(path, SNAPSHOT, exported_at=AT)
 
@@ -51,7 +51,7 @@ def test_other_tools_read_it(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_is_refused(tmp_path: Path) -> None:
-    """With what to do."""
+    """The error text says how to get a valid file."""
     path = tmp_path / "all.parquet"
     parquet.write_parquet(path, SNAPSHOT, exported_at=AT)
     table = pq.read_table(path)
@@ -70,7 +70,7 @@ def test_a_file_of_another_is_refused(tmp_path: Path) -> None:
 def test_without_pyarrow_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is one that few need."""
+    """The error text names the extra to install."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     with pytest.raises(ConfigError, match=r"pip install 'klaviyo-streams\[parquet\]'"):

@@ -1,4 +1,4 @@
-"""A repair before activate: judged among the live events, and alone."""
+"""The activate stage decides on a repair in order with the live events."""
 
 import asyncio
 from dataclasses import replace
@@ -48,19 +48,19 @@ SUBSCRIBES = {
 
 
 def membership_event(*, entered: bool = True, at_s: int = 0, offset: int = 0) -> Record:
-    """One event of a user."""
+    """Build the record of an audience event of one user."""
     [(user, value)] = moves(["u-1"], "vip", entered=entered, at_s=at_s)
     return record(value, key=user.encode(), offset=offset, topic="t.events")
 
 
 def activate_records(services: Context, *records: Record) -> None:
-    """Let activate take them."""
+    """Pass records to the activate stage."""
     part = partition("t.events")
     asyncio.run(process_batch(services, [(part, track_records(part, *records))]))
 
 
 def lane_activations(producer: FakeProducer) -> list[Activation]:
-    """Everything on a lane."""
+    """Return all activations on the lanes."""
     return [
         decode_activation(message.value)
         for topic in LANES
@@ -69,7 +69,7 @@ def lane_activations(producer: FakeProducer) -> list[Activation]:
 
 
 def build_repair_records(services: Context, members: list[ListMember]) -> list[Record]:
-    """The repairs of a list as they lie on the events topic."""
+    """Return the repairs of a list as records of the events topic."""
     table = services.user_states
     assert isinstance(table, FakeTable)
     rows = {key.decode(): decode_row(value) for key, value in table.rows.items()}
@@ -81,8 +81,8 @@ def build_repair_records(services: Context, members: list[ListMember]) -> list[R
     comparison.add_identity("u-1", {"external_id": "u-1"})
     differences = comparison.find_differences()
     messages = [
-        reconciler.build_message(message, "r-1")
-        for message in build_repairs(differences)
+        reconciler.build_message(activation, "r-1")
+        for activation in build_repairs(differences)
     ]
     return [
         record(
@@ -96,7 +96,7 @@ def build_repair_records(services: Context, members: list[ListMember]) -> list[R
 
 
 def test_a_repair_is_sent_while_the_table_still_agrees() -> None:
-    """As one of its replay."""
+    """The repair has the replay's id."""
     producer = FakeProducer()
     services = context(producer)
     activate_records(services, membership_event())
@@ -112,33 +112,33 @@ def test_a_repair_is_sent_while_the_table_still_agrees() -> None:
 
 @pytest.mark.parametrize("inside", [True, False], ids=["missing", "unexpected"])
 def test_a_live_change_between_reading_and_repair_wins(*, inside: bool) -> None:
-    """The repair ends as stale."""
+    """The repair gets the outcome `stale`."""
     producer = FakeProducer()
     services = context(producer)
     activate_records(services, membership_event(entered=inside))
     members = [] if inside else [ListMember(profile_id="P", external_id="u-1")]
-    repairs_ = build_repair_records(services, members)
+    repair_records = build_repair_records(services, members)
     activate_records(services, membership_event(entered=not inside, at_s=60, offset=1))
     producer.sent.clear()
 
-    activate_records(services, *repairs_)
+    activate_records(services, *repair_records)
 
-    assert len(repairs_) == 1
+    assert len(repair_records) == 1
     assert lane_activations(producer) == []
     assert [item.reason for item in producer.outcomes()] == ["stale"]
 
 
 def test_a_repair_repeats_nothing_else_that_its_record_caused() -> None:
-    """Whoever has unsubscribed since is subscribed by nothing that is replayed."""
+    """A replayed record never subscribes a user who has unsubscribed since."""
     producer = FakeProducer()
     services = replace(context(producer), destination=compile_destination(SUBSCRIBES))
     first = membership_event()
     activate_records(services, first)
     both = {activation.action for activation in lane_activations(producer)}
-    repairs_ = build_repair_records(services, [])
+    repair_records = build_repair_records(services, [])
     producer.sent.clear()
 
-    activate_records(services, *repairs_)
+    activate_records(services, *repair_records)
     alone = {activation.action for activation in lane_activations(producer)}
     requeued = requeue_event(
         services.settings.topics,

@@ -1,4 +1,4 @@
-"""What a topic's metadata may say; `tests/kafka/test_topic_reader.py` reads records."""
+"""Answers of Kafka about a topic; `tests/kafka/test_topic_reader.py` reads records."""
 
 import pytest
 from confluent_kafka import Consumer, KafkaError
@@ -14,7 +14,7 @@ UNREACHABLE = KafkaAccess(bootstrap="127.0.0.1:9")
 
 
 def _consumer_answering(code: int) -> type[Consumer]:
-    """A consumer whose broker answers that of every topic."""
+    """Return a consumer class whose broker answers with an error code."""
 
     class AnsweringConsumer(Consumer):
         def list_topics(
@@ -35,8 +35,8 @@ def _lookup(code: int) -> list[tuple[Origin, object]]:
     )
 
 
-def test_a_topic_that_kafka_does_not_know_has_no_records() -> None:
-    """It was deleted: nothing lies there any more."""
+def test_a_topic_that_does_not_exist_has_no_records() -> None:
+    """A deleted topic has no record at any offset."""
     lookups = _lookup(KafkaError.UNKNOWN_TOPIC_OR_PART)
 
     assert lookups == [(ORIGIN, MissingRecord.MISSING)]
@@ -45,8 +45,8 @@ def test_a_topic_that_kafka_does_not_know_has_no_records() -> None:
 @pytest.mark.parametrize(
     "code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.LEADER_NOT_AVAILABLE]
 )
-def test_a_topic_that_can_not_be_read_is_not_taken_for_none(code: int) -> None:
-    """Records may lie there: nobody may act as if they were gone."""
+def test_a_topic_that_cannot_be_read_is_an_error(code: int) -> None:
+    """The topic may have records, so an error must not count as a missing record."""
     name = KafkaError(code).name()
 
     with pytest.raises(ConfigError, match=f"topic source: {name}"):

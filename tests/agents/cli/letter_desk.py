@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 from click.testing import CliRunner, Result
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.topic_reader import read_topic
 from agents.cli import main
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import EmbeddedBroker
-from agents.shared.reprocess import RecordPublisher
 from streams.dead_letters import encoding
 from streams.dead_letters.encoding import DeadLetter
 from streams.events.origin import Origin

@@ -7,12 +7,13 @@ from typing import Any
 import orjson
 from click.testing import CliRunner, Result
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.topic_reader import read_topic
 from agents.cli import main
 from agents.engine.producer import Message
-from agents.shared.context import SOURCE_TIME_HEADER, kafka_access
+from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import EmbeddedBroker
-from agents.shared.reprocess import RecordPublisher
+from agents.shared.headers import SOURCE_TIME_HEADER
 from streams.actions.activation import Activation, decode_activation
 from streams.audiences import list_mapping
 from streams.audiences.list_mapping import ListMapping

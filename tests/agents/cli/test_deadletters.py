@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from agents.admin.dead_letters import DeadLetters
+from agents.admin.publisher import RecordPublisher
 from agents.admin.topic_reader import read_topic
 from agents.engine.producer import Message
 from agents.shared.context import clock_ms
-from agents.shared.reprocess import RecordPublisher
 from streams.dead_letters.encoding import VALUE_MAX_BYTES
 from streams.dead_letters.requeue import plan_requeue
 from streams.delivery import outcome

@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner
 from confluent_kafka import Consumer, TopicPartition
 
+from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.store import ReplayStore
 from agents.cli import main, replaying
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
-from agents.shared.context import ORIGIN_HEADER, REPLAY_HEADER, kafka_access
+from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
-from agents.shared.reprocess import RecordPublisher
+from agents.shared.headers import ORIGIN_HEADER, REPLAY_HEADER
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import Verdict

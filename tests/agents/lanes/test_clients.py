@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agents.lanes.clients import CUT_AHEAD_S, ENDPOINTS_BY_KIND, LaneClients
-from streams.delivery.coalescer import BatchKey
+from streams.delivery.queued_item import BatchKey
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import UPSERT_PROFILE
@@ -15,11 +15,11 @@ from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 
-RECORDS = BatchKey("record", "", "trackEvent")
-PAST = RECORDS._replace(low_priority=True)
+RECORDS = BatchKey("record", None, "trackEvent")
+BACKFILL = RECORDS._replace(low_priority=True)
 WITHIN_S = 240.0
-PATCHES = BatchKey("patch", "", "upsertProfile")
-UPSERTS = BatchKey("upsert", "", "upsertProfile")
+PATCHES = BatchKey("patch", None, "upsertProfile")
+UPSERTS = BatchKey("upsert", None, "upsertProfile")
 
 
 def _upsert(name: str) -> Request:
@@ -49,17 +49,21 @@ async def test_what_stands_at_the_gate_holds_up_its_own_kind_only() -> None:
         KlaviyoClient(api_key=KEY, clock=timing, base_url=klaviyo.url) as client,
     ):
         callers = LaneClients(client, rank=0)
-        sending = [asyncio.create_task(send(PAST, f"past {n}")) for n in range(9)]
+        sending = [
+            asyncio.create_task(send(BACKFILL, f"backfill {n}")) for n in range(9)
+        ]
         await asyncio.wait_for(asleep.wait(), WITHIN_S)
         sending.append(asyncio.create_task(send(RECORDS, "present")))
         await asyncio.sleep(0)
-        free = [callers.has_no_waiting_request(one) for one in (PAST, RECORDS, UPSERTS)]
+        free = [
+            callers.has_no_waiting_request(one) for one in (BACKFILL, RECORDS, UPSERTS)
+        ]
         awake.set()
         await asyncio.gather(*sending)
 
         assert free == [False, False, True]
-        assert all(map(callers.has_no_waiting_request, (PAST, RECORDS, UPSERTS)))
-    assert left.index("present") < left.index("past 8")
+        assert all(map(callers.has_no_waiting_request, (BACKFILL, RECORDS, UPSERTS)))
+    assert left.index("present") < left.index("backfill 8")
 
 
 async def test_a_batch_is_due_when_its_request_could_leave() -> None:

@@ -55,12 +55,14 @@ def test_an_event_of_a_metric_that_is_not_there(
 ) -> None:
     """As the file says; which there are is asked for only where it matters."""
 
-    async def story(desk: LaneSandboxHarness) -> tuple[list[tuple[str, str]], int]:
-        found = await desk.send(_event("Viewed"), _event("Veiwed"))
-        return verdict_reasons(found), request_count(desk.klaviyo, "GET", "/metrics")
+    async def scenario(
+        harness: LaneSandboxHarness,
+    ) -> tuple[list[tuple[str, str]], int]:
+        found = await harness.send(_event("Viewed"), _event("Veiwed"))
+        return verdict_reasons(found), request_count(harness.klaviyo, "GET", "/metrics")
 
-    told = {"destination": destination}
-    seen = run_scenario(LaneId.EVENTS, story, options=told, metrics=("Viewed",))
+    options = {"destination": destination}
+    seen = run_scenario(LaneId.EVENTS, scenario, options=options, metrics=("Viewed",))
 
     assert seen == (ends, asked)
 
@@ -68,18 +70,18 @@ def test_an_event_of_a_metric_that_is_not_there(
 def test_a_list_of_metrics_is_believed_for_a_while() -> None:
     """A metric that is made meanwhile is known when it is asked for again."""
 
-    async def story(desk: LaneSandboxHarness) -> list[tuple[str, int]]:
+    async def scenario(harness: LaneSandboxHarness) -> list[tuple[str, int]]:
         seen = []
         for pause_s in (0.0, METRICS_FRESH_S - 10, 20.0):
             await asyncio.sleep(pause_s)
-            [end] = await desk.send(_event("New"))
+            [end] = await harness.send(_event("New"))
             seen.append(
-                (end.verdict.value, request_count(desk.klaviyo, "GET", "/metrics"))
+                (end.verdict.value, request_count(harness.klaviyo, "GET", "/metrics"))
             )
-            desk.klaviyo.account.events.get_or_create_metric("New", now_s=START_S)
+            harness.klaviyo.account.events.get_or_create_metric("New", now_s=START_S)
         return seen
 
-    seen = run_scenario(LaneId.EVENTS, story, options={"destination": STRICT})
+    seen = run_scenario(LaneId.EVENTS, scenario, options={"destination": STRICT})
 
     assert seen == [("dead-letter", 1), ("dead-letter", 1), ("delivered", 2)]
 
@@ -87,29 +89,31 @@ def test_a_list_of_metrics_is_believed_for_a_while() -> None:
 def test_batches_that_come_together_ask_once() -> None:
     """The second waits for the answer to the first."""
 
-    async def story(desk: LaneSandboxHarness) -> int:
-        await asyncio.gather(*(desk.send(_event(name)) for name in ("a", "b")))
-        return request_count(desk.klaviyo, "GET", "/metrics")
+    async def scenario(harness: LaneSandboxHarness) -> int:
+        await asyncio.gather(*(harness.send(_event(name)) for name in ("a", "b")))
+        return request_count(harness.klaviyo, "GET", "/metrics")
 
-    assert run_scenario(LaneId.EVENTS, story, options={"destination": STRICT}) == 1
+    assert run_scenario(LaneId.EVENTS, scenario, options={"destination": STRICT}) == 1
 
 
 def test_a_refusal_to_list_metrics_is_said_and_asked_again() -> None:
     """The events wait: nobody knows whether they may be sent."""
 
-    async def story(desk: LaneSandboxHarness) -> tuple[float, list[tuple[str, str]]]:
+    async def scenario(
+        harness: LaneSandboxHarness,
+    ) -> tuple[float, list[tuple[str, str]]]:
         refusal = Fault(
             kind=FaultKind.SERVER_ERROR, path="/api/metrics", status=404, count=1
         )
-        desk.klaviyo.add_fault(refusal)
+        harness.klaviyo.add_fault(refusal)
         began_s = now_s()
-        found = await desk.send(_event("Viewed"))
+        found = await harness.send(_event("Viewed"))
         return now_s() - began_s, verdict_reasons(found)
 
     with structlog.testing.capture_logs() as lines:
-        told = {"destination": STRICT}
+        options = {"destination": STRICT}
         waited_s, ends = run_scenario(
-            LaneId.EVENTS, story, options=told, metrics=("Viewed",)
+            LaneId.EVENTS, scenario, options=options, metrics=("Viewed",)
         )
 
     assert waited_s == pytest.approx(METRICS_RETRY_S, abs=1)
@@ -121,20 +125,22 @@ def test_a_refusal_to_list_metrics_is_said_and_asked_again() -> None:
 def test_metrics_that_mappings_name_and_klaviyo_has_not_are_said_once(
     policy: str,
 ) -> None:
-    """When the lane begins, whatever the number of its partitions."""
+    """The warning comes when the lane begins, whatever the number of its partitions."""
     destination = {
         "settings": {"unknown_metric": policy},
         "mappings": [VIEWS, BUYS, AGAIN],
     }
 
-    async def story(desk: LaneSandboxHarness) -> None:
+    async def scenario(harness: LaneSandboxHarness) -> None:
         for partition in range(3):
-            await desk.lane.on_partition_assigned(partition)
+            await harness.service.on_partition_assigned(partition)
         await asyncio.sleep(5)
 
     with structlog.testing.capture_logs() as lines:
-        told = {"destination": destination}
-        run_scenario(LaneId.EVENTS, story, options=told, metrics=("View", "Bought"))
+        options = {"destination": destination}
+        run_scenario(
+            LaneId.EVENTS, scenario, options=options, metrics=("View", "Bought")
+        )
 
     assert lines == [
         {
@@ -149,34 +155,36 @@ def test_metrics_that_mappings_name_and_klaviyo_has_not_are_said_once(
 
 
 def test_mappings_that_name_no_metric_are_not_looked_into() -> None:
-    """What an event calls itself is not known before it comes."""
+    """Metrics that events name themselves are unknown before an event comes."""
 
-    async def story(desk: LaneSandboxHarness) -> int:
-        await desk.lane.on_partition_assigned(0)
+    async def scenario(harness: LaneSandboxHarness) -> int:
+        await harness.service.on_partition_assigned(0)
         await asyncio.sleep(5)
-        return request_count(desk.klaviyo)
+        return request_count(harness.klaviyo)
 
     [usual] = [{"name": "All", "action": "trackEvent"}]
-    assert run_scenario(LaneId.EVENTS, story, options={"destination": [usual]}) == 0
+    assert run_scenario(LaneId.EVENTS, scenario, options={"destination": [usual]}) == 0
 
 
 def test_an_event_told_twice_is_recorded_once() -> None:
     """By another record of the lane; a repeat never fails its neighbours."""
 
-    async def story(desk: LaneSandboxHarness) -> list[tuple[str | None, str, str]]:
-        async with desk.lane.service:
-            await desk.enqueue(
+    async def scenario(
+        harness: LaneSandboxHarness,
+    ) -> list[tuple[str | None, str, str]]:
+        async with harness.service:
+            await harness.enqueue(
                 lane_record(0, _event("Viewed", unique_id="1")),
                 lane_record(1, _event("Viewed", unique_id="1")),
                 lane_record(2, _event("Viewed", unique_id="2")),
             )
             await asyncio.sleep(5)
-        ends.extend(desk.outcomes())
-        return recorded_events(desk.klaviyo)
+        ends.extend(harness.outcomes())
+        return recorded_events(harness.klaviyo)
 
     ends: list[tuple[int, str, str]] = []
 
-    found = run_scenario(LaneId.EVENTS, story)
+    found = run_scenario(LaneId.EVENTS, scenario)
 
     assert found == [("u", "Viewed", "1"), ("u", "Viewed", "2")]
     assert sorted(offset for offset, *_ in ends) == [0, 1, 2]
@@ -184,10 +192,10 @@ def test_an_event_told_twice_is_recorded_once() -> None:
 
 
 def test_an_event_of_the_far_future_is_a_dead_letter() -> None:
-    """Nothing is sent: Klaviyo would refuse the whole request with it."""
+    """The event is not sent: Klaviyo would reject the whole request with it."""
 
-    async def story(desk: LaneSandboxHarness) -> tuple[list[str], int]:
-        found = await desk.send(_event("Viewed", time="2099-01-01T00:00:00Z"))
-        return [one.verdict.value for one in found], request_count(desk.klaviyo)
+    async def scenario(harness: LaneSandboxHarness) -> tuple[list[str], int]:
+        found = await harness.send(_event("Viewed", time="2099-01-01T00:00:00Z"))
+        return [one.verdict.value for one in found], request_count(harness.klaviyo)
 
-    assert run_scenario(LaneId.EVENTS, story) == (["dead-letter"], 0)
+    assert run_scenario(LaneId.EVENTS, scenario) == (["dead-letter"], 0)

@@ -40,29 +40,36 @@ def _leaves(list_id: str, email: str = ANN) -> ConsentChange:
     return consent(given=False, list_id=list_id, profile={"email": email})
 
 
-async def _members(desk: LaneSandboxHarness) -> str:
+async def _members(harness: LaneSandboxHarness) -> str:
     """A list that both have joined, some time ago."""
-    list_id = await subscribe_to_new_list(desk.client, {"email": ANN}, {"email": BOB})
+    list_id = await subscribe_to_new_list(
+        harness.client, {"email": ANN}, {"email": BOB}
+    )
     await asyncio.sleep(JOB_SETTLE_S)
     return list_id
 
 
-def test_after_a_take_over_nobody_is_asked_to_leave_who_may_be_leaving() -> None:
-    """Asked twice, they would be unsubscribed from everything."""
+def test_the_next_owner_asks_nobody_to_leave_who_may_be_leaving() -> None:
+    """A profile that is asked twice would be unsubscribed from everything."""
 
-    async def story(desk: LaneSandboxHarness) -> tuple[list[tuple[str, str]], bool]:
-        list_id = await _members(desk)
-        await desk.send(_leaves(list_id))
-
-        await desk.lane.on_partition_assigned(0)
-        again = await desk.send(_leaves(list_id))
+    async def scenario(harness: LaneSandboxHarness) -> bool:
+        list_id = await _members(harness)
+        async with harness.service:
+            await harness.enqueue(lane_record(0, _leaves(list_id)))
+            await harness.wait_for_outcomes(1)
+        async with harness.take_over(LaneId.CONSENT) as successor:
+            await successor.enqueue(lane_record(0, _leaves(list_id)))
+            await successor.wait_for_outcomes(1)
+            outcomes.extend(successor.outcomes())
 
         await asyncio.sleep(JOB_SETTLE_S)
-        return verdict_reasons(again), is_subscribed(desk.klaviyo, ANN)
+        return is_subscribed(harness.klaviyo, ANN)
 
-    again, subscribed = run_scenario(LaneId.CONSENT, story, settle_s=SETTLING_S)
+    outcomes: list[tuple[int, str, str]] = []
 
-    assert again == [("discarded", "not-on-list")]
+    subscribed = run_scenario(LaneId.CONSENT, scenario, apply_delay_s=SETTLING_S)
+
+    assert outcomes == [(0, "discarded", "not-on-list")]
     assert subscribed
 
 
@@ -92,32 +99,33 @@ def test_every_change_of_consent_waits_after_a_take_over(
 ) -> None:
     """And no longer than until what the owner before asked is done."""
 
-    async def story(desk: LaneSandboxHarness) -> float:
-        await desk.lane.on_partition_assigned(0)
-        await asyncio.sleep(age_s)
-        began_s = now_s()
-        await desk.send(intent)
-        return now_s() - began_s
+    async def scenario(harness: LaneSandboxHarness) -> float:
+        async with harness.take_over(LaneId.CONSENT) as successor:
+            await asyncio.sleep(age_s)
+            began_s = now_s()
+            await successor.enqueue(lane_record(0, intent))
+            await successor.wait_for_outcomes(1)
+            return now_s() - began_s
 
-    assert run_scenario(LaneId.CONSENT, story) == pytest.approx(waits_s, abs=0.5)
+    assert run_scenario(LaneId.CONSENT, scenario) == pytest.approx(waits_s, abs=0.5)
 
 
 def test_two_users_of_one_address_are_not_both_asked_to_leave_a_list() -> None:
     """Before and after a login: the second would be unsubscribed from everything."""
 
-    async def story(desk: LaneSandboxHarness) -> bool:
-        list_id = await _members(desk)
-        async with desk.lane.service:
-            await desk.enqueue(lane_record(0, _leaves(list_id), user="anonymous"))
+    async def scenario(harness: LaneSandboxHarness) -> bool:
+        list_id = await _members(harness)
+        async with harness.service:
+            await harness.enqueue(lane_record(0, _leaves(list_id), user="anonymous"))
             await asyncio.sleep(1)
-            await desk.enqueue(lane_record(1, _leaves(list_id), user="known"))
+            await harness.enqueue(lane_record(1, _leaves(list_id), user="known"))
             await asyncio.sleep(3 * JOB_SETTLE_S)
-        ends.extend(desk.outcomes())
-        return is_subscribed(desk.klaviyo, ANN)
+        ends.extend(harness.outcomes())
+        return is_subscribed(harness.klaviyo, ANN)
 
     ends: list[tuple[int, str, str]] = []
 
-    subscribed = run_scenario(LaneId.CONSENT, story, settle_s=SETTLING_S)
+    subscribed = run_scenario(LaneId.CONSENT, scenario, apply_delay_s=SETTLING_S)
 
     assert ends == [(0, "delivered", ""), (1, "discarded", "not-on-list")]
     assert subscribed
@@ -126,43 +134,43 @@ def test_two_users_of_one_address_are_not_both_asked_to_leave_a_list() -> None:
 def test_a_user_s_next_change_of_consent_waits_until_the_one_before_is_made() -> None:
     """Klaviyo takes it before it makes it; the second would find a member still."""
 
-    async def story(desk: LaneSandboxHarness) -> bool:
-        list_id = await _members(desk)
-        async with desk.lane.service:
-            await desk.enqueue(lane_record(0, _leaves(list_id)))
+    async def scenario(harness: LaneSandboxHarness) -> bool:
+        list_id = await _members(harness)
+        async with harness.service:
+            await harness.enqueue(lane_record(0, _leaves(list_id)))
             await asyncio.sleep(1)
-            await desk.enqueue(lane_record(1, _leaves(list_id)))
+            await harness.enqueue(lane_record(1, _leaves(list_id)))
             await asyncio.sleep(2 * JOB_SETTLE_S)
-        ends.extend(desk.outcomes())
-        return is_subscribed(desk.klaviyo, ANN)
+        ends.extend(harness.outcomes())
+        return is_subscribed(harness.klaviyo, ANN)
 
     ends: list[tuple[int, str, str]] = []
 
-    subscribed = run_scenario(LaneId.CONSENT, story, settle_s=SETTLING_S)
+    subscribed = run_scenario(LaneId.CONSENT, scenario, apply_delay_s=SETTLING_S)
 
     assert ends == [(0, "delivered", ""), (1, "discarded", "not-on-list")]
     assert subscribed
 
 
 def test_a_change_that_is_waited_for_holds_up_nobody_else() -> None:
-    """Its own record is done, another user's goes, and it takes no room."""
+    """The record is done, another user's goes, and no capacity is used."""
 
-    async def story(desk: LaneSandboxHarness) -> None:
-        list_id = await _members(desk)
-        async with desk.lane.service:
+    async def scenario(harness: LaneSandboxHarness) -> None:
+        list_id = await _members(harness)
+        async with harness.service:
             async with asyncio.timeout(JOB_SETTLE_S / 2):
-                await desk.enqueue(lane_record(0, _leaves(list_id)))
-                await desk.enqueue(lane_record(1, _leaves(list_id, BOB), user="b"))
+                await harness.enqueue(lane_record(0, _leaves(list_id)))
+                await harness.enqueue(lane_record(1, _leaves(list_id, BOB), user="b"))
             await asyncio.sleep(1)
-            seen.append((desk.outcomes(), desk.part.commit_offset))
+            seen.append((harness.outcomes(), harness.part.commit_offset))
 
     seen: list[tuple[list[tuple[int, str, str]], int | None]] = []
 
     run_scenario(
         LaneId.CONSENT,
-        story,
+        scenario,
         options={"lane_max_pending_items": 1},
-        settle_s=SETTLING_S,
+        apply_delay_s=SETTLING_S,
     )
 
     assert seen == [([(0, "delivered", ""), (1, "delivered", "")], 2)]
@@ -205,22 +213,24 @@ def test_what_was_left_out_of_a_payload_reaches_its_verdict(
 ) -> None:
     """Beside the verdict of one that lost nothing."""
 
-    async def story(desk: LaneSandboxHarness) -> list[tuple[str, str]]:
-        return verdict_reasons(await desk.send(intent))
+    async def scenario(harness: LaneSandboxHarness) -> list[tuple[str, str]]:
+        return verdict_reasons(await harness.send(intent))
 
-    assert run_scenario(lane, story) == [("delivered", "dropped: bad-phone, bad-zip")]
+    assert run_scenario(lane, scenario) == [
+        ("delivered", "dropped: bad-phone, bad-zip")
+    ]
 
 
 @pytest.mark.parametrize("given", [True, False], ids=["subscribe", "unsubscribe"])
 def test_a_list_of_a_mapping_that_is_gone_is_a_dead_letter(given: bool) -> None:
     """A person must mend the mapping; the lane goes on."""
 
-    async def story(desk: LaneSandboxHarness) -> list[tuple[str, str]]:
-        await subscribe_to_new_list(desk.client, {"email": ANN})
+    async def scenario(harness: LaneSandboxHarness) -> list[tuple[str, str]]:
+        await subscribe_to_new_list(harness.client, {"email": ANN})
         gone = consent(given=given, list_id="GONE", profile={"email": ANN})
-        return verdict_reasons(await desk.send(gone))
+        return verdict_reasons(await harness.send(gone))
 
-    assert run_scenario(LaneId.CONSENT, story) == [("dead-letter", "no-such-list")]
+    assert run_scenario(LaneId.CONSENT, scenario) == [("dead-letter", "no-such-list")]
 
 
 @pytest.mark.parametrize(
@@ -235,35 +245,35 @@ def test_the_settings_say_how_many_profiles_are_imported(
 ) -> None:
     """Fewer are set one by one."""
 
-    async def story(desk: LaneSandboxHarness) -> tuple[int, int]:
-        await desk.send(
+    async def scenario(harness: LaneSandboxHarness) -> tuple[int, int]:
+        await harness.send(
             *(ProfileUpsert(profile={"external_id": name}) for name in ("a", "b"))
         )
-        posts = request_count(desk.klaviyo, "POST", "/api/profile")
-        imports = request_count(desk.klaviyo, "POST", JOBS_PATH)
+        posts = request_count(harness.klaviyo, "POST", "/api/profile")
+        imports = request_count(harness.klaviyo, "POST", JOBS_PATH)
         return imports, posts - imports
 
-    told = {"bulk_min_items": bulk_min_items}
-    assert run_scenario(LaneId.PROFILES, story, options=told) == (jobs, singly)
+    options = {"bulk_min_items": bulk_min_items}
+    assert run_scenario(LaneId.PROFILES, scenario, options=options) == (jobs, singly)
 
 
 def test_a_deletion_is_done() -> None:
-    """One by one, whatever waits."""
+    """Deletions go one by one, whatever waits."""
 
-    async def story(
-        desk: LaneSandboxHarness,
+    async def scenario(
+        harness: LaneSandboxHarness,
     ) -> tuple[list[tuple[int, str, str]], bool]:
-        await subscribe_to_new_list(desk.client, {"email": ANN}, {"email": BOB})
-        async with desk.lane.service:
-            await desk.enqueue(
+        await subscribe_to_new_list(harness.client, {"email": ANN}, {"email": BOB})
+        async with harness.service:
+            await harness.enqueue(
                 lane_record(0, Deletion(identifiers={"email": ANN})),
                 lane_record(1, Deletion(identifiers={"external_id": "nobody"})),
             )
             await asyncio.sleep(5)
-        known = desk.klaviyo.account.profiles.find_owners({"email": ANN})
-        return desk.outcomes(), bool(known)
+        known = harness.klaviyo.account.profiles.find_owners({"email": ANN})
+        return harness.outcomes(), bool(known)
 
-    ends, known = run_scenario(LaneId.PRIVACY, story)
+    ends, known = run_scenario(LaneId.PRIVACY, scenario)
 
     assert [end for _, end, _ in ends] == ["delivered", "discarded"]
     assert not known
@@ -273,8 +283,8 @@ def test_a_deletion_is_done() -> None:
 def test_every_lane_has_a_room(lane: LaneId) -> None:
     """Named as in the settings."""
 
-    async def story(desk: LaneSandboxHarness) -> str:
-        await desk.lane.on_partition_assigned(0)
-        return desk.lane.service.label
+    async def scenario(harness: LaneSandboxHarness) -> str:
+        await harness.service.on_partition_assigned(0)
+        return harness.service.label
 
-    assert run_scenario(lane, story) == f"Lane: deliver.{lane}"
+    assert run_scenario(lane, scenario) == f"Lane: deliver.{lane}"

@@ -6,31 +6,40 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.deliver import build_lane
+from agents.deliver import create_lane
+from agents.engine.kafka import Record
+from agents.lanes.lane import NotNow
 from agents.lanes.lists import ListsLane
 from agents.lanes.pending import LaneItem
 from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import ListAdd, ListRemove, ProfileUpsert
 from streams.actions.kinds import identifying_attributes
+from streams.actions.list_ref import ByAudience, ById
 from streams.audiences.list_mapping import (
     ListMapping,
     ListRequest,
     decode_list_request,
     encode_json,
 )
-from streams.delivery.coalescer import BatchKey, QueuedItem
-from streams.delivery.verdict import Verdict
+from streams.delivery.queued_item import BatchKey, QueuedItem
+from streams.delivery.verdict import Reason, Verdict
 from streams.events.origin import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.list_members import add_members
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock
+from tests.support.lane_sandbox import (
+    POLL_S,
+    LaneSandboxHarness,
+    lane_record,
+    run_scenario,
+)
 from tests.support.worker_fakes import FakeProducer, context
 
-VIP = "audience:vip"
+VIP = ByAudience("vip")
 ADDS = BatchKey("add", VIP, "addProfileToList")
 REMOVALS = BatchKey("remove", VIP, "removeProfileFromList")
-JOB_S = 30.0
+JOB_S = 6.0
 
 
 class ListsLaneHarness:
@@ -41,7 +50,7 @@ class ListsLaneHarness:
         self.client = client
         self.producer = FakeProducer()
         self.context = context(self.producer, klaviyo=client)
-        lane = build_lane(self.context, LaneId.LISTS)
+        lane = create_lane(self.context, LaneId.LISTS)
         assert isinstance(lane, ListsLane)
         self.lane = lane
 
@@ -55,15 +64,15 @@ class ListsLaneHarness:
         return [decode_list_request(message.value or b"") for message in sent]
 
     def member_count(self, list_id: str) -> int:
-        """How many a list has."""
+        """Return the number of members of a list."""
         return len(self.klaviyo.account.lists.by_id[list_id].members)
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[ListsLaneHarness]:
-    """A lane in front of a sandbox whose import jobs take half a minute."""
-    async with _open_harness() as desk:
-        yield desk
+async def harness() -> AsyncIterator[ListsLaneHarness]:
+    """A lane in front of a sandbox whose import jobs take some seconds."""
+    async with _open_harness() as harness:
+        yield harness
 
 
 @asynccontextmanager
@@ -79,9 +88,10 @@ async def _open_harness() -> AsyncIterator[ListsLaneHarness]:
         yield ListsLaneHarness(klaviyo, client)
 
 
-def _create_list(desk: ListsLaneHarness) -> str:
-    now_s = desk.klaviyo.config.clock_s()
-    created = desk.klaviyo.account.lists.create(
+def create_list(klaviyo: Sandbox) -> str:
+    """Create a list in the sandbox, and return its id."""
+    now_s = klaviyo.config.clock_s()
+    created = klaviyo.account.lists.create(
         "vip", opt_in_process="single_opt_in", now_s=now_s
     )
     return created.id
@@ -116,147 +126,187 @@ def _intent(kind: str, who: dict[str, str]) -> ListAdd | ListRemove | ProfileUps
 
 
 async def _verdict_codes(
-    desk: ListsLaneHarness, group: BatchKey, items: Sequence[LaneItem]
+    harness: ListsLaneHarness, group: BatchKey, items: Sequence[LaneItem]
 ) -> set[tuple[Verdict, str]]:
-    verdicts = await desk.lane.send(group, items)
-    assert verdicts is not None
-    return {(one.verdict, one.reason.partition(":")[0]) for one in verdicts}
+    verdicts = await harness.lane.send(group, items)
+    assert not isinstance(verdicts, NotNow)
+    return {
+        (verdict.verdict, Reason.parse(verdict.reason).code) for verdict in verdicts
+    }
 
 
 async def test_an_audience_without_a_list_asks_for_one_and_waits(
-    desk: ListsLaneHarness,
+    harness: ListsLaneHarness,
 ) -> None:
     """Once, however many wait; when the pairing comes they may go."""
-    before = desk.lane.can_send(ADDS)
+    before = harness.lane.can_send(ADDS)
 
-    sent = await desk.lane.send(ADDS, _items())
+    sent = await harness.lane.send(ADDS, _items())
 
-    assert (before, sent) == (True, None)
-    assert desk.list_requests() == [ListRequest(audience="vip")]
-    assert not desk.lane.can_send(ADDS)
-    assert not desk.lane.can_send(REMOVALS)
+    assert (before, sent) == (True, NotNow())
+    assert harness.list_requests() == [ListRequest(audience="vip")]
+    assert not harness.lane.can_send(ADDS)
+    assert not harness.lane.can_send(REMOVALS)
 
-    desk.set_list_mapping(ListMapping(list_id=_create_list(desk)))
+    harness.set_list_mapping(ListMapping(list_id=create_list(harness.klaviyo)))
 
-    assert desk.lane.can_send(ADDS)
+    assert harness.lane.can_send(ADDS)
 
 
-async def test_a_deleted_list_is_asked_for_anew(desk: ListsLaneHarness) -> None:
-    """Nothing is sent to the old one; the new one is taken when it comes."""
-    desk.set_list_mapping(ListMapping(list_id="GONE"))
+async def test_a_deleted_list_is_asked_for_anew(harness: ListsLaneHarness) -> None:
+    """No request goes to the old list; the new one is used when it comes."""
+    harness.set_list_mapping(ListMapping(list_id="GONE"))
 
-    sent = await desk.lane.send(ADDS, _items())
+    sent = await harness.lane.send(ADDS, _items())
 
-    assert sent is None
-    assert desk.list_requests() == [ListRequest(audience="vip", missing_list_id="GONE")]
-    assert not desk.lane.can_send(ADDS)
+    assert sent == NotNow()
+    assert harness.list_requests() == [
+        ListRequest(audience="vip", missing_list_id="GONE")
+    ]
+    assert not harness.lane.can_send(ADDS)
 
-    desk.set_list_mapping(ListMapping(list_id=_create_list(desk)))
+    harness.set_list_mapping(ListMapping(list_id=create_list(harness.klaviyo)))
 
-    assert desk.lane.can_send(ADDS)
-    assert await _verdict_codes(desk, ADDS, _items()) == {
+    assert harness.lane.can_send(ADDS)
+    assert await _verdict_codes(harness, ADDS, _items()) == {
         (Verdict.DELIVERED, "dropped")
     }
 
 
 @pytest.mark.parametrize("kind", ["add", "remove", "patch"])
 async def test_a_list_a_person_named_and_that_is_gone_needs_a_person(
-    desk: ListsLaneHarness, kind: str
+    harness: ListsLaneHarness, kind: str
 ) -> None:
     """No other list may take its place."""
-    items = await _known_to_klaviyo(desk, kind)
+    items = await _known_to_klaviyo(harness, kind)
 
-    ends = await _verdict_codes(desk, BatchKey(kind, "id:GONE", "any"), items)
+    ends = await _verdict_codes(harness, BatchKey(kind, ById("GONE"), "any"), items)
 
     assert ends == {(Verdict.DEAD_LETTER, "list-gone")}
-    assert desk.list_requests() == []
+    assert harness.list_requests() == []
 
 
-async def _known_to_klaviyo(desk: ListsLaneHarness, kind: str) -> list[LaneItem]:
+async def _known_to_klaviyo(harness: ListsLaneHarness, kind: str) -> list[LaneItem]:
     """Items whose profiles Klaviyo knows."""
     items = _items(kind)
     profiles = [identifying_attributes(item.activation.intent) for item in items]
-    await add_members(desk.client, _create_list(desk), profiles)
+    await add_members(harness.client, create_list(harness.klaviyo), profiles)
     return items
 
 
 async def test_an_audience_klaviyo_takes_no_list_for_says_so(
-    desk: ListsLaneHarness,
+    harness: ListsLaneHarness,
 ) -> None:
-    """With Klaviyo's reason."""
-    desk.set_list_mapping(
+    """The verdict has Klaviyo's reason."""
+    harness.set_list_mapping(
         ListMapping(list_id="", refusal_reason="invalid: no such name")
     )
 
-    ends = await _verdict_codes(desk, ADDS, _items())
+    ends = await _verdict_codes(harness, ADDS, _items())
 
     assert ends == {(Verdict.DEAD_LETTER, "no-list")}
 
 
-async def test_a_removal_waits_for_the_import_of_the_same_list_by_another_name(
-    desk: ListsLaneHarness,
-) -> None:
-    """An audience and a mapping may mean one list; both are one person's."""
-    list_id = _create_list(desk)
-    desk.set_list_mapping(ListMapping(list_id=list_id))
-    adding = asyncio.create_task(
-        desk.lane.send(BatchKey("add", VIP, "any"), _items(count=5))
-    )
-    while not desk.klaviyo.account.jobs.running_count:  # noqa: ASYNC110 - a sandbox tells nobody
-        await asyncio.sleep(0)
-
-    by_id = BatchKey("remove", f"id:{list_id}", "any")
-    early = await desk.lane.send(by_id, _items("remove"))
-    await adding
-    late = await _verdict_codes(desk, by_id, _items("remove"))
-
-    assert early is None
-    assert late == {(Verdict.DELIVERED, "")}
-    assert desk.member_count(list_id) == 4
-
-
-async def test_a_removal_waits_for_the_import_of_a_killed_owner(
-    desk: ListsLaneHarness,
-) -> None:
-    """Taken over while it ran, it cannot add anyone back afterwards."""
-    list_id = _create_list(desk)
-    desk.set_list_mapping(ListMapping(list_id=list_id))
-    items = _items("remove", count=20)
-    profiles = [identifying_attributes(item.activation.intent) for item in items]
-    adding = asyncio.create_task(add_members(desk.client, list_id, profiles))
-    while not desk.klaviyo.account.jobs.running_count:  # noqa: ASYNC110 - a sandbox tells nobody
-        await asyncio.sleep(0)
-    adding.cancel()
-    await asyncio.gather(adding, return_exceptions=True)
-
-    await desk.lane.on_partition_assigned(0)
-    ends = await _verdict_codes(desk, REMOVALS, items)
-
-    assert ends == {(Verdict.DELIVERED, "")}
-    assert desk.klaviyo.account.jobs.running_count == 0
-    assert desk.member_count(list_id) == 0
-
-
 async def test_what_was_left_out_of_a_payload_reaches_its_verdict(
-    desk: ListsLaneHarness,
+    harness: ListsLaneHarness,
 ) -> None:
-    """It was taken all the same."""
-    desk.set_list_mapping(ListMapping(list_id=_create_list(desk)))
+    """The profile was sent all the same."""
+    harness.set_list_mapping(ListMapping(list_id=create_list(harness.klaviyo)))
 
-    verdicts = await desk.lane.send(ADDS, _items())
+    verdicts = await harness.lane.send(ADDS, _items())
 
-    assert verdicts is not None
-    assert [one.reason for one in verdicts] == ["dropped: bad-phone"]
+    assert not isinstance(verdicts, NotNow)
+    assert [verdict.reason for verdict in verdicts] == ["dropped: bad-phone"]
 
 
-async def test_a_mapping_s_list_needs_no_pairing(desk: ListsLaneHarness) -> None:
-    """Its id is in the group; a patch goes with it too."""
-    list_id = _create_list(desk)
-    group = BatchKey("patch", f"id:{list_id}", "upsertProfile")
+async def test_a_mapping_s_list_needs_no_pairing(harness: ListsLaneHarness) -> None:
+    """The id is in the batch key; a patch goes with the list too."""
+    list_id = create_list(harness.klaviyo)
+    group = BatchKey("patch", ById(list_id), "upsertProfile")
 
-    sendable = desk.lane.can_send(group)
-    ends = await _verdict_codes(desk, group, _items("patch", count=2))
+    sendable = harness.lane.can_send(group)
+    ends = await _verdict_codes(harness, group, _items("patch", count=2))
 
     assert (sendable, ends) == (True, {(Verdict.DELIVERED, "")})
-    assert desk.member_count(list_id) == 2
-    assert desk.list_requests() == []
+    assert harness.member_count(list_id) == 2
+    assert harness.list_requests() == []
+
+
+def _enters(count: int) -> list[Record]:
+    return [
+        lane_record(
+            number,
+            ListAdd(list_id="", profile={"external_id": f"u{number}"}),
+            user=f"u{number}",
+            audience="vip",
+        )
+        for number in range(count)
+    ]
+
+
+def _set_list_mapping(harness: LaneSandboxHarness, list_id: str) -> None:
+    row = encode_json(ListMapping(list_id=list_id))
+    harness.context.audience_lists.rows[b"vip"] = row
+
+
+async def _wait_for_import(klaviyo: Sandbox) -> None:
+    while not klaviyo.account.jobs.running_count:  # noqa: ASYNC110 - the sandbox has no event for it
+        await asyncio.sleep(POLL_S)
+
+
+def test_a_removal_waits_for_the_import_of_the_same_list_by_another_name() -> None:
+    """An audience and a mapping may mean one list; both change the same member."""
+
+    async def scenario(harness: LaneSandboxHarness) -> int:
+        list_id = create_list(harness.klaviyo)
+        _set_list_mapping(harness, list_id)
+        leaves = ListRemove(list_id=list_id, identifiers={"external_id": "u0"})
+        async with harness.service:
+            await harness.enqueue(*_enters(5))
+            await _wait_for_import(harness.klaviyo)
+            await harness.enqueue(lane_record(5, leaves, user="u0"))
+            await asyncio.sleep(JOB_S / 2)
+            early.extend(harness.outcomes())
+            await harness.wait_for_outcomes(6)
+        outcomes.extend(harness.outcomes())
+        return len(harness.klaviyo.account.lists.by_id[list_id].members)
+
+    early: list[tuple[int, str, str]] = []
+    outcomes: list[tuple[int, str, str]] = []
+
+    member_count = run_scenario(LaneId.LISTS, scenario, job_s=JOB_S)
+
+    assert early == []
+    assert outcomes == [(offset, "delivered", "") for offset in range(6)]
+    assert member_count == 4
+
+
+def test_a_removal_waits_for_the_import_of_a_killed_owner() -> None:
+    """An import that still runs could add members back after their removal."""
+
+    async def scenario(harness: LaneSandboxHarness) -> tuple[int, int]:
+        list_id = create_list(harness.klaviyo)
+        profiles = [{"external_id": f"u{number}"} for number in range(20)]
+        adding = asyncio.create_task(add_members(harness.client, list_id, profiles))
+        await _wait_for_import(harness.klaviyo)
+        adding.cancel()
+        await asyncio.gather(adding, return_exceptions=True)
+        leaves = [ListRemove(list_id=list_id, identifiers=who) for who in profiles]
+        async with harness.take_over(LaneId.LISTS) as successor:
+            await successor.enqueue(
+                *(
+                    lane_record(number, intent, user=f"u{number}")
+                    for number, intent in enumerate(leaves)
+                )
+            )
+            await successor.wait_for_outcomes(20)
+            outcomes.extend(successor.outcomes())
+        account = harness.klaviyo.account
+        return account.jobs.running_count, len(account.lists.by_id[list_id].members)
+
+    outcomes: list[tuple[int, str, str]] = []
+
+    counts = run_scenario(LaneId.LISTS, scenario, job_s=JOB_S)
+
+    assert {(verdict, code) for _, verdict, code in outcomes} == {("delivered", "")}
+    assert counts == (0, 0)

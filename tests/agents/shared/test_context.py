@@ -1,14 +1,10 @@
-"""Where a record came from, and what a fault may say."""
+"""Origins of records, and the texts of faults."""
 
 import pytest
 
-from agents.shared.context import (
-    ORIGIN_HEADER,
-    kafka_access,
-    own_origin,
-    read_origin,
-    to_poison_record,
-)
+from agents.shared.context import kafka_access
+from agents.shared.headers import ORIGIN_HEADER, own_origin, read_origin
+from agents.shared.records import to_poison_record
 from streams.errors import PoisonRecord
 from tests.support.worker_fakes import record, settings
 
@@ -30,7 +26,7 @@ def test_a_record_without_the_header_is_its_own_origin() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"source", b"source/x/1", b"\xff/1/1/1"])
 def test_a_header_nobody_wrote_is_poison(text: bytes) -> None:
-    """It is no reason to guess."""
+    """A broken header is not a reason to guess."""
     with pytest.raises(PoisonRecord, match="bad-origin"):
         read_origin(record(b"", headers=[(ORIGIN_HEADER, text)]))
 
@@ -53,15 +49,15 @@ def test_a_poison_is_kept_and_a_bug_is_named_by_its_place() -> None:
 
 
 def test_kafka_s_password_is_in_no_repr() -> None:
-    """Where a log may show it."""
-    told = settings(
+    """A log may show the text of the object."""
+    worker_settings = settings(
         kafka_security_protocol="SASL_SSL",
         kafka_sasl_mechanism="SCRAM-SHA-512",
         kafka_sasl_username="me",
         kafka_sasl_password=PASSWORD,
     )
 
-    access = kafka_access(told)
+    access = kafka_access(worker_settings)
 
     assert access.aiokafka_options()["sasl_plain_password"] == PASSWORD
     assert access.librdkafka_options()["sasl.password"] == PASSWORD

@@ -9,11 +9,12 @@ from streams.dead_letters.encoding import (
     encode_headers,
     encode_value,
 )
+from streams.delivery.stage import Stage
 from streams.events.origin import Origin
 
 DEAD_LETTER = DeadLetter(
     origin=Origin(topic="segment", partition=3, offset=42),
-    stage="intake",
+    stage=Stage.INTAKE,
     code="not-json",
     reason="not a JSON text",
     key=b"k",
@@ -39,7 +40,7 @@ def test_headers_are_kafka_connect_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "kept", "told"),
+    ("value", "kept", "truncated_from"),
     [
         pytest.param(None, None, None, id="tombstone"),
         pytest.param(b"", b"", None, id="empty"),
@@ -56,13 +57,15 @@ def test_headers_are_kafka_connect_s() -> None:
     ],
 )
 def test_the_value_is_kept_as_far_as_a_topic_takes_it(
-    value: bytes | None, kept: bytes | None, told: bytes | None
+    value: bytes | None, kept: bytes | None, truncated_from: bytes | None
 ) -> None:
     """A header tells the original length of one that was cut."""
-    letter = _with_value(value)
+    dead_letter = _with_value(value)
 
-    assert encode_value(letter) == kept
+    assert encode_value(dead_letter) == kept
     assert (
-        dict(encode_headers(letter, connector="app")).get("ks.truncated-from-bytes")
-        == told
+        dict(encode_headers(dead_letter, connector="app")).get(
+            "ks.truncated-from-bytes"
+        )
+        == truncated_from
     )

@@ -7,13 +7,15 @@ from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd
 from streams.dead_letters.encoding import encode_headers
 from streams.dead_letters.record import (
-    DeadLetterFilter,
-    DeadLetterGroup,
     DeadLetterRecord,
     RequeueRoute,
     TopicOffset,
-    group_by_fault,
     read_record,
+)
+from streams.dead_letters.selection import (
+    DeadLetterFilter,
+    DeadLetterGroup,
+    group_by_fault,
 )
 from tests.support.dead_letter_records import (
     DEAD_LETTER,
@@ -35,12 +37,14 @@ ACTIVATION = msgspec.json.encode(
 
 def test_it_is_read_as_it_was_written() -> None:
     """Headers and body hold all of it."""
-    letter = msgspec.structs.replace(DEAD_LETTER, replay="r-1", stage="deliver.lists")
+    dead_letter = msgspec.structs.replace(
+        DEAD_LETTER, replay="r-1", stage="deliver.lists"
+    )
 
-    found = stored_dead_letter(replay="r-1", stage="deliver.lists")
+    stored = stored_dead_letter(replay="r-1", stage="deliver.lists")
 
-    assert found.dead_letter == letter
-    assert (found.stage, found.code) == ("deliver.lists", "not-json")
+    assert stored.dead_letter == dead_letter
+    assert (stored.stage, stored.code) == ("deliver.lists", "not-json")
 
 
 @pytest.mark.parametrize(
@@ -56,11 +60,11 @@ def test_it_is_read_as_it_was_written() -> None:
     ],
 )
 def test_what_somebody_else_wrote_is_unreadable(name: str, value: bytes | None) -> None:
-    """It is told, and stops nothing."""
+    """The record is listed, and stops nothing."""
     of_ours = dict(encode_headers(DEAD_LETTER, connector="app"))
     theirs = of_ours | {"__connect.errors." + name: value}
 
-    found = read_record(
+    stored = read_record(
         TopicOffset(0, 0),
         timestamp_ms=0,
         headers=theirs.items(),
@@ -68,16 +72,16 @@ def test_what_somebody_else_wrote_is_unreadable(name: str, value: bytes | None) 
         value=b"secret",
     )
 
-    assert (found.stage, found.code, found.route) == (
+    assert (stored.stage, stored.code, stored.route) == (
         "",
         "unreadable",
         RequeueRoute.NONE,
     )
-    assert found.value == b"secret"
+    assert stored.value == b"secret"
 
 
 @pytest.mark.parametrize(
-    ("one", "way"),
+    ("stored", "route"),
     [
         pytest.param(
             stored_dead_letter(stage="intake"), RequeueRoute.EVENT, id="intake"
@@ -103,9 +107,9 @@ def test_what_somebody_else_wrote_is_unreadable(name: str, value: bytes | None) 
         pytest.param(foreign_record(), RequeueRoute.NONE, id="somebody-else-s"),
     ],
 )
-def test_each_has_its_way_back(one: DeadLetterRecord, way: RequeueRoute) -> None:
+def test_each_has_its_way_back(stored: DeadLetterRecord, route: RequeueRoute) -> None:
     """By where it failed, and what is left of it."""
-    assert one.route is way
+    assert stored.route is route
 
 
 def test_who_only_looks_holds_no_values() -> None:
@@ -154,20 +158,20 @@ def test_who_only_looks_holds_no_values() -> None:
 )
 def test_filters_narrow_one_another(filters: DeadLetterFilter, *, taken: bool) -> None:
     """A dead letter meets all that are given."""
-    one = stored_dead_letter("1/7", stage="deliver.lists", code="list-gone")
+    stored = stored_dead_letter("1/7", stage="deliver.lists", code="list-gone")
 
-    assert filters.matches(one) is taken
+    assert filters.matches(stored) is taken
 
 
 def test_no_filter_is_none() -> None:
-    """A time of 0 is one."""
+    """A time of 0 is a condition."""
     assert DeadLetterFilter().is_empty
     assert not DeadLetterFilter(since_ms=0).is_empty
 
 
 def test_they_are_counted_by_stage_and_reason() -> None:
-    """With the first time, the last time, and where the last one lies."""
-    found = group_by_fault(
+    """With the first time, the last time, and the offset of the last."""
+    stored = group_by_fault(
         [
             stored_dead_letter("0/1", timestamp_ms=5, stage="deliver.lists"),
             stored_dead_letter("0/0", timestamp_ms=3, stage="intake"),
@@ -177,7 +181,7 @@ def test_they_are_counted_by_stage_and_reason() -> None:
         ]
     )
 
-    assert found == [
+    assert stored == [
         DeadLetterGroup(
             "", "unreadable", 1, TIMESTAMP_MS, TIMESTAMP_MS, TopicOffset(3, 3)
         ),
@@ -188,6 +192,6 @@ def test_they_are_counted_by_stage_and_reason() -> None:
 
 @pytest.mark.parametrize("text", ["", "3", "3/", "/3", "-1/3", "3/x", "1/2/3"])
 def test_a_place_that_is_none_is_told_in_words(text: str) -> None:
-    """With one that is."""
+    """The message shows an example of a valid offset."""
     with pytest.raises(ValueError, match="PARTITION/OFFSET, like 3/17"):
         TopicOffset.parse(text)

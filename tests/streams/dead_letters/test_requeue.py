@@ -1,4 +1,4 @@
-"""One record for each dead letter, or for all of one source record."""
+"""Plans of a requeue: a record for each dead letter, or for each source record."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def _planned_requeues(
         (
             one.route,
             one.origin,
-            [letter.topic_offset.offset for letter in one.dead_letters],
+            [record.topic_offset.offset for record in one.dead_letters],
         )
         for one in plan_requeue(RECORDS, from_source=from_source).records
     ]
@@ -64,7 +64,7 @@ def test_from_the_source_it_is_said_which_lanes_failed() -> None:
 
 
 def test_one_that_was_cut_goes_from_the_source_unasked() -> None:
-    """What is left of it is nothing anybody can read."""
+    """The rest of a truncated value cannot be read."""
     [one] = plan_requeue(
         [stored_dead_letter(extra_headers=TRUNCATED)], from_source=False
     ).records
@@ -74,7 +74,7 @@ def test_one_that_was_cut_goes_from_the_source_unasked() -> None:
 
 @pytest.mark.parametrize("from_source", [False, True])
 def test_somebody_else_s_go_nowhere(*, from_source: bool) -> None:
-    """Nobody knows where they came from."""
+    """Dead letters without an origin go nowhere."""
     assert plan_requeue(RECORDS, from_source=from_source).not_requeueable == (
         foreign_record("0/5"),
     )

@@ -1,4 +1,4 @@
-"""What was done with a dead letter is known by its place, and by when it came."""
+"""Resolutions belong to an offset and to the timestamp of its dead letter."""
 
 import pytest
 
@@ -19,7 +19,7 @@ RESOLUTION = Resolution(
 
 
 def test_a_row_is_read_as_it_was_written() -> None:
-    """Key and value."""
+    """Key and value are read back."""
     row = resolution_for(RESOLUTION, stored_dead_letter("3/17"))
 
     assert decode_resolution(b"3/17", encode_resolution(row)) == (
@@ -40,20 +40,23 @@ def test_a_row_is_read_as_it_was_written() -> None:
     ],
 )
 def test_what_is_no_row_handles_nothing(key: bytes | None, value: bytes | None) -> None:
-    """Its dead letter stays on the list."""
+    """The dead letter stays in the list."""
     assert decode_resolution(key, value) is None
 
 
 @pytest.mark.parametrize(
-    ("place", "at_ms", "handled"),
+    ("topic_offset", "at_ms", "handled"),
     [
         pytest.param("3/17", TIMESTAMP_MS, True, id="that-one"),
         pytest.param("3/18", TIMESTAMP_MS, False, id="another"),
         pytest.param("3/17", TIMESTAMP_MS + 9, False, id="the-topic-was-made-anew"),
     ],
 )
-def test_who_counts_as_handled(place: str, at_ms: int, *, handled: bool) -> None:
-    """One that came later to the same place does not."""
+def test_who_counts_as_handled(topic_offset: str, at_ms: int, *, handled: bool) -> None:
+    """A dead letter that came later to the same offset does not."""
     rows = {TopicOffset(3, 17): resolution_for(RESOLUTION, stored_dead_letter("3/17"))}
 
-    assert is_resolved(stored_dead_letter(place, timestamp_ms=at_ms), rows) is handled
+    assert (
+        is_resolved(stored_dead_letter(topic_offset, timestamp_ms=at_ms), rows)
+        is handled
+    )

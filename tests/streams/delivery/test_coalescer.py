@@ -3,8 +3,10 @@
 import pytest
 
 from streams.actions.activation import BatchOverride
-from streams.delivery.coalescer import BatchKey, Coalescer, QueuedItem
+from streams.actions.list_ref import ByAudience
+from streams.delivery.coalescer import Coalescer
 from streams.delivery.merge_policies import keep_latest, merge_profiles
+from streams.delivery.queued_item import BatchKey, QueuedItem
 from tests.support.queued_items import (
     add,
     queued_item,
@@ -23,8 +25,8 @@ def _item(
     return queued_item(receipt, intent, user=user, queued_s=since_s, audience="vip")
 
 
-ADDS = BatchKey("add", "audience:vip", "any")
-REMOVALS = BatchKey("remove", "audience:vip", "any")
+ADDS = BatchKey("add", ByAudience("vip"), "any")
+REMOVALS = BatchKey("remove", ByAudience("vip"), "any")
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def test_what_is_under_way_is_not_superseded(lists: Coalescer[int]) -> None:
 
 
 def test_a_put_back_item_yields_to_a_newer_one(lists: Coalescer[int]) -> None:
-    """What could not be sent is pointless when its opposite came meanwhile."""
+    """An item that was not sent is pointless when its opposite came meanwhile."""
     lists.add(_item(1))
     taken = lists.take_batch(ADDS, items_max=9)
     lists.add(_item(2, removed=True))
@@ -144,7 +146,7 @@ def test_a_batch_is_cut_at_a_page(
 
 
 def test_lost_receipts_are_dropped_wherever_they_wait(lists: Coalescer[int]) -> None:
-    """What another worker will deliver is forgotten, blocked items too."""
+    """Items that another worker will deliver are forgotten, blocked items too."""
     lists.add(_item(1))
     lists.take_batch(ADDS, items_max=1)
     lists.add(_item(2))
@@ -180,7 +182,7 @@ def test_waiting_upserts_of_a_profile_become_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "lane_items_max", "sizes"),
+    ("batch_items_max", "lane_items_max", "sizes"),
     [
         pytest.param(1, 9, [1, 1, 1, 1, 1], id="one-by-one"),
         pytest.param(2, 9, [2, 2, 1], id="fewer-than-the-lane"),
@@ -189,13 +191,16 @@ def test_waiting_upserts_of_a_profile_become_one() -> None:
     ],
 )
 def test_a_mapping_may_say_how_large_a_batch_is(
-    lists: Coalescer[int], told: int, lane_items_max: int, sizes: list[int]
+    lists: Coalescer[int], batch_items_max: int, lane_items_max: int, sizes: list[int]
 ) -> None:
-    """It is ready as soon as that many wait."""
+    """The batch is ready as soon as that many items wait."""
     for at in range(5):
         who = {"external_id": f"u{at}"}
         item = queued_item(
-            at, add(**who), user=f"u{at}", batch=BatchOverride(items_max=told)
+            at,
+            add(**who),
+            user=f"u{at}",
+            batch=BatchOverride(items_max=batch_items_max),
         )
         lists.add(item)
 
@@ -230,7 +235,7 @@ def test_what_is_joined_keeps_its_elder_s_place() -> None:
 
 
 def test_a_newer_word_of_another_kind_changes_the_group(lists: Coalescer[int]) -> None:
-    """Nothing of it stays behind in the old one."""
+    """No item stays behind below the old batch key."""
     lists.add(_item(1))
     lists.add(_item(2, user="other"))
     lists.add(_item(3, removed=True))

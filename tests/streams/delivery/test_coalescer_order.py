@@ -1,8 +1,9 @@
-"""What waits of one user goes in order; what has no order does not wait."""
+"""Order of a user's items; items without an order do not wait for each other."""
 
 import pytest
 
 from streams.actions.intents import Intent
+from streams.actions.list_ref import ById
 from streams.delivery.coalescer import Coalescer
 from streams.delivery.merge_policies import (
     keep_latest,
@@ -51,7 +52,7 @@ def lists() -> Coalescer[int]:
 def test_what_cannot_be_joined_goes_in_order(
     lists: Coalescer[int], intents: list[Intent], kinds: list[str]
 ) -> None:
-    """One at a time: the next is ready when the one before is settled."""
+    """Items go one at a time: the next is ready when the one before is released."""
     for at, intent in enumerate(intents):
         lists.add(queued_item(at, intent))
 
@@ -90,7 +91,7 @@ def test_a_consent_to_a_list_waits_for_a_withdrawal_from_all() -> None:
 
 
 def test_changes_of_two_lists_and_two_events_do_not_wait_for_each_other() -> None:
-    """Their order makes no difference."""
+    """The order of these makes no difference."""
     queue = Coalescer[int](keep_latest)
     intents: list[Intent] = [add("L"), add("M"), event("1"), event("2")]
     for at, intent in enumerate(intents):
@@ -98,10 +99,10 @@ def test_changes_of_two_lists_and_two_events_do_not_wait_for_each_other() -> Non
 
     groups = queue.ready_batches(now_s=99.0, items_max=9, min_age_s=0.0)
 
-    assert [(group.kind, group.target) for group in groups] == [
-        ("add", "id:L"),
-        ("add", "id:M"),
-        ("record", ""),
+    assert [(group.kind, group.list_ref) for group in groups] == [
+        ("add", ById("L")),
+        ("add", ById("M")),
+        ("record", None),
     ]
     assert record_numbers(queue.take_batch(groups[2], items_max=9)) == [(2,), (3,)]
 
@@ -116,7 +117,7 @@ def test_an_event_s_repeat_waits_for_the_first() -> None:
 
 
 def test_what_is_put_back_goes_before_what_waits(lists: Coalescer[int]) -> None:
-    """What came meanwhile and can't be joined with it is still the newer."""
+    """An item that came meanwhile and cannot be merged is still the newer."""
     lists.add(queued_item(1, add(external_id="u", title="Dr")))
     (group,) = lists.ready_batches(now_s=99.0, items_max=9, min_age_s=0.0)
     taken = lists.take_batch(group, items_max=9)

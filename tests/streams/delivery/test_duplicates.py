@@ -1,4 +1,4 @@
-"""What a killed worker's successor tells again is known."""
+"""Duplicates that a killed worker's successor writes are recognised."""
 
 import msgspec
 import pytest
@@ -36,7 +36,7 @@ def _is_duplicate(
 
 
 @pytest.mark.parametrize(
-    ("places", "again"),
+    ("offsets", "expected"),
     [
         pytest.param([(0, 5), (0, 9)], [False, True], id="behind-the-first"),
         pytest.param([(0, 5), (0, 9), (0, 12)], [False, True, True], id="and-behind"),
@@ -53,14 +53,14 @@ def _is_duplicate(
     ],
 )
 def test_a_repetition_is_what_stands_behind_the_first(
-    places: list[tuple[int, int]], again: list[bool]
+    offsets: list[tuple[int, int]], expected: list[bool]
 ) -> None:
-    """A record that is read again must be sent again: nobody knows whether it was."""
-    told = DuplicateFilter()
+    """A record that is read again must be sent again: it may not have been sent."""
+    duplicates = DuplicateFilter()
 
-    heard = [_is_duplicate(told, 0, place) for place in places]
+    answers = [_is_duplicate(duplicates, 0, offset) for offset in offsets]
 
-    assert heard == again
+    assert answers == expected
 
 
 @pytest.mark.parametrize(
@@ -73,42 +73,44 @@ def test_a_repetition_is_what_stands_behind_the_first(
 )
 def test_another_activation_is_no_repetition(other: bytes) -> None:
     """An event may cause several."""
-    told = DuplicateFilter()
-    _is_duplicate(told, 0, (0, 5))
+    duplicates = DuplicateFilter()
+    _is_duplicate(duplicates, 0, (0, 5))
 
-    assert not told.is_duplicate(other, offset=(0, 9), user="u", cause=(0, 0))
+    assert not duplicates.is_duplicate(other, offset=(0, 9), user="u", cause=(0, 0))
 
 
 def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
     """Memory is bounded; what is forgotten is sent twice, which does no harm."""
-    told = DuplicateFilter()
+    duplicates = DuplicateFilter()
     for offset in range(REMEMBERED_MAX + 1):
-        _is_duplicate(told, offset, (0, offset))
+        _is_duplicate(duplicates, offset, (0, offset))
 
-    assert _is_duplicate(told, 1, (0, REMEMBERED_MAX + 2))
-    assert not _is_duplicate(told, 0, (0, REMEMBERED_MAX + 3))
+    assert _is_duplicate(duplicates, 1, (0, REMEMBERED_MAX + 2))
+    assert not _is_duplicate(duplicates, 0, (0, REMEMBERED_MAX + 3))
 
 
 def test_what_was_refused_may_be_told_again() -> None:
     """A dead letter comes back once what refused it is mended."""
-    told = DuplicateFilter()
-    _is_duplicate(told, 0, (0, 5))
+    duplicates = DuplicateFilter()
+    _is_duplicate(duplicates, 0, (0, 5))
 
-    told.forget(_activation(), cause=(0, 0))
+    duplicates.forget(_activation(), cause=(0, 0))
 
-    assert not _is_duplicate(told, 0, (0, 9))
+    assert not _is_duplicate(duplicates, 0, (0, 9))
 
 
 def test_a_replay_is_no_repetition() -> None:
-    """Activate reads the same event at another place: somebody wants it again."""
-    told = DuplicateFilter()
-    _is_duplicate(told, 0, (0, 5))
+    """Activate reads the same event at another offset: a replay sends it again."""
+    duplicates = DuplicateFilter()
+    _is_duplicate(duplicates, 0, (0, 5))
 
-    assert not told.is_duplicate(_activation(), offset=(0, 9), user="u", cause=(70, 0))
+    assert not duplicates.is_duplicate(
+        _activation(), offset=(0, 9), user="u", cause=(70, 0)
+    )
 
 
 @pytest.mark.parametrize(
-    ("offsets", "again"),
+    ("offsets", "expected"),
     [
         pytest.param([1, 2, 1, 2], [False, False, True, True], id="all-were-heard"),
         pytest.param([2, 1, 2], [False, False, False], id="the-first-was-not"),
@@ -119,21 +121,23 @@ def test_a_replay_is_no_repetition() -> None:
     ],
 )
 def test_what_follows_an_older_change_is_sent_behind_it(
-    offsets: list[int], again: list[bool]
+    offsets: list[int], expected: list[bool]
 ) -> None:
     """Else the older one had the last word; its owner before had settled it."""
-    told = DuplicateFilter()
+    duplicates = DuplicateFilter()
 
-    heard = [_is_duplicate(told, offset, (0, at)) for at, offset in enumerate(offsets)]
+    answers = [
+        _is_duplicate(duplicates, offset, (0, at)) for at, offset in enumerate(offsets)
+    ]
 
-    assert heard == again
+    assert answers == expected
 
 
 def test_who_else_is_told_of_changes_nothing() -> None:
     """Another user's older record is no sign of a repetition."""
-    told = DuplicateFilter()
-    _is_duplicate(told, 2, (0, 0))
+    duplicates = DuplicateFilter()
+    _is_duplicate(duplicates, 2, (0, 0))
 
-    _is_duplicate(told, 1, (0, 1), user="v")
+    _is_duplicate(duplicates, 1, (0, 1), user="v")
 
-    assert _is_duplicate(told, 2, (0, 2))
+    assert _is_duplicate(duplicates, 2, (0, 2))

@@ -1,4 +1,4 @@
-"""What becomes of two things that wait for one user."""
+"""Merge policies for two items of one user."""
 
 import msgspec
 import pytest
@@ -197,7 +197,7 @@ def test_properties_cleared_by_the_newer_are_not_brought_back() -> None:
 def test_upserts_that_are_not_made_one(
     older: ProfileUpsert, newer: ProfileUpsert
 ) -> None:
-    """They go one by one, in order."""
+    """Both updates go, in order."""
     assert merge_profiles(queued_item(1, older), queued_item(2, newer)) is None
 
 
@@ -253,8 +253,8 @@ def test_one_device_s_upserts_are_one_while_nobody_is_named() -> None:
             id="an-address-fewer",
         ),
         pytest.param(
-            subscribed("push.marketing", tokens=({"token": "1"},)),
-            subscribed("push.marketing", tokens=({"token": "2"},)),
+            subscribed("push.marketing", push_tokens=({"token": "1"},)),
+            subscribed("push.marketing", push_tokens=({"token": "2"},)),
             False,
             id="the-token-of-another-device",
         ),

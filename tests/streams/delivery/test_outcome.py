@@ -30,15 +30,15 @@ def _origin(offset: int = 0, *, topic: str = "source") -> Origin:
 )
 def test_an_item_survives_its_bytes(verdict: ItemVerdict) -> None:
     """Origin, verdict, reason, status and attempts."""
-    told = outcome_item(_origin(5), verdict, message_id="m-1", latency_ms=1_500)
+    expected = outcome_item(_origin(5), verdict, message_id="m-1", latency_ms=1_500)
 
-    [value] = encode_outcomes("deliver.lists", [told], action="addProfileToList")
+    [value] = encode_outcomes("deliver.lists", [expected], action="addProfileToList")
 
     read = decode_outcome(value)
-    assert read.items == (told,)
+    assert read.items == (expected,)
     assert (read.stage, read.action) == ("deliver.lists", "addProfileToList")
-    assert told.verdict is verdict.verdict
-    assert (told.reason, told.status) == (verdict.reason, verdict.status)
+    assert expected.verdict is verdict.verdict
+    assert (expected.reason, expected.status) == (verdict.reason, verdict.status)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_many_items_take_several_records(count: int, records: int) -> None:
 def test_a_full_record_fits_a_topic_with_default_limits() -> None:
     """With the longest topic name, and ids that JSON writes with six letters each."""
     origin = _origin(2**62, topic="t" * 249)
-    told = OutcomeItem(
+    expected = OutcomeItem(
         origin=origin,
         verdict=delivered().verdict,
         reason="r" * 80,
@@ -72,13 +72,13 @@ def test_a_full_record_fits_a_topic_with_default_limits() -> None:
         latency_ms=10**12,
     )
 
-    values = encode_outcomes("deliver.profiles", [told] * 1_000)
+    values = encode_outcomes("deliver.profiles", [expected] * 1_000)
 
     assert max(map(len, values)) < BROKER_MAX_BYTES
     assert sum(len(decode_outcome(value).items) for value in values) == 1_000
 
 
 def test_something_else_is_no_outcome() -> None:
-    """It is refused, not guessed."""
+    """The value is refused, not guessed."""
     with pytest.raises(msgspec.MsgspecError):
         decode_outcome(b'{"stage": "activate"}')

@@ -1,4 +1,4 @@
-"""One list compared with the table."""
+"""Comparison of one list in Klaviyo with the memberships table."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,7 +16,7 @@ from streams.state.last_write import LastWrite
 def inside_user(
     user: str, *, inside: bool = True, time_ms: int = 1, list_id: str = ""
 ) -> DesiredMembership:
-    """Make the last word on a user."""
+    """Build the desired membership of a user, inside by default."""
     origin = Origin(topic="s", partition=0, offset=time_ms)
     membership = LastWrite(
         inside=inside, time_ms=time_ms, origin=origin, message_ids=(f"m-{user}",)
@@ -27,12 +27,12 @@ def inside_user(
 
 
 def outside_user(user: str, *, time_ms: int = 1) -> DesiredMembership:
-    """Someone who has left."""
+    """Build the desired membership of a user who left."""
     return inside_user(user, inside=False, time_ms=time_ms)
 
 
 def list_member(profile_id: str, **identifiers: str) -> ListMember:
-    """Someone on the list."""
+    """Build a member of the list."""
     return ListMember(profile_id=profile_id, **identifiers)
 
 
@@ -44,9 +44,9 @@ def compare(
     changed_users: frozenset[str] = frozenset(),
     resync: bool = False,
 ) -> tuple[set[str], set[tuple[str, str]], set[str]]:
-    """Give who is missing, who is unexpected as which profile, and the others.
+    """Return missing users, unexpected users with profiles, and unmanaged profiles.
 
-    Whom no record names, a profile does.
+    A user without a source record counts as known by the user id.
     """
     by_user = {
         desired_membership.user: desired_membership for desired_membership in desired
@@ -65,7 +65,7 @@ def compare(
 def summarize(
     differences: Differences,
 ) -> tuple[set[str], set[tuple[str, str]], set[str]]:
-    """Leave the names only."""
+    """Return only the ids of the differences."""
     return (
         {difference.desired.user for difference in differences.missing},
         {
@@ -77,7 +77,7 @@ def summarize(
 
 
 @pytest.mark.parametrize(
-    ("user", "named"),
+    ("user", "identifiers"),
     [
         pytest.param("u-1", {"external_id": "u-1"}, id="user-id"),
         pytest.param("a@x.io", {"email": "a@x.io"}, id="address"),
@@ -85,16 +85,18 @@ def summarize(
         pytest.param("+4930123456", {"phone_number": "+4930123456"}, id="phone"),
     ],
 )
-def test_a_member_is_a_user_by_any_identifier(user: str, named: dict[str, str]) -> None:
-    """Inside and there is equal; outside and there is not."""
-    listed = list_member("P", **named)
+def test_a_member_is_a_user_by_any_identifier(
+    user: str, identifiers: dict[str, str]
+) -> None:
+    """A user inside belongs on the list; a user outside is unexpected there."""
+    listed = list_member("P", **identifiers)
 
     assert compare([inside_user(user)], [listed]) == (set(), set(), set())
     assert compare([outside_user(user)], [listed]) == (set(), {(user, "P")}, set())
 
 
-def test_who_is_not_there_is_missing_and_who_is_unknown_is_left_alone() -> None:
-    """The one outside and not there is as it should be."""
+def test_absent_users_are_missing_and_unknown_members_unmanaged() -> None:
+    """A user outside and not on the list is no difference."""
     summary = compare(
         [inside_user("in"), outside_user("out")],
         [list_member("P", external_id="stranger")],
@@ -104,7 +106,7 @@ def test_who_is_not_there_is_missing_and_who_is_unknown_is_left_alone() -> None:
 
 
 def test_a_device_is_matched_by_its_source_record_identifiers() -> None:
-    """Inside or outside."""
+    """The match works for users inside and outside."""
     identities = {"d-1": {"email": "One@x.io"}, "d-2": {"phone_number": "+4930123456"}}
     members = [
         list_member("P", email="one@x.io"),
@@ -118,15 +120,15 @@ def test_a_device_is_matched_by_its_source_record_identifiers() -> None:
     assert summary == (set(), {("d-2", "Q")}, set())
 
 
-def test_a_device_without_its_record_stays_unmatched() -> None:
-    """Nobody is removed on a guess."""
+def test_a_device_without_a_source_record_stays_unmatched() -> None:
+    """No member is removed on a guess."""
     summary = compare([outside_user("d-1")], [list_member("P", email="one@x.io")])
 
     assert summary == (set(), set(), {"P"})
 
 
 @pytest.mark.parametrize(
-    ("words", "unexpected"),
+    ("desired", "unexpected"),
     [
         pytest.param(
             [outside_user("u-1", time_ms=2), inside_user("d-1")],
@@ -146,21 +148,21 @@ def test_a_device_without_its_record_stays_unmatched() -> None:
     ],
 )
 def test_one_member_who_is_two_users(
-    words: list[DesiredMembership], unexpected: set[tuple[str, str]]
+    desired: list[DesiredMembership], unexpected: set[tuple[str, str]]
 ) -> None:
-    """Right as soon as one of them is inside; else the later word removes them."""
+    """A member stays if any user is inside; else the latest write is a removal."""
     members = [
         list_member("P", external_id="u-1", email="e@x.io"),
         list_member("Q", email="q@x"),
     ]
 
-    summary = compare(words, members, identities={"d-1": {"email": "e@x.io"}})
+    summary = compare(desired, members, identities={"d-1": {"email": "e@x.io"}})
 
     assert summary == (set(), unexpected, {"Q"})
 
 
-def test_those_outside_are_asked_only_while_members_are_unknown() -> None:
-    """Millions have left; their records are read only where it can matter."""
+def test_users_outside_are_resolved_only_for_unmatched_members() -> None:
+    """Millions of users have left, so their records are read only if needed."""
     desired_by_user = {
         desired.user: desired
         for desired in (inside_user("u-1"), inside_user("d-1"), outside_user("d-2"))
@@ -180,7 +182,7 @@ def test_those_outside_are_asked_only_while_members_are_unknown() -> None:
 
 
 def test_a_user_who_changed_during_the_read_is_not_judged() -> None:
-    """Neither way: the next look will tell."""
+    """The next comparison decides, for users inside and outside."""
     summary = compare(
         [inside_user("in"), outside_user("out")],
         [list_member("P", external_id="out")],
@@ -191,7 +193,7 @@ def test_a_user_who_changed_during_the_read_is_not_judged() -> None:
 
 
 def test_a_resync_counts_all_inside_as_missing() -> None:
-    """And who is outside and there is unexpected as ever."""
+    """Users outside and on the list stay unexpected."""
     members = [list_member("P", external_id="in"), list_member("Q", external_id="out")]
 
     summary = compare(
@@ -204,22 +206,22 @@ def test_a_resync_counts_all_inside_as_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "named"),
+    ("user", "identifiers"),
     [
         pytest.param("u-1", {}, id="user-id-or-device"),
         pytest.param("a@x.io", {"email": "a@x.io"}, id="address"),
         pytest.param("A@x.io", {}, id="user-id-like-one"),
     ],
 )
-def test_a_user_key_names_someone_where_it_is_an_address(
-    user: str, named: dict[str, str]
+def test_a_user_key_is_an_identifier_if_it_is_an_address(
+    user: str, identifiers: dict[str, str]
 ) -> None:
-    """The key of events without an id is the address in lower case."""
-    assert identifiers_from_key(user) == named
+    """The key of an event without a user id is the e-mail address in lower case."""
+    assert identifiers_from_key(user) == identifiers
 
 
 def test_an_unidentified_user_is_counted_but_not_repaired() -> None:
-    """The key may be a device's, and an add by it would make a profile of nobody's."""
+    """The key may be a device's, and an add would create a profile without a person."""
     desired_by_user = {
         item.user: item
         for item in (inside_user("d-1"), inside_user("a@x.io"), inside_user("u-1"))
@@ -238,7 +240,7 @@ def test_an_unidentified_user_is_counted_but_not_repaired() -> None:
 
 
 def test_repairs_have_the_last_write_and_the_identifiers() -> None:
-    """Added by the source record or the key, removed by Klaviyo's own words."""
+    """Identifiers to add come from the record or the key, to remove from Klaviyo."""
     desired_by_user = {
         item.user: item
         for item in (

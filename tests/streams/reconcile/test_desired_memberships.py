@@ -1,4 +1,4 @@
-"""The memberships table by list."""
+"""Desired members of each list, derived from the memberships table."""
 
 from streams.actions.commands import apply_command
 from streams.actions.intents import ListAdd, ListRemove
@@ -22,7 +22,7 @@ LIST_MAPPINGS = {b"vip": encode_json(ListMapping(list_id="L1"))}
 def last_write(
     *, inside: bool = True, time_ms: int = 1, list_id: str = "", offset: int = 0
 ) -> LastWrite:
-    """Make a word of an audience."""
+    """Build the last write of a membership."""
     return LastWrite(
         inside=inside,
         time_ms=time_ms,
@@ -39,7 +39,7 @@ def row(memberships: Memberships) -> UserRow:
 def desired_by_list(
     user_rows: dict[str, UserRow], **rules: AudienceRule
 ) -> dict[str, dict[str, tuple[str, str, bool]]]:
-    """Give list -> user -> audience, named list and whether inside."""
+    """Return list → user → audience, explicit list, and True for inside."""
     destination = Destination(mappings=(), audiences=rules)
     desired = ListIndex(destination, LIST_MAPPINGS).build_desired(user_rows)
     return {
@@ -56,7 +56,7 @@ def desired_by_list(
 
 
 def test_list_precedence_is_event_then_settings_then_mapping() -> None:
-    """What names it goes along, so that the lane means the same list."""
+    """The membership keeps the explicit list, so that the lane uses the same list."""
     rows = {
         "event": row({"vip": last_write(list_id="L9")}),
         "paired": row({"vip": last_write()}),
@@ -75,7 +75,7 @@ def test_list_precedence_is_event_then_settings_then_mapping() -> None:
 
 
 def test_the_last_write_of_two_audiences_on_one_list_counts() -> None:
-    """An exit from one takes off whom the other put there, as it did live."""
+    """An exit from one audience undoes the entry of the other, as for live events."""
     rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
     rows = {
         "in": row(
@@ -92,7 +92,7 @@ def test_the_last_write_of_two_audiences_on_one_list_counts() -> None:
 
 
 def test_audiences_without_a_list_stay_separate() -> None:
-    """Each will have a list of its own: whoever is in both is on both."""
+    """Each audience gets a list of its own, so a user can be on two."""
     rows = {
         "u": row(
             {
@@ -114,7 +114,7 @@ def test_audiences_without_a_list_stay_separate() -> None:
 
 
 def test_no_membership_is_desired_with_audience_sync_off() -> None:
-    """What the table has of them was heard before it was switched off."""
+    """The rows in the table are from before the sync was turned off."""
     destination = Destination(mappings=(), sync_audiences=False)
 
     assert (
@@ -125,8 +125,8 @@ def test_no_membership_is_desired_with_audience_sync_off() -> None:
     )
 
 
-def test_an_audience_that_is_not_synced_says_nothing() -> None:
-    """Nothing of it goes to Klaviyo."""
+def test_an_audience_that_is_not_synced_has_no_membership() -> None:
+    """An audience that is not enabled sends no change to Klaviyo."""
     assert (
         desired_by_list(
             {"u": row({"vip": last_write()})}, vip=AudienceRule(enabled=False)
@@ -151,7 +151,7 @@ def _row_after_commands(before: UserRow, *, time_ms: int, list_id: str) -> UserR
 
 
 def test_a_later_command_overrides_the_audience() -> None:
-    """On that list; on another it says nothing, and an earlier one neither."""
+    """A command for another list or an earlier command changes nothing."""
     rows = {
         "later": _row_after_commands(
             row({"vip": last_write(inside=False, time_ms=5)}), time_ms=6, list_id="L1"
@@ -167,28 +167,28 @@ def test_a_later_command_overrides_the_audience() -> None:
     assert desired_by_list(rows).get("L1", {}).keys() == {"earlier", "other"}
 
 
-def _row_after_consent(time_ms: int, *, given: bool, list_id: str) -> UserRow:
-    change = consent(given=given, list_id=list_id)
+def _row_after_consent(time_ms: int, *, is_granted: bool, list_id: str) -> UserRow:
+    change = consent(given=is_granted, list_id=list_id)
     return apply_command(
         change, row({"vip": last_write(time_ms=5)}), event=event_at(time_ms)
     ).row
 
 
 def test_a_later_consent_overrides_the_audience() -> None:
-    """Whoever left the list, or all, is not put back; a subscriber is not taken off."""
+    """No repair undoes a later unsubscribe or subscribe on the list."""
     rows = {
-        "left": _row_after_consent(6, given=False, list_id="L1"),
-        "left-all": _row_after_consent(6, given=False, list_id=""),
-        "joined": _row_after_consent(6, given=True, list_id="L1"),
-        "joined-no-list": _row_after_consent(6, given=True, list_id=""),
-        "earlier": _row_after_consent(4, given=False, list_id="L1"),
+        "left": _row_after_consent(6, is_granted=False, list_id="L1"),
+        "left-all": _row_after_consent(6, is_granted=False, list_id=""),
+        "joined": _row_after_consent(6, is_granted=True, list_id="L1"),
+        "joined-no-list": _row_after_consent(6, is_granted=True, list_id=""),
+        "earlier": _row_after_consent(4, is_granted=False, list_id="L1"),
     }
 
     assert desired_by_list(rows).get("L1", {}).keys() == {"joined-no-list", "earlier"}
 
 
 def test_desired_memberships_filtered_by_audience() -> None:
-    """All where none is named."""
+    """All memberships stay if no audience is given."""
     rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
     rows = {"u": row({"a": last_write()}), "v": row({"b": last_write()})}
     list_index = ListIndex(Destination(mappings=(), audiences=rules), {})

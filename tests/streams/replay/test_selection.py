@@ -1,4 +1,4 @@
-"""What an operator says of a range, and which records are meant."""
+"""Selection of the records to replay, from the options of the command."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ ORIGIN = Origin(topic="s", partition=0, offset=1)
 
 
 def track_event(**body: Any) -> CanonicalEvent:  # noqa: ANN401 - JSON
-    """A track call of a user."""
+    """Build a track event of one user."""
     return CanonicalEvent(
         kind="track",
         user="u-1",
@@ -34,12 +34,12 @@ def track_event(**body: Any) -> CanonicalEvent:  # noqa: ANN401 - JSON
 
 
 def record_filter(**fields: Any) -> RecordFilter:  # noqa: ANN401 - a selection's own fields
-    """What takes the records of a selection."""
+    """Build the filter of a selection."""
     return RecordFilter(ReplaySelection(topic="s", **fields))
 
 
 @pytest.mark.parametrize(
-    ("told", "taken"),
+    ("fields", "is_match"),
     [
         pytest.param({}, True, id="all"),
         pytest.param({"user": "u-1"}, True, id="the-user"),
@@ -54,21 +54,21 @@ def record_filter(**fields: Any) -> RecordFilter:  # noqa: ANN401 - a selection'
     ],
 )
 def test_an_event_matches_when_all_criteria_match(
-    told: dict[str, Any], *, taken: bool
+    fields: dict[str, Any], *, is_match: bool
 ) -> None:
-    """User, audience and trigger."""
+    """The criteria are user, audience and trigger."""
     event = track_event(properties={"audience_key": "vip"})
 
-    assert record_filter(**told).matches_event(event) is taken
+    assert record_filter(**fields).matches_event(event) is is_match
 
 
-def test_an_event_whose_audience_nobody_can_read_is_about_none() -> None:
-    """It stops nothing."""
+def test_an_event_with_an_unreadable_audience_matches_none() -> None:
+    """A malformed audience event does not stop the replay."""
     assert not record_filter(audience="vip").matches_event(track_event(properties={}))
 
 
 @pytest.mark.parametrize(
-    ("told", "taken"),
+    ("fields", "is_match"),
     [
         pytest.param({"user": "u-2"}, False, id="another-user"),
         pytest.param({"audience": "vip", "user": "u-1"}, True, id="both"),
@@ -76,10 +76,10 @@ def test_an_event_whose_audience_nobody_can_read_is_about_none() -> None:
         pytest.param({"where": 'type = "track"'}, False, id="no-event-to-match"),
     ],
 )
-def test_an_activation_is_taken_by_its_user_and_audience(
-    told: dict[str, Any], *, taken: bool
+def test_an_activation_matches_by_user_and_audience(
+    fields: dict[str, Any], *, is_match: bool
 ) -> None:
-    """A lane has no event."""
+    """A trigger matches no activation, since an activation has no event."""
     activation = Activation(
         action="addProfileToList",
         user="u-1",
@@ -89,17 +89,17 @@ def test_an_activation_is_taken_by_its_user_and_audience(
         audience="vip",
     )
 
-    assert record_filter(**told).matches_activation(activation) is taken
+    assert record_filter(**fields).matches_activation(activation) is is_match
 
 
-def test_a_wrong_trigger_is_said_before_anything_is_read() -> None:
-    """With its place."""
+def test_an_invalid_trigger_is_an_error_before_reading() -> None:
+    """The error is raised when the filter is built."""
     with pytest.raises(ConfigError):
         record_filter(where="type =")
 
 
 def test_offset_ranges_are_parsed() -> None:
-    """Whole partitions, and parts of them."""
+    """A partition is selected as a whole or in part."""
     offset_ranges = parse_offset_ranges([1], ["2:5-9", "3:-4", "4:7-"])
 
     assert offset_ranges == {1: (0, None), 2: (5, 9), 3: (0, 4), 4: (7, None)}
@@ -107,7 +107,7 @@ def test_offset_ranges_are_parsed() -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "1:2", "x:1-2", "1:5-5", "1:9-2", "1:-1-2"])
 def test_an_invalid_range_is_an_error_with_an_example(text: str) -> None:
-    """And so is one that ends before it begins."""
+    """A range that ends before its start is not valid either."""
     with pytest.raises(ConfigError, match="--offsets"):
         parse_offset_ranges([], [text])
 
@@ -119,8 +119,8 @@ def test_an_invalid_range_is_an_error_with_an_example(text: str) -> None:
         pytest.param([3], ["3:5-6"], id="whole-and-a-span"),
     ],
 )
-def test_a_partition_is_named_once(partitions: list[int], offsets: list[str]) -> None:
-    """Which of the two is meant is nobody's guess: each has a replay of its own."""
+def test_a_partition_occurs_once(partitions: list[int], offsets: list[str]) -> None:
+    """Two ranges of one partition need two replays."""
     with pytest.raises(ConfigError, match=r"partition 3: named twice.*two replays"):
         parse_offset_ranges(partitions, offsets)
 
@@ -134,23 +134,23 @@ def test_a_partition_is_named_once(partitions: list[int], offsets: list[str]) ->
     ],
 )
 def test_a_time_is_parsed(text: str, ms: int) -> None:
-    """ISO 8601."""
+    """Times are in ISO 8601, in UTC by default."""
     assert parse_time_ms(text, option="--since") == ms
 
 
 def test_an_invalid_time_is_an_error_with_an_example() -> None:
-    """By the option's name."""
+    """The error text has the name of the option."""
     with pytest.raises(ConfigError, match=r"--since yesterday: .*2026-11-01T00:00Z"):
         parse_time_ms("yesterday", option="--since")
 
 
 def test_remaining_offsets_count_from_the_position() -> None:
-    """A partition that was not begun counts whole."""
+    """A partition without a position counts as a whole."""
     assert count_remaining({0: (10, 20), 1: (0, 5)}, {0: 18}) == 7
 
 
 def test_a_range_ends_at_the_committed_offset() -> None:
-    """A partition that is not read from the range's beginning on falls away."""
+    """A partition whose range no worker has begun to read is left out."""
     bounds = {0: (5, 9), 1: (5, 9), 2: (5, 9), 3: (5, 9)}
 
     assert clip_bounds(bounds, {0: 7, 1: 5, 2: 20}) == {0: (5, 7), 2: (5, 9), 3: (5, 9)}

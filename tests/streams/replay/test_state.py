@@ -1,4 +1,4 @@
-"""How far a replay is, as it is written down."""
+"""Progress of a replay, as the replays topic stores it."""
 
 from streams.events.canonical_event import ReplayMode
 from streams.replay.selection import ReplaySelection
@@ -24,12 +24,12 @@ STATE = ReplayState(
 
 
 def test_what_is_written_is_read() -> None:
-    """With numbers as the names of partitions."""
+    """Partitions as keys stay numbers."""
     assert decode_state(encode_state(STATE)) == STATE
 
 
 def test_remaining_offsets_and_time() -> None:
-    """Nobody knows the time of a rest at no rate."""
+    """The remaining time is unknown at a rate of 0."""
     assert (STATE.total, STATE.remaining) == (150, 100)
     assert estimate_remaining_s(STATE, per_s=50.0) == 2.0
     assert estimate_remaining_s(STATE, per_s=0.0) is None

@@ -1,4 +1,4 @@
-"""The tap of a replay: what happens now goes first."""
+"""The token bucket of a replay lets live records go first."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ BUCKET = ReplayBucket(rate_per_s=1_000.0, max_lag=500)
 
 @pytest.mark.parametrize("per_s", [1.0, 2.5, 3.9, 4.0, 1_000.0])
 def test_it_gives_its_rate_and_no_more(per_s: float) -> None:
-    """Over a minute of ticks; a slow one loses what is left of a tick."""
+    """The rate holds for a minute of ticks, whether high or low."""
     bucket, consumed = ReplayBucket(rate_per_s=per_s, max_lag=500), 0
 
     for tick in range(1, 1_201):
@@ -23,7 +23,7 @@ def test_it_gives_its_rate_and_no_more(per_s: float) -> None:
 
 
 def test_a_large_lag_stops_the_replay() -> None:
-    """Nor is anything saved up for later."""
+    """No token is saved for later either."""
     bucket = refill(BUCKET, now_s=10.0, lag=500)
     after = refill(bucket, now_s=10.01, lag=0)
 
@@ -33,7 +33,7 @@ def test_a_large_lag_stops_the_replay() -> None:
 
 @given(st.floats(0, 100), st.integers(0, 1_000))
 def test_no_burst_stands_before_the_present(elapsed_s: float, lag: int) -> None:
-    """However long the pause was."""
+    """A long pause saves tokens for 0.25 s at most."""
     bucket = refill(BUCKET, now_s=elapsed_s, lag=lag)
 
     assert 0 <= bucket.tokens <= min(BUCKET.rate_per_s * MAX_BURST_S, max(500 - lag, 0))

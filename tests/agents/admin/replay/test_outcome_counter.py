@@ -1,4 +1,4 @@
-"""What a replay waits for: the origins that this run of it has taken in."""
+"""The outcome counter waits for the origins that one run has published."""
 
 from agents.admin.outcome_reader import OutcomeReader
 from agents.admin.replay.outcome_counter import OutcomeCounter
@@ -8,19 +8,19 @@ from streams.events.origin import Origin
 
 
 class FakeOutcomeReader(OutcomeReader):
-    """Gives what a test lets end."""
+    """Outcome reader whose outcomes come from the test."""
 
     def __init__(self) -> None:
         self._new_outcomes: list[OutcomeItem] = []
 
     def complete(self, *origins: Origin) -> None:
-        """Give each an outcome."""
+        """Add an outcome for each origin."""
         self._new_outcomes += [
             OutcomeItem(origin=origin, verdict=Verdict.DELIVERED) for origin in origins
         ]
 
     def read_new(self, *, wait_s: float = 0.0) -> list[OutcomeItem]:
-        """See `Endings`."""
+        """See the same method of `OutcomeReader`."""
         del wait_s
         new_outcomes, self._new_outcomes = self._new_outcomes, []
         return new_outcomes
@@ -30,39 +30,39 @@ def _origin(offset: int) -> Origin:
     return Origin(topic="source", partition=0, offset=offset)
 
 
-def test_an_origin_with_several_records_and_outcomes_is_one() -> None:
-    """Two activations of an order, and two actions of one of them."""
-    endings = FakeOutcomeReader()
-    tally = OutcomeCounter(endings)
+def test_an_origin_with_several_records_counts_once() -> None:
+    """An order has two activations, and one of the activations has two outcomes."""
+    outcomes = FakeOutcomeReader()
+    counter = OutcomeCounter(outcomes)
 
-    tally.add([_origin(1), _origin(1), _origin(2)])
-    endings.complete(_origin(1), _origin(1), _origin(1))
-    tally.read()
+    counter.add([_origin(1), _origin(1), _origin(2)])
+    outcomes.complete(_origin(1), _origin(1), _origin(1))
+    counter.read()
 
-    assert (tally.completed, tally.pending_count) == (1, 1)
-    assert tally.counts == {"delivered": 3}
-
-
-def test_what_an_earlier_run_took_in_is_not_waited_for() -> None:
-    """It ends after `--resume`, and is none of those of this run."""
-    endings = FakeOutcomeReader()
-    tally = OutcomeCounter(endings)
-
-    tally.add([_origin(3)])
-    endings.complete(_origin(1), _origin(2))
-    tally.read()
-
-    assert (tally.completed, tally.pending_count) == (0, 1)
+    assert (counter.completed, counter.pending_count) == (1, 1)
+    assert counter.counts == {"delivered": 3}
 
 
-def test_an_origin_that_comes_again_after_its_end_is_waited_for_again() -> None:
-    """Its second record has an outcome of its own."""
-    endings = FakeOutcomeReader()
-    tally = OutcomeCounter(endings)
-    tally.add([_origin(1)])
-    endings.complete(_origin(1))
-    tally.read()
+def test_records_of_an_earlier_run_are_not_counted() -> None:
+    """Outcomes of records from before `--resume` do not count for this run."""
+    outcomes = FakeOutcomeReader()
+    counter = OutcomeCounter(outcomes)
 
-    tally.add([_origin(1)])
+    counter.add([_origin(3)])
+    outcomes.complete(_origin(1), _origin(2))
+    counter.read()
 
-    assert tally.pending_count == 1
+    assert (counter.completed, counter.pending_count) == (0, 1)
+
+
+def test_an_origin_published_again_is_pending_again() -> None:
+    """The second record gets an outcome of its own."""
+    outcomes = FakeOutcomeReader()
+    counter = OutcomeCounter(outcomes)
+    counter.add([_origin(1)])
+    outcomes.complete(_origin(1))
+    counter.read()
+
+    counter.add([_origin(1)])
+
+    assert counter.pending_count == 1

@@ -1,4 +1,4 @@
-"""A range on a broker in this process that answers late, or not for all of it."""
+"""A range of a topic whose broker answers late, or not for every partition."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from agents.admin.replay import topic_range
-from agents.admin.replay.topic_range import TopicRange
+from agents.admin.publisher import RecordPublisher
+from agents.admin.replay.topic_range import PartitionBounds, TopicRange
 from agents.engine import producer
 from agents.engine.kafka import KafkaAccess
 from agents.shared.embedded_broker import EmbeddedBroker
-from agents.shared.reprocess import RecordPublisher
 from streams.errors import ConfigError
 from streams.replay.selection import ReplaySelection
 
@@ -20,18 +19,18 @@ RECORDS = 40
 
 
 class SlowConsumer(Consumer):
-    """Gives nothing for long."""
+    """Consumer that returns no message for the first 30 calls."""
 
     empty_reads = 30
 
     def consume(self, *args: Any, **kwargs: Any) -> list[Message]:  # noqa: ANN401 - confluent's own
-        """See `Consumer`."""
+        """See the same method of `Consumer`."""
         self.empty_reads -= 1
         return [] if self.empty_reads >= 0 else super().consume(*args, **kwargs)
 
 
 class LostPartitionConsumer(Consumer):
-    """Doesn't know when the first partition was written."""
+    """Consumer whose broker does not know the times of the first partition."""
 
     def offsets_for_times(
         self,
@@ -39,14 +38,14 @@ class LostPartitionConsumer(Consumer):
         *args: Any,  # noqa: ANN401 - confluent's own
         **kwargs: Any,  # noqa: ANN401 - confluent's own
     ) -> list[TopicPartition]:
-        """See `Consumer`."""
+        """See the same method of `Consumer`."""
         unknown = TopicPartition(partitions[0].topic, 99, partitions[0].offset)
         return super().offsets_for_times([unknown, *partitions[1:]], *args, **kwargs)
 
 
 @pytest.fixture
 def kafka() -> Iterator[KafkaAccess]:
-    """A topic of two partitions with records."""
+    """Start a broker with a topic of two partitions."""
     with EmbeddedBroker() as broker:
         access = KafkaAccess(bootstrap=broker.bootstrap)
         broker.create_topics("source")
@@ -59,16 +58,16 @@ def kafka() -> Iterator[KafkaAccess]:
         yield access
 
 
-def _count_records(topic_range: TopicRange, bounds: topic_range.PartitionBounds) -> int:
-    topic_range.start(bounds, {})
+def _count_records(records: TopicRange, bounds: PartitionBounds) -> int:
+    records.start(bounds, {})
     count = 0
-    while not topic_range.is_finished:
-        count += len(topic_range.read(10))
+    while not records.is_finished:
+        count += len(records.read(10))
     return count
 
 
-def test_what_comes_late_is_not_taken_for_gone(kafka: KafkaAccess) -> None:
-    """However often the broker gives nothing before."""
+def test_late_records_are_not_missed(kafka: KafkaAccess) -> None:
+    """Empty polls do not end the range."""
     with closing(TopicRange(kafka, "source", create_consumer=SlowConsumer)) as source:
         count = _count_records(
             source, source.find_bounds(ReplaySelection(topic="source"))
@@ -77,19 +76,19 @@ def test_what_comes_late_is_not_taken_for_gone(kafka: KafkaAccess) -> None:
     assert count == RECORDS
 
 
-def test_a_log_that_lost_its_end_ends_where_it_does(kafka: KafkaAccess) -> None:
-    """Nothing will come of offsets that are no longer there."""
+def test_a_log_that_lost_its_end_ends_at_its_end(kafka: KafkaAccess) -> None:
+    """Offsets that are no longer in the log do not block the end of the range."""
     with closing(TopicRange(kafka, "source")) as source:
         count = _count_records(source, {0: (0, RECORDS), 1: (0, RECORDS // 2)})
 
     assert count == RECORDS
 
 
-def test_a_log_that_only_seems_to_end_is_read_on(kafka: KafkaAccess) -> None:
-    """A new leader says so before it knows where the log ends."""
+def test_an_end_reported_too_early_is_ignored(kafka: KafkaAccess) -> None:
+    """A new leader may report an end before the log's real end."""
 
-    class Early(Consumer):
-        """Knows of one record more when it is asked."""
+    class EarlyEndConsumer(Consumer):
+        """Consumer whose broker first reports an end that is too early."""
 
         def get_watermark_offsets(
             self,
@@ -97,14 +96,16 @@ def test_a_log_that_only_seems_to_end_is_read_on(kafka: KafkaAccess) -> None:
             *args: Any,  # noqa: ANN401 - confluent's own
             **kwargs: Any,  # noqa: ANN401 - confluent's own
         ) -> tuple[int, int]:
-            """See `Consumer`."""
+            """See the same method of `Consumer`."""
             RecordPublisher(kafka).publish(
                 [producer.Message("source", None, b"", [], 0)]
             )
             super().get_watermark_offsets(partition, *args, **kwargs)
             return 0, RECORDS // 2 + 1
 
-    with closing(TopicRange(kafka, "source", create_consumer=Early)) as source:
+    with closing(
+        TopicRange(kafka, "source", create_consumer=EarlyEndConsumer)
+    ) as source:
         count = _count_records(source, {0: (0, RECORDS // 2 + 1)})
 
     assert count == RECORDS // 2 + 1
@@ -120,7 +121,7 @@ def test_a_log_that_only_seems_to_end_is_read_on(kafka: KafkaAccess) -> None:
 def test_a_partition_with_unknown_times_is_not_left_out(
     kafka: KafkaAccess, selection: ReplaySelection
 ) -> None:
-    """Nor taken whole."""
+    """An unknown time is an error, so the partition is not read as a whole either."""
     with (
         closing(
             TopicRange(kafka, "source", create_consumer=LostPartitionConsumer)

@@ -1,0 +1,133 @@
+"""Dispatching of batches: cut, send, and hand over to the settler."""
+
+import asyncio
+from collections.abc import Sequence
+
+from agents.engine.watchdog import end_process
+from agents.lanes.lane import BatchResult, Lane, NotNow
+from agents.lanes.pending import LaneItem
+from agents.lanes.pending_queue import PendingQueue, records_of
+from agents.lanes.settler import Settlement, Settler, with_verdict
+from streams.delivery.queued_item import BatchKey
+from streams.delivery.verdict import ItemVerdict, discarded
+
+SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
+
+
+class Dispatcher:
+    """Cuts batches of a lane when they may be sent, and sends each in its own task.
+
+    Args:
+        lane: The lane.
+        queue: Items that wait.
+        settler: Writes the outcomes of batches.
+    """
+
+    def __init__(self, lane: Lane, *, queue: PendingQueue, settler: Settler) -> None:
+        self._lane = lane
+        self._queue = queue
+        self._settler = settler
+        self._batches: set[asyncio.Task[None]] = set()
+        self._sends: set[asyncio.Future[BatchResult]] = set()
+
+    def start_batches(self) -> bool:
+        """Cut batches that may be sent, and return True if there was one.
+
+        At most one batch of each kind: a second one would wait behind the first at the
+        rate limiter.
+        """
+        options = self._lane.options
+        coalescer = self._queue.coalescer
+        ready = coalescer.ready_batches(
+            now_s=asyncio.get_running_loop().time(),
+            items_max=options.batch_max_items,
+            min_age_s=options.batch_max_age_s,
+        )
+        started: set[tuple[str, bool]] = set()
+        for batch_key in sorted(ready, key=lambda key: key.low_priority):
+            kind = (batch_key.kind, batch_key.low_priority)
+            if kind not in started and self._may_start(batch_key):
+                items = coalescer.take_batch(
+                    batch_key,
+                    items_max=options.batch_max_items,
+                    page_items=options.page_items,
+                )
+                batch = asyncio.create_task(self._run_batch(batch_key, items))
+                self._batches.add(batch)
+                batch.add_done_callback(self._on_batch_done)
+                started.add(kind)
+        return bool(started)
+
+    def cancel_after_grace(self) -> None:
+        """Cancel the sends in flight, unless they finish within the grace period."""
+        loop = asyncio.get_running_loop()
+        for send in self._sends:
+            loop.call_later(self._lane.options.grace_s, send.cancel)
+
+    def _may_start(self, batch_key: BatchKey) -> bool:
+        """Return True if a batch may be cut; a full one gains nothing by waiting."""
+        is_allowed = len(self._batches) < self._batches_max(batch_key)
+        if not is_allowed or not self._lane.can_send(batch_key):
+            return False
+        items_max = self._lane.options.batch_max_items
+        is_full = self._queue.coalescer.is_full(batch_key, items_max=items_max)
+        return is_full or self._lane.is_due(batch_key)
+
+    def _batches_max(self, batch_key: BatchKey) -> int:
+        """Return the limit for batches in flight; half is for live events only."""
+        batches_max = self._lane.options.batches_max
+        return batches_max // 2 if batch_key.low_priority else batches_max
+
+    def _on_batch_done(self, batch: asyncio.Task[None]) -> None:
+        self._batches.discard(batch)
+        if (fault := batch.exception()) is not None:
+            stage = f"deliver.{self._lane.options.lane}"
+            end_process(f"{stage}: {type(fault).__name__}")
+
+    async def _run_batch(self, batch_key: BatchKey, items: list[LaneItem]) -> None:
+        """Send a batch and settle it.
+
+        1. Send. A cancelled send belongs to the partition's next owner: forget it.
+        2. `NotNow`: return the items to the queue.
+        3. Otherwise write outcomes and dead letters, and acknowledge.
+        4. Release the ordering keys, at once or after the lane's settling delay.
+        """
+        send = asyncio.ensure_future(self._send(batch_key, items))
+        self._sends.add(send)
+        send.add_done_callback(self._sends.discard)
+        await asyncio.wait([send])
+        if send.cancelled():
+            self._queue.release(items)
+            self._queue.untrack(records_of(items))
+            return
+        result = send.result()
+        if isinstance(result, NotNow):
+            superseded = with_verdict(self._queue.requeue(items), SUPERSEDED)
+            await self._settler.settle(superseded, action=batch_key.action)
+            return
+        settlements = _settlements(items, result)
+        await self._settler.settle(settlements, action=batch_key.action)
+        self._queue.release(items, after_s=self._lane.options.settle_delay_s)
+
+    async def _send(self, batch_key: BatchKey, items: list[LaneItem]) -> BatchResult:
+        """Send a batch while no other batch holds one of its exclusive keys."""
+        loop = asyncio.get_running_loop()
+        reservations = self._lane.reservations
+        keys = self._lane.exclusive_keys(batch_key, items)
+        if not reservations.try_reserve(keys, now_s=loop.time()):
+            return NotNow()
+        try:
+            return await self._lane.send(batch_key, items)
+        finally:
+            settled_s = loop.time() + self._lane.options.settle_delay_s
+            reservations.reserve(keys, until_s=settled_s)
+
+
+def _settlements(
+    items: Sequence[LaneItem], verdicts: Sequence[ItemVerdict]
+) -> list[Settlement]:
+    return [
+        (pending, verdict)
+        for item, verdict in zip(items, verdicts, strict=True)
+        for pending in item.records
+    ]
