@@ -187,7 +187,7 @@ class Pipeline:
     def await_quiet(
         self, origins: Iterable[Origin], *, within_s: float = WITHIN_S
     ) -> None:
-        """Return when each has an outcome and every stage has committed all there is."""
+        """Return when each has an outcome and all stages have committed everything."""
         self.await_outcomes(origins, within_s=within_s)
         self.until(lambda: not self.lagging, within_s=within_s)
         self.outcomes.read()
