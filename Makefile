@@ -60,10 +60,10 @@ bench-table: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.table --memberships 1000000
 
 bench-pacing: $(STAMP)
-	@$(BIN)/python -m tests.benchmarks.pacing
+	@$(BIN)/python -m tests.benchmarks.rate_limiting
 
 bench-replay: $(STAMP)
-	@$(BIN)/python -m tests.benchmarks.replaying
+	@$(BIN)/python -m tests.benchmarks.replay_rate
 
 kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or status)
 	@$(BIN)/python -m tests.brokers $(ACTION)

@@ -1,1 +1,1 @@
-"""What the stream processor decides: pure functions over frozen records."""
+"""Decisions of the stream processor: pure functions over frozen records."""

@@ -1,4 +1,4 @@
-"""The command line: `klaviyo-streams COMMAND`."""
+"""Command line: `klaviyo-streams COMMAND`."""
 
 import sys
 
@@ -24,34 +24,36 @@ from agents.cli.worker import worker
 from streams.errors import StreamsError
 
 
-class _Cli(click.Group):
-    """Errors raised on purpose are said in words, without a traceback."""
+class _CommandGroup(click.Group):
+    """Group of commands that prints expected errors without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except StreamsError as fault:
-            raise click.ClickException(str(fault)) from None
+        except StreamsError as error:
+            raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_CommandGroup, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="klaviyo-streams")
 def main() -> None:
-    """Get customer data from Kafka into Klaviyo, none lost and none twice.
+    """Send customer data from Kafka to Klaviyo, with no loss and no duplicates.
 
     \b
-    klaviyo-streams demo             the whole journey here, compared with the truth
-    klaviyo-streams sandbox          a local Klaviyo to try things on
-    klaviyo-streams topics           create the topics a worker needs
+    klaviyo-streams demo             run the whole pipeline here and verify the result
+    klaviyo-streams sandbox          run a local Klaviyo
+    klaviyo-streams topics           create the topics that a worker needs
     klaviyo-streams worker           run a worker
-    klaviyo-streams audiences        who is in which audience
-    klaviyo-streams replay           take records in again
-    klaviyo-streams deadletters      look at what failed, send it again, put it away
-    klaviyo-streams reconcile        compare the table with the lists in Klaviyo
-    klaviyo-streams check            read a destination file, name every mistake
-    klaviyo-streams metrics          which metrics of its mappings Klaviyo misses
-    klaviyo-streams explain          say what would be done for events on stdin
-    klaviyo-streams send             do it, and say what came of it
+    klaviyo-streams audiences        show memberships; export and import the table
+    klaviyo-streams replay           reprocess records
+    klaviyo-streams deadletters      inspect, requeue or discard failed records
+    klaviyo-streams reconcile        compare memberships with the lists in Klaviyo
+    klaviyo-streams check            validate a destination file
+    klaviyo-streams metrics          check that mapped metrics exist in Klaviyo
+    klaviyo-streams explain          show the requests for events on standard input
+    klaviyo-streams send             send these requests and show the results
     """  # noqa: D301 - click reads the backspace
 
 

@@ -1,4 +1,4 @@
-"""`python -m agents.cli`, where the console script is not installed."""
+"""Entry point of `python -m agents.cli`, without the console script."""
 
 from agents.cli import main
 

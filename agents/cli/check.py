@@ -1,48 +1,49 @@
-"""`klaviyo-streams check`: a destination file, read before it is used."""
+"""Command `klaviyo-streams check`: validate a destination file."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from agents.cli.support.tester_options import INPUT_FILE
 from streams.destination.loader import read_destination
 from streams.destination.model import Destination, MappingRule
 from streams.triggers.trigger import Trigger
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def check(*, file: Path) -> None:
-    """Read a destination file and print what it has, or every mistake in it.
+@click.argument("destination_path", metavar="FILE", type=INPUT_FILE)
+def check(*, destination_path: Path) -> None:
+    """Validate a destination file: print its contents, or all problems in it.
 
     \b
     Examples:
       klaviyo-streams check destination.yaml
       echo 'mappings: [{action: trackEvent}]' | klaviyo-streams check /dev/stdin
     """  # noqa: D301 - click reads the backspace
-    for line in told(read_destination(file.read_bytes())):
+    for line in describe_destination(read_destination(destination_path.read_bytes())):
         click.echo(line)
 
 
-def told(destination: Destination) -> Iterator[str]:
-    """Say what a destination has, a line each."""
+def describe_destination(destination: Destination) -> Iterator[str]:
+    """Yield lines that describe a destination."""
     yield f"api key from {destination.api_key_env}"
     yield f"unknown metrics: {destination.unknown_metric}"
     for rule in destination.mappings:
-        yield from _mapping(rule)
-    synced = "synced" if destination.sync_audiences else "not synced by themselves"
-    yield f"audiences: {synced}"
+        yield from _describe_rule(rule)
+    sync = "synced" if destination.sync_audiences else "not synced automatically"
+    yield f"audiences: {sync}"
     for key, audience in destination.audiences.items():
         target = audience.list_id or "found or created by name"
         yield f"  {key}: list {target}{'' if audience.enabled else ', not enabled'}"
 
 
-def _mapping(rule: MappingRule) -> Iterator[str]:
+def _describe_rule(rule: MappingRule) -> Iterator[str]:
     yield f"mapping {rule.name}: {rule.action.name}"
     if isinstance(rule.trigger, Trigger):
         yield f"  trigger: {rule.trigger.text}"
     size = rule.batching.size if rule.batching.enabled else 1
-    by = f", the same {', '.join(rule.batching.keys)}" if rule.batching.keys else ""
-    yield f"  batches: up to {size}{by}"
+    keys = ", ".join(rule.batching.keys)
+    yield f"  batches: up to {size}{f', grouped by {keys}' if keys else ''}"
     if rule.metrics:
         yield f"  metrics: {', '.join(rule.metrics)}"

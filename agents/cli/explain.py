@@ -1,4 +1,4 @@
-"""`klaviyo-streams explain`: what would be done, without doing it."""
+"""Command `klaviyo-streams explain`: show the requests for events, send none."""
 
 import asyncio
 from functools import partial
@@ -9,9 +9,14 @@ import click
 import orjson
 import yaml
 
-from agents.cli.lines import Answer, Answering, answer_lines
-from agents.cli.trial import Step, read_object
-from agents.cli.trying import FILE, destination_in, trying
+from agents.cli.support.event_tester import TestStep, parse_object
+from agents.cli.support.json_lines import JsonAnswer, LineHandler, answer_lines
+from agents.cli.support.tester_options import (
+    INPUT_FILE,
+    create_tester,
+    destination_option,
+    load_destination,
+)
 from streams.errors import ConfigError, StreamsError
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.execute import intent_identifiers
@@ -21,23 +26,22 @@ from streams.triggers.trigger import compile_trigger
 
 
 @click.command()
+@destination_option
+@click.option("--trigger", metavar="FQL", help="Only report which events match.")
 @click.option(
-    "--destination",
-    "file",
-    type=FILE,
-    help="Destination file; without one, every preset.",
+    "--mapping",
+    "mapping_path",
+    type=INPUT_FILE,
+    help="Only print the output of this mapping (JSON) for each event.",
 )
-@click.option("--trigger", metavar="FQL", help="Say only which events this matches.")
-@click.option(
-    "--mapping", type=FILE, help="Say only what this mapping, JSON, makes of an event."
-)
-def explain(*, file: Path | None, trigger: str | None, mapping: Path | None) -> None:
-    """Say what would be done for events, with no network and no Kafka.
+def explain(
+    *, destination_path: Path | None, trigger: str | None, mapping_path: Path | None
+) -> None:
+    """Show the requests for events, without network and without Kafka.
 
-    Reads JSON lines on standard input and answers each with one JSON object. A line is
-    an event, or {"mode": "single"|"batch", "action": ..., "mapping": ...,
-    "subscribe": FQL, "events": [...]}, in which all but action and events may be
-    absent.
+    Reads JSON lines from standard input and answers each with one JSON object. A line
+    is an event, or {"mode": "single"|"batch", "action": ..., "mapping": ...,
+    "subscribe": FQL, "events": [...]}, of which only action and events are required.
 
     \b
     Examples:
@@ -47,52 +51,56 @@ def explain(*, file: Path | None, trigger: str | None, mapping: Path | None) -> 
         | klaviyo-streams explain
       echo '{"type":"track"}' | klaviyo-streams explain --trigger 'type = "track"'
     """  # noqa: D301 - click reads the backspace
-    if sum(given is not None for given in (file, trigger, mapping)) > 1:
-        raise click.UsageError("--destination, --trigger and --mapping exclude another")
+    options = (destination_path, trigger, mapping_path)
+    if sum(option is not None for option in options) > 1:
+        raise click.UsageError(
+            "--destination, --trigger and --mapping are mutually exclusive"
+        )
     if trigger is not None:
-        answering = _matches(trigger)
-    elif mapping is not None:
-        answering = _maps(mapping.read_bytes())
+        handle = _trigger_tester(trigger)
+    elif mapping_path is not None:
+        handle = _mapping_tester(mapping_path.read_bytes())
     else:
-        answering = trying(destination_in(file), connect=dry)
+        destination = load_destination(destination_path)
+        handle = create_tester(destination, client_factory=fake_client_for)
     with asyncio.Runner() as runner:
-        answer_lines(runner, answering)
+        answer_lines(runner, handle)
 
 
-def dry(steps: list[Step]) -> KlaviyoApi:
-    """Give a Klaviyo without a network that knows whom the steps are about."""
+def fake_client_for(steps: list[TestStep]) -> KlaviyoApi:
+    """Return a client without network that has the profiles named in the steps."""
     return FakeKlaviyo(
         intent_identifiers(intent) for step in steps for intent in step.intents
     )
 
 
-def _matches(fql: str) -> Answering:
+def _trigger_tester(fql: str) -> LineHandler:
     try:
         trigger = compile_trigger(fql)
-    except ConfigError as fault:
-        return partial(_fault, str(fault))
+    except ConfigError as error:
+        return partial(_answer_error, str(error))
 
-    async def matched(line: bytes) -> Answer:
-        return {"match": trigger(read_object(line))}
+    async def match(line: bytes) -> JsonAnswer:
+        return {"match": trigger(parse_object(line))}
 
-    return matched
+    return match
 
 
-def _maps(text: bytes) -> Answering:
+def _mapping_tester(text: bytes) -> LineHandler:
     try:
-        mapping = compile_mapping(_decoded(text))
-    except MappingError as fault:
-        return partial(_fault, fault.wording)
-    except StreamsError as fault:
-        return partial(_fault, str(fault))
+        mapping = compile_mapping(_decode_mapping(text))
+    except MappingError as error:
+        return partial(_answer_error, error.wording)
+    except StreamsError as error:
+        return partial(_answer_error, str(error))
 
-    async def mapped(line: bytes) -> Answer:
-        return _value(mapping(read_object(line)))
+    async def apply_mapping(line: bytes) -> JsonAnswer:
+        return _mapping_answer(mapping(parse_object(line)))
 
-    return mapped
+    return apply_mapping
 
 
-def _decoded(text: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
+def _decode_mapping(text: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -100,14 +108,14 @@ def _decoded(text: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(["mapping: is no JSON"]) from None
+        raise ConfigError(["mapping: is not valid JSON or YAML"]) from None
 
 
-def _value(found: object) -> Answer:
-    if isinstance(found, Unmappable):
-        return {"error": found.reason}
-    return {"value": None if found is UNDEFINED else found}
+def _mapping_answer(value: object) -> JsonAnswer:
+    if isinstance(value, Unmappable):
+        return {"error": value.reason}
+    return {"value": None if value is UNDEFINED else value}
 
 
-async def _fault(words: str, _: bytes) -> Answer:
-    return {"error": words}
+async def _answer_error(message: str, _: bytes) -> JsonAnswer:
+    return {"error": message}

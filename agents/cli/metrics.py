@@ -1,4 +1,4 @@
-"""`klaviyo-streams metrics`: does Klaviyo have the metrics that mappings name?"""
+"""Command `klaviyo-streams metrics`: check that mapped metrics exist in Klaviyo."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
@@ -7,7 +7,12 @@ from typing import Final
 
 import click
 
-from agents.cli.trying import FILE, client_for, destination_in, klaviyo_url_option
+from agents.cli.support.tester_options import (
+    create_client,
+    destination_option,
+    klaviyo_url_option,
+    load_destination,
+)
 from agents.shared import logging
 from streams.destination.mapping_rules import METRIC_FIELDS
 from streams.destination.model import Destination, MappingRule, UnknownMetricPolicy
@@ -15,22 +20,24 @@ from streams.klaviyo.api.client import FailFastClient, KlaviyoClient
 from streams.klaviyo.lookups.metrics import fetch_metric_names, find_missing_metrics
 
 _POLICY: Final[Mapping[UnknownMetricPolicy, str]] = {
-    UnknownMetricPolicy.ALLOW: "their events are sent; Klaviyo may make a new metric of each",
+    UnknownMetricPolicy.ALLOW: "their events are sent; Klaviyo may create the metrics",
     UnknownMetricPolicy.DEAD_LETTER: "their events become dead letters: unknown-metric",
 }
-"""What becomes of events whose metric Klaviyo doesn't have."""
+"""Effect of each policy on events with a metric that Klaviyo does not have."""
 
 
 @click.command()
-@click.option("--destination", "file", type=FILE, help="As of explain.")
+@destination_option
 @klaviyo_url_option
 @click.pass_context
-def metrics(ctx: click.Context, *, file: Path | None, klaviyo_url: str) -> None:
-    """Look whether Klaviyo has each metric that a mapping names, to the letter.
+def metrics(
+    ctx: click.Context, *, destination_path: Path | None, klaviyo_url: str
+) -> None:
+    """Check that Klaviyo has every metric named in a mapping, with the same case.
 
-    Exits with 0 where it has them all, and with 1 where one is missing. The API key is
-    in the environment, in KLAVIYO_API_KEY or the variable that the destination file
-    names; it needs the scope metrics:read.
+    The exit code is 0 if all metrics exist, and 1 if one is missing. The API key is
+    read from KLAVIYO_API_KEY, or from the variable that the destination file names;
+    it needs the scope metrics:read.
 
     \b
     Examples:
@@ -38,44 +45,46 @@ def metrics(ctx: click.Context, *, file: Path | None, klaviyo_url: str) -> None:
       KLAVIYO_API_KEY=any klaviyo-streams metrics --klaviyo-url http://localhost:8900
     """  # noqa: D301 - click reads the backspace
     logging.configure_logging("error")
-    destination = destination_in(file)
-    client = client_for(destination, url=klaviyo_url)
-    known = asyncio.run(_known(client))
-    for line in told(destination, known):
+    destination = load_destination(destination_path)
+    client = create_client(destination, url=klaviyo_url)
+    known_metrics = asyncio.run(_fetch_metrics(client))
+    for line in describe_metrics(destination, known_metrics):
         click.echo(line)
-    if not destination.metrics.keys() <= known:
+    if not destination.metrics.keys() <= known_metrics:
         ctx.exit(1)
 
 
-async def _known(client: KlaviyoClient) -> frozenset[str]:
+async def _fetch_metrics(client: KlaviyoClient) -> frozenset[str]:
     async with client:
         return await fetch_metric_names(FailFastClient(client))
 
 
-def told(destination: Destination, known: Collection[str]) -> Iterator[str]:
-    """Say which metrics there are not, who names them, and what to do, a line each.
+def describe_metrics(
+    destination: Destination, known_metrics: Collection[str]
+) -> Iterator[str]:
+    """Yield lines that name the missing metrics, their mappings and the fix.
 
     Args:
         destination: Its mappings name metrics.
-        known: Names of the metrics there are.
+        known_metrics: Names of the metrics in Klaviyo.
     """
-    named = destination.metrics
-    missing = find_missing_metrics(named, known)
+    mapped = destination.metrics
+    missing = find_missing_metrics(mapped, known_metrics)
     for name, nearest in missing:
-        hint = f"did you mean {nearest!r}?" if nearest else "no name is like it"
-        yield f"missing: {name!r}, named by {', '.join(named[name])}; {hint}"
+        hint = f"did you mean {nearest!r}?" if nearest else "no similar name exists"
+        yield f"missing: {name!r}, named by {', '.join(mapped[name])}; {hint}"
     if missing:
         policy = destination.unknown_metric
         yield f"settings.unknown_metric is {policy}: {_POLICY[policy]}"
         yield (
-            "to mend it, write the name in the mapping as Klaviyo has it, case and all,"
-            " or set the metric up in Klaviyo"
+            "to fix it, spell the name in the mapping exactly as in Klaviyo, or create"
+            " the metric there"
         )
-    yield f"{len(named) - len(missing)} of {len(named)} metrics are in Klaviyo"
-    for rule in filter(_leaves_it_to_the_event, destination.mappings):
-        yield f"not looked at: {rule.name} takes the metric from the event"
+    yield f"{len(mapped) - len(missing)} of {len(mapped)} metrics exist in Klaviyo"
+    for rule in filter(_takes_metric_from_event, destination.mappings):
+        yield f"not checked: {rule.name} takes the metric from the event"
 
 
-def _leaves_it_to_the_event(rule: MappingRule) -> bool:
+def _takes_metric_from_event(rule: MappingRule) -> bool:
     fields = {field.name for field in rule.action.fields}
     return not rule.metrics and not fields.isdisjoint(METRIC_FIELDS)

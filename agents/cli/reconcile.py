@@ -1,4 +1,4 @@
-"""`klaviyo-streams reconcile`: does Klaviyo have on its lists who the table has?"""
+"""Command `klaviyo-streams reconcile`: compare memberships with lists in Klaviyo."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,62 +9,65 @@ import orjson
 
 from agents.admin.outcome_reader import OutcomeCode
 from agents.admin.reconcile import Reconciler, new_repair_id
-from agents.cli.options import read_worker, settings_option
+from agents.cli.support.settings_options import read_worker, settings_option
 from agents.shared import logging
 from streams.delivery.verdict import Verdict
 from streams.reconcile.comparison import ListReport
 from streams.reconcile.desired_memberships import DesiredMembership
 
 EXAMPLES = 5
-"""User keys shown of each kind."""
+"""Number of user keys printed for each kind of difference."""
 
-Line = dict[str, object]
+DifferenceLine = dict[str, object]
+"""Counts for one audience, or one difference."""
 
 
 @click.command()
 @settings_option
-@click.option("--audience", "audiences", multiple=True, help="Only this; repeatable.")
-@click.option("--apply", "is_real", is_flag=True, help="Repair what differs.")
+@click.option(
+    "--audience", "audiences", multiple=True, help="Only this audience; repeatable."
+)
+@click.option("--apply", is_flag=True, help="Repair the differences.")
 @click.option(
     "--resync",
     is_flag=True,
-    help="Tell everyone inside again, there or not; with --audience and --apply.",
+    help="Send all members again, whether missing or not; with --audience and --apply.",
 )
+@click.option("--no-wait", is_flag=True, help="Exit once all repairs are published.")
 @click.option(
-    "--no-wait", is_flag=True, help="Don't wait until the repairs have ended."
+    "--json", "as_json", is_flag=True, help="Print one JSON line per difference."
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON lines, one a difference.")
 @click.pass_context
 def reconcile(  # noqa: PLR0913  # one argument an option
     ctx: click.Context,
     *,
-    file: Path | None,
+    settings_path: Path | None,
     audiences: tuple[str, ...],
-    is_real: bool,
+    apply: bool,
     resync: bool,
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Compare the memberships table with the lists in Klaviyo, and repair them.
+    """Compare the memberships table with the lists in Klaviyo, and repair the lists.
 
-    Counts who is missing (inside, but not on the list), who is unexpected (outside, but
-    on it) and the others: members the table has never heard of, whom somebody else put
-    there. Those are never touched.
+    Counts the users who are missing (in the audience, but not on the list), the users
+    who are unexpected (on the list, but not in the audience), and the others: list
+    members unknown to the table, added by somebody else. The others are never changed.
 
-    Without --apply nothing is changed; it exits with 0 where all is equal and with 1
-    where something differs. With --apply each difference goes through the workers, in
-    order with what happens meanwhile: whoever moves in between stays as they moved. It
-    then exits with 0, or with 1 where a repair became a dead letter.
+    Without --apply nothing is changed; the exit code is 0 if everything is equal, and
+    1 if there are differences. With --apply the workers repair each difference, in
+    order with live events: a user who enters or leaves in the meantime keeps the newer
+    state. The exit code is then 0, or 1 if a repair became a dead letter.
 
-    A list that is gone in Klaviyo counts everyone inside as missing; --apply makes it
-    again, unless an event or the settings name it. An audience that has no list yet is
-    only named, and the exit code is 1 where somebody is inside; with --audience,
-    --apply has its list found or made.
+    If a list was deleted in Klaviyo, all members of its audience count as missing;
+    --apply creates the list again, unless an event or the settings name it. If an
+    audience has no list yet, it is only reported, with exit code 1 if it has members;
+    with --audience, --apply has its list found or created.
 
-    Someone whose source record Kafka no longer keeps is added by their user key where
-    it is an e-mail address, or the user id of a profile that Klaviyo has. The rest
-    can't be named: they are counted apart, and not touched. The API key needs
-    lists:read and profiles:read.
+    A user whose source record Kafka has deleted is added by user key if that is an
+    e-mail address, or the user ID of a profile in Klaviyo. Users without either cannot
+    be identified: they are counted separately and not changed. The API key needs the
+    scopes lists:read and profiles:read.
 
     \b
     Examples:
@@ -73,37 +76,38 @@ def reconcile(  # noqa: PLR0913  # one argument an option
       klaviyo-streams reconcile --audience big_spenders --apply --no-wait
       klaviyo-streams reconcile --audience big_spenders --apply --resync --no-wait
     """  # noqa: D301 - click reads the backspace
-    if resync and not (audiences and is_real):
-        raise click.UsageError("--resync needs --audience and --apply")
+    if resync and not (audiences and apply):
+        raise click.UsageError("--resync requires --audience and --apply")
     logging.configure_logging("warning")
-    settings, destination = read_worker(file)
-    work = Reconciler(settings, destination, report=_say)
-    found = work.compare(audiences, resync=resync)
-    for each in found:
-        _print(found_lines(each, as_json=as_json))
-    total = sum(each.differences.repair_count for each in found)
-    code = 0 if all(each.is_in_sync for each in found if not each.is_compared) else 1
-    if not (total and is_real):
+    settings, destination = read_worker(settings_path)
+    reconciler = Reconciler(settings, destination, report=_echo_error)
+    reports = reconciler.compare(audiences, resync=resync)
+    for report in reports:
+        _print(report_lines(report, as_json=as_json))
+    total = sum(report.differences.repair_count for report in reports)
+    uncompared = [report for report in reports if not report.is_compared]
+    code = 0 if all(report.is_in_sync for report in uncompared) else 1
+    if not (total and apply):
         ctx.exit(1 if total else code)
     replay = new_repair_id()
-    click.echo(_sending(replay, total, as_json=as_json))
-    ended = work.repair(found, replay=replay, wait=not no_wait)
-    _print(ended_lines(ended, as_json=as_json))
-    if any(verdict == Verdict.DEAD_LETTER for verdict, _ in ended):
+    click.echo(_repair_line(replay, total, as_json=as_json))
+    outcomes = reconciler.repair(reports, replay=replay, wait=not no_wait)
+    _print(outcome_lines(outcomes, as_json=as_json))
+    if any(verdict == Verdict.DEAD_LETTER for verdict, _ in outcomes):
         code = 1
     ctx.exit(code)
 
 
-def found_lines(found: ListReport, *, as_json: bool) -> Iterator[str]:
-    """Say what one list came to.
+def report_lines(report: ListReport, *, as_json: bool) -> Iterator[str]:
+    """Describe the differences of one list.
 
     Args:
-        found: What it came to.
-        as_json: Every difference, as JSON lines; else counts and a few users.
+        report: The comparison of the list.
+        as_json: Yield each difference as JSON; else counts and a few users.
     """
     if not as_json:
-        return _text(found)
-    return (orjson.dumps(line).decode() for line in _json(found))
+        return _text_lines(report)
+    return (orjson.dumps(line).decode() for line in _json_lines(report))
 
 
 def _print(lines: Iterator[str]) -> None:
@@ -111,86 +115,93 @@ def _print(lines: Iterator[str]) -> None:
         click.echo(line)
 
 
-def _say(line: str) -> None:
+def _echo_error(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _counted(found: ListReport) -> Iterator[Line]:
-    """Give the counts of each audience of a list; the others are the list's."""
-    missing = Counter(one.desired.audience for one in found.differences.missing)
-    unexpected = Counter(one.desired.audience for one in found.differences.unexpected)
-    unnamed = Counter(one.desired.audience for one in found.differences.unidentified)
-    inside = Counter(one.audience for one in found.desired.values() if one.inside)
-    for audience in sorted({one.audience for one in found.desired.values()}):
-        line: Line = {
+def _counts_by_audience(report: ListReport) -> Iterator[DifferenceLine]:
+    """Yield the counts of each audience of a list; the others belong to the list."""
+    counts = {
+        kind: Counter(membership.audience for membership in memberships)
+        for kind, memberships in _differences(report)
+    }
+    desired = report.desired.values()
+    inside = Counter(member.audience for member in desired if member.inside)
+    for audience in sorted({member.audience for member in desired}):
+        line: DifferenceLine = {
             "audience": audience,
-            "list_id": found.list_id,
+            "list_id": report.list_id,
             "inside": inside[audience],
         }
-        compared: Line = {
-            "gone": found.is_list_gone,
-            "members": found.member_count,
-            "missing": missing[audience],
-            "unexpected": unexpected[audience],
-            "unnamed": unnamed[audience],
-            "others": len(found.differences.unmanaged),
+        comparison: DifferenceLine = {
+            "gone": report.is_list_gone,
+            "members": report.member_count,
+            **{kind: counter[audience] for kind, counter in counts.items()},
+            "others": len(report.differences.unmanaged),
         }
-        yield line | compared if found.is_compared else line
+        yield line | comparison if report.is_compared else line
 
 
-def _json(found: ListReport) -> Iterator[Line]:
-    yield from _counted(found)
-    at = {"list_id": found.list_id}
-    for kind, words in _kinds(found):
-        for word in words:
-            yield {"kind": kind, "user": word.user, "audience": word.audience, **at}
-    for member in found.differences.unmanaged:
-        yield {"kind": "others", "profile_id": member.profile_id, **at}
+def _json_lines(report: ListReport) -> Iterator[DifferenceLine]:
+    yield from _counts_by_audience(report)
+    list_field = {"list_id": report.list_id}
+    for kind, memberships in _differences(report):
+        for membership in memberships:
+            yield {
+                "kind": kind,
+                "user": membership.user,
+                "audience": membership.audience,
+                **list_field,
+            }
+    for member in report.differences.unmanaged:
+        yield {"kind": "others", "profile_id": member.profile_id, **list_field}
 
 
-def _text(found: ListReport) -> Iterator[str]:
-    kinds = dict(_kinds(found))
-    for line in _counted(found):
+def _text_lines(report: ListReport) -> Iterator[str]:
+    for line in _counts_by_audience(report):
         audience = line["audience"]
-        yield f"{audience}: {line['inside']} inside; {_where(found)}"
-        if not found.is_compared:
+        yield f"{audience}: {line['inside']} inside; {_list_status(report)}"
+        if not report.is_compared:
             continue
-        for kind, words in kinds.items():
-            users = [word.user for word in words if word.audience == audience]
+        for kind, memberships in _differences(report):
+            users = [item.user for item in memberships if item.audience == audience]
             if kind != "unnamed":
-                yield f"  {kind:<10} {line[kind]:>9}  {_some(users)}".rstrip()
+                yield f"  {kind:<10} {line[kind]:>9}  {_sample(users)}".rstrip()
             elif users:
-                yield f"  {len(users)} can't be named, not touched: {_some(users)}"
+                yield f"  {len(users)} cannot be identified: {_sample(users)}"
         yield f"  {'others':<10} {line['others']:>9}"
 
 
-def _where(found: ListReport) -> str:
-    if not found.list_id:
+def _list_status(report: ListReport) -> str:
+    if not report.list_id:
         return "no list yet"
-    state = "gone in Klaviyo" if found.is_list_gone else f"{found.member_count} on it"
-    return f"list {found.list_id}: {state}"
+    status = "deleted in Klaviyo"
+    if not report.is_list_gone:
+        status = f"{report.member_count} members"
+    return f"list {report.list_id}: {status}"
 
 
-def _some(users: Sequence[str]) -> str:
+def _sample(users: Sequence[str]) -> str:
     more = ", …" if len(users) > EXAMPLES else ""
     return f"{', '.join(users[:EXAMPLES])}{more}"
 
 
-def _kinds(found: ListReport) -> Iterator[tuple[str, list[DesiredMembership]]]:
-    yield "missing", [one.desired for one in found.differences.missing]
-    yield "unexpected", [one.desired for one in found.differences.unexpected]
-    yield "unnamed", [one.desired for one in found.differences.unidentified]
+def _differences(report: ListReport) -> Iterator[tuple[str, list[DesiredMembership]]]:
+    differences = report.differences
+    yield "missing", [item.desired for item in differences.missing]
+    yield "unexpected", [item.desired for item in differences.unexpected]
+    yield "unnamed", [item.desired for item in differences.unidentified]
 
 
-def _sending(replay: str, total: int, *, as_json: bool) -> str:
+def _repair_line(replay: str, total: int, *, as_json: bool) -> str:
     if as_json:
         return orjson.dumps({"replay": replay, "sent": total}).decode()
     return f"replay {replay}: {total} to repair"
 
 
-def ended_lines(ended: Counter[OutcomeCode], *, as_json: bool) -> Iterator[str]:
-    """Say how the repairs ended, a line each way."""
-    for (verdict, reason), count in sorted(ended.items()):
+def outcome_lines(outcomes: Counter[OutcomeCode], *, as_json: bool) -> Iterator[str]:
+    """Describe the outcomes of the repairs, one line per verdict and reason."""
+    for (verdict, reason), count in sorted(outcomes.items()):
         if as_json:
             line = {"ended": verdict, "reason": reason, "count": count}
             yield orjson.dumps(line).decode()

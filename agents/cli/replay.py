@@ -1,4 +1,4 @@
-"""`klaviyo-streams replay`."""
+"""Command `klaviyo-streams replay`: reprocess records that were read before."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,8 +8,8 @@ import click
 
 from agents.admin.replay.selector import qualified_topic
 from agents.admin.replay.store import ReplayStore
-from agents.cli.options import read_settings, settings_option
-from agents.cli.replaying import Order, Replaying
+from agents.cli.support.replay_command import ReplayCommand, ReplayOptions
+from agents.cli.support.settings_options import read_settings, settings_option
 from agents.shared.context import kafka_access
 from streams.errors import ConfigError
 from streams.events.canonical_event import ReplayMode
@@ -25,49 +25,60 @@ from streams.settings import Settings
     help="A source topic, events, or a lane such as activations.lists.  [default: the "
     "source topic]",
 )
-@click.option("--partition", "partitions", type=int, multiple=True, help="Only this.")
+@click.option(
+    "--partition", "partitions", type=int, multiple=True, help="Only this partition."
+)
 @click.option(
     "--offsets",
     multiple=True,
     metavar="PARTITION:FROM-UNTIL",
-    help="Only these; either end may be left out, UNTIL is not taken.",
+    help="Only these offsets, without UNTIL; both ends are optional.",
 )
-@click.option("--since", help="Records written from then on, ISO 8601, UTC.")
-@click.option("--until", help="Records written before.")
+@click.option(
+    "--since", help="Only records written at or after this time (ISO 8601, UTC)."
+)
+@click.option("--until", help="Only records written before this time.")
 @click.option("--user", default="", help="Only this user.")
-@click.option("--audience", default="", help="Only what is about this audience.")
+@click.option("--audience", default="", help="Only events about this audience.")
 @click.option("--where", default="", metavar="FQL", help="Only events that match.")
 @click.option(
     "--mode",
     default=ReplayMode.CHANGES_ONLY.value,
     show_default=True,
     type=click.Choice([mode.value for mode in ReplayMode]),
-    help="correct: what says the same as before does nothing. again: list changes and "
-    "attributes that are still the last word are told once more; of a lane, all. "
-    "rebuild: the table learns what workers have read, Klaviyo hears nothing.",
+    help="correct: process only what differs from the first time. again: also send "
+    "list changes and attributes again that are still the last write; of a lane, "
+    "everything. rebuild: restore the memberships table from the records that workers "
+    "have read, and send nothing to Klaviyo.",
 )
-@click.option("--apply", is_flag=True, help="Do it; without it, count and show some.")
+@click.option("--apply", is_flag=True, help="Publish. Without it, only count.")
 @click.option(
     "--rate",
     default=500.0,
     show_default=True,
     type=click.FloatRange(min=1),
-    help="Records a second at most.",
+    help="Maximum records per second.",
 )
 @click.option(
-    "--ahead",
+    "--max-lag",
     default=2_000,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Wait while so many records, live ones too, wait before a stage.",
+    help="Pause while a stage has more pending records, including live ones.",
 )
-@click.option("--no-wait", is_flag=True, help="End when all is taken in.")
-@click.option("--list", "listed", is_flag=True, help="List replays, the latest first.")
-@click.option("--resume", metavar="ID", help="Go on with one where it was left.")
-@click.option("--stop", metavar="ID", help="Stop one; what no lane has yet ends there.")
+@click.option("--no-wait", is_flag=True, help="Exit once all records are published.")
+@click.option(
+    "--list", "lists_replays", is_flag=True, help="List replays, newest first."
+)
+@click.option("--resume", metavar="ID", help="Resume replay ID.")
+@click.option(
+    "--stop",
+    metavar="ID",
+    help="Stop replay ID; records not yet assigned to a lane are dropped.",
+)
 def replay(  # noqa: PLR0913 - one argument an option
     *,
-    file: Path | None,
+    settings_path: Path | None,
     topic: str | None,
     partitions: Sequence[int],
     offsets: Sequence[str],
@@ -79,20 +90,22 @@ def replay(  # noqa: PLR0913 - one argument an option
     mode: str,
     apply: bool,
     rate: float,
-    ahead: int,
+    max_lag: int,
     no_wait: bool,
-    listed: bool,
+    lists_replays: bool,
     resume: str | None,
     stop: str | None,
 ) -> None:
-    """Take records in again: a range of a source topic, of events or of a lane.
+    """Reprocess a range of a source topic, of events, or of a lane.
 
-    Without --apply it only counts, and shows some. Records go through the same stages as
-    the first time, behind what happens now, under their first origin: an older one
-    undoes nothing, a repeat changes nothing, each event is recorded once. Events that
-    happened longer ago than replay_backfill_after_s fire no flows.
+    Without --apply it only counts the records and shows a few of them. Records pass
+    through the same stages as the first time, after live events and with their
+    original origin: an older record overwrites nothing newer, a duplicate changes
+    nothing, and each event is recorded once in Klaviyo. Events older than
+    replay_backfill_after_s trigger no flows.
 
-    Interrupted, it says how to go on. Times are those at which records were written.
+    If it is interrupted, it prints how to resume. --since and --until refer to the
+    time at which a record was written.
 
     \b
     Examples:
@@ -103,17 +116,20 @@ def replay(  # noqa: PLR0913 - one argument an option
       klaviyo-streams replay --topic events --partition 0 --rate 500 --apply
       klaviyo-streams replay --list
     """  # noqa: D301 - click reads the backspace
-    settings = read_settings(file)
-    order = Order(rate_per_s=rate, ahead_max=ahead, waits=not no_wait)
-    if listed or stop:
-        _administer(settings, stop=stop)
+    settings = read_settings(settings_path)
+    if stop:
+        _stop_replay(settings, stop)
         return
-    replaying = Replaying(settings, order)
+    if lists_replays:
+        _list_replays(settings)
+        return
+    options = ReplayOptions(rate_per_s=rate, max_lag=max_lag, waits=not no_wait)
+    command = ReplayCommand(settings, options)
     if resume:
-        replaying.go_on(resume)
+        command.resume(resume)
         return
     selection = ReplaySelection(
-        topic=_topic(settings, topic),
+        topic=_source_topic(settings, topic),
         offset_ranges=parse_offset_ranges(partitions, offsets),
         since_ms=parse_time_ms(since, option="--since") if since else None,
         until_ms=parse_time_ms(until, option="--until") if until else None,
@@ -123,41 +139,42 @@ def replay(  # noqa: PLR0913 - one argument an option
         mode=ReplayMode(mode),
     )
     if apply:
-        replaying.begin(selection)
+        command.start(selection)
     else:
-        replaying.count(selection)
+        command.count(selection)
 
 
-def _topic(settings: Settings, named: str | None) -> str:
-    if named:
-        return qualified_topic(settings, named)
+def _source_topic(settings: Settings, topic: str | None) -> str:
+    if topic:
+        return qualified_topic(settings, topic)
     if len(settings.source_topics) > 1:
         names = ", ".join(settings.source_topics)
-        raise ConfigError([f"--topic: name one of the source topics: {names}"])
+        raise ConfigError([f"--topic: choose one of the source topics: {names}"])
     return settings.source_topics[0]
 
 
-def _administer(settings: Settings, *, stop: str | None) -> None:
-    registry = ReplayStore(kafka_access(settings), settings)
-    if stop:
-        state = registry.read(stop)
-        registry.stop(state.id)
-        click.echo(
-            f"stopped {state.id}; "
-            f"go on with: klaviyo-streams replay --resume {state.id}"
-        )
-        return
-    states = registry.read_all()
+def _stop_replay(settings: Settings, replay_id: str) -> None:
+    store = ReplayStore(kafka_access(settings), settings)
+    state = store.read(replay_id)
+    store.stop(state.id)
+    click.echo(
+        f"stopped {state.id}; to resume it: klaviyo-streams replay --resume {state.id}"
+    )
+
+
+def _list_replays(settings: Settings) -> None:
+    states = ReplayStore(kafka_access(settings), settings).read_all()
     for state in states:
         click.echo(_line(state))
     if not states:
-        click.echo("no replay yet")
+        click.echo("no replays")
 
 
 def _line(state: ReplayState) -> str:
-    began = datetime.fromtimestamp(state.started_ms / 1000, UTC)
-    done = state.total - state.remaining
+    started = datetime.fromtimestamp(state.started_ms / 1000, UTC)
+    read = state.total - state.remaining
     return (
-        f"{state.id}\t{state.status}\t{began:%Y-%m-%dT%H:%MZ}\t{state.selection.topic}"
-        f"\t{state.selection.mode}\t{done} of {state.total} read, {state.records_published} taken in"
+        f"{state.id}\t{state.status}\t{started:%Y-%m-%dT%H:%MZ}"
+        f"\t{state.selection.topic}\t{state.selection.mode}"
+        f"\t{read}/{state.total} records read, {state.records_published} published"
     )

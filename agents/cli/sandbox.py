@@ -1,4 +1,4 @@
-"""`klaviyo-streams sandbox`: a local Klaviyo, in the foreground."""
+"""Command `klaviyo-streams sandbox`: run a local Klaviyo in the foreground."""
 
 import asyncio
 import signal
@@ -24,36 +24,38 @@ Examples:
 @click.command(epilog=_EXAMPLES)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option(
-    "--port", default=8900, show_default=True, help="Port to bind; 0 takes a free one."
+    "--port", default=8900, show_default=True, help="Port to bind; 0 for a free port."
 )
 @click.option(
     "--quota-scale",
     default=1.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="1.0 is Klaviyo's quotas, 0.1 ten times smaller.",
+    help="Factor of Klaviyo's quotas; 0.1 makes them ten times smaller.",
 )
 @click.option(
-    "--no-quotas", is_flag=True, help="No quotas at all, the daily one neither."
+    "--no-quotas",
+    is_flag=True,
+    help="Disable all rate limits, including the daily one.",
 )
 @click.option(
     "--job-seconds",
     default=0.25,
     show_default=True,
     type=click.FloatRange(min=0),
-    help="How long an import job takes, from acceptance to its end.",
+    help="Duration of an import job, from acceptance to completion.",
 )
 @click.option(
     "--api-key-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Keys to accept, one a line, each optionally with its scopes: `key a:b,c:d`.",
+    help="File of accepted keys, one per line, with optional scopes: `key a:b,c:d`.",
 )
 @click.option(
     "--api-keys",
     envvar="KLAVIYO_SANDBOX_API_KEYS",
     default="",
     show_envvar=True,
-    help="Keys to accept, comma-separated. Without any, every key is accepted.",
+    help="Accepted keys, comma-separated. Without any, every key is accepted.",
 )
 def sandbox(  # noqa: PLR0913  # one argument an option
     *,
@@ -65,15 +67,15 @@ def sandbox(  # noqa: PLR0913  # one argument an option
     api_key_file: Path | None,
     api_keys: str,
 ) -> None:
-    """Run a local Klaviyo, with its quotas, import jobs and errors.
+    """Run a local Klaviyo with its quotas, import jobs and errors.
 
-    It keeps everything in memory. What it holds is under /sandbox/.
+    All data is kept in memory. The pages under /sandbox/ show and change it.
     """
     defaults = SandboxConfig()
     config = SandboxConfig(
         host=host,
         port=port,
-        keys=accepted_keys(api_keys, lines=_lines(api_key_file)),
+        keys=accepted_keys(api_keys, lines=_read_lines(api_key_file)),
         quota_scale=None if no_quotas else quota_scale,
         lists_per_day=None if no_quotas else defaults.lists_per_day,
         job_queued_s=0.2 * job_seconds,
@@ -83,28 +85,28 @@ def sandbox(  # noqa: PLR0913  # one argument an option
 
 
 def accepted_keys(
-    listed: str, *, lines: list[str]
+    api_keys: str, *, lines: list[str]
 ) -> Mapping[str, frozenset[str]] | None:
-    """Work out which keys are accepted, with which scopes.
+    """Return the accepted keys with their scopes.
 
     Args:
-        listed: Comma-separated keys, all scopes each.
-        lines: `key` or `key scope,scope`, one a line.
+        api_keys: Comma-separated keys, each with all scopes.
+        lines: `key` or `key scope,scope`, one per line.
 
     Returns:
-        Key to scopes; None, meaning any key, when none is named.
+        Key to scopes; None if there are no keys: then every key is accepted.
     """
-    keys = {key.strip(): ALL_SCOPES for key in listed.split(",") if key.strip()}
+    keys = {key.strip(): ALL_SCOPES for key in api_keys.split(",") if key.strip()}
     for line in lines:
         key, _, scopes = line.strip().partition(" ")
         if key:
-            named = frozenset(scope.strip() for scope in scopes.split(","))
-            keys[key] = named - {""} or ALL_SCOPES
+            names = frozenset(scope.strip() for scope in scopes.split(","))
+            keys[key] = names - {""} or ALL_SCOPES
     return keys or None
 
 
 async def serve(config: SandboxConfig) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Run the sandbox until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -116,5 +118,5 @@ async def serve(config: SandboxConfig) -> None:
         await stop.wait()
 
 
-def _lines(path: Path | None) -> list[str]:
+def _read_lines(path: Path | None) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path else []

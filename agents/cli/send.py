@@ -1,4 +1,4 @@
-"""`klaviyo-streams send`: what `explain` says, done for real."""
+"""Command `klaviyo-streams send`: send the requests that `explain` shows."""
 
 import asyncio
 import time
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from agents.cli.lines import Answering, answer_lines
-from agents.cli.trying import (
-    FILE,
-    client_for,
-    destination_in,
+from agents.cli.support.json_lines import LineHandler, answer_lines
+from agents.cli.support.tester_options import (
+    create_client,
+    create_tester,
+    destination_option,
     klaviyo_url_option,
-    trying,
+    load_destination,
 )
 from agents.shared import logging
 from streams.destination.model import Destination, UnknownMetricPolicy
@@ -23,13 +23,13 @@ from streams.klaviyo.lookups.metrics import fetch_metric_names
 
 
 @click.command()
-@click.option("--destination", "file", type=FILE, help="As of explain.")
+@destination_option
 @klaviyo_url_option
-def send(*, file: Path | None, klaviyo_url: str) -> None:
-    """Do for real what explain says, and say what came of it.
+def send(*, destination_path: Path | None, klaviyo_url: str) -> None:
+    """Send the requests that `explain` shows, and print the results.
 
-    Reads and prints the same lines as explain. The API key is in the environment, in
-    KLAVIYO_API_KEY or the variable that the destination file names.
+    Reads and prints the same lines as `explain`. The API key is read from
+    KLAVIYO_API_KEY, or from the variable that the destination file names.
 
     \b
     Examples:
@@ -38,25 +38,25 @@ def send(*, file: Path | None, klaviyo_url: str) -> None:
       klaviyo-streams send --destination destination.yaml < events.jsonl
     """  # noqa: D301 - click reads the backspace
     logging.configure_logging("warning")
-    destination = destination_in(file)
-    client = client_for(destination, url=klaviyo_url)
-    with asyncio.Runner() as runner, _sending(runner, client, destination) as answered:
-        answer_lines(runner, answered)
+    destination = load_destination(destination_path)
+    client = create_client(destination, url=klaviyo_url)
+    with asyncio.Runner() as runner, _open_tester(runner, client, destination) as send_:
+        answer_lines(runner, send_)
 
 
 @contextmanager
-def _sending(
+def _open_tester(
     runner: asyncio.Runner, client: KlaviyoClient, destination: Destination
-) -> Iterator[Answering]:
+) -> Iterator[LineHandler]:
     runner.run(client.__aenter__())
     try:
-        known = None
+        known_metrics = None
         if destination.unknown_metric is UnknownMetricPolicy.DEAD_LETTER:
-            known = runner.run(fetch_metric_names(FailFastClient(client)))
-        yield trying(
+            known_metrics = runner.run(fetch_metric_names(FailFastClient(client)))
+        yield create_tester(
             destination,
-            connect=lambda _: client,
-            known_metrics=known,
+            client_factory=lambda _: client,
+            known_metrics=known_metrics,
             clock_s=time.time,  # noqa: TID251 - agents reads the clock
         )
     finally:

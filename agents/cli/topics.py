@@ -1,29 +1,32 @@
-"""`klaviyo-streams topics`."""
+"""Command `klaviyo-streams topics`: create the topics that a worker needs."""
 
 from pathlib import Path
 
 import click
 
-from agents.cli.options import read_settings, settings_option
+from agents.cli.support.settings_options import read_settings, settings_option
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics, topic_specs
 
 
 @click.command()
 @settings_option
-@click.option("--dry-run", is_flag=True, help="Print what a worker needs; create none.")
-def topics(*, file: Path | None, dry_run: bool) -> None:
-    """Create the topics a worker needs, and check those that are there.
+@click.option("--dry-run", is_flag=True, help="List the topics, create none.")
+def topics(*, settings_path: Path | None, dry_run: bool) -> None:
+    """Create missing topics, and check the configuration of the existing topics.
 
     \b
     Examples:
       klaviyo-streams topics --dry-run
       KLAVIYO_STREAMS_TOPIC_REPLICATION_FACTOR=3 klaviyo-streams topics
     """  # noqa: D301 - click reads the backspace
-    settings = read_settings(file)
+    settings = read_settings(settings_path)
     created = [] if dry_run else ensure_topics(kafka_access(settings), settings)
     for spec in topic_specs(settings):
-        state = "created" if spec.name in created else "needed" if dry_run else "there"
+        status = "created" if spec.name in created else "exists"
         config = " ".join(f"{name}={value}" for name, value in spec.config.items())
-        line = f"{state}\t{spec.name}\t{spec.partitions} partitions\t{config}"
+        line = (
+            f"{'needed' if dry_run else status}\t{spec.name}"
+            f"\t{spec.partitions} partitions\t{config}"
+        )
         click.echo(line.rstrip())

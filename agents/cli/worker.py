@@ -1,4 +1,4 @@
-"""`klaviyo-streams worker`."""
+"""Command `klaviyo-streams worker`: run a worker until SIGTERM."""
 
 import gc
 from pathlib import Path
@@ -8,13 +8,13 @@ import faust
 import mode.loop
 
 from agents.app import build_app
-from agents.cli.options import read_worker, settings_option
+from agents.cli.support.settings_options import read_worker, settings_option
 from agents.shared import logging
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics
 
 GC_ALLOCATIONS = 20_000
-"""Objects made between two collections; at Python's 700 they took 15 % of the CPU."""
+"""Allocations between two collections; Python's default of 700 took 15 % of the CPU."""
 
 
 @click.command()
@@ -25,11 +25,12 @@ GC_ALLOCATIONS = 20_000
     show_default=True,
     help="Create missing topics before starting.",
 )
-def worker(*, file: Path | None, create_topics: bool) -> None:
-    """Run a worker: intake, activate and deliver, or the stages the settings name.
+def worker(*, settings_path: Path | None, create_topics: bool) -> None:
+    """Run a worker with the stages from the settings: intake, activate, deliver.
 
-    Stop it with SIGTERM: it finishes what is under way, commits it, and exits 0.
-    Exit code 70 means it ended itself rather than lose a record: start it again.
+    Stop it with SIGTERM: the worker finishes what is in progress, commits, and exits
+    with code 0. Exit code 70 means that the worker stopped itself because it could
+    have lost a record: start it again.
 
     \b
     Examples:
@@ -37,7 +38,7 @@ def worker(*, file: Path | None, create_topics: bool) -> None:
       klaviyo-streams worker --settings production.yaml
       KLAVIYO_STREAMS_STAGES=deliver klaviyo-streams worker --no-create-topics
     """  # noqa: D301 - click reads the backspace
-    settings, destination = read_worker(file)
+    settings, destination = read_worker(settings_path)
     logging.configure_logging(settings.log_level)
     if create_topics:
         ensure_topics(kafka_access(settings), settings)
@@ -47,11 +48,11 @@ def worker(*, file: Path | None, create_topics: bool) -> None:
     process = faust.Worker(
         app, override_logging=False, redirect_stdouts=False, quiet=True
     )
-    process.spinner = None  # its escape codes would stand in the log
+    process.spinner = None  # its escape codes would end up in the log
     process.execute_from_commandline()
 
 
 def _relax_garbage_collection() -> None:
-    """Look for cycles less often: tens of thousands of waiting records are none."""
+    """Collect cycles less often: the tens of thousands of pending records have none."""
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 20, 50)

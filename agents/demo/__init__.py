@@ -1,1 +1,1 @@
-"""`klaviyo-streams demo`: the whole journey on one machine, judged at the end."""
+"""Demo of the whole pipeline on this machine, with a comparison at the end."""

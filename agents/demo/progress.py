@@ -1,4 +1,4 @@
-"""How far the demo is: bars on a terminal, plain lines everywhere else."""
+"""Progress of a demo: bars on a terminal, plain lines elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ LINE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """How far it is.
+class DemoProgress:
+    """Progress of a demo at some moment.
 
     Attributes:
-        elapsed_s: Since the first event was published.
-        total: Events in all.
-        published: Events Kafka has.
-        settled: Events that have an outcome.
-        rate_per_s: Events that get an outcome in a second, of late.
-        sizes: List name to members in Klaviyo.
+        elapsed_s: Time since the first event was published.
+        total: Number of events.
+        published: Number of events in Kafka.
+        settled: Number of events with all their outcomes.
+        rate_per_s: Recent rate of settled events.
+        list_sizes: Number of members of each list in Klaviyo.
     """
 
     elapsed_s: float
@@ -29,17 +29,17 @@ class Snapshot:
     published: int
     settled: int
     rate_per_s: float
-    sizes: Mapping[str, int]
+    list_sizes: Mapping[str, int]
 
     @property
     def lists(self) -> str:
-        """The lists and their sizes, in words."""
-        named = (f"{name} {size}" for name, size in sorted(self.sizes.items()))
-        return ", ".join(named) or "none yet"
+        """Names and sizes of the lists, as text."""
+        sizes = (f"{name} {size}" for name, size in sorted(self.list_sizes.items()))
+        return ", ".join(sizes) or "none yet"
 
 
-class Display(Protocol):
-    """Shows snapshots while its block lasts."""
+class ProgressDisplay(Protocol):
+    """Display of progress for the duration of a block."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -48,23 +48,27 @@ class Display(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
-    def show(self, now: Snapshot) -> None:
-        """Show how far it is."""
+    def show(self, now: DemoProgress) -> None:
+        """Show the current progress."""
         ...
 
 
-def display_for(console: Console, *, ci: str) -> Display:
-    """Bars where somebody watches.
+def create_display(console: Console, *, ci: str) -> ProgressDisplay:
+    """Create bars for a terminal, plain lines for anything else.
 
     Args:
-        console: Where to.
-        ci: `CI` of the environment; anything in it means that nobody watches.
+        console: Output of the display.
+        ci: Variable `CI`; if set, the output is a log and gets plain lines.
     """
-    return Bars(console) if console.is_terminal and not ci else Lines(console)
+    return (
+        ProgressBars(console)
+        if console.is_terminal and not ci
+        else ProgressLines(console)
+    )
 
 
-class Lines:
-    """A line now and then."""
+class ProgressLines:
+    """Display that prints a line from time to time."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -76,15 +80,15 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def show(self, now: Snapshot) -> None:
-        """Print a line if it is time, and at the end."""
+    def show(self, now: DemoProgress) -> None:
+        """Print a line every two seconds, and at the end."""
         due = now.elapsed_s - self._last_s >= LINE_EVERY_S
         if due or now.settled >= now.total:
             self._last_s = now.elapsed_s
             self._console.print(_line(now), highlight=False, soft_wrap=True)
 
 
-def _line(now: Snapshot) -> str:
+def _line(now: DemoProgress) -> str:
     return (
         f"{now.elapsed_s:5.1f} s  published {now.published}/{now.total}"
         f"  with an outcome {now.settled}/{now.total}"
@@ -92,8 +96,8 @@ def _line(now: Snapshot) -> str:
     )
 
 
-class Bars:
-    """Two bars and a line, redrawn."""
+class ProgressBars:
+    """Display with two bars and a line, redrawn."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
@@ -113,8 +117,8 @@ class Bars:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def show(self, now: Snapshot) -> None:
-        """Redraw."""
+    def show(self, now: DemoProgress) -> None:
+        """Redraw bars and rate."""
         rate = f"{now.rate_per_s:.0f}/s"
         bars = self._bars
         bars.update(

@@ -76,13 +76,7 @@ def read_destination(text: str | bytes) -> Destination:
     Raises:
         ConfigError: Every problem in the file, each with its path.
     """
-    try:
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        mark = getattr(err, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "file"
-        raise ConfigError([f"{where}: is not valid YAML"]) from None
-    return compile_destination(raw)
+    return compile_destination(_decode(text))
 
 
 def compile_destination(raw: Json) -> Destination:
@@ -237,3 +231,34 @@ def _read_audiences(raw: Json, *, problems: ConfigProblems) -> dict[str, Audienc
             ),
         )
     return rules
+
+
+def read_worker_settings(text: str | bytes) -> dict[str, Json]:
+    """Read the worker's settings in a destination file; mappings are not compiled.
+
+    Args:
+        text: YAML or JSON.
+
+    Raises:
+        ConfigError: Every problem in the settings, each with its path.
+    """
+    raw = _decode(text)
+    problems = ConfigProblems()
+    parts = {} if isinstance(raw, list) else problems.object_at(raw, at="file")
+    settings = problems.object_at(parts.get("settings"), at="settings")
+    problems.add_unknown_names(
+        settings, _ALLOWED_SETTINGS, at=BASE_PREFIX, what="setting"
+    )
+    worker_settings = _worker_settings(settings, problems=problems)
+    if problems.lines:
+        raise ConfigError(problems.lines)
+    return worker_settings
+
+
+def _decode(text: str | bytes) -> Json:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
+        mark = getattr(err, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "file"
+        raise ConfigError([f"{where}: is not valid YAML"]) from None

@@ -43,10 +43,10 @@ def _finite_text(real: float) -> str:
     digits = (whole + fraction).lstrip("0")
     leading = len(whole + fraction) - len(digits)
     point = len(whole) - leading + int(exponent or 0)
-    return sign + _place_point(digits.rstrip("0"), point=point)
+    return sign + _insert_point(digits.rstrip("0"), point=point)
 
 
-def _place_point(digits: str, *, point: int) -> str:
+def _insert_point(digits: str, *, point: int) -> str:
     if len(digits) <= point <= _PLAIN_EXPONENT_MAX:
         return digits.ljust(point, "0")
     if 0 < point <= _PLAIN_EXPONENT_MAX:

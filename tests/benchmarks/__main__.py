@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from tests.benchmarks import runs
-from tests.benchmarks.explaining import explained
+from tests.benchmarks.explain_rate import explained
 from tests.benchmarks.workload import WORKLOADS, Published, Workload, track_events
 from tests.brokers import choice
 

@@ -1,4 +1,4 @@
-"""What is published, and how much of it is left."""
+"""Backlogs: publishing, and waiting until a consumer group has no lag."""
 
 import time
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Backlog:
         self._partitions = [TopicPartition(topic, p) for p in found.partitions]
 
     def left(self) -> int:
-        """How many have no commit yet."""
+        """Number of records without a commit."""
         ends = self._ends()
         committed = self._consumer.committed(self._partitions, timeout=ANSWER_S)
         return sum(ends[tp.partition] - max(tp.offset, 0) for tp in committed)
@@ -79,7 +79,7 @@ class Backlog:
         return records
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the connection to Kafka."""
         self._consumer.close()
 
     def _ends(self) -> dict[int, int]:

@@ -19,15 +19,20 @@ from typing import Any
 
 import click
 
-from agents.demo.workload import Happening, Shape, publish, truth
+from agents.demo.workload.generator import (
+    SampleEvent,
+    WorkloadShape,
+    compute_expected,
+    generate,
+)
 from streams.delivery import outcome
 from streams.delivery.verdict import Verdict
 from tests.brokers import choice
 from tests.brokers.interface import Broker
-from tests.journeys.events import records
 from tests.journeys.harness import SHORTEST_SESSION_S, Pipeline
 from tests.journeys.klaviyo import Klaviyo
-from tests.journeys.shop import differences, open_shop
+from tests.journeys.sample_events import records
+from tests.journeys.shop_day import differences, open_shop
 from tests.journeys.topics import Tail
 
 AUDIENCES = ("abandoned-cart", "vip", "lapsed", "new", "big")
@@ -92,7 +97,7 @@ def main(*, events: int, workers: int, seed: int, limit_minutes: float) -> None:
     if chosen.broker is None or not chosen.broker.durable:
         raise click.ClickException(f"no real Kafka: {chosen}")
     click.echo(f"broker    {chosen.broker.name}")
-    shape = Shape(
+    shape = WorkloadShape(
         events=events,
         users=events // EVENTS_PER_USER,
         audiences=AUDIENCES,
@@ -105,7 +110,7 @@ def main(*, events: int, workers: int, seed: int, limit_minutes: float) -> None:
 
 
 def _staged(
-    broker: Broker, shape: Shape, *, workers: int, seed: int, limit_s: float
+    broker: Broker, shape: WorkloadShape, *, workers: int, seed: int, limit_s: float
 ) -> int:
     """Build all up, play, and take it down whatever happens."""
     prefix = f"endurance-{uuid.uuid4().hex[:8]}."
@@ -126,11 +131,11 @@ def _staged(
 
 
 class _Faults:
-    """One fault after the other, with pauses."""
+    """Inject faults one after another, with pauses."""
 
-    def __init__(self, pipeline: Pipeline, chance: random.Random) -> None:
+    def __init__(self, pipeline: Pipeline, rng: random.Random) -> None:
         self._pipeline = pipeline
-        self._chance = chance
+        self._rng = rng
         self._raging = ""
         self._next_s = 0.0
         self.played = Counter[str]()
@@ -143,9 +148,9 @@ class _Faults:
         if self._raging:
             self.end()
         else:
-            self._begin(self._chance.choice(sorted(FAULTS)))
+            self._begin(self._rng.choice(sorted(FAULTS)))
         lasts_s = FAULT_S if self._raging else PAUSE_S
-        self._next_s = now_s + self._chance.uniform(*lasts_s)
+        self._next_s = now_s + self._rng.uniform(*lasts_s)
 
     def end(self) -> None:
         """Mend what is broken."""
@@ -157,25 +162,25 @@ class _Faults:
     def _begin(self, name: str) -> None:
         self.played[name] += 1
         if name != KILL:
-            seed = self._chance.randrange(1 << 30)
+            seed = self._rng.randrange(1 << 30)
             self._pipeline.klaviyo.fail(**FAULTS[name], seed=seed)
             self._raging = name
             return
-        worker = self._chance.choice(sorted(self._pipeline.workers))
+        worker = self._rng.choice(sorted(self._pipeline.workers))
         self._pipeline.workers[worker].kill()
         self._pipeline.start(worker)
 
 
 class _Run:
     def __init__(
-        self, pipeline: Pipeline, tail: Tail, *, shape: Shape, seed: int
+        self, pipeline: Pipeline, tail: Tail, *, shape: WorkloadShape, seed: int
     ) -> None:
         self._pipeline = pipeline
         self._tail = tail
         self._shape = shape
-        self._published: list[Happening] = publish(shape, seed=seed)
-        chance = random.Random(seed)  # noqa: S311 - faults of a rehearsal, no secret
-        self._faults = _Faults(pipeline, chance)
+        self._published: list[SampleEvent] = generate(shape, seed=seed)
+        rng = random.Random(seed)  # noqa: S311 - faults of a rehearsal, no secret
+        self._faults = _Faults(pipeline, rng)
         self._sent = 0
         self._ended = set[tuple[int, int]]()
         self._dead = Counter[str]()
@@ -205,7 +210,9 @@ class _Run:
         """Compare and print; the exit code."""
         time.sleep(SETTLE_S)
         self._read()
-        wrong = differences(self._pipeline.klaviyo, truth(self._published, AUDIENCES))
+        wrong = differences(
+            self._pipeline.klaviyo, compute_expected(self._published, AUDIENCES)
+        )
         self._print()
         for check in wrong:
             click.echo(

@@ -1,4 +1,4 @@
-"""What a backlog in every lane is made of, and which endpoint limits each kind."""
+"""Backlogs for every lane, with the endpoint that limits each kind."""
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ class Lists:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One kind of work of a lane.
+    """Kind of work in one lane.
 
     Attributes:
         lane: The lane.
@@ -60,7 +60,7 @@ class Work:
 
     @property
     def label(self) -> str:
-        """Lane and kind."""
+        """Lane and kind, as text."""
         return f"{self.lane}: {self.name}" if self.name != self.lane else self.lane
 
     def items_each(self, batch_max_items: int) -> int:
@@ -194,7 +194,7 @@ Adds and upserts share one endpoint, and so its quota.
 
 
 def member(number: int) -> dict[str, str]:
-    """Who is taken off the list of removals."""
+    """Return the members to remove from the list."""
     return {"external_id": f"leave-{number}"}
 
 

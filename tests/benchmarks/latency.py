@@ -158,7 +158,7 @@ def _await_all(environment: Environment, worker: Worker) -> None:
 
 
 def _accepted(log: Sequence[Mapping[str, object]], journal: Path) -> dict[str, int]:
-    """When the sandbox took each event and each list add, by name, milliseconds.
+    """Return the time of each event and list add in the sandbox, milliseconds.
 
     The journal has the bodies, the log the times; both are in the order of arrival.
     """

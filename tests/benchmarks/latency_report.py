@@ -1,4 +1,4 @@
-"""What a run says of latency, as text."""
+"""Latency report of a run, as text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _DELIVER = "deliver."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What the topics and the sandbox say when the run is over.
+    """Times read from topics and sandbox after a run.
 
     Attributes:
         source: What was published, in that order.
@@ -29,7 +29,7 @@ class Run:
     ends: Mapping[Spot, End]
 
     def stage_of(self, record: Timed) -> str:
-        """Where a source record ended; empty when it did not."""
+        """Return the stage in which a source record ended, or an empty text."""
         end = self.ends.get(record.spot)
         return end.stage if end else ""
 
@@ -52,13 +52,13 @@ def lines(run: Run, *, after: int) -> Iterator[str]:
 def _legs(name: str, run: Run, records: Sequence[Timed]) -> Iterator[str]:
     yield name
     waits_s = [_waits_s(run, record) for record in records]
-    for leg in ("publish to outcome", "to acceptance", *_HOPS):
+    for leg in ("publish to outcome", "to acceptance", *_STAGES):
         found = spread([one[leg] for one in waits_s if leg in one])
         if found:
             yield _line(leg, found)
 
 
-_HOPS = ("  intake", "  activate", "  deliver")
+_STAGES = ("  intake", "  activate", "  deliver")
 
 
 def _waits_s(run: Run, record: Timed) -> dict[str, float]:
@@ -66,7 +66,7 @@ def _waits_s(run: Run, record: Timed) -> dict[str, float]:
     spot = record.spot
     times_ms = (record.at_ms, run.events[spot], run.lanes[spot], run.ends[spot].at_ms)
     passed_ms = (end - start for start, end in pairwise(times_ms))
-    waits_ms = dict(zip(_HOPS, passed_ms, strict=True))
+    waits_ms = dict(zip(_STAGES, passed_ms, strict=True))
     waits_ms["publish to outcome"] = times_ms[-1] - record.at_ms
     if spot in run.accepted:
         waits_ms["to acceptance"] = run.accepted[spot] - record.at_ms

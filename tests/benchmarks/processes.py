@@ -27,7 +27,7 @@ def cpu_s(pid: int) -> float:
 
 
 class Command:
-    """One `klaviyo-streams` command under way; leaving the block ends it."""
+    """Process of one `klaviyo-streams` command, stopped at the end of the block."""
 
     def __init__(self, *args: str, env: Mapping[str, str], log: Path) -> None:
         self.log = log
@@ -118,12 +118,12 @@ class Sandbox(Command):
         self.url = self.said(_URL)
 
     def state(self) -> dict[str, Any]:
-        """What it holds."""
+        """Contents of the sandbox as JSON."""
         return ask(f"{self.url}/sandbox/state")
 
 
 class Worker(Command):
-    """One worker; ready when it owns its partitions."""
+    """Worker process; ready once the worker owns its partitions."""
 
     def __init__(self, env: Mapping[str, str], *, partitions: int, log: Path) -> None:
         super().__init__("worker", "--no-create-topics", env=env, log=log)

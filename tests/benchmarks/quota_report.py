@@ -1,4 +1,4 @@
-"""What a run says of quotas, as text."""
+"""Quota report of a run, as text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tests.benchmarks.request_counts import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run.
+    """Measured values of one run.
 
     Attributes:
         works: What the lanes had to do.

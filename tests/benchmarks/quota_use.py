@@ -31,7 +31,7 @@ WATCH_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the command line asks for."""
+    """Options from the command line."""
 
     seconds: int
     warm_up_seconds: int
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def lanes(self) -> list[str]:
-        """Those with a backlog."""
+        """Kinds of work with a backlog."""
         return sorted({work.lane for work in self.works})
 
     @property
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def env(self) -> dict[str, str]:
-        """A worker's settings."""
+        """Settings of one worker."""
         return {
             "KLAVIYO_STREAMS_KLAVIYO_QUOTA_SCALE": str(self.scale),
             "KLAVIYO_STREAMS_BATCH_MAX_ITEMS": str(self.batch_items),

@@ -22,13 +22,13 @@ class Stretch:
 
     @property
     def windows(self) -> float:
-        """How many."""
+        """Number of requests counted."""
         return (self.ends_s - self.begins_s) / WINDOW_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What an endpoint was asked in a stretch.
+    """Requests to an endpoint in a stretch of time.
 
     Attributes:
         name: Klaviyo's operation id.

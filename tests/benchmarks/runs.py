@@ -20,7 +20,7 @@ PARTITIONS = 8
 LANES = ("lists", "profiles", "events")
 """Those that the backlogs fill."""
 
-PAIR_PARTITIONS = 4
+RESOLVER_PARTITIONS = 4
 """Of the list-requests topic; `agents/shared/topics.py`."""
 
 WITHIN_S, WITHIN_S_PER_EVENT = 60.0, 0.005
@@ -29,7 +29,7 @@ WITHIN_S, WITHIN_S_PER_EVENT = 60.0, 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What is run alone: a stage, or one lane of the last.
+    """Stage, or one lane of the last stage, that runs alone.
 
     Attributes:
         name: Its consumer group's suffix, and its row of the table.
@@ -45,7 +45,7 @@ class Stage:
 
     @property
     def env(self) -> dict[str, str]:
-        """What makes a worker run it alone."""
+        """Settings of a worker that runs this stage alone."""
         lanes = self.lane or ",".join(LANES)
         return {"KLAVIYO_STREAMS_STAGES": self.stages, "KLAVIYO_STREAMS_LANES": lanes}
 
@@ -55,7 +55,7 @@ def _lane(name: str) -> Stage:
         name=f"deliver.{name}",
         stages="deliver",
         lane=name,
-        partitions=PARTITIONS + PAIR_PARTITIONS,
+        partitions=PARTITIONS + RESOLVER_PARTITIONS,
     )
 
 
@@ -67,14 +67,14 @@ STAGES = (
 ALL = Stage(
     name="intake",
     stages="intake,activate,deliver",
-    partitions=(2 + len(LANES)) * PARTITIONS + PAIR_PARTITIONS,
+    partitions=(2 + len(LANES)) * PARTITIONS + RESOLVER_PARTITIONS,
 )
 """It reads what intake reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a worker took for a backlog published when it was ready.
+    """Time that a ready worker took for a backlog.
 
     Attributes:
         wall_s: From the first record published to the last commit.
@@ -101,7 +101,7 @@ class Environment:
 
     @property
     def env(self) -> dict[str, str]:
-        """A worker's settings."""
+        """Settings of a worker as environment variables."""
         return {
             "KLAVIYO_API_KEY": "bench",
             "KLAVIYO_STREAMS_APP_ID": self.app,
@@ -115,7 +115,7 @@ class Environment:
 
     @property
     def settings(self) -> Settings:
-        """The same, read."""
+        """Settings of a worker as an object."""
         return load_settings(self.env, None, for_delivery=True)
 
     def worker(
@@ -129,7 +129,7 @@ class Environment:
             env: Settings beside the stage's.
         """
         name = f"{self.app}.{stage.name}.{number}"
-        told = {
+        environ = {
             **self.env,
             **stage.env,
             "KLAVIYO_STREAMS_DATA_DIR": str(self.home / name),
@@ -137,7 +137,7 @@ class Environment:
             **env,
         }
         share = stage.partitions // (number + 1)
-        return Worker(told, partitions=share, log=self.home / f"{name}.log")
+        return Worker(environ, partitions=share, log=self.home / f"{name}.log")
 
     def reads(self, stage: Stage) -> str:
         """The topic a stage reads."""
@@ -148,7 +148,7 @@ class Environment:
 
     @contextmanager
     def backlogs(self, *stages: Stage) -> Iterator[list[Backlog]]:
-        """What each stage has left to do."""
+        """Return the lag of each stage."""
         with ExitStack() as open_ones:
             found = []
             for stage in stages:

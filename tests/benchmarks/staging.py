@@ -17,7 +17,7 @@ from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics
 from streams.sandbox.config import JOURNAL_VARIABLE
 from tests.benchmarks.processes import Command, Sandbox, ask
-from tests.benchmarks.runs import PAIR_PARTITIONS, PARTITIONS, Environment, Stage
+from tests.benchmarks.runs import PARTITIONS, RESOLVER_PARTITIONS, Environment, Stage
 from tests.brokers import choice
 
 SEED_S = 120.0
@@ -99,7 +99,7 @@ def start_environment(
 def lane_stage(*lanes: str, stages: str) -> Stage:
     """The last stage with these lanes, and those before it that are named."""
     before = len(stages.split(",")) - 1
-    partitions = PARTITIONS * (before + len(lanes)) + PAIR_PARTITIONS
+    partitions = PARTITIONS * (before + len(lanes)) + RESOLVER_PARTITIONS
     return Stage(
         name="bench", stages=stages, lane=",".join(lanes), partitions=partitions
     )

@@ -27,7 +27,7 @@ READ_KEYS = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """What the changelog holds: a row a user, memberships in it, compacted."""
+    """Contents of the changelog: one row per user, compacted."""
 
     users: int
     per_user: int
@@ -51,7 +51,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """What a recovery took and left.
+    """Duration and memory of one recovery.
 
     Attributes:
         recovery: All partitions from the changelog's beginning, at the same time.

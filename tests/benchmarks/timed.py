@@ -78,7 +78,7 @@ def _timed(message: Any) -> Timed:  # noqa: ANN401 - its own types leave out wha
 
 
 def by_origin(records: Sequence[Timed]) -> dict[Spot, int]:
-    """When each source record was passed on, the last time."""
+    """Return the last time at which each source record was passed on."""
     found: dict[Spot, int] = {}
     for record in records:
         found[record.origin] = max(found.get(record.origin, 0), record.at_ms)
@@ -108,7 +108,7 @@ def ends(records: Sequence[Timed]) -> dict[Spot, End]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How long something took, seconds."""
+    """Distribution of durations in seconds."""
 
     count: int
     p50_s: float

@@ -1,4 +1,4 @@
-"""What is published: two backlogs, the same each time."""
+"""Workloads of the benchmarks: two backlogs, equal in each run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ ROUNDS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One record; partition -1 lets the key decide."""
+    """Record to publish; partition -1 means the key decides."""
 
     key: bytes
     value: bytes
@@ -60,8 +60,8 @@ WORKLOADS = (
 
 
 def _move(user: int, move: int, *, number: int) -> Published:
-    turn = (user, user + 1, user, user + 2)[move % ROUNDS]
-    audience = AUDIENCES[turn % len(AUDIENCES)]
+    user_number = (user, user + 1, user, user + 2)[move % ROUNDS]
+    audience = AUDIENCES[user_number % len(AUDIENCES)]
     entered = move % ROUNDS != 2
     personas = {
         "computation_class": "audience",

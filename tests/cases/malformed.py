@@ -19,7 +19,7 @@ Build = Callable[[], bytes | None]
 
 
 class Malformed(NamedTuple):
-    """One kind of malformed record.
+    """Malformed record and its expected reason code.
 
     Attributes:
         id: Names the kind.
@@ -33,7 +33,7 @@ class Malformed(NamedTuple):
 
 
 class Odd(NamedTuple):
-    """One odd record that is to be read all the same.
+    """Unusual record that must be readable.
 
     Attributes:
         id: Names the oddity.

@@ -16,7 +16,13 @@ from streams.settings import Settings, load_settings
 from streams.settings.model import LANES
 from tests.brokers.interface import Broker
 from tests.journeys.klaviyo import Klaviyo
-from tests.journeys.topics import Group, Letter, Outcomes, Tail, letters
+from tests.journeys.topics import (
+    DeadLetterRow,
+    Group,
+    Outcomes,
+    Tail,
+    read_dead_letters,
+)
 from tests.journeys.worker import Worker
 
 API_KEY = "pk_0fThisTestOnly" + "7" * 16
@@ -80,7 +86,7 @@ class Pipeline:
         bootstrap = self.settings.kafka_bootstrap_servers
         self.outcomes = Outcomes(bootstrap, topics.outcomes)
         self._deadletters = Tail(bootstrap, topics.deadletters)
-        self.letters: list[Letter] = []
+        self.dead_letters: list[DeadLetterRow] = []
         reads = {
             "intake": self.source,
             "activate": topics.events,
@@ -98,7 +104,7 @@ class Pipeline:
 
     @property
     def settings(self) -> Settings:
-        """What the workers are told."""
+        """Settings of the workers as environment variables."""
         return load_settings(self._environ)
 
     @property
@@ -126,7 +132,7 @@ class Pipeline:
 
     @property
     def standing(self) -> tuple[dict[str, frozenset[str]], int]:
-        """Who is in which group, and how often partitions left a lane so far."""
+        """Return the members of each group and the number of lane revocations."""
         members = {name: group.members for name, group in self.groups.items()}
         workers = self.workers.values()
         return members, sum(len(one.events("partitions_revoked")) for one in workers)
@@ -137,7 +143,7 @@ class Pipeline:
         return sum(worker.rss_bytes for worker in self.workers.values())
 
     def watch(self, seconds: float) -> int:
-        """Let time pass; the most memory seen."""
+        """Sleep, and return the highest memory use seen."""
         until_s = time.monotonic() + seconds
         seen = [self.rss_bytes]
 
@@ -187,28 +193,28 @@ class Pipeline:
     def await_quiet(
         self, origins: Iterable[Origin], *, within_s: float = WITHIN_S
     ) -> None:
-        """Return when each has an outcome and all stages have committed everything."""
+        """Wait until each origin has an outcome and no stage has any lag."""
         self.await_outcomes(origins, within_s=within_s)
         self.until(lambda: not self.lagging, within_s=within_s)
         self.outcomes.read()
 
     @property
     def lagging(self) -> bool:
-        """Whether a stage has not committed all there is, or nobody can tell."""
+        """Return True if a stage has lag or its lag is unknown."""
         try:
             return any(stage.lag for stage in self.groups.values())
         except KafkaException:  # a partition's leader or coordinator is away
             return True
 
-    def await_letters(self, count: int) -> list[Letter]:
+    def await_dead_letters(self, count: int) -> list[DeadLetterRow]:
         """Return when there are so many dead letters; all there are."""
 
         def met() -> bool:
-            self.letters += letters(self._deadletters)
-            return len(self.letters) >= count
+            self.dead_letters += read_dead_letters(self._deadletters)
+            return len(self.dead_letters) >= count
 
         self.until(met)
-        return self.letters
+        return self.dead_letters
 
     def until(self, met: Callable[[], object], *, within_s: float = WITHIN_S) -> None:
         """Wait for a condition.
@@ -253,7 +259,7 @@ class Pipeline:
 
 
 def _environ(settings: Mapping[str, object]) -> dict[str, str]:
-    """This process's environment, of this project's variables only the test's own."""
+    """Return the process environment with only the test's own project variables."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("KLAVIYO_")}
     return kept | {"KLAVIYO_API_KEY": API_KEY} | _named(settings)
 

@@ -18,7 +18,7 @@ _ANSWER_S = 300.0
 
 
 class Klaviyo:
-    """A local Klaviyo.
+    """Process of a local Klaviyo.
 
     Args:
         options: Command line options of `klaviyo-streams sandbox`.
@@ -63,7 +63,7 @@ class Klaviyo:
         return {profile["email"] for profile in self.ask("GET", "profiles")}
 
     def changes(self) -> dict[str, int]:
-        """What was asked of all lists, and what that changed."""
+        """Return the requested and effective changes of all lists."""
         total: dict[str, int] = self.ask("GET", "changes")["total"]
         return total
 
@@ -77,7 +77,7 @@ class Klaviyo:
         ]
 
     def asked(self) -> Counter[str]:
-        """How often each operation was called so far, by `METHOD path`."""
+        """Count the requests by `METHOD path`."""
         counts = Counter[str]()
         for row in self.ask("GET", "requests")["counters"]:
             counts[f"{row['method']} {row['path']}"] += row["requests"]
@@ -89,11 +89,11 @@ class Klaviyo:
         return name
 
     def struck(self) -> int:
-        """How many requests the faults in force have struck."""
+        """Count the requests hit by the current faults."""
         return sum(fault["struck"] for fault in self.ask("GET", "faults"))
 
     def mend(self) -> None:
-        """End every fault."""
+        """Remove all injected faults."""
         self.ask("DELETE", "faults")
 
     def ask(self, method: str, what: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
@@ -110,7 +110,7 @@ class Klaviyo:
         return json.loads(raw)
 
     def close(self) -> None:
-        """End it."""
+        """Stop the sandbox process."""
         self._process.terminate()
         try:
             self._process.wait(_END_S)

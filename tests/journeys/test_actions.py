@@ -9,9 +9,9 @@ import pytest
 
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
-from tests.journeys.events import START_MS
 from tests.journeys.harness import Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
+from tests.journeys.sample_events import START_MS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ Published = Callable[..., list[Origin]]
 def _file(path: Path, list_id: str) -> Path:
     """A destination that uses each action once, and a setting of the worker."""
     here = {"@path": "$.properties.email"}
-    told: dict[str, Any] = {
+    outcome: dict[str, Any] = {
         "settings": {"country": "US", "batch_max_age_s": 0.1},
         "mappings": [
             {"action": "upsertProfile"},
@@ -50,7 +50,7 @@ def _file(path: Path, list_id: str) -> Path:
             {"action": "deleteProfile"},
         ],
     }
-    path.write_bytes(orjson.dumps(told))
+    path.write_bytes(orjson.dumps(outcome))
     return path
 
 
@@ -63,7 +63,7 @@ def running(shared: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Pipel
 
 
 def _call(user: str, at_s: int = 0, **body: object) -> Record:
-    """One event of a user."""
+    """Create one event of a user."""
     said = {
         "type": "track",
         "userId": user,
@@ -95,7 +95,9 @@ def _state_of(klaviyo: Klaviyo, user: str, channel: str) -> str:
 
 
 def _ends(pipeline: Pipeline, origins: list[Origin]) -> set[Verdict]:
-    return {told.item.verdict for at in origins for told in pipeline.outcomes.of[at]}
+    return {
+        outcome.item.verdict for at in origins for outcome in pipeline.outcomes.of[at]
+    }
 
 
 def test_an_identify_updates_the_profile_with_its_phone_made_canonical(
@@ -154,7 +156,7 @@ def test_an_event_is_recorded_once_however_often_it_is_published(
 
 
 def test_an_order_is_one_event_and_one_for_each_product(running: Pipeline) -> None:
-    """Its value counts once."""
+    """The value of an order counts once."""
     products = [{"product_id": name, "price": 5} for name in ("a", "b", "c")]
     properties = {"order_id": "o1", "revenue": 15, "products": products}
 
@@ -215,21 +217,21 @@ def test_a_deleted_profile_is_gone(running: Pipeline) -> None:
 
 def test_a_replay_of_all_of_it_changes_nothing(running: Pipeline) -> None:
     """No list change, no consent, no deletion; each event stays recorded once."""
-    story = [
+    records = [
         _call("again", 1, event="Joined"),
         _call("again", 2, event="User Subscribed"),
         _call("again", 3, event="Viewed"),
         _call("again", 4, event="User Unsubscribed"),
         _call("again", 5, event="Left"),
     ]
-    running.await_quiet(running.publish(story))
+    running.await_quiet(running.publish(records))
     events = len(running.klaviyo.ask("GET", "events"))
     before = len(running.klaviyo.requests())
 
-    running.await_quiet(running.publish(story))
+    running.await_quiet(running.publish(records))
 
-    told = {entry["template"] for entry in running.klaviyo.requests()[before:]}
-    assert told <= {"/api/events", "/api/event-bulk-create-jobs"}
+    outcome = {entry["template"] for entry in running.klaviyo.requests()[before:]}
+    assert outcome <= {"/api/events", "/api/event-bulk-create-jobs"}
     assert len(running.klaviyo.ask("GET", "events")) == events
 
 
@@ -242,6 +244,6 @@ def test_what_a_mapping_cannot_use_is_a_dead_letter_with_its_reason(
     origins = running.publish([bad, _call("good", event="Joined")])
     running.await_outcomes(origins)
 
-    [letter] = running.await_letters(1)
-    assert letter.headers["__connect.errors.exception.class.name"] == "bad-email"
+    [dead_letter] = running.await_dead_letters(1)
+    assert dead_letter.headers["__connect.errors.exception.class.name"] == "bad-email"
     assert _email("good") in running.klaviyo.members_of("Newsletter")

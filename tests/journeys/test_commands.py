@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.cli import main
-from tests.journeys.events import START_MS, moves, users
 from tests.journeys.harness import API_KEY, Pipeline
+from tests.journeys.sample_events import START_MS, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -48,7 +48,7 @@ def test_audiences_counts_who_is_in_each(full: Pipeline) -> None:
 
 
 def test_audiences_shows_everyone_in_one(full: Pipeline) -> None:
-    """Who has left is not among them."""
+    """A user who has left is not a member."""
     found = _lines(_typed(full.environ, "audiences", "--audience", "vip"))
 
     assert [line["user"] for line in found] == ["u-2", "u-3", "u-4"]
@@ -108,7 +108,7 @@ def test_topics_says_what_is_needed_then_created_then_there(full: Pipeline) -> N
     ]
 
     states = [{line.split("\t")[0] for line in run} for run in runs]
-    assert states == [{"needed"}, {"needed"}, {"created"}, {"there"}]
+    assert states == [{"needed"}, {"needed"}, {"created"}, {"exists"}]
     created = {line.rpartition("\t")[0] for line in runs[2]}
     assert f"created\t{fresh}events\t4 partitions" in created
     assert f"created\t{fresh}lists\t1 partitions" in created
@@ -128,7 +128,7 @@ def test_topics_that_must_be_alike_and_are_not_are_refused(full: Pipeline) -> No
 
 
 def test_the_key_is_in_no_command_s_output(full: Pipeline) -> None:
-    """It is in the environment of each."""
+    """The API key in the environment is never printed."""
     commands = [
         ["audiences"],
         ["deadletters", "list"],

@@ -13,8 +13,8 @@ from agents.cli import main
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
 from tests.brokers.interface import admin
-from tests.journeys.events import START_MS, email_of
 from tests.journeys.harness import Pipeline, Record
+from tests.journeys.sample_events import START_MS, email_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -100,7 +100,7 @@ def _run_command(pipeline: Pipeline, *arguments: str, code: int = 0) -> str:
 
 def _dead_letters_of(pipeline: Pipeline, origin: Origin) -> list[dict[str, Any]]:
     """Return the dead letters of a source record, oldest first."""
-    lines = _run_command(pipeline, "show", "--all", "--handled").splitlines()
+    lines = _run_command(pipeline, "show", "--all", "--include-resolved").splitlines()
     dead_letters = [
         line
         for line in map(json.loads, lines)
@@ -119,7 +119,7 @@ def _location_options(pipeline: Pipeline, *origins: Origin) -> list[str]:
         for dead_letter in _dead_letters_of(pipeline, origin)
     ]
     assert len(locations) == len(origins)
-    return [option for location in locations for option in ("--place", location)]
+    return [option for location in locations for option in ("--at", location)]
 
 
 def _publish_dead_letters(pipeline: Pipeline, *records: Record) -> list[Origin]:
@@ -219,7 +219,7 @@ def test_requeue_from_source_uses_the_changed_mapping(
     _await_ends(running, origins, count=2)
 
     assert codes == ["bad-email", "list-gone"]
-    assert "2 taken in again from the source topic" in output
+    assert "2 read again from the source topic" in output
     assert running.klaviyo.members_of("Signed") == [email_of("cyd"), email_of("dan")]
 
 
@@ -253,7 +253,9 @@ def test_a_discarded_dead_letter_has_an_outcome_and_is_not_listed(
     before = _run_command(running, "show", *one_location)
 
     dry = _run_command(running, "discard", *one_location)
-    real = _run_command(running, "discard", *one_location, "--why", "a test", "--apply")
+    real = _run_command(
+        running, "discard", *one_location, "--note", "a test", "--apply"
+    )
     _await_ends(running, [origin], count=2)
 
     assert before
@@ -305,10 +307,8 @@ def test_a_foreign_record_is_listed_as_unreadable(
     topic_offset = f"{origin.partition}/{origin.offset}"
 
     listed = _counts_by_reason(running)
-    output = _run_command(
-        running, "requeue", "--place", topic_offset, "--apply", code=1
-    )
-    _run_command(running, "discard", "--place", topic_offset, "--apply")
+    output = _run_command(running, "requeue", "--at", topic_offset, "--apply", code=1)
+    _run_command(running, "discard", "--at", topic_offset, "--apply")
 
     assert listed["unreadable"] == 1
     assert "cannot requeue 1, origin-unknown" in output

@@ -12,19 +12,19 @@ import orjson
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from agents.demo.workload import Shape
+from agents.demo.workload.generator import WorkloadShape
 from streams.events.origin import Origin
 from tests.brokers.interface import admin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
-from tests.journeys.events import START_MS, email_of
 from tests.journeys.harness import SHORTEST_SESSION_S, WITHIN_S, Pipeline, Record
-from tests.journeys.shop import Day, dead
+from tests.journeys.sample_events import START_MS, email_of
+from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 RECORDS_PER_PART = 700
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=30 * RECORDS_PER_PART,
     users=2 * RECORDS_PER_PART,
     audiences=("vip", "cart"),
@@ -38,9 +38,9 @@ BACKUP_INTERVAL_S = 7.0
 
 
 @pytest.fixture(scope="module")
-def workload(shared: Pipeline) -> Day:
+def workload(shared: Pipeline) -> ShopDay:
     """Return the load that every drill continues."""
-    workload = Day(shared, SHAPE, seed=20_26)
+    workload = ShopDay(shared, SHAPE, seed=20_26)
     shared.run(workers=WORKERS, session_timeout_s=SHORTEST_SESSION_S)
     shared.await_quiet(workload.publish(RECORDS_PER_PART))
     return workload
@@ -68,13 +68,13 @@ def _count_consent_requests(request_counts: Counter[str]) -> int:
     )
 
 
-def _assert_correct(workload: Day, origins: list[Origin]) -> None:
+def _assert_correct(workload: ShopDay, origins: list[Origin]) -> None:
     workload.pipeline.await_quiet(origins, within_s=WITHIN_S)
-    assert dead(workload.pipeline, origins) == {}
+    assert dead_letter_reasons(workload.pipeline, origins) == {}
     assert workload.wrong() == []
 
 
-def test_a_workers_disk_is_lost(workload: Day) -> None:
+def test_a_workers_disk_is_lost(workload: ShopDay) -> None:
     """The table is restored from the changelog, and no update is sent twice."""
     pipeline = workload.pipeline
     origins = workload.publish(RECORDS_PER_PART)
@@ -89,7 +89,7 @@ def test_a_workers_disk_is_lost(workload: Day) -> None:
     assert pipeline.workers["w0"].events("table_recovered")
 
 
-def test_the_changelog_topic_is_lost(workload: Day, say: Say) -> None:
+def test_the_changelog_topic_is_lost(workload: ShopDay, say: Say) -> None:
     """The table is rebuilt from the source topic, and Klaviyo gets no call."""
     pipeline = workload.pipeline
     _stop_workers(pipeline)
@@ -121,7 +121,7 @@ def _recreate_topic(pipeline: Pipeline, topic: str) -> None:
     command("topics", environ=pipeline.environ)
 
 
-def test_the_offsets_of_all_groups_are_lost(workload: Day, say: Say) -> None:
+def test_the_offsets_of_all_groups_are_lost(workload: ShopDay, say: Say) -> None:
     """Workers continue at the backed-up offsets: no list or consent is sent twice.
 
     The backup has offsets that another worker committed: that worker was killed before
@@ -153,7 +153,7 @@ def test_the_offsets_of_all_groups_are_lost(workload: Day, say: Say) -> None:
     _assert_correct(workload, workload.publish(RECORDS_PER_PART))
 
 
-def test_a_list_is_deleted_by_hand(workload: Day) -> None:
+def test_a_list_is_deleted_by_hand(workload: ShopDay) -> None:
     """A replay sends the last write of each member again, which recreates the list."""
     pipeline = workload.pipeline
     [deleted_list] = pipeline.klaviyo.named("vip")
@@ -168,7 +168,7 @@ def test_a_list_is_deleted_by_hand(workload: Day) -> None:
     assert pipeline.klaviyo.named("vip")[0]["id"] != deleted_list["id"]
 
 
-def test_the_api_key_is_revoked_and_renewed(workload: Day) -> None:
+def test_the_api_key_is_revoked_and_renewed(workload: ShopDay) -> None:
     """Lanes wait and log why; with the new key, workers continue at their offsets."""
     pipeline = workload.pipeline
     pipeline.klaviyo.fail("unauthorized")
@@ -182,7 +182,7 @@ def test_the_api_key_is_revoked_and_renewed(workload: Day) -> None:
     _assert_correct(workload, origins)
 
 
-def test_a_whole_day_is_published_twice(workload: Day, say: Say) -> None:
+def test_a_whole_day_is_published_twice(workload: ShopDay, say: Say) -> None:
     """The same events at new offsets change no list or consent, and add no event."""
     pipeline = workload.pipeline
     requests_before, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
@@ -253,7 +253,7 @@ def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
         [*_identify_events(user_ids, "right", at_s=0), *_join_events(user_ids)]
     )
     pipeline.await_quiet(origins)
-    assert len(dead(pipeline, origins)) == len(user_ids)
+    assert len(dead_letter_reasons(pipeline, origins)) == len(user_ids)
     group_line = command("deadletters", "list", "--json", environ=pipeline.environ)
     group = orjson.loads(group_line)
 
@@ -281,6 +281,6 @@ def test_a_bad_mapping_ran_for_an_hour(pipeline: Pipeline) -> None:
     names = Counter(
         profile["first_name"] for profile in profiles if profile["external_id"]
     )
-    assert f"taken in: {len(origins)};" in output
+    assert f"published: {len(origins)};" in output
     assert names == {"right": 30, "newer": 10}
     assert pipeline.klaviyo.members_of("Club") == sorted(map(email_of, user_ids))

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from streams.delivery.verdict import Verdict
-from tests.journeys.events import email_of, moves, profile_of, users
 from tests.journeys.harness import Pipeline
+from tests.journeys.sample_events import email_of, moves, profile_of, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ class Case(NamedTuple):
 
 @pytest.fixture(scope="module")
 def running(shared: Pipeline) -> Pipeline:
-    """One worker for all of this module."""
+    """Pipeline with one worker for the whole module."""
     return shared.run()
 
 
@@ -61,7 +61,7 @@ def _stage(pipeline: Pipeline, name: str) -> tuple[list[str], list[str]]:
 def test_a_passing_fault_leaves_no_trace(
     running: Pipeline, request: pytest.FixtureRequest, case: Case
 ) -> None:
-    """Nothing is dead-lettered, and work resumes by itself once it is mended."""
+    """No record becomes a dead letter, and work resumes after the fix."""
     name = request.node.callspec.id
     old, new = _stage(running, name)
     running.klaviyo.fail(case.kind, **case.fault)
@@ -76,7 +76,7 @@ def test_a_passing_fault_leaves_no_trace(
     running.await_outcomes(origins)
 
     verdicts = [
-        told.item.verdict for one in origins for told in running.outcomes.of[one]
+        outcome.item.verdict for one in origins for outcome in running.outcomes.of[one]
     ]
     assert verdicts == [Verdict.DELIVERED] * 40
     assert early == 0 or "count" in case.fault
@@ -84,7 +84,7 @@ def test_a_passing_fault_leaves_no_trace(
 
 
 def test_import_errors_land_on_the_right_records(running: Pipeline) -> None:
-    """Those the job could not import are dead letters, the others members."""
+    """Profiles that fail in the job are dead letters, the others members."""
     new = users("partial", 20)
     running.klaviyo.fail("import-errors", items=3, count=1, path=IMPORTS)
 
@@ -97,12 +97,12 @@ def test_import_errors_land_on_the_right_records(running: Pipeline) -> None:
         for user, origin in zip(new, origins, strict=True)
         if running.outcomes.of[origin][0].item.verdict is Verdict.DEAD_LETTER
     }
-    letters = running.await_letters(3)
+    dead_letters = running.await_dead_letters(3)
     members = set(running.klaviyo.members()["partial"])
     assert len(refused) == 3
     assert members == {email_of(user) for user in new} - refused
-    assert len(letters) == 3
-    assert {one.headers["__connect.errors.stage"] for one in letters} == {
+    assert len(dead_letters) == 3
+    assert {one.headers["__connect.errors.stage"] for one in dead_letters} == {
         "deliver.lists"
     }
-    assert {email_of((one.key or b"").decode()) for one in letters} == refused
+    assert {email_of((one.key or b"").decode()) for one in dead_letters} == refused

@@ -1,9 +1,9 @@
-"""Adds are asynchronous jobs: a removal waits for those of its list (invariant 4)."""
+"""Removals from a list wait for import jobs that add members to the same list."""
 
 import pytest
 
-from tests.journeys.events import email_of, moves, users
 from tests.journeys.harness import SHORTEST_SESSION_S, Pipeline
+from tests.journeys.sample_events import email_of, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

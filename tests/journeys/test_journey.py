@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from agents.demo.workload import Shape, publish, truth
+from agents.demo.workload.generator import WorkloadShape, compute_expected, generate
 from tests.journeys.conftest import Say
-from tests.journeys.events import members, records
 from tests.journeys.harness import SHORTEST_SESSION_S, Pipeline
-from tests.journeys.shop import differences, open_shop
+from tests.journeys.sample_events import members, records
+from tests.journeys.shop_day import differences, open_shop
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=20_000,
     users=500,
     audiences=("vip", "cart", "lapsed", "new", "big"),
-    repeated=0.2,
+    duplicated=0.2,
     late=0.1,
 )
 SHOP = replace(SHAPE, orders=0.3, consents=0.1)
@@ -35,8 +35,8 @@ def test_final_lists_equal_the_truth_and_no_edge_is_sent_twice(
     pipeline: Pipeline, say: Say
 ) -> None:
     """Every true edge is sent once, or superseded, or has no profile to remove."""
-    published = publish(SHAPE, seed=20_26)
-    wanted = truth(published, SHAPE.audiences)
+    published = generate(SHAPE, seed=20_26)
+    wanted = compute_expected(published, SHAPE.audiences)
     pipeline.run(workers=2)
 
     began_s = time.monotonic()
@@ -52,7 +52,8 @@ def test_final_lists_equal_the_truth_and_no_edge_is_sent_twice(
     asked = pipeline.klaviyo.changes()
     sent = asked["adds"] + asked["removals"]
     say(
-        f"{len(published)} records in {took_s:.1f} s; {wanted.edges} true edges = "
+        f"{len(published)} records in {took_s:.1f} s; "
+        f"{wanted.transitions} transitions = "
         f"{' + '.join(f'{n} {fate}' for fate, n in sorted(fates.items()))}; the "
         f"sandbox counts {asked['adds']} adds + {asked['removals']} removals = {sent}"
     )
@@ -60,9 +61,9 @@ def test_final_lists_equal_the_truth_and_no_edge_is_sent_twice(
     assert pipeline.klaviyo.members() == members(wanted)
     assert wanted.upserted <= pipeline.klaviyo.emails()
     assert set(fates) <= {"delivered", "superseded", "no-such-profile"}
-    assert sum(fates.values()) == wanted.edges
+    assert sum(fates.values()) == wanted.transitions
     assert fates["delivered"] == sent
-    assert all(len(told) == 1 for told in pipeline.outcomes.of.values())
+    assert all(len(outcomes_) == 1 for outcomes_ in pipeline.outcomes.of.values())
 
 
 def test_three_kills_under_load_lose_and_undo_nothing(
@@ -73,17 +74,17 @@ def test_three_kills_under_load_lose_and_undo_nothing(
     Lists, profiles, consents, and each event recorded once.
     """
     seed = int(os.environ.get(SEED_ENV) or time.time_ns() % 1_000_000)
-    chance = random.Random(seed)  # noqa: S311 - when to kill, no secret
-    published = publish(SHOP, seed=seed)
-    wanted = truth(published, SHOP.audiences)
+    rng = random.Random(seed)  # noqa: S311 - when to kill, no secret
+    published = generate(SHOP, seed=seed)
+    wanted = compute_expected(published, SHOP.audiences)
     open_shop(pipeline.klaviyo, SHOP)
-    moments = sorted(chance.uniform(0.02, 0.8) for _ in range(3))
+    moments = sorted(rng.uniform(0.02, 0.8) for _ in range(3))
     say(f"{SEED_ENV}={seed}")
     pipeline.run(workers=2, session_timeout_s=SHORTEST_SESSION_S)
 
     origins = pipeline.publish(records(published))
     for moment in moments:
-        name = chance.choice(sorted(pipeline.workers))
+        name = rng.choice(sorted(pipeline.workers))
         _await_share(pipeline, moment * len(published))
         pipeline.workers[name].kill()
         say(f"killed {name} at {len(pipeline.outcomes.of)} of {len(published)}")

@@ -3,8 +3,8 @@
 import pytest
 
 from streams.delivery.verdict import Verdict
-from tests.journeys.events import email_of, moves, users
 from tests.journeys.harness import Pipeline, Record
+from tests.journeys.sample_events import email_of, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -22,7 +22,7 @@ def running(shared: Pipeline) -> Pipeline:
 
 
 def _created(pipeline: Pipeline) -> int:
-    """How many lists were created over the API."""
+    """Return the number of lists created over the API."""
     sent = pipeline.klaviyo.requests("POST", "/api/lists")
     return sum(one["template"] == "/api/lists" for one in sent)
 
@@ -90,7 +90,7 @@ def test_an_event_and_the_settings_may_name_the_list(running: Pipeline) -> None:
 def test_a_deleted_list_is_made_again_and_later_changes_go_there(
     running: Pipeline,
 ) -> None:
-    """Nobody has to tell the workers."""
+    """A renamed list stays mapped without a restart of the workers."""
     running.await_outcomes(running.publish(_enter("early", "deleted")))
     [first] = running.klaviyo.named("deleted")
     running.klaviyo.ask("DELETE", f"lists/{first['id']}")
@@ -99,10 +99,10 @@ def test_a_deleted_list_is_made_again_and_later_changes_go_there(
     running.await_outcomes(origins)
 
     [second] = running.klaviyo.named("deleted")
-    told = [told for one in origins for told in running.outcomes.of[one]]
+    outcome = [outcome for one in origins for outcome in running.outcomes.of[one]]
     assert second["id"] != first["id"]
     assert running.klaviyo.members_of("deleted") == _emails("later")
-    assert {one.item.verdict for one in told} == {Verdict.DELIVERED}
+    assert {one.item.verdict for one in outcome} == {Verdict.DELIVERED}
 
 
 def test_the_daily_quota_of_lists_stops_only_who_needs_a_new_one(

@@ -10,7 +10,7 @@ from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
 from tests.cases.malformed import GOOD, MALFORMED, Malformed
 from tests.journeys.harness import Pipeline
-from tests.journeys.topics import Letter, Told
+from tests.journeys.topics import DeadLetterRow, TimedOutcome
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -24,12 +24,12 @@ rows = pytest.mark.parametrize(
 
 
 class End(NamedTuple):
-    """Where a malformed record and the good one behind it ended."""
+    """Outcomes of a malformed record and of the good record after it."""
 
     origin: Origin
-    letters: list[Letter]
-    told: list[Told]
-    after: list[Told]
+    dead_letters: list[DeadLetterRow]
+    outcomes: list[TimedOutcome]
+    after: list[TimedOutcome]
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,12 @@ def ends(shared: Pipeline) -> dict[str, End]:
     shared.broker.create_topics(shared.source, partitions=4, config=LARGE)
     shared.run()
     origins = {row.id: _publish(shared, row) for row in MALFORMED}
-    shared.await_quiet(origin for pair in origins.values() for origin in pair)
-    letters = shared.await_letters(len(MALFORMED))
+    shared.await_quiet(origin for origins_ in origins.values() for origin in origins_)
+    dead_letters = shared.await_dead_letters(len(MALFORMED))
     return {
         name: End(
             bad,
-            [letter for letter in letters if _names(letter, bad)],
+            [dead_letter for dead_letter in dead_letters if _names(dead_letter, bad)],
             shared.outcomes.of[bad],
             shared.outcomes.of[after],
         )
@@ -57,9 +57,11 @@ def _publish(pipeline: Pipeline, row: Malformed) -> tuple[Origin, Origin]:
     return bad, good
 
 
-def _names(letter: Letter, origin: Origin) -> bool:
-    place = [letter.headers[PREFIX + name] for name in ("topic", "partition", "offset")]
-    return "/".join(place) == str(origin)
+def _names(dead_letter: DeadLetterRow, origin: Origin) -> bool:
+    origin_headers = [
+        dead_letter.headers[PREFIX + name] for name in ("topic", "partition", "offset")
+    ]
+    return "/".join(origin_headers) == str(origin)
 
 
 @rows
@@ -67,26 +69,26 @@ def test_it_ends_as_one_dead_letter_that_says_why(
     ends: dict[str, End], row: Malformed
 ) -> None:
     """Kafka Connect's headers name origin, stage and reason."""
-    [letter] = ends[row.id].letters
-    [told] = ends[row.id].told
+    [dead_letter] = ends[row.id].dead_letters
+    [outcomes] = ends[row.id].outcomes
 
-    assert letter.headers[PREFIX + "exception.class.name"] == row.code
-    assert len(letter.headers[PREFIX + "exception.message"]) > 5
-    assert letter.headers[PREFIX + "stage"] in STAGES
-    assert letter.headers[PREFIX + "stage"] == told.stage
-    assert told.item.verdict is Verdict.DEAD_LETTER
-    assert told.item.reason.startswith(f"{row.code}: ")
+    assert dead_letter.headers[PREFIX + "exception.class.name"] == row.code
+    assert len(dead_letter.headers[PREFIX + "exception.message"]) > 5
+    assert dead_letter.headers[PREFIX + "stage"] in STAGES
+    assert dead_letter.headers[PREFIX + "stage"] == outcomes.stage
+    assert outcomes.item.verdict is Verdict.DEAD_LETTER
+    assert outcomes.item.reason.startswith(f"{row.code}: ")
 
 
 @rows
 def test_its_value_is_kept(ends: dict[str, End], row: Malformed) -> None:
     """Untouched; a larger one than a topic takes is cut, and a header says so."""
-    [letter] = ends[row.id].letters
+    [dead_letter] = ends[row.id].dead_letters
     value = row.build()
     cut = value is not None and len(value) > VALUE_MAX_BYTES
 
-    assert letter.value == (value[:VALUE_MAX_BYTES] if value and cut else value)
-    assert letter.headers.get("ks.truncated-from-bytes") == (
+    assert dead_letter.value == (value[:VALUE_MAX_BYTES] if value and cut else value)
+    assert dead_letter.headers.get("ks.truncated-from-bytes") == (
         str(len(value)) if value and cut else None
     )
 
@@ -94,9 +96,12 @@ def test_its_value_is_kept(ends: dict[str, End], row: Malformed) -> None:
 @rows
 def test_the_record_after_it_is_processed(ends: dict[str, End], row: Malformed) -> None:
     """A bad record neither stops its partition nor takes its neighbour along."""
-    [told] = ends[row.id].after
+    [outcomes] = ends[row.id].after
 
-    assert (told.stage, told.item.verdict) == ("deliver.lists", Verdict.DELIVERED)
+    assert (outcomes.stage, outcomes.item.verdict) == (
+        "deliver.lists",
+        Verdict.DELIVERED,
+    )
 
 
 def test_there_are_as_many_dead_letters_as_malformed_records(
@@ -104,5 +109,5 @@ def test_there_are_as_many_dead_letters_as_malformed_records(
 ) -> None:
     """None twice, none for a good record."""
     assert len(ends) == len(MALFORMED)
-    assert len(shared.letters) == len(MALFORMED)
+    assert len(shared.dead_letters) == len(MALFORMED)
     assert len({str(end.origin) for end in ends.values()}) == len(MALFORMED)

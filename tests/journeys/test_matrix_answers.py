@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from agents.demo.workload import Shape
+from agents.demo.workload.generator import WorkloadShape
 from tests.journeys.conftest import Say
 from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
-from tests.journeys.shop import Day, dead
+from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
 WITHIN_S = 900.0 if LONG else 240.0
 """Longer than the longest wait between two attempts, on a loaded machine."""
@@ -30,7 +30,7 @@ LASTS = 45 if LONG else 1
 GROWTH_MAX_BYTES = 96 << 20
 """For two workers, from their first second on: caches, connections, one window."""
 
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=30 * PART,
     users=4 * PART,
     audiences=("vip", "cart"),
@@ -55,9 +55,9 @@ def _row(id_: str, row: Row) -> Any:  # noqa: ANN401 - pytest does not export it
 
 
 @pytest.fixture(scope="module")
-def day(shared: Pipeline) -> Day:
+def day(shared: Pipeline) -> ShopDay:
     """A day that every row goes on with."""
-    day = Day(shared, SHAPE, seed=20_26)
+    day = ShopDay(shared, SHAPE, seed=20_26)
     shared.run(workers=2, session_timeout_s=SHORTEST_SESSION_S)
     return day
 
@@ -92,7 +92,7 @@ def day(shared: Pipeline) -> Day:
     ],
 )
 def test_a_fault_leaves_klaviyo_as_the_truth_says(
-    day: Day, say: Say, request: pytest.FixtureRequest, row: Row
+    day: ShopDay, say: Say, request: pytest.FixtureRequest, row: Row
 ) -> None:
     """Every record an outcome, no dead letter, nobody rebalances, memory is bounded."""
     pipeline = day.pipeline
@@ -113,7 +113,7 @@ def test_a_fault_leaves_klaviyo_as_the_truth_says(
         f"{request.node.callspec.id}: {struck} requests struck; RSS of both workers "
         f"{before_bytes >> 20} -> {most_bytes >> 20} MiB"
     )
-    assert dead(pipeline, origins) == {}
+    assert dead_letter_reasons(pipeline, origins) == {}
     assert day.wrong() == []
     assert pipeline.standing == standing
     assert most_bytes - before_bytes < GROWTH_MAX_BYTES
@@ -121,6 +121,6 @@ def test_a_fault_leaves_klaviyo_as_the_truth_says(
 
 
 def _held(pipeline: Pipeline) -> list[int]:
-    """How much Klaviyo holds."""
+    """Count the contents of Klaviyo."""
     state = pipeline.klaviyo.ask("GET", "state")
     return [state[name] for name in ("profiles", "members", "events")]

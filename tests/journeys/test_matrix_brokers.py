@@ -11,14 +11,14 @@ from contextlib import closing
 
 import pytest
 
-from agents.demo.workload import Shape
+from agents.demo.workload.generator import WorkloadShape
 from streams.events.origin import Origin
 from tests.brokers import choice
 from tests.brokers.interface import Stoppable, await_in_sync
 from tests.journeys.conftest import QUICK, Say
 from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
 from tests.journeys.klaviyo import Klaviyo
-from tests.journeys.shop import Day, dead
+from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
 WITHIN_S = 900.0 if LONG else 240.0
 
@@ -34,7 +34,7 @@ PART = 5_000 if LONG else 500
 AWAY_S = 30.0 if LONG else 2.0
 """So long a killed broker is away, beside the seconds it takes to start."""
 
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=60 * PART,
     users=4 * PART,
     audiences=("vip", "cart"),
@@ -55,7 +55,9 @@ def brokers() -> Iterator[Stoppable]:
 
 
 @pytest.fixture(scope="module")
-def day(brokers: Stoppable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+def day(
+    brokers: Stoppable, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShopDay]:
     """A day that both tests go on with, and two workers."""
     home = tmp_path_factory.mktemp("brokers")
     with (
@@ -64,7 +66,7 @@ def day(brokers: Stoppable, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             Pipeline(brokers, klaviyo=klaviyo, prefix="matrix-brokers.", home=home)
         ) as pipeline,
     ):
-        day = Day(pipeline, SHAPE, seed=20_26)
+        day = ShopDay(pipeline, SHAPE, seed=20_26)
         pipeline.run(
             workers=2,
             session_timeout_s=SHORTEST_SESSION_S,
@@ -75,7 +77,7 @@ def day(brokers: Stoppable, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_a_broker_of_three_killed_and_back_loses_nothing(
-    day: Day, brokers: Stoppable, say: Say
+    day: ShopDay, brokers: Stoppable, say: Say
 ) -> None:
     """Records go on while it is away, its part of the work with the others."""
     pipeline, origins = day.pipeline, list[Origin]()
@@ -94,7 +96,7 @@ def test_a_broker_of_three_killed_and_back_loses_nothing(
     _judge(day, origins, say)
 
 
-def _one_by_one(day: Day, brokers: Stoppable) -> list[Origin]:
+def _one_by_one(day: ShopDay, brokers: Stoppable) -> list[Origin]:
     """As an upgrade of the cluster does it, under load."""
     origins: list[Origin] = []
     for node in range(BROKERS):
@@ -104,7 +106,7 @@ def _one_by_one(day: Day, brokers: Stoppable) -> list[Origin]:
     return origins
 
 
-def _at_once(day: Day, brokers: Stoppable) -> list[Origin]:
+def _at_once(day: ShopDay, brokers: Stoppable) -> list[Origin]:
     """As a power cut does it: for a while there is no Kafka."""
     origins = day.publish(PART)
     for node in range(BROKERS):
@@ -115,27 +117,27 @@ def _at_once(day: Day, brokers: Stoppable) -> list[Origin]:
     return origins
 
 
-WAYS = {"at-once": _at_once, "one-by-one": _one_by_one}
+RESTARTS = {"at-once": _at_once, "one-by-one": _one_by_one}
 
 
-@pytest.mark.parametrize("way", WAYS if LONG else ["at-once"])
+@pytest.mark.parametrize("restart", RESTARTS if LONG else ["at-once"])
 def test_all_brokers_restarted_lose_nothing(
-    day: Day, brokers: Stoppable, say: Say, way: str
+    day: ShopDay, brokers: Stoppable, say: Say, restart: str
 ) -> None:
     """The workers wait for Kafka, and go on by themselves."""
     pipeline = day.pipeline
 
-    origins = WAYS[way](day, brokers)
+    origins = RESTARTS[restart](day, brokers)
     origins += day.publish(PART)
     pipeline.await_quiet(origins, within_s=WITHIN_S)
 
     _judge(day, origins, say)
 
 
-def _judge(day: Day, origins: list[Origin], say: Say) -> None:
+def _judge(day: ShopDay, origins: list[Origin], say: Say) -> None:
     pipeline = day.pipeline
     codes = {name: worker.code for name, worker in pipeline.workers.items()}
     say(f"RSS of both workers {pipeline.rss_bytes >> 20} MiB")
     assert codes == dict.fromkeys(codes)
-    assert dead(pipeline, origins) == {}
+    assert dead_letter_reasons(pipeline, origins) == {}
     assert day.wrong() == []

@@ -24,10 +24,10 @@ from streams.actions.intents import (
 from streams.delivery.verdict import Verdict
 from streams.events.origin import Origin
 from tests.journeys.conftest import Say
-from tests.journeys.events import START_MS, email_of, profile_of, users
 from tests.journeys.harness import LONG, Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
-from tests.journeys.shop import dead
+from tests.journeys.sample_events import START_MS, email_of, profile_of, users
+from tests.journeys.shop_day import dead_letter_reasons
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -119,14 +119,14 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def running(shared: Pipeline) -> Pipeline:
-    """One worker for all of this module: what is published together is one batch."""
+    """Pipeline with one worker, so that records published together share a batch."""
     shared.klaviyo.ask("POST", "lists", [{"name": LIST}])
     return shared.run(batch_max_age_s=1)
 
 
 @pytest.mark.parametrize("lane", list(LaneId))
 def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: LaneId) -> None:
-    """What nobody can read and what Klaviyo refuses are dead letters, no other is."""
+    """Only unreadable and refused records become dead letters."""
     row, who = ROWS[lane], users(f"{lane}-whole", NEIGHBOURS)
     good = _records(running, row, [(user, email_of(user)) for user in who])
     poison = _records(running, row, [(f"{lane}-poison", NO_ADDRESS)])
@@ -143,7 +143,7 @@ def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: LaneId) -> 
 
     after = before if row.gone else sorted([*before, *_emails(who)])
     running.until(lambda: sorted(row.held(running.klaviyo)) == after)
-    reasons = dead(running, origins)
+    reasons = dead_letter_reasons(running, origins)
     say(f"{lane}: {sorted(reasons.values())}; RSS {running.rss_bytes >> 20} MiB")
     assert list(reasons) == origins[middle : middle + 2]
     assert _ends(running, origins) == [Verdict.DELIVERED] * NEIGHBOURS
@@ -154,7 +154,7 @@ def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: LaneId) -> 
 def test_an_import_with_some_errors_settles_each_item_by_itself(
     running: Pipeline, lane: LaneId
 ) -> None:
-    """Those the job could not import are dead letters, the others are imported."""
+    """Profiles that fail in the job are dead letters, the others are imported."""
     row, who = ROWS[lane], users(f"{lane}-partial", NEIGHBOURS)
     before = sorted(row.held(running.klaviyo))
     running.klaviyo.fail("import-errors", items=FAILING, count=1)
@@ -166,7 +166,7 @@ def test_an_import_with_some_errors_settles_each_item_by_itself(
     running.await_quiet(origins)
     running.klaviyo.mend()
 
-    failed = dead(running, origins)
+    failed = dead_letter_reasons(running, origins)
     through = [
         email_of(user)
         for user, origin in zip(who, origins, strict=True)
@@ -179,7 +179,7 @@ def test_an_import_with_some_errors_settles_each_item_by_itself(
 def _records(
     pipeline: Pipeline, row: Row, who: Iterable[tuple[str, str]]
 ) -> list[Record]:
-    """What the lane is told of users and their addresses."""
+    """Create activations for users and their addresses."""
     [named] = pipeline.klaviyo.named(LIST)
     return [
         (
@@ -204,10 +204,10 @@ def _emails(who: Iterable[str]) -> set[str]:
 
 
 def _ends(pipeline: Pipeline, origins: Iterable[Origin]) -> list[Verdict]:
-    """How all but the dead letters ended."""
+    """Return the outcomes of all records without a dead letter."""
     return [
-        told.item.verdict
+        outcome.item.verdict
         for origin in origins
-        for told in pipeline.outcomes.of[origin]
-        if told.item.verdict is not Verdict.DEAD_LETTER
+        for outcome in pipeline.outcomes.of[origin]
+        if outcome.item.verdict is not Verdict.DEAD_LETTER
     ]

@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from agents.demo.workload import Shape
+from agents.demo.workload.generator import WorkloadShape
 from streams.events.origin import Origin
 from tests.journeys.conftest import Say
 from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
-from tests.journeys.shop import Day, dead
+from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
 WITHIN_S = 900.0 if LONG else 240.0
 
@@ -29,7 +29,7 @@ KILLS = 10 if LONG else 3
 PART = 5_000 if LONG else 1_000
 """Records published before each kill, and before each stop."""
 
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=3 * (KILLS + WORKERS + 2) * PART,
     users=4 * PART,
     audiences=("vip", "cart", "lapsed"),
@@ -49,26 +49,26 @@ def seed() -> int:
 
 
 @pytest.fixture(scope="module")
-def day(shared: Pipeline, seed: int) -> Day:
+def day(shared: Pipeline, seed: int) -> ShopDay:
     """A day that both tests go on with."""
-    day = Day(shared, SHAPE, seed=seed)
+    day = ShopDay(shared, SHAPE, seed=seed)
     shared.run(workers=WORKERS, session_timeout_s=SHORTEST_SESSION_S)
     return day
 
 
 def test_workers_killed_at_random_moments_lose_and_undo_nothing(
-    day: Day, say: Say, seed: int
+    day: ShopDay, say: Say, seed: int
 ) -> None:
     """`kill -9` while records are under way, and again before all have settled."""
-    pipeline, chance = day.pipeline, random.Random(seed)  # noqa: S311 - when to kill
+    pipeline, rng = day.pipeline, random.Random(seed)  # noqa: S311 - when to kill
     say(f"{SEED_ENV}={seed}")
     origins: list[Origin] = []
 
     for _ in range(KILLS):
         part = day.publish(PART)
         origins += part
-        ended = _await_some(pipeline, part, count=chance.randrange(PART // 2))
-        name = chance.choice(sorted(pipeline.workers))
+        ended = _await_some(pipeline, part, count=rng.randrange(PART // 2))
+        name = rng.choice(sorted(pipeline.workers))
         pipeline.workers[name].kill()
         say(f"killed {name} with {ended} of its {PART} records ended")
         pipeline.start(name)
@@ -76,11 +76,13 @@ def test_workers_killed_at_random_moments_lose_and_undo_nothing(
     pipeline.await_quiet(origins, within_s=WITHIN_S)
 
     say(f"RSS of {WORKERS} workers {pipeline.rss_bytes >> 20} MiB")
-    assert dead(pipeline, origins) == {}
+    assert dead_letter_reasons(pipeline, origins) == {}
     assert day.wrong() == []
 
 
-def test_a_rolling_restart_of_three_workers_leaves_no_trace(day: Day, say: Say) -> None:
+def test_a_rolling_restart_of_three_workers_leaves_no_trace(
+    day: ShopDay, say: Say
+) -> None:
     """Each is stopped in order under load, and the next when it is back."""
     pipeline, origins = day.pipeline, list[Origin]()
     codes = []
@@ -96,7 +98,7 @@ def test_a_rolling_restart_of_three_workers_leaves_no_trace(day: Day, say: Say) 
 
     say(f"RSS of {WORKERS} workers {pipeline.rss_bytes >> 20} MiB")
     assert codes == [0] * WORKERS
-    assert dead(pipeline, origins) == {}
+    assert dead_letter_reasons(pipeline, origins) == {}
     assert day.wrong() == []
 
 

@@ -7,11 +7,11 @@ from http.client import HTTPConnection
 
 import pytest
 
-from agents.demo.workload import Shape, publish, truth
+from agents.demo.workload.generator import WorkloadShape, compute_expected, generate
 from tests.brokers.ports import free_ports
 from tests.journeys.conftest import Say
-from tests.journeys.events import members, records
 from tests.journeys.harness import SHORTEST_SESSION_S, WITHIN_S, Pipeline
+from tests.journeys.sample_events import members, records
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -25,15 +25,15 @@ POLLS_RECORDS = 3 * 2_000
 GROWTH_MAX_BYTES = 96 << 20
 """For two workers of five lanes each, with nothing to do but to wait."""
 
-SHAPE = Shape(events=25_000, users=20_000, audiences=("vip", "cart"))
+SHAPE = WorkloadShape(events=25_000, users=20_000, audiences=("vip", "cart"))
 
 
 def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
     pipeline: Pipeline, say: Say
 ) -> None:
     """The lanes stop fetching and stay members; then everything is delivered."""
-    published = publish(SHAPE, seed=5)
-    wanted = truth(published, SHAPE.audiences)
+    published = generate(SHAPE, seed=5)
+    wanted = compute_expected(published, SHAPE.audiences)
     bounds = {"lane_max_pending_items": WINDOW_ITEMS, "batch_max_items": WINDOW_ITEMS}
     pipeline.run(workers=0, session_timeout_s=SHORTEST_SESSION_S, **bounds)
     ports = free_ports(2)
@@ -68,7 +68,7 @@ def test_an_outage_neither_drops_nor_rebalances_and_memory_stays_bounded(
 
 
 def _lists(port: int) -> dict[str, int]:
-    """What a worker says of its lane: partitions, and list changes not settled."""
+    """Return the lane's partitions and pending list changes from the health page."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)) as connection:
         connection.request("GET", "/healthz")
         answer = json.loads(connection.getresponse().read())

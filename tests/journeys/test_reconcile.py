@@ -16,13 +16,13 @@ from confluent_kafka import TopicPartition
 
 from agents.admin.reconcile import Reconciler, new_repair_id
 from agents.cli import main
-from agents.cli.options import read_worker
+from agents.cli.support.settings_options import read_worker
 from streams.events.origin import Origin
 from tests.brokers.interface import Broker, admin
 from tests.journeys.conftest import Say
-from tests.journeys.events import email_of, moves, profile_of, users
 from tests.journeys.harness import Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
+from tests.journeys.sample_events import email_of, moves, profile_of, users
 from tests.streams.sandbox.api import HEADERS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -213,7 +213,7 @@ def test_a_deleted_list_is_created_again_and_filled(
     looked = run_command(pipeline)
     repaired = run_command(pipeline, "--apply")
 
-    assert "gone in Klaviyo" in looked.stdout
+    assert "deleted in Klaviyo" in looked.stdout
     assert (looked.exit_code, repaired.exit_code) == (1, 0)
     assert list_members(klaviyo).keys() == {email_of(user) for user in user_ids[5:]}
     assert run_command(pipeline).exit_code == 0

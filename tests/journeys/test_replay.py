@@ -10,18 +10,18 @@ from typing import TextIO
 import orjson
 import pytest
 
-from agents.demo.workload import Shape
+from agents.demo.workload.generator import WorkloadShape
 from streams.events.origin import Origin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
-from tests.journeys.events import START_MS, email_of, moves, users
 from tests.journeys.harness import WITHIN_S, Pipeline, Record
-from tests.journeys.shop import Day, dead
+from tests.journeys.sample_events import START_MS, email_of, moves, users
+from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 from tests.support.cli_server import CliProcess, spawn_cli
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-SHAPE = Shape(
+SHAPE = WorkloadShape(
     events=6_000,
     users=300,
     audiences=("vip", "cart"),
@@ -37,7 +37,7 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     pipeline: Pipeline, say: Say
 ) -> None:
     """Each event is recorded once, and a live event still counts afterwards."""
-    workload = Day(pipeline, SHAPE, seed=20_26)
+    workload = ShopDay(pipeline, SHAPE, seed=20_26)
     pipeline.run(workers=2)
     origins = workload.publish(RECORDS)
     pipeline.await_quiet(origins)
@@ -51,7 +51,7 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
     say(
         f"replayed {RECORDS}: {output.splitlines()[-8:]}; requests {dict(new_requests)}"
     )
-    assert f"taken in: {RECORDS}" in output
+    assert f"published: {RECORDS}" in output
     assert pipeline.klaviyo.changes() == changes
     assert not [
         name
@@ -59,7 +59,7 @@ def test_replaying_the_whole_source_changes_no_list_and_no_consent(
         if any(path_prefix in name for path_prefix in CONSENT)
     ]
     assert workload.wrong() == []
-    assert dead(pipeline, origins) == {}
+    assert dead_letter_reasons(pipeline, origins) == {}
     later_origins = workload.publish(0) + pipeline.publish(
         moves(["late"], "vip", entered=True)
     )
@@ -110,7 +110,7 @@ def test_a_replayed_hour_disturbs_nothing_newer(pipeline: Pipeline) -> None:
     )
     pipeline.await_quiet(old)
 
-    assert f"takes {len(old)} records" in counted
+    assert f"{len(old)} records selected" in counted
     assert _first_names(pipeline) == {"new"}
     assert pipeline.klaviyo.members_of("vip") == sorted(map(email_of, user_ids[25:]))
 
@@ -145,9 +145,9 @@ def test_a_change_undone_in_klaviyo_is_sent_again(pipeline: Pipeline) -> None:
         "replay", "--where", 'event = "Nothing"', "--apply", environ=pipeline.environ
     )
 
-    assert "taken in: 1;" in one_user_output
-    assert "taken in: 20;" in all_
-    assert "taken in: 0;" in none
+    assert "published: 1;" in one_user_output
+    assert "published: 20;" in all_
+    assert "published: 0;" in none
     assert "delivered" in all_
     assert pipeline.klaviyo.asked() - requests_before
 
@@ -163,7 +163,7 @@ def test_a_rebuild_skips_records_no_worker_has_read(pipeline: Pipeline) -> None:
 
     counted = command("replay", "--mode", "rebuild", environ=pipeline.environ)
 
-    assert "takes 10 records" in counted
+    assert "10 records selected" in counted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,13 +2,13 @@
 
 import pytest
 
-from agents.demo.workload import Shape, publish, truth
-from tests.journeys.events import members, records
+from agents.demo.workload.generator import WorkloadShape, compute_expected, generate
 from tests.journeys.harness import Pipeline
+from tests.journeys.sample_events import members, records
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-SHAPE = Shape(events=2_000, users=100, audiences=("vip", "cart"))
+SHAPE = WorkloadShape(events=2_000, users=100, audiences=("vip", "cart"))
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_a_restart_remembers_every_membership(
     pipeline: Pipeline, store: str, second: str
 ) -> None:
     """All events published once more change nothing: no edge, no event is repeated."""
-    published = publish(SHAPE, seed=7)
+    published = generate(SHAPE, seed=7)
     pipeline.run(table_store=store)
     pipeline.await_quiet(pipeline.publish(records(published)))
     before = pipeline.klaviyo.changes()
@@ -36,13 +36,15 @@ def test_a_restart_remembers_every_membership(
     pipeline.await_quiet(again)
 
     ends = {
-        (told.stage, told.item.reason)
+        (outcome.stage, outcome.item.reason)
         for origin in again
-        for told in pipeline.outcomes.of[origin]
-        if told.stage not in ("deliver.profiles", "deliver.events")
+        for outcome in pipeline.outcomes.of[origin]
+        if outcome.stage not in ("deliver.profiles", "deliver.events")
     }
     assert code == 0
     assert pipeline.klaviyo.changes() == before
-    assert pipeline.klaviyo.members() == members(truth(published, SHAPE.audiences))
+    assert pipeline.klaviyo.members() == members(
+        compute_expected(published, SHAPE.audiences)
+    )
     assert ends == {("activate", why) for why in ("stale", "duplicate")}
     assert pipeline.klaviyo.ask("GET", "state")["events"] == events

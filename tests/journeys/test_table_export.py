@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from agents.cli import main
 from tests.brokers.interface import Broker
-from tests.journeys.events import START_MS, email_of, moves, users
 from tests.journeys.harness import Pipeline, Record
+from tests.journeys.sample_events import START_MS, email_of, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

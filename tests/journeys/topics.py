@@ -1,4 +1,4 @@
-"""What a test reads of the journey's topics: outcomes, dead letters, lag, members."""
+"""Readers of the pipeline's topics: outcomes, dead letters, lag, members."""
 
 import time
 from collections import Counter, defaultdict
@@ -17,16 +17,16 @@ _RECORDS = 5_000
 _SILENCE_S = 15.0
 
 
-class Told(NamedTuple):
-    """One outcome of one source record."""
+class TimedOutcome(NamedTuple):
+    """Outcome of one source record, with its time."""
 
     stage: str
     action: str
     item: OutcomeItem
 
 
-class Letter(NamedTuple):
-    """One dead letter, its headers by name."""
+class DeadLetterRow(NamedTuple):
+    """Dead letter with its headers by name."""
 
     headers: dict[str, str]
     key: bytes | None
@@ -34,7 +34,7 @@ class Letter(NamedTuple):
 
 
 class Tail:
-    """One topic, read on from where it was left.
+    """Reader that continues a topic from its last position.
 
     Where nothing came for a while it connects anew. Beside a killed broker journeys
     stood still while their workers were quiet; that this consumer did is a guess.
@@ -48,21 +48,21 @@ class Tail:
         self._assign()
 
     def read(self, *, wait_s: float = 0.2) -> list[Any]:
-        """What came since."""
+        """Return the records since the last call."""
         messages: list[Any] = self._consumer.consume(_RECORDS, wait_s)
         came = [message for message in messages if message.error() is None]
         for message in came:
             self._next[message.partition()] = message.offset() + 1
         if came:
-            self._heard_at_s = time.monotonic()
-        elif time.monotonic() - self._heard_at_s > _SILENCE_S:
+            self._received_at_s = time.monotonic()
+        elif time.monotonic() - self._received_at_s > _SILENCE_S:
             self.close()
             self._connect()
             self._assign()
         return came
 
     def close(self) -> None:
-        """Let go."""
+        """Close the consumer of the topic."""
         self._consumer.close()
 
     def _connect(self) -> None:
@@ -76,9 +76,9 @@ class Tail:
         )
 
     def _assign(self) -> None:
-        places = [TopicPartition(self._topic, n, at) for n, at in self._next.items()]
-        self._consumer.assign(places)
-        self._heard_at_s = time.monotonic()
+        positions = [TopicPartition(self._topic, n, at) for n, at in self._next.items()]
+        self._consumer.assign(positions)
+        self._received_at_s = time.monotonic()
 
 
 class Outcomes:
@@ -86,36 +86,38 @@ class Outcomes:
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._tail = Tail(bootstrap, topic)
-        self.of: defaultdict[Origin, list[Told]] = defaultdict(list)
+        self.of: defaultdict[Origin, list[TimedOutcome]] = defaultdict(list)
 
     def read(self) -> None:
         """Take in what came since."""
         for message in self._tail.read():
-            told = outcome.decode_outcome(message.value())
-            for item in told.items:
-                self.of[item.origin].append(Told(told.stage, told.action, item))
+            record = outcome.decode_outcome(message.value())
+            for item in record.items:
+                self.of[item.origin].append(
+                    TimedOutcome(record.stage, record.action, item)
+                )
 
     def missing(self, origins: Iterable[Origin]) -> int:
-        """How many of these have none."""
+        """Count the origins without an outcome."""
         return sum(origin not in self.of for origin in origins)
 
     def counts(self) -> Counter[tuple[str, str, str, str]]:
-        """How many, by stage, action, verdict and code of the reason."""
+        """Count outcomes by stage, action, verdict and reason code."""
         return Counter(
             (stage, action, str(item.verdict), item.reason.partition(":")[0])
-            for told in self.of.values()
-            for stage, action, item in told
+            for record in self.of.values()
+            for stage, action, item in record
         )
 
     def close(self) -> None:
-        """Let go."""
+        """Close the consumer of the topic."""
         self._tail.close()
 
 
-def letters(tail: Tail) -> list[Letter]:
+def read_dead_letters(tail: Tail) -> list[DeadLetterRow]:
     """Dead letters that came since."""
     return [
-        Letter(
+        DeadLetterRow(
             {name: value.decode() for name, value in message.headers() or []},
             message.key(),
             message.value(),
@@ -125,14 +127,14 @@ def letters(tail: Tail) -> list[Letter]:
 
 
 class Group:
-    """One consumer group of the worker."""
+    """Consumer group of one worker stage."""
 
     def __init__(self, bootstrap: str, name: str, topics: Iterable[str]) -> None:
         self.name = name
         self._bootstrap = bootstrap
         self._admin = admin(bootstrap)
         self._consumer = self._connected()
-        self._places = [
+        self._partitions = [
             TopicPartition(topic, number)
             for topic in topics
             for number in self._consumer.list_topics(topic).topics[topic].partitions
@@ -147,13 +149,13 @@ class Group:
         """
         ask = self._consumer.get_watermark_offsets
         try:
-            committed = self._consumer.committed(self._places, timeout=_ASK_S)
-            ends = [ask(place, timeout=_ASK_S)[1] for place in self._places]
+            committed = self._consumer.committed(self._partitions, timeout=_ASK_S)
+            ends = [ask(position, timeout=_ASK_S)[1] for position in self._partitions]
         except KafkaException:
             self._consumer.close()
             self._consumer = self._connected()
             raise
-        done = [max(place.offset, 0) for place in committed]
+        done = [max(position.offset, 0) for position in committed]
         return sum(ends) - sum(done)
 
     @property
@@ -166,7 +168,7 @@ class Group:
         return found.ids if found.is_stable else frozenset()
 
     def close(self) -> None:
-        """Let go."""
+        """Close the connections to Kafka."""
         self._consumer.close()
 
     def _connected(self) -> Consumer:

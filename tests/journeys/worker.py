@@ -45,7 +45,7 @@ class Worker:
 
     @property
     def rss_bytes(self) -> int:
-        """Resident memory."""
+        """Resident memory in bytes."""
         command = ["ps", "-o", "rss=", "-p", str(self._process.pid)]
         return 1024 * int(subprocess.check_output(command))  # noqa: S603 - no shell
 
@@ -55,9 +55,9 @@ class Worker:
         self._process.wait()
 
     def stop(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM to the worker."""
         self._process.terminate()
 
     def ended(self) -> int:
-        """Its exit code, once it has ended."""
+        """Return the exit code once the worker has ended."""
         return self._process.wait(_END_S)

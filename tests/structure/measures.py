@@ -43,11 +43,11 @@ def fillers(sources: Iterable[Module]) -> Counter[str]:
 
 def repeated_type_names(sources: Iterable[Module]) -> dict[str, list[str]]:
     """Return the names of classes and aliases that several modules define."""
-    places: dict[str, list[str]] = defaultdict(list)
+    defined_in: dict[str, list[str]] = defaultdict(list)
     for source in sources:
         for name in _type_names(source.tree):
-            places[name].append(source.name)
-    return {name: where for name, where in sorted(places.items()) if len(where) > 1}
+            defined_in[name].append(source.name)
+    return {name: where for name, where in sorted(defined_in.items()) if len(where) > 1}
 
 
 def _type_names(tree: ast.Module) -> set[str]:

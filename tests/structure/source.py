@@ -48,7 +48,7 @@ class Module:
 
     @property
     def line_count(self) -> int:
-        """Physical lines."""
+        """Number of physical lines."""
         return self.text.count("\n")
 
     def identifiers(self) -> Iterator[tuple[str, int]]:

@@ -19,13 +19,14 @@ COMPOUNDS = re.compile(
 """Terms of the field that hold a banned part."""
 
 FIELD_TERMS = {
-    "streams.mapping.liquid": {"word", "words"},  # Liquid's `truncatewords`
+    "streams.mapping.liquid": {"word", "words", "letter"},  # `truncatewords`, Unicode
     "tests.streams.mapping": {"word", "words"},
+    "streams.mapping.text": {"lone"},  # Unicode's lone surrogates
 }
 """Packages in which a banned part is the right word."""
 
-FIRST_WORDS = frozenset(
-    Path(__file__).with_name("vague_first_words.txt").read_text().split()
+VAGUE_OPENINGS = frozenset(
+    Path(__file__).with_name("vague_openings.txt").read_text().split()
 )
 """Words that no docstring begins with: the subject comes first."""
 
@@ -80,11 +81,11 @@ def vague_first_lines(source: Module) -> list[str]:
     return [
         f"{line!r} (line {number})"
         for line, number in source.docstring_first_lines()
-        if len(line.split()) < 4 or _first_word(line) in FIRST_WORDS
+        if len(line.split()) < 4 or _opening(line) in VAGUE_OPENINGS
     ]
 
 
-def _first_word(line: str) -> str:
+def _opening(line: str) -> str:
     return re.split(r"[^a-z]", line.lower().lstrip('`"'))[0]
 
 

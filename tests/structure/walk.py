@@ -114,7 +114,7 @@ def _event(list_id: str) -> bytes:
 
 
 def main() -> None:
-    """Print the walk."""
+    """Print the files and functions of the walk."""
     files = walk()
     for name, functions in files.items():
         print(f"{name}: {', '.join(functions)}")  # noqa: T201 - a report

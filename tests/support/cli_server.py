@@ -82,11 +82,11 @@ class CliProcess:
                 signal.pidfd_send_signal(self._pidfd, number)
 
     def terminate(self) -> None:
-        """Send SIGTERM."""
+        """Ask the process to end, by SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send SIGKILL."""
+        """End the process at once, by SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
     def _read_exit(self, *, timeout_s: float | None) -> int | None:

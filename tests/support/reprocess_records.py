@@ -17,7 +17,7 @@ from agents.shared.headers import (
 from streams.actions.activation import Activation, decode_activation
 from streams.actions.intents import Intent, ListAdd
 from streams.events.origin import Origin
-from tests.journeys.events import moves
+from tests.journeys.sample_events import moves
 from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,

@@ -19,7 +19,7 @@ from streams.reconcile.comparison import Comparison
 from streams.reconcile.desired_memberships import ListIndex
 from streams.reconcile.repairs import build_repairs
 from streams.state.user_row import decode_row
-from tests.journeys.events import moves
+from tests.journeys.sample_events import moves
 from tests.support.worker_fakes import (
     FakeProducer,
     FakeTable,

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.cli import main
-from agents.cli.explain import dry
-from agents.cli.lines import Answer, answer_lines
-from agents.cli.trial import written
-from agents.cli.trying import trying
+from agents.cli.explain import fake_client_for
+from agents.cli.support.event_tester import encode_answer
+from agents.cli.support.json_lines import JsonAnswer, answer_lines
+from agents.cli.support.tester_options import create_tester
 from streams.actions.registry import ACTIONS
 from streams.destination.loader import compile_destination
 from streams.errors import StreamsError
@@ -24,7 +24,7 @@ from tests.judging import note_printed_requests
 
 TEN_MB = 10_000_000
 LAST = b'{"type":"track","event":"Last","userId":"u1","messageId":"m1","properties":{}}'
-NO_JSON = "not-json: the line is no JSON"
+NO_JSON = "not-json: the line is not valid JSON"
 
 Build = Callable[[], bytes]
 
@@ -47,9 +47,9 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
     given_lines = b"\n".join([*lines, LAST])
     result = CliRunner().invoke(main, ["explain", *options], input=given_lines)
     assert result.exit_code == 0, result.output
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    note_printed_requests(told)
-    return told
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    note_printed_requests(answers)
+    return answers
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
         pytest.param(lambda: nested(2_000), NO_JSON, id="deeper-than-json-is-read"),
         pytest.param(lambda: b"x" * TEN_MB, NO_JSON, id="10-mb-of-nothing"),
         pytest.param(
-            lambda: b"[1]", "not-an-object: the line is no JSON object", id="a-list"
+            lambda: b"[1]", "not-an-object: the line is not a JSON object", id="a-list"
         ),
         pytest.param(
             lambda: b'{"action":["a"],"events":[1]}',
@@ -85,21 +85,21 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
         ),
         pytest.param(
             lambda: b'{"mode":{},"action":"trackEvent","events":[]}',
-            "bad-line: mode: is neither single nor batch",
+            "bad-line: mode: must be single or batch",
             id="mode-an-object",
         ),
         pytest.param(
             lambda: b'{"action":"trackEvent","events":{}}',
-            "bad-line: events: is no list",
+            "bad-line: events: must be a list",
             id="events-an-object",
         ),
     ],
 )
 def test_a_line_that_can_not_be_read_is_an_error(line: Build, error: str) -> None:
     """And says nothing of what it holds."""
-    told, last = explained(line())
+    answers, last = explained(line())
 
-    assert told == {"error": error}
+    assert answers == {"error": error}
     assert last["matched"] == ["Track Event"]
 
 
@@ -142,23 +142,26 @@ def test_an_event_klaviyo_would_not_take_is_a_dead_letter(
     line: Build, reason: str
 ) -> None:
     """With the reason, whatever of it can be shown."""
-    told, last = explained(line())
+    answers, last = explained(line())
 
-    (outcome,) = told["outcomes"]
+    (outcome,) = answers["outcomes"]
     assert (outcome["verdict"], outcome["reason"]) == ("dead-letter", reason)
-    assert told["requests"] == []
+    assert answers["requests"] == []
     assert last["outcomes"][0]["verdict"] == "delivered"
 
 
 def test_an_event_that_can_not_be_shown_hides_no_other() -> None:
-    """Its payload is empty, and all outcomes are told."""
+    """A payload that cannot be written is empty, and all outcomes are printed."""
     deep = json.loads(viewed(nested(900)))
     line = {"action": "trackEvent", "events": [deep, json.loads(LAST)]}
 
-    told, _ = explained(json.dumps(line).encode())
+    answers, _ = explained(json.dumps(line).encode())
 
-    assert [one["verdict"] for one in told["outcomes"]] == ["dead-letter", "delivered"]
-    payloads = [one["payload"] for one in told["activations"]]
+    assert [one["verdict"] for one in answers["outcomes"]] == [
+        "dead-letter",
+        "delivered",
+    ]
+    payloads = [one["payload"] for one in answers["activations"]]
     assert payloads[0] == {}
     assert payloads[1]["metric_name"] == "Last"
 
@@ -180,17 +183,17 @@ def test_a_question_outlives_its_lines_too(
         options = (*options, str(file))
     lines = [b"nope", b"[1]", b"\0", b'{"event":3}', viewed(nested(900))]
 
-    told = explained(*lines, options=options)
+    answers = explained(*lines, options=options)
 
-    assert ["error" in one for one in told[:3]] == [True] * 3
-    assert len(told) == len(lines) + 1
-    assert "error" not in told[-1]
+    assert ["error" in one for one in answers[:3]] == [True] * 3
+    assert len(answers) == len(lines) + 1
+    assert "error" not in answers[-1]
 
 
 def test_a_fault_of_ours_is_the_answer_to_its_line() -> None:
     """By its kind only: its words may hold what the line held."""
 
-    async def answering(line: bytes) -> Answer:
+    async def answering(line: bytes) -> JsonAnswer:
         if line == b"bad\n":
             raise KeyError("jane@example.com")
         return {"line": line.decode().strip()}
@@ -222,10 +225,10 @@ async def test_what_is_sent_outlives_its_lines_too() -> None:
             env={"KLAVIYO_API_KEY": "pk_any"},
         )
 
-    told = [json.loads(line) for line in result.stdout.splitlines()]
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 0
-    assert len(told) == len(lines)
-    assert told[-1]["outcomes"][0]["verdict"] == "delivered"
+    assert len(answers) == len(lines)
+    assert answers[-1]["outcomes"][0]["verdict"] == "delivered"
 
 
 JSON = st.recursive(
@@ -259,16 +262,16 @@ LINE = st.fixed_dictionaries(
 @given(JSON | EVENT | LINE)
 def test_whatever_a_line_holds_it_has_an_answer(line: Any) -> None:  # noqa: ANN401 - any JSON
     """An error on purpose, or an outcome for each event."""
-    answering = trying(compile_destination(None), connect=dry)
+    answering = create_tester(compile_destination(None), client_factory=fake_client_for)
 
     try:
-        told = asyncio.run(_awaited(answering(json.dumps(line).encode())))
+        answers = asyncio.run(_awaited(answering(json.dumps(line).encode())))
     except StreamsError:
         return
 
-    again = json.loads(written(told))
+    again = json.loads(encode_answer(answers))
     assert len(again["outcomes"]) >= len(line.get("events", [1]))
 
 
-async def _awaited(answer: Awaitable[Answer]) -> Answer:
+async def _awaited(answer: Awaitable[JsonAnswer]) -> JsonAnswer:
     return await answer

@@ -44,7 +44,7 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
         "unknown metrics: dead-letter",
         "mapping Views: trackEvent",
         '  trigger: event = "Viewed"',
-        "  batches: up to 10, the same metric_name",
+        "  batches: up to 10, grouped by metric_name",
         "  metrics: Viewed Product",
         "audiences: synced",
         "  vip: list L1",
@@ -91,7 +91,7 @@ def test_every_mistake_is_told_with_its_path(
 
 
 def test_the_example_file_has_no_mistake() -> None:
-    """Readers copy it."""
+    """The example in deploy/ is valid, since readers copy it."""
     example = Path(__file__).parents[3] / "deploy" / "examples" / "destination.yaml"
 
     result = CliRunner().invoke(main, ["check", str(example)])

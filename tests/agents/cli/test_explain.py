@@ -1,4 +1,4 @@
-"""What would be done for events, line by line."""
+"""Tests of `explain`, line by line."""
 
 import json
 import subprocess
@@ -22,22 +22,22 @@ def explained(*lines: object, options: tuple[str, ...] = ()) -> list[dict[str, A
     given = "".join(f"{text}\n" for text in texts)
     result = CliRunner().invoke(main, ["explain", *options], input=given)
     assert result.exit_code == 0, result.output
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    note_printed_requests(told)
-    return told
+    answer = [json.loads(line) for line in result.stdout.splitlines()]
+    note_printed_requests(answer)
+    return answer
 
 
-def endings(told: dict[str, Any]) -> list[tuple[int, str, str]]:
+def outcomes_in(answer: dict[str, Any]) -> list[tuple[int, str, str]]:
     """Give index, verdict and the reason's code of each outcome."""
     return [
         (one["index"], one["verdict"], one["reason"].partition(":")[0])
-        for one in told["outcomes"]
+        for one in answer["outcomes"]
     ]
 
 
 def test_an_event_is_told_with_all_that_would_be_done() -> None:
     """The shapes are a contract."""
-    (told,) = explained({**TRACK, "messageId": "m1"})
+    (answer,) = explained({**TRACK, "messageId": "m1"})
 
     payload = {
         "metric_name": "Viewed",
@@ -45,23 +45,23 @@ def test_an_event_is_told_with_all_that_would_be_done() -> None:
         "properties": {"a": 1},
         "unique_id": "m1",
     }
-    assert told["matched"] == ["Track Event"]
-    assert told["activations"] == [
+    assert answer["matched"] == ["Track Event"]
+    assert answer["activations"] == [
         {"action": "trackEvent", "mapping": "Track Event", "payload": payload}
     ]
-    (request,) = told["requests"]
+    (request,) = answer["requests"]
     assert request.keys() == {"method", "path", "query", "body"}
     assert (request["method"], request["path"]) == ("POST", "/api/events")
     assert request["query"] == []
     assert request["body"]["data"]["attributes"]["unique_id"] == "m1"
-    assert told["outcomes"] == [
+    assert answer["outcomes"] == [
         {"index": 0, "verdict": "delivered", "status": 202, "reason": ""}
     ]
 
 
 def test_queries_are_told_as_pairs() -> None:
     """Not encoded, in the order they are sent."""
-    (told,) = explained(
+    (answer,) = explained(
         {
             "action": "removeProfileFromList",
             "mapping": LEAVE,
@@ -69,7 +69,7 @@ def test_queries_are_told_as_pairs() -> None:
         }
     )
 
-    look_up, removal = told["requests"]
+    look_up, removal = answer["requests"]
     assert look_up["query"][0] == ["filter", 'any(external_id,["a\\"b","c\\\\d"])']
     assert look_up["body"] is None
     assert removal["method"] == "DELETE"
@@ -125,9 +125,9 @@ def test_every_event_has_an_outcome(
     line: dict[str, Any], expected: list[tuple[int, str, str]] | None
 ) -> None:
     """In order, each with the place of its event; a wrong line has none."""
-    (told,) = explained(line)
+    (answer,) = explained(line)
 
-    assert endings(told) == expected if expected else "error" in told
+    assert outcomes_in(answer) == expected if expected else "error" in answer
 
 
 @pytest.mark.parametrize(
@@ -141,25 +141,25 @@ def test_the_mode_says_what_goes_together(mode: str, requests: list[str]) -> Non
     """As Segment's two ways of performing an action."""
     events = [{**TRACK, "messageId": name} for name in ("m1", "m2")]
 
-    (told,) = explained({"mode": mode, "action": "trackEvent", "events": events})
+    (answer,) = explained({"mode": mode, "action": "trackEvent", "events": events})
 
-    assert [one["path"] for one in told["requests"]] == requests
-    assert [one[1] for one in endings(told)] == ["delivered", "delivered"]
+    assert [one["path"] for one in answer["requests"]] == requests
+    assert [one[1] for one in outcomes_in(answer)] == ["delivered", "delivered"]
 
 
 def test_an_order_of_several_events_has_one_outcome() -> None:
-    """It is one event of the user's."""
+    """An event with two matching mappings stays one event of the user."""
     products = [{"product_id": "1"}, {"product_id": "2"}]
     order = {"order_id": "o1", "products": products}
 
-    (told,) = explained({**TRACK, "event": "Order Completed", "properties": order})
+    (answer,) = explained({**TRACK, "event": "Order Completed", "properties": order})
 
-    assert endings(told) == [(0, "delivered", "")]
+    assert outcomes_in(answer) == [(0, "delivered", "")]
 
 
 def test_whoever_unsubscribes_from_a_list_is_asked_for_first() -> None:
     """Both addresses are the same person's."""
-    (told,) = explained(
+    (answer,) = explained(
         {
             "action": "unsubscribeProfile",
             "mapping": {
@@ -171,21 +171,21 @@ def test_whoever_unsubscribes_from_a_list_is_asked_for_first() -> None:
         },
     )
 
-    *look_ups, withdrawal = told["requests"]
+    *look_ups, withdrawal = answer["requests"]
     profiles = withdrawal["body"]["data"]["attributes"]["profiles"]["data"]
     assert [one["path"] for one in look_ups] == ["/api/lists/L1/profiles"] * 2
     assert [one["attributes"]["phone_number"] for one in profiles] == ["+14155550132"]
 
 
 def test_a_broken_line_is_an_error_and_the_next_goes_on() -> None:
-    """One answer a line, in order."""
-    told = explained("nope", "[1]", "", '{"events": 1}', TRACK)
+    """Each line gets one answer, in order."""
+    answer = explained("nope", "[1]", "", '{"events": 1}', TRACK)
 
-    assert ["error" in one for one in told] == [True, True, True, True, False]
+    assert ["error" in one for one in answer] == [True, True, True, True, False]
 
 
 def test_the_same_line_has_the_same_answer() -> None:
-    """Nothing is left to chance or to the clock."""
+    """Equal input gives equal output, independent of clock and randomness."""
     many = {
         "action": "addProfileToList",
         "mapping": LEAVE,
@@ -195,11 +195,11 @@ def test_the_same_line_has_the_same_answer() -> None:
     first, second = explained(many, many)
 
     assert first == second
-    assert endings(first) == [(n, "delivered", "") for n in range(10)]
+    assert outcomes_in(first) == [(n, "delivered", "") for n in range(10)]
 
 
 def test_a_destination_files_mappings_apply(tmp_path: Path) -> None:
-    """By their names."""
+    """Lists are shown by their names."""
     file = tmp_path / "destination.yaml"
     file.write_text(
         "mappings:\n"
@@ -207,29 +207,29 @@ def test_a_destination_files_mappings_apply(tmp_path: Path) -> None:
         "  - {name: Seen, action: upsertProfile, trigger: 'event = \"Viewed\"'}\n"
     )
 
-    (told,) = explained(TRACK, options=("--destination", str(file)))
+    (answer,) = explained(TRACK, options=("--destination", str(file)))
 
-    assert told["matched"] == ["All", "Seen"]
-    assert len(told["outcomes"]) == 2
+    assert answer["matched"] == ["All", "Seen"]
+    assert len(answer["outcomes"]) == 2
 
 
 @pytest.mark.parametrize(
-    ("fql", "answers"),
+    ("fql", "expected_answers"),
     [
         pytest.param('type = "track"', [{"match": True}, {"match": False}], id="sound"),
         pytest.param("type =", ["line 1, column 7", "line 1, column 7"], id="wrong"),
     ],
 )
-def test_a_trigger_is_tried(fql: str, answers: list[Any]) -> None:
+def test_a_trigger_is_tried(fql: str, expected_answers: list[Any]) -> None:
     """Yes or no for each event; what is wrong for each, if it is."""
-    told = explained(TRACK, {"type": "page"}, options=("--trigger", fql))
+    answers = explained(TRACK, {"type": "page"}, options=("--trigger", fql))
 
-    for one, answer in zip(told, answers, strict=True):
-        assert one == answer or one["error"].startswith(answer)
+    for answer, expected in zip(answers, expected_answers, strict=True):
+        assert answer == expected or answer["error"].startswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("mapping", "answer"),
+    ("mapping", "expected"),
     [
         pytest.param({"a": {"@path": "$.event"}}, {"value": {"a": "Viewed"}}, id="map"),
         pytest.param({"@path": "$.none"}, {"value": None}, id="undefined-is-null"),
@@ -237,20 +237,20 @@ def test_a_trigger_is_tried(fql: str, answers: list[Any]) -> None:
     ],
 )
 def test_a_mapping_is_tried(
-    tmp_path: Path, mapping: object, answer: dict[str, Any]
+    tmp_path: Path, mapping: object, expected: dict[str, Any]
 ) -> None:
-    """Its value, or what is wrong with it."""
+    """A mapping gives its value, or the reason for a failure."""
     file = tmp_path / "mapping.json"
     file.write_text(json.dumps(mapping))
 
-    (told,) = explained(TRACK, options=("--mapping", str(file)))
+    (answer,) = explained(TRACK, options=("--mapping", str(file)))
 
-    assert told.keys() == answer.keys()
-    assert told == answer or answer["error"] in told["error"]
+    assert answer.keys() == expected.keys()
+    assert answer == expected or expected["error"] in answer["error"]
 
 
 def test_two_questions_at_once_are_refused(tmp_path: Path) -> None:
-    """With the usage."""
+    """Contradicting options print the usage."""
     file = tmp_path / "mapping.json"
     file.write_text("{}")
     options = ["--trigger", 'type = "track"', "--mapping", str(file)]
@@ -288,6 +288,6 @@ def test_a_mapping_nested_too_deeply_is_an_error() -> None:
     """Though it is JSON that can be read."""
     deep = "[" * 600 + "]" * 600
 
-    (told,) = explained(f'{{"action":"trackEvent","mapping":{deep},"events":[]}}')
+    (answer,) = explained(f'{{"action":"trackEvent","mapping":{deep},"events":[]}}')
 
-    assert told == {"error": "too-deep: mapping: is nested too deeply"}
+    assert answer == {"error": "too-deep: mapping: is nested too deeply"}

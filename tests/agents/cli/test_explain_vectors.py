@@ -1,4 +1,4 @@
-"""What `explain` prints for each recorded line has its effect, or a listed better one.
+"""Answers of `explain` to recorded lines have the recorded effect or a better one.
 
 The printed requests are played on the small Klaviyo of `tests/streams/actions`. A fact
 or a refusal that differs needs a row of the table there, or one of those below:
@@ -57,16 +57,16 @@ def explained(given: dict[str, Any]) -> ExplainOutput:
     line = json.dumps({name: given[name] for name in ASKED if name in given})
     result = CliRunner().invoke(main, ["explain"], input=f"{line}\n")
     assert result.exit_code == 0, result.output
-    told: ExplainOutput = json.loads(result.stdout)
-    note_printed_requests([told])
-    return told
+    answer: ExplainOutput = json.loads(result.stdout)
+    note_printed_requests([answer])
+    return answer
 
 
 def compared(action: str, line: RecordedLine) -> tuple[Case, list[Difference]]:
     """Find where the printed effect is not the recorded one."""
     case = Case(line=line, results=results_of(action, line["input"]))
-    told = explained(line["input"])
-    return case, differences(case, explained_account(told), fates_of(told))
+    answer = explained(line["input"])
+    return case, differences(case, explained_account(answer), fates_of(answer))
 
 
 @pytest.mark.parametrize(("action", "line"), CASES)
@@ -98,12 +98,12 @@ def test_what_is_printed_is_what_the_action_wants(
     given = {**line["input"], "mode": mode, "events": events}
     results = results_of(action, given)
 
-    told = explained(given)
+    answer = explained(given)
 
     wanted = Case(line=line, results=results).intents
-    assert explained_account(told).facts == after(wanted, knows=True).facts
+    assert explained_account(answer).facts == after(wanted, knows=True).facts
     refused = [not isinstance(result, tuple) for result in results]
-    assert [end is not EventFate.SENT for end in fates_of(told)] == refused
+    assert [end is not EventFate.SENT for end in fates_of(answer)] == refused
 
 
 @pytest.mark.parametrize(

@@ -23,16 +23,16 @@ from click.testing import CliRunner
 from agents.admin import parquet
 from agents.cli import main
 from streams.audiences.table_snapshot import read_lines
-from tests.agents.cli.examples import (
+from tests.agents.cli.support.example_runner import ROOT, ExampleRun, is_known
+from tests.agents.cli.support.help_examples import (
     NAME,
     Example,
-    Stage,
-    called,
+    ExampleProgram,
+    called_command,
     commands,
     examples_of,
     has_option,
 )
-from tests.agents.cli.typed import ROOT, Typed, is_known
 from tests.brokers.interface import Broker
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.topics import Group
@@ -82,16 +82,18 @@ Mend the example or the command. Or, if the example
 
 def _calls(example: Example) -> list[tuple[str, click.Command]]:
     return [
-        called(main, stage.words[1:])
-        for stage in example.stages()
-        if stage.words[:1] == (NAME,)
+        called_command(main, stage.arguments[1:])
+        for stage in example.programs()
+        if stage.arguments[:1] == (NAME,)
     ]
 
 
 def _needs_kafka(example: Example) -> bool:
-    """Whether it names a broker, or calls a command that reads the settings."""
-    told = any(has_option(command, "--settings") for _, command in _calls(example))
-    return told or KAFKA in example.line
+    """Return True if an example names a broker or reads the settings."""
+    reads_settings = any(
+        has_option(command, "--settings") for _, command in _calls(example)
+    )
+    return reads_settings or KAFKA in example.line
 
 
 def _marks(example: Example) -> list[pytest.MarkDecorator]:
@@ -151,23 +153,24 @@ def _environ(klaviyo: Klaviyo, settings: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _placed(stage: Stage, *, kafka: str, klaviyo: str) -> Stage:
+def _placed(stage: ExampleProgram, *, kafka: str, klaviyo: str) -> ExampleProgram:
     """Put our places where an example has the reader's, and nobody's Klaviyo.
 
     The one place where an example is changed before it is run.
     """
-    words = [
-        word.replace(KAFKA, kafka).replace(KLAVIYO, klaviyo) for word in stage.words
+    arguments = [
+        argument.replace(KAFKA, kafka).replace(KLAVIYO, klaviyo)
+        for argument in stage.arguments
     ]
-    if words[0] == NAME:
-        _, command = called(main, stage.words[1:])
+    if arguments[0] == NAME:
+        _, command = called_command(main, stage.arguments[1:])
         ours = {"--klaviyo-url": f"http://{klaviyo}", "--port": "0"}
         for option, value in ours.items():
-            if has_option(command, option) and option not in words:
-                words += [option, value]
-    if words[0] == "curl":
-        words[1:1] = ["--silent", "--show-error", "--fail"]
-    return replace(stage, words=tuple(words))
+            if has_option(command, option) and option not in arguments:
+                arguments += [option, value]
+    if arguments[0] == "curl":
+        arguments[1:1] = ["--silent", "--show-error", "--fail"]
+    return replace(stage, arguments=tuple(arguments))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -186,11 +189,15 @@ def test_a_line_is_taken_apart_as_a_shell_does() -> None:
     """Assignments, files and pipes; what is quoted is no pipe."""
     line = "A=1 klaviyo-streams x 'a | b' c=d < in.txt | gzip -c > out.gz"
 
-    first, second = Example(of="x", line=line).stages()
+    first, second = Example(command="x", line=line).programs()
 
-    words = (NAME, "x", "a | b", "c=d")
-    assert first == Stage(words=words, environ={"A": "1"}, source="in.txt")
-    assert second == Stage(words=("gzip", "-c"), environ={}, target="out.gz")
+    arguments = (NAME, "x", "a | b", "c=d")
+    assert first == ExampleProgram(
+        arguments=arguments, environ={"A": "1"}, source="in.txt"
+    )
+    assert second == ExampleProgram(
+        arguments=("gzip", "-c"), environ={}, target="out.gz"
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,18 +210,20 @@ def test_an_example_does_what_it_says(
     folder: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    """It ends as it may, or is up and ends in order when it is told to."""
+    """Each example ends with an allowed code, or starts and stops in order."""
     settings = request.getfixturevalue("cluster") if _needs_kafka(example) else {}
     environ = _environ(klaviyo, settings)
     kafka = environ["KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS"]
-    place = klaviyo.url.partition("://")[2]
-    stages = [_placed(s, kafka=kafka, klaviyo=place) for s in example.stages()]
+    klaviyo_address = klaviyo.url.partition("://")[2]
+    stages = [
+        _placed(s, kafka=kafka, klaviyo=klaviyo_address) for s in example.programs()
+    ]
     for stage in stages:
-        known = is_known(stage.words[0]) and (folder / stage.source).exists()
-        wanted = f"{stage.words[0]} {stage.source}"
+        known = is_known(stage.arguments[0]) and (folder / stage.source).exists()
+        wanted = f"{stage.arguments[0]} {stage.source}"
         assert known, f"{example.line}\nis not here: {wanted}{WHAT_TO_DO}"
 
-    with Typed(stages, folder=folder, environ=environ) as typed:
+    with ExampleRun(stages, folder=folder, environ=environ) as typed:
         names = [name for name, _ in _calls(example)]
         if names and names[-1] in RUNS_ON:
             _ends_in_order(example, typed, RUNS_ON[names[-1]], environ)
@@ -222,22 +231,24 @@ def test_an_example_does_what_it_says(
             _ends_as_it_may(example, typed, stages)
 
 
-def _ends_as_it_may(example: Example, typed: Typed, stages: list[Stage]) -> None:
+def _ends_as_it_may(
+    example: Example, typed: ExampleRun, stages: list[ExampleProgram]
+) -> None:
     try:
         codes = typed.codes()
     except subprocess.TimeoutExpired:
-        pytest.fail(f"{example.line}\ndoes not end; {typed.said[-1500:]}{WHAT_TO_DO}")
+        pytest.fail(f"{example.line}\ndoes not end; {typed.output[-1500:]}{WHAT_TO_DO}")
     for stage, code in zip(stages, codes, strict=True):
-        is_ours = stage.words[0] == NAME
-        name = called(main, stage.words[1:])[0] if is_ours else ""
+        is_ours = stage.arguments[0] == NAME
+        name = called_command(main, stage.arguments[1:])[0] if is_ours else ""
         assert code in EXITS.get(name, {0}), (
-            f"{example.line}\nended with {code}; {typed.said[-1500:]}{WHAT_TO_DO}"
+            f"{example.line}\nended with {code}; {typed.output[-1500:]}{WHAT_TO_DO}"
         )
-    assert "Traceback" not in typed.said, f"{example.line}\n{typed.said}"
+    assert "Traceback" not in typed.output, f"{example.line}\n{typed.output}"
 
 
 def _ends_in_order(
-    example: Example, typed: Typed, runs_on: RunsOn, environ: dict[str, str]
+    example: Example, typed: ExampleRun, runs_on: RunsOn, environ: dict[str, str]
 ) -> None:
     with _readiness(runs_on, environ) as ready:
         is_up = typed.await_ready(ready)
@@ -245,9 +256,9 @@ def _ends_in_order(
     typed.stop()
     codes = typed.codes()
 
-    assert is_up, f"{example.line}\nis not up; {typed.said[-1500:]}{WHAT_TO_DO}"
-    assert codes == [runs_on.code], f"{example.line}\n{typed.said[-1500:]}"
-    assert "Traceback" not in typed.said, f"{example.line}\n{typed.said}"
+    assert is_up, f"{example.line}\nis not up; {typed.output[-1500:]}{WHAT_TO_DO}"
+    assert codes == [runs_on.code], f"{example.line}\n{typed.output[-1500:]}"
+    assert "Traceback" not in typed.output, f"{example.line}\n{typed.output}"
 
 
 @contextmanager

@@ -25,7 +25,7 @@ OFF = "{name: Idle, action: trackEvent, enabled: false, fields: {metric_name: Zz
 
 
 def invoke(*options: str, key: str = KEY) -> Result:
-    """Run the command."""
+    """Run the command against the sandbox."""
     environ = {"KLAVIYO_API_KEY": key}
     return CliRunner().invoke(main, ["metrics", *options], env=environ)
 
@@ -54,7 +54,7 @@ async def test_metrics_that_are_all_there_are_counted(tmp_path: Path) -> None:
     result = await looked(tmp_path, VIEWS, OFF, there=("Viewed", "Other"))
 
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["1 of 1 metrics are in Klaviyo"]
+    assert result.stdout.splitlines() == ["1 of 1 metrics exist in Klaviyo"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_metrics_that_are_all_there_are_counted(tmp_path: Path) -> None:
         pytest.param(
             (VIEWS, AGAIN),
             ("Bought",),
-            "missing: 'Viewed', named by Views, Again; no name is like it",
+            "missing: 'Viewed', named by Views, Again; no similar name exists",
             id="by-two",
         ),
         pytest.param(
@@ -81,13 +81,14 @@ async def test_metrics_that_are_all_there_are_counted(tmp_path: Path) -> None:
         pytest.param(
             (WRITTEN,),
             ("Saw",),
-            "missing: 'Seen', named by Written; no name is like it",
+            "missing: 'Seen', named by Written; no similar name exists",
             id="in-a-template",
         ),
         pytest.param(
             ("{action: orderCompleted}",),
             ("Order Completed",),
-            "missing: 'Ordered Product', named by Order Completed; no name is like it",
+            "missing: 'Ordered Product', named by Order Completed; "
+            "no similar name exists",
             id="of-a-preset",
         ),
     ],
@@ -99,19 +100,21 @@ async def test_a_metric_that_is_missing_is_named_with_the_nearest(
     result = await looked(tmp_path, *mappings, there=there)
 
     assert result.exit_code == 1
-    assert [told for told in result.stdout.splitlines() if "missing" in told] == [line]
-    assert "to mend it, write the name" in result.stdout
+    assert [line_ for line_ in result.stdout.splitlines() if "missing" in line_] == [
+        line
+    ]
+    assert "to fix it, spell the name" in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("policy", "words"),
+    ("policy", "message"),
     [
         pytest.param("allow", "their events are sent", id="allow"),
         pytest.param("dead-letter", "become dead letters", id="dead-letter"),
     ],
 )
 async def test_what_becomes_of_events_of_a_missing_metric_is_told(
-    tmp_path: Path, policy: str, words: str
+    tmp_path: Path, policy: str, message: str
 ) -> None:
     """As the file's policy has it."""
     settings = f"{{unknown_metric: {policy}}}"
@@ -119,33 +122,33 @@ async def test_what_becomes_of_events_of_a_missing_metric_is_told(
     result = await looked(tmp_path, VIEWS, there=(), settings=settings)
 
     assert f"settings.unknown_metric is {policy}: " in result.stdout
-    assert words in result.stdout
+    assert message in result.stdout
 
 
 async def test_a_mapping_that_takes_the_metric_from_the_event_is_told(
     tmp_path: Path,
 ) -> None:
-    """Nobody can look for what only an event will say."""
+    """A mapping that takes the metric from the event is reported as not checked."""
     upsert = "{action: upsertProfile}"
 
     result = await looked(tmp_path, "{action: trackEvent}", upsert, there=())
 
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "0 of 0 metrics are in Klaviyo",
-        "not looked at: Track Event takes the metric from the event",
+        "0 of 0 metrics exist in Klaviyo",
+        "not checked: Track Event takes the metric from the event",
     ]
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "message"),
     [
         pytest.param({}, "make a private key", id="of-no-account"),
         pytest.param({KEY: frozenset({"lists:read"})}, "metrics:read", id="no-scope"),
     ],
 )
 async def test_a_key_that_may_not_look_is_told_with_the_mend(
-    tmp_path: Path, keys: dict[str, frozenset[str]], words: str
+    tmp_path: Path, keys: dict[str, frozenset[str]], message: str
 ) -> None:
     """At once: a person waits, not a worker."""
     config = SandboxConfig(quota_scale=None, keys=keys)
@@ -154,22 +157,22 @@ async def test_a_key_that_may_not_look_is_told_with_the_mend(
 
     assert result.exit_code == 1
     assert "metrics cannot be listed: " in result.output
-    assert words in result.output
+    assert message in result.output
 
 
 @pytest.mark.parametrize(
-    ("key", "options", "words"),
+    ("key", "options", "message"),
     [
         pytest.param("", (), "KLAVIYO_API_KEY: missing", id="no-key"),
         pytest.param(KEY, ("--klaviyo-url", "here"), "not a URL", id="no-url"),
     ],
 )
 def test_what_is_missing_is_told_in_words(
-    key: str, options: tuple[str, ...], words: str
+    key: str, options: tuple[str, ...], message: str
 ) -> None:
     """Before anything is asked."""
     result = invoke(*options, key=key)
 
     assert result.exit_code == 1
-    assert words in result.output
+    assert message in result.output
     assert "Traceback" not in result.output

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.cli.options import read_worker
+from agents.cli.support.settings_options import read_settings, read_worker
 from streams.errors import ConfigError
 from streams.settings.loader import API_KEY_ENV, ENV_PREFIX
 
@@ -64,7 +64,7 @@ def test_without_a_destination_file_every_preset_is_on(environ: Environ) -> None
 def test_the_settings_file_names_the_destination_file(
     tmp_path: Path, environ: Environ
 ) -> None:
-    """Its mappings are the worker's."""
+    """A settings file may name the destination file."""
     environ(KLAVIYO_API_KEY=KEY)
     named = tmp_path / "destination.yaml"
     named.write_text("mappings: [{name: Mine, action: upsertProfile}]")
@@ -130,7 +130,7 @@ def test_the_destination_file_says_which_variable_holds_the_key(
 def test_the_key_of_another_account_is_not_taken(
     environ: Environ, destination: Callable[[str], Path]
 ) -> None:
-    """Its profiles would go where they do not belong."""
+    """A key in another variable than the named variable is not used."""
     environ(KLAVIYO_API_KEY=OTHER_KEY)
     destination("settings: {api_key_env: EU_KEY}")
 
@@ -160,7 +160,7 @@ def test_the_destination_file_is_the_lowest_layer_of_settings(
 def test_lists_of_the_settings_come_before_the_destination_file_s(
     environ: Environ, destination: Callable[[str], Path]
 ) -> None:
-    """Whether an audience is synced stays as the file says."""
+    """The settings change only the list of an audience, not its other options."""
     destination("audiences: {vip: {list_id: F, enabled: false}, new: N}")
     environ(KLAVIYO_API_KEY=KEY, KLAVIYO_STREAMS_AUDIENCE_LISTS="vip=S")
 
@@ -168,3 +168,27 @@ def test_lists_of_the_settings_come_before_the_destination_file_s(
 
     lists = {key: (one.list_id, one.enabled) for key, one in found.audiences.items()}
     assert lists == {"vip": ("S", False), "new": ("N", True)}
+
+
+def test_commands_that_send_nothing_compile_no_mapping(
+    environ: Environ, destination: Callable[[str], Path]
+) -> None:
+    """The settings of a destination file are read even if its mappings are wrong."""
+    environ()
+    destination("{settings: {app_id: mine}, mappings: [{action: fly}]}")
+
+    assert read_settings(None).app_id == "mine"
+
+
+def test_wrong_settings_of_a_destination_file_are_reported_to_every_command(
+    environ: Environ, destination: Callable[[str], Path]
+) -> None:
+    """Every problem in the settings is named with its path."""
+    environ()
+    destination("{settings: {web_port: x, bogus: 1}, mappings: [{action: fly}]}")
+
+    with pytest.raises(ConfigError) as error:
+        read_settings(None)
+
+    paths = sorted(problem.partition(":")[0] for problem in error.value.problems)
+    assert paths == ["settings.bogus", "settings.web_port"]

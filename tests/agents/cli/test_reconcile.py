@@ -1,4 +1,4 @@
-"""What `reconcile` prints; the journeys run it on a real Kafka."""
+"""Output of `reconcile`; the journeys run the command on a real Kafka."""
 
 import json
 from collections import Counter
@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from agents.cli.reconcile import ended_lines, found_lines
+from agents.cli.reconcile import outcome_lines, report_lines
 from streams.events.origin import Origin
 from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, ListReport
@@ -15,8 +15,10 @@ from streams.reconcile.desired_memberships import DesiredMembership
 from streams.state.last_write import LastWrite
 
 
-def word(user: str, *, audience: str = "vip", inside: bool = True) -> DesiredMembership:
-    """One word."""
+def desired_membership(
+    user: str, *, audience: str = "vip", inside: bool = True
+) -> DesiredMembership:
+    """Return one desired membership of a user."""
     origin = Origin(topic="s", partition=0, offset=0)
     membership = LastWrite(inside=inside, time_ms=1, origin=origin)
     return DesiredMembership(user=user, audience=audience, last_write=membership)
@@ -27,48 +29,48 @@ def found(*, gone: bool = False, list_id: str = "L1") -> ListReport:
 
     And one whom nobody can name.
     """
-    words = {
+    memberships = {
         one.user: one
         for one in (
-            *(word(f"u-{number}") for number in range(6)),
-            word("device"),
-            word("left", audience="lapsed", inside=False),
+            *(desired_membership(f"u-{number}") for number in range(6)),
+            desired_membership("device"),
+            desired_membership("left", audience="lapsed", inside=False),
         )
     }
     members = [
         ListMember(profile_id="P", external_id="left"),
         ListMember(profile_id="Q", email="someone@example.com"),
     ]
-    comparison = Comparison(words, [] if gone else members)
+    comparison = Comparison(memberships, [] if gone else members)
     for number in range(6):
         comparison.add_identity(f"u-{number}", {"external_id": f"u-{number}"})
     return ListReport(
         list_id=list_id,
         is_list_gone=gone,
         member_count=0 if gone else 2,
-        desired=words,
+        desired=memberships,
         differences=comparison.find_differences(),
     )
 
 
 def test_a_person_reads_counts_and_a_few_users() -> None:
     """No address of a member whom the table doesn't know."""
-    assert list(found_lines(found(), as_json=False)) == [
-        "lapsed: 0 inside; list L1: 2 on it",
+    assert list(report_lines(found(), as_json=False)) == [
+        "lapsed: 0 inside; list L1: 2 members",
         "  missing            0",
         "  unexpected         1  left",
         "  others             1",
-        "vip: 7 inside; list L1: 2 on it",
+        "vip: 7 inside; list L1: 2 members",
         "  missing            6  u-0, u-1, u-2, u-3, u-4, …",
         "  unexpected         0",
-        "  1 can't be named, not touched: device",
+        "  1 cannot be identified: device",
         "  others             1",
     ]
 
 
 def test_a_program_reads_every_difference() -> None:
     """A line for the counts of an audience, then one a difference."""
-    read = [json.loads(line) for line in found_lines(found(), as_json=True)]
+    read = [json.loads(line) for line in report_lines(found(), as_json=True)]
 
     assert read[:2] == [
         {
@@ -96,13 +98,13 @@ def test_a_program_reads_every_difference() -> None:
 @pytest.mark.parametrize(
     ("list_id", "said"),
     [
-        pytest.param("L1", "vip: 7 inside; list L1: gone in Klaviyo", id="gone"),
+        pytest.param("L1", "vip: 7 inside; list L1: deleted in Klaviyo", id="gone"),
         pytest.param("", "vip: 7 inside; no list yet", id="none-yet"),
     ],
 )
 def test_a_list_that_is_not_there_is_said_to_be(list_id: str, said: str) -> None:
     """Everyone inside is missing on it."""
-    lines = list(found_lines(found(gone=True, list_id=list_id), as_json=False))
+    lines = list(report_lines(found(gone=True, list_id=list_id), as_json=False))
 
     assert said in lines
 
@@ -111,11 +113,13 @@ def test_the_ends_are_counted() -> None:
     """By verdict and reason."""
     ended = Counter({("delivered", ""): 15, ("discarded", "stale"): 5})
 
-    assert list(ended_lines(ended, as_json=False)) == [
+    assert list(outcome_lines(ended, as_json=False)) == [
         "  delivered         15",
         "  discarded          5 stale",
     ]
-    assert [json.loads(line)["count"] for line in ended_lines(ended, as_json=True)] == [
+    assert [
+        json.loads(line)["count"] for line in outcome_lines(ended, as_json=True)
+    ] == [
         15,
         5,
     ]
@@ -129,11 +133,11 @@ def test_the_ends_are_counted() -> None:
     ],
 )
 def test_a_resync_must_be_meant(options: list[str]) -> None:
-    """It tells everyone again: one audience at a time, and on purpose."""
+    """A resync needs a named audience and --apply."""
     result = CliRunner().invoke(main, ["reconcile", *options])
 
     assert result.exit_code == 2
-    assert "--resync needs --audience and --apply" in result.output
+    assert "--resync requires --audience and --apply" in result.output
 
 
 def test_without_a_key_it_says_so() -> None:

@@ -12,7 +12,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.store import ReplayStore
-from agents.cli import main, replaying
+from agents.cli import main
+from agents.cli.support import replay_command
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
@@ -30,7 +31,7 @@ MAX_EVENT_BYTES = 1_000
 NAME = "r-1"
 
 
-class Desk:
+class ReplayHarness:
     """The command line, before topics in Kafka."""
 
     def __init__(self, bootstrap: str) -> None:
@@ -47,7 +48,7 @@ class Desk:
         self._publisher = RecordPublisher(self.kafka)
 
     def publish(self, *messages: Message) -> None:
-        """Write records."""
+        """Publish records to Kafka."""
         self._publisher.publish(messages)
 
     def replay(self, *arguments: str) -> str:
@@ -57,22 +58,22 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def harness() -> Iterator[ReplayHarness]:
     """Empty topics; signals mean afterwards what they meant before."""
     before = {number: signal.getsignal(number) for number in (2, 15)}
     with EmbeddedBroker() as broker:
         names = ("reprocess", "events", "outcomes", "replays")
         broker.create_topics("source", *(f"t.{name}" for name in names))
-        yield Desk(broker.bootstrap)
+        yield ReplayHarness(broker.bootstrap)
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
 @contextmanager
-def workers(desk: Desk) -> Iterator[None]:
+def workers(harness: ReplayHarness) -> Iterator[None]:
     """Each record that is taken in again ends at once."""
     ended = threading.Event()
-    thread = threading.Thread(target=_answer, args=(desk, ended))
+    thread = threading.Thread(target=_answer, args=(harness, ended))
     thread.start()
     try:
         yield
@@ -81,65 +82,69 @@ def workers(desk: Desk) -> Iterator[None]:
         thread.join()
 
 
-def _answer(desk: Desk, ended: threading.Event) -> None:
-    consumer = Consumer(desk.kafka.librdkafka_options() | {"group.id": "workers"})
-    topic = desk.settings.topics.reprocess
+def _answer(harness: ReplayHarness, ended: threading.Event) -> None:
+    consumer = Consumer(harness.kafka.librdkafka_options() | {"group.id": "workers"})
+    topic = harness.settings.topics.reprocess
     with closing(consumer):
         consumer.assign(
             [TopicPartition(topic, part, 0) for part in range(PARTITIONS_PER_TOPIC)]
         )
         while not ended.is_set():
-            told = [dict(one.headers() or ()) for one in consumer.consume(100, 0.1)]
-            desk.publish(*_outcomes(desk, told))
+            headers_list = [
+                dict(one.headers() or ()) for one in consumer.consume(100, 0.1)
+            ]
+            harness.publish(*_outcomes(harness, headers_list))
 
 
-def _outcomes(desk: Desk, told: Sequence[Mapping[str, Any]]) -> list[Message]:
+def _outcomes(
+    harness: ReplayHarness, headers_list: Sequence[Mapping[str, Any]]
+) -> list[Message]:
     items = [
         OutcomeItem(
             origin=Origin.parse(headers[ORIGIN_HEADER].decode()),
             verdict=Verdict.DISCARDED,
             replay=headers[REPLAY_HEADER].decode(),
         )
-        for headers in told
+        for headers in headers_list
     ]
-    topic = desk.settings.topics.outcomes
+    topic = harness.settings.topics.outcomes
     return [
         Message(topic, None, value)
         for value in outcome.encode_outcomes("activate", items)
     ]
 
 
-def test_a_record_larger_than_an_event_is_passed_over(desk: Desk) -> None:
+def test_a_record_larger_than_an_event_is_passed_over(harness: ReplayHarness) -> None:
     """Kafka would refuse it at the reprocess topic, each time again."""
     values = (b"{}", b" " * (MAX_EVENT_BYTES + 1), b" " * MAX_EVENT_BYTES)
-    desk.publish(*(Message("source", b"k", value, [], 0) for value in values))
+    harness.publish(*(Message("source", b"k", value, [], 0) for value in values))
 
-    counted = desk.replay()
-    said = desk.replay("--apply", "--no-wait")
+    counted = harness.replay()
+    said = harness.replay("--apply", "--no-wait")
 
-    assert "unreadable, and passed over\t1" in counted
-    assert "takes 2 records" in counted
-    assert "taken in: 2; unreadable and passed over: 1" in said
+    assert "unreadable, skipped\t1" in counted
+    assert "2 records selected" in counted
+    assert "published: 2; unreadable, skipped: 1" in said
 
 
-def test_a_replay_ends_when_each_origin_has(desk: Desk) -> None:
+def test_a_replay_ends_when_each_origin_has(harness: ReplayHarness) -> None:
     """Of two records with one origin, a redelivery, there may be one outcome."""
     again = [(ORIGIN_HEADER, b"source/0/7")]
-    desk.publish(
+    harness.publish(
         Message("t.events", b"k", b"{}", again, 0),
         Message("t.events", b"k", b"{}", again, 0),
         Message("t.events", b"k", b"{}", [(ORIGIN_HEADER, b"source/0/8")], 0),
     )
 
-    with workers(desk):
-        said = desk.replay("--topic", "events", "--apply")
+    with workers(harness):
+        said = harness.replay("--topic", "events", "--apply")
 
-    assert "taken in: 3" in said
+    assert "published: 3" in said
     assert "discarded" in said
 
 
-def _stopped(desk: Desk) -> None:
-    desk.publish(*(Message("source", b"k", b"{}", [], 0) for _ in range(3)))
+def _stopped(harness: ReplayHarness) -> None:
+    harness.publish(*(Message("source", b"k", b"{}", [], 0) for _ in range(3)))
     state = ReplayState(
         id=NAME,
         selection=ReplaySelection(topic="source"),
@@ -147,16 +152,16 @@ def _stopped(desk: Desk) -> None:
         positions={0: 3},
         status=ReplayStatus.PUBLISHED,
     )
-    desk.registry.save(state)
-    desk.registry.stop(NAME)
+    harness.registry.save(state)
+    harness.registry.stop(NAME)
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2])
 def test_one_that_was_stopped_begins_again_wherever_its_resume_was_killed(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, writes: int
+    harness: ReplayHarness, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Killed before its next write, it has all of its range before it still."""
-    _stopped(desk)
+    _stopped(harness)
 
     class Dying(ReplayStore):
         """Writes so often, and no more."""
@@ -169,9 +174,9 @@ def test_one_that_was_stopped_begins_again_wherever_its_resume_was_killed(
             self.left -= 1
             super()._put(key, value)
 
-    monkeypatch.setattr(replaying, "Registry", Dying)
-    desk.replay("--resume", NAME)
+    monkeypatch.setattr(replay_command, "ReplayStore", Dying)
+    harness.replay("--resume", NAME)
     monkeypatch.undo()
-    again = desk.replay("--resume", NAME, "--no-wait")
+    again = harness.replay("--resume", NAME, "--no-wait")
 
     assert f"replay {NAME}: 3 of 3 offsets left" in again

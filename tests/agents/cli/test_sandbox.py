@@ -15,7 +15,7 @@ _RUN = "from agents.cli.sandbox import sandbox; sandbox()"
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_the_command_says_its_url_and_stops_cleanly(name: str) -> None:
-    """One line on start, exit 0 on a signal."""
+    """The sandbox prints one line on start and exits with 0 on a signal."""
     with subprocess.Popen(  # noqa: S603  # our own command, no shell
         [sys.executable, "-c", _RUN, "--port", "0", "--no-quotas"],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""What explain says, done for real on the sandbox."""
+"""Tests of `send` against the sandbox."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def sent(
 async def test_what_explain_says_is_done() -> None:
     """The requests that were sent, and how they ended; a bad line stops nothing."""
     async with Sandbox(SandboxConfig(quota_scale=None)) as klaviyo:
-        told = await sent(
+        answers = await sent(
             klaviyo,
             EVENT,
             {"type": "identify", "userId": "u1", "traits": {"first_name": "Jane"}},
@@ -51,10 +51,10 @@ async def test_what_explain_says_is_done() -> None:
         profiles = klaviyo.account.profiles.by_external_id
         events = klaviyo.account.events.by_key
 
-    assert [one["path"] for one in told[0]["requests"]] == ["/api/events"]
-    assert told[0]["outcomes"][0]["verdict"] == "delivered"
-    assert told[2] == {"error": "not-an-object: the line is no JSON object"}
-    assert told[3]["outcomes"][0]["reason"] == "no-such-profile"
+    assert [one["path"] for one in answers[0]["requests"]] == ["/api/events"]
+    assert answers[0]["outcomes"][0]["verdict"] == "delivered"
+    assert answers[2] == {"error": "not-an-object: the line is not a JSON object"}
+    assert answers[3]["outcomes"][0]["reason"] == "no-such-profile"
     assert profiles["u1"].fields["first_name"] == "Jane"
     assert len(events) == 1
 
@@ -66,25 +66,25 @@ async def test_an_unknown_metric_is_a_dead_letter_where_the_file_says_so(
     file = tmp_path / "destination.yaml"
     file.write_text("settings: {unknown_metric: dead-letter}\n")
     async with Sandbox(SandboxConfig(quota_scale=None)) as klaviyo:
-        (told,) = await sent(klaviyo, EVENT, options=("--destination", str(file)))
+        (answers,) = await sent(klaviyo, EVENT, options=("--destination", str(file)))
 
-    assert told["requests"] == []
-    assert told["outcomes"][0]["verdict"] == "dead-letter"
+    assert answers["requests"] == []
+    assert answers["outcomes"][0]["verdict"] == "dead-letter"
 
 
 @pytest.mark.parametrize(
-    ("key", "options", "words"),
+    ("key", "options", "message"),
     [
         pytest.param("", (), "KLAVIYO_API_KEY: missing", id="no-key"),
         pytest.param(KEY, ("--klaviyo-url", "here"), "url", id="no-url"),
     ],
 )
 def test_what_is_missing_is_told_in_words(
-    key: str, options: tuple[str, ...], words: str
+    key: str, options: tuple[str, ...], message: str
 ) -> None:
     """Before anything is sent."""
     result = invoke(EVENT, options=options, key=key)
 
     assert result.exit_code == 1
-    assert words in result.output.lower() or words in result.output
+    assert message in result.output.lower() or message in result.output
     assert "Traceback" not in result.output

@@ -1,4 +1,4 @@
-"""What a demo prints on its way, on a terminal and elsewhere."""
+"""Progress output of a demo, on a terminal and elsewhere."""
 
 import io
 from dataclasses import replace
@@ -6,18 +6,23 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from agents.demo.progress import Bars, Lines, Snapshot, display_for
-
-BEGIN = Snapshot(
-    elapsed_s=0.1, total=20, published=3, settled=0, rate_per_s=0.0, sizes={}
+from agents.demo.progress import (
+    DemoProgress,
+    ProgressBars,
+    ProgressLines,
+    create_display,
 )
-END = Snapshot(
+
+BEGIN = DemoProgress(
+    elapsed_s=0.1, total=20, published=3, settled=0, rate_per_s=0.0, list_sizes={}
+)
+END = DemoProgress(
     elapsed_s=3.0,
     total=20,
     published=20,
     settled=20,
     rate_per_s=7.4,
-    sizes={"vip": 4, "cart": 2},
+    list_sizes={"vip": 4, "cart": 2},
 )
 
 
@@ -33,20 +38,20 @@ def _printed(console: Console) -> str:
 @pytest.mark.parametrize(
     ("terminal", "ci", "kind"),
     [
-        pytest.param(True, "", Bars, id="a-terminal"),
-        pytest.param(True, "true", Lines, id="a-terminal-of-ci"),
-        pytest.param(False, "", Lines, id="a-file"),
+        pytest.param(True, "", ProgressBars, id="a-terminal"),
+        pytest.param(True, "true", ProgressLines, id="a-terminal-of-ci"),
+        pytest.param(False, "", ProgressLines, id="a-file"),
     ],
 )
 def test_bars_are_for_who_watches(terminal: bool, ci: str, kind: type) -> None:
     """Control characters in a log file help nobody."""
-    assert type(display_for(_console(terminal=terminal), ci=ci)) is kind
+    assert type(create_display(_console(terminal=terminal), ci=ci)) is kind
 
 
 def test_lines_are_plain_few_and_whole() -> None:
     """The first, one each two seconds, and the last; each says everything."""
     console = _console(terminal=False)
-    with Lines(console) as display:
+    with ProgressLines(console) as display:
         for shown in (BEGIN, replace(BEGIN, elapsed_s=1.0), END):
             display.show(shown)
 
@@ -59,7 +64,7 @@ def test_lines_are_plain_few_and_whole() -> None:
 def test_bars_show_the_counts_the_rate_and_the_lists() -> None:
     """All of a snapshot is on the screen."""
     console = _console(terminal=True)
-    with Bars(console) as display:
+    with ProgressBars(console) as display:
         display.show(BEGIN)
         display.show(END)
 

@@ -16,7 +16,7 @@ from tests.streams.sandbox.consent_jobs import (
     seed_suppressed_ann,
 )
 
-PAST = "2020-01-02T03:04:05+00:00"
+EARLIER = "2020-01-02T03:04:05+00:00"
 FUTURE = "2040-01-01T00:00:00+00:00"
 
 
@@ -88,8 +88,10 @@ async def test_unsubscribing_is_global_unless_on_the_list(
     ("consent_fields", "historical", "pointer"),
     [
         pytest.param({}, False, None, id="now"),
-        pytest.param({"consented_at": PAST}, True, None, id="then"),
-        pytest.param({"consented_at": PAST}, False, "consented_at", id="not-historic"),
+        pytest.param({"consented_at": EARLIER}, True, None, id="then"),
+        pytest.param(
+            {"consented_at": EARLIER}, False, "consented_at", id="not-historic"
+        ),
         pytest.param({}, True, "consented_at", id="historic-without-a-time"),
         pytest.param({"consented_at": FUTURE}, True, "consented_at", id="future"),
         pytest.param(
@@ -165,7 +167,7 @@ async def test_a_historical_import_skips_mail_and_flows(
 ) -> None:
     """Consent is recorded at once, with the original time."""
     fans = await api.create_list("Fans", opt_in_process="double_opt_in")
-    profile = ann_with_consent("SUBSCRIBED", "email", extra={"consented_at": PAST})
+    profile = ann_with_consent("SUBSCRIBED", "email", extra={"consented_at": EARLIER})
 
     await api.post(
         f"/api/{SUBSCRIBE}s",

@@ -150,13 +150,13 @@ def _answer_status(name: str, body: object) -> int:
         job_s=0,
         clock_s=ManualClock(),
     )
-    world = Account(config)
+    account = Account(config)
     people = [{"email": "ann@example.com"}, {"external_id": "bob"}]
-    ann, _ = [world.profiles.create(one, now_s=0) for one in people]
-    world.lists.create("Fans", opt_in_process="single_opt_in", now_s=0)
+    ann, _ = [account.profiles.create(one, now_s=0) for one in people]
+    account.lists.create("Fans", opt_in_process="single_opt_in", now_s=0)
     of_list = "/lists/" in OPERATIONS[name].path
     answer = handle(
-        world,
+        account,
         RawRequest(
             operation=OPERATIONS[name],
             path_id="L00001" if of_list else ann.id,
@@ -165,10 +165,10 @@ def _answer_status(name: str, body: object) -> int:
             query={},
             headers=HEADERS,
             body=orjson.dumps(body),
-            now_s=world.apply_due(),
+            now_s=account.apply_due(),
         ),
     )
-    world.apply_due()
+    account.apply_due()
     return answer.status
 
 

@@ -26,11 +26,11 @@ def test_what_means_nothing_is_refused_at_start(text: str) -> None:
         compile_trigger(text)
 
 
-@pytest.mark.parametrize("word", ["or", "OR", "Or"])
+@pytest.mark.parametrize("operator", ["or", "OR", "Or"])
 @pytest.mark.parametrize("kind", ["track", "page"])
-def test_an_or_in_capitals_is_an_or(word: str, kind: str) -> None:
+def test_an_or_in_capitals_is_an_or(operator: str, kind: str) -> None:
     """Segment ignores a capital `OR` and reads `and`."""
-    trigger = compile_trigger(f'type = "track" {word} type = "page"')
+    trigger = compile_trigger(f'type = "track" {operator} type = "page"')
 
     assert trigger({"type": kind})
 

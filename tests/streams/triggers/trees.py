@@ -21,14 +21,14 @@ ORDERS = ["<", "<=", ">", ">="]
 EQUALITIES = ["=", "!="]
 OPERATORS = [*EQUALITIES, *ORDERS]
 NAMES = ["a", "b c", "0", "1", "length", "é", "x-y", "-"]
-WORDS = ["", "a", "A*", "*a", "aAa", "null", "true", "é", "\U0001f389", "10"]
+SAMPLE_TEXTS = ["", "a", "A*", "*a", "aAa", "null", "true", "é", "\U0001f389", "10"]
 NUMBERS = [-1, 0, 1, 1.5, 2, 10]
 
 names = st.sampled_from(NAMES)
-sample_words = st.sampled_from(WORDS)
+sample_texts = st.sampled_from(SAMPLE_TEXTS)
 numbers = st.sampled_from(NUMBERS)
-texts = sample_words | st.text().filter(lambda text: '"' not in text)
-scalars = st.none() | st.booleans() | numbers | sample_words
+texts = sample_texts | st.text().filter(lambda text: '"' not in text)
+scalars = st.none() | st.booleans() | numbers | sample_texts
 json = st.recursive(
     scalars | st.text(max_size=4) | st.integers() | st.floats(allow_nan=False),
     lambda inner: (

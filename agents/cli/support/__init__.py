@@ -1,0 +1,1 @@
+"""Options, output and the event tester that several commands share."""

@@ -1,0 +1,239 @@
+"""Event tester: parse a line of `explain` or `send`, and build the answer."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from streams.actions.intents import Intent, PayloadRefusal
+from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
+from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
+from streams.destination.loader import standalone_rule
+from streams.destination.model import Destination, MappingResult
+from streams.errors import PoisonRecord
+from streams.klaviyo.api.requests import Request
+
+JsonValue = Any
+
+_CACHED_RULES: Final = 256
+"""Number of compiled mappings that are kept between lines."""
+
+_RULE_FIELDS: Final = ("action", "mapping", "subscribe")
+"""Fields of a line that define its mapping."""
+
+_NO_MAPPING: Final = discarded("no-mapping: no trigger matches the event")
+_AUDIENCE: Final = discarded("audience: a worker syncs it from its memberships table")
+_NOTHING: Final = discarded("nothing-to-do")
+_NO_EVENT: Final = dead_letter("no-event: the event is not a JSON object")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestRequest:
+    """Events of one line, and the destination that maps them.
+
+    Attributes:
+        events: The events, in order.
+        destination: The mappings to apply.
+        is_batch: True if the events are sent to Klaviyo together.
+        reports_noops: True if the line brings an action to test: an event with nothing
+            to do is then a dead letter, so that the tester sees why.
+    """
+
+    __test__ = False  # pytest would collect the class by its name
+
+    events: Sequence[JsonValue]
+    destination: Destination
+    is_batch: bool = True
+    reports_noops: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestStep:
+    """Result of one mapping for one event of a line.
+
+    Attributes:
+        index: Position of the event in the line.
+        mapping_result: Output of the mapping; None if no mapping takes the event.
+        intents: What Klaviyo is asked to do.
+        verdict: The verdict if there are no intents.
+    """
+
+    __test__ = False  # pytest would collect the class by its name
+
+    index: int
+    mapping_result: MappingResult | None = None
+    intents: tuple[Intent, ...] = ()
+    verdict: ItemVerdict = _NOTHING
+
+
+def parse_request(line: bytes, destination: Destination) -> TestRequest:
+    """Parse a line: an event, or events together with an action.
+
+    Args:
+        line: JSON.
+        destination: The mappings for a line that is an event.
+
+    Raises:
+        PoisonRecord: The line is neither.
+        ConfigError: The mapping in the line is wrong.
+    """
+    fields = parse_object(line)
+    if "events" not in fields or "type" in fields:
+        return TestRequest(events=(fields,), destination=destination)
+    events, mode = fields["events"], fields.get("mode", "batch")
+    if not isinstance(events, list):
+        raise PoisonRecord("bad-line", "events: must be a list")
+    if mode not in ("single", "batch"):
+        raise PoisonRecord("bad-line", "mode: must be single or batch")
+    rule = _compile_rule(_encode_rule(fields))
+    return TestRequest(
+        events=events,
+        destination=replace(destination, mappings=(rule,), sync_audiences=False),
+        is_batch=mode == "batch",
+        reports_noops=True,
+    )
+
+
+def parse_object(line: bytes) -> dict[str, JsonValue]:
+    """Parse one JSON object.
+
+    Raises:
+        PoisonRecord: The line is not a JSON object.
+    """
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise PoisonRecord("not-json", "the line is not valid JSON") from None
+    if not isinstance(fields, dict):
+        raise PoisonRecord("not-an-object", "the line is not a JSON object")
+    return fields
+
+
+def _encode_rule(fields: dict[str, JsonValue]) -> bytes:
+    """Encode the mapping of a line, as the key of the cache."""
+    try:
+        return orjson.dumps([fields.get(name) for name in _RULE_FIELDS])
+    except TypeError:
+        raise PoisonRecord("too-deep", "mapping: is nested too deeply") from None
+
+
+@lru_cache(maxsize=_CACHED_RULES)
+def _compile_rule(encoded: bytes) -> Any:  # noqa: ANN401 - lru_cache hides the type anyway
+    action, mapping, subscribe = orjson.loads(encoded)
+    return standalone_rule(action, mapping=mapping, trigger=subscribe)
+
+
+def plan_steps(request: TestRequest) -> list[TestStep]:
+    """Map each event of a line, without any request to Klaviyo."""
+    return [
+        step
+        for index, event in enumerate(request.events)
+        for step in _steps(index, event, request)
+    ]
+
+
+def _steps(index: int, event: JsonValue, request: TestRequest) -> Iterator[TestStep]:
+    if not isinstance(event, dict):
+        yield TestStep(index=index, verdict=_NO_EVENT)
+        return
+    results = request.destination.map_event(event)
+    if not results:
+        is_transition = event.get("event") in (ENTERED_EVENT, EXITED_EVENT)
+        is_synced = is_transition and request.destination.sync_audiences
+        yield TestStep(index=index, verdict=_AUDIENCE if is_synced else _NO_MAPPING)
+    for result in results:
+        yield _step(index, result, reports_noops=request.reports_noops)
+
+
+def _step(index: int, result: MappingResult, *, reports_noops: bool) -> TestStep:
+    refusal = result.result
+    if not isinstance(refusal, PayloadRefusal):
+        return TestStep(index=index, mapping_result=result, intents=refusal)
+    refuse = discarded if refusal.is_noop and not reports_noops else dead_letter
+    verdict = refuse(f"{refusal.code}: {refusal.reason}")
+    return TestStep(index=index, mapping_result=result, verdict=verdict)
+
+
+_SEVERITY: Final = (Verdict.DEAD_LETTER, Verdict.DELIVERED, Verdict.DISCARDED)
+"""Verdicts in descending order of severity."""
+
+
+def most_severe(verdicts: Sequence[ItemVerdict]) -> ItemVerdict:
+    """Return the most severe verdict among the intents of one payload."""
+    return min(verdicts, key=lambda item: _SEVERITY.index(item.verdict))
+
+
+def build_answer(
+    steps: Sequence[TestStep],
+    verdicts: Sequence[ItemVerdict],
+    requests: Iterable[Request],
+) -> dict[str, JsonValue]:
+    """Build the answer to a line.
+
+    Args:
+        steps: The mapped events.
+        verdicts: The verdict for each step.
+        requests: The requests that were sent.
+    """
+    results = [step.mapping_result for step in steps if step.mapping_result is not None]
+    return {
+        "matched": list(dict.fromkeys(result.mapping for result in results)),
+        "activations": [
+            {
+                "action": result.action,
+                "mapping": result.mapping,
+                "payload": result.payload,
+            }
+            for result in results
+        ],
+        "requests": [describe_request(request) for request in requests],
+        "outcomes": [
+            {
+                "index": step.index,
+                "verdict": verdict.verdict,
+                "status": verdict.status,
+                "reason": verdict.reason,
+            }
+            for step, verdict in zip(steps, verdicts, strict=True)
+        ],
+    }
+
+
+def describe_request(request: Request) -> dict[str, JsonValue]:
+    """Describe a request as JSON; the query is a list of pairs, not encoded."""
+    return {
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "body": orjson.Fragment(request.body) if request.body else None,
+    }
+
+
+def encode_answer(answer: Mapping[str, JsonValue]) -> bytes:
+    """Encode an answer as one line of JSON.
+
+    A payload that is nested too deeply for JSON is left empty, since its outcome says
+    why. If anything else cannot be encoded, the line is an error.
+    """
+    error = {"error": "not-writable: the answer cannot be written as JSON"}
+    return _encode(answer) or _encode(_without_deep_payloads(answer)) or _encode(error)
+
+
+def _without_deep_payloads(answer: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the answer with each payload emptied that cannot be encoded."""
+    activations = answer.get("activations", [])
+    encodable = [
+        activation if _encode(activation) else {**activation, "payload": {}}
+        for activation in activations
+    ]
+    return {**answer, "activations": encodable} if activations else dict(answer)
+
+
+def _encode(answer: Mapping[str, JsonValue]) -> bytes:
+    """Return the answer as a line; empty if JSON cannot hold it."""
+    try:
+        return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return b""

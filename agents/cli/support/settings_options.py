@@ -1,0 +1,71 @@
+"""The `--settings` option, and loading of settings and destination file."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from agents.cli.support.tester_options import load_destination
+from streams.destination.loader import read_worker_settings
+from streams.destination.model import Destination
+from streams.errors import ConfigError
+from streams.settings import Settings, load_settings
+from streams.settings.loader import find_destination_path
+
+CommandT = TypeVar("CommandT", bound=Callable[..., object])
+
+
+def settings_option(command: CommandT) -> CommandT:
+    """Add `--settings FILE` to a command."""
+    return click.option(
+        "--settings",
+        "settings_path",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Settings file (YAML). KLAVIYO_STREAMS_* variables override it.",
+    )(command)
+
+
+def read_worker(settings_path: Path | None) -> tuple[Settings, Destination]:
+    """Read the settings, and compile the destination file named there.
+
+    Args:
+        settings_path: The settings file, if any.
+
+    Raises:
+        ConfigError: All problems found, each with its path.
+    """
+    destination = load_destination(_destination_path(settings_path))
+    settings = load_settings(
+        os.environ,
+        settings_path,
+        base=destination.settings,
+        api_key_env=destination.api_key_env,
+    )
+    return settings, destination.with_lists(settings.audience_lists)
+
+
+def read_settings(settings_path: Path | None) -> Settings:
+    """Read the settings for a command that sends nothing to Klaviyo.
+
+    The destination file may hold settings, so its settings are read, but its mappings
+    are not compiled: a wrong mapping must not stop an operator's command.
+
+    Raises:
+        ConfigError: All problems found, each with its path.
+    """
+    path = _destination_path(settings_path)
+    base = read_worker_settings(path.read_bytes()) if path is not None else {}
+    return load_settings(os.environ, settings_path, base=base, for_delivery=False)
+
+
+def _destination_path(settings_path: Path | None) -> Path | None:
+    """Return the path of the destination file, if the settings name a file."""
+    name = find_destination_path(os.environ, settings_path)
+    if not name:
+        return None
+    path = Path(name)
+    if not path.is_file():
+        raise ConfigError([f"destination: no such file: {path}"])
+    return path

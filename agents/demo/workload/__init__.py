@@ -1,0 +1,1 @@
+"""Generated events of a shop, with the expected effect of each."""
