@@ -93,7 +93,9 @@ def _wait_out(pipeline: Pipeline) -> int:
 
     def over() -> bool:
         seen.append(_rss(pipeline))
-        return time.monotonic() > until_s
+        held_back = pipeline.groups["deliver.lists"].lag
+        is_full = held_back > WINDOW_ITEMS + POLLS_RECORDS
+        return time.monotonic() > until_s and is_full
 
     pipeline.until(over)
     return max(seen)
