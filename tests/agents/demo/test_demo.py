@@ -106,7 +106,7 @@ def test_a_demo_that_fails_says_why(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "FAILED: no Kafka answers on 127.0.0.1:9" in printed
     (home,) = tmp_path.iterdir()
-    assert f"is kept in {home}" in printed
+    assert f"is in {home}" in printed
     assert (home / "sandbox.log").exists()
 
 
