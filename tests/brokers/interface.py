@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 _POLL_S = 0.05
 _TIMEOUT_S = 10.0
-_READY_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 240.0
 """Longest wait for a cold JVM on a busy machine, which normally needs seconds."""
 
 _silent_logger = logging.getLogger("tests.brokers.librdkafka")
@@ -148,7 +148,7 @@ def await_in_sync(bootstrap: str, *, within_s: float = _READY_TIMEOUT_S) -> None
 
 
 def _out_of_sync(client: AdminClient) -> list[str]:
-    topics = client.list_topics(timeout=_TIMEOUT_S).topics.values()
+    topics = client.list_topics(timeout=_READY_TIMEOUT_S).topics.values()
     return [
         f"{topic.topic}/{part.id}"
         for topic in topics
@@ -176,7 +176,9 @@ def create_topics(
         )
         for name in names
     ]
-    for future in client.create_topics(new_topics, operation_timeout=30.0).values():
+    for future in client.create_topics(
+        new_topics, operation_timeout=_READY_TIMEOUT_S
+    ).values():
         future.result(timeout=_READY_TIMEOUT_S)
     deadline_s = time.monotonic() + _READY_TIMEOUT_S
     while not all(_has_leaders(client, name, partitions=partitions) for name in names):
@@ -186,6 +188,6 @@ def create_topics(
 
 
 def _has_leaders(client: AdminClient, name: str, *, partitions: int) -> bool:
-    topic = client.list_topics(name, timeout=5.0).topics[name]
+    topic = client.list_topics(name, timeout=_READY_TIMEOUT_S).topics[name]
     leaders = [part.leader for part in topic.partitions.values() if part.leader >= 0]
     return len(leaders) == partitions

@@ -9,7 +9,7 @@ from klaviyo_api import KlaviyoAPI
 
 from streams.sandbox import Sandbox, SandboxConfig
 
-_WAIT_S = 10.0
+_WAIT_S = 240.0
 
 
 class ThreadedSandbox:

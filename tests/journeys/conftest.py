@@ -13,6 +13,9 @@ from tests.journeys.klaviyo import Klaviyo
 
 QUICK = ("--job-seconds", "0.2")
 
+QUOTA_SCALE = 10
+"""With Klaviyo's own quotas 500 pages take 45 s, and they are read three times."""
+
 Say = Callable[[str], None]
 
 
@@ -54,6 +57,27 @@ def shared(
         ) as pipeline:
             yield pipeline
     pipeline.check_logs()
+
+
+@pytest.fixture
+def rate_limited_pipeline(
+    durable_kafka: Broker, topic_prefix: str, tmp_path: Path
+) -> Iterator[Pipeline]:
+    """Start a pipeline whose sandbox has quotas."""
+    options = ("--quota-scale", str(QUOTA_SCALE), *QUICK)
+    with (
+        closing(Klaviyo(*options)) as klaviyo,
+        closing(
+            Pipeline(durable_kafka, klaviyo=klaviyo, prefix=topic_prefix, home=tmp_path)
+        ) as pipeline,
+    ):
+        yield pipeline.run(
+            klaviyo_quota_scale=QUOTA_SCALE,
+            bulk_min_items=4,
+            batch_max_items=5_000,
+            batch_max_age_s=1.0,
+        )
+        pipeline.check_logs()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ events and consents equal to what all published events require.
 
 import shutil
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 
 import orjson
@@ -20,8 +21,9 @@ from tests.journeys.conftest import Say
 from tests.journeys.harness import SHORTEST_SESSION_S, WITHIN_S, Pipeline, Record
 from tests.journeys.sample_events import START_MS, email_of
 from tests.journeys.shop_day import ShopDay, dead_letter_reasons
+from tests.journeys.topics import Tail
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 RECORDS_PER_PART = 700
 SHAPE = WorkloadShape(
@@ -69,7 +71,7 @@ def _count_consent_requests(request_counts: Counter[str]) -> int:
 
 
 def _assert_correct(workload: ShopDay, origins: list[Origin]) -> None:
-    workload.pipeline.await_quiet(origins, within_s=2 * WITHIN_S)
+    workload.pipeline.await_quiet(origins, within_s=WITHIN_S)
     assert dead_letter_reasons(workload.pipeline, origins) == {}
     assert workload.wrong() == []
 
@@ -116,8 +118,8 @@ def test_the_changelog_topic_is_lost(workload: ShopDay, say: Say) -> None:
 def _recreate_topic(pipeline: Pipeline, topic: str) -> None:
     """Delete a topic, and create it with `klaviyo-streams topics`."""
     client: AdminClient = admin(pipeline.broker.bootstrap)
-    client.delete_topics([topic])[topic].result(30)
-    pipeline.until(lambda: topic not in client.list_topics(timeout=5).topics)
+    client.delete_topics([topic])[topic].result(WITHIN_S)
+    pipeline.until(lambda: topic not in client.list_topics(timeout=60).topics)
     command("topics", environ=pipeline.environ)
 
 
@@ -132,25 +134,43 @@ def test_the_offsets_of_all_groups_are_lost(workload: ShopDay, say: Say) -> None
         worker.kill()
     _recreate_topic(pipeline, pipeline.settings.topics.offset_backup)
     _start_stopped_workers(pipeline)
-    pipeline.watch(BACKUP_INTERVAL_S)
+    _await_backup(pipeline)
     _stop_workers(pipeline)
     requests_before, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
     client: AdminClient = admin(pipeline.broker.bootstrap)
     groups = [group.name for group in pipeline.groups.values()]
     for deleted in client.delete_consumer_groups(groups).values():
-        deleted.result(30)
+        deleted.result(WITHIN_S)
     _start_stopped_workers(pipeline)
+    pipeline.until(lambda: _count_restored(pipeline))
     pipeline.watch(BACKUP_INTERVAL_S)
 
     new_requests = pipeline.klaviyo.asked() - requests_before
-    restored = sum(
-        len(worker.events("offset_restored")) for worker in pipeline.workers.values()
-    )
+    restored = _count_restored(pipeline)
     say(f"{restored} positions restored; requests since: {dict(new_requests)}")
     assert restored
     assert pipeline.klaviyo.changes() == changes
     assert _count_consent_requests(new_requests) == 0
     _assert_correct(workload, workload.publish(RECORDS_PER_PART))
+
+
+def _await_backup(pipeline: Pipeline) -> None:
+    """Wait until every committed offset is on the backup topic."""
+    settings, keys = pipeline.settings, set[bytes]()
+    committed = sum(group.committed_partitions for group in pipeline.groups.values())
+    backup = Tail(settings.kafka_bootstrap_servers, settings.topics.offset_backup)
+
+    def is_complete() -> bool:
+        keys.update(message.key() for message in backup.read())
+        return len(keys) >= committed
+
+    with closing(backup):
+        pipeline.until(is_complete)
+
+
+def _count_restored(pipeline: Pipeline) -> int:
+    workers = pipeline.workers.values()
+    return sum(len(worker.events("offset_restored")) for worker in workers)
 
 
 def test_a_list_is_deleted_by_hand(workload: ShopDay) -> None:
@@ -188,7 +208,7 @@ def test_a_whole_day_is_published_twice(workload: ShopDay, say: Say) -> None:
     requests_before, changes = pipeline.klaviyo.asked(), pipeline.klaviyo.changes()
 
     origins = workload.publish_again()
-    pipeline.await_quiet(origins, within_s=2 * WITHIN_S)
+    pipeline.await_quiet(origins, within_s=WITHIN_S)
 
     new_requests = pipeline.klaviyo.asked() - requests_before
     say(f"{len(origins)} records again; requests: {dict(new_requests)}")

@@ -14,13 +14,13 @@ from tests.journeys.conftest import Say
 from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
 from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
-WITHIN_S = 900.0 if LONG else 180.0
+WITHIN_S = 900.0 if LONG else 240.0
 """Longer than the longest wait between two attempts, on a loaded machine."""
 
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.slow,
-    pytest.mark.timeout(2 * WITHIN_S),
+    pytest.mark.timeout(4 * WITHIN_S),
 ]
 
 PART = 5_000 if LONG else 700

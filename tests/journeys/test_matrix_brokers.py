@@ -20,12 +20,12 @@ from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.shop_day import ShopDay, dead_letter_reasons
 
-WITHIN_S = 900.0 if LONG else 180.0
+WITHIN_S = 900.0 if LONG else 240.0
 
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.slow,
-    pytest.mark.timeout(3 * WITHIN_S),
+    pytest.mark.timeout(4 * WITHIN_S),
 ]
 
 BROKERS = 3

@@ -1,171 +1,19 @@
 """The table is compared with a list in Klaviyo and repaired, on a real Kafka."""
 
-import json
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from http.client import HTTPConnection
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
-import orjson
 import pytest
-from click.testing import CliRunner, Result
 from confluent_kafka import TopicPartition
 
 from agents.admin.reconcile import Reconciler, new_repair_id
-from agents.cli import main
 from agents.cli.support.settings_options import read_worker
 from streams.events.origin import Origin
-from tests.brokers.interface import Broker, admin
-from tests.journeys.conftest import Say
-from tests.journeys.harness import Pipeline, Record
-from tests.journeys.klaviyo import Klaviyo
-from tests.journeys.sample_events import email_of, moves, profile_of, users
-from tests.streams.sandbox.api import HEADERS
+from tests.brokers.interface import admin
+from tests.journeys.harness import WITHIN_S, Pipeline
+from tests.journeys.reconciling import change_list_directly, list_members, run_command
+from tests.journeys.sample_events import email_of, moves, users
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-
-QUOTA_SCALE = 10
-"""With Klaviyo's own quotas 500 pages take 45 s, and they are read three times."""
-
-MEMBERS, REMOVED, LEFT, OTHERS = 50_000, 500, 400, 100
-ANONYMOUS = 2_000
-"""Of the members, those known by a device: the list has only their addresses."""
-
-WITHIN_S = 200.0
-
-
-@pytest.fixture
-def rate_limited_pipeline(
-    durable_kafka: Broker, topic_prefix: str, tmp_path: Path
-) -> Iterator[Pipeline]:
-    """Start a pipeline whose sandbox has quotas."""
-    options = ("--quota-scale", str(QUOTA_SCALE), "--job-seconds", "0.2")
-    with (
-        closing(Klaviyo(*options)) as klaviyo,
-        closing(
-            Pipeline(durable_kafka, klaviyo=klaviyo, prefix=topic_prefix, home=tmp_path)
-        ) as pipeline,
-    ):
-        yield pipeline.run(
-            klaviyo_quota_scale=QUOTA_SCALE,
-            bulk_min_items=4,
-            batch_max_items=5_000,
-            batch_max_age_s=1.0,
-        )
-        pipeline.check_logs()
-
-
-def run_command(pipeline: Pipeline, *arguments: str) -> Result:
-    """Run the command `reconcile`."""
-    result = CliRunner().invoke(
-        main, ["reconcile", *arguments], env=dict(pipeline.environ)
-    )
-    assert "Traceback" not in result.output
-    return result
-
-
-def parse_lines(result: Result) -> list[dict[str, Any]]:
-    """Parse the JSON lines that a command printed."""
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def anonymous_records(
-    users: Sequence[str], audience: str, *, entered: bool
-) -> list[Record]:
-    """Build audience events of users without a user id."""
-    records: list[Record] = []
-    for user, value in moves(users, audience, entered=entered):
-        body = orjson.loads(value or b"")
-        body["anonymousId"] = body.pop("userId")
-        records.append((user, orjson.dumps(body)))
-    return records
-
-
-def change_list_directly(
-    klaviyo: Klaviyo, method: str, list_id: str, profile_ids: Sequence[str]
-) -> None:
-    """Change a list as another tool would."""
-    connection = HTTPConnection(urlsplit(klaviyo.url).netloc, timeout=30)
-    data = [{"type": "profile", "id": profile_id} for profile_id in profile_ids]
-    path = f"/api/lists/{list_id}/relationships/profiles"
-    headers = {**HEADERS, "Content-Type": "application/vnd.api+json"}
-    with closing(connection):
-        connection.request(method, path, orjson.dumps({"data": data}), headers)
-        assert connection.getresponse().status == 204
-
-
-def list_members(klaviyo: Klaviyo) -> dict[str, str]:
-    """Return address → profile id of all members of the list."""
-    [vip] = klaviyo.named("vip")
-    return {member["email"]: member["profile_id"] for member in vip["members"]}
-
-
-def test_a_thousand_differences_are_found_and_repaired(
-    rate_limited_pipeline: Pipeline, say: Say
-) -> None:
-    """The list has 50,000 members, and the repair touches no other member."""
-    pipeline, klaviyo = rate_limited_pipeline, rate_limited_pipeline.klaviyo
-    identified, devices = users("u", MEMBERS - ANONYMOUS), users("device", ANONYMOUS)
-    departed = users("left", LEFT)
-    entered = [
-        *moves([*identified, *departed], "vip", entered=True),
-        *anonymous_records(devices, "vip", entered=True),
-    ]
-    pipeline.await_quiet(pipeline.publish(entered), within_s=WITHIN_S)
-    exited = moves(departed, "vip", entered=False, at_s=9)
-    pipeline.await_quiet(pipeline.publish(exited), within_s=WITHIN_S)
-    members_before = list_members(klaviyo)
-    assert len(members_before) == MEMBERS
-    removed = [*identified[: REMOVED - 100], *devices[:100]]
-    _cause_drift(klaviyo, members_before, removed=removed, departed=departed)
-    before = klaviyo.changes()
-
-    began_s = time.monotonic()
-    comparison = run_command(pipeline, "--json")
-    read_s = time.monotonic() - began_s
-    repaired = run_command(pipeline, "--audience", "vip", "--apply")
-    repair_s = time.monotonic() - began_s - read_s
-
-    counts, *differences = parse_lines(comparison)
-    users_by_kind = {
-        kind: {line["user"] for line in differences if line["kind"] == kind}
-        for kind in ("missing", "unexpected")
-    }
-    assert (comparison.exit_code, repaired.exit_code) == (1, 0)
-    assert users_by_kind == {"missing": set(removed), "unexpected": set(departed)}
-    assert counts["others"] == OTHERS
-    unmanaged = {email_of(user) for user in users("other", OTHERS)}
-    assert list_members(klaviyo).keys() == members_before.keys() | unmanaged
-    after = klaviyo.changes()
-    assert after["adds"] - before["adds"] == REMOVED
-    assert after["removals"] - before["removals"] == LEFT
-    assert run_command(pipeline).exit_code == 0
-    for line in repaired.stdout.splitlines():
-        say(line)
-    say(f"{MEMBERS + OTHERS + LEFT - REMOVED} members read in {read_s:.1f} s")
-    say(f"read again and repaired in {repair_s:.1f} s, at {QUOTA_SCALE} x the quotas")
-
-
-def _cause_drift(
-    klaviyo: Klaviyo,
-    profile_ids: dict[str, str],
-    *,
-    removed: Sequence[str],
-    departed: Sequence[str],
-) -> None:
-    """Remove members, add back users who left, and add unmanaged profiles."""
-    [vip] = klaviyo.named("vip")
-    change_list_directly(
-        klaviyo, "DELETE", vip["id"], [profile_ids[email_of(user)] for user in removed]
-    )
-    profiles = {user["email"]: user["id"] for user in klaviyo.ask("GET", "profiles")}
-    returning = [profiles[email_of(user)] for user in departed]
-    seeded = [profile_of(user) for user in users("other", OTHERS)]
-    unmanaged = klaviyo.ask("POST", "profiles", seeded)["ids"]
-    change_list_directly(klaviyo, "POST", vip["id"], [*returning, *unmanaged])
 
 
 def test_a_live_exit_between_reading_and_repair_wins(
@@ -270,4 +118,4 @@ def _delete_records(bootstrap: str, origins: Sequence[Origin]) -> None:
     ]
     client = admin(bootstrap)
     for deletion in client.delete_records(deletions).values():
-        deletion.result(30)
+        deletion.result(WITHIN_S)

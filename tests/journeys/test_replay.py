@@ -1,8 +1,11 @@
 """Replays on a real Kafka change nothing newer, and send no update twice."""
 
+import os
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 import orjson
 import pytest
@@ -12,9 +15,9 @@ from streams.events.origin import Origin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
 from tests.journeys.harness import WITHIN_S, Pipeline, Record
-from tests.journeys.klaviyo import ROOT
 from tests.journeys.sample_events import START_MS, email_of, moves, users
 from tests.journeys.shop_day import ShopDay, dead_letter_reasons
+from tests.support.cli_server import CliProcess, spawn_cli
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -173,11 +176,13 @@ def test_an_interrupted_replay_resumes_at_its_position(
     origins = pipeline.publish(moves(people, "vip", entered=True))
     pipeline.await_quiet(origins)
 
-    slow = _start_replay(pipeline, "--rate", "50", "--apply")
-    name = _replay_id(slow)
-    pipeline.until(lambda: _records_published(pipeline, name) > 0)
-    slow.send_signal(number)
-    output, _ = slow.communicate(timeout=WITHIN_S)
+    options = ("--rate", "50", "--apply")
+    with _running_replay(pipeline, *options) as (slow, lines):
+        name = lines.readline().split()[1].rstrip(":")
+        pipeline.until(lambda: _records_published(pipeline, name) > 0)
+        slow.send_signal(number)
+        slow.wait(WITHIN_S)
+        output = lines.read()
     published = _records_published(pipeline, name)
     command("replay", "--resume", name, "--rate", "5000", environ=pipeline.environ)
     resumed = _records_published(pipeline, name)
@@ -194,21 +199,26 @@ def test_an_interrupted_replay_resumes_at_its_position(
     assert pipeline.klaviyo.changes()["adds"] == len(people)
 
 
-def _start_replay(pipeline: Pipeline, *args: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - our own command, no shell
-        [sys.executable, "-m", "agents.cli", "replay", *args],
-        cwd=ROOT,
-        env=dict(pipeline.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-
-def _replay_id(replay: subprocess.Popen[str]) -> str:
-    assert replay.stdout is not None
-    return replay.stdout.readline().split()[1].rstrip(":")
+@contextmanager
+def _running_replay(
+    pipeline: Pipeline, *args: str
+) -> Iterator[tuple[CliProcess, TextIO]]:
+    """Yield a replay under way and its output."""
+    read_end, write_end = os.pipe()
+    with Path(os.devnull).open("wb") as errors:
+        replay = spawn_cli(
+            "replay",
+            *args,
+            stdout=write_end,
+            stderr=errors.fileno(),
+            env=pipeline.environ,
+        )
+    os.close(write_end)
+    try:
+        with os.fdopen(read_end) as output:
+            yield replay, output
+    finally:
+        replay.kill()
 
 
 def _records_published(pipeline: Pipeline, name: str) -> int:

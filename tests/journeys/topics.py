@@ -177,6 +177,12 @@ class Group:
         return sum(ends) - sum(done)
 
     @property
+    def committed_partitions(self) -> int:
+        """Number of partitions with a committed offset."""
+        committed = self._consumer.committed(self._partitions, timeout=_ASK_S)
+        return sum(position.offset >= 0 for position in committed)
+
+    @property
     def members(self) -> frozenset[str]:
         """Ids of its members; empty while it rebalances or its broker settles."""
         try:

@@ -9,7 +9,7 @@ from tests.brokers.interface import Broker, Stoppable
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-_WAIT_S = 30.0
+_WAIT_S = 240.0
 
 
 def _produce(broker: Broker, topic: str, values: list[bytes]) -> None:

@@ -21,7 +21,7 @@ from tests.kafka.traps.services import running
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-_WAIT_S = 30.0
+_WAIT_S = 240.0
 
 UNACKNOWLEDGED = {"enable.idempotence": False, "acks": 0}
 """Options under which no broker reports an offset."""

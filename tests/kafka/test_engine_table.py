@@ -65,7 +65,7 @@ class TableHarness:
         client: AdminClient = admin(self.broker.bootstrap)
         client.delete_topics([self.changelog])[self.changelog].result(30)
         deadline_s = time.monotonic() + WAIT_TIMEOUT_S
-        while self.changelog in client.list_topics(timeout=5).topics:
+        while self.changelog in client.list_topics(timeout=60).topics:
             assert time.monotonic() < deadline_s
         self.create()
 

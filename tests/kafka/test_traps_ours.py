@@ -100,7 +100,7 @@ def test_a_stage_held_back_keeps_its_partitions(harness: WorkerHarness) -> None:
     """A stage held back for longer than its session is not rebalanced."""
     harness.create_topics(partitions=2)
     options = {
-        "session_s": 3.0,
+        "session_s": 6.0,
         "max_records": 10,
     }  # all other records wait in front of the stage
     workers = [harness.start("ours", "copy", **options) for _ in range(2)]
@@ -111,7 +111,7 @@ def test_a_stage_held_back_keeps_its_partitions(harness: WorkerHarness) -> None:
     harness.produce(make_values(200))
 
     harness.wait_until(lambda: len(harness.locations(HOLDING)) == 2)
-    harness.sleep(5.0)
+    harness.sleep(8.0)
 
     assert harness.entries(OPENED) == opened
     assert not harness.locations()

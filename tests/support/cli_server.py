@@ -1,10 +1,13 @@
-"""Commands of the project in processes forked from one that has imported everything.
+"""Programs of the project in processes forked from one that has imported everything.
 
 Starting an interpreter and importing the project costs more than a second of CPU, and a
-run of the journeys starts some hundred workers and sandboxes. `spawn_cli` forks them
+run of the tests starts some hundred workers and sandboxes. `spawn_cli` forks them
 instead from a server process, `python -m tests.support.cli_server`, which each test
 process starts once. Real processes all the same: their own memory, signals and exit
 codes. Tests of the start itself use `tests.support.processes.spawn`.
+
+`spawn_module` does the same for other modules. Each set of imports has a server of its
+own, so that a worker on stock Faust has nothing of this project's engine in its memory.
 """
 
 import contextlib
@@ -17,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -29,11 +33,14 @@ import msgspec
 ROOT = Path(__file__).parents[2]
 _REQUEST_MAX_BYTES = 200_000
 _PR_SET_PDEATHSIG = 1
+_CLI = "agents.cli"
+_CLI_IMPORTS = ("agents.app", _CLI, "streams.sandbox")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Command to fork: arguments of `klaviyo-streams`, environment and directory."""
+    """Program to fork: module to run, arguments, environment and directory."""
 
+    module: str
     args: list[str]
     env: dict[str, str]
     cwd: str
@@ -96,6 +103,7 @@ def spawn_cli(
     *args: str,
     stdout: int,
     stderr: int | None = None,
+    stdin: int | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
 ) -> CliProcess:
@@ -105,15 +113,49 @@ def spawn_cli(
         args: Arguments of the command.
         stdout: File descriptor that gets the standard output.
         stderr: File descriptor that gets the standard error; `stdout` by default.
+        stdin: File descriptor of the standard input; empty input by default.
         env: Whole environment; that of the tests by default.
         cwd: Working directory.
     """
+    request = Request(
+        module=_CLI, args=[*args], env=dict(env or os.environ), cwd=str(cwd)
+    )
+    return _fork(request, imports=_CLI_IMPORTS, outputs=(stdout, stderr), stdin=stdin)
+
+
+def spawn_module(
+    module: str, *args: str, stdout: int, imports: Sequence[str]
+) -> CliProcess:
+    """Run `python -m module` in a process of its own.
+
+    Args:
+        module: Module to run, itself not among the imports.
+        args: Its arguments.
+        stdout: File descriptor that gets both outputs.
+        imports: Modules that its server has imported.
+    """
+    request = Request(module=module, args=[*args], env=dict(os.environ), cwd=str(ROOT))
+    return _fork(request, imports=tuple(imports), outputs=(stdout, None), stdin=None)
+
+
+def _fork(
+    request: Request,
+    *,
+    imports: tuple[str, ...],
+    outputs: tuple[int, int | None],
+    stdin: int | None,
+) -> CliProcess:
+    stdout, stderr = outputs
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    request = Request(args=[*args], env=dict(env or os.environ), cwd=str(cwd))
-    with theirs:
-        fds = [theirs.fileno(), stdout, stdout if stderr is None else stderr]
+    with theirs, Path(os.devnull).open("rb") as empty:
+        fds = [
+            theirs.fileno(),
+            empty.fileno() if stdin is None else stdin,
+            stdout,
+            stdout if stderr is None else stderr,
+        ]
         packet = msgspec.json.encode(request)
-        socket.send_fds(_server()[0], [packet], fds)
+        socket.send_fds(_server(imports)[0], [packet], fds)
     return CliProcess(int(ours.recv(16)), ours)
 
 
@@ -141,12 +183,15 @@ def run_cli(
 
 
 @cache
-def _server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+def _server(
+    imports: tuple[str, ...],
+) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     """Start the server; the kernel and the closed socket end it with this process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
+        command = [sys.executable, "-m", "tests.support.cli_server"]
         process = subprocess.Popen(  # noqa: S603 - no shell
-            [sys.executable, "-m", "tests.support.cli_server", str(theirs.fileno())],
+            [*command, str(theirs.fileno()), *imports],
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
             pass_fds=[theirs.fileno()],
@@ -168,18 +213,18 @@ def serve(requests: socket.socket) -> None:
             os.read(wake_read, 1_000)
             _report_exits(controls)
         if requests in ready:
-            packet, fds, _, _ = socket.recv_fds(requests, _REQUEST_MAX_BYTES, 3)
+            packet, fds, _, _ = socket.recv_fds(requests, _REQUEST_MAX_BYTES, 4)
             if not packet:
                 return
-            control_fd, *outputs = fds
+            control_fd, *streams = fds
             control = socket.socket(fileno=control_fd)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 requests.close()
-                _run(msgspec.json.decode(packet, type=Request), outputs=outputs)
-            for output in outputs:
-                os.close(output)
+                _run(msgspec.json.decode(packet, type=Request), streams=streams)
+            for stream in streams:
+                os.close(stream)
             control.send(str(pid).encode())
             controls[pid] = control
 
@@ -194,22 +239,25 @@ def _report_exits(controls: dict[int, socket.socket]) -> None:
                 control.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _run(request: Request, *, outputs: Sequence[int]) -> NoReturn:
-    """Become `python -m agents.cli` with the arguments of a request."""
+def _run(request: Request, *, streams: Sequence[int]) -> NoReturn:
+    """Become `python -m module` with the arguments of a request."""
     code = 1
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.dup2(outputs[0], 1)
-        os.dup2(outputs[1], 2)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)  # the reader of a pipe must see its end
         os.environ.clear()
         os.environ.update(request.env)
         os.chdir(request.cwd)
         sys.argv[1:] = request.args
-        runpy.run_module("agents.cli", run_name="__main__", alter_sys=True)
+        runpy.run_module(request.module, run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - as an interpreter does at its end
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -217,8 +265,8 @@ def _run(request: Request, *, outputs: Sequence[int]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    for module in ("agents.app", "agents.cli", "streams.sandbox"):
-        import_module(module)
+    for name in sys.argv[2:]:
+        import_module(name)
     gc.freeze()  # what is shared with the children stays unwritten
     with socket.socket(fileno=int(sys.argv[1])) as end_of_server:
         serve(end_of_server)

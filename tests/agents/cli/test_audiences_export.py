@@ -17,6 +17,8 @@ from tests.streams.audiences.test_table_snapshot import LINES
 
 FULL = Path("/dev/full")
 NOWHERE = {"KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+WRONG_SETTINGS = {"KLAVIYO_STREAMS_TOPIC_PARTITIONS": "many"}
+"""End the command after it has read its file and before it asks Kafka."""
 
 
 def _typed(*arguments: str, given: bytes = b"") -> Result:
@@ -144,7 +146,9 @@ def test_a_parquet_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     copy = read_lines(LINES)
     parquet.write_parquet(file, copy, exported_at="")
 
-    result = _typed("import", str(file))
+    result = CliRunner().invoke(
+        main, ["audiences", "import", str(file)], env=WRONG_SETTINGS
+    )
 
     assert f"in the file: {copy.summary()}" in result.output
 

@@ -30,8 +30,6 @@ from streams.settings import Settings, load_settings
 MAX_EVENT_BYTES = 1_000
 NAME = "r-1"
 
-pytestmark = pytest.mark.timeout(60)
-
 
 class ReplayHarness:
     """The command line, before topics in Kafka."""

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 MOMENTS = 12
 """Number of moments between the first line of the program and readiness."""
 
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 240.0
 _POLL_S = 0.002
 _SIGTERM_BIT = 1 << (signal.SIGTERM - 1)
 

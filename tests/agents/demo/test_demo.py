@@ -3,18 +3,18 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
+from tests.support.cli_server import CliProcess, spawn_cli
 
-ROOT = Path(__file__).parents[3]
 URL = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 
 ELSEWHERE = {
@@ -41,24 +41,29 @@ EQUALS = (
 """What is compared, at least."""
 
 
-def _start(
+@contextmanager
+def _running_demo(
     *options: str, home: Path, more: Mapping[str, str] | None = None
-) -> "subprocess.Popen[str]":
-    return subprocess.Popen(  # noqa: S603 # our own command, no shell
-        [sys.executable, "-m", "agents.cli", "demo", *options],
-        env={**os.environ, **(more or {}), "CI": "true", "TMPDIR": str(home)},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+) -> Iterator[tuple[CliProcess, TextIO]]:
+    """Yield a running demo and its output; leaving the block waits for its end."""
+    environ = {**os.environ, **(more or {}), "CI": "true", "TMPDIR": str(home)}
+    read_end, write_end = os.pipe()
+    demo = spawn_cli("demo", *options, stdout=write_end, env=environ)
+    os.close(write_end)
+    with os.fdopen(read_end) as output:
+        try:
+            yield demo, output
+            demo.wait()
+        finally:
+            demo.kill()
 
 
 @pytest.mark.slow
 def test_the_demo_ends_with_everything_equal_and_leaves_nothing(tmp_path: Path) -> None:
     """Exit code 0, plain text, no file left, and nobody's own settings used."""
-    with _start("--events", "500", home=tmp_path, more=ELSEWHERE) as process:
-        printed, _ = process.communicate()
+    options = ("--events", "500")
+    with _running_demo(*options, home=tmp_path, more=ELSEWHERE) as (process, output):
+        printed = output.read()
 
     assert process.returncode == 0, printed
     for name in EQUALS:
@@ -74,16 +79,15 @@ def test_an_interrupted_demo_ends_its_processes_and_leaves_nothing(
     tmp_path: Path, name: str
 ) -> None:
     """Exit code 1; the sandbox no longer answers; the temporary directory is gone."""
-    with _start(home=tmp_path) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+    with _running_demo(home=tmp_path) as (process, output):
+        for line in output:
             if "with an outcome" in line:
                 break
         log = next(tmp_path.glob("klaviyo-streams-demo-*/sandbox.log"))
         found = URL.search(log.read_text())
 
         process.send_signal(signal.Signals[name])
-        process.communicate()
+        output.read()
 
     assert found is not None
     assert process.returncode == 1
@@ -95,8 +99,9 @@ def test_an_interrupted_demo_ends_its_processes_and_leaves_nothing(
 @pytest.mark.slow
 def test_a_demo_that_fails_says_why(tmp_path: Path) -> None:
     """A Kafka that is not there: exit code 1, its address, and where the logs are."""
-    with _start("--kafka", "127.0.0.1:9", home=tmp_path) as process:
-        printed, _ = process.communicate()
+    options = ("--kafka", "127.0.0.1:9")
+    with _running_demo(*options, home=tmp_path) as (process, output):
+        printed = output.read()
 
     assert process.returncode == 1
     assert "FAILED: no Kafka answers on 127.0.0.1:9" in printed

@@ -8,7 +8,7 @@ from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Producer
 from tests.kafka.traps.services import running
 
-_WAIT_S = 30.0
+_WAIT_S = 240.0
 
 
 async def test_librdkafka_lines_are_logged_in_full(

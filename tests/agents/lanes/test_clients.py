@@ -17,7 +17,7 @@ from tests.streams.klaviyo.fakes import KEY, FakeClock
 
 RECORDS = BatchKey("record", None, "trackEvent")
 BACKFILL = RECORDS._replace(low_priority=True)
-WITHIN_S = 30.0
+WITHIN_S = 240.0
 PATCHES = BatchKey("patch", None, "upsertProfile")
 UPSERTS = BatchKey("upsert", None, "upsertProfile")
 

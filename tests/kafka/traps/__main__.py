@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.brokers import choice
 from tests.brokers.interface import Broker
-from tests.kafka.traps.churn import run_churn
+from tests.kafka.traps.churn import STALL_TIMEOUT_S, run_churn
 from tests.kafka.traps.job import TableStore
 from tests.kafka.traps.worker_harness import WorkerHarness
 
@@ -43,7 +43,13 @@ def _run_once(broker: Broker, arguments: argparse.Namespace) -> str:
         harness = WorkerHarness(broker, prefix=prefix, home=Path(home))
         try:
             store, cycles = TableStore(arguments.store), arguments.cycles
-            result = run_churn(harness, arguments.engine, store=store, cycles=cycles)
+            result = run_churn(
+                harness,
+                arguments.engine,
+                store=store,
+                cycles=cycles,
+                stall_timeout_s=STALL_TIMEOUT_S,
+            )
         finally:
             harness.close()
     verdict = "complete" if result.is_complete else "NOT COMPLETE"

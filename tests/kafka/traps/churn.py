@@ -4,7 +4,7 @@ import itertools
 import time
 from dataclasses import dataclass
 
-from tests.kafka.traps.job import DONE, TableStore
+from tests.kafka.traps.job import DONE, WAIT_TIMEOUT_S, TableStore
 from tests.kafka.traps.process import WorkerProcess
 from tests.kafka.traps.worker_harness import WorkerHarness
 
@@ -12,11 +12,8 @@ PARTITIONS, USERS = 4, 200
 BACKLOG = 3_000
 """Records produced before each new member, more than it reads while it joins."""
 
-_JOIN_TIMEOUT_S = 20.0
-"""Longest wait for a new member's first record: stock Faust's members may hang."""
-
-_STALL_TIMEOUT_S = 15.0
-"""Time without a commit after which a run counts as stalled."""
+STALL_TIMEOUT_S = 15.0
+"""Time without a commit after which a run of stock Faust counts as stalled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +49,36 @@ class ChurnResult:
 
 
 def run_churn(
-    harness: WorkerHarness, program: str, *, store: TableStore, cycles: int = 10
+    harness: WorkerHarness,
+    program: str,
+    *,
+    store: TableStore,
+    cycles: int = 10,
+    stall_timeout_s: float = WAIT_TIMEOUT_S,
 ) -> ChurnResult:
-    """Replace one of two members per cycle; wait until the backlog is done."""
+    """Replace one of two members per cycle; wait until the backlog is done.
+
+    Args:
+        harness: Topics and workers of the run.
+        program: Engine of the workers.
+        store: Storage for their tables.
+        cycles: How often a member is replaced.
+        stall_timeout_s: Longest wait for a new member's first record, which may never
+            come on stock Faust, and longest time without a commit.
+    """
     harness.create_topics(partitions=PARTITIONS)
     names = itertools.cycle("ab")
     exit_codes = set()
     previous: WorkerProcess | None = None
     for cycle in range(cycles + 1):
         harness.produce(_backlog(cycle), users=USERS)
-        newcomer = _join(harness, program, name=next(names), store=store)
+        newcomer = _join(
+            harness, program, name=next(names), store=store, timeout_s=stall_timeout_s
+        )
         if previous is not None:
             exit_codes.add(previous.terminate())
         previous = newcomer
-    _await_settled(harness)
+    _await_settled(harness, timeout_s=stall_timeout_s)
     return _build_result(harness, exit_codes, records=BACKLOG * (cycles + 1))
 
 
@@ -75,7 +88,12 @@ def _backlog(cycle: int) -> list[bytes]:
 
 
 def _join(
-    harness: WorkerHarness, program: str, *, name: str, store: TableStore
+    harness: WorkerHarness,
+    program: str,
+    *,
+    name: str,
+    store: TableStore,
+    timeout_s: float,
 ) -> WorkerProcess:
     options = {"max_records": 40, "pause_after_poll_s": 0.02}
     before, began_s = _processed_by(harness, name), time.monotonic()
@@ -86,8 +104,9 @@ def _join(
         lambda: (
             _processed_by(harness, name) > before
             or _is_settled(harness)
-            or time.monotonic() - began_s > _JOIN_TIMEOUT_S
-        )
+            or time.monotonic() - began_s > timeout_s
+        ),
+        within_s=2 * timeout_s,
     )
     return worker
 
@@ -100,12 +119,12 @@ def _is_settled(harness: WorkerHarness) -> bool:
     return harness.committed_offsets() == harness.end_offsets()
 
 
-def _await_settled(harness: WorkerHarness) -> None:
+def _await_settled(harness: WorkerHarness, *, timeout_s: float) -> None:
     """Wait until all commits are at their ends, or have stood still for long."""
     moved_s, last = time.monotonic(), harness.committed_offsets()
 
     def is_stalled() -> bool:
-        return time.monotonic() - moved_s > _STALL_TIMEOUT_S
+        return time.monotonic() - moved_s > timeout_s
 
     while not (_is_settled(harness) or is_stalled()):
         time.sleep(0.2)

@@ -18,8 +18,8 @@ FALL_BEHIND_S = 1.5
 """Time by which a stage falls behind: three times the reader's POLL_MS."""
 
 
-WAIT_TIMEOUT_S = 40.0
-"""Longest wait for an expected change, on a loaded machine with two cores."""
+WAIT_TIMEOUT_S = 240.0
+"""Longest wait for an expected change, however busy the machine is."""
 
 
 class TableStore(StrEnum):

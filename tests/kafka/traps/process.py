@@ -2,16 +2,20 @@
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 
 from tests.kafka.traps.job import WAIT_TIMEOUT_S, Job
-from tests.support.processes import spawn
+from tests.support.cli_server import spawn_module
 
-_STOP_TIMEOUT_S = 15.0
-_ROOT = Path(__file__).parents[3]
+_STOP_TIMEOUT_S = 60.0
+
+_IMPORTS = {
+    "ours": ("tests.kafka.traps.engine_worker",),
+    "stock": ("tests.kafka.traps.job", "faust", "faust.transport.drivers.aiokafka"),
+}
+"""What a program's worker finds imported: no stock worker has our engine in it."""
 
 
 class WorkerProcess:
@@ -20,10 +24,12 @@ class WorkerProcess:
     def __init__(self, program: str, job: Job) -> None:
         self.job = job
         self._log = Path(job.home, f"{job.name}.log")
-        command = [sys.executable, "-m", f"tests.kafka.traps.{program}"]
         with self._log.open("ab") as log:
-            self._process = spawn(
-                [*command, msgspec.json.encode(job).decode()], cwd=_ROOT, stdout=log
+            self._process = spawn_module(
+                f"tests.kafka.traps.{program}",
+                msgspec.json.encode(job).decode(),
+                stdout=log.fileno(),
+                imports=_IMPORTS[program],
             )
 
     @property

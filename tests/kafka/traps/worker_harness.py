@@ -77,9 +77,8 @@ class WorkerHarness:
             replica_assignment=[[node + 1]],
             config={**COMPACTED, "min.insync.replicas": "1"},
         )
-        self._admin.create_topics([new_topic])[self.base_job.changelog].result(
-            _TIMEOUT_S
-        )
+        created = self._admin.create_topics([new_topic])
+        created[self.base_job.changelog].result(WAIT_TIMEOUT_S)
         self.wait_until(lambda: self.leader(self.base_job.changelog) == node)
         return node
 
@@ -93,8 +92,8 @@ class WorkerHarness:
     def delete_changelog(self) -> None:
         """Delete the changelog; return when it is gone."""
         name = self.base_job.changelog
-        self._admin.delete_topics([name])[name].result(_TIMEOUT_S)
-        self.wait_until(lambda: name not in self._admin.list_topics(timeout=5).topics)
+        self._admin.delete_topics([name])[name].result(WAIT_TIMEOUT_S)
+        self.wait_until(lambda: name not in self._admin.list_topics(timeout=60).topics)
 
     def leader(self, topic: str) -> int:
         """Return the node, counted from 0, that leads the topic's first partition."""

@@ -3,17 +3,17 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from tests.agents.cli.support.help_examples import NAME, ExampleProgram
+from tests.support.cli_server import CliProcess, spawn_cli
 
 ROOT = Path(__file__).parents[4]
-WITHIN_S = 60.0
+WITHIN_S = 240.0
 _POLL_S = 0.05
 
 
@@ -37,13 +37,14 @@ class ExampleRun:
         self._folder = folder
         self._environ = environ
         self._log = folder / ".said"
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[subprocess.Popen[bytes] | CliProcess] = []
 
     def __enter__(self) -> Self:
-        given: IO[bytes] | None = None
+        given: int | None = None
         with self._log.open("ab") as log:
             for number, stage in enumerate(self._stages, 1):
-                given = self._start(stage, given, log, last=number == len(self._stages))
+                last = number == len(self._stages)
+                given = self._start(stage, given, log.fileno(), last=last)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,37 +85,47 @@ class ExampleRun:
             process.terminate()
 
     def _start(
-        self,
-        stage: ExampleProgram,
-        given: IO[bytes] | None,
-        log: IO[bytes],
-        *,
-        last: bool,
-    ) -> IO[bytes] | None:
+        self, stage: ExampleProgram, given: int | None, log: int, *, last: bool
+    ) -> int | None:
+        """Start one program; return the pipe with its output unless it is the last."""
         with ExitStack() as ours:  # kept open here, no pipe would ever end
-            source = self._folder / (stage.source or os.devnull)
-            taken = given or source.open("rb")
-            target: IO[bytes] | int = log if last else subprocess.PIPE
+            if given is None:
+                source = self._folder / (stage.source or os.devnull)
+                given = ours.enter_context(source.open("rb")).fileno()
+            else:
+                ours.callback(os.close, given)
+            output, target = (None, log) if last else os.pipe()
+            if not last:
+                ours.callback(os.close, target)
             if stage.target:
-                target = ours.enter_context((self._folder / stage.target).open("wb"))
-            process = subprocess.Popen(  # noqa: S603 - an example of ours, no shell
-                _command(stage.arguments),
+                file = (self._folder / stage.target).open("wb")
+                target = ours.enter_context(file).fileno()
+            self._running.append(self._spawn(stage, given, target, log))
+        return output
+
+    def _spawn(
+        self, stage: ExampleProgram, stdin: int, stdout: int, stderr: int
+    ) -> subprocess.Popen[bytes] | CliProcess:
+        env = {**self._environ, **stage.environ}
+        if stage.arguments[0] == NAME:
+            return spawn_cli(
+                *stage.arguments[1:],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=env,
                 cwd=self._folder,
-                env={**self._environ, **stage.environ},
-                stdin=ours.enter_context(taken),
-                stdout=target,
-                stderr=log,
             )
-        self._running.append(process)
-        return process.stdout
+        return subprocess.Popen(  # noqa: S603 - an example of ours, no shell
+            stage.arguments,
+            cwd=self._folder,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
 
 
 def is_known(program: str) -> bool:
     """Return True if the program exists."""
     return program == NAME or shutil.which(program) is not None
-
-
-def _command(arguments: Sequence[str]) -> list[str]:
-    if arguments[0] == NAME:
-        return [sys.executable, "-m", "agents.cli", *arguments[1:]]
-    return [*arguments]
