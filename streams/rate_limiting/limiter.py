@@ -10,11 +10,12 @@ from enum import Enum, auto
 from heapq import heappop, heappush
 from itertools import count
 
-from streams.rate_limiting.signals import RequestOutcome, Signals
-from streams.rate_limiting.state_machine import (
+from streams.rate_limiting.controller import on_response
+from streams.rate_limiting.pacing import (
     EndpointPacing,
     Quota,
-    on_response,
+    RequestOutcome,
+    Signals,
     on_send,
     send_delay_s,
 )
@@ -95,10 +96,12 @@ class RateLimiter:
 
     Args:
         clock: Source of time and randomness.
+        quota_scale: Factor on the quotas passed to `acquire`.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, quota_scale: float = 1.0) -> None:
         self._clock = clock
+        self._quota_scale = quota_scale
         self._queues: dict[str, _EndpointQueue] = {}
         self._arrivals = count()
 
@@ -115,7 +118,7 @@ class RateLimiter:
         queue = self._queues.get(name)
         if queue is None:
             queue = self._queues[name] = _EndpointQueue(
-                pacing=EndpointPacing(quota=quota)
+                pacing=EndpointPacing(quota=quota.scaled(self._quota_scale))
             )
         if queue.has_front_waiter:
             grant = await self._wait_in_queue(name, queue, priority=priority)
@@ -144,9 +147,12 @@ class RateLimiter:
 
     async def _wait_for_token(self, queue: _EndpointQueue, *, priority: int) -> None:
         while True:
-            while (wait_s := self._queue_delay_s(queue)) > 0:
+            now_s = self._clock.monotonic_s()
+            wait_s = send_delay_s(queue.pacing, now_s=now_s)
+            if wait_s > 0:
                 await self.sleep(min(wait_s, RECHECK_INTERVAL_S))
-            queue.pacing = on_send(queue.pacing, now_s=self._clock.monotonic_s())
+                continue
+            queue.pacing = on_send(queue.pacing, now_s=now_s)
             higher_priority_waiter = queue.pop_waiter_below(priority)
             if higher_priority_waiter is None:
                 return
@@ -166,11 +172,10 @@ class RateLimiter:
     def send_delay_s(self, name: str) -> float:
         """Return the shortest delay, in seconds, for a request that arrives now."""
         queue = self._queues.get(name)
-        return self._queue_delay_s(queue) if queue else 0.0
+        if queue is None:
+            return 0.0
+        return send_delay_s(queue.pacing, now_s=self._clock.monotonic_s())
 
     async def sleep(self, wait_s: float) -> None:
         """Wait for a reason other than a quota, such as the next poll of a job."""
         await self._clock.sleep(max(wait_s, _SLEEP_MIN_S))
-
-    def _queue_delay_s(self, queue: _EndpointQueue) -> float:
-        return send_delay_s(queue.pacing, now_s=self._clock.monotonic_s())

@@ -2,8 +2,7 @@
 
 import math
 
-from streams.rate_limiting.state import EndpointPacing
-from streams.rate_limiting.token_flow import STEADY_WINDOW_S
+from streams.rate_limiting.pacing import STEADY_WINDOW_S, EndpointPacing
 
 OBSERVED_WINDOWS_MAX = 2.0
 """Longest memory of the usage by others, in windows: the estimate moves by half of the

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import click
 
-from streams.rate_limiting.state_machine import Quota
+from streams.rate_limiting.pacing import Quota
 from tests.streams.rate_limiting.measurements import measure
 from tests.streams.rate_limiting.quota_server import (
     Headers,

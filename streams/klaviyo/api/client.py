@@ -27,7 +27,7 @@ from streams.klaviyo.api.status import EndpointMonitor, EndpointStatus, log_stat
 from streams.klaviyo.api.transport import Transport
 from streams.rate_limiting.backoff import backoff_s
 from streams.rate_limiting.limiter import Clock, RateLimiter
-from streams.rate_limiting.signals import RequestOutcome, Signals, read_signals
+from streams.rate_limiting.pacing import RequestOutcome, Signals, read_signals
 
 BASE_URL = "https://a.klaviyo.com"
 """Base URL from Klaviyo's OpenAPI document 2026-07-15, `servers`."""
@@ -87,8 +87,7 @@ class KlaviyoClient:
         )
         self._clock = clock
         self._monitor = EndpointMonitor(on_status_change)
-        self._quota_scale = quota_scale
-        self._limiter = RateLimiter(clock)
+        self._limiter = RateLimiter(clock, quota_scale=quota_scale)
         self._priority = 0
         self.waiting_count = 0
         self.jobs = ImportJobTracker(self)
@@ -151,11 +150,10 @@ class KlaviyoClient:
     async def attempt(self, request: Request) -> AttemptResult:
         """Send a request once, after waiting at the rate limiter."""
         endpoint = request.endpoint
-        quota = endpoint.quota.scaled(self._quota_scale)
         self.waiting_count += 1
         try:
             await self._limiter.acquire(
-                endpoint.name, quota=quota, priority=self._priority
+                endpoint.name, quota=endpoint.quota, priority=self._priority
             )
         finally:
             self.waiting_count -= 1
