@@ -188,7 +188,7 @@ def answer(
 def shown(request: Request) -> dict[str, Json]:
     """Show a request as JSON; the query as pairs, not encoded."""
     return {
-        "method": request.method,
+        "method": request.endpoint.method,
         "path": request.path,
         "query": request.query,
         "body": orjson.Fragment(request.body) if request.body else None,

@@ -28,7 +28,7 @@ WORKERS = (1, 4, 16)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One block of the table; `hours_of_a_day` shortens what takes long."""
+    """Block of the table; `hours_of_a_day` shortens the slow runs."""
 
     name: str
     burst_per_s: int

@@ -72,4 +72,4 @@ async def test_lists_are_created_not_found() -> None:
 
     assert await find_list(klaviyo, "VIP") is None
     assert isinstance(await create_list(klaviyo, "VIP"), str)
-    assert [request.method for request in klaviyo.requests] == ["GET", "POST"]
+    assert [request.endpoint.method for request in klaviyo.requests] == ["GET", "POST"]

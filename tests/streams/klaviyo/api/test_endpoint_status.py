@@ -11,7 +11,7 @@ from streams.klaviyo.api.results import (
     Temporary,
     Throttled,
 )
-from streams.klaviyo.api.status import (
+from streams.klaviyo.api.client import (
     EndpointCondition,
     EndpointMonitor,
     EndpointStatus,
