@@ -25,10 +25,10 @@ from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Identifier,
     ProfileItem,
+    VerdictCollector,
     list_identifiers,
     normalize_identifier,
 )
-from streams.klaviyo.batching.verdicts import VerdictCollector
 
 ProfileIds: TypeAlias = dict[int, list[str]]
 """Index of an item -> the Klaviyo ids of its profile; usually a single id."""
