@@ -1,4 +1,4 @@
-"""Control law by which each worker learns its share of a quota used by others too.
+"""Control law: each worker learns a share of a quota that other users spend too.
 
 The limiter calls `on_response` for every response.
 
@@ -152,7 +152,7 @@ from the same number."""
 def on_response(
     pacing: EndpointPacing, signals: Signals, *, now_s: float, jitter: float
 ) -> EndpointPacing:
-    """Return the state after the response to one request.
+    """Return the state after the response to a request.
 
     Args:
         pacing: State before the response.
@@ -207,8 +207,8 @@ def _on_success(
     pacing: EndpointPacing, signals: Signals, *, now_s: float
 ) -> EndpointPacing:
     """Learn from a successful response."""
-    # A response stands for the time since the last one, but for two intervals between
-    # requests at most: idle time holds no information about the share.
+    # A response stands for the time since the previous response, but for at most two
+    # intervals between requests: idle time holds no information about the share.
     since_s = min(
         now_s - pacing.last_success_s, 2.0 / rate_per_s(pacing), STEADY_WINDOW_S
     )
@@ -332,7 +332,7 @@ def _remaining_time(remaining_s: float, *, guard_s: float) -> float:
 def _adjust_share(
     pacing: EndpointPacing, *, surplus: float, contention: float, weight: float
 ) -> float:
-    """Return the share after one response.
+    """Return the share after a response.
 
     A worker without a backlog keeps its share: an idle account always shows surplus,
     and the share would grow without use.

@@ -62,7 +62,7 @@ QueueSlot = tuple[int, int, asyncio.Future[Grant]]
 
 @dataclass(slots=True, kw_only=True)
 class _EndpointQueue:
-    """Waiting requests of one endpoint, and the endpoint's rate-limiting state."""
+    """Waiting requests of an endpoint, and the endpoint's rate-limiting state."""
 
     pacing: EndpointPacing
     slots: list[QueueSlot] = field(default_factory=list)
@@ -89,7 +89,7 @@ class _EndpointQueue:
 
 
 class RateLimiter:
-    """Delays requests until the quota of their endpoint allows them.
+    """Rate limiter that delays requests until the quota of the endpoint suffices.
 
     The front waiter of an endpoint waits for the next token, and passes the token to
     any waiter of a lower priority number, even to one that arrived later.
@@ -159,7 +159,7 @@ class RateLimiter:
             higher_priority_waiter.set_result(Grant.SEND)
 
     def on_response(self, name: str, signals: Signals) -> None:
-        """Update the endpoint's state from the response to one request."""
+        """Update the endpoint's state from the response to a request."""
         queue = self._queues[name]
         now_s, jitter = self._clock.monotonic_s(), self._clock.rng()
         queue.pacing = on_response(queue.pacing, signals, now_s=now_s, jitter=jitter)

@@ -1,4 +1,4 @@
-"""Pacing of one endpoint: state, sending times and rate-limit signals, all pure.
+"""Pacing of an endpoint: state, sending times and rate-limit signals, all pure.
 
 A token bucket turns a share of the quota into sending times: tokens accumulate at the
 rate of the share, and each request costs one token. `controller.py` learns the share
@@ -53,7 +53,7 @@ _POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w=([0-9]{1,9})\s*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """Limits of one endpoint; a request must fit both windows.
+    """Limits of an endpoint; a request must fit both windows.
 
     Attributes:
         burst_per_s: Requests admitted in a one-second window.
@@ -64,7 +64,7 @@ class Quota:
     steady_per_min: int
 
     def scaled(self, factor: float) -> "Quota":
-        """Return the quota with both limits multiplied, each at least one request."""
+        """Return the quota with both limits multiplied, each at least 1."""
         return Quota(
             burst_per_s=max(1, int(self.burst_per_s * factor)),
             steady_per_min=max(1, int(self.steady_per_min * factor)),
@@ -72,7 +72,7 @@ class Quota:
 
 
 class EndpointPacing(msgspec.Struct, frozen=True, kw_only=True):
-    """State of one endpoint; a msgspec struct, since each request creates a new one.
+    """State of an endpoint; a msgspec struct, since each request creates a new state.
 
     Attributes:
         quota: Limits of the endpoint, as published or as reported by headers.
@@ -130,7 +130,7 @@ class RequestOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """Rate-limit information of one response; None where a header is missing.
+    """Rate-limit information of a response; None where a header is missing.
 
     Attributes:
         outcome: Result of the request.

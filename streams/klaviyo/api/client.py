@@ -116,7 +116,7 @@ class EndpointMonitor:
 
 
 class KlaviyoClient:
-    """Client for the Klaviyo API with one API key.
+    """Client for the Klaviyo API with a single API key.
 
     Args:
         api_key: Private key; appears in no log, error or `repr`.

@@ -1,4 +1,4 @@
-"""Klaviyo client for commands, which must end instead of waiting for a repair."""
+"""Klaviyo client for commands: ends at a fault instead of waiting for a repair."""
 
 from collections.abc import Mapping
 

@@ -14,7 +14,7 @@ _RUNNING_STATUSES = ("queued", "processing")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """HTTP request to one endpoint of Klaviyo.
+    """HTTP request to an endpoint of Klaviyo.
 
     Attributes:
         endpoint: Endpoint, with method, quota and limits.

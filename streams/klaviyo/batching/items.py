@@ -67,7 +67,7 @@ class VerdictCollector:
         self._set_verdict(index, Verdict.DISCARDED, reason=reason)
 
     def mark_dead_letter(self, index: int, reason: str, *, status: int = 0) -> None:
-        """Record that an item can never be delivered as it is."""
+        """Record that an unchanged item can never be delivered."""
         self._set_verdict(index, Verdict.DEAD_LETTER, reason=reason, status=status)
 
     def verdicts(self) -> list[ItemVerdict]:
@@ -134,7 +134,7 @@ def prepare_items(
 
 
 def split_into_rounds(items: Iterable[ProfileItem]) -> list[list[ProfileItem]]:
-    """Split items into rounds in which no identifier occurs twice.
+    """Split items into rounds without repeated identifiers.
 
     Klaviyo runs jobs, and the lines of a job, in any order, so the second of two items
     for one profile must wait for the next round. The order of items is kept.
