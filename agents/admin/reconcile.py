@@ -20,7 +20,7 @@ from agents.shared.reprocess import new_replay_id, requeue_activation
 from streams.actions.activation import Activation
 from streams.destination.model import Destination
 from streams.errors import ConfigError
-from streams.klaviyo.api.client import FailFastClient
+from streams.klaviyo.api.fail_fast import FailFastClient
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.lookups.lists import ListMember, read_list_members
 from streams.reconcile.comparison import Comparison, ListReport, build_uncompared_report

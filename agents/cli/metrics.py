@@ -16,7 +16,8 @@ from agents.cli.support.tester_options import (
 from agents.shared import logging
 from streams.destination.mapping_rules import METRIC_FIELDS
 from streams.destination.model import Destination, MappingRule, UnknownMetricPolicy
-from streams.klaviyo.api.client import FailFastClient, KlaviyoClient
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.fail_fast import FailFastClient
 from streams.klaviyo.lookups.metrics import fetch_metric_names, find_missing_metrics
 
 _POLICY: Final[Mapping[UnknownMetricPolicy, str]] = {

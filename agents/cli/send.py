@@ -18,7 +18,8 @@ from agents.cli.support.tester_options import (
 )
 from agents.shared import logging
 from streams.destination.model import Destination, UnknownMetricPolicy
-from streams.klaviyo.api.client import FailFastClient, KlaviyoClient
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.fail_fast import FailFastClient
 from streams.klaviyo.lookups.metrics import fetch_metric_names
 
 

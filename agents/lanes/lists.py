@@ -33,7 +33,7 @@ from streams.klaviyo.batching.items import (
 )
 from streams.klaviyo.execute import with_dropped_note
 from streams.klaviyo.operations.list_members import add_members, remove_members
-from streams.klaviyo.operations.profile_patches import patch_profiles
+from streams.klaviyo.operations.profiles import patch_profiles
 
 LIST_GONE_VERDICT = dead_letter(
     "list-gone: the list that the event or the settings name is not in Klaviyo; "

@@ -1,5 +1,6 @@
 """Topics of the pipeline: partitions, configuration and creation."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ HEADROOM_BYTES = 100_000
 """Generous allowance for a record's headers and batch beside its value."""
 
 ADMIN_TIMEOUT_S = 10.0
+LISTED_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +78,15 @@ def ensure_topics(kafka: KafkaAccess, settings: Settings) -> list[str]:
         Names of the created topics.
 
     Raises:
-        ConfigError: Topics that must have equal partitions differ, or Kafka refuses.
+        ConfigError: Topics that must have equal partitions differ, Kafka refuses, or the
+            broker does not list the new topics in time.
     """
     admin = AdminClient(kafka.librdkafka_options())
     specs_by_name = {spec.name: spec for spec in topic_specs(settings)}
     existing = _existing_topics(admin)
     missing = [spec for name, spec in specs_by_name.items() if name not in existing]
     created = _create(admin, missing, settings.topic_replication_factor)
+    _await_listed(admin, created)
     _check_same_partitions(
         settings, {name: len(existing[name].partitions) for name in existing}
     )
@@ -131,3 +135,24 @@ def _check_same_partitions(settings: Settings, partitions: dict[str, int]) -> No
         problem = f"topic {changelog}: has {counts[1]} partitions, {events} has"
         fix = "they must be equal: recreate the emptier topic"
         raise ConfigError([f"{problem} {counts[0]}; {fix}"])
+
+
+def _await_listed(admin: AdminClient, names: list[str]) -> None:
+    """Return once the broker lists new topics with their partitions.
+
+    Kafka acknowledges a new topic before every broker knows it. A command that reads the
+    topic in that moment would say that it does not exist.
+    """
+    deadline_s = time.monotonic() + ADMIN_TIMEOUT_S
+    unlisted = names
+    while unlisted := [name for name in unlisted if not _is_listed(admin, name)]:
+        if time.monotonic() > deadline_s:
+            raise ConfigError(
+                [f"topic {name}: created, but not listed yet" for name in unlisted]
+            )
+        time.sleep(LISTED_POLL_S)
+
+
+def _is_listed(admin: AdminClient, name: str) -> bool:
+    topic = _existing_topics(admin).get(name)
+    return topic is not None and topic.error is None and bool(topic.partitions)

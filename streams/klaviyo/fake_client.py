@@ -47,7 +47,7 @@ class FakeKlaviyo:
         if responder is not None:
             data = responder(self, request)
             return Accepted(status=_success_status(request), data={"data": data})
-        if request.method == "GET":
+        if request.endpoint.method == "GET":
             return Accepted(status=200, data={"data": []})
         return Accepted(status=_success_status(request))
 
@@ -102,7 +102,7 @@ def _profile_id(identifiers: list[Identifier], ids: dict[Identifier, str]) -> st
 
 def _success_status(request: Request) -> int:
     """Return the status for success in Klaviyo's OpenAPI."""
-    if request.method == "GET" or request.endpoint is endpoints.UPSERT_PROFILE:
+    if request.endpoint.method == "GET" or request.endpoint is endpoints.UPSERT_PROFILE:
         return 200
     if request.endpoint is endpoints.CREATE_LIST:
         return 201
@@ -124,7 +124,7 @@ def _completed_job(_: FakeKlaviyo, request: Request) -> ResponseData:
 
 
 def _list_resource(_: FakeKlaviyo, request: Request) -> ResponseData:
-    if request.method == "GET":
+    if request.endpoint.method == "GET":
         return {"type": "list", "id": request.path.rpartition("/")[2]}
     return {"type": "list", "id": hashlib.blake2s(request.body).hexdigest()[:6]}
 

@@ -1,11 +1,13 @@
-"""Control law by which each worker learns its share of a quota used by others too.
+"""Control law: each worker learns a share of a quota that other users spend too.
+
+The limiter calls `on_response` for every response.
 
 Klaviyo counts the requests of an account in fixed windows, and every worker and every
 other tool with the account spends from the same quota. No worker knows how many others
 there are. The law below lets each worker find a fair share from the `RateLimit-*`
 headers alone. L is the steady quota (requests per window), T = 60 s the window:
 
-    rate           = quota_share * window_factor * L / T        (`token_flow.py`)
+    rate           = quota_share * window_factor * L / T        (`pacing.py`)
     window_factor  = remaining_quota / remaining_time, 0 to 3   until the window ends
     quota_share   *= exp(sample_weight * (SHARE_GAIN * surplus
                          + SHARE_PULL * contention * ln(SHARE_ANCHOR / quota_share)))
@@ -44,9 +46,18 @@ import math
 
 import msgspec
 
-from streams.rate_limiting.signals import Signals
-from streams.rate_limiting.state import EndpointPacing
-from streams.rate_limiting.token_flow import BURST_WINDOW_S, STEADY_WINDOW_S, rate_per_s
+from streams.rate_limiting.backoff import backoff_s
+from streams.rate_limiting.pacing import (
+    BURST_WINDOW_S,
+    STEADY_WINDOW_S,
+    EndpointPacing,
+    Quota,
+    RequestOutcome,
+    Signals,
+    next_token_at_s,
+    rate_per_s,
+    tokens_at,
+)
 from streams.rate_limiting.window_estimate import (
     RESET_ROUNDING_S,
     estimate_other_usage,
@@ -112,7 +123,7 @@ RESET_GUARD_INTERVALS_MAX_S = 15.0
 """Upper bound, in seconds, for the addition by RESET_GUARD_INTERVALS."""
 
 SHARE_MIN = 0.001
-"""Smallest share (fraction of the steady quota). `token_flow.PROBE_INTERVAL_MAX_S`
+"""Smallest share (fraction of the steady quota). `pacing.PROBE_INTERVAL_MAX_S`
 keeps a worker with this share probing."""
 
 HEADERS_STALE_AFTER_S = 120.0
@@ -133,18 +144,75 @@ NO_HEADERS_CUT = 0.65
 """Factor on the share for a 429 without headers: the only decrease in that law, hence
 larger than THROTTLE_CUT."""
 
+_JITTER_SCALE = 64
+"""`jitter * 64 % 1` is as random as `jitter` and independent of the backoff drawn
+from the same number."""
 
-def on_success(
-    pacing: EndpointPacing, signals: Signals, *, now_s: float
+
+def on_response(
+    pacing: EndpointPacing, signals: Signals, *, now_s: float, jitter: float
 ) -> EndpointPacing:
-    """Update the state after a successful response.
+    """Return the state after the response to a request.
 
     Args:
         pacing: State before the response.
         signals: Rate-limit signals of the response.
         now_s: Arrival time of the response.
+        jitter: A random number in [0, 1), for the wait after a failure.
     """
-    weight = _sample_weight(pacing, now_s=now_s)
+    pacing = msgspec.structs.replace(
+        pacing,
+        in_flight=max(0, pacing.in_flight - 1),
+        quota=Quota(
+            burst_per_s=signals.burst_per_s or pacing.quota.burst_per_s,
+            steady_per_min=signals.steady_per_min or pacing.quota.steady_per_min,
+        ),
+        tokens=tokens_at(pacing, now_s=now_s),
+        tokens_updated_s=max(now_s, pacing.tokens_updated_s),
+    )
+    match signals.outcome:
+        case RequestOutcome.SERVED:
+            pacing = _on_success(pacing, signals, now_s=now_s)
+        case RequestOutcome.THROTTLED | RequestOutcome.FAILED:
+            pacing = _pause_after_failure(pacing, signals, now_s=now_s, jitter=jitter)
+        case RequestOutcome.ABANDONED:
+            pass
+    return msgspec.structs.replace(pacing, next_token_s=next_token_at_s(pacing))
+
+
+def _pause_after_failure(
+    pacing: EndpointPacing, signals: Signals, *, now_s: float, jitter: float
+) -> EndpointPacing:
+    """Pause the endpoint after a failure.
+
+    A failure during a pause belongs to the same outage and is not counted again. The
+    tokens after the pause are random, so that workers released by the same reset send
+    spread over their interval instead of together.
+    """
+    if now_s >= pacing.paused_until_s:
+        if signals.outcome is RequestOutcome.THROTTLED:
+            pacing = _on_throttle(pacing, signals, now_s=now_s)
+        pacing = msgspec.structs.replace(pacing, failures=pacing.failures + 1)
+    wait_s = signals.retry_after_s + backoff_s(pacing.failures, jitter=jitter)
+    paused_until_s = max(pacing.paused_until_s, now_s + wait_s)
+    return msgspec.structs.replace(
+        pacing,
+        paused_until_s=paused_until_s,
+        tokens=min(pacing.tokens, jitter * _JITTER_SCALE % 1.0),
+        tokens_updated_s=max(pacing.tokens_updated_s, paused_until_s),
+    )
+
+
+def _on_success(
+    pacing: EndpointPacing, signals: Signals, *, now_s: float
+) -> EndpointPacing:
+    """Learn from a successful response."""
+    # A response stands for the time since the previous response, but for at most two
+    # intervals between requests: idle time holds no information about the share.
+    since_s = min(
+        now_s - pacing.last_success_s, 2.0 / rate_per_s(pacing), STEADY_WINDOW_S
+    )
+    weight = max(since_s, 0.0) / STEADY_WINDOW_S
     pacing = msgspec.structs.replace(pacing, last_success_s=now_s, failures=0)
     if signals.remaining is not None and signals.reset_s is not None:
         return _with_headers(
@@ -155,43 +223,27 @@ def on_success(
             ends_s=now_s + min(signals.reset_s, STEADY_WINDOW_S),
             weight=weight,
         )
-    if _headers_stale(pacing, now_s=now_s):
+    if now_s - pacing.last_headers_s > HEADERS_STALE_AFTER_S:
         return _without_headers(pacing, weight=weight)
     return pacing
 
 
-def on_throttle(
+def _on_throttle(
     pacing: EndpointPacing, signals: Signals, *, now_s: float
 ) -> EndpointPacing:
-    """Update the state after a 429.
+    """Cut the share after a 429.
 
     A 429 of the burst window (short Retry-After) is a random collision and says nothing
     about the share, so the share is cut for the steady window only.
     """
     cut = 1.0
-    if _headers_stale(pacing, now_s=now_s):
+    if now_s - pacing.last_headers_s > HEADERS_STALE_AFTER_S:
         cut = NO_HEADERS_CUT
     elif signals.retry_after_s > BURST_WINDOW_S:
         cut = THROTTLE_CUT
     return msgspec.structs.replace(
         pacing, quota_share=_clamp_share(pacing.quota_share * cut), was_throttled=True
     )
-
-
-def _sample_weight(pacing: EndpointPacing, *, now_s: float) -> float:
-    """Return the fraction of a window that a response stands for.
-
-    The fraction is bounded by two intervals between requests, because idle time holds
-    no information about the share.
-    """
-    since_s = min(
-        now_s - pacing.last_success_s, 2.0 / rate_per_s(pacing), STEADY_WINDOW_S
-    )
-    return max(since_s, 0.0) / STEADY_WINDOW_S
-
-
-def _headers_stale(pacing: EndpointPacing, *, now_s: float) -> bool:
-    return now_s - pacing.last_headers_s > HEADERS_STALE_AFTER_S
 
 
 def _clamp_share(share: float) -> float:
@@ -280,7 +332,7 @@ def _remaining_time(remaining_s: float, *, guard_s: float) -> float:
 def _adjust_share(
     pacing: EndpointPacing, *, surplus: float, contention: float, weight: float
 ) -> float:
-    """Return the share after one response.
+    """Return the share after a response.
 
     A worker without a backlog keeps its share: an idle account always shows surplus,
     and the share would grow without use.

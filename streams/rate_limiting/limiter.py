@@ -10,11 +10,12 @@ from enum import Enum, auto
 from heapq import heappop, heappush
 from itertools import count
 
-from streams.rate_limiting.signals import RequestOutcome, Signals
-from streams.rate_limiting.state_machine import (
+from streams.rate_limiting.controller import on_response
+from streams.rate_limiting.pacing import (
     EndpointPacing,
     Quota,
-    on_response,
+    RequestOutcome,
+    Signals,
     on_send,
     send_delay_s,
 )
@@ -61,7 +62,7 @@ QueueSlot = tuple[int, int, asyncio.Future[Grant]]
 
 @dataclass(slots=True, kw_only=True)
 class _EndpointQueue:
-    """Waiting requests of one endpoint, and the endpoint's rate-limiting state."""
+    """Waiting requests of an endpoint, and the endpoint's rate-limiting state."""
 
     pacing: EndpointPacing
     slots: list[QueueSlot] = field(default_factory=list)
@@ -88,17 +89,19 @@ class _EndpointQueue:
 
 
 class RateLimiter:
-    """Delays requests until the quota of their endpoint allows them.
+    """Rate limiter that delays requests until the quota of the endpoint suffices.
 
     The front waiter of an endpoint waits for the next token, and passes the token to
     any waiter of a lower priority number, even to one that arrived later.
 
     Args:
         clock: Source of time and randomness.
+        quota_scale: Factor on the quotas passed to `acquire`.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, quota_scale: float = 1.0) -> None:
         self._clock = clock
+        self._quota_scale = quota_scale
         self._queues: dict[str, _EndpointQueue] = {}
         self._arrivals = count()
 
@@ -115,7 +118,7 @@ class RateLimiter:
         queue = self._queues.get(name)
         if queue is None:
             queue = self._queues[name] = _EndpointQueue(
-                pacing=EndpointPacing(quota=quota)
+                pacing=EndpointPacing(quota=quota.scaled(self._quota_scale))
             )
         if queue.has_front_waiter:
             grant = await self._wait_in_queue(name, queue, priority=priority)
@@ -144,16 +147,19 @@ class RateLimiter:
 
     async def _wait_for_token(self, queue: _EndpointQueue, *, priority: int) -> None:
         while True:
-            while (wait_s := self._queue_delay_s(queue)) > 0:
+            now_s = self._clock.monotonic_s()
+            wait_s = send_delay_s(queue.pacing, now_s=now_s)
+            if wait_s > 0:
                 await self.sleep(min(wait_s, RECHECK_INTERVAL_S))
-            queue.pacing = on_send(queue.pacing, now_s=self._clock.monotonic_s())
+                continue
+            queue.pacing = on_send(queue.pacing, now_s=now_s)
             higher_priority_waiter = queue.pop_waiter_below(priority)
             if higher_priority_waiter is None:
                 return
             higher_priority_waiter.set_result(Grant.SEND)
 
     def on_response(self, name: str, signals: Signals) -> None:
-        """Update the endpoint's state from the response to one request."""
+        """Update the endpoint's state from the response to a request."""
         queue = self._queues[name]
         now_s, jitter = self._clock.monotonic_s(), self._clock.rng()
         queue.pacing = on_response(queue.pacing, signals, now_s=now_s, jitter=jitter)
@@ -166,11 +172,10 @@ class RateLimiter:
     def send_delay_s(self, name: str) -> float:
         """Return the shortest delay, in seconds, for a request that arrives now."""
         queue = self._queues.get(name)
-        return self._queue_delay_s(queue) if queue else 0.0
+        if queue is None:
+            return 0.0
+        return send_delay_s(queue.pacing, now_s=self._clock.monotonic_s())
 
     async def sleep(self, wait_s: float) -> None:
         """Wait for a reason other than a quota, such as the next poll of a job."""
         await self._clock.sleep(max(wait_s, _SLEEP_MIN_S))
-
-    def _queue_delay_s(self, queue: _EndpointQueue) -> float:
-        return send_delay_s(queue.pacing, now_s=self._clock.monotonic_s())

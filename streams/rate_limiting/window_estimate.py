@@ -2,8 +2,7 @@
 
 import math
 
-from streams.rate_limiting.state import EndpointPacing
-from streams.rate_limiting.token_flow import STEADY_WINDOW_S
+from streams.rate_limiting.pacing import STEADY_WINDOW_S, EndpointPacing
 
 OBSERVED_WINDOWS_MAX = 2.0
 """Longest memory of the usage by others, in windows: the estimate moves by half of the
@@ -38,7 +37,7 @@ def window_end_s(pacing: EndpointPacing, *, ends_s: float, max_late_s: float) ->
 def estimate_other_usage(
     pacing: EndpointPacing, *, remaining: int, now_s: float, ends_s: float
 ) -> tuple[float, float]:
-    """Estimate the usage by others from two responses of one window.
+    """Estimate the usage by others from two responses of a window.
 
     Responses that overtake each other show too little usage and then too much; the two
     errors cancel. An estimate that stays below zero means that the window is not fixed,

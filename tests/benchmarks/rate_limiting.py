@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import click
 
-from streams.rate_limiting.state_machine import Quota
+from streams.rate_limiting.pacing import Quota
 from tests.streams.rate_limiting.measurements import measure
 from tests.streams.rate_limiting.quota_server import (
     Headers,
@@ -28,7 +28,7 @@ WORKERS = (1, 4, 16)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """Print one block of the table; `hours_of_a_day` shortens long simulations."""
+    """Block of the table; `hours_of_a_day` shortens the slow runs."""
 
     name: str
     burst_per_s: int

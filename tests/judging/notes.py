@@ -91,10 +91,10 @@ class JudgedClient:
 
     async def call(self, request: Request) -> FinalResult:
         """Record a request and send the request."""
-        note_request(request.method, request.path, request.body)
+        note_request(request.endpoint.method, request.path, request.body)
         return await self._client.call(request)
 
     async def attempt(self, request: Request) -> AttemptResult:
         """Record a request and send the request once."""
-        note_request(request.method, request.path, request.body)
+        note_request(request.endpoint.method, request.path, request.body)
         return await self._client.attempt(request)

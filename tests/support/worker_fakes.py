@@ -140,8 +140,8 @@ class ScriptedKlaviyo(KlaviyoClient):
 
     async def call(self, request: Request) -> FinalResult:
         """Find lists by name."""
-        note_request(request.method, request.path, request.body)
-        self.requests.append(f"{request.method} {request.path}")
+        note_request(request.endpoint.method, request.path, request.body)
+        self.requests.append(f"{request.endpoint.method} {request.path}")
         await self.before_answer()
         name_filter = request.target
         rows = [
@@ -153,8 +153,8 @@ class ScriptedKlaviyo(KlaviyoClient):
 
     async def attempt(self, request: Request) -> AttemptResult:
         """Create a list, by the script of the test."""
-        note_request(request.method, request.path, request.body)
-        self.requests.append(f"{request.method} {request.path}")
+        note_request(request.endpoint.method, request.path, request.body)
+        self.requests.append(f"{request.endpoint.method} {request.path}")
         await self.before_answer()
         if self.answers:
             return self.answers.pop(0)

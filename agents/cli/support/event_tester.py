@@ -204,7 +204,7 @@ def build_answer(
 def describe_request(request: Request) -> dict[str, JsonValue]:
     """Describe a request as JSON; the query is a list of pairs, not encoded."""
     return {
-        "method": request.method,
+        "method": request.endpoint.method,
         "path": request.path,
         "query": request.query,
         "body": orjson.Fragment(request.body) if request.body else None,

@@ -1,15 +1,19 @@
-"""Klaviyo client: sends rate-limited requests until Klaviyo gives a final response."""
+"""Klaviyo client: sends rate-limited requests until Klaviyo gives a final response.
+
+The client also reports to the operator when an endpoint stops responding.
+"""
 
 import copy
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
 import msgspec
+import structlog
 
 from streams.klaviyo.api.endpoints import DAILY_RETRY_AFTER_MIN_S, Endpoint
 from streams.klaviyo.api.import_jobs import ImportJobTracker
-from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.results import (
     Accepted,
@@ -23,11 +27,10 @@ from streams.klaviyo.api.results import (
     Throttled,
     TooLarge,
 )
-from streams.klaviyo.api.status import EndpointMonitor, EndpointStatus, log_status
 from streams.klaviyo.api.transport import Transport
 from streams.rate_limiting.backoff import backoff_s
 from streams.rate_limiting.limiter import Clock, RateLimiter
-from streams.rate_limiting.signals import RequestOutcome, Signals, read_signals
+from streams.rate_limiting.pacing import RequestOutcome, Signals, read_signals
 
 BASE_URL = "https://a.klaviyo.com"
 """Base URL from Klaviyo's OpenAPI document 2026-07-15, `servers`."""
@@ -36,23 +39,84 @@ REQUEST_TIMEOUT_S = 60.0
 """Timeout of a request in seconds, longer than any response of Klaviyo should take; the
 request is then sent again."""
 
-ATTEMPTS_MAX = 3
-"""Attempts of `FailFastClient` while Klaviyo does not respond. Our choice."""
-
-_REMEDIES: Mapping[str, str] = {
-    "cannot-connect": "check the setting klaviyo_url and the network",
-    "unauthorized": "Klaviyo does not know the API key; make a private key in Klaviyo",
-    "permission-denied": "the API key lacks one of these scopes: {scopes}",
-    "blocked-by-challenge": "Klaviyo blocks this IP address; have it allow-listed",
-    "revision-retired": "Klaviyo has retired the API revision; upgrade klaviyo-streams",
-}
-"""Advice for the operator, by the reason of a failed request."""
+OUTAGE_AFTER_FAILURES = 3
+"""Consecutive temporary failures that count as an outage."""
 
 _ABANDONED_SIGNALS = Signals(outcome=RequestOutcome.ABANDONED)
 
 
+_log = structlog.get_logger(__name__)
+
+
+class EndpointCondition(StrEnum):
+    """Availability of an endpoint."""
+
+    OPEN = "open"
+    OUTAGE = "outage"
+    FAULT = "fault"
+
+
+class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Availability of an endpoint, with the reason.
+
+    Attributes:
+        endpoint: Klaviyo's operation id.
+        condition: OPEN, OUTAGE (temporary) or FAULT (the operator must act).
+        reason: Kebab-case code; empty for OPEN.
+    """
+
+    endpoint: str
+    condition: EndpointCondition = EndpointCondition.OPEN
+    reason: str = ""
+
+
+def log_status(status: EndpointStatus) -> None:
+    """Log a change of an endpoint's condition."""
+    is_degraded = status.condition is not EndpointCondition.OPEN
+    write = _log.warning if is_degraded else _log.info
+    write("klaviyo_condition", **msgspec.structs.asdict(status))
+
+
+class EndpointMonitor:
+    """Monitor that reports each change in the condition of an endpoint once.
+
+    Args:
+        on_change: Called with every change.
+    """
+
+    def __init__(self, on_change: Callable[[EndpointStatus], None]) -> None:
+        self._on_change = on_change
+        self._failures: dict[str, int] = {}
+        self._last_status: dict[str, EndpointStatus] = {}
+
+    def record_result(self, endpoint: str, result: AttemptResult) -> None:
+        """Record a result; a throttled result and few failures change no condition."""
+        if isinstance(result, Throttled):
+            return
+        failures = self._failures.get(endpoint, 0) + 1
+        self._failures[endpoint] = failures if isinstance(result, Temporary) else 0
+        open_status = status = EndpointStatus(endpoint=endpoint)
+        if isinstance(result, OperatorFault):
+            status = EndpointStatus(
+                endpoint=endpoint,
+                condition=EndpointCondition.FAULT,
+                reason=result.reason,
+            )
+        elif isinstance(result, Temporary):
+            if failures < OUTAGE_AFTER_FAILURES and not result.is_blocked:
+                return
+            status = EndpointStatus(
+                endpoint=endpoint,
+                condition=EndpointCondition.OUTAGE,
+                reason=result.reason,
+            )
+        if status != self._last_status.get(endpoint, open_status):
+            self._last_status[endpoint] = status
+            self._on_change(status)
+
+
 class KlaviyoClient:
-    """Client for the Klaviyo API with one API key.
+    """Client for the Klaviyo API with a single API key.
 
     Args:
         api_key: Private key; appears in no log, error or `repr`.
@@ -87,8 +151,7 @@ class KlaviyoClient:
         )
         self._clock = clock
         self._monitor = EndpointMonitor(on_status_change)
-        self._quota_scale = quota_scale
-        self._limiter = RateLimiter(clock)
+        self._limiter = RateLimiter(clock, quota_scale=quota_scale)
         self._priority = 0
         self.waiting_count = 0
         self.jobs = ImportJobTracker(self)
@@ -151,11 +214,10 @@ class KlaviyoClient:
     async def attempt(self, request: Request) -> AttemptResult:
         """Send a request once, after waiting at the rate limiter."""
         endpoint = request.endpoint
-        quota = endpoint.quota.scaled(self._quota_scale)
         self.waiting_count += 1
         try:
             await self._limiter.acquire(
-                endpoint.name, quota=quota, priority=self._priority
+                endpoint.name, quota=endpoint.quota, priority=self._priority
             )
         finally:
             self.waiting_count -= 1
@@ -209,53 +271,3 @@ def _read_signals(
     return read_signals(
         headers, outcome=outcome, retry_after_s=wait_s, latency_s=latency_s
     )
-
-
-class FailFastClient:
-    """Client for commands: gives up on faults that a worker would wait out.
-
-    Args:
-        client: Client that sends the requests.
-    """
-
-    def __init__(self, client: KlaviyoApi) -> None:
-        self._client = client
-
-    async def call(self, request: Request) -> FinalResult:
-        """Send a request until Klaviyo responds, or a person must repair a fault."""
-        attempts = 0
-        while True:
-            result = await self._client.attempt(request)
-            match result:
-                case Throttled():
-                    continue
-                case Temporary():
-                    attempts += 1
-                    if attempts < ATTEMPTS_MAX and not result.is_blocked:
-                        continue
-                    return _rejected_with_hint(result, request)
-                case OperatorFault():
-                    return _rejected_with_hint(result, request)
-                case _:
-                    return result
-
-    async def attempt(self, request: Request) -> AttemptResult:
-        """Send a request a single time."""
-        return await self._client.attempt(request)
-
-    async def back_off(self, *, failures: int) -> None:
-        """Wait for a random time that grows with consecutive failures."""
-        await self._client.back_off(failures=failures)
-
-    async def pause(self, wait_s: float) -> None:
-        """Wait the given number of seconds."""
-        await self._client.pause(wait_s)
-
-
-def _rejected_with_hint(
-    result: Temporary | OperatorFault, request: Request
-) -> Rejected:
-    scopes = ", ".join(sorted(request.endpoint.scopes))
-    hint = _REMEDIES.get(result.reason, "").format(scopes=scopes)
-    reason = f"{result.reason}; {hint}" if hint else result.reason
-    return Rejected(status=result.status, reason=reason)

@@ -6,7 +6,7 @@ Source, unless a line names another: Klaviyo OpenAPI, revision 2026-07-15
 
 from dataclasses import dataclass
 
-from streams.rate_limiting.state_machine import Quota
+from streams.rate_limiting.pacing import Quota
 
 API_REVISION = "2026-07-15"
 """API revision that these values come from, sent with each request."""

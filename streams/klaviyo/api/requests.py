@@ -1,7 +1,7 @@
 """Requests to Klaviyo as plain values, built without a socket."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 import orjson
@@ -14,7 +14,7 @@ _RUNNING_STATUSES = ("queued", "processing")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """HTTP request to one endpoint of Klaviyo.
+    """HTTP request to an endpoint of Klaviyo.
 
     Attributes:
         endpoint: Endpoint, with method, quota and limits.
@@ -29,20 +29,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
 
     @property
-    def method(self) -> str:
-        """HTTP method of the endpoint."""
-        return self.endpoint.method
-
-    @property
     def target(self) -> str:
         """Path and query as sent, with every parameter percent-encoded."""
         if not self.query:
             return self.path
-        pairs = (
-            f"{percent_encode(name)}={percent_encode(value)}"
-            for name, value in self.query
-        )
-        return f"{self.path}?{'&'.join(pairs)}"
+        query = urlencode(self.query, quote_via=quote, safe="", errors="replace")
+        return f"{self.path}?{query}"
 
     def with_cursor(self, cursor: str) -> "Request":
         """Return the same request for the page that begins at `cursor`."""

@@ -71,11 +71,14 @@ class Transport:
         """
         if self._session is None:
             raise RuntimeError("the client must be used inside `async with`")
+        data: bytes | BytesIO | None = request.body or None
+        if len(request.body) > _STREAM_FROM_BYTES:
+            data = BytesIO(request.body)  # aiohttp sends a file in pieces
         try:
             async with self._session.request(
-                request.method,
+                request.endpoint.method,
                 URL(self._base_url + request.target, encoded=True),
-                data=_request_payload(request.body),
+                data=data,
                 headers=self._headers,
                 proxy=self._proxy,
                 allow_redirects=False,  # the API key must reach this host only
@@ -84,13 +87,6 @@ class Transport:
         except (aiohttp.ClientError, OSError) as error:
             return Temporary(reason=_network_reason(error)), {}
         return parse_response(response.status, response.headers, body), response.headers
-
-
-def _request_payload(body: bytes) -> bytes | BytesIO | None:
-    """Return a large body as a file, because aiohttp sends files in pieces."""
-    if len(body) > _STREAM_FROM_BYTES:
-        return BytesIO(body)
-    return body or None
 
 
 def _request_headers(api_key: str) -> dict[str, str]:

@@ -1,13 +1,14 @@
-"""Preparation of profiles: encoding, size check and identifiers."""
+"""Items of an operation: preparation of profiles, and a verdict for each item."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
+from streams.delivery.verdict import ItemVerdict, Verdict
+from streams.errors import EngineError
 from streams.klaviyo.api.endpoints import IMPORT_PROFILES
 from streams.klaviyo.api.requests import profile_resource
-from streams.klaviyo.batching.verdicts import VerdictCollector
 
 Profile: TypeAlias = Mapping[str, Any]
 """Klaviyo's profile attributes, and `id` if available."""
@@ -36,6 +37,61 @@ class ProfileItem(msgspec.Struct, frozen=True, kw_only=True):
     resource: bytes = b""
 
 
+class VerdictCollector:
+    """Verdict and number of requests for each item of an operation.
+
+    Args:
+        count: Number of items.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._attempts = [0] * count
+        self._verdicts: list[ItemVerdict | None] = [None] * count
+
+    def is_pending(self, index: int) -> bool:
+        """Report whether an item has no verdict yet."""
+        return self._verdicts[index] is None
+
+    def count_attempts(self, indices: Iterable[int], *, attempts: int) -> None:
+        """Count the requests that contained the given items."""
+        for index in indices:
+            self._attempts[index] += attempts
+
+    def mark_delivered(self, indices: Iterable[int], *, status: int) -> None:
+        """Record that Klaviyo accepted the given items."""
+        for index in indices:
+            self._set_verdict(index, Verdict.DELIVERED, status=status)
+
+    def mark_discarded(self, index: int, reason: str) -> None:
+        """Record that an item needed no request."""
+        self._set_verdict(index, Verdict.DISCARDED, reason=reason)
+
+    def mark_dead_letter(self, index: int, reason: str, *, status: int = 0) -> None:
+        """Record that an unchanged item can never be delivered."""
+        self._set_verdict(index, Verdict.DEAD_LETTER, reason=reason, status=status)
+
+    def verdicts(self) -> list[ItemVerdict]:
+        """Return the verdicts in the order of the items.
+
+        Raises:
+            EngineError: An item has no verdict.
+        """
+        settled = [verdict for verdict in self._verdicts if verdict is not None]
+        if len(settled) != len(self._verdicts):
+            raise EngineError("an item of a batch has no verdict")
+        return settled
+
+    def _set_verdict(
+        self, index: int, verdict: Verdict, *, reason: str = "", status: int = 0
+    ) -> None:
+        self._verdicts[index] = ItemVerdict(
+            verdict=verdict,
+            reason=reason,
+            status=status,
+            attempts=self._attempts[index],
+        )
+
+
 def list_identifiers(
     profile: Profile, *, fields: Sequence[str] = _IDENTITY_FIELDS
 ) -> list[Identifier]:
@@ -60,28 +116,25 @@ def prepare_items(
     """Encode profiles; a profile that cannot be sent becomes a dead letter."""
     items = []
     for index, profile in enumerate(profiles):
-        item = _prepare_item(index, profile)
-        if isinstance(item, str):
-            verdicts.mark_dead_letter(index, item)
-        else:
-            items.append(item)
+        if not list_identifiers(profile):
+            verdicts.mark_dead_letter(index, "no-identifier")
+            continue
+        try:
+            resource = profile_resource(profile)
+        except TypeError:
+            verdicts.mark_dead_letter(
+                index, "not-json: the profile holds a value that JSON cannot express"
+            )
+            continue
+        if len(resource) > IMPORT_PROFILES.limit.item_bytes:
+            verdicts.mark_dead_letter(index, "profile-too-large: over 100 KB")
+            continue
+        items.append(ProfileItem(index=index, profile=profile, resource=resource))
     return items
 
 
-def _prepare_item(index: int, profile: Profile) -> ProfileItem | str:
-    if not list_identifiers(profile):
-        return "no-identifier"
-    try:
-        resource = profile_resource(profile)
-    except TypeError:
-        return "not-json: the profile holds a value that JSON cannot express"
-    if len(resource) > IMPORT_PROFILES.limit.item_bytes:
-        return "profile-too-large: over 100 KB"
-    return ProfileItem(index=index, profile=profile, resource=resource)
-
-
 def split_into_rounds(items: Iterable[ProfileItem]) -> list[list[ProfileItem]]:
-    """Split items into rounds in which no identifier occurs twice.
+    """Split items into rounds without repeated identifiers.
 
     Klaviyo runs jobs, and the lines of a job, in any order, so the second of two items
     for one profile must wait for the next round. The order of items is kept.

@@ -15,8 +15,7 @@ from streams.klaviyo.batching.bisect import (
     no_list_check,
     send_with_bisect,
 )
-from streams.klaviyo.batching.items import ProfileItem, item_indices
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import ProfileItem, VerdictCollector, item_indices
 
 ENVELOPE_BYTES = 1_000
 """Bytes of a body besides the items, rounded up."""

@@ -11,8 +11,11 @@ from streams.klaviyo.api.endpoints import PAGE_MAX_ITEMS
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request, any_filter, percent_encode
 from streams.klaviyo.api.results import ListGone
-from streams.klaviyo.batching.items import Identifier, normalize_identifier
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import (
+    Identifier,
+    VerdictCollector,
+    normalize_identifier,
+)
 from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.profile_lookup import ProfileLookup
 

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from streams.chunks import chunk_by_weight
 from streams.errors import EngineError
 from streams.klaviyo.api import requests
-from streams.klaviyo.api.client import FailFastClient
 from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, URL_MAX_BYTES
+from streams.klaviyo.api.fail_fast import FailFastClient
 from streams.klaviyo.api.pagination import fetch_all_pages
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.requests import Request
@@ -25,10 +25,10 @@ from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Identifier,
     ProfileItem,
+    VerdictCollector,
     list_identifiers,
     normalize_identifier,
 )
-from streams.klaviyo.batching.verdicts import VerdictCollector
 
 ProfileIds: TypeAlias = dict[int, list[str]]
 """Index of an item -> the Klaviyo ids of its profile; usually a single id."""

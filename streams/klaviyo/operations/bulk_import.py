@@ -32,12 +32,12 @@ from streams.klaviyo.batching.bisect import (
 from streams.klaviyo.batching.items import (
     Identifier,
     ProfileItem,
+    VerdictCollector,
     item_indices,
     list_identifiers,
     normalize_identifier,
 )
 from streams.klaviyo.batching.submit import cut_into_requests
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.lookups.lists import is_list_gone
 
 _log = structlog.get_logger(__name__)

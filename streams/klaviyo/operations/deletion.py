@@ -11,11 +11,11 @@ from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import (
     Identifier,
     ProfileItem,
+    VerdictCollector,
     list_identifiers,
     normalize_identifier,
 )
 from streams.klaviyo.batching.submit import submit_items
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.lookups.profile_lookup import find_profile_ids
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import is_sendable_text

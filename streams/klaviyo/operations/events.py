@@ -11,7 +11,7 @@ from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.results import Accepted, FinalResult, NotFound, Rejected
 from streams.klaviyo.batching.bisect import gather_all, send_with_bisect
 from streams.klaviyo.batching.deduplicate import deduplicate
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import VerdictCollector
 from streams.klaviyo.operations.result_positions import translate_positions
 from streams.klaviyo.payloads.event_lines import (
     ENVELOPE_BYTES,

@@ -1,6 +1,8 @@
 """Operations that add members to a list and remove members."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -10,7 +12,8 @@ from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import ADD_MEMBERS, REMOVE_MEMBERS, Endpoint
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.results import FinalResult, ListGone
+from streams.klaviyo.api.responses import single_resource_id
+from streams.klaviyo.api.results import Accepted, FinalResult, ListGone
 from streams.klaviyo.batching.bisect import (
     BisectResult,
     send_with_bisect,
@@ -19,15 +22,17 @@ from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Profile,
     ProfileItem,
+    VerdictCollector,
     list_identifiers,
     prepare_items,
     split_into_rounds,
 )
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.profile_lookup import ProfileIds, find_profile_ids
 from streams.klaviyo.operations.bulk_import import bulk_import
-from streams.klaviyo.operations.profiles import BULK_MIN_ITEMS, upsert_singly
+
+BULK_MIN_ITEMS = 4
+"""Smallest number of profiles for which a bulk import needs fewer requests."""
 
 _NO_PROFILE = "no-such-profile"
 """Reason code for an item that has no profile in Klaviyo."""
@@ -62,15 +67,17 @@ async def add_members(
         A verdict for each profile, in order; or `ListGone`.
     """
     collector = VerdictCollector(len(profiles))
+    change = _MembershipChange(
+        client=client, endpoint=ADD_MEMBERS, collector=collector, list_id=list_id
+    )
+    upsert = partial(upsert_singly, client, collector=collector)
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
         if len(items) >= bulk_min_items:
             gone = await bulk_import(
                 client, items, collector=collector, list_id=list_id
             )
         else:
-            gone = await _add_singly(
-                client, items, collector=collector, list_id=list_id
-            )
+            gone = await change.apply(items, upsert)
         if gone is not None:
             return gone
     return collector.verdicts()
@@ -97,36 +104,41 @@ async def remove_members(
         if _require_identifier(index, profile, collector=collector)
     ]
     change = _MembershipChange(
-        client, REMOVE_MEMBERS, collector=collector, list_id=list_id
+        client=client, endpoint=REMOVE_MEMBERS, collector=collector, list_id=list_id
     )
-    unknown = await change.apply(
+    gone = await change.apply(
         items, partial(find_profile_ids, client, collector=collector)
     )
-    if isinstance(unknown, ListGone):
-        return unknown
-    for item in unknown:
-        collector.mark_discarded(item.index, _NO_PROFILE)
-    return collector.verdicts()
+    return collector.verdicts() if gone is None else gone
 
 
-async def _add_singly(
-    client: JobTrackingClient,
-    items: list[ProfileItem],
-    *,
-    collector: VerdictCollector,
-    list_id: str,
-) -> ListGone | None:
-    """Upsert profiles with a request each, then add all profiles by id."""
-    change = _MembershipChange(
-        client, ADD_MEMBERS, collector=collector, list_id=list_id
-    )
-    unknown = await change.apply(
-        items, partial(upsert_singly, client, collector=collector)
-    )
-    if isinstance(unknown, ListGone):
-        return unknown
-    for item in unknown:
-        collector.mark_dead_letter(item.index, _NO_PROFILE)
+async def upsert_singly(
+    client: KlaviyoApi, items: Iterable[ProfileItem], *, collector: VerdictCollector
+) -> dict[int, list[str]]:
+    """Create or update profiles with a request each.
+
+    Args:
+        client: Sends the requests.
+        items: Profiles that share no identifier.
+        collector: Receives the verdicts.
+
+    Returns:
+        Index of an item -> its Klaviyo id, for accepted items; the other items are dead
+        letters.
+    """
+    upsert = partial(_upsert, client, collector=collector)
+    upserted = await asyncio.gather(*map(upsert, items))
+    return {index: [profile_id] for index, profile_id in filter(None, upserted)}
+
+
+async def _upsert(
+    client: KlaviyoApi, item: ProfileItem, *, collector: VerdictCollector
+) -> tuple[int, str] | None:
+    answer = await client.call(requests.upsert_profile(item.resource))
+    collector.count_attempts((item.index,), attempts=answer.attempts)
+    if isinstance(answer, Accepted):
+        return item.index, single_resource_id(answer.data)
+    collector.mark_dead_letter(item.index, answer.reason, status=answer.status)
     return None
 
 
@@ -139,38 +151,29 @@ def _require_identifier(
     return False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _MembershipChange:
     """Change of the members of a list, by profile id.
 
-    Args:
+    Attributes:
         client: Sends the requests.
         endpoint: `ADD_MEMBERS` or `REMOVE_MEMBERS`.
         collector: Receives the verdicts.
         list_id: Klaviyo's id of the list.
     """
 
-    def __init__(
-        self,
-        client: KlaviyoApi,
-        endpoint: Endpoint,
-        *,
-        collector: VerdictCollector,
-        list_id: str,
-    ) -> None:
-        self._client = client
-        self._endpoint = endpoint
-        self._collector = collector
-        self._list_id = list_id
+    client: KlaviyoApi
+    endpoint: Endpoint
+    collector: VerdictCollector
+    list_id: str
 
     async def apply(
         self, items: list[ProfileItem], find: FindProfileIds
-    ) -> list[ProfileItem] | ListGone:
+    ) -> ListGone | None:
         """Find the ids and change the members; look stale ids up again once.
 
         An id is stale where Klaviyo has merged or deleted the profile since the lookup.
-
-        Returns:
-            Items without a profile; or `ListGone`.
+        An item without a profile is a dead letter, or discarded from a removal.
         """
         unknown: list[ProfileItem] = []
         for _ in ("first attempt", "second attempt for stale ids"):
@@ -178,13 +181,18 @@ class _MembershipChange:
             unknown += [
                 item
                 for item in items
-                if item.index not in ids and self._collector.is_pending(item.index)
+                if item.index not in ids and self.collector.is_pending(item.index)
             ]
             stale = await self._send_in_chunks(ids)
             if isinstance(stale, ListGone):
                 return stale
             items = [item for item in items if item.index in stale]
-        return unknown + items
+        for item in unknown + items:
+            if self.endpoint is REMOVE_MEMBERS:
+                self.collector.mark_discarded(item.index, _NO_PROFILE)
+            else:
+                self.collector.mark_dead_letter(item.index, _NO_PROFILE)
+        return None
 
     async def _send_in_chunks(self, ids: ProfileIds) -> set[int] | ListGone:
         """Send all ids, and return the indices of items with a stale id."""
@@ -194,17 +202,17 @@ class _MembershipChange:
                 indices_by_profile.setdefault(profile_id, []).append(index)
         chunks = chunk_by_weight(
             indices_by_profile,
-            count_max=self._endpoint.limit.items,
+            count_max=self.endpoint.limit.items,
             weight=len,
-            weight_max=self._endpoint.limit.body_bytes,
+            weight_max=self.endpoint.limit.body_bytes,
         )
         send = partial(self._send, indices_by_profile)
-        list_check = partial(is_list_gone, self._client, self._list_id)
+        list_check = partial(is_list_gone, self.client, self.list_id)
         stale: set[int] = set()
         for chunk in chunks:
             result = await send_with_bisect(chunk, send=send, is_list_gone=list_check)
             if result.is_list_gone:
-                return ListGone(list_id=self._list_id)
+                return ListGone(list_id=self.list_id)
             stale |= self._record_verdicts(result, indices_by_profile)
         return stale
 
@@ -212,15 +220,15 @@ class _MembershipChange:
         self, indices_by_profile: ItemsByProfile, profile_ids: tuple[str, ...]
     ) -> FinalResult:
         request = requests.change_members(
-            self._endpoint, profile_ids, list_id=self._list_id
+            self.endpoint, profile_ids, list_id=self.list_id
         )
-        answer = await self._client.call(request)
+        answer = await self.client.call(request)
         indices = (
             index
             for profile_id in profile_ids
             for index in indices_by_profile[profile_id]
         )
-        self._collector.count_attempts(indices, attempts=answer.attempts)
+        self.collector.count_attempts(indices, attempts=answer.attempts)
         return answer
 
     def _record_verdicts(
@@ -228,7 +236,7 @@ class _MembershipChange:
     ) -> set[int]:
         for profile_ids, answer in result.accepted:
             for profile_id in profile_ids:
-                self._collector.mark_delivered(
+                self.collector.mark_delivered(
                     indices_by_profile[profile_id], status=answer.status
                 )
         stale: set[int] = set()
@@ -237,7 +245,7 @@ class _MembershipChange:
                 stale.update(indices_by_profile[rejected.item])
                 continue
             for index in indices_by_profile[rejected.item]:
-                self._collector.mark_dead_letter(
+                self.collector.mark_dead_letter(
                     index, rejected.reason, status=rejected.status
                 )
         return stale

@@ -28,7 +28,7 @@ from streams.klaviyo.batching.bisect import (
     BisectResult,
     send_with_bisect,
 )
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import VerdictCollector
 from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.member_lookup import MemberIds, find_list_members
 from streams.klaviyo.operations.result_positions import translate_positions

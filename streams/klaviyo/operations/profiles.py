@@ -1,26 +1,28 @@
-"""Operation that creates or updates profiles."""
+"""Operations that create or update profiles, and patch custom properties."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from streams.delivery.verdict import ItemVerdict
-from streams.klaviyo.api import requests
+import msgspec
+import orjson
+
+from streams.actions.intents import ProfileUpsert
+from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.responses import single_resource_id
-from streams.klaviyo.api.results import Accepted
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
     Profile,
     ProfileItem,
+    VerdictCollector,
+    list_identifiers,
     prepare_items,
     split_into_rounds,
 )
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.operations.bulk_import import bulk_import
-
-BULK_MIN_ITEMS = 4
-"""Smallest number of profiles for which a bulk import needs fewer requests."""
+from streams.klaviyo.operations.list_members import (
+    BULK_MIN_ITEMS,
+    add_members,
+    upsert_singly,
+)
 
 _OK = 200
 """HTTP status of an updated profile; a verdict has the same for a new profile (201)."""
@@ -52,31 +54,67 @@ async def upsert_profiles(
     return collector.verdicts()
 
 
-async def upsert_singly(
-    client: KlaviyoApi, items: Iterable[ProfileItem], *, collector: VerdictCollector
-) -> dict[int, list[str]]:
-    """Create or update profiles with a request each.
+async def patch_profiles(
+    client: JobTrackingClient, upserts: Sequence[ProfileUpsert], *, list_id: str = ""
+) -> list[ItemVerdict] | ListGone:
+    """Create or update profiles, and patch custom properties.
 
     Args:
         client: Sends the requests.
-        items: Profiles that share no identifier.
-        collector: Receives the verdicts.
+        upserts: Changes to make.
+        list_id: Klaviyo's id of a list to add the profiles to; empty for no list.
 
     Returns:
-        Index of an item -> its Klaviyo id, for accepted items; the other items are dead
-        letters.
+        A verdict for each upsert, in order; or `ListGone`.
     """
-    upsert = partial(_upsert, client, collector=collector)
-    upserted = await asyncio.gather(*map(upsert, items))
-    return {index: [profile_id] for index, profile_id in filter(None, upserted)}
+    collector = VerdictCollector(len(upserts))
+    items = prepare_items((upsert.profile for upsert in upserts), verdicts=collector)
+    patched_items = [_with_patch(item, upserts[item.index]) for item in items]
+    for round_items in split_into_rounds(patched_items):
+        if len(round_items) >= BULK_MIN_ITEMS:
+            await bulk_import(client, round_items, collector=collector)
+        else:
+            ids = await upsert_singly(client, round_items, collector=collector)
+            collector.mark_delivered(ids, status=_OK)
+    verdicts = collector.verdicts()
+    return (
+        await _add_to_list(client, upserts, verdicts, list_id) if list_id else verdicts
+    )
 
 
-async def _upsert(
-    client: KlaviyoApi, item: ProfileItem, *, collector: VerdictCollector
-) -> tuple[int, str] | None:
-    answer = await client.call(requests.upsert_profile(item.resource))
-    collector.count_attempts((item.index,), attempts=answer.attempts)
-    if isinstance(answer, Accepted):
-        return item.index, single_resource_id(answer.data)
-    collector.mark_dead_letter(item.index, answer.reason, status=answer.status)
-    return None
+async def _add_to_list(
+    client: JobTrackingClient,
+    upserts: Sequence[ProfileUpsert],
+    verdicts: list[ItemVerdict],
+    list_id: str,
+) -> list[ItemVerdict] | ListGone:
+    """Add the accepted profiles to the list, by identifiers without attributes."""
+    delivered_indices = [
+        index
+        for index, verdict in enumerate(verdicts)
+        if verdict.verdict is Verdict.DELIVERED
+    ]
+    profiles = [
+        dict(list_identifiers(upserts[index].profile)) for index in delivered_indices
+    ]
+    added = await add_members(client, list_id, profiles)
+    if isinstance(added, ListGone):
+        return added
+    verdict_by_index = dict(zip(delivered_indices, added, strict=True))
+    return [
+        verdict_by_index.get(index, verdict) for index, verdict in enumerate(verdicts)
+    ]
+
+
+def _with_patch(item: ProfileItem, upsert: ProfileUpsert) -> ProfileItem:
+    patch = {
+        "unset": list(upsert.unset),
+        "append": upsert.append,
+        "unappend": upsert.unappend,
+    }
+    changes = {name: value for name, value in patch.items() if value}
+    if not changes:
+        return item
+    meta = orjson.dumps({"patch_properties": changes})
+    resource = item.resource[:-1] + b',"meta":' + meta + b"}"
+    return msgspec.structs.replace(item, resource=resource)

@@ -13,9 +13,8 @@ from streams.events.time import parse_timestamp_s
 from streams.klaviyo.api.endpoints import SUBSCRIBE
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.batching.deduplicate import deduplicate
-from streams.klaviyo.batching.items import ProfileItem
+from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.batching.submit import submit_items
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import (
     channels_of,

@@ -11,11 +11,11 @@ from streams.klaviyo.api.requests import Request
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import (
     ProfileItem,
+    VerdictCollector,
     list_identifiers,
     normalize_identifier,
 )
 from streams.klaviyo.batching.submit import submit_items
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import is_sendable_text
 

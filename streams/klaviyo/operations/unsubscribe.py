@@ -15,9 +15,8 @@ from streams.klaviyo.api.endpoints import UNSUBSCRIBE
 from streams.klaviyo.api.protocol import KlaviyoApi
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.deduplicate import deduplicate
-from streams.klaviyo.batching.items import ProfileItem
+from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.batching.submit import LIST_NOT_FOUND, submit_items
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.lookups.member_lookup import MemberIds, find_list_members
 from streams.klaviyo.lookups.profile_lookup import ProfileLookup
 from streams.klaviyo.operations.list_unsubscribe import (

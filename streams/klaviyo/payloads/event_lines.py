@@ -12,10 +12,10 @@ from streams.klaviyo.api.requests import Request, profile_resource
 from streams.klaviyo.batching.items import (
     Identifier,
     Profile,
+    VerdictCollector,
     list_identifiers,
     normalize_identifier,
 )
-from streams.klaviyo.batching.verdicts import VerdictCollector
 from streams.klaviyo.payloads.event_limits import event_fault
 
 ENVELOPE_BYTES = 200

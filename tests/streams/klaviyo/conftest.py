@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.api.status import EndpointStatus
+from streams.klaviyo.api.client import EndpointStatus, KlaviyoClient
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 

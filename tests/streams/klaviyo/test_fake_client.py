@@ -2,8 +2,7 @@
 
 import pytest
 
-from streams.klaviyo.batching.items import ProfileItem
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.fake_client import FakeKlaviyo, RecordingClient
 from streams.klaviyo.lookups.lists import create_list, find_list
 from streams.klaviyo.lookups.profile_lookup import find_profile_ids
@@ -72,4 +71,4 @@ async def test_lists_are_created_not_found() -> None:
 
     assert await find_list(klaviyo, "VIP") is None
     assert isinstance(await create_list(klaviyo, "VIP"), str)
-    assert [request.method for request in klaviyo.requests] == ["GET", "POST"]
+    assert [request.endpoint.method for request in klaviyo.requests] == ["GET", "POST"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Protocol
 
-from streams.rate_limiting.state_machine import Quota
+from streams.rate_limiting.pacing import Quota
 
 _BURST_S, _STEADY_S = 1, 60
 

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from streams.rate_limiting.signals import RequestOutcome, Signals
-from streams.rate_limiting.state_machine import (
+from streams.rate_limiting.controller import on_response
+from streams.rate_limiting.pacing import (
     EndpointPacing,
     Quota,
-    on_response,
+    RequestOutcome,
+    Signals,
     on_send,
     send_delay_s,
 )

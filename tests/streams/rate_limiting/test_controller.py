@@ -2,11 +2,12 @@
 
 import pytest
 
-from streams.rate_limiting.signals import RequestOutcome, Signals
-from streams.rate_limiting.state_machine import (
+from streams.rate_limiting.controller import on_response
+from streams.rate_limiting.pacing import (
     EndpointPacing,
     Quota,
-    on_response,
+    RequestOutcome,
+    Signals,
     on_send,
     send_delay_s,
 )

@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from streams.rate_limiting.limiter import Clock, RateLimiter
-from streams.rate_limiting.signals import RequestOutcome, Signals
-from streams.rate_limiting.state_machine import Quota
+from streams.rate_limiting.pacing import Quota, RequestOutcome, Signals
 
 _QUOTA = Quota(burst_per_s=2, steady_per_min=100)
 

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.rate_limiting.backoff import CAP_S
-from streams.rate_limiting.signals import RequestOutcome, Signals
-from streams.rate_limiting.state_machine import (
+from streams.rate_limiting.controller import on_response
+from streams.rate_limiting.pacing import (
     PROBE_INTERVAL_MAX_S,
     STEADY_WINDOW_S,
     EndpointPacing,
     Quota,
-    on_response,
+    RequestOutcome,
+    Signals,
     on_send,
     send_delay_s,
 )

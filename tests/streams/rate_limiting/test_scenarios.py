@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.rate_limiting.state_machine import Quota
+from streams.rate_limiting.pacing import Quota
 from tests.streams.rate_limiting.measurements import measure
 from tests.streams.rate_limiting.quota_server import (
     Headers,

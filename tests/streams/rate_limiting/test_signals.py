@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.rate_limiting.signals import RequestOutcome, Signals, read_signals
+from streams.rate_limiting.pacing import RequestOutcome, Signals, read_signals
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import pytest
 from aiohttp import web
 
 from streams.klaviyo.api import requests
-from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.client import EndpointCondition, EndpointStatus, KlaviyoClient
 from streams.klaviyo.api.results import Accepted, OperatorFault, Temporary
-from streams.klaviyo.api.status import EndpointCondition, EndpointStatus
 from streams.klaviyo.lookups.lists import find_list
 from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock, serving_answers

@@ -89,7 +89,7 @@ def test_method_and_target_are_klaviyos(
     request_: Request, method: str, target: str
 ) -> None:
     """All but letters, digits and `-._~` of a parameter is percent-encoded."""
-    assert (request_.method, request_.target) == (method, target)
+    assert (request_.endpoint.method, request_.target) == (method, target)
 
 
 @pytest.mark.parametrize(

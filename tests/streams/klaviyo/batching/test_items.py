@@ -3,8 +3,11 @@
 import pytest
 
 from streams.errors import EngineError
-from streams.klaviyo.batching.items import ProfileItem, split_into_rounds
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import (
+    ProfileItem,
+    VerdictCollector,
+    split_into_rounds,
+)
 
 
 @pytest.mark.parametrize(

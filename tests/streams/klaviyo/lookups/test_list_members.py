@@ -4,7 +4,8 @@ import pytest
 from aiohttp import web
 
 from streams.errors import EngineError
-from streams.klaviyo.api.client import FailFastClient, KlaviyoClient
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.fail_fast import FailFastClient
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.lookups.lists import ListMember, read_list_members
 from streams.sandbox import Sandbox, SandboxConfig

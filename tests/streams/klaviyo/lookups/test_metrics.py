@@ -4,7 +4,8 @@ import pytest
 from aiohttp import web
 
 from streams.errors import EngineError
-from streams.klaviyo.api.client import ATTEMPTS_MAX, FailFastClient, KlaviyoClient
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.fail_fast import ATTEMPTS_MAX, FailFastClient
 from streams.klaviyo.lookups.metrics import fetch_metric_names, find_missing_metrics
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.accounts import sandbox_account

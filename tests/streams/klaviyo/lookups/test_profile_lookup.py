@@ -7,8 +7,7 @@ from aiohttp import web
 
 from streams.errors import EngineError
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.batching.items import ProfileItem
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.lookups.profile_lookup import (
     find_profile_ids,
     match_profiles,

@@ -28,7 +28,7 @@ from streams.actions.intents import EventRecord
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import Endpoint
 from streams.klaviyo.api.requests import Request
-from streams.klaviyo.batching.verdicts import VerdictCollector
+from streams.klaviyo.batching.items import VerdictCollector
 from streams.klaviyo.payloads import consent_requests, event_lines
 from streams.klaviyo.payloads.event_lines import group_by_profile, prepare_events
 

@@ -2,6 +2,11 @@
 
 import pytest
 
+from streams.klaviyo.api.client import (
+    EndpointCondition,
+    EndpointMonitor,
+    EndpointStatus,
+)
 from streams.klaviyo.api.results import (
     Accepted,
     AttemptResult,
@@ -10,11 +15,6 @@ from streams.klaviyo.api.results import (
     Rejected,
     Temporary,
     Throttled,
-)
-from streams.klaviyo.api.status import (
-    EndpointCondition,
-    EndpointMonitor,
-    EndpointStatus,
 )
 
 _OK = Accepted(status=200)

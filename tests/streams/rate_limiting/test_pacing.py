@@ -1,16 +1,17 @@
-"""Interface of the state machine: sending times and reasons to wait."""
+"""Pacing of one endpoint: sending times and reasons to wait."""
 
 from itertools import pairwise
 
 import pytest
 
-from streams.rate_limiting.signals import RequestOutcome, Signals
-from streams.rate_limiting.state_machine import (
+from streams.rate_limiting.controller import on_response
+from streams.rate_limiting.pacing import (
     BURST_WINDOW_S,
     STEADY_WINDOW_S,
     EndpointPacing,
     Quota,
-    on_response,
+    RequestOutcome,
+    Signals,
     on_send,
     send_delay_s,
 )
