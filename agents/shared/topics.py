@@ -78,8 +78,8 @@ def ensure_topics(kafka: KafkaAccess, settings: Settings) -> list[str]:
         Names of the created topics.
 
     Raises:
-        ConfigError: Topics that must have equal partitions differ, Kafka refuses, or the
-            broker does not list the new topics in time.
+        ConfigError: Topics that must have equal partitions differ, Kafka refuses, or
+            the broker does not list the new topics in time.
     """
     admin = AdminClient(kafka.librdkafka_options())
     specs_by_name = {spec.name: spec for spec in topic_specs(settings)}
@@ -140,8 +140,8 @@ def _check_same_partitions(settings: Settings, partitions: dict[str, int]) -> No
 def _await_listed(admin: AdminClient, names: list[str]) -> None:
     """Return once the broker lists new topics with their partitions.
 
-    Kafka acknowledges a new topic before every broker knows it. A command that reads the
-    topic in that moment would say that it does not exist.
+    Kafka acknowledges a new topic before every broker knows it. A command that reads
+    the topic in that moment would say that it does not exist.
     """
     deadline_s = time.monotonic() + ADMIN_TIMEOUT_S
     unlisted = names
