@@ -136,7 +136,7 @@ def export(
     format_: str | None,
     force: bool,
 ) -> None:
-    """Export the memberships table to a file, to move it to another cluster.
+    """Export the memberships table to a file, to move the table to another cluster.
 
     The file holds memberships, the last writes of commands and attributes, and the
     list of each audience: a header, then one JSON line per entry. Parquet has one row
@@ -279,7 +279,7 @@ def _write_file(
 
 @contextmanager
 def replacement_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary file that replaces the target once it is complete and on disk.
+    """Yield a temporary file that replaces the target once complete and on disk.
 
     Only its owner may read it: entries of commands contain customers' addresses.
     """

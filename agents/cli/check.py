@@ -14,7 +14,7 @@ from streams.triggers.trigger import Trigger
 @click.command()
 @click.argument("destination_path", metavar="FILE", type=INPUT_FILE)
 def check(*, destination_path: Path) -> None:
-    """Validate a destination file: print its contents, or all problems in it.
+    """Validate a destination file: print the contents, or all problems in the file.
 
     \b
     Examples:

@@ -89,7 +89,7 @@ def _print_table(table: Table) -> None:
 def show(
     *, settings_path: Path | None, filters: DeadLetterFilter, include_resolved: bool
 ) -> None:
-    """Print dead letters as JSON lines, including their values (customer data).
+    """Print dead letters as JSON lines, including the values (customer data).
 
     \b
     Examples:
@@ -181,7 +181,7 @@ def discard(  # noqa: PLR0913 - one argument an option
     note: str,
     apply: bool,
 ) -> None:
-    """Mark dead letters as resolved without processing them again.
+    """Mark dead letters as resolved without processing the records again.
 
     They disappear from the list, and each gets an outcome. Without --apply nothing is
     written. With --apply, the exit code is 1 if no dead letter is selected.

@@ -63,7 +63,7 @@ async def _fetch_metrics(client: KlaviyoClient) -> frozenset[str]:
 def describe_metrics(
     destination: Destination, known_metrics: Collection[str]
 ) -> Iterator[str]:
-    """Yield lines that name the missing metrics, their mappings and the fix.
+    """Yield lines that name the missing metrics, the mappings and the fix.
 
     Args:
         destination: Its mappings name metrics.

@@ -99,7 +99,7 @@ def reconcile(  # noqa: PLR0913  # one argument an option
 
 
 def report_lines(report: ListReport, *, as_json: bool) -> Iterator[str]:
-    """Describe the differences of one list.
+    """Describe the differences of a list.
 
     Args:
         report: The comparison of the list.
@@ -200,7 +200,7 @@ def _repair_line(replay: str, total: int, *, as_json: bool) -> str:
 
 
 def outcome_lines(outcomes: Counter[OutcomeCode], *, as_json: bool) -> Iterator[str]:
-    """Describe the outcomes of the repairs, one line per verdict and reason."""
+    """Describe the outcomes of the repairs, a line per verdict and reason."""
     for (verdict, reason), count in sorted(outcomes.items()):
         if as_json:
             line = {"ended": verdict, "reason": reason, "count": count}

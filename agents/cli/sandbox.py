@@ -67,7 +67,7 @@ def sandbox(  # noqa: PLR0913  # one argument an option
     api_key_file: Path | None,
     api_keys: str,
 ) -> None:
-    """Run a local Klaviyo with its quotas, import jobs and errors.
+    """Run a local Klaviyo with quotas, import jobs and errors.
 
     All data is kept in memory. The pages under /sandbox/ show and change it.
     """
@@ -87,7 +87,7 @@ def sandbox(  # noqa: PLR0913  # one argument an option
 def accepted_keys(
     api_keys: str, *, lines: list[str]
 ) -> Mapping[str, frozenset[str]] | None:
-    """Return the accepted keys with their scopes.
+    """Return the scopes of each accepted key.
 
     Args:
         api_keys: Comma-separated keys, each with all scopes.

@@ -1,4 +1,4 @@
-"""Environment of a demo: broker, topics, sandbox and worker of its own."""
+"""Environment of a demo: separate broker, topics, sandbox and worker."""
 
 import json
 import os
@@ -92,7 +92,7 @@ class Environment:
 
 @contextmanager
 def start_environment(kafka: str, home: Path) -> Iterator[Environment]:
-    """Start broker, sandbox and worker, and stop them at the end of the block.
+    """Start broker, sandbox and worker, and stop all three at the end of the block.
 
     Args:
         kafka: `host:port,...` of the user's Kafka; empty for the embedded broker.

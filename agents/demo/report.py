@@ -39,7 +39,7 @@ class SandboxSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionTotals:
-    """Number of expected transitions, and of their outcomes.
+    """Number of expected transitions, and of the outcomes.
 
     Attributes:
         expected: Transitions in the expected state.

@@ -1,4 +1,4 @@
-"""Publishing of events, and waiting for their outcomes."""
+"""Publishing of events, and waiting for the outcomes."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""Format of dead letters: records that failed, with their origin and the reason.
+"""Format of dead letters: failed records, with the origin and the reason.
 
 Header names follow Kafka Connect's dead letter queue (`errors.deadletterqueue.context.
 headers.enable`), so that tools made for that
@@ -29,7 +29,7 @@ TRUNCATED_HEADER = "ks.truncated-from-bytes"
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that failed at one stage.
+    """Record that failed at a stage.
 
     Attributes:
         origin: The source record.
@@ -88,7 +88,7 @@ def decode_dead_letter(
     key: bytes | None,
     value: bytes | None,
 ) -> DeadLetter | None:
-    """Decode a dead letter; None for a record that is not one of this project."""
+    """Decode a dead letter; None for a record that is not from this project."""
     texts = {name: (text or b"").decode("utf-8", "replace") for name, text in headers}
     origin_parts = [
         texts.get(_CONNECT_PREFIX + name, "")

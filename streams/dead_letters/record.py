@@ -1,4 +1,4 @@
-"""Records of the topic of dead letters, and the route by which each is requeued."""
+"""Records of the topic of dead letters, and the route for requeuing each record."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -30,7 +30,7 @@ class TopicOffset(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `str` writes.
+        """Read the text that `str` writes.
 
         Raises:
             ValueError: The text is not `partition/offset`.
@@ -42,7 +42,7 @@ class TopicOffset(NamedTuple):
 
 
 class RequeueRoute(StrEnum):
-    """Route by which a dead letter is requeued."""
+    """Route for requeuing a dead letter."""
 
     EVENT = "event"
     """The value is that of the source record: intake processes it again."""
@@ -80,7 +80,7 @@ class DeadLetterRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stage(self) -> str:
-        """Stage at which the record failed; empty if unknown."""
+        """Stage where the record failed; empty if unknown."""
         return self.dead_letter.stage if self.dead_letter else ""
 
     @property
@@ -106,7 +106,7 @@ def read_record(
     key: bytes | None,
     value: bytes | None,
 ) -> DeadLetterRecord:
-    """Decode a record of the topic, also one that is not a dead letter."""
+    """Decode a record of the topic, also a record that is not a dead letter."""
     headers = tuple(headers)
     dead_letter = decode_dead_letter(headers, key=key, value=value)
     is_truncated = any(name == TRUNCATED_HEADER for name, _ in headers)

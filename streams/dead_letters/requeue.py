@@ -1,4 +1,4 @@
-"""Plan of a requeue: one record for each dead letter, or for each source record."""
+"""Plan of a requeue: a record for each dead letter, or for each source record."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -36,7 +36,7 @@ class RequeueRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed_lanes(self) -> frozenset[str]:
-        """Lanes on which the source record failed."""
+        """Lanes where the source record failed."""
         return frozenset(
             record.dead_letter.stage.lane
             for record in self.dead_letters

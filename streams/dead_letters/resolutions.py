@@ -15,7 +15,7 @@ class ResolutionAction(StrEnum):
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Record that one dead letter is resolved, by whom and why.
+    """Resolution of a dead letter, with the author and the reason.
 
     Attributes:
         action: The way it was resolved.
@@ -34,7 +34,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def resolution_for(resolution: Resolution, record: DeadLetterRecord) -> Resolution:
-    """Return the resolution of many dead letters as that of one of them."""
+    """Return the resolution of many dead letters as that of a single dead letter."""
     return msgspec.structs.replace(resolution, dead_letter_ms=record.timestamp_ms)
 
 
@@ -43,7 +43,7 @@ _decoder = msgspec.json.Decoder(Resolution)
 
 
 def encode_resolution(resolution: Resolution) -> bytes:
-    """Encode a resolution; the key of its row is the offset of the dead letter."""
+    """Encode a resolution; the key of the row is the offset of the dead letter."""
     return _encoder.encode(resolution)
 
 

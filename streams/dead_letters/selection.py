@@ -9,7 +9,7 @@ from streams.dead_letters.record import DeadLetterRecord, TopicOffset
 
 
 class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Conditions that a dead letter must meet, all of them.
+    """Conditions that a dead letter must all meet.
 
     Attributes:
         code: Code of the fault; empty for any.
@@ -42,7 +42,7 @@ class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterGroup(NamedTuple):
-    """Number of dead letters with one stage and one fault.
+    """Number of dead letters with the same stage and fault.
 
     Attributes:
         stage: Stage at which they failed; empty if unknown.
@@ -62,7 +62,7 @@ class DeadLetterGroup(NamedTuple):
 
 
 def group_by_fault(records: Iterable[DeadLetterRecord]) -> list[DeadLetterGroup]:
-    """Count dead letters by stage and fault, in the order of those names."""
+    """Count dead letters by stage and fault, in the order of the names."""
     groups: dict[tuple[str, str], DeadLetterGroup] = {}
     for record in records:
         name = (record.stage, record.code)

@@ -25,7 +25,7 @@ class Mapping:
         self._resolver = resolver
 
     def __call__(self, event: dict[str, Json]) -> Json:
-        """Map one event, without raising and without changing the event.
+        """Map an event, without raising and without changing the event.
 
         Args:
             event: JSON object.

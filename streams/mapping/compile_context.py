@@ -86,5 +86,5 @@ class CompileContext:
 
 
 def null_if_undefined(value: Json) -> Json:
-    """Return null for `UNDEFINED`, which preserves positions in an array."""
+    """Return null for `UNDEFINED`, to preserve positions in an array."""
     return None if value is UNDEFINED else value

@@ -8,7 +8,7 @@ from streams.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingProblem:
-    """One problem of a mapping.
+    """Problem of a mapping, in Segment's words.
 
     Args:
         at: Path of the wrong value from the mapping's root: `/o/@if/then`.
@@ -38,7 +38,7 @@ class MappingError(ConfigError):
 
     @property
     def wording(self) -> str:
-        """Return all problems in one line, in Segment's words."""
+        """Return all problems in a single line, in Segment's words."""
         return "; ".join(problem.wording for problem in self.mapping_problems)
 
 

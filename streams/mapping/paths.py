@@ -26,7 +26,7 @@ _CONSTRUCTORS: Final[dict[type, str]] = {
 
 
 class _Constructor:
-    """Value of the member `constructor`, which is never part of a result."""
+    """Value of the member `constructor`, never part of a result."""
 
     __slots__ = ("name",)
 

@@ -106,7 +106,7 @@ def is_index(key: str) -> bool:
 
 
 def utf16_length(text: str) -> int:
-    """Count UTF-16 units, which is JavaScript's length of a text."""
+    """Count UTF-16 units, JavaScript's length of a text."""
     return (
         len(text)
         if text.isascii()
@@ -144,7 +144,7 @@ def json_value(text: str) -> Json:
 
 
 def _replace_lone_surrogates(value: Json) -> Json:
-    """Replace lone surrogates, which UTF-8 cannot encode, by U+FFFD."""
+    """Replace lone surrogates, not encodable in UTF-8, by U+FFFD."""
     if isinstance(value, str):
         units = value.encode("utf-16-le", "surrogatepass")
         return units.decode("utf-16-le", "replace")

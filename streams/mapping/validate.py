@@ -81,7 +81,7 @@ def check_length(*, minimum: int, maximum: int) -> Rule:
 
 
 def check_choice(*allowed: str) -> Rule:
-    """Return a rule for one of several strings, in any case."""
+    """Return a rule for a choice among several strings, in any case."""
 
     def rule(value: object, location: ValueLocation) -> Iterator[MappingProblem]:
         yield from check_string(value, location)

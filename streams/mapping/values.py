@@ -1,4 +1,4 @@
-"""JSON values of the mapping language, in which undefined differs from null."""
+"""JSON values of the mapping language; undefined differs from null."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -49,7 +49,7 @@ def with_article(kind: str) -> str:
 
 
 def is_directive(node: object) -> TypeGuard[dict[str, Json]]:
-    """Return True for `{"@name": …}`, beside which only `_metadata` is allowed."""
+    """True if an object is `{"@name": …}`, with at most `_metadata` beside the name."""
     if not isinstance(node, dict):
         return False
     marked = [key for key in node if key.startswith("@")]

@@ -53,7 +53,7 @@ def wall_clock_s() -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxConfig:
-    """Behaviour of one sandbox.
+    """Behaviour of a sandbox.
 
     Attributes:
         host: Address to bind.

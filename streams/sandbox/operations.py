@@ -11,7 +11,7 @@ from streams.sandbox.limits import BODY_MAX_BYTES, PROFILE_MAX_BYTES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiOperation:
-    """One method and path of the API.
+    """Method and path of the API.
 
     Attributes:
         name: Klaviyo's operation id, and the name of the quota family.

@@ -29,7 +29,7 @@ _COMPARE: Mapping[Operator, Callable[[Any, Any], bool]] = {
 
 
 def compile_predicate(node: Node) -> Predicate:
-    """Compile a tree to a function, which raises for values that are not objects."""
+    """Compile a tree to a function that raises for values that are not objects."""
     match node:
         case LiteralComparison():
             return _comparison(node)
@@ -109,7 +109,7 @@ def _text_test(node: TextTest) -> Predicate:
 
 
 def _text_rule(node: TextTest) -> Callable[[str], bool]:
-    """Return the test of a text; a pattern has one wildcard, at the end or start.
+    """Return the test of a text; a pattern has a single wildcard, at the end or start.
 
     Segment evaluates no other wildcard: `x*` matches texts that begin with x, and any
     other pattern gives, after its first character, the end of the text.

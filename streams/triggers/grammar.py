@@ -80,5 +80,5 @@ TERMINAL_DESCRIPTIONS = {
 
 @cache
 def get_parser() -> Lark:
-    """Return the parser, which is built once, at the first trigger."""
+    """Return the parser, built once, at the first trigger."""
     return Lark(GRAMMAR, parser="lalr", lexer="contextual")

@@ -1,4 +1,4 @@
-"""Meaning of literals, which depends on the operand of the comparison."""
+"""Meaning of literals, dependent on the operand of the comparison."""
 
 import re
 from decimal import Decimal

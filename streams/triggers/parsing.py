@@ -131,7 +131,7 @@ def _operand(branch: Branch) -> Operand:
 
 
 def _field(token: Token) -> FieldPath:
-    """Parse a path, which is split at every dot and bracket, escaped or not."""
+    """Parse a path, split at every dot and bracket, escaped or not."""
     name = unescape(token)
     root = cast("Root", name if name in _TOP_ROOTS else _ROOT.findall(token)[0])
     if root in _TOP_ROOTS:

@@ -1,4 +1,4 @@
-"""Triggers decide which events a mapping handles."""
+"""Triggers select the events that a mapping handles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -16,7 +16,7 @@ from streams.events.time import parse_iso_ms
 
 
 class TimeParam(click.ParamType):
-    """ISO 8601 time, as milliseconds since the epoch; UTC if it has no zone."""
+    """ISO 8601 time, as milliseconds since the epoch; UTC without a zone."""
 
     name = "time"
 

@@ -60,7 +60,7 @@ def group_table(groups: Sequence[DeadLetterGroup]) -> Table:
 
 
 def encode_record(record: DeadLetterRecord, resolution: Resolution | None) -> bytes:
-    """Encode a dead letter with headers, key and value as one line of JSON."""
+    """Encode a dead letter with headers, key and value as a line of JSON."""
     fields: dict[str, object] = {
         "place": str(record.topic_offset),
         "at": _iso_time(record.timestamp_ms),

@@ -31,7 +31,7 @@ _NO_EVENT: Final = dead_letter("no-event: the event is not a JSON object")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestRequest:
-    """Events of one line, and the destination that maps them.
+    """Events of a line, and the destination that maps the events.
 
     Attributes:
         events: The events, in order.
@@ -51,7 +51,7 @@ class TestRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestStep:
-    """Result of one mapping for one event of a line.
+    """Result of a mapping for an event of a line.
 
     Attributes:
         index: Position of the event in the line.
@@ -97,7 +97,7 @@ def parse_request(line: bytes, destination: Destination) -> TestRequest:
 
 
 def parse_object(line: bytes) -> dict[str, JsonValue]:
-    """Parse one JSON object.
+    """Parse a JSON object.
 
     Raises:
         PoisonRecord: The line is not a JSON object.
@@ -161,7 +161,7 @@ _SEVERITY: Final = (Verdict.DEAD_LETTER, Verdict.DELIVERED, Verdict.DISCARDED)
 
 
 def most_severe(verdicts: Sequence[ItemVerdict]) -> ItemVerdict:
-    """Return the most severe verdict among the intents of one payload."""
+    """Return the most severe verdict among the intents of a payload."""
     return min(verdicts, key=lambda item: _SEVERITY.index(item.verdict))
 
 
@@ -212,7 +212,7 @@ def describe_request(request: Request) -> dict[str, JsonValue]:
 
 
 def encode_answer(answer: Mapping[str, JsonValue]) -> bytes:
-    """Encode an answer as one line of JSON.
+    """Encode an answer as a line of JSON.
 
     A payload that is nested too deeply for JSON is left empty, since its outcome says
     why. If anything else cannot be encoded, the line is an error.
@@ -232,7 +232,7 @@ def _without_deep_payloads(answer: Mapping[str, JsonValue]) -> dict[str, JsonVal
 
 
 def _encode(answer: Mapping[str, JsonValue]) -> bytes:
-    """Return the answer as a line; empty if JSON cannot hold it."""
+    """Return the answer as a line; empty if JSON cannot hold the answer."""
     try:
         return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Answer each JSON line of standard input with one JSON line."""
+"""Answer each JSON line of standard input with a JSON line."""
 
 import asyncio
 import os

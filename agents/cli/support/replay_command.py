@@ -37,7 +37,7 @@ OUTCOME_WAIT_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayOptions:
-    """Speed of a replay, and its end.
+    """Speed and end of a replay.
 
     Attributes:
         rate_per_s: Maximum records per second.
@@ -51,7 +51,7 @@ class ReplayOptions:
 
 
 class ReplayCommand:
-    """Runs a replay and prints its progress.
+    """Runs a replay and prints the progress.
 
     Args:
         settings: Broker addresses and topic names.
@@ -65,7 +65,7 @@ class ReplayCommand:
         self._printed_s = float("-inf")
 
     def count(self, selection: ReplaySelection) -> None:
-        """Print how many records a replay would publish, and a few of them."""
+        """Print how many records a replay would publish, and a few of the records."""
         selector = RecordSelector(self._settings, selection, replay="")
         with closing(TopicRange(self._kafka, selection.topic)) as topic_range:
             bounds = self._find_bounds(topic_range, selection)
@@ -86,7 +86,7 @@ class ReplayCommand:
         click.echo(f"{sum(counts.values())} records selected; add --apply to replay")
 
     def start(self, selection: ReplaySelection) -> None:
-        """Start a replay, and watch it to its end."""
+        """Start a replay, and watch the replay to the end."""
         replay_id = new_replay_id(datetime.now(UTC))
         selector = RecordSelector(self._settings, selection, replay=replay_id)
         store = ReplayStore(self._kafka, self._settings)
@@ -105,7 +105,7 @@ class ReplayCommand:
             self._run(state, topic_range, selector, store)
 
     def resume(self, replay_id: str) -> None:
-        """Resume an interrupted replay, or start a stopped replay from its beginning.
+        """Resume an interrupted replay, or start a stopped replay from the beginning.
 
         The records that were in progress when a replay was stopped were dropped, and
         their number is not known; so a stopped replay starts again.

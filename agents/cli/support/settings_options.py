@@ -47,7 +47,7 @@ def read_worker(settings_path: Path | None) -> tuple[Settings, Destination]:
 
 
 def read_settings(settings_path: Path | None) -> Settings:
-    """Read the settings for a command that sends nothing to Klaviyo.
+    """Read the settings for a command that never sends to Klaviyo.
 
     The destination file may hold settings, so its settings are read, but its mappings
     are not compiled: a wrong mapping must not stop an operator's command.

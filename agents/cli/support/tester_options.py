@@ -118,7 +118,7 @@ def create_tester(
 def _verdict_by_step(
     steps: list[TestStep], verdicts: list[ItemVerdict]
 ) -> list[ItemVerdict]:
-    """Return for each step the most severe verdict of its intents, or its own."""
+    """Return for each step the most severe verdict of the intents, or of the step."""
     remaining = iter(verdicts)
     return [
         most_severe([next(remaining) for _ in step.intents])

@@ -17,7 +17,7 @@ def audience_track(moment: Occurrence, audience: str, *, entered: bool) -> Sampl
 
 
 def audience_trait(moment: Occurrence, audience: str, *, entered: bool) -> SampleEvent:
-    """Create an identify event whose trait has the audience's name."""
+    """Create an identify event with a trait of the audience's name."""
     traits = {audience: entered, "email": email_of(moment.user)}
     body = {"type": "identify", "traits": traits}
     return _audience_event(moment, audience, body, entered=entered)

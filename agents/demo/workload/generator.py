@@ -86,7 +86,7 @@ def generate(shape: WorkloadShape, *, seed: int) -> list[SampleEvent]:
 
 
 class _EventGenerator:
-    """Source of random events in order of their time."""
+    """Source of random events in order of time."""
 
     def __init__(self, shape: WorkloadShape, rng: random.Random) -> None:
         self._shape = shape

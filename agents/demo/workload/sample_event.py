@@ -1,4 +1,4 @@
-"""Sample events, each with its expected effect in Klaviyo."""
+"""Sample events, each with the expected effect in Klaviyo."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class ExpectedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleEvent:
-    """Event of a workload, with its expected effects.
+    """Event of a workload, with the expected effects.
 
     Attributes:
         user: User key.
@@ -80,7 +80,7 @@ class Occurrence:
 
     @property
     def message_id(self) -> str:
-        """Message id of the event, equal for its duplicates."""
+        """Message id of the event, equal for duplicates."""
         return f"m{self.number}"
 
     @property

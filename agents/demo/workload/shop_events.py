@@ -43,7 +43,7 @@ def browse(moment: Occurrence, rng: Random) -> SampleEvent:
 
 
 def order(moment: Occurrence, rng: Random) -> SampleEvent:
-    """Create an order: one event for the order, and one per product."""
+    """Create an order: an event for the order, and an event per product."""
     products = [_product(rng) for _ in range(rng.randint(1, _PRODUCTS_MAX))]
     cents = sum(
         round(product["price"] * _CENTS) * product["quantity"] for product in products

@@ -1,4 +1,4 @@
-"""Users of the shop, and their identifiers in Klaviyo."""
+"""Users of the shop, and the identifiers in Klaviyo."""
 
 PHONE_FIRST = 16_175_550_000
 """A number in Boston; 555 is reserved for fiction."""

@@ -50,7 +50,7 @@ def literal(value: Json, at: str, context: CompileContext) -> Resolver:
 
 
 def array_path(value: Json, at: str, context: CompileContext) -> Resolver:
-    """`@arrayPath`: return an array, with items in a shape; an object is one item."""
+    """`@arrayPath`: return an array, with items in a shape; an object is an item."""
     if not isinstance(value, list):
         wording = f"@arrayPath expected array, got {kind_of(value)}"
         return context.reject(at, wording)

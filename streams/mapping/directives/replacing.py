@@ -1,4 +1,4 @@
-"""`@replace`: replace one or two literal patterns in a text."""
+"""`@replace`: replace at most two literal patterns in a text."""
 
 import re
 from typing import Final

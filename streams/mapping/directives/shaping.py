@@ -39,7 +39,7 @@ _MODES = {"encode": _encode, "decode": _decode}
 
 
 def flatten(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@flatten`: return one level, with keys joined by the separator."""
+    """`@flatten`: return a single level, with keys joined by the separator."""
     if not isinstance(options, dict):
         return context.reject(at, '@flatten requires an object with a "separator" key')
     separator = options.get("separator")
@@ -140,7 +140,7 @@ def _merge_operands(operands: list[Resolver]) -> Resolver:
 
 
 def transform(options: Json, at: str, context: CompileContext) -> Resolver:
-    """`@transform`: `apply` computes a new payload, which `mapping` then maps."""
+    """`@transform`: `apply` computes a new payload, and `mapping` maps the payload."""
     if not isinstance(options, dict):
         wording = "@transform requires an object with an "
         return context.reject(at, f'{wording}"apply" key and a "mapping" key')

@@ -34,7 +34,7 @@ def liquid_text(value: Json, *, depth: int = 0) -> str:
 
 
 def to_array(value: Json) -> list[Json]:
-    """Convert a value to an array: nil is empty, other values are an array of one."""
+    """Convert a value to an array: nil is empty, another value is the only item."""
     if is_nil(value):
         return []
     return list(value) if isinstance(value, (list, range)) else [value]

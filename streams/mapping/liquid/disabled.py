@@ -48,20 +48,20 @@ class _StopNode(Node):
 
 
 class BreakTag(Tag):
-    """Tag `{% break %}`, which ends the output because there are no loops."""
+    """Tag `{% break %}`: ends the output because there are no loops."""
 
     name = "break"
     block = False
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one break tag."""
+        """Parse a break tag."""
         node = _StopNode(stream.expect(TOKEN_TAG))
         node.blank = False
         return node
 
 
 class ContinueTag(BreakTag):
-    """Tag `{% continue %}`, which ends the output because there are no loops."""
+    """Tag `{% continue %}`: ends the output because there are no loops."""
 
     name = "continue"
 

@@ -1,4 +1,4 @@
-"""Limits of the work that one rendering may do."""
+"""Limits of the work that a rendering may do."""
 
 from typing import Final
 

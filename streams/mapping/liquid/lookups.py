@@ -11,12 +11,12 @@ from streams.mapping.values import UNDEFINED, Json
 
 
 class RenderingContext(RenderContext):
-    """State of one rendering: assigned variables, then members of the event."""
+    """State of a rendering: assigned variables, then members of the event."""
 
     def get(
         self, path: list[object], *, token: Token | None, default: object = None
     ) -> object:
-        """Return the value at a path, or `UNDEFINED`, which counts as nil."""
+        """Return the value at a path, or `UNDEFINED`, counted as nil."""
         del token, default
         first, *remaining_path = path
         return follow_path(self._variable(str(first)), remaining_path)
@@ -27,11 +27,11 @@ class RenderingContext(RenderContext):
         return self.globals.get(name, UNDEFINED)
 
     def increment(self, name: str) -> int:
-        """Increment a counter that starts at the event's number, if there is one."""
+        """Increment a counter that starts at the event's number, if present."""
         return self._count(name, step=1) - 1
 
     def decrement(self, name: str) -> int:
-        """Decrement a counter that starts at the event's number, if there is one."""
+        """Decrement a counter that starts at the event's number, if present."""
         return self._count(name, step=-1)
 
     def _count(self, name: str, *, step: int) -> int:
@@ -55,7 +55,7 @@ def follow_path(value: object, path: Iterable[object]) -> object:
 
 
 def read_property(value: Json, key: object) -> object:
-    """Return one property of a value, or `UNDEFINED`; null has null properties."""
+    """Return a property of a value, or `UNDEFINED`; null has null properties."""
     if isinstance(key, float) and key.is_integer():
         key = int(key)
     if isinstance(value, (list, range)):

@@ -1,4 +1,4 @@
-r"""String literals with escapes, which python-liquid does not support.
+r"""String literals with escapes, not supported by python-liquid.
 
 Before parsing, each escape is replaced by its character. A quote is replaced by a
 private character, and restored where the literal is used.

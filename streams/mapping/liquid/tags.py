@@ -63,7 +63,7 @@ class OutputTag(output.Output):
     """Tag of an output statement, `{{ value }}`."""
 
     def parse(self, stream: TokenStream) -> LiquidOutputNode:
-        """Parse one output statement."""
+        """Parse an output statement."""
         token = stream.eat(TOKEN_OUTPUT)
         inner = stream.expect(TOKEN_EXPRESSION)
         tokens = TokenStream(tokenize(inner.value, inner))
@@ -71,20 +71,20 @@ class OutputTag(output.Output):
 
 
 class EchoTag(echo_tag.EchoTag):
-    """Tag `{% echo value %}`, which writes a value."""
+    """Tag `{% echo value %}`: writes a value."""
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one echo tag."""
+        """Parse an echo tag."""
         token = stream.eat(TOKEN_TAG)
         tokens = stream.into_inner(tag=token, eat=False)
         return LiquidOutputNode(token, parse_filtered_expression(self, tokens))
 
 
 class AssignTag(assign_tag.AssignTag):
-    """Tag `{% assign name = value %}`, which sets a variable."""
+    """Tag `{% assign name = value %}`: sets a variable."""
 
     def parse(self, stream: TokenStream) -> assign_tag.AssignNode:
-        """Parse one assign tag."""
+        """Parse an assign tag."""
         token = stream.eat(TOKEN_TAG)
         tokens = stream.into_inner(tag=token, eat=False)
         name = parse_identifier(self.env, tokens)
@@ -111,7 +111,7 @@ class IfTag(if_tag.IfTag):
     """Tag `{% if condition %}` with all branches."""
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one if tag with all branches."""
+        """Parse an if tag with all branches."""
         return _with_truth_conditions(super().parse(stream))
 
 
@@ -119,18 +119,18 @@ class UnlessTag(unless_tag.UnlessTag):
     """Tag `{% unless condition %}` with all branches."""
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one unless tag with all branches."""
+        """Parse an unless tag with all branches."""
         return _with_truth_conditions(super().parse(stream))
 
 
 class BlockTag(Tag):
-    """Tag `{% block name %}`, which shows the content because there are no layouts."""
+    """Tag `{% block name %}`: shows the content because there are no layouts."""
 
     name = "block"
     end = "endblock"
 
     def parse(self, stream: TokenStream) -> Node:
-        """Parse one block tag."""
+        """Parse a block tag."""
         stream.eat(TOKEN_TAG)
         if stream.current.kind == TOKEN_EXPRESSION:
             next(stream)

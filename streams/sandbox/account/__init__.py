@@ -1,1 +1,1 @@
-"""Data of one Klaviyo account in memory, and the rules for changing the data."""
+"""Data of a Klaviyo account in memory, and the rules for changing the data."""

@@ -1,4 +1,4 @@
-"""All data of one account, and the passing of time."""
+"""All data of an account, and the passing of time."""
 
 import heapq
 from collections.abc import Callable

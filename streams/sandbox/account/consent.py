@@ -18,7 +18,7 @@ EMAIL_MARKETING: Purpose = ("email", "marketing")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRecord:
-    """Latest consent of one profile for one purpose.
+    """Latest consent of a profile for a purpose.
 
     Attributes:
         status: `SUBSCRIBED` or `UNSUBSCRIBED`.
@@ -37,7 +37,7 @@ class ConsentRecord:
 
 @dataclass(slots=True)
 class ConsentState:
-    """Consent and suppressions of one profile.
+    """Consent and suppressions of a profile.
 
     Attributes:
         consents: Latest consent, by purpose.
@@ -59,7 +59,7 @@ class ConsentState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentTerms:
-    """Options of one subscription request.
+    """Options of a subscription request.
 
     Attributes:
         list_id: List to join; empty for none.
@@ -82,7 +82,7 @@ CONFIRMED_CHANNELS = frozenset({"email", "sms"})
 
 
 class Consents:
-    """Consent states of all profiles that have one."""
+    """Consent states of all profiles with a consent state."""
 
     def __init__(self) -> None:
         self.by_profile: dict[str, ConsentState] = {}
@@ -96,7 +96,7 @@ class Consents:
         self.list_flows.clear()
 
     def state_of(self, profile_id: str) -> ConsentState:
-        """Return the consent state of a profile, creating an empty one if needed."""
+        """Return the consent state of a profile, creating an empty state if needed."""
         return self.by_profile.setdefault(profile_id, ConsentState())
 
     def remove_profile(self, profile_id: str) -> None:
@@ -177,7 +177,7 @@ class Consents:
     def unsubscribe_from_list(
         self, profile_id: str, *, list_id: str, now_s: float
     ) -> None:
-        """Unsubscribe a member from one list only."""
+        """Unsubscribe a member from a single list."""
         self.state_of(profile_id).list_suppressions[list_id] = now_s
 
     def unsubscribe(self, profile_id: str, purpose: Purpose, *, now_s: float) -> None:

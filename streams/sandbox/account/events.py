@@ -13,7 +13,7 @@ EventIdentity: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One kind of event.
+    """Kind of event in an account.
 
     Attributes:
         id: Klaviyo's id.
@@ -30,7 +30,7 @@ class Metric:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class StoredEvent:
-    """One recorded event of a profile.
+    """Recorded event of a profile.
 
     Attributes:
         id: Klaviyo's id.

@@ -48,7 +48,7 @@ _NOT_SETTINGS = frozenset({"id", "affected_count", "_random"})
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Fault:
-    """One fault, and the number of requests affected so far.
+    """Fault, and the number of requests affected so far.
 
     Attributes:
         kind: Kind of the fault.
@@ -108,7 +108,7 @@ class Fault:
         return self.count is not None and self.affected_count >= self.count
 
     def triggers_on(self, *, method: str, path: str) -> bool:
-        """Decide whether the fault affects one request, and count the request if so."""
+        """Decide whether the fault affects a request, and count the request if so."""
         if self.is_exhausted or self.method not in ("", method):
             return False
         if re.match(self.path, path) is None:

@@ -1,4 +1,4 @@
-"""Flows of the account, of which only the triggers are modelled."""
+"""Flows of the account, modelled only by the triggers."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -6,7 +6,7 @@ from itertools import count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """One flow of the account.
+    """Flow of the account.
 
     Attributes:
         id: Klaviyo's id.

@@ -31,7 +31,7 @@ class JobOutcome:
 
 @dataclass(slots=True, eq=False)
 class ImportJob:
-    """One import job and the state of the job.
+    """Import job and the state of the job.
 
     Attributes:
         id: Klaviyo's id.

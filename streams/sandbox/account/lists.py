@@ -9,7 +9,7 @@ from streams.sandbox.account.profiles import StoredProfile
 
 @dataclass(slots=True)
 class MembershipCounts:
-    """Counts of requested and effective membership changes of one list.
+    """Counts of requested and effective membership changes of a list.
 
     Attributes:
         add_requests: Accepted requests that add: relationship calls, imports.
@@ -28,19 +28,19 @@ class MembershipCounts:
     effective_removals: int = 0
 
     def count_add_request(self, *, items: int) -> None:
-        """Count one accepted request that adds profiles."""
+        """Count an accepted request that adds profiles."""
         self.add_requests += 1
         self.adds += items
 
     def count_remove_request(self, *, items: int) -> None:
-        """Count one accepted request that removes profiles."""
+        """Count an accepted request that removes profiles."""
         self.remove_requests += 1
         self.removals += items
 
 
 @dataclass(slots=True, eq=False)
 class MailList:
-    """One list of the account.
+    """List of the account.
 
     Attributes:
         id: Klaviyo's id.

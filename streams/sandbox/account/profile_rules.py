@@ -33,7 +33,7 @@ def is_email(text: object) -> bool:
 
 
 def find_errors(attributes: object, *, pointer: str) -> list[JsonApiError]:
-    """Return all errors in the attributes of one profile.
+    """Return all errors in the attributes of a profile.
 
     Args:
         attributes: Member `attributes` as received.
@@ -89,7 +89,7 @@ def is_valid(attributes: JsonObject) -> bool:
 
 
 def has_identifier(item: JsonObject) -> bool:
-    """Return True if a profile resource has an id or at least one identifier."""
+    """True if a profile resource has an id or any identifier."""
     if item.get("id"):
         return True
     attributes = item.get("attributes", {})

@@ -12,7 +12,7 @@ IDENTIFIERS = ("email", "phone_number", "external_id", "anonymous_id")
 
 @dataclass(slots=True, eq=False)
 class StoredProfile:
-    """One profile of the account.
+    """Profile of the account.
 
     Attributes:
         id: Klaviyo's id.
@@ -46,7 +46,7 @@ class StoredProfile:
 
 
 class Profiles:
-    """All profiles; each identifier leads to at most one profile."""
+    """All profiles; no identifier leads to two profiles."""
 
     def __init__(self) -> None:
         self._seq = count(1)
@@ -170,7 +170,7 @@ class Profiles:
 
 
 def _merge(into: JsonObject, change: JsonObject | None) -> None:
-    """Merge one level deep: null clears a key, an absent key stays."""
+    """Merge only the top level: null clears a key, an absent key stays."""
     if change is None:
         into.clear()
         return

@@ -1,4 +1,4 @@
-"""Klaviyo's two quota windows, counted per operation for one account.
+"""Klaviyo's two quota windows, counted per operation for an account.
 
 Both windows are fixed, not sliding: they begin at whole multiples of their length on
 the sandbox's clock, so that twice the burst can pass around the edge of a window, as
@@ -15,7 +15,7 @@ from streams.sandbox.operations import ApiOperation
 
 @dataclass(slots=True)
 class QuotaWindow:
-    """One fixed quota window.
+    """Quota window of fixed length.
 
     Attributes:
         limit: Requests allowed in the window.
@@ -30,7 +30,7 @@ class QuotaWindow:
     used: int = 0
 
     def roll_over(self, now_s: float) -> None:
-        """Begin a new window if the old one has ended."""
+        """Begin a new window if the old window has ended."""
         number = int(now_s // self.length_s)
         if number != self.number:
             self.number = number
@@ -60,7 +60,7 @@ class RateLimits:
     windows: dict[str, tuple[QuotaWindow, ...]] = field(default_factory=dict)
 
     def admit(self, operation: ApiOperation, *, now_s: float) -> dict[str, str]:
-        """Count one request against the windows of an operation.
+        """Count a request against the windows of an operation.
 
         Returns:
             The `RateLimit-*` headers of the response; none if quotas are off.

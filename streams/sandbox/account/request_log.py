@@ -8,7 +8,7 @@ from streams.sandbox.jsonapi.messages import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLogEntry:
-    """One request in the log.
+    """Request in the log.
 
     Attributes:
         time_s: Time of arrival.
@@ -46,7 +46,7 @@ class RequestLog:
         self.item_counts: Counter[tuple[str, str, int]] = Counter()
 
     def add(self, entry: RequestLogEntry) -> None:
-        """Add one request to the log and the counters."""
+        """Add a request to the log and the counters."""
         self.entries.append(entry)
         key = (entry.method, entry.template, entry.status)
         self.request_counts[key] += 1
@@ -59,7 +59,7 @@ class RequestLog:
         self.item_counts.clear()
 
     def counters(self) -> list[JsonObject]:
-        """Return the counters as JSON, one object per method, template and status."""
+        """Return the counters as JSON, an object per method, template and status."""
         return [
             {
                 "method": method,

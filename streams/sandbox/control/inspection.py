@@ -15,7 +15,7 @@ from streams.sandbox.jsonapi.times import to_iso
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlRequest:
-    """One request under `/sandbox/`.
+    """Request under the path `/sandbox/`.
 
     Attributes:
         resource_id: Path after `/sandbox/<topic>/`; empty if there is none.
@@ -119,7 +119,7 @@ def _slots_of(record: object) -> JsonObject:
 
 
 def show_consent(account: Account, _: ControlRequest) -> list[JsonObject]:
-    """Return the consent state of every profile that has one."""
+    """Return the consent state of every profile with a consent state."""
     mails = account.consents.confirmation_mails
     return [
         {
@@ -172,7 +172,7 @@ def add_fault(account: Account, request: ControlRequest) -> JsonObject:
 
 
 def remove_faults(account: Account, request: ControlRequest) -> JsonObject:
-    """Remove one fault by id, or all faults."""
+    """Remove a fault by id, or all faults."""
     if request.resource_id:
         if account.faults.by_id.pop(request.resource_id, None) is None:
             raise ErrorResponse([not_found("fault", request.resource_id)])

@@ -8,7 +8,7 @@ import orjson
 
 
 class Journal:
-    """File to which the requests of this process are appended.
+    """File for the requests of this process, in append mode.
 
     A line is in the file before its request is answered: a killed sandbox loses none.
     Bodies contain personal data, so a journal is written only on request.
@@ -22,7 +22,7 @@ class Journal:
         self._file: FileIO | None = None
 
     def add(self, *, method: str, path: str, status: int, body: bytes) -> None:
-        r"""Append one request to the journal.
+        r"""Append a request to the journal.
 
         Args:
             method: HTTP method.

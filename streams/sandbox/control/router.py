@@ -34,7 +34,7 @@ CONTROL_HANDLERS: Mapping[tuple[str, str], ControlHandler] = {
 def handle_control(
     account: Account, request: ControlRequest, method: str, topic: str
 ) -> JsonObject | list[JsonObject]:
-    """Answer one request under `/sandbox/`.
+    """Answer a request under `/sandbox/`.
 
     Raises:
         ErrorResponse: 404 for an unknown page, or the error of the handler.

@@ -52,7 +52,7 @@ def optional_object(parent: JsonObject, name: str, *, pointer: str) -> JsonObjec
 def data_rows(
     parent: object, *, pointer: str, maximum: int, minimum: int = 1
 ) -> list[JsonObject]:
-    """Return member `data`, which must be a list of objects.
+    """Return member `data`, required to be a list of objects.
 
     Args:
         parent: Object that should contain the list.
@@ -106,7 +106,7 @@ def required_text(parent: JsonObject, name: str, *, pointer: str) -> str:
 def resource_ids(
     items: list[JsonObject], *, kind: str, pointer: str = "/data"
 ) -> list[str]:
-    """Return the ids of resource identifiers, all of one type.
+    """Return the ids of resource identifiers, all of the same type.
 
     Raises:
         ErrorResponse: 400, with the pointer of the first wrong identifier.

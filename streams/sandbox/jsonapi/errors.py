@@ -14,7 +14,7 @@ from uuid import uuid4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonApiError:
-    """One entry of `errors` in an error response.
+    """Entry of `errors` in an error response.
 
     Attributes:
         status: HTTP status of the response that contains the error.
@@ -53,7 +53,7 @@ class JsonApiError:
 
 
 class ErrorResponse(Exception):
-    """Response of one or more errors, raised by a handler.
+    """Response with at least an error, raised by a handler.
 
     Args:
         errors: At least one error; the first gives the HTTP status.
@@ -79,7 +79,7 @@ class ErrorResponse(Exception):
 def invalid_input(
     detail: str, *, pointer: str = "", parameter: str = ""
 ) -> JsonApiError:
-    """Return a 400 error about one member of the body or one parameter."""
+    """Return a 400 error about a member of the body or a parameter."""
     return JsonApiError(
         status=400,
         code="invalid",
@@ -93,7 +93,7 @@ def invalid_input(
 def bad_request(
     detail: str, *, pointer: str = "", parameter: str = ""
 ) -> ErrorResponse:
-    """Return a response with one `invalid` error."""
+    """Return a response with a single `invalid` error."""
     return ErrorResponse([invalid_input(detail, pointer=pointer, parameter=parameter)])
 
 

@@ -38,7 +38,7 @@ _OPERATORS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterCondition:
-    """One condition of a filter; only `any` has more than one value."""
+    """Condition of a filter; only `any` has several values."""
 
     operator: str
     field: str

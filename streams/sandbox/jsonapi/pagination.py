@@ -23,7 +23,7 @@ SortKey = list[str | float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSizes:
-    """Page sizes of one operation: without `page[size]`, and at most."""
+    """Page sizes of an operation: without `page[size]`, and at most."""
 
     default: int
     maximum: int
@@ -50,7 +50,7 @@ def paginate(
     sizes: PageSizes,
     descending: bool = False,
 ) -> tuple[list[RowT], JsonObject]:
-    """Cut one page out of sorted rows.
+    """Cut a page out of sorted rows.
 
     Args:
         request: Request with `page[size]` and `page[cursor]`.

@@ -139,7 +139,7 @@ def _properties_problem(value: object) -> str:
 
 
 def _walk(value: object, *, depth: int) -> Iterator[tuple[object, int]]:
-    """Yield every value with the depth, down to one level below the limit."""
+    """Yield every value with the depth, down to a level below the limit."""
     yield value, depth
     if depth > EVENT_MAX_DEPTH:
         return

@@ -1,4 +1,4 @@
-"""Record events, one at a time or in bulk."""
+"""Record events, singly or in bulk."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ _ROWS_POINTER = "/data/attributes/events-bulk-create"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmittedEvent:
-    """One event of a request.
+    """Event of a request.
 
     Attributes:
         profile: Profile resource, validated.
@@ -131,7 +131,7 @@ def _check_profile_ids(account: Account, events: list[SubmittedEvent]) -> None:
 
 
 def _reject_duplicates(account: Account, events: list[SubmittedEvent]) -> None:
-    """Reject the request if a unique id is duplicated for one profile and metric."""
+    """Reject the request if a unique id is duplicated for a profile and metric."""
     seen = set()
     for event in events:
         unique_id = event.attributes.get("unique_id")

@@ -81,7 +81,7 @@ def search(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """Return one import job: `GET /api/profile-bulk-import-jobs/{id}`."""
+    """Return an import job: `GET /api/profile-bulk-import-jobs/{id}`."""
     job = _find(account, request.path_id)
     body: JsonObject = {"data": render.render_import_job(request, job)}
     if request.query.get("include") == "lists":

@@ -76,7 +76,7 @@ def update(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def get(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """Return one list of the account: `GET /api/lists/{id}`."""
+    """Return a list of the account: `GET /api/lists/{id}`."""
     mail_list = find(account, request.path_id)
     return HandlerResponse(body={"data": render.render_list(request, mail_list)})
 
@@ -214,7 +214,7 @@ def _parse_opt_in(value: object) -> str:
 
 
 def _parse_profiles(account: Account, request: ParsedRequest) -> list[StoredProfile]:
-    """Parse profile ids; one unknown id fails the whole request."""
+    """Parse profile ids; any unknown id fails the whole request."""
     items = bodies.data_rows(request.body, pointer="", maximum=RELATIONSHIP_MAX_IDS)
     found_profiles: list[StoredProfile] = []
     missing: list[JsonApiError] = []

@@ -69,7 +69,7 @@ def _sort_value(profile: StoredProfile, name: str) -> str | float:
 def _candidates(
     account: Account, conditions: tuple[filters.FilterCondition, ...]
 ) -> Iterable[StoredProfile]:
-    """Return the profiles to filter, from an index if one condition allows that."""
+    """Return the profiles to filter, from an index if a condition allows that."""
     indexes = {"id": account.profiles.by_id, **account.profiles.indexes}
     for name, index in indexes.items():
         condition = filters.find_equality(conditions, name)

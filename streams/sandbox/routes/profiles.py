@@ -79,7 +79,7 @@ def create_or_update(account: Account, request: ParsedRequest) -> HandlerRespons
 
 
 def get(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """Return one profile, with lists if requested: `GET /api/profiles/{id}`."""
+    """Return a profile, with lists if requested: `GET /api/profiles/{id}`."""
     profile = find(account, request.path_id)
     body: JsonObject = {"data": render_with_consent(account, request, profile)}
     if "lists" in request.query.get("include", ""):

@@ -67,7 +67,7 @@ def subscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def unsubscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """Unsubscribe profiles from channels, globally or for one list.
+    """Unsubscribe profiles from channels, globally or for a list.
 
     `POST /api/profile-subscription-bulk-delete-jobs`: 202. If the job has a list and
     the profile is a member, the profile leaves that list and email is suppressed for
@@ -185,7 +185,7 @@ def _parse_purposes(
     now_s: float,
     historical: bool = False,
 ) -> dict[Purpose, float | None]:
-    """Parse the purposes that one profile subscribes to or unsubscribes from.
+    """Parse the purposes that a profile subscribes to or unsubscribes from.
 
     Args:
         attributes: Member `attributes` of the profile.
@@ -235,7 +235,7 @@ def _parse_consent(  # noqa: PLR0913  # keyword arguments of _parse_purposes
     now_s: float,
     historical: bool,
 ) -> float | None:
-    """Check the consent for one purpose, and return the time of consent."""
+    """Check the consent for a purpose, and return the time of consent."""
     purpose_json = bodies.required_object(channel_json, name, pointer=pointer)
     pointer = f"{pointer}/{name}"
     if purpose_json.get("consent") != consent:

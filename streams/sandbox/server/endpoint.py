@@ -1,4 +1,4 @@
-"""Serve one API operation: read the socket, apply faults, write the response."""
+"""Serve an API operation: read the socket, apply faults, write the response."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from streams.sandbox.server import pipeline
 
 
 class OperationEndpoint:
-    """HTTP endpoint of one API operation.
+    """HTTP endpoint of an API operation.
 
     Args:
         account: Account that the operation reads and changes.
@@ -29,7 +29,7 @@ class OperationEndpoint:
         self.journal = journal
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, after applying the fault that matches the request."""
+        """Answer a request, after applying the fault that matches the request."""
         fault = self.account.faults.trigger(method=request.method, path=request.path)
         if fault and fault.kind is FaultKind.CUT_BEFORE:
             return self._cut_connection(request, items=0)
@@ -87,7 +87,7 @@ class OperationEndpoint:
 def write_to_journal(
     journal: Journal, request: web.Request, *, status: int, body: bytes
 ) -> None:
-    """Write one request to the journal."""
+    """Write a request to the journal."""
     path = request.rel_url.raw_path
     journal.add(method=request.method, path=path, status=status, body=body)
 

@@ -76,7 +76,7 @@ class RawResponse:
 
 
 def handle(account: Account, request: RawRequest) -> RawResponse:
-    """Answer one request of the API."""
+    """Answer a request of the API."""
     if request.fault and request.fault.kind is FaultKind.CHALLENGE:
         return RawResponse(
             status=403,

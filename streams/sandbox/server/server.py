@@ -32,7 +32,7 @@ _SHUTDOWN_S = 1.0
 
 
 class Sandbox:
-    """Local Klaviyo server with one account in memory.
+    """Local Klaviyo server with a single account in memory.
 
     Use the sandbox as an async context manager, or call `start` and `stop`.
 

@@ -83,7 +83,7 @@ def shift(value: Json) -> list[Json]:
 
 
 def slice_(value: Json, begin: Json = None, length: Json = None) -> Json:
-    """Return some items or characters, by default one.
+    """Return some items or characters, by default a single item.
 
     A negative begin counts from the end.
     """
@@ -105,7 +105,7 @@ def where(value: Json, key: Json = None, expected: Json = UNDEFINED) -> list[Jso
 
 
 def sample(value: Json, count: Json = None) -> Json:
-    """Return the first items, by default one.
+    """Return the first items, by default a single item.
 
     liquidjs samples at random, but a replay must give the same result.
     """
