@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from streams.actions.activation import LaneId
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import (
     CREATE_EVENTS,

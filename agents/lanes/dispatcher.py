@@ -8,7 +8,7 @@ from agents.lanes.lane import BatchResult, Lane, NotNow
 from agents.lanes.pending import LaneItem
 from agents.lanes.pending_queue import PendingQueue, records_of
 from agents.lanes.settler import Settlement, Settler, with_verdict
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.verdict import ItemVerdict, discarded
 
 SUPERSEDED = discarded("superseded: a later change of the same thing is sent")

@@ -21,8 +21,8 @@ from streams.audiences.list_mapping import (
     encode_json,
     list_mapping_of,
 )
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.merge_policies import keep_latest
-from streams.delivery.queued_item import BatchKey
 from streams.delivery.verdict import Reason, dead_letter
 from streams.klaviyo.api.import_jobs import fetch_running_import_ids, wait_for_imports
 from streams.klaviyo.api.results import ListGone

@@ -11,9 +11,9 @@ from agents.shared.headers import (
 )
 from streams.actions.activation import Activation
 from streams.dead_letters.encoding import DeadLetter
+from streams.delivery.coalescer import QueuedItem
 from streams.delivery.duplicates import CauseId
 from streams.delivery.outcome import OutcomeItem, outcome_item
-from streams.delivery.queued_item import QueuedItem
 from streams.delivery.stage import Stage
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.events.origin import Origin

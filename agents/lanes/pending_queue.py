@@ -107,7 +107,7 @@ class PendingQueue:
         record that waits: so the number of open offsets has a limit too.
         """
         options = self._options
-        items = len(self.coalescer) + self.coalescer.in_flight_count
+        items = self.coalescer.waiting_count + self.coalescer.in_flight_count
         open_offsets = sum(
             _open_offsets(part, offset) for part, offset in self._last_offsets.items()
         )

@@ -15,8 +15,8 @@ from agents.lanes.pending_queue import PendingQueue
 from agents.lanes.settler import Settlement, Settler, with_verdict
 from agents.shared.context import Context
 from streams.actions.activation import decode_activation
+from streams.delivery.coalescer import QueuedItem
 from streams.delivery.duplicates import DuplicateFilter
-from streams.delivery.queued_item import QueuedItem
 from streams.delivery.stage import Stage
 from streams.delivery.verdict import Reason, dead_letter, discarded
 from streams.errors import PoisonRecord

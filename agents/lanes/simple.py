@@ -9,8 +9,7 @@ from agents.lanes.lane import BatchResult, LaneOptions
 from agents.lanes.pending import LaneItem, PendingRecord
 from agents.shared.context import Context
 from streams.actions.intents import Intent
-from streams.delivery.coalescer import MergePolicy
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey, MergePolicy
 from streams.delivery.reservations import Reservations
 from streams.delivery.verdict import dead_letter
 from streams.klaviyo.api.results import ListGone

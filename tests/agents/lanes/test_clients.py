@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agents.lanes.clients import CUT_AHEAD_S, ENDPOINTS_BY_KIND, LaneClients
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import UPSERT_PROFILE
