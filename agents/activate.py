@@ -61,7 +61,8 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
     for part, records in groups:
         result.decide_partition(part.tp.partition, records)
     result.reject_oversized(await context.producer.send(result.messages()))
-    await send_dead_letters(context, Stage.ACTIVATE, result.dead_letters)
+    if result.dead_letters:
+        await send_dead_letters(context, Stage.ACTIVATE, result.dead_letters)
     await context.user_states.write(result.changed_rows())
 
 
@@ -102,6 +103,8 @@ class _BatchResult:
             )
             for record, lane, value in self._activations
         ]
+        if not self._discarded:
+            return activations
         return activations + outcome_messages(
             self._context, Stage.ACTIVATE, self._discarded
         )

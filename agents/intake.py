@@ -61,20 +61,22 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
         for (record, _), result in zip(events, results, strict=True)
         if isinstance(result, RecordTooLarge)
     ]
-    await send_dead_letters(context, Stage.INTAKE, dead_letters)
+    if dead_letters:
+        await send_dead_letters(context, Stage.INTAKE, dead_letters)
     stopped = [
         outcome_item(record.origin, REPLAY_STOPPED, replay=record.replay)
         for record in converted
         if isinstance(record, StoppedRecord)
     ]
-    await context.producer.send(outcome_messages(context, Stage.INTAKE, stopped))
+    if stopped:
+        await context.producer.send(outcome_messages(context, Stage.INTAKE, stopped))
 
 
 def _convert(context: Context, record: Record) -> Message | DeadLetter | StoppedRecord:
     """Decode a record; headers are believed on the project's own topic only."""
     is_reprocessed = _is_reprocessed(context, record)
     replay = read_replay_id(record) if is_reprocessed else ""
-    if context.is_replay_stopped(replay):
+    if replay and context.is_replay_stopped(replay):
         return StoppedRecord(read_origin_or_own(record), replay)
     try:
         origin = read_origin(record) if is_reprocessed else own_origin(record)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from aiokafka import TopicPartition
@@ -10,42 +10,12 @@ from aiokafka import TopicPartition
 from agents.engine.kafka import Record
 
 
-class OffsetTracker:
-    """Offsets in delivery order, finished in any order, committed contiguously.
-
-    Offsets need not be dense (compaction, transactions): only delivered ones count.
-    """
-
-    def __init__(self) -> None:
-        self._unfinished: deque[int] = deque()
-        self._finished: set[int] = set()
-        self._last_tracked: int | None = None
-
-    def track(self, offsets: Iterable[int]) -> None:
-        """Add delivered offsets, ascending; a commit passes only finished offsets."""
-        self._unfinished.extend(offsets)
-        if self._unfinished:
-            self._last_tracked = self._unfinished[-1]
-
-    def mark_done(self, offsets: Iterable[int]) -> None:
-        """Mark offsets of records with an outcome; ignore unknown offsets."""
-        self._finished.update(offsets)
-        while self._unfinished and self._unfinished[0] in self._finished:
-            self._finished.discard(self._unfinished.popleft())
-
-    @property
-    def commit_offset(self) -> int | None:
-        """First unfinished offset; None if no record was delivered."""
-        if self._unfinished:
-            return self._unfinished[0]
-        return None if self._last_tracked is None else self._last_tracked + 1
-
-    def __len__(self) -> int:
-        return len(self._unfinished)
-
-
 class Partition:
     """Ownership of a partition from assignment to revocation; never reused.
+
+    Offsets are tracked in the order of delivery, finished in any order, and committed
+    without a gap. Only delivered offsets count, since compaction and transactions leave
+    gaps in a topic.
 
     Attributes:
         tp: Topic and number.
@@ -63,7 +33,9 @@ class Partition:
         self.revoked = False
         self.committed_offset: int | None = None
         self.recovery_task: asyncio.Task[None] | None = None
-        self._offsets = OffsetTracker()
+        self._unfinished: deque[int] = deque()
+        self._finished: set[int] = set()
+        self._last_tracked: int | None = None
         self._holds = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -75,8 +47,10 @@ class Partition:
 
     @property
     def commit_offset(self) -> int | None:
-        """Offset that may be committed: every record below is finished."""
-        return self._offsets.commit_offset
+        """First unfinished offset; None if no record was delivered."""
+        if self._unfinished:
+            return self._unfinished[0]
+        return None if self._last_tracked is None else self._last_tracked + 1
 
     @property
     def has_uncommitted(self) -> bool:
@@ -86,16 +60,21 @@ class Partition:
     @property
     def unfinished_count(self) -> int:
         """Number of delivered records without an outcome."""
-        return len(self._offsets)
+        return len(self._unfinished)
 
     def track(self, offsets: Sequence[int]) -> None:
-        """Track offsets of records that were handed to the stage."""
-        self._offsets.track(offsets)
+        """Track ascending offsets of records that were handed to the stage."""
+        self._unfinished.extend(offsets)
+        if self._unfinished:
+            self._last_tracked = self._unfinished[-1]
 
     def mark_done(self, offsets: Sequence[int]) -> None:
-        """Mark offsets as finished; ignored after revocation."""
-        if not self.revoked:
-            self._offsets.mark_done(offsets)
+        """Mark offsets as finished; ignored if unknown, or after the revocation."""
+        if self.revoked:
+            return
+        self._finished.update(offsets)
+        while self._unfinished and self._unfinished[0] in self._finished:
+            self._finished.discard(self._unfinished.popleft())
 
     def hold(self) -> None:
         """Announce work in progress: a rebalance waits for `release`."""

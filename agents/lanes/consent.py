@@ -11,8 +11,8 @@ from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.kinds import identifying_attributes, list_id_of
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.merge_policies import keep_latest_consent
-from streams.delivery.queued_item import BatchKey
 from streams.klaviyo.batching.items import list_identifiers, normalize_identifier
 from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
 

@@ -1,17 +1,78 @@
-"""Dispatching of batches: cut, send, and hand over to the settler."""
+"""Dispatching of batches: cut, send, write the outcomes, acknowledge."""
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from agents.engine.watchdog import end_process
 from agents.lanes.lane import BatchResult, Lane, NotNow
-from agents.lanes.pending import LaneItem
-from agents.lanes.pending_queue import PendingQueue, records_of
-from agents.lanes.settler import Settlement, Settler, with_verdict
-from streams.delivery.queued_item import BatchKey
-from streams.delivery.verdict import ItemVerdict, discarded
+from agents.lanes.pending import (
+    LaneItem,
+    PendingQueue,
+    PendingRecord,
+    records_of,
+    to_dead_letter,
+    to_outcome,
+)
+from agents.shared.context import Context
+from agents.shared.records import dead_letter_messages, outcome_messages
+from streams.delivery.coalescer import BatchKey
+from streams.delivery.duplicates import DuplicateFilter
+from streams.delivery.stage import Stage
+from streams.delivery.verdict import ItemVerdict, Verdict, discarded
 
 SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
+
+Settlement: TypeAlias = tuple[PendingRecord, ItemVerdict]
+"""A record and its verdict."""
+
+
+class Settler:
+    """Writes the outcomes of records, then acknowledges their offsets.
+
+    Args:
+        context: Services of the worker.
+        stage: Stage that the outcomes name.
+        queue: Queue that counts the records.
+        duplicates: Filter that forgets dead letters, so that they can be requeued.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        stage: Stage,
+        *,
+        queue: PendingQueue,
+        duplicates: DuplicateFilter,
+    ) -> None:
+        self._context = context
+        self._stage = stage
+        self._queue = queue
+        self._duplicates = duplicates
+
+    async def settle(
+        self, settlements: Sequence[Settlement], *, action: str = ""
+    ) -> None:
+        """Write outcomes and dead letters, and acknowledge when they are durable."""
+        now_ms = self._context.now_ms()
+        outcomes = [
+            to_outcome(pending, verdict, now_ms=now_ms)
+            for pending, verdict in settlements
+        ]
+        dead_letters = []
+        for pending, verdict in settlements:
+            if verdict.verdict is Verdict.DEAD_LETTER:
+                dead_letters.append(to_dead_letter(self._stage, pending, verdict))
+                self._duplicates.forget(pending.value or b"", cause=pending.cause)
+        await self._context.producer.send(
+            [
+                *dead_letter_messages(self._context, dead_letters),
+                *outcome_messages(self._context, self._stage, outcomes, action=action),
+            ]
+        )
+        for pending, _ in settlements:
+            pending.part.mark_done((pending.offset,))
+        self._queue.untrack(pending for pending, _ in settlements)
 
 
 class Dispatcher:
@@ -66,17 +127,14 @@ class Dispatcher:
 
     def _may_start(self, batch_key: BatchKey) -> bool:
         """Return True if a batch may be cut; a full one gains nothing by waiting."""
-        is_allowed = len(self._batches) < self._batches_max(batch_key)
-        if not is_allowed or not self._lane.can_send(batch_key):
+        options, batches_max = self._lane.options, self._lane.options.batches_max
+        if batch_key.low_priority:  # half is for live events only
+            batches_max //= 2
+        if len(self._batches) >= batches_max or not self._lane.can_send(batch_key):
             return False
-        items_max = self._lane.options.batch_max_items
+        items_max = options.batch_max_items
         is_full = self._queue.coalescer.is_full(batch_key, items_max=items_max)
         return is_full or self._lane.is_due(batch_key)
-
-    def _batches_max(self, batch_key: BatchKey) -> int:
-        """Return the limit for batches in flight; half is for live events only."""
-        batches_max = self._lane.options.batches_max
-        return batches_max // 2 if batch_key.low_priority else batches_max
 
     def _on_batch_done(self, batch: asyncio.Task[None]) -> None:
         self._batches.discard(batch)
@@ -102,10 +160,14 @@ class Dispatcher:
             return
         result = send.result()
         if isinstance(result, NotNow):
-            superseded = with_verdict(self._queue.requeue(items), SUPERSEDED)
+            superseded = [(p, SUPERSEDED) for p in self._queue.requeue(items)]
             await self._settler.settle(superseded, action=batch_key.action)
             return
-        settlements = _settlements(items, result)
+        settlements = [
+            (pending, verdict)
+            for item, verdict in zip(items, result, strict=True)
+            for pending in item.records
+        ]
         await self._settler.settle(settlements, action=batch_key.action)
         self._queue.release(items, after_s=self._lane.options.settle_delay_s)
 
@@ -121,13 +183,3 @@ class Dispatcher:
         finally:
             settled_s = loop.time() + self._lane.options.settle_delay_s
             reservations.reserve(keys, until_s=settled_s)
-
-
-def _settlements(
-    items: Sequence[LaneItem], verdicts: Sequence[ItemVerdict]
-) -> list[Settlement]:
-    return [
-        (pending, verdict)
-        for item, verdict in zip(items, verdicts, strict=True)
-        for pending in item.records
-    ]

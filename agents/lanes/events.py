@@ -13,9 +13,9 @@ from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.intents import EventRecord, Intent
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.duplicates import RecentKeys
 from streams.delivery.merge_policies import never_merge
-from streams.delivery.queued_item import BatchKey
 from streams.delivery.verdict import Verdict
 from streams.destination.model import UnknownMetricPolicy
 from streams.errors import EngineError

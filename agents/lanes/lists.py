@@ -13,7 +13,7 @@ from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.intents import ProfileUpsert
 from streams.actions.kinds import identifying_attributes
-from streams.actions.list_ref import ByAudience, ById
+from streams.actions.list_ref import ByAudience, ById, ListRef
 from streams.audiences.list_mapping import (
     NO_LIST_MAPPING,
     ListMapping,
@@ -21,8 +21,8 @@ from streams.audiences.list_mapping import (
     encode_json,
     list_mapping_of,
 )
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.merge_policies import keep_latest
-from streams.delivery.queued_item import BatchKey
 from streams.delivery.verdict import Reason, dead_letter
 from streams.klaviyo.api.import_jobs import fetch_running_import_ids, wait_for_imports
 from streams.klaviyo.api.results import ListGone
@@ -60,7 +60,7 @@ class ListsLane(SimpleLane):
 
     def __init__(self, context: Context, options: LaneOptions) -> None:
         super().__init__(context, options, merge=keep_latest)
-        self._requested_lists: dict[str, str] = {}
+        self._requested_lists: dict[ListRef | None, str] = {}
         self._previous_imports: frozenset[str] = frozenset()
         self._imports_wait: asyncio.Task[None] | None = None
 
@@ -79,17 +79,22 @@ class ListsLane(SimpleLane):
 
     def can_send(self, batch_key: BatchKey) -> bool:
         """Return True if the list may change, or must be asked for first."""
-        if not super().can_send(batch_key) or self._is_held_back(batch_key):
+        if not super().can_send(batch_key):
             return False
-        if self._list_id(batch_key) or self._list_mapping(batch_key).refusal_reason:
+        now_s = asyncio.get_running_loop().time()
+        is_removal = batch_key.kind == "remove"
+        if is_removal and not self.reservations.is_free(REMOVALS, now_s=now_s):
+            return False
+        mapping = self._list_mapping(batch_key)
+        if mapping.list_id or mapping.refusal_reason:
             return True
-        return _audience_of(batch_key) not in self._requested_lists
+        return batch_key.list_ref not in self._requested_lists
 
     def exclusive_keys(
         self, batch_key: BatchKey, items: Sequence[LaneItem]
     ) -> AbstractSet[Hashable]:
         """Return the members that a batch changes."""
-        list_id = self._list_id(batch_key)
+        list_id = self._list_mapping(batch_key).list_id
         if not list_id:
             return frozenset()
         return {
@@ -102,9 +107,11 @@ class ListsLane(SimpleLane):
 
     async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
         """Change a list; `NotNow` if its audience has no list yet."""
-        if refusal := self._list_mapping(batch_key).refusal_reason:
-            return [dead_letter(str(Reason("no-list", refusal)))] * len(items)
-        list_id = self._list_id(batch_key)
+        mapping = self._list_mapping(batch_key)
+        if mapping.refusal_reason:
+            reason = Reason("no-list", mapping.refusal_reason)
+            return [dead_letter(str(reason))] * len(items)
+        list_id = mapping.list_id
         if not list_id:
             await self._request_list(batch_key, missing_list_id="")
             return NotNow()
@@ -123,7 +130,7 @@ class ListsLane(SimpleLane):
     async def _send_batch(
         self, batch_key: BatchKey, list_id: str, items: Sequence[LaneItem]
     ) -> Verdicts | ListGone:
-        klaviyo = self._clients.client_for(batch_key)
+        klaviyo = self.client_for(batch_key)
         intents = [item.activation.intent for item in items]
         profiles = [identifying_attributes(intent) for intent in intents]
         match batch_key.kind:
@@ -138,35 +145,29 @@ class ListsLane(SimpleLane):
             case _:
                 return await remove_members(klaviyo, list_id, profiles)
 
-    def _list_id(self, batch_key: BatchKey) -> str:
-        """Return the id of the list; empty if it is unknown or gone."""
-        list_id = self._list_mapping(batch_key).list_id
-        is_gone = list_id == self._requested_lists.get(_audience_of(batch_key))
-        return "" if is_gone else list_id
-
     def _list_mapping(self, batch_key: BatchKey) -> ListMapping:
+        """Return the mapping to a list; its list id is empty if unknown or gone."""
         match batch_key.list_ref:
             case ById(list_id):
                 return ListMapping(list_id=list_id)
-            case ByAudience(audience):
-                return list_mapping_of(self.context.audience_lists.rows, audience)
+            case ByAudience(audience) as list_ref:
+                mapping = list_mapping_of(self.context.audience_lists.rows, audience)
+                missing_list_id = self._requested_lists.get(list_ref)
+                is_gone = mapping.list_id and mapping.list_id == missing_list_id
+                return NO_LIST_MAPPING if is_gone else mapping
             case None:
                 return NO_LIST_MAPPING
 
     async def _request_list(self, batch_key: BatchKey, *, missing_list_id: str) -> None:
         """Ask the list resolver for the list of an audience."""
-        audience = _audience_of(batch_key)
-        self._requested_lists[audience] = missing_list_id
+        list_ref = batch_key.list_ref
+        audience = list_ref.key if isinstance(list_ref, ByAudience) else ""
+        self._requested_lists[list_ref] = missing_list_id
         request = encode_json(
             ListRequest(audience=audience, missing_list_id=missing_list_id)
         )
         topic = self.context.settings.topics.list_requests
         await self.context.producer.send([Message(topic, audience.encode(), request)])
-
-    def _is_held_back(self, batch_key: BatchKey) -> bool:
-        now_s = asyncio.get_running_loop().time()
-        is_open = self.reservations.is_free(REMOVALS, now_s=now_s)
-        return batch_key.kind == "remove" and not is_open
 
     async def _wait_for_imports(self) -> None:
         while pending_imports := self._previous_imports:
@@ -178,9 +179,3 @@ class ListsLane(SimpleLane):
     def _on_wait_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (fault := task.exception()) is not None:
             end_process(f"deliver.{self.options.lane}: {type(fault).__name__}")
-
-
-def _audience_of(batch_key: BatchKey) -> str:
-    """Return the audience whose list a batch changes; empty for a list by its id."""
-    list_ref = batch_key.list_ref
-    return list_ref.key if isinstance(list_ref, ByAudience) else ""

@@ -1,6 +1,9 @@
-"""Pending records: the records of a lane whose outcome is not written yet."""
+"""Pending records of a lane, whose outcome is not written yet, and their queue."""
 
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
@@ -11,14 +14,18 @@ from agents.shared.headers import (
 )
 from streams.actions.activation import Activation
 from streams.dead_letters.encoding import DeadLetter
+from streams.delivery.coalescer import Coalescer, MergePolicy, QueuedItem
 from streams.delivery.duplicates import CauseId
 from streams.delivery.outcome import OutcomeItem, outcome_item
-from streams.delivery.queued_item import QueuedItem
+from streams.delivery.reservations import Reservations
 from streams.delivery.stage import Stage
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.events.origin import Origin
 
 MS_PER_S = 1_000
+
+OPEN_OFFSETS_PER_ITEM = 5
+"""Offsets a lane may have open for each pending item; some 100 bytes each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,11 @@ def expires_ms(item: LaneItem) -> int:
     return max(pending.expires_ms for pending in item.records)
 
 
+def records_of(items: Iterable[LaneItem]) -> list[PendingRecord]:
+    """Return the records that items stand for."""
+    return [pending for item in items for pending in item.records]
+
+
 def to_outcome(
     pending: PendingRecord, verdict: ItemVerdict, *, now_ms: int
 ) -> OutcomeItem:
@@ -124,3 +136,114 @@ def to_dead_letter(
         replay=pending.replay,
         source_ms=pending.source_ms,
     )
+
+
+class PendingQueue:
+    """All records of a lane that have no outcome yet: waiting or in flight.
+
+    Args:
+        merge: Policy for two queued items with the same ordering key.
+        reservations: Keys that must not change at the moment.
+        max_items: Most items that wait or are in flight.
+        max_bytes: Most bytes of records that wait or are in flight.
+
+    Attributes:
+        coalescer: The items, by ordering key and by batch key.
+    """
+
+    def __init__(
+        self,
+        *,
+        merge: MergePolicy[PendingRecord],
+        reservations: Reservations,
+        max_items: int,
+        max_bytes: int,
+    ) -> None:
+        self.coalescer = Coalescer[PendingRecord](merge, reservations=reservations)
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._last_offsets: dict[Partition, int] = {}
+        self._bytes = 0
+        self._next_expiry_ms = inf
+        self._changed = asyncio.Event()
+
+    def track(self, part: Partition, record: Record) -> None:
+        """Count a record, and hold its partition, until `untrack`."""
+        self._last_offsets[part] = record.offset
+        self._bytes += len(record.value or b"")
+        part.hold()
+
+    def untrack(self, records: Iterable[PendingRecord]) -> None:
+        """Stop counting records that are settled or belong to another worker now."""
+        for pending in records:
+            self._bytes -= len(pending.value or b"")
+            pending.part.release()
+        self._changed.set()
+
+    def add(self, item: LaneItem) -> list[PendingRecord]:
+        """Queue an item, and return the records it supersedes."""
+        self._next_expiry_ms = min(self._next_expiry_ms, expires_ms(item))
+        return records_of(self.coalescer.add(item))
+
+    def requeue(self, items: Sequence[LaneItem]) -> list[PendingRecord]:
+        """Return unsent items to the queue, and return the superseded records."""
+        now_s = asyncio.get_running_loop().time()
+        superseded = self.coalescer.requeue(items, now_s=now_s)
+        self._next_expiry_ms = min([self._next_expiry_ms, *map(expires_ms, items)])
+        if any(map(is_revoked, items)):
+            self._drop_revoked()
+        self._changed.set()
+        return records_of(superseded)
+
+    def release(self, items: Sequence[LaneItem], *, after_s: float = 0.0) -> None:
+        """Free the ordering keys of items that are done, at once or after a delay."""
+        now_s = asyncio.get_running_loop().time()
+        self.coalescer.release(items, at_s=now_s + after_s if after_s else None)
+        self._changed.set()
+
+    def revoke(self, parts: Iterable[Partition]) -> None:
+        """Forget waiting items of partitions that another worker will have."""
+        for part in parts:
+            self._last_offsets.pop(part, None)
+        self._drop_revoked()
+
+    def drop_expired(self, *, now_ms: int) -> list[PendingRecord]:
+        """Remove items that waited too long; items in flight are not touched."""
+        if now_ms < self._next_expiry_ms:
+            return []
+        self._next_expiry_ms = inf
+
+        def is_expired(item: LaneItem) -> bool:
+            item_expires_ms = expires_ms(item)
+            self._next_expiry_ms = min(self._next_expiry_ms, item_expires_ms)
+            return item_expires_ms <= now_ms
+
+        return records_of(self.coalescer.drop(is_expired))
+
+    async def wait_for_capacity(self) -> None:
+        """Return when more records may be queued."""
+        while self._is_full():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _is_full(self) -> bool:
+        """Return True if a limit is reached.
+
+        A superseded record waits for nothing, but its offset stays open behind an older
+        record that waits: so the number of open offsets has a limit too.
+        """
+        items = self.coalescer.waiting_count + self.coalescer.in_flight_count
+        open_offsets = sum(
+            max(0, last_offset + 1 - part.commit_offset)
+            for part, last_offset in self._last_offsets.items()
+            if part.commit_offset is not None
+        )
+        return (
+            items >= self._max_items
+            or open_offsets >= OPEN_OFFSETS_PER_ITEM * self._max_items
+            or self._bytes >= self._max_bytes
+        )
+
+    def _drop_revoked(self) -> None:
+        """Remove waiting items of revoked partitions: these would delay a rebalance."""
+        self.untrack(records_of(self.coalescer.drop(is_revoked)))

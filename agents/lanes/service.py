@@ -8,15 +8,13 @@ from mode import Service
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition, PartitionRecords
-from agents.lanes.dispatcher import SUPERSEDED, Dispatcher
+from agents.lanes.dispatcher import SUPERSEDED, Dispatcher, Settlement, Settler
 from agents.lanes.lane import Lane
-from agents.lanes.pending import pending_record
-from agents.lanes.pending_queue import PendingQueue
-from agents.lanes.settler import Settlement, Settler, with_verdict
+from agents.lanes.pending import PendingQueue, pending_record
 from agents.shared.context import Context
 from streams.actions.activation import decode_activation
+from streams.delivery.coalescer import QueuedItem
 from streams.delivery.duplicates import DuplicateFilter
-from streams.delivery.queued_item import QueuedItem
 from streams.delivery.stage import Stage
 from streams.delivery.verdict import Reason, dead_letter, discarded
 from streams.errors import PoisonRecord
@@ -53,7 +51,10 @@ class LaneService(Service):
         self._lane = lane
         self._duplicates = DuplicateFilter()
         self._queue = PendingQueue(
-            lane.options, merge=lane.merge, reservations=lane.reservations
+            merge=lane.merge,
+            reservations=lane.reservations,
+            max_items=lane.options.max_pending_items,
+            max_bytes=lane.options.max_pending_bytes,
         )
         self._settler = Settler(
             context, self.stage, queue=self._queue, duplicates=self._duplicates
@@ -82,7 +83,8 @@ class LaneService(Service):
             for record in records:
                 self._queue.track(part, record)
                 settlements += self._enqueue_record(part, record)
-        await self._settler.settle(settlements)
+        if settlements:
+            await self._settler.settle(settlements)
         await self._expire()
         await self._queue.wait_for_capacity()
 
@@ -108,7 +110,7 @@ class LaneService(Service):
             return [(pending, DUPLICATE)]
         now_s = asyncio.get_running_loop().time()
         item = QueuedItem(activation=activation, records=(pending,), queued_s=now_s)
-        return with_verdict(self._queue.add(item), SUPERSEDED)
+        return [(superseded, SUPERSEDED) for superseded in self._queue.add(item)]
 
     @Service.task
     async def _dispatch_forever(self) -> None:
@@ -126,4 +128,4 @@ class LaneService(Service):
         """Give up items that waited too long; items in flight get their verdict."""
         expired = self._queue.drop_expired(now_ms=self._context.now_ms())
         if expired:
-            await self._settler.settle(with_verdict(expired, EXPIRED))
+            await self._settler.settle([(pending, EXPIRED) for pending in expired])

@@ -8,12 +8,104 @@ is done: so Klaviyo ends with the newest change.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
 
-from streams.delivery.queued_item import BatchKey, OrderingKey, QueuedItem
+from streams.actions.activation import DEFAULT_BATCH, Activation, BatchOverride
+from streams.actions.intents import EventRecord
+from streams.actions.kinds import intent_kind, list_id_of
+from streams.actions.list_ref import ListRef, build_list_ref
 from streams.delivery.reservations import Reservations
 
 R = TypeVar("R")
+
+_KINDS_ORDERED_PER_USER = frozenset(
+    {"subscribe", "unsubscribe", "suppress", "unsuppress", "delete"}
+)
+
+
+class OrderingKey(NamedTuple):
+    """Changes with the same ordering key take effect in the order of the lane.
+
+    Attributes:
+        user: The user key.
+        subject: The part of the user that changes: a list, one event, or empty for all
+            changes of consent.
+    """
+
+    user: str
+    subject: ListRef | str | None
+
+
+class BatchKey(NamedTuple):
+    """Items with the same batch key may share a request.
+
+    Attributes:
+        kind: Kind of the intents.
+        list_ref: The list that is changed; None if no list is.
+        action: Name of the action.
+        batch: Limits that the mapping sets for its batches.
+        low_priority: True for backfill and replays: these go behind everything else.
+    """
+
+    kind: str
+    list_ref: ListRef | None
+    action: str
+    batch: BatchOverride = DEFAULT_BATCH
+    low_priority: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedItem(Generic[R]):
+    """Activation to send, and the records that end with its verdict.
+
+    Attributes:
+        activation: The activation.
+        records: Records of the lane that the item stands for: more than one after a
+            merge.
+        queued_s: Time at which the oldest of the records was queued.
+    """
+
+    activation: Activation
+    records: tuple[R, ...]
+    queued_s: float
+
+    @property
+    def batch_key(self) -> BatchKey:
+        """Key of the batch that can hold this item."""
+        activation, intent = self.activation, self.activation.intent
+        is_backfill = isinstance(intent, EventRecord) and intent.backfill
+        return BatchKey(
+            intent_kind(intent),
+            _list_ref_of(activation),
+            activation.action,
+            activation.batch,
+            low_priority=is_backfill or bool(activation.replay),
+        )
+
+    @property
+    def ordering_key(self) -> OrderingKey:
+        """Key of the changes that stay in order with this item.
+
+        Two different events have no order. All changes of a user's consent share a key.
+        """
+        subject: ListRef | str | None
+        match self.activation.intent:
+            case EventRecord() as event:
+                subject = f"{event.metric}\0{event.unique_id}"
+            case intent if intent_kind(intent) in _KINDS_ORDERED_PER_USER:
+                subject = ""
+            case _:
+                subject = _list_ref_of(self.activation)
+        return OrderingKey(self.activation.user, subject)
+
+
+def _list_ref_of(activation: Activation) -> ListRef | None:
+    """Return the list that an activation changes, if there is a list."""
+    list_id = list_id_of(activation.intent)
+    return build_list_ref(list_id=list_id, audience=activation.audience)
+
 
 MergeResult = tuple[QueuedItem[R], list[QueuedItem[R]]]
 """The item that stays in the queue, and the items it supersedes."""
@@ -27,13 +119,17 @@ class Coalescer(Generic[R]):
 
     Invariant: `_sendable` holds the first item of every queue whose ordering key is not
     reserved, and no other item, below the batch key of that item. No queue is empty,
-    and `_count` is the number of items in all queues. `_mark_sendable`,
+    and `waiting_count` is the number of items in all queues. `_mark_sendable`,
     `_unmark_sendable` and `_remove_first` keep it, before and after each change of a
     queue's first item.
 
     Args:
         merge: Policy for two queued items with the same ordering key.
         reservations: Keys of items in flight, and other keys that must not change now.
+
+    Attributes:
+        waiting_count: Number of items in all queues.
+        in_flight_count: Number of items that are being sent.
     """
 
     def __init__(
@@ -44,16 +140,8 @@ class Coalescer(Generic[R]):
         self._queues: dict[OrderingKey, deque[QueuedItem[R]]] = {}
         self._sendable: dict[BatchKey, dict[OrderingKey, QueuedItem[R]]] = {}
         self._requeued_s: dict[BatchKey, float] = {}
-        self._count = 0
-        self._in_flight_count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def in_flight_count(self) -> int:
-        """Number of items that are being sent."""
-        return self._in_flight_count
+        self.waiting_count = 0
+        self.in_flight_count = 0
 
     def add(self, item: QueuedItem[R]) -> list[QueuedItem[R]]:
         """Queue an item, and return the items it supersedes."""
@@ -62,7 +150,7 @@ class Coalescer(Generic[R]):
         merged = self._merge(queue[-1], item) if queue else None
         if merged is None:
             queue.append(item)
-            self._count += 1
+            self.waiting_count += 1
             self._mark_sendable(key)
             return []
         previous_key, (queue[-1], superseded) = queue[0].batch_key, merged
@@ -87,11 +175,11 @@ class Coalescer(Generic[R]):
             merged = self._merge(item, queue[0]) if queue else None
             if merged is None:
                 queue.appendleft(item)
-                self._count += 1
+                self.waiting_count += 1
             else:
                 queue[0], replaced = merged
                 superseded += replaced
-            self._in_flight_count -= 1
+            self.in_flight_count -= 1
             self._reservations.release([key])
             self._mark_sendable(key)
         return superseded
@@ -104,7 +192,9 @@ class Coalescer(Generic[R]):
         The longest wait comes first, so that the backlog of one list does not hold up
         other lists. The wait of a requeued batch counts from its return.
         """
-        self._collect_expired_reservations(now_s)
+        for key in self._reservations.expire(now_s=now_s):
+            if isinstance(key, OrderingKey):
+                self._mark_sendable(key)
         oldest_s = {
             batch_key: next(iter(items.values())).queued_s
             for batch_key, items in self._sendable.items()
@@ -134,12 +224,14 @@ class Coalescer(Generic[R]):
         items_max = min(_batch_items_max(batch_key, items_max), len(waiting))
         if items_max > page_items:
             items_max -= items_max % page_items
-        batch = [item for _, item in zip(range(items_max), waiting.values())]  # noqa: B905 - the shorter one ends it
-        for item in batch:
-            self._unmark_sendable(item.ordering_key, batch_key)
-            self._remove_first(item.ordering_key)
-        self._reservations.reserve(item.ordering_key for item in batch)
-        self._in_flight_count += len(batch)
+        keys = list(islice(waiting, items_max))
+        batch = [waiting.pop(key) for key in keys]
+        if not waiting:
+            del self._sendable[batch_key]
+        for key in keys:
+            self._remove_first(key)
+        self._reservations.reserve(keys)
+        self.in_flight_count += len(batch)
         return batch
 
     def release(
@@ -150,7 +242,7 @@ class Coalescer(Generic[R]):
             if self._requeued_s:  # rare: a batch key is not built for each item
                 self._requeued_s.pop(item.batch_key, None)
             key = item.ordering_key
-            self._in_flight_count -= 1
+            self.in_flight_count -= 1
             if at_s is None:
                 self._reservations.release([key])
                 self._mark_sendable(key)
@@ -180,11 +272,6 @@ class Coalescer(Generic[R]):
             self._mark_sendable(key)
         return dropped
 
-    def _collect_expired_reservations(self, now_s: float) -> None:
-        for key in self._reservations.expire(now_s=now_s):
-            if isinstance(key, OrderingKey):
-                self._mark_sendable(key)
-
     def _mark_sendable(self, key: OrderingKey) -> None:
         """Offer the first item of a queue for batches, unless its key is reserved."""
         queue = self._queues.get(key)
@@ -199,7 +286,7 @@ class Coalescer(Generic[R]):
     def _remove_first(self, key: OrderingKey) -> None:
         queue = self._queues[key]
         queue.popleft()
-        self._count -= 1
+        self.waiting_count -= 1
         if not queue:
             del self._queues[key]
 

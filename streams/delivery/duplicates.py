@@ -54,7 +54,9 @@ class DuplicateFilter:
         """
         activation_id = (_digest(payload), cause)
         if activation_id not in self._first_offsets:
-            self._forget_later(user, cause)
+            ids = self._ids_by_user.get(user, {})  # ascending by cause
+            while ids and next(reversed(ids))[1] > cause:  # all are sent again
+                self._drop(next(reversed(ids)))
         first_offset, _ = self._first_offsets.setdefault(activation_id, (offset, user))
         self._ids_by_user.setdefault(user, {})[activation_id] = None
         if len(self._first_offsets) > REMEMBERED_MAX:
@@ -67,12 +69,6 @@ class DuplicateFilter:
     def forget(self, payload: bytes, *, cause: CauseId) -> None:
         """Forget an activation that became a dead letter: it can be requeued then."""
         self._drop((_digest(payload), cause))
-
-    def _forget_later(self, user: str, cause: CauseId) -> None:
-        """Forget a user's activations with a later cause: all are sent again."""
-        ids = self._ids_by_user.get(user, {})  # ascending by cause, as later ones go
-        while ids and next(reversed(ids))[1] > cause:
-            self._drop(next(reversed(ids)))
 
     def _drop(self, activation_id: _ActivationId) -> None:
         _, user = self._first_offsets.pop(activation_id, (None, None))

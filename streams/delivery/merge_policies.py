@@ -19,8 +19,7 @@ from streams.actions.kinds import (
     is_same_person,
     person_keys,
 )
-from streams.delivery.coalescer import MergeResult
-from streams.delivery.queued_item import QueuedItem
+from streams.delivery.coalescer import MergeResult, QueuedItem
 
 R = TypeVar("R")
 

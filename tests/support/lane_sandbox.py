@@ -18,7 +18,7 @@ from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import Intent
 from streams.actions.kinds import intent_kind, list_id_of
 from streams.actions.list_ref import build_list_ref
-from streams.delivery.queued_item import BatchKey, QueuedItem
+from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.destination.loader import compile_destination
 from streams.events.origin import Origin

@@ -13,8 +13,7 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.delivery.coalescer import Coalescer
-from streams.delivery.queued_item import QueuedItem
+from streams.delivery.coalescer import Coalescer, QueuedItem
 from streams.events.origin import Origin
 
 
@@ -97,5 +96,5 @@ def take_all(
         batch = queue.take_batch(groups[0], items_max=9)
         taken.append((groups[0].kind, record_numbers(batch)))
         queue.release(batch)
-    assert (len(queue), queue.in_flight_count) == (0, 0)
+    assert (queue.waiting_count, queue.in_flight_count) == (0, 0)
     return taken

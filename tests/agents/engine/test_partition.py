@@ -1,9 +1,11 @@
-"""Life of one partition from assignment to revocation."""
+"""Life of one partition, and the offset up to which it may be committed."""
 
 import asyncio
 
 import pytest
 from aiokafka import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.engine.partition import Partition
 
@@ -75,3 +77,58 @@ async def test_it_is_idle_when_every_hold_was_released(part: Partition) -> None:
 async def test_one_never_worked_on_is_idle(part: Partition) -> None:
     """A partition without work is idle at once."""
     await part.wait_idle()
+
+
+def test_nothing_delivered_has_no_commit_offset(part: Partition) -> None:
+    """A partition without records is never committed."""
+    assert part.commit_offset is None
+
+
+def test_the_first_unfinished_offset_is_the_commit_offset(part: Partition) -> None:
+    """Finishing out of order does not move the commit past an unfinished record."""
+    part.track([5, 6, 7])
+
+    part.mark_done([6, 7])
+
+    assert part.commit_offset == 5
+
+
+def test_a_single_record_head_gap_holds_the_commit_back(part: Partition) -> None:
+    """A gap of exactly one record, which Faust ignores, holds the commit back."""
+    part.track([31, 32])
+
+    part.mark_done([32])
+
+    assert part.commit_offset == 31
+
+
+def test_all_done_commits_past_the_last(part: Partition) -> None:
+    """With every record finished the commit is one past the last delivered."""
+    part.track([5, 9])
+
+    part.mark_done([9])
+    part.mark_done([5])
+
+    assert part.commit_offset == 10
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=50).flatmap(
+        lambda gaps: st.tuples(st.just(gaps), st.permutations(range(len(gaps))))
+    )
+)
+def test_the_commit_offset_never_passes_an_unfinished_offset(
+    case: tuple[list[int], list[int]],
+) -> None:
+    """For any gaps and any order of finishing, only finished offsets are passed."""
+    gaps, order = case
+    offsets = [sum(gaps[: i + 1]) for i in range(len(gaps))]
+    part = Partition(TopicPartition("t", 0))
+    part.track(offsets)
+    still_open = set(offsets)
+
+    for index in order:
+        part.mark_done([offsets[index]])
+        still_open.discard(offsets[index])
+
+        assert part.commit_offset == min(still_open, default=offsets[-1] + 1)

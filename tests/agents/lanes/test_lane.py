@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agents.engine.producer import Message
 from agents.lanes.lane import BatchResult, NotNow
 from agents.lanes.pending import LaneItem
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.verdict import Reason, Verdict, dead_letter
 from streams.delivery.verdict import delivered as accepted
 from tests.support.lane_harness import (

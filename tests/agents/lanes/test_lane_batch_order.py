@@ -8,7 +8,7 @@ from agents.lanes.lane import BatchResult, NotNow
 from agents.lanes.pending import LaneItem
 from streams.actions.intents import ListAdd
 from streams.actions.list_ref import ById
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.verdict import delivered as accepted
 from tests.support.lane_harness import LaneHarness, lane_record, run_scenario
 

@@ -9,7 +9,7 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import BatchResult
 from agents.lanes.pending import LaneItem
 from streams.actions.intents import ListAdd
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.verdict import Reason, Verdict
 from streams.settings import Settings
 from tests.support.lane_harness import (

@@ -8,7 +8,7 @@ import pytest
 from agents.engine.partition import Partition
 from agents.lanes.lane import BatchResult, NotNow
 from agents.lanes.pending import LaneItem
-from streams.delivery.queued_item import BatchKey
+from streams.delivery.coalescer import BatchKey
 from streams.delivery.verdict import delivered as accepted
 from tests.support.lane_harness import GRACE_S, LaneHarness, lane_record, run_scenario
 from tests.support.worker_fakes import record, track_records

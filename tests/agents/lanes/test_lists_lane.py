@@ -21,7 +21,7 @@ from streams.audiences.list_mapping import (
     decode_list_request,
     encode_json,
 )
-from streams.delivery.queued_item import BatchKey, QueuedItem
+from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import Reason, Verdict
 from streams.events.origin import Origin
 from streams.klaviyo.api.client import KlaviyoClient

@@ -4,9 +4,8 @@ import pytest
 
 from streams.actions.activation import BatchOverride
 from streams.actions.list_ref import ByAudience
-from streams.delivery.coalescer import Coalescer
+from streams.delivery.coalescer import BatchKey, Coalescer, QueuedItem
 from streams.delivery.merge_policies import keep_latest, merge_profiles
-from streams.delivery.queued_item import BatchKey, QueuedItem
 from tests.support.queued_items import (
     add,
     queued_item,
@@ -121,7 +120,7 @@ def test_take_is_bounded_and_oldest_first(lists: Coalescer[int]) -> None:
     taken = lists.take_batch(ADDS, items_max=3)
 
     assert record_numbers(taken) == [(0,), (1,), (2,)]
-    assert (len(lists), lists.in_flight_count) == (2, 3)
+    assert (lists.waiting_count, lists.in_flight_count) == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ def test_lost_receipts_are_dropped_wherever_they_wait(lists: Coalescer[int]) -> 
     dropped = lists.drop(lambda item: item.records[0] >= 2)
 
     assert sorted(record_numbers(dropped)) == [(2,), (3,)]
-    assert len(lists) == 0
+    assert lists.waiting_count == 0
 
 
 def test_a_dropped_item_leaves_what_waits_with_it(lists: Coalescer[int]) -> None:
@@ -177,7 +176,7 @@ def test_waiting_upserts_of_a_profile_become_one() -> None:
     superseded = profiles.add(queued_item(2, upsert(title="Prof")))
 
     assert superseded == []
-    assert len(profiles) == 1
+    assert profiles.waiting_count == 1
     assert take_all(profiles) == [("upsert", [(1, 2)])]
 
 

@@ -126,5 +126,5 @@ def test_what_is_put_back_goes_before_what_waits(lists: Coalescer[int]) -> None:
     superseded = lists.requeue(taken, now_s=1.0)
 
     assert superseded == []
-    assert len(lists) == 2
+    assert lists.waiting_count == 2
     assert take_all(lists) == [("add", [(1,)]), ("remove", [(2,)])]

@@ -12,9 +12,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from streams.delivery.coalescer import Coalescer
+from streams.delivery.coalescer import Coalescer, OrderingKey, QueuedItem
 from streams.delivery.merge_policies import keep_latest
-from streams.delivery.queued_item import OrderingKey, QueuedItem
 from streams.delivery.reservations import Reservations
 from tests.support.queued_items import add, queued_item, remove
 
@@ -119,7 +118,7 @@ class CoalescerMachine(RuleBasedStateMachine):
     @invariant()
     def every_record_is_counted_once(self) -> None:
         """Queued items and items in flight are as many as the model has."""
-        assert len(self.coalescer) == len(self.queued)
+        assert self.coalescer.waiting_count == len(self.queued)
         assert self.coalescer.in_flight_count == len(self.in_flight)
 
     def teardown(self) -> None:

@@ -1,11 +1,14 @@
-"""A batch is cut when the gate is free, not before."""
+"""A batch is cut when the rate limiter is free, not before."""
 
 import asyncio
 
 import pytest
 
-from agents.lanes.clients import CUT_AHEAD_S, ENDPOINTS_BY_KIND, LaneClients
-from streams.delivery.queued_item import BatchKey
+from agents.lanes.lane import LaneOptions
+from agents.lanes.simple import CUT_AHEAD_S, ENDPOINTS_BY_KIND, SimpleLane
+from streams.actions.activation import LaneId
+from streams.delivery.coalescer import BatchKey
+from streams.delivery.merge_policies import never_merge
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import UPSERT_PROFILE
@@ -14,12 +17,24 @@ from streams.klaviyo.execute import OPERATIONS
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock
+from tests.support.worker_fakes import FakeProducer, context
 
 RECORDS = BatchKey("record", None, "trackEvent")
 BACKFILL = RECORDS._replace(low_priority=True)
 WITHIN_S = 240.0
 PATCHES = BatchKey("patch", None, "upsertProfile")
 UPSERTS = BatchKey("upsert", None, "upsertProfile")
+
+
+def _lane(client: KlaviyoClient) -> SimpleLane:
+    options = LaneOptions(
+        lane=LaneId.EVENTS,
+        batch_max_items=10,
+        batch_max_age_s=0.1,
+        max_pending_items=10,
+    )
+    services = context(FakeProducer(), klaviyo=client)
+    return SimpleLane(services, options, merge=never_merge)
 
 
 def _upsert(name: str) -> Request:
@@ -41,28 +56,26 @@ async def test_what_stands_at_the_gate_holds_up_its_own_kind_only() -> None:
     left: list[str] = []
 
     async def send(group: BatchKey, name: str) -> None:
-        await callers.client_for(group).call(_upsert(name))
+        await lane.client_for(group).call(_upsert(name))
         left.append(name)
 
     async with (
         Sandbox(SandboxConfig(quota_scale=None)) as klaviyo,
         KlaviyoClient(api_key=KEY, clock=timing, base_url=klaviyo.url) as client,
     ):
-        callers = LaneClients(client, rank=0)
+        lane = _lane(client)
         sending = [
             asyncio.create_task(send(BACKFILL, f"backfill {n}")) for n in range(9)
         ]
         await asyncio.wait_for(asleep.wait(), WITHIN_S)
         sending.append(asyncio.create_task(send(RECORDS, "present")))
         await asyncio.sleep(0)
-        free = [
-            callers.has_no_waiting_request(one) for one in (BACKFILL, RECORDS, UPSERTS)
-        ]
+        free = [lane.can_send(one) for one in (BACKFILL, RECORDS, UPSERTS)]
         awake.set()
         await asyncio.gather(*sending)
 
         assert free == [False, False, True]
-        assert all(map(callers.has_no_waiting_request, (BACKFILL, RECORDS, UPSERTS)))
+        assert all(map(lane.can_send, (BACKFILL, RECORDS, UPSERTS)))
     assert left.index("present") < left.index("backfill 8")
 
 
@@ -78,12 +91,12 @@ async def test_a_batch_is_due_when_its_request_could_leave() -> None:
             quota_scale=0.1,
         ) as client,
     ):
-        callers = LaneClients(client, rank=0)
-        before = callers.is_due(PATCHES)
-        await callers.client_for(PATCHES).call(_upsert("a"))
-        due = [callers.is_due(one) for one in (PATCHES, UPSERTS)]
+        lane = _lane(client)
+        before = lane.is_due(PATCHES)
+        await lane.client_for(PATCHES).call(_upsert("a"))
+        due = [lane.is_due(one) for one in (PATCHES, UPSERTS)]
         clock.now_s += client.send_delay_s(UPSERT_PROFILE) - CUT_AHEAD_S
-        soon = callers.is_due(PATCHES)
+        soon = lane.is_due(PATCHES)
 
     assert before
     assert due == [False, True]
