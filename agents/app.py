@@ -84,11 +84,11 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
     )
 
 
-def _merge_rows(current_row: bytes | None, changelog_row: bytes) -> bytes:
+def _merge_rows(_key: bytes, row: bytes | None, changed: bytes | None) -> bytes | None:
     """Merge a changelog row, so that a late write of a fenced worker undoes nothing."""
-    if current_row is None:
-        return changelog_row
-    return encode_row(merge_rows(decode_row(current_row), decode_row(changelog_row)))
+    if row is None or changed is None:
+        return changed
+    return encode_row(merge_rows(decode_row(row), decode_row(changed)))
 
 
 def _add_intake(app: EngineApp, context: Context) -> None:

@@ -1,4 +1,7 @@
-"""Storage for the rows of a table partition on this worker: memory or RocksDB."""
+"""Storage for the entries of a table partition on this worker: memory or RocksDB.
+
+A key is a group, a NUL byte and a name without NUL bytes. `scan` reads a whole group.
+"""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -9,35 +12,48 @@ from rocksdict import Options, Rdict, WriteBatch
 
 from streams.errors import EngineError
 
-_OFFSET_KEY = b"\x00changelog-offset"
-_CHANGELOG_ID_KEY = b"\x00changelog-id"
+_OFFSET_KEY = b"\x00\x00changelog-offset"
+_CHANGELOG_ID_KEY = b"\x00\x00changelog-id"
 WRITE_BUFFER_BYTES = 8 << 20
 """RocksDB's default is 64 MiB, for each partition: too much for a worker with many."""
 
 
 class Store(Protocol):
-    """Rows of a partition, with the changelog offset that the rows reflect."""
+    """Entries of a partition, with the changelog offset that the entries reflect."""
 
     #: Offset of the next changelog record to apply; 0 if none was applied.
     next_offset: int
 
-    #: Id of the changelog topic that the rows came from; empty if unknown.
+    #: Id of the changelog topic that the entries came from; empty if unknown.
     changelog_id: str
 
     def set_changelog_id(self, changelog_id: str) -> None:
-        """Remember the changelog topic of the rows by id."""
+        """Remember the changelog topic of the entries by id."""
+        ...
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return one entry; None if there is none."""
         ...
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Return the existing rows for the keys."""
+        """Return the existing entries for the keys."""
         ...
 
-    def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
-        """Replace rows and advance the offset in a single atomic step."""
+    def scan(self, group: bytes) -> dict[bytes, bytes]:
+        """Return every entry of a group, by its name."""
+        ...
+
+    def write(self, entries: Mapping[bytes, bytes | None], *, next_offset: int) -> None:
+        """Write entries and advance the offset in a single atomic step.
+
+        Args:
+            entries: Key -> entry; None removes the entry.
+            next_offset: Offset of the next changelog record to apply.
+        """
         ...
 
     def wipe(self) -> None:
-        """Remove all rows: the changelog is not the topic the rows came from."""
+        """Remove all entries: the changelog is not the topic that they came from."""
         ...
 
     def close(self) -> None:
@@ -51,30 +67,47 @@ class MemoryStore:
     def __init__(self) -> None:
         self.next_offset = 0
         self.changelog_id = ""
-        self._rows: dict[bytes, bytes] = {}
+        self._groups: dict[bytes, dict[bytes, bytes]] = {}
 
     def set_changelog_id(self, changelog_id: str) -> None:
         """Implement `Store.set_changelog_id` with a dict."""
         self.changelog_id = changelog_id
 
+    def get(self, key: bytes) -> bytes | None:
+        """Implement `Store.get` with a dict."""
+        group, _, name = key.rpartition(b"\0")
+        entries = self._groups.get(group)
+        return entries.get(name) if entries else None
+
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Implement `Store.get_many` with a dict."""
-        rows = self._rows
-        return {key: rows[key] for key in keys if key in rows}
+        found = ((key, self.get(key)) for key in keys)
+        return {key: entry for key, entry in found if entry is not None}
 
-    def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
+    def scan(self, group: bytes) -> dict[bytes, bytes]:
+        """Implement `Store.scan` with a dict."""
+        return dict(self._groups.get(group, {}))
+
+    def write(self, entries: Mapping[bytes, bytes | None], *, next_offset: int) -> None:
         """Implement `Store.write` with a dict."""
-        self._rows.update(rows)
+        for key, entry in entries.items():
+            group, _, name = key.rpartition(b"\0")
+            if entry is not None:
+                self._groups.setdefault(group, {})[name] = entry
+            elif remaining := self._groups.get(group):
+                remaining.pop(name, None)
+                if not remaining:
+                    del self._groups[group]
         self.next_offset = next_offset
 
     def wipe(self) -> None:
         """Implement `Store.wipe` with a dict."""
-        self._rows.clear()
+        self._groups.clear()
         self.next_offset, self.changelog_id = 0, ""
 
     def close(self) -> None:
         """Implement `Store.close` with a dict."""
-        self._rows.clear()
+        self._groups.clear()
 
 
 class RocksStore:
@@ -90,47 +123,68 @@ class RocksStore:
         options.create_if_missing(True)  # noqa: FBT003 - RocksDB's own signature
         options.set_write_buffer_size(WRITE_BUFFER_BYTES)
         try:
-            self._rows = Rdict(str(self._path), options)
+            self._entries = Rdict(str(self._path), options)
         except Exception as fault:  # rocksdict raises bare Exception
             raise EngineError(
                 "the table store cannot be opened (is another worker using this "
                 "data_dir? give each worker its own KLAVIYO_STREAMS_DATA_DIR)"
             ) from fault
-        stored_offset = self._rows.get(_OFFSET_KEY)
-        self.next_offset = int(stored_offset) if isinstance(stored_offset, bytes) else 0
-        stored_id = self._rows.get(_CHANGELOG_ID_KEY)
-        self.changelog_id = stored_id.decode() if isinstance(stored_id, bytes) else ""
+        stored_offset = self.get(_OFFSET_KEY)
+        self.next_offset = int(stored_offset) if stored_offset else 0
+        stored_id = self.get(_CHANGELOG_ID_KEY)
+        self.changelog_id = stored_id.decode() if stored_id else ""
 
     def set_changelog_id(self, changelog_id: str) -> None:
         """Implement `Store.set_changelog_id` with RocksDB."""
-        self._rows[_CHANGELOG_ID_KEY] = changelog_id.encode()
+        self._entries[_CHANGELOG_ID_KEY] = changelog_id.encode()
         self.changelog_id = changelog_id
+
+    def get(self, key: bytes) -> bytes | None:
+        """Implement `Store.get` with RocksDB."""
+        entry = self._entries.get(key)
+        return entry if isinstance(entry, bytes) else None
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Implement `Store.get_many` with RocksDB."""
         key_list: list[Any] = list(keys)
-        values = self._rows.get(key_list) if key_list else []
+        entries = self._entries.get(key_list) if key_list else []
         return {
-            key: row
-            for key, row in zip(key_list, values or [], strict=True)
-            if isinstance(row, bytes)
+            key: entry
+            for key, entry in zip(key_list, entries or [], strict=True)
+            if isinstance(entry, bytes)
         }
 
-    def write(self, rows: Mapping[bytes, bytes], *, next_offset: int) -> None:
+    def scan(self, group: bytes) -> dict[bytes, bytes]:
+        """Implement `Store.scan` with RocksDB."""
+        prefix = group + b"\0"
+        entries: dict[bytes, bytes] = {}
+        found: Any = self._entries.items(from_key=prefix)  # raw mode: bytes
+        for key, entry in found:
+            if not key.startswith(prefix):
+                break
+            name = key[len(prefix) :]
+            if b"\0" not in name:
+                entries[name] = entry
+        return entries
+
+    def write(self, entries: Mapping[bytes, bytes | None], *, next_offset: int) -> None:
         """Implement `Store.write` with RocksDB."""
         batch = WriteBatch(raw_mode=True)
-        for key, row in rows.items():
-            batch.put(key, row)
+        for key, entry in entries.items():
+            if entry is None:
+                batch.delete(key)
+            else:
+                batch.put(key, entry)
         batch.put(_OFFSET_KEY, str(next_offset).encode())
-        self._rows.write(batch)
+        self._entries.write(batch)
         self.next_offset = next_offset
 
     def wipe(self) -> None:
         """Implement `Store.wipe` with RocksDB."""
-        self._rows.close()
+        self._entries.close()
         shutil.rmtree(self._path)
         self._open()
 
     def close(self) -> None:
         """Implement `Store.close` with RocksDB."""
-        self._rows.close()
+        self._entries.close()

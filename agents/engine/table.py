@@ -1,4 +1,4 @@
-"""Table of rows by user, partitioned like the topic that feeds it.
+"""Table of entries by key, partitioned like the topic that feeds it.
 
 Faust's table lets a commit pass before its changelog is durable, and its recovery skips
 records when partitions move. This table is recovered before its partition is read, and
@@ -6,7 +6,8 @@ written after everything that a change caused is durable. So a crash in between 
 work, and never loses a membership change.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,12 +23,20 @@ log = structlog.get_logger(__name__)
 
 RECOVERY_MAX_RECORDS = 5_000
 
-MergeRows: TypeAlias = Callable[[bytes | None, bytes], bytes]
-"""Current row, row from the changelog -> row to keep; must be idempotent."""
+MergeEntries: TypeAlias = Callable[[bytes, bytes | None, bytes | None], bytes | None]
+"""Key, current entry, entry from the changelog -> entry to keep; None is no entry. Must
+be idempotent."""
+
+CHUNK_ENTRIES = 5_000
+"""Ours: entries written at once. A deletion of a user with a hundred thousand entries
+leaves the event loop free in between."""
 
 
 class Table:
-    """Rows by partition and key; only open partitions can be used."""
+    """Entries by partition and key; only open partitions can be used.
+
+    Keys are those of `agents.engine.store`: a group, a NUL byte, a name.
+    """
 
     def __init__(  # noqa: PLR0913 - parts of a table, each by its name
         self,
@@ -35,18 +44,18 @@ class Table:
         changelog: str,
         kafka: KafkaAccess,
         producer: Producer,
-        merge: MergeRows,
+        merge: MergeEntries,
         directory: Path | None,
         get_topic_id: TopicIdLookup = fetch_topic_id,
     ) -> None:
         """Set up a table without partitions.
 
         Args:
-            changelog: Compacted topic that holds every row.
+            changelog: Compacted topic that holds every entry.
             kafka: Broker addresses and credentials.
             producer: Writes the changelog.
-            merge: Decides between the current row and a recovered row.
-            directory: Parent of the RocksDB files; None keeps rows in memory.
+            merge: Decides between the current entry and a recovered entry.
+            directory: Parent of the RocksDB files; None keeps entries in memory.
             get_topic_id: Returns the id of a topic.
         """
         self.changelog = changelog
@@ -84,32 +93,48 @@ class Table:
         if store:
             store.close()
 
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """Return one entry; None if there is none."""
+        return self._stores[partition].get(key)
+
     def get_many(self, partition: int, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Return the existing rows for the keys."""
+        """Return the existing entries for the keys."""
         return self._stores[partition].get_many(keys)
 
-    async def write(self, changes: Mapping[int, Mapping[bytes, bytes]]) -> None:
-        """Make rows durable in the changelog, then change the local store.
+    def scan(self, partition: int, group: bytes) -> dict[bytes, bytes]:
+        """Return every entry of a group, by its name."""
+        return self._stores[partition].scan(group)
+
+    async def write(self, changes: Mapping[int, Mapping[bytes, bytes | None]]) -> None:
+        """Make entries durable in the changelog, then change the local store.
 
         Args:
-            changes: Partition -> key -> row.
+            changes: Partition -> key -> entry; None removes the entry.
 
         Raises:
-            EngineError: A row is larger than the changelog accepts.
+            EngineError: An entry is larger than the changelog accepts.
         """
-        messages = [
-            Message(self.changelog, key, row, partition=partition)
-            for partition, rows in changes.items()
-            for key, row in rows.items()
+        writes = [
+            Message(self.changelog, key, entry, partition=partition)
+            for partition, entries in changes.items()
+            for key, entry in entries.items()
         ]
-        results = iter(await self._producer.send(messages))
-        for partition, rows in changes.items():
-            offsets = [_written_offset(next(results)) for _ in rows]
-            store = self._stores.get(partition)
-            if store and rows:
-                # Rows of unknown offset are read again at a restart, without effect.
-                ends = [offset + 1 for offset in offsets if offset is not None]
-                store.write(rows, next_offset=max([store.next_offset, *ends]))
+        for start in range(0, len(writes), CHUNK_ENTRIES):
+            await self._write(writes[start : start + CHUNK_ENTRIES])
+
+    async def _write(self, writes: Sequence[Message]) -> None:
+        entries: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
+        next_offsets: dict[int, int] = defaultdict(int)
+        results = await self._producer.send(writes)
+        for write, result in zip(writes, results, strict=True):
+            partition = write.partition
+            entries[partition][write.key or b""] = write.value
+            next_offset = max(next_offsets[partition], _next_offset(result))
+            next_offsets[partition] = next_offset
+        for partition, changed in entries.items():
+            if store := self._stores.get(partition):
+                next_offset = max(store.next_offset, next_offsets[partition])
+                store.write(changed, next_offset=next_offset)
 
     def _new_store(self, partition: int) -> Store:
         if self._directory is None:
@@ -135,7 +160,7 @@ class Table:
     def _check_changelog(
         self, store: Store, tp: TopicPartition, changelog_id: str, end_offset: int
     ) -> None:
-        """Wipe a store with rows from another topic of the same name."""
+        """Wipe a store with entries from another topic of the same name."""
         is_other_topic = (
             bool(changelog_id and store.changelog_id)
             and store.changelog_id != changelog_id
@@ -152,14 +177,21 @@ class Table:
             store.set_changelog_id(changelog_id)
 
     def _apply(self, store: Store, records: list[Record], position: int) -> None:
-        keyed = [r for r in records if r.key is not None and r.value is not None]
-        rows = store.get_many({record.key for record in keyed})
-        for record in keyed:
-            rows[record.key] = self._merge(rows.get(record.key), record.value)
-        store.write(rows, next_offset=position)
+        keyed = [(record.key, record.value) for record in records if record.key]
+        current: dict[bytes, bytes | None] = {**store.get_many({k for k, _ in keyed})}
+        for key, recovered in keyed:
+            current[key] = self._merge(key, current.get(key), recovered)
+        store.write(current, next_offset=position)
 
 
-def _written_offset(result: SendResult) -> int | None:
+def _next_offset(result: SendResult) -> int:
+    """Return the changelog offset behind a write.
+
+    It is 0 if unknown: the entry is read again at a restart, without effect.
+
+    Raises:
+        EngineError: The entry is larger than the changelog accepts.
+    """
     if isinstance(result, RecordTooLarge):
-        raise EngineError("a changelog row is larger than its topic takes")
-    return result.offset
+        raise EngineError("an entry is larger than its changelog takes")
+    return 0 if result.offset is None else result.offset + 1

@@ -1,7 +1,7 @@
 """Table on a real Kafka: recovery and its limits."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message, Producer, SendResult, Written
-from agents.engine.table import Table
+from agents.engine.table import CHUNK_ENTRIES, Table
 from streams.errors import EngineError
 from tests.brokers.interface import Broker, admin
 from tests.kafka.traps.job import WAIT_TIMEOUT_S
@@ -51,7 +51,7 @@ class TableHarness:
         await table.open(0)
         return table
 
-    async def append(self, rows: dict[bytes, bytes]) -> None:
+    async def append(self, rows: Mapping[bytes, bytes | None]) -> None:
         """Write to the changelog as another worker does."""
         await self.producer.send(
             [
@@ -79,7 +79,12 @@ class TableHarness:
         for table in self.tables:
             table.close(0)
 
-    def _merge_newer(self, current: bytes | None, recovered: bytes) -> bytes:
+    def _merge_newer(
+        self, key: bytes, current: bytes | None, recovered: bytes | None
+    ) -> bytes | None:
+        del key
+        if recovered is None:
+            return None
         self.merged_values.append(recovered)
         return max(current or b"", recovered)
 
@@ -189,6 +194,35 @@ async def test_a_late_stale_row_does_not_win(harness: TableHarness) -> None:
     assert again.get_many(0, [b"a"]) == {b"a": b"2"}
 
 
+async def test_a_removed_entry_stays_removed(harness: TableHarness) -> None:
+    """A removal is in the changelog, and a restart finds no entry."""
+    table = await harness.open_table()
+    await table.write({0: {b"ada\0m\0vip": b"1", b"ada\0m\0new": b"1"}})
+    await table.write({0: {b"ada\0m\0vip": None}})
+    entries = table.scan(0, b"ada\0m")
+
+    again = await harness.open_table()
+
+    assert entries == {b"new": b"1"}
+    assert again.scan(0, b"ada\0m") == entries
+    assert again.get(0, b"ada\0m\0vip") is None
+
+
+async def test_more_entries_than_a_chunk_are_written_and_recovered(
+    harness: TableHarness,
+) -> None:
+    """A user with more entries than one chunk loses none of them."""
+    table = await harness.open_table()
+    entries: dict[bytes, bytes | None] = {
+        b"ada\0m\0%d" % number: b"1" for number in range(CHUNK_ENTRIES + 1)
+    }
+    await table.write({0: entries})
+
+    again = await harness.open_table()
+
+    assert len(again.scan(0, b"ada\0m")) == len(entries)
+
+
 async def test_a_partition_reopened_by_the_same_worker_catches_up(
     harness: TableHarness,
 ) -> None:
@@ -210,7 +244,7 @@ async def test_a_row_too_large_for_the_changelog_is_an_error_and_not_held(
     table = await harness.open_table()
     incompressible = Random(0).randbytes(20_000)  # noqa: S311 - noise, no secret
 
-    with pytest.raises(EngineError, match="larger than its topic takes"):
+    with pytest.raises(EngineError, match="larger than its changelog takes"):
         await table.write({0: {b"a": incompressible}})
 
     assert table.get_many(0, [b"a"]) == {}

@@ -22,8 +22,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def _write(rows: Mapping[bytes, bytes], *, next_offset: int) -> Step:
-    return lambda store: store.write(rows, next_offset=next_offset)
+def _write(entries: Mapping[bytes, bytes | None], *, next_offset: int) -> Step:
+    return lambda store: store.write(entries, next_offset=next_offset)
 
 
 def _wipe(store: Store) -> None:
@@ -63,6 +63,28 @@ def _wipe(store: Store) -> None:
             id="any bytes",
         ),
         pytest.param(
+            [
+                _write({b"a": b"1", b"b": b"1"}, next_offset=2),
+                _write({b"a": None}, next_offset=3),
+            ],
+            {b"b": b"1"},
+            3,
+            id="removed",
+        ),
+        pytest.param(
+            [_write({b"a": None}, next_offset=1)], {}, 1, id="removed, never written"
+        ),
+        pytest.param(
+            [
+                _write({b"a": b"1"}, next_offset=1),
+                _write({b"a": None}, next_offset=2),
+                _write({b"a": b"2"}, next_offset=3),
+            ],
+            {b"a": b"2"},
+            3,
+            id="removed and written again",
+        ),
+        pytest.param(
             [_write({b"a": b"1"}, next_offset=5), _wipe], {}, 0, id="wiped: as new"
         ),
         pytest.param(
@@ -85,7 +107,38 @@ def test_rows_and_offset_are_what_was_written_last(
         step(store)
 
     assert store.get_many([b"a", b"b", b"\x00\xff", b"absent"]) == rows
+    assert {key: store.get(key) for key in rows} == rows
+    assert store.get(b"absent") is None
     assert store.next_offset == next_offset
+
+
+@pytest.mark.parametrize(
+    ("group", "entries"),
+    [
+        pytest.param(b"ada\0m", {b"vip": b"1", b"new": b"2"}, id="a group"),
+        pytest.param(b"ada\0c", {b"x": b"3"}, id="another group of the user"),
+        pytest.param(b"adam\0m", {b"vip": b"4"}, id="a longer user key"),
+        pytest.param(b"ada", {b"m": b"5"}, id="the start of other groups"),
+        pytest.param(b"eve\0m", {}, id="no such group"),
+        pytest.param(b"", {}, id="no group: the store's own keys are none"),
+    ],
+)
+def test_a_scan_reads_one_group(
+    store: Store, group: bytes, entries: dict[bytes, bytes]
+) -> None:
+    """Removed entries and entries of neighbouring groups are left out."""
+    written: dict[bytes, bytes | None] = {
+        b"ada\0m\0vip": b"1",
+        b"ada\0m\0new": b"2",
+        b"ada\0m\0gone": b"0",
+        b"ada\0c\0x": b"3",
+        b"adam\0m\0vip": b"4",
+        b"ada\0m": b"5",
+    }
+    store.write(written, next_offset=6)
+    store.write({b"ada\0m\0gone": None}, next_offset=7)
+
+    assert store.scan(group) == entries
 
 
 def test_no_keys_no_rows(store: Store) -> None:

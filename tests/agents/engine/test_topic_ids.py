@@ -120,7 +120,7 @@ async def test_a_table_is_recovered_when_its_changelog_id_is_known(
             changelog="rows",
             kafka=access,
             producer=FakeProducer(),
-            merge=lambda _, recovered: recovered,
+            merge=lambda _key, _current, recovered: recovered,
             directory=tmp_path,
             get_topic_id=lookup,
         )

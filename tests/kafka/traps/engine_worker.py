@@ -81,7 +81,7 @@ class EngineWorker:
             changelog=self.job.changelog,
             kafka=kafka,
             producer=self.producer,
-            merge=lambda _held, read: read,
+            merge=lambda _key, _current, recovered: recovered,
             directory=_data_dir(self.job)
             if self.job.store is TableStore.ROCKSDB
             else None,
