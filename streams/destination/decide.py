@@ -26,6 +26,7 @@ from streams.audiences.audience_events import audience_events_in
 from streams.audiences.transition import Transition
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
+from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.events.contact import ContactRules, normalize_email, normalize_phone
@@ -35,6 +36,12 @@ from streams.state.user_row import UserRow
 
 ADD_TO_LIST: Final = "addProfileToList"
 REMOVE_FROM_LIST: Final = "removeProfileFromList"
+
+DELETIONS: Final = frozenset({"deleteProfile"})
+"""Actions that an opt-out never holds back: they serve a legal duty."""
+
+WITHDRAWALS: Final = frozenset({"unsubscribeProfile", "suppressProfile"})
+"""Actions that the setting `opted_out_withdrawals` lets through."""
 
 NO_MAPPING: Final = "no-mapping"
 REBUILT: Final = "rebuilt"
@@ -70,6 +77,10 @@ def decide(
         destination: The synced audiences and the mappings.
     """
     builder = _DecisionBuilder(event, row, destination)
+    opt_out = opt_out_of(event.body, destination.opt_out_rules)
+    if opt_out and event.kind != "delete":
+        builder.apply_opt_out(opt_out)
+        return builder.build()
     if destination.sync_audiences:
         builder.apply_audience_events()
     for rule in destination.matching_rules(event.body):
@@ -104,6 +115,15 @@ class _DecisionBuilder:
                 self._add_list_change(result, audience=audience_event.audience)
         except PoisonRecord as fault:
             self._refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
+
+    def apply_opt_out(self, opt_out: OptOut) -> None:
+        """Apply only the mappings that an opt-out does not hold back."""
+        self._reasons.append(opt_out)
+        allows_withdrawals = self._destination.opt_out_rules.allows_withdrawals
+        actions = DELETIONS | WITHDRAWALS if allows_withdrawals else DELETIONS
+        for rule in self._destination.matching_rules(self._event.body):
+            if rule.action.name in actions:
+                self.apply_mapping(rule)
 
     def apply_mapping(self, rule: MappingRule) -> None:
         """Apply a mapping to an event that the trigger matches."""

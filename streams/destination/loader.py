@@ -13,6 +13,7 @@ from streams.destination.model import (
     MappingRule,
     UnknownMetricPolicy,
 )
+from streams.destination.opt_out import ConsentStrategy, OptOutRules
 from streams.destination.problems import ConfigProblems
 from streams.errors import ConfigError
 from streams.events.contact import BadPhonePolicy, ContactRules, is_country_code
@@ -53,6 +54,10 @@ DESTINATION_SETTINGS: Final = (
     "bad_phone",
     "unknown_metric",
     "sync_audiences",
+    "consent_categories",
+    "consent_strategy",
+    "integration_names",
+    "opted_out_withdrawals",
 )
 """Settings of a destination; the other settings in the file are the worker's."""
 
@@ -155,6 +160,7 @@ def _compile_parts(
             at="settings.unknown_metric",
             default=UnknownMetricPolicy.ALLOW,
         ),
+        opt_out_rules=_read_opt_out_rules(settings, problems=problems),
         settings=_worker_settings(settings, problems=problems),
     )
 
@@ -213,6 +219,29 @@ def _read_contact_rules(
         settings.get("bad_phone"), at="settings.bad_phone", default=BadPhonePolicy.DROP
     )
     return ContactRules(country=country, bad_phone=bad_phone)
+
+
+def _read_opt_out_rules(
+    settings: dict[str, Json], *, problems: ConfigProblems
+) -> OptOutRules:
+    return OptOutRules(
+        consent_categories=problems.texts_at(
+            settings.get("consent_categories"), at="settings.consent_categories"
+        ),
+        consent_strategy=problems.choice_at(
+            settings.get("consent_strategy"),
+            at="settings.consent_strategy",
+            default=ConsentStrategy.AND,
+        ),
+        integration_names=problems.texts_at(
+            settings.get("integration_names"), at="settings.integration_names"
+        ),
+        allows_withdrawals=problems.boolean_at(
+            settings.get("opted_out_withdrawals"),
+            at="settings.opted_out_withdrawals",
+            default=False,
+        ),
+    )
 
 
 def _read_audiences(raw: Json, *, problems: ConfigProblems) -> dict[str, AudienceRule]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
+from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
 from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
 
@@ -127,6 +128,7 @@ class Destination:
         api_key_env: The environment variable that holds the API key.
         contact_rules: Rules for reading contacts.
         unknown_metric: Treatment of an event with a metric that Klaviyo does not have.
+        opt_out_rules: Rules for events that their producer holds back.
         settings: The file's settings of the worker, unchanged.
     """
 
@@ -136,6 +138,7 @@ class Destination:
     api_key_env: str = ""
     contact_rules: ContactRules = DEFAULT_CONTACT_RULES
     unknown_metric: UnknownMetricPolicy = UnknownMetricPolicy.ALLOW
+    opt_out_rules: OptOutRules = DEFAULT_OPT_OUT_RULES
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def with_lists(self, list_ids: Mapping[str, str]) -> "Destination":

@@ -42,6 +42,17 @@ class ConfigProblems:
         self.add(at, "is not text, or is empty")
         return default
 
+    def texts_at(self, value: Json, *, at: str) -> tuple[str, ...]:
+        """Return a list of texts; empty if the value is absent or anything else."""
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.add(at, "is not a list")
+            return ()
+        return tuple(
+            self.text_at(text, at=f"{at}[{index}]") for index, text in enumerate(value)
+        )
+
     def boolean_at(self, value: Json, *, at: str, default: bool) -> bool:
         """Return a boolean; the default if the value is absent or not a boolean."""
         if value is None:

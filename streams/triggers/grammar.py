@@ -40,15 +40,15 @@ LOWERCASE: "lowercase"
 
 TYPE: /type(?![A-Za-z0-9_\-\\.])/
 TOP: /(event|name|userId)(?![A-Za-z0-9_\-\\.])/
-NESTED: /(properties|traits|context)(?![A-Za-z0-9_\-\\])
+NESTED: /(properties|traits|context|integrations)(?![A-Za-z0-9_\-\\])
     (\.([A-Za-z_]|\\[\s\S])([A-Za-z0-9_\-]|\\[\s\S])*)*/x
 
 STRING: /"[^"]*"/
 NUMBER: /[+\-]?[0-9]+(\.[0-9]+)?(?![A-Za-z0-9_\-\\.])/
 BOOLEAN: /(true|false)(?![A-Za-z0-9_\-\\.])/
 NULL: /null(?![A-Za-z0-9_\-\\.])/
-WORD: /(?!(and|or|not|true|false|null|type|event|name|userId|properties|traits|context)
-    (?![A-Za-z0-9_\-\\]))([A-Za-z_]|\\[\s\S])([A-Za-z0-9_\-]|\\[\s\S])*(?![A-Za-z0-9_\-\\.(])/ix
+WORD: /(?!(and|or|not|true|false|null|type|event|name|userId
+    |properties|traits|context|integrations)(?![A-Za-z0-9_\-\\]))([A-Za-z_]|\\[\s\S])([A-Za-z0-9_\-]|\\[\s\S])*(?![A-Za-z0-9_\-\\.(])/ix
 
 %ignore /[ \t\r\n]+/
 """
@@ -56,7 +56,7 @@ WORD: /(?!(and|or|not|true|false|null|type|event|name|userId|properties|traits|c
 TERMINAL_DESCRIPTIONS = {
     "TYPE": "type",
     "TOP": "event, name, userId",
-    "NESTED": "properties.x, traits.x, context.x",
+    "NESTED": "properties.x, traits.x, context.x, integrations.x",
     "TEXT_TEST": "contains(), match()",
     "LOWERCASE": "lowercase()",
     "CALL": "length(), typeof()",

@@ -6,7 +6,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Root = Literal["type", "event", "name", "userId", "properties", "traits", "context"]
+Root = Literal[
+    "type", "event", "name", "userId", "properties", "traits", "context", "integrations"
+]
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 Value = str | int | float | bool | None
 

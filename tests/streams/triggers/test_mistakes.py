@@ -6,7 +6,7 @@ from streams.errors import ConfigError
 from streams.triggers.errors import TriggerError
 from streams.triggers.trigger import compile_trigger
 
-FIELDS = "type, event, name, userId, properties.x, traits.x, context.x"
+FIELDS = "type, event, name, userId, properties.x, traits.x, context.x, integrations.x"
 CLAUSE = (
     f"{FIELDS}, contains(), match(), lowercase(), length(), typeof(), is_true(), "
     "is_false(), ( or !"

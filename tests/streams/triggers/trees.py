@@ -37,7 +37,7 @@ json = st.recursive(
     max_leaves=12,
 )
 top_fields = st.sampled_from(["type", "event", "name", "userId"])
-sections = st.sampled_from(["properties", "traits", "context"])
+sections = st.sampled_from(["properties", "traits", "context", "integrations"])
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -48,7 +48,7 @@ events = st.dictionaries(top_fields | sections, json, max_size=7)
 
 @st.composite
 def nested_fields(draw: st.DrawFn) -> FieldPath:
-    """Return a field of properties, traits or context."""
+    """Return a field below one of the sections."""
     return FieldPath(
         cast("Any", draw(sections)),
         tuple(draw(st.lists(names, min_size=1, max_size=3))),
