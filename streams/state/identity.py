@@ -1,0 +1,151 @@
+"""Identity: identifiers of the person behind a user key, learned from events.
+
+Identify calls teach. Any other call teaches only until then, and of those the earliest
+counts: the track call of a gift names somebody else's address. The result depends on the
+times of the events, not on the order of their arrival.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Self
+
+import msgspec
+
+from streams.events.canonical_event import CanonicalEvent
+
+VALUES_MAX: Final = 8
+"""Ours: addresses, and numbers, remembered for one user key."""
+
+
+class Identifier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Address or number that events gave the person.
+
+    Attributes:
+        value: The address in lower case, or the number in E.164.
+        times_ms: Times of the first and of the last two events that gave it, ascending
+            and distinct, milliseconds since the epoch.
+        identified: Whether an identify call gave it.
+    """
+
+    value: str
+    times_ms: tuple[int, ...]
+    identified: bool = False
+
+    def merge(self, other: Self) -> Self:
+        """Merge what is known of one value; the times of identify calls count alone."""
+        if self.identified != other.identified:
+            return self if self.identified else other
+        times_ms = sorted({*self.times_ms, *other.times_ms})
+        first_and_last_two = (*times_ms[:1], *times_ms[1:][-2:])
+        return msgspec.structs.replace(self, times_ms=first_and_last_two)
+
+    def is_back_after(self, current: Self) -> bool:
+        """Return True if the person has returned to this value.
+
+        Two events must say so since the last one that gave the current value. One alone
+        comes from an old browser that still has the previous value.
+        """
+        return self.times_ms[-2:][0] > current.times_ms[-1]
+
+
+Identifiers = tuple[Identifier, ...]
+"""Identifiers of one kind, the current one first; empty if none is known."""
+
+
+class Identity(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """Identifiers of the person behind a user key.
+
+    Attributes:
+        external_id: The producer's id of the person; empty while the user key is an
+            anonymous id or an address.
+        emails: E-mail addresses, the current one first.
+        phones: Phone numbers, the current one first.
+    """
+
+    external_id: str = ""
+    emails: Identifiers = ()
+    phones: Identifiers = ()
+
+    @property
+    def email(self) -> str:
+        """The current e-mail address; empty if none is known."""
+        return self.emails[0].value if self.emails else ""
+
+    @property
+    def phone(self) -> str:
+        """The current phone number; empty if none is known."""
+        return self.phones[0].value if self.phones else ""
+
+    @property
+    def previous_emails(self) -> tuple[str, ...]:
+        """E-mail addresses that were current before."""
+        return tuple(identifier.value for identifier in self.emails[1:])
+
+    def merge(self, other: "Identity") -> "Identity":
+        """Merge two versions; commutative, associative and idempotent."""
+        return Identity(
+            external_id=max(self.external_id, other.external_id),
+            emails=_merge((*self.emails, *other.emails)),
+            phones=_merge((*self.phones, *other.phones)),
+        )
+
+
+UNKNOWN: Final = Identity()
+
+
+def learn(
+    identity: Identity, identifiers: dict[str, str], event: CanonicalEvent
+) -> Identity:
+    """Return what is known after an event; the same object if that is no more.
+
+    Args:
+        identity: What is known before.
+        identifiers: `external_id`, `email` and `phone_number` of the event, normalised.
+        event: The event.
+    """
+    learned = Identity(
+        external_id=identifiers.get("external_id") or identity.external_id,
+        emails=_learn(identity.emails, identifiers.get("email"), event),
+        phones=_learn(identity.phones, identifiers.get("phone_number"), event),
+    )
+    return identity if learned == identity else learned
+
+
+def _learn(known: Identifiers, value: str | None, event: CanonicalEvent) -> Identifiers:
+    identified = event.kind == "identify"
+    if not value or (known and known[0].identified and not identified):
+        return known
+    times_ms = (event.time_ms,)
+    learned = Identifier(value=value, times_ms=times_ms, identified=identified)
+    return _merge((*known, learned))
+
+
+def _merge(identifiers: Iterable[Identifier]) -> Identifiers:
+    """Merge identifiers of one kind, and bring the current one to the front."""
+    merged: dict[str, Identifier] = {}
+    for identifier in identifiers:
+        before = merged.get(identifier.value, identifier)
+        merged[identifier.value] = before.merge(identifier)
+    identified = [i for i in merged.values() if i.identified]
+    if not identified:
+        return _earliest(merged.values())
+    newest_first = sorted(
+        identified, key=lambda i: (i.times_ms[0], i.value), reverse=True
+    )[:VALUES_MAX]
+    current = newest_first[0]
+    for candidate in newest_first[1:]:
+        if candidate.is_back_after(current):
+            current = candidate
+    return (current, *(i for i in newest_first if i is not current))
+
+
+def _earliest(identifiers: Iterable[Identifier]) -> Identifiers:
+    if not (by_time := sorted(identifiers, key=lambda i: (i.times_ms[0], i.value))):
+        return ()
+    first = by_time[0]
+    return (msgspec.structs.replace(first, times_ms=first.times_ms[:1]),)
