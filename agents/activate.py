@@ -1,6 +1,7 @@
 """Stage activate: events change user states; what follows goes to the lanes."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -43,7 +44,7 @@ from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import Replay
 from streams.events.formats.segment_json import decode
-from streams.state.user_row import EMPTY_ROW, UserRow, decode_row, encode_row
+from streams.state.user_state import TableEntries, UserState, encode_changes
 
 TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")
 
@@ -63,28 +64,24 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
     result.reject_oversized(await context.producer.send(result.messages()))
     if result.dead_letters:
         await send_dead_letters(context, Stage.ACTIVATE, result.dead_letters)
-    await context.user_states.write(result.changed_rows())
+    await context.user_states.write(result.changed_entries())
 
 
 class _BatchResult:
-    """Activations, outcomes, dead letters and changed rows of one fetch."""
+    """Activations, outcomes, dead letters and changed states of one fetch."""
 
     def __init__(self, context: Context) -> None:
         self.dead_letters: list[DeadLetter] = []
         self._context = context
         self._activations: list[tuple[Record, LaneId, bytes]] = []
         self._discarded: list[OutcomeItem] = []
-        self._rows: dict[int, dict[bytes, UserRow]] = {}
-        self._changed_keys: dict[int, set[bytes]] = {}
+        self._states: dict[int, dict[bytes, UserState]] = {}
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
         """Decide the records of a partition, in order."""
-        keyed = [(record, record.key or b"") for record in records]
-        stored = self._context.user_states.get_many(partition, {k for _, k in keyed})
-        self._rows[partition] = {key: decode_row(row) for key, row in stored.items()}
-        self._changed_keys[partition] = set()
-        for record, key in keyed:
-            self._process_record(partition, key, record)
+        self._states[partition] = {}
+        for record in records:
+            self._process_record(partition, record)
 
     def messages(self) -> list[Message]:
         """Return records for the lanes, and outcomes of discarded events."""
@@ -121,20 +118,21 @@ class _BatchResult:
             if isinstance(result, RecordTooLarge)
         ]
 
-    def changed_rows(self) -> dict[int, dict[bytes, bytes]]:
-        """Return changed rows: partition -> user -> row."""
+    def changed_entries(self) -> dict[int, dict[bytes, bytes | None]]:
+        """Return changed entries: partition -> key -> entry; None removes an entry."""
         return {
             partition: {
-                key: encode_row(self._rows[partition][key]) for key in changed_keys
+                key: entry
+                for user, state in states.items()
+                for key, entry in encode_changes(user, state).items()
             }
-            for partition, changed_keys in self._changed_keys.items()
+            for partition, states in self._states.items()
         }
 
-    def _process_record(self, partition: int, key: bytes, record: Record) -> None:
-        rows = self._rows[partition]
-        current_row = rows.get(key, EMPTY_ROW)
+    def _process_record(self, partition: int, record: Record) -> None:
+        user = record.key or b""
         try:
-            decision = self._decide_record(record, current_row)
+            decision = self._decide_record(record, self._state_of(partition, user))
             activations = [
                 self._encode_activation(activation)
                 for activation in decision.activations
@@ -144,9 +142,7 @@ class _BatchResult:
                 build_dead_letter(Stage.ACTIVATE, record, to_poison_record(fault))
             )
             return
-        if decision.row is not current_row:
-            rows[key] = decision.row
-            self._changed_keys[partition].add(key)
+        self._states[partition][user] = decision.state
         self._activations += [(record, *activation) for activation in activations]
         self.dead_letters += [
             _refusal_dead_letter(record, refusal) for refusal in decision.refusals
@@ -161,8 +157,20 @@ class _BatchResult:
             )
             self._discarded.append(item)
 
+    def _state_of(self, partition: int, user: bytes) -> UserState:
+        """Return the state of a user after the records so far."""
+        states, table = self._states[partition], self._context.user_states
+        if user not in states:
+            stored = TableEntries(
+                user,
+                get=partial(table.get, partition),
+                scan=partial(table.scan, partition),
+            )
+            states[user] = UserState(stored=stored)
+        return states[user]
+
     def _encode_activation(self, activation: Activation) -> tuple[LaneId, bytes]:
-        """Encode an activation, before any row is changed.
+        """Encode an activation, before any state is changed.
 
         Raises:
             PoisonRecord: `too-large`.
@@ -172,14 +180,14 @@ class _BatchResult:
             raise TOO_LARGE
         return lane_of(activation.intent), value
 
-    def _decide_record(self, record: Record, current_row: UserRow) -> Decision:
+    def _decide_record(self, record: Record, state: UserState) -> Decision:
         replay = self._read_replay(record)
         if replay and self._context.is_replay_stopped(replay.id):
-            return Decision(row=current_row, reason=REPLAY_STOPPED.reason)
+            return Decision(state=state, reason=REPLAY_STOPPED.reason)
         if replay and is_requeued_activation(record):
             return revalidate(
                 decode_activation(record.value),
-                current_row,
+                state,
                 replay=replay,
                 destination=self._context.destination,
             )
@@ -191,7 +199,7 @@ class _BatchResult:
             max_event_bytes=self._context.settings.max_event_bytes,
             replay=replay,
         )
-        return decide(event, current_row, destination=self._context.destination)
+        return decide(event, state, destination=self._context.destination)
 
     def _read_replay(self, record: Record) -> Replay | None:
         """Return the replay that reprocesses an event; None for live events."""

@@ -19,7 +19,7 @@ from streams.actions.activation import LaneId
 from streams.delivery.stage import Stage
 from streams.destination.model import Destination
 from streams.settings import Settings
-from streams.state.user_row import decode_row, encode_row, merge_rows
+from streams.state.entries import merge_entry
 
 READER_STUCK_LIMIT_S = 600.0
 
@@ -70,7 +70,7 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
             changelog=settings.topics.memberships_changelog,
             kafka=kafka,
             producer=producer,
-            merge=_merge_rows,
+            merge=merge_entry,
             directory=Path(settings.data_dir) if is_on_disk else None,
         ),
         audience_lists=GlobalTable(topic=settings.topics.audience_lists, kafka=kafka),
@@ -82,13 +82,6 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
         destination=destination,
         now_ms=clock_ms,
     )
-
-
-def _merge_rows(_key: bytes, row: bytes | None, changed: bytes | None) -> bytes | None:
-    """Merge a changelog row, so that a late write of a fenced worker undoes nothing."""
-    if row is None or changed is None:
-        return changed
-    return encode_row(merge_rows(decode_row(row), decode_row(changed)))
 
 
 def _add_intake(app: EngineApp, context: Context) -> None:

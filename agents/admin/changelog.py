@@ -2,24 +2,21 @@
 
 from agents.admin.topic_reader import read_topic
 from agents.engine.kafka import KafkaAccess
-from streams.state.user_row import EMPTY_ROW, UserRow, decode_row, merge_rows
+from streams.state.entries import merge_entry
+from streams.state.user_entries import UserEntries, decode_table
 
 
-def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserRow]:
-    """Return every user's row as the changelog has it now.
+def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserEntries]:
+    """Return the entries of every user as the changelog has them now.
 
     Raises:
         ConfigError: Kafka does not answer, or the topic does not exist.
     """
-    states: dict[str, UserRow] = {}
+    entries: dict[bytes, bytes | None] = {}
     for message in read_topic(kafka, topic):
-        key, value = message.key(), message.value()
-        if key is not None and value is not None:
-            user_key = key.decode()
-            states[user_key] = merge_rows(
-                states.get(user_key, EMPTY_ROW), decode_row(value)
-            )
-    return states
+        if (key := message.key()) is not None:
+            entries[key] = merge_entry(key, entries.get(key), message.value())
+    return decode_table({k: entry for k, entry in entries.items() if entry is not None})
 
 
 def read_compacted_topic(kafka: KafkaAccess, topic: str) -> dict[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""Snapshot of the memberships table as a Parquet file, a row per last write."""
+"""Snapshot of the memberships table as a Parquet file, a row per entry."""
 
 from itertools import islice
 from pathlib import Path
@@ -15,8 +15,15 @@ from streams.audiences.table_snapshot import (
 )
 from streams.errors import ConfigError
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite
-from streams.state.user_row import EntryKind, RowEntry, entries_of, row_of
+from streams.state.entries import (
+    EntryKind,
+    EntryName,
+    LastWrite,
+    decode_identity,
+    encode_entry,
+)
+from streams.state.identity import Identity
+from streams.state.user_entries import NamedEntry, collect_entries, named_entries
 
 ROW_GROUP_ROWS: Final = 100_000
 """Rows in a row group of the file."""
@@ -26,6 +33,11 @@ PARQUET_MAGIC: Final = b"PAR1"
 
 _HEADER: Final = b"klaviyo-streams"
 _LIST_MAPPINGS: Final = b"klaviyo-streams.list-mappings"
+_NO_WRITE: Final = LastWrite(
+    inside=False, time_ms=0, origin=Origin(topic="", partition=0, offset=0)
+)
+"""Values of the other columns of an identity."""
+
 _LIST_MAPPINGS_DECODER = msgspec.json.Decoder(dict[str, ListMapping])
 
 
@@ -45,8 +57,8 @@ def write_parquet(path: Path, snapshot: TableSnapshot, *, exported_at: str) -> N
     )
     records = (
         _encode_record(user, entry)
-        for user, row in snapshot.rows.items()
-        for entry in entries_of(row)
+        for user, entries in snapshot.users.items()
+        for entry in named_entries(entries)
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while chunk := list(islice(records, ROW_GROUP_ROWS)):
@@ -80,20 +92,23 @@ def _read_file(pa: Any, file: Any) -> TableSnapshot:  # noqa: ANN401 - pyarrow s
     if not schema.equals(_schema(pa)):
         raise ConfigError([f"has other columns than an export; {EXPORT_AGAIN_HINT}"])
     list_mappings = _LIST_MAPPINGS_DECODER.decode(metadata.get(_LIST_MAPPINGS, b"{}"))
-    entries: dict[str, list[RowEntry]] = {}
+    entries: dict[str, list[NamedEntry]] = {}
     for batch in file.iter_batches(ROW_GROUP_ROWS):
         columns = batch.set_column(3, "time", batch.column("time").cast(pa.int64()))
         for record in columns.to_pylist():
             entries.setdefault(record["user"], []).append(_decode_record(record))
-    if len(entries) != header.rows:
-        problem = f"has {len(entries)} rows, and its header says {header.rows}"
+    if file.metadata.num_rows != header.entries:
+        count = file.metadata.num_rows
+        problem = f"has {count} entries, and its header says {header.entries}"
         raise ConfigError([f"{problem}; {EXPORT_AGAIN_HINT}"])
-    rows = {user: row_of(of_user) for user, of_user in entries.items()}
-    return TableSnapshot(rows, list_mappings)
+    users = {user: collect_entries(of_user) for user, of_user in entries.items()}
+    return TableSnapshot(users, list_mappings)
 
 
-def _encode_record(user: str, entry: RowEntry) -> dict[str, object]:
-    kind, name, last_write = entry
+def _encode_record(user: str, named: NamedEntry) -> dict[str, object]:
+    (kind, name), entry = named
+    last_write = _NO_WRITE if isinstance(entry, Identity) else entry
+    identity = encode_entry(entry).decode() if isinstance(entry, Identity) else ""
     return {
         "user": user,
         "name": name,
@@ -106,10 +121,15 @@ def _encode_record(user: str, entry: RowEntry) -> dict[str, object]:
         "list_id": last_write.list_id,
         "revision": last_write.revision,
         "entry": kind.value,
+        "identity": identity,
     }
 
 
-def _decode_record(record: dict[str, Any]) -> RowEntry:
+def _decode_record(record: dict[str, Any]) -> NamedEntry:
+    kind = msgspec.convert(record["entry"], EntryKind)
+    name = EntryName(kind, record["name"])
+    if kind is EntryKind.IDENTITY:
+        return NamedEntry(name, decode_identity(record["identity"]))
     last_write = LastWrite(
         inside=record["inside"],
         time_ms=record["time"],
@@ -122,9 +142,7 @@ def _decode_record(record: dict[str, Any]) -> RowEntry:
         list_id=record["list_id"],
         revision=record["revision"],
     )
-    return RowEntry(
-        msgspec.convert(record["entry"], EntryKind), record["name"], last_write
-    )
+    return NamedEntry(name, last_write)
 
 
 def _schema(pa: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
@@ -140,6 +158,7 @@ def _schema(pa: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
         "list_id": pa.string(),
         "revision": pa.int32(),
         "entry": pa.string(),
+        "identity": pa.string(),
     }
     fields = [
         pa.field(name, column_type, nullable=False)

@@ -35,6 +35,20 @@ class RecordPublisher:
         if self._errors:
             raise ConfigError([f"kafka: not written: {self._errors[0]}"])
 
+    def partition_count(self, topic: str) -> int:
+        """Return the number of partitions of a topic.
+
+        Raises:
+            ConfigError: Kafka does not answer, or the topic does not exist.
+        """
+        try:
+            metadata = self._producer.list_topics(topic, PUBLISH_TIMEOUT_S)
+        except KafkaException as error:
+            raise ConfigError([f"kafka: {error.args[0].name()}"]) from None
+        if partitions := len(metadata.topics[topic].partitions):
+            return partitions
+        raise ConfigError([f"kafka: topic {topic} does not exist"])
+
     def _append(self, message: Message) -> None:
         while True:
             try:

@@ -107,8 +107,8 @@ class Reconciler:
     def _read_desired(self) -> dict[ReconcileTarget, DesiredByUser]:
         topics = self._settings.topics
         list_mappings = read_compacted_topic(self._kafka, topics.audience_lists)
-        user_rows = read_user_states(self._kafka, topics.memberships_changelog)
-        return ListIndex(self._destination, list_mappings).build_desired(user_rows)
+        users = read_user_states(self._kafka, topics.memberships_changelog)
+        return ListIndex(self._destination, list_mappings).build_desired(users)
 
     async def _read_lists(
         self, list_ids: Collection[str]

@@ -11,17 +11,18 @@ from agents.admin.progress import ReportLine
 from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.lag import UNKNOWN_LAG, LagReader
 from agents.admin.topic_reader import translate_kafka_errors
+from agents.engine.kafka import partition_of
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from streams.audiences import list_mapping
 from streams.audiences.table_snapshot import TableSnapshot
 from streams.errors import ConfigError
 from streams.settings import Settings
-from streams.state.user_row import EMPTY_ROW, encode_row
+from streams.state.user_entries import encode_entries
 
 TIMEOUT_S = 30.0
-CHUNK_ROWS = 10_000
-"""Rows between two lines of progress; each chunk is durable before the next."""
+CHUNK_ENTRIES = 10_000
+"""Entries between two lines of progress; each chunk is durable before the next."""
 
 EMPTY_GROUP_STATES = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
@@ -38,29 +39,27 @@ def read_snapshot(settings: Settings, *, report: ReportLine) -> TableSnapshot:
     """
     kafka, topics = kafka_access(settings), settings.topics
     report(f"reading {topics.memberships_changelog}")
-    rows = read_user_states(kafka, topics.memberships_changelog)
+    users = read_user_states(kafka, topics.memberships_changelog)
     report(f"reading {topics.audience_lists}")
     mapping_rows = read_compacted_topic(kafka, topics.audience_lists)
     list_mappings = {
         audience.decode(): list_mapping.decode_list_mapping(row)
         for audience, row in mapping_rows.items()
     }
-    return TableSnapshot(
-        {user: row for user, row in rows.items() if row != EMPTY_ROW}, list_mappings
-    )
+    return TableSnapshot(users, list_mappings)
 
 
 def write_snapshot(
     settings: Settings, snapshot: TableSnapshot, *, report: ReportLine
 ) -> None:
-    """Write rows and list mappings to Kafka; all are durable on return.
+    """Write entries and list mappings to Kafka; all are durable on return.
 
     The user key decides the partition, as for the user's events: the number of
-    partitions may differ from that of the cluster that the rows come from.
+    partitions may differ from that of the cluster that the entries come from.
 
     Args:
         settings: Access to Kafka, and the names of the topics.
-        snapshot: Rows and list mappings to write.
+        snapshot: Entries and list mappings to write.
         report: Receives lines of progress.
 
     Raises:
@@ -78,17 +77,19 @@ def write_snapshot(
         for audience, mapping in snapshot.list_mappings.items()
     ]
     publisher.publish(mapping_messages)
-    users = list(snapshot.rows)
-    for start in range(0, len(users), CHUNK_ROWS):
-        chunk = users[start : start + CHUNK_ROWS]
-        changelog = topics.memberships_changelog
-        publisher.publish(
-            [
-                Message(changelog, user.encode(), encode_row(snapshot.rows[user]))
-                for user in chunk
-            ]
+    changelog = topics.memberships_changelog
+    partitions = publisher.partition_count(changelog)
+    entries = [
+        Message(
+            changelog, key, entry, partition=partition_of(user.encode(), partitions)
         )
-        report(f"written {start + len(chunk)} of {len(users)} rows")
+        for user, of_user in snapshot.users.items()
+        for key, entry in encode_entries(user, of_user)
+    ]
+    for start in range(0, len(entries), CHUNK_ENTRIES):
+        chunk = entries[start : start + CHUNK_ENTRIES]
+        publisher.publish(chunk)
+        report(f"written {start + len(chunk)} of {len(entries)} entries")
 
 
 def largest_lag(settings: Settings) -> tuple[str, int]:
@@ -153,7 +154,7 @@ def write_while_stopped(
 
     Args:
         settings: Access to Kafka, and the names of the topics.
-        snapshot: Rows and list mappings to write.
+        snapshot: Entries and list mappings to write.
         report: Receives lines of progress.
         is_running: Returns True if workers run.
 

@@ -23,8 +23,8 @@ from streams.audiences.table_snapshot import (
 )
 from streams.errors import ConfigError
 from streams.settings import Settings
-from streams.state.last_write import LastWrite
-from streams.state.user_row import Memberships
+from streams.state.entries import LastWrite
+from streams.state.user_entries import Memberships
 
 STDIO = Path("-")
 FILE_OR_STDIO = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
@@ -67,39 +67,39 @@ def audiences(
     settings = read_settings(settings_path)
     topic = settings.topics.memberships_changelog
     states = read_user_states(kafka_access(settings), topic)
-    rows = {name: state.memberships for name, state in states.items()}
-    for line in _lines(rows, user=user, audience=audience):
+    memberships = {user: entries.memberships for user, entries in states.items()}
+    for line in _lines(memberships, user=user, audience=audience):
         click.echo(orjson.dumps(line))
 
 
 def _lines(
-    rows: dict[str, Memberships], *, user: str | None, audience: str | None
+    users: dict[str, Memberships], *, user: str | None, audience: str | None
 ) -> Iterator[dict[str, object]]:
     if user is not None:
-        return _lines_of_user(user, rows.get(user, {}))
+        return _lines_of_user(user, users.get(user, {}))
     if audience is not None:
-        return _lines_of_audience(audience, rows)
-    return _member_counts(rows.values())
+        return _lines_of_audience(audience, users)
+    return _member_counts(users.values())
 
 
-def _lines_of_user(user: str, row: Memberships) -> Iterator[dict[str, object]]:
-    for audience, membership in sorted(row.items()):
+def _lines_of_user(user: str, memberships: Memberships) -> Iterator[dict[str, object]]:
+    for audience, membership in sorted(memberships.items()):
         yield _line(user, audience, membership)
 
 
 def _lines_of_audience(
-    audience: str, rows: dict[str, Memberships]
+    audience: str, users: dict[str, Memberships]
 ) -> Iterator[dict[str, object]]:
-    for user, row in sorted(rows.items()):
-        membership = row.get(audience)
+    for user, memberships in sorted(users.items()):
+        membership = memberships.get(audience)
         if membership is not None and membership.inside:
             yield _line(user, audience, membership)
 
 
-def _member_counts(rows: Iterable[Memberships]) -> Iterator[dict[str, object]]:
+def _member_counts(users: Iterable[Memberships]) -> Iterator[dict[str, object]]:
     counts: dict[str, list[int]] = {}
-    for row in rows:
-        for audience, membership in row.items():
+    for memberships in users:
+        for audience, membership in memberships.items():
             counts.setdefault(audience, [0, 0])[membership.inside] += 1
     for audience, (outside, inside) in sorted(counts.items()):
         yield {"audience": audience, "inside": inside, "left": outside}
@@ -140,7 +140,7 @@ def export(
 
     The file holds memberships, the last writes of commands and attributes, and the
     list of each audience: a header, then one JSON line per entry. Parquet has one row
-    per last write and is meant for analysis with other tools.
+    per entry and is meant for analysis with other tools.
 
     For a move, stop the producers, wait until no stage has any lag, stop the workers,
     then export. The table already counts pending records as processed, so a move

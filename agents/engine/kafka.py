@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import structlog
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
@@ -129,3 +130,8 @@ def _describe_topic(admin: AdminClient, topic: str) -> str:
         TopicCollection([topic]), request_timeout=TIMEOUT_S
     )
     return str(descriptions[topic].result().topic_id)
+
+
+def partition_of(key: bytes, partition_count: int) -> int:
+    """Return the partition of a key, as Java clients and this producer choose it."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partition_count)

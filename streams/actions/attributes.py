@@ -3,18 +3,22 @@
 Events of a user arrive late and are replayed. The attributes that an event sets are
 compared, one by one, with the last write on each, so that each attribute ends as the
 last event by event time says.
+
+Events mostly set the same attributes together, so a last write is about all the
+attributes that one event sets, and is stored under their names.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.state.attribute_writes import names_written, record_attributes
-from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow
+from streams.state.entries import AttributeNames, LastWrite, Rank
+from streams.state.user_state import UserState
 
 _FIXED: Final = frozenset({"id", "external_id", "anonymous_id", "_kx"})
 """Identifiers that never change."""
@@ -23,6 +27,13 @@ _CONTACTS: Final = frozenset({"email", "phone_number"})
 """Attributes of a profile with an external id; identifiers of any other profile."""
 
 _NESTED: Final = ("properties", "location")
+
+ATTRIBUTE_SETS_MAX: Final = 16
+"""Ours: different sets of attributes remembered for a user."""
+
+NAMES_MAX_CHARS: Final = 4_000
+"""Ours: of a larger set the last to arrive counts. With `ATTRIBUTE_SETS_MAX` the limit
+keeps a row far below the size that its topic accepts."""
 
 AttributeUpdate = ProfileUpsert | ListAdd | EventRecord
 """An intent that sets attributes."""
@@ -33,17 +44,17 @@ class FreshAttributes(NamedTuple):
 
     Attributes:
         intent: The intent without the attributes that a later event has set.
-        row: The user's row after the event; the same object if nothing changed.
+        state: The user's state after the event; the same object if nothing changed.
         fully_superseded: Whether later events have set everything it was to set.
     """
 
     intent: AttributeUpdate
-    row: UserRow
+    state: UserState
     fully_superseded: bool
 
 
 def drop_stale_attributes(
-    intent: AttributeUpdate, row: UserRow, *, event: CanonicalEvent
+    intent: AttributeUpdate, state: UserState, *, event: CanonicalEvent
 ) -> FreshAttributes:
     """Drop the attributes that a later event has set, and record the rest.
 
@@ -53,18 +64,18 @@ def drop_stale_attributes(
 
     Args:
         intent: An intent of the event.
-        row: The user's row.
+        state: The user's state.
         event: The event.
     """
     names_set = frozenset(_attribute_names(intent.profile))
     names_added = frozenset[str]()
-    stale_names = names_written(row, lambda rank: rank > event.rank)
+    stale_names = names_written(state, lambda rank: rank > event.rank)
     is_addition = False
     if isinstance(intent, ProfileUpsert):
         names_set |= _property_names(intent.unset)
         names_added = _property_names((*intent.append, *intent.unappend))
         if event.replay_mode is ReplayMode.CHANGES_ONLY:
-            recorded_names = names_written(row, lambda rank: rank >= event.rank)
+            recorded_names = names_written(state, lambda rank: rank >= event.rank)
             intent = _drop_repeated_additions(intent, recorded_names)
         is_addition = bool(intent.append or intent.unappend)
     keeps_contacts = isinstance(intent, ListAdd) and not event.replay
@@ -74,8 +85,8 @@ def drop_stale_attributes(
     fully_superseded = (
         bool(names_set | names_added) and names_set <= stale_names and not is_addition
     )
-    row = _record_write(row, intent, (names_set - stale_names) | names_added, event)
-    return FreshAttributes(intent, row, fully_superseded)
+    state = _record_write(state, intent, (names_set - stale_names) | names_added, event)
+    return FreshAttributes(intent, state, fully_superseded)
 
 
 def _property_names(names: Iterable[str]) -> frozenset[str]:
@@ -110,15 +121,15 @@ def _drop_names(intent: AttributeUpdate, names: frozenset[str]) -> AttributeUpda
 
 
 def _record_write(
-    row: UserRow,
+    state: UserState,
     intent: AttributeUpdate,
     names: frozenset[str],
     event: CanonicalEvent,
-) -> UserRow:
+) -> UserState:
     if isinstance(intent, EventRecord) and names <= _CONTACTS:
-        return row  # only names the person: the table is not written for each event
+        return state  # only names the person: the table is not written for each event
     write = LastWrite(inside=False, time_ms=event.time_ms, origin=event.origin)
-    return record_attributes(row, names, write)
+    return record_attributes(state, names, write)
 
 
 def _attribute_names(profile: Mapping[str, Any]) -> Iterator[str]:
@@ -140,3 +151,66 @@ def _without(
                 yield name, remaining
         elif name not in names:
             yield name, value
+
+
+def names_written(state: UserState, matches: Callable[[Rank], bool]) -> frozenset[str]:
+    """Return the attributes with a last write of a matching rank."""
+    return frozenset(
+        name
+        for names, write in state.attributes.items()
+        if matches(write.rank)
+        for name in names
+    )
+
+
+def record_attributes(
+    state: UserState, names: Iterable[str], write: LastWrite
+) -> UserState:
+    """Record that an event set some attributes.
+
+    Returns:
+        The new state; the same object if the write is not news, sets nothing, or has
+        too many names to remember.
+    """
+    key = tuple(sorted(names))
+    stored = state.attributes
+    before = stored.get(key)
+    is_recorded = before is not None and before.rank >= write.rank
+    if not key or is_recorded or _size(key) > NAMES_MAX_CHARS:
+        return state
+    superseded = {
+        old_key
+        for old_key, old_write in stored.items()
+        if old_key != key and old_write.rank < write.rank and {*key}.issuperset(old_key)
+    }
+    kept = {k: old for k, old in stored.items() if k not in superseded}
+    remaining = _merge_oldest({**kept, key: write})
+    changes: dict[AttributeNames, LastWrite | None] = {
+        names: new for names, new in remaining.items() if stored.get(names) != new
+    }
+    return state.with_attributes(changes | dict.fromkeys(stored.keys() - remaining))
+
+
+def _merge_oldest(
+    writes: dict[AttributeNames, LastWrite],
+) -> dict[AttributeNames, LastWrite]:
+    """Merge the oldest sets until few enough remain.
+
+    A merged set takes the later of the two writes, so no older attribute comes back.
+    """
+    if len(writes) <= ATTRIBUTE_SETS_MAX:
+        return writes
+    oldest_first = sorted(writes.items(), key=lambda item: item[1].rank)
+    while len(oldest_first) > ATTRIBUTE_SETS_MAX:
+        (first, _), (second, later), *newer = oldest_first
+        merged = tuple(sorted({*first, *second}))
+        if _size(merged) <= NAMES_MAX_CHARS:
+            oldest_first = [(merged, later), *newer]
+        else:
+            oldest_first = oldest_first[1:]
+    return dict(oldest_first)
+
+
+@lru_cache(maxsize=1_000)
+def _size(names: AttributeNames) -> int:
+    return len(json.dumps(names, ensure_ascii=False))

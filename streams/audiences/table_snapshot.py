@@ -1,7 +1,7 @@
 """Snapshot of the user-state table as lines of JSON, for a move between clusters.
 
-The first line is a `SnapshotHeader`; a line for each user's row follows, and a line for
-each audience's list mapping.
+The first line is a `SnapshotHeader`; a line for each entry of each user follows, and a
+line for each audience's list mapping.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,15 @@ import msgspec
 
 from streams.audiences.list_mapping import NO_LIST_MAPPING, ListMapping
 from streams.errors import ConfigError
-from streams.state.user_row import StoredRow, UserRow, merge_rows
+from streams.state.entries import EntryKind, EntryName, LastWrite
+from streams.state.identity import Identity
+from streams.state.user_entries import (
+    NO_ENTRIES,
+    NamedEntry,
+    UserEntries,
+    collect_entries,
+    named_entries,
+)
 
 FORMAT: Final = "klaviyo-streams.memberships"
 VERSION: Final = 1
@@ -25,24 +33,24 @@ class TableSnapshot(NamedTuple):
     """User state and list mappings at a single moment.
 
     Attributes:
-        rows: User to row.
+        users: User key to the user's entries.
         list_mappings: Audience to its list.
     """
 
-    rows: dict[str, UserRow]
+    users: dict[str, UserEntries]
     list_mappings: dict[str, ListMapping]
 
     def summary(self) -> str:
-        """Return the counts of rows, audiences, members and list mappings."""
+        """Return the counts of users, audiences, members and list mappings."""
         memberships = [
             membership
-            for row in self.rows.values()
-            for membership in row.memberships.items()
+            for entries in self.users.values()
+            for membership in entries.memberships.items()
         ]
         audiences = {audience for audience, _ in memberships}
         member_count = sum(last_write.inside for _, last_write in memberships)
         return (
-            f"{len(self.rows)} rows, {len(audiences)} audiences, {member_count} "
+            f"{len(self.users)} users, {len(audiences)} audiences, {member_count} "
             f"members, {len(self.list_mappings)} list mappings"
         )
 
@@ -54,14 +62,14 @@ class SnapshotHeader(msgspec.Struct, frozen=True, kw_only=True):
         format: `FORMAT`.
         version: `VERSION`.
         exported_at: Time of the export, ISO 8601.
-        rows: Number of rows that follow.
+        entries: Number of entries that follow.
         list_mappings: Number of list mappings that follow.
     """
 
     format: str
     version: int
     exported_at: str
-    rows: int
+    entries: int
     list_mappings: int
 
 
@@ -72,10 +80,13 @@ class _SnapshotLine(
     omit_defaults=True,
     forbid_unknown_fields=True,
 ):
-    """Line of a snapshot: a user's row or an audience's list mapping."""
+    """Line of a snapshot: a user's entry or an audience's list mapping."""
 
     user: str | None = None
-    row: StoredRow | None = None
+    kind: EntryKind | None = None
+    name: str = ""
+    last_write: LastWrite | None = None
+    identity: Identity | None = None
     audience: str | None = None
     list_mapping: ListMapping | None = None
 
@@ -91,16 +102,29 @@ def build_header(snapshot: TableSnapshot, *, exported_at: str) -> SnapshotHeader
         format=FORMAT,
         version=VERSION,
         exported_at=exported_at,
-        rows=len(snapshot.rows),
+        entries=sum(1 for _ in _entries_of(snapshot)),
         list_mappings=len(snapshot.list_mappings),
     )
+
+
+def _entries_of(snapshot: TableSnapshot) -> Iterator[tuple[str, NamedEntry]]:
+    for user, entries in snapshot.users.items():
+        for named in named_entries(entries):
+            yield user, named
 
 
 def write_lines(snapshot: TableSnapshot, *, exported_at: str) -> Iterator[bytes]:
     """Encode a snapshot line by line, without line ends."""
     yield _encode_line(build_header(snapshot, exported_at=exported_at))
-    for user, row in snapshot.rows.items():
-        yield _encode_line(_SnapshotLine(user=user, row=StoredRow.of(row)))
+    for user, (name, entry) in _entries_of(snapshot):
+        line = _SnapshotLine(
+            user=user,
+            kind=name.kind,
+            name=name.text,
+            last_write=entry if isinstance(entry, LastWrite) else None,
+            identity=entry if isinstance(entry, Identity) else None,
+        )
+        yield _encode_line(line)
     for audience, list_mapping in snapshot.list_mappings.items():
         yield _encode_line(_SnapshotLine(audience=audience, list_mapping=list_mapping))
 
@@ -138,11 +162,13 @@ def read_lines(lines: Iterable[bytes]) -> TableSnapshot:
         header = read_header(first)
     except ConfigError as fault:
         raise ConfigError([f"line 1: {fault}"]) from None
-    snapshot, problems, count = TableSnapshot({}, {}), list[str](), 0
+    entries_by_user: dict[str, list[NamedEntry]] = {}
+    list_mappings: dict[str, ListMapping] = {}
+    problems, count = list[str](), 0
     for number, text in numbered:
         count += 1
         try:
-            _add_line(snapshot, _decode_line(text))
+            _add_line(_decode_line(text), entries_by_user, list_mappings)
         except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
             # msgspec names the expected type and the path, never the value.
             problems.append(
@@ -150,37 +176,41 @@ def read_lines(lines: Iterable[bytes]) -> TableSnapshot:
             )
         if len(problems) == PROBLEMS_MAX:
             raise ConfigError([*problems, "maybe more: the other lines were not read"])
-    if not problems and count != header.rows + header.list_mappings:
+    if not problems and count != header.entries + header.list_mappings:
         problems = [_wrong_count(header, count=count)]
     if problems:
         raise ConfigError(problems)
-    return snapshot
+    users = {user: collect_entries(named) for user, named in entries_by_user.items()}
+    return TableSnapshot(users, list_mappings)
 
 
 def _wrong_count(header: SnapshotHeader, *, count: int) -> str:
-    expected = f"{header.rows} rows and {header.list_mappings} list mappings"
+    expected = f"{header.entries} entries and {header.list_mappings} list mappings"
     return (
         f"line {count + 1}: the last line, {count} after the header, which announces "
         f"{expected}; {EXPORT_AGAIN_HINT}"
     )
 
 
-def _add_line(snapshot: TableSnapshot, line: _SnapshotLine) -> None:
+def _add_line(
+    line: _SnapshotLine,
+    entries_by_user: dict[str, list[NamedEntry]],
+    list_mappings: dict[str, ListMapping],
+) -> None:
     match line:
+        case _SnapshotLine(user=str(user), kind=EntryKind() as kind, audience=None):
+            entry = line.last_write or line.identity
+            if entry is None:
+                raise msgspec.ValidationError("an entry without a value")
+            named = NamedEntry(EntryName(kind, line.name), entry)
+            collect_entries([named])  # or the line's number would be unknown later
+            entries_by_user.setdefault(user, []).append(named)
         case _SnapshotLine(
-            user=str(user), row=StoredRow() as stored, audience=None, list_mapping=None
+            user=None, audience=str(audience), list_mapping=ListMapping() as mapping
         ):
-            row, existing = stored.to_row(), snapshot.rows.get(user)
-            snapshot.rows[user] = row if existing is None else merge_rows(existing, row)
-        case _SnapshotLine(
-            user=None,
-            row=None,
-            audience=str(audience),
-            list_mapping=ListMapping() as list_mapping,
-        ):
-            snapshot.list_mappings[audience] = list_mapping
+            list_mappings[audience] = mapping
         case _:
-            raise msgspec.ValidationError("neither a row nor a list mapping")
+            raise msgspec.ValidationError("neither an entry nor a list mapping")
 
 
 def _describe_fault(fault: Exception) -> str:
@@ -200,16 +230,16 @@ def missing_from(snapshot: TableSnapshot, target: TableSnapshot) -> TableSnapsho
         snapshot: The snapshot to import.
         target: The present state of the target.
     """
-    rows = {}
-    for user, row in snapshot.rows.items():
-        existing = target.rows.get(user)
-        merged = row if existing is None else merge_rows(existing, row)
-        if merged != existing:
-            rows[user] = merged
+    users = {}
+    for user, entries in snapshot.users.items():
+        existing = target.users.get(user, NO_ENTRIES)
+        changes = entries.merge(existing).without(existing)
+        if changes != NO_ENTRIES:
+            users[user] = changes
     list_mappings = {
         audience: list_mapping
         for audience, list_mapping in snapshot.list_mappings.items()
         if list_mapping.list_id
         and not target.list_mappings.get(audience, NO_LIST_MAPPING).list_id
     }
-    return TableSnapshot(rows, list_mappings)
+    return TableSnapshot(users, list_mappings)

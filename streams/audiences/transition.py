@@ -15,7 +15,7 @@ import msgspec
 from streams.audiences.audience_events import AudienceEvent
 from streams.events.canonical_event import ReplayMode
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite, merge_message_ids
+from streams.state.entries import LastWrite, merge_message_ids
 
 
 class TransitionReason(StrEnum):

@@ -1,4 +1,4 @@
-"""Decision on an event: the user's row afterwards, and the activations to deliver."""
+"""Decision on an event: the user's state afterwards, and what is to be delivered."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.events.contact import ContactRules, normalize_email, normalize_phone
 from streams.events.identifiers import identifiers_of
 from streams.events.time import iso_from_ms
-from streams.state.user_row import UserRow
+from streams.state.user_state import UserState
 
 ADD_TO_LIST: Final = "addProfileToList"
 REMOVE_FROM_LIST: Final = "removeProfileFromList"
@@ -52,14 +52,14 @@ class Decision:
     """Consequences of a single event.
 
     Attributes:
-        row: The user's row after the event; the same object if nothing changed.
+        state: The user's state after the event; the same object if nothing changed.
         activations: Activations to deliver, in order.
         refusals: Payloads of its mappings that cannot be acted on.
         reason: Reason for having neither activations nor refusals.
         message_id: The producer's name for the event.
     """
 
-    row: UserRow
+    state: UserState
     activations: tuple[Activation, ...] = ()
     refusals: tuple[PayloadRefusal, ...] = ()
     reason: str = ""
@@ -67,16 +67,16 @@ class Decision:
 
 
 def decide(
-    event: CanonicalEvent, row: UserRow, *, destination: Destination
+    event: CanonicalEvent, state: UserState, *, destination: Destination
 ) -> Decision:
-    """Apply an event to the user's row, and map the event to activations.
+    """Apply an event to the user's state, and map the event to activations.
 
     Args:
         event: The event.
-        row: The row of the event's user.
+        state: The state of the event's user.
         destination: The synced audiences and the mappings.
     """
-    builder = _DecisionBuilder(event, row, destination)
+    builder = _DecisionBuilder(event, state, destination)
     opt_out = opt_out_of(event.body, destination.opt_out_rules)
     if opt_out and event.kind != "delete":
         builder.apply_opt_out(opt_out)
@@ -92,10 +92,10 @@ class _DecisionBuilder:
     """Collector of the consequences of an event."""
 
     def __init__(
-        self, event: CanonicalEvent, row: UserRow, destination: Destination
+        self, event: CanonicalEvent, state: UserState, destination: Destination
     ) -> None:
         self._event = event
-        self._row = row
+        self._state = state
         self._destination = destination
         self._activations: list[Activation] = []
         self._refusals: list[PayloadRefusal] = []
@@ -107,7 +107,7 @@ class _DecisionBuilder:
             for audience_event in audience_events_in(self._event):
                 result = apply_audience_event(
                     audience_event,
-                    self._row,
+                    self._state,
                     event=self._event,
                     destination=self._destination,
                     build_intent=self._list_change,
@@ -143,12 +143,12 @@ class _DecisionBuilder:
         """Build the decision from the collected consequences."""
         if self._event.replay_mode is ReplayMode.STATE_ONLY:
             return Decision(
-                row=self._row, reason=REBUILT, message_id=self._event.message_id
+                state=self._state, reason=REBUILT, message_id=self._event.message_id
             )
         is_idle = not self._activations and not self._refusals
         reasons = dict.fromkeys(self._reasons or [NO_MAPPING])
         return Decision(
-            row=self._row,
+            state=self._state,
             activations=tuple(self._activations),
             refusals=tuple(self._refusals),
             reason=",".join(reasons) if is_idle else "",
@@ -162,11 +162,11 @@ class _DecisionBuilder:
         failed_lanes = replay.failed_lanes if replay else frozenset[str]()
         result = apply_command(
             intent,
-            self._row,
+            self._state,
             event=self._event,
             allow_repeat=lane_of(intent) in failed_lanes,
         )
-        self._row = result.row
+        self._state = result.state
         if result.intent is None:
             self._reasons.append(result.reason)
             return
@@ -178,7 +178,7 @@ class _DecisionBuilder:
         )
 
     def _add_list_change(self, result: CommandResult, *, audience: str) -> None:
-        self._row = result.row
+        self._state = result.state
         if result.intent is None:
             self._reasons.append(result.reason)
             return

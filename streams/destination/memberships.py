@@ -1,4 +1,4 @@
-"""Application of an audience event to a user's row: the rule of both decisions.
+"""Application of an audience event to a user's state: the rule of both decisions.
 
 `decide` applies the audience events of a source event, `revalidate` applies that of an
 activation which comes back from a lane or a dead letter.
@@ -14,7 +14,7 @@ from streams.audiences.audience_events import AudienceEvent
 from streams.audiences.transition import Transition, TransitionReason, apply_event
 from streams.destination.model import AudienceRule, Destination
 from streams.events.canonical_event import CanonicalEvent
-from streams.state.user_row import UserRow
+from streams.state.user_state import UserState
 
 NOT_SYNCED: Final = "audience-not-synced"
 
@@ -24,32 +24,32 @@ BuildIntent = Callable[[Transition, str], Intent]
 
 def apply_audience_event(
     audience_event: AudienceEvent,
-    row: UserRow,
+    state: UserState,
     *,
     event: CanonicalEvent,
     destination: Destination,
     build_intent: BuildIntent,
 ) -> CommandResult:
-    """Apply an audience event to the user's row; a transition becomes a list change.
+    """Apply an audience event to the user's state; a transition becomes a list change.
 
     The list is the one that the event names, else the one that the destination names,
     else the audience's own list (empty).
 
     Args:
         audience_event: Statement that the user entered or exited an audience.
-        row: The user's row.
+        state: The user's state.
         event: The event that makes the statement.
         destination: Which audiences are synced, and their lists.
-        build_intent: Builds the list change; an error leaves the row as it is.
+        build_intent: Builds the list change; an error leaves the state as it is.
     """
     audience = audience_event.audience
     rule = destination.audiences.get(audience, AudienceRule())
     if not (destination.sync_audiences and rule.enabled):
-        return CommandResult(None, row, NOT_SYNCED)
-    if deleted_after(row, event):
-        return CommandResult(None, row, TransitionReason.STALE)
+        return CommandResult(None, state, NOT_SYNCED)
+    if deleted_after(state, event):
+        return CommandResult(None, state, TransitionReason.STALE)
     after, transition, reason = apply_event(
-        row.memberships.get(audience),
+        state.membership(audience),
         audience_event,
         time_ms=event.time_ms,
         origin=event.origin,
@@ -60,7 +60,7 @@ def apply_audience_event(
     if transition is not None:
         intent = build_intent(transition, transition.list_id or rule.list_id)
     if after is not None:
-        row = row.with_memberships({**row.memberships, audience: after})
+        state = state.with_membership(audience, after)
     if isinstance(intent, ListAdd):
-        intent, row, _ = drop_stale_attributes(intent, row, event=event)
-    return CommandResult(intent, row, reason)
+        intent, state, _ = drop_stale_attributes(intent, state, event=event)
+    return CommandResult(intent, state, reason)

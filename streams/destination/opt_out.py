@@ -4,7 +4,6 @@ Segment and RudderStack enforce consent categories first, then the event's
 `integrations`. Both can only hold an event back.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -61,7 +60,7 @@ class OptOutRules:
 DEFAULT_OPT_OUT_RULES: Final = OptOutRules()
 
 
-def opt_out_of(body: Mapping[str, Any], rules: OptOutRules) -> OptOut | None:
+def opt_out_of(body: dict[str, Any], rules: OptOutRules) -> OptOut | None:
     """Return the reason why an event is held back; None if it is not.
 
     Args:
@@ -87,7 +86,7 @@ def _opt_out_by_name(
     return None
 
 
-def _lacks_consent(body: Mapping[str, Any], rules: OptOutRules) -> bool:
+def _lacks_consent(body: dict[str, Any], rules: OptOutRules) -> bool:
     """Return True if the event's consent does not cover this destination.
 
     At Segment a category that is absent is not consented to; at RudderStack a category

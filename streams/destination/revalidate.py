@@ -15,21 +15,21 @@ from streams.destination.decide import REBUILT, Decision, complete_event
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import AudienceRule, Destination
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
-from streams.state.user_row import UserRow
+from streams.state.user_state import UserState
 
 
 def revalidate(
     activation: Activation,
-    row: UserRow,
+    state: UserState,
     *,
     replay: Replay,
     destination: Destination,
 ) -> Decision:
-    """Compare an activation with the later events in the user's row.
+    """Compare an activation with the later events in the user's state.
 
     Args:
         activation: The activation as its lane had it.
-        row: The row of its user.
+        state: The state of its user.
         replay: The replay that brings the activation back.
         destination: The synced audiences and their lists.
     """
@@ -43,26 +43,26 @@ def revalidate(
         replay=replay,
     )
     if activation.audience:
-        result = _revalidate_audience(activation, row, event, destination)
+        result = _revalidate_audience(activation, state, event, destination)
     else:
-        result = apply_command(activation.intent, row, event=event, allow_repeat=True)
+        result = apply_command(activation.intent, state, event=event, allow_repeat=True)
     if replay.mode is ReplayMode.STATE_ONLY:
-        return Decision(row=result.row, reason=REBUILT, message_id=event.message_id)
+        return Decision(state=result.state, reason=REBUILT, message_id=event.message_id)
     if result.intent is None:
         return Decision(
-            row=result.row, reason=result.reason, message_id=event.message_id
+            state=result.state, reason=result.reason, message_id=event.message_id
         )
     revalidated = msgspec.structs.replace(
         activation, intent=complete_event(result.intent, event), replay=replay.id
     )
     return Decision(
-        row=result.row, activations=(revalidated,), message_id=event.message_id
+        state=result.state, activations=(revalidated,), message_id=event.message_id
     )
 
 
 def _revalidate_audience(
     activation: Activation,
-    row: UserRow,
+    state: UserState,
     event: CanonicalEvent,
     destination: Destination,
 ) -> CommandResult:
@@ -72,19 +72,20 @@ def _revalidate_audience(
         return activation.intent
 
     rule = destination.audiences.get(activation.audience, AudienceRule())
-    is_in_row = activation.audience in row.memberships
+    is_in_state = state.membership(activation.audience) is not None
     audience_event = AudienceEvent(
         audience=activation.audience,
         entered=not isinstance(activation.intent, ListRemove),
         list_id=_list_id_from_event(
             activation,
             rule,
-            row_names_list=is_in_row and event.replay_mode is not ReplayMode.STATE_ONLY,
+            state_names_list=is_in_state
+            and event.replay_mode is not ReplayMode.STATE_ONLY,
         ),
     )
     return apply_audience_event(
         audience_event,
-        row,
+        state,
         event=event,
         destination=destination,
         build_intent=build_intent,
@@ -92,10 +93,10 @@ def _revalidate_audience(
 
 
 def _list_id_from_event(
-    activation: Activation, rule: AudienceRule, *, row_names_list: bool
+    activation: Activation, rule: AudienceRule, *, state_names_list: bool
 ) -> str:
-    """Return the list that the event named; empty if the row has that list."""
+    """Return the list that the event named; empty if the state has that list."""
     activation_list_id = list_id_of(activation.intent)
-    if row_names_list or activation_list_id == rule.list_id:
+    if state_names_list or activation_list_id == rule.list_id:
         return ""
     return activation_list_id

@@ -10,8 +10,8 @@ from streams.actions.commands import has_command_since
 from streams.audiences.list_mapping import list_mapping_of
 from streams.destination.model import AudienceRule, Destination
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow
+from streams.state.entries import LastWrite
+from streams.state.user_entries import UserEntries
 
 
 class DesiredMembership(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class ListIndex:
         self._list_ids: dict[str, str] = {}
 
     def build_desired(
-        self, user_rows: Mapping[str, UserRow]
+        self, entries_by_user: Mapping[str, UserEntries]
     ) -> dict[ReconcileTarget, DesiredByUser]:
         """Return the desired memberships of each list, or audience without a list.
 
@@ -85,23 +85,23 @@ class ListIndex:
         desired_by_target: defaultdict[ReconcileTarget, DesiredByUser] = defaultdict(
             dict
         )
-        for user, row in user_rows.items() if self._syncs_audiences else ():
-            for target, desired in self._desired_of_user(user, row):
+        for user, entries in entries_by_user.items() if self._syncs_audiences else ():
+            for target, desired in self._desired_of_user(user, entries):
                 previous = desired_by_target[target].get(user)
                 if previous is None or previous.write_order < desired.write_order:
                     desired_by_target[target][user] = desired
         return desired_by_target
 
     def _desired_of_user(
-        self, user: str, row: UserRow
+        self, user: str, entries: UserEntries
     ) -> Iterator[tuple[ReconcileTarget, DesiredMembership]]:
-        for audience, last_write in row.memberships.items():
+        for audience, last_write in entries.memberships.items():
             rule = self._audience_rules.get(audience, AudienceRule())
             if not rule.enabled:
                 continue
             explicit_list_id = last_write.list_id or rule.list_id
             list_id = explicit_list_id or self._mapped_list_id(audience)
-            if not has_command_since(row, list_id, last_write):
+            if not has_command_since(entries, list_id, last_write):
                 desired = DesiredMembership(
                     user=user,
                     audience=audience,

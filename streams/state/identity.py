@@ -1,8 +1,8 @@
 """Identity: identifiers of the person behind a user key, learned from events.
 
-Identify calls teach. Any other call teaches only until then, and of those the earliest
-counts: the track call of a gift names somebody else's address. The result depends on the
-times of the events, not on the order of their arrival.
+Identify calls teach. Any other call teaches only until then, and of those the
+earliest counts: the track call of a gift names somebody else's address. The result
+depends on the times of the events, not on the order of their arrival.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ VALUES_MAX: Final = 8
 """Ours: addresses, and numbers, remembered for one user key."""
 
 
-class Identifier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class KnownIdentifier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Address or number that events gave the person.
 
     Attributes:
@@ -47,7 +47,7 @@ class Identifier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.times_ms[-2:][0] > current.times_ms[-1]
 
 
-Identifiers = tuple[Identifier, ...]
+Identifiers = tuple[KnownIdentifier, ...]
 """Identifiers of one kind, the current one first; empty if none is known."""
 
 
@@ -86,6 +86,13 @@ class Identity(
         """E-mail addresses that were current before."""
         return tuple(identifier.value for identifier in self.emails[1:])
 
+    def after(self, time_ms: int) -> "Identity":
+        """Return what was learned after a deletion."""
+        emails = tuple(i for i in self.emails if i.times_ms[-1] > time_ms)
+        phones = tuple(i for i in self.phones if i.times_ms[-1] > time_ms)
+        external_id = self.external_id if emails or phones else ""
+        return Identity(external_id=external_id, emails=emails, phones=phones)
+
     def merge(self, other: "Identity") -> "Identity":
         """Merge two versions; commutative, associative and idempotent."""
         return Identity(
@@ -121,13 +128,13 @@ def _learn(known: Identifiers, value: str | None, event: CanonicalEvent) -> Iden
     if not value or (known and known[0].identified and not identified):
         return known
     times_ms = (event.time_ms,)
-    learned = Identifier(value=value, times_ms=times_ms, identified=identified)
+    learned = KnownIdentifier(value=value, times_ms=times_ms, identified=identified)
     return _merge((*known, learned))
 
 
-def _merge(identifiers: Iterable[Identifier]) -> Identifiers:
+def _merge(identifiers: Iterable[KnownIdentifier]) -> Identifiers:
     """Merge identifiers of one kind, and bring the current one to the front."""
-    merged: dict[str, Identifier] = {}
+    merged: dict[str, KnownIdentifier] = {}
     for identifier in identifiers:
         before = merged.get(identifier.value, identifier)
         merged[identifier.value] = before.merge(identifier)
@@ -144,7 +151,7 @@ def _merge(identifiers: Iterable[Identifier]) -> Identifiers:
     return (current, *(i for i in newest_first if i is not current))
 
 
-def _earliest(identifiers: Iterable[Identifier]) -> Identifiers:
+def _earliest(identifiers: Iterable[KnownIdentifier]) -> Identifiers:
     if not (by_time := sorted(identifiers, key=lambda i: (i.times_ms[0], i.value))):
         return ()
     first = by_time[0]

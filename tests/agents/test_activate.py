@@ -15,7 +15,7 @@ from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd, ProfileUpsert
 from streams.delivery.verdict import Verdict
 from streams.destination.loader import compile_destination
-from streams.state.user_row import decode_row
+from streams.state.user_state import UserState
 from tests.cases.malformed import GOOD
 from tests.support.worker_fakes import (
     NOW_MS,
@@ -50,9 +50,9 @@ def _process(services: Context, *records: Record) -> None:
     run(process_batch(services, [(partition("t.events"), list(records))]))
 
 
-def _rows(services: Context) -> dict[bytes, bytes]:
+def _state(services: Context) -> UserState:
     assert isinstance(services.user_states, FakeTable)
-    return services.user_states.rows
+    return services.user_states.state_of(b"user-1")
 
 
 def _activations(producer: FakeProducer, topic: str = LISTS) -> list[Activation]:
@@ -88,10 +88,10 @@ def test_several_events_of_a_user_in_one_poll_follow_each_other() -> None:
 
     reasons = [item.reason for item in producer.outcomes()]
     intents = [type(one.intent).__name__ for one in _activations(producer)]
-    row = decode_row(_rows(services)[b"user-1"])
+    state = _state(services)
     assert intents == ["ListAdd", "ListRemove"]
     assert reasons == ["unchanged"]
-    assert not row.memberships["vip"].inside
+    assert not state.memberships["vip"].inside
 
 
 def test_a_replay_of_the_same_records_says_nothing_twice() -> None:
@@ -110,17 +110,17 @@ def test_the_table_is_written_after_what_it_caused_is_durable() -> None:
     """A crash in between repeats an edge; the other way round would forget it."""
     producer = FakeProducer()
     services = context(producer)
-    rows_when_sent: list[int] = []
+    members_when_sent: list[int] = []
 
     def seen(messages: Sequence[Message]) -> None:
         if any(message.topic == LISTS for message in messages):
-            rows_when_sent.append(len(_rows(services)))
+            members_when_sent.append(len(_state(services).memberships))
 
     producer.on_send = seen
     _process(services, _event(0))
 
-    assert rows_when_sent == [0]
-    assert len(_rows(services)) == 1
+    assert members_when_sent == [0]
+    assert len(_state(services).memberships) == 1
 
 
 def test_an_identify_goes_to_the_profiles_lane() -> None:
@@ -133,9 +133,8 @@ def test_an_identify_goes_to_the_profiles_lane() -> None:
     [upsert] = _activations(producer, PROFILES)
     assert upsert.action == "upsertProfile"
     assert isinstance(upsert.intent, ProfileUpsert)
-    [row] = map(decode_row, _rows(services).values())
-    assert row.memberships == {}
-    assert len(row.attributes) == 1
+    assert _state(services).memberships == {}
+    assert len(_state(services).attributes) == 1
 
 
 @pytest.mark.parametrize(
@@ -232,5 +231,5 @@ def test_an_event_without_a_time_happened_when_its_source_record_was_written() -
 
     _process(services, event)
 
-    [membership] = decode_row(_rows(services)[b"user-1"]).memberships.values()
+    [membership] = _state(services).memberships.values()
     assert membership.time_ms == written_ms

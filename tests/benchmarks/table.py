@@ -50,7 +50,7 @@ def main(*, memberships: int, per_user: int) -> None:
         count = rows.users * per_user
         click.echo(
             f"{count:,} memberships of {rows.users:,} users, {per_user} each, in"
-            f" {PARTITIONS} partitions: rows of {size_bytes // rows.users} bytes, the"
+            f" {PARTITIONS} partitions: {size_bytes // count} bytes a membership, the"
             f" changelog {_megabytes(size_bytes)}\n"
         )
         for name, directory in (("memory", None), ("rocksdb", Path(home))):

@@ -15,30 +15,27 @@ from agents.engine.producer import Producer
 from agents.engine.table import Table
 from agents.shared import logging
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow, decode_row, encode_row, merge_rows
+from streams.state.entries import EntryGroup, LastWrite, group_key, merge_entry
+from streams.state.user_entries import UserEntries, encode_entries
 from tests.benchmarks.runs import PARTITIONS
 from tests.benchmarks.workload import START_MS, Published
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-READ_KEYS = 2_000
-"""As many as a poll of the stage brings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Contents of the changelog: one row per user, compacted."""
+    """Contents of the changelog: memberships of users, compacted."""
 
     users: int
     per_user: int
 
     def __iter__(self) -> Iterator[Published]:
         for user in range(self.users):
-            yield Published(
-                key=_key(user),
-                value=encode_row(UserRow(memberships=_row(user, self.per_user))),
-                partition=user % PARTITIONS,
-            )
+            memberships = _memberships(user, self.per_user)
+            entries = UserEntries(memberships=memberships)
+            for key, entry in encode_entries(f"user-{user}", entries):
+                yield Published(key=key, value=entry, partition=user % PARTITIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ class Recovered:
     Attributes:
         recovery: All partitions from the changelog's beginning, at the same time.
         again: The same with all rows on disk, as after a restart; None in memory.
-        read: Every row read, by some thousands.
+        read: Every user's memberships, by a scan.
         resident_bytes: Memory more than before, after the recovery.
         read_bytes: The same after each row was read once.
         disk_bytes: Of files; 0 in memory.
@@ -97,7 +94,7 @@ async def _recovered(
         changelog=changelog,
         kafka=kafka,
         producer=Producer(kafka),
-        merge=_merged,
+        merge=merge_entry,
         directory=directory,
     )
     gc.collect()
@@ -134,21 +131,16 @@ async def _open_all(table: Table) -> None:
 
 
 def _read_all(table: Table, rows: Rows) -> None:
+    """Read every user's memberships, by a scan."""
     found = 0
-    for partition in range(PARTITIONS):
-        users = range(partition, rows.users, PARTITIONS)
-        for at in range(0, len(users), READ_KEYS):
-            keys = map(_key, users[at : at + READ_KEYS])
-            found += len(table.get_many(partition, keys))
-    if found != rows.users:
-        raise RuntimeError(f"{found} of {rows.users} rows are there")
+    for user in range(rows.users):
+        group = group_key(f"user-{user}".encode(), EntryGroup.MEMBERSHIP)
+        found += len(table.scan(user % PARTITIONS, group))
+    if found != rows.users * rows.per_user:
+        raise RuntimeError(f"{found} of {rows.users * rows.per_user} entries are there")
 
 
-def _key(user: int) -> bytes:
-    return f"user-{user}".encode()
-
-
-def _row(user: int, per_user: int) -> dict[str, LastWrite]:
+def _memberships(user: int, per_user: int) -> dict[str, LastWrite]:
     return {
         f"audience-{number}": LastWrite(
             inside=(user + number) % 4 != 0,
@@ -158,13 +150,6 @@ def _row(user: int, per_user: int) -> dict[str, LastWrite]:
         )
         for number in range(per_user)
     }
-
-
-def _merged(held: bytes | None, read: bytes) -> bytes:
-    """As the worker's own: a row of a late writer undoes nothing."""
-    if held is None:
-        return read
-    return encode_row(merge_rows(decode_row(held), decode_row(read)))
 
 
 def _stopwatch() -> Callable[[], Taken]:

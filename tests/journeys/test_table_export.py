@@ -92,11 +92,11 @@ def test_an_export_and_import_repeats_no_call(
 
     assert [exported.exit_code, dry.exit_code] == [0, 0], dry.output
     assert applied.exit_code == 0, applied.output
-    assert "to write: 30 rows, 2 audiences, 30 members, 2 list mappings" in dry.stdout
+    assert "to write: 30 users, 2 audiences, 30 members, 2 list mappings" in dry.stdout
     assert (
-        "written: 30 rows, 2 audiences, 30 members, 2 list mappings" in applied.stdout
+        "written: 30 users, 2 audiences, 30 members, 2 list mappings" in applied.stdout
     )
-    assert "to write: 0 rows, 0 audiences, 0 members, 0 list mappings" in again.stdout
+    assert "to write: 0 users, 0 audiences, 0 members, 0 list mappings" in again.stdout
     assert _audience_counts(new_cluster) == _audience_counts(pipeline)
     assert (klaviyo.changes(), _count_subscriptions(pipeline)) == (before, consents)
     assert consents > 0
@@ -112,7 +112,7 @@ def test_an_export_and_import_repeats_no_call(
 def test_an_import_beside_workers_is_refused(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
-    """Workers would never read the rows, and could have written newer rows before."""
+    """Workers would never read the entries, and could have written newer ones."""
     file = str(tmp_path / "all.jsonl")
     pipeline.run()
     pipeline.await_quiet(pipeline.publish(moves(USERS, "vip", entered=True)))
@@ -154,7 +154,7 @@ def test_an_export_while_records_wait_is_refused(
 def test_a_newer_write_of_the_target_stays(
     pipeline: Pipeline, new_cluster: Pipeline
 ) -> None:
-    """A table on a worker's disk gets the imported rows at the next start."""
+    """A table on a worker's disk gets the imported entries at the next start."""
     records = moves(USERS, "vip", entered=True, at_s=1)
     pipeline.run()
     pipeline.await_quiet(pipeline.publish(records))
@@ -172,7 +172,7 @@ def test_a_newer_write_of_the_target_stays(
         input=exported.stdout_bytes,
     )
 
-    assert "written: 30 rows, 1 audiences, 27 members" in applied.stdout
+    assert "written: 30 users, 1 audiences, 27 members" in applied.stdout
     assert _audience_counts(new_cluster) == [
         {"audience": "vip", "inside": 27, "left": 3}
     ]

@@ -1,7 +1,7 @@
 """Kafka and Klaviyo for one stage in one process: they keep what they are given."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from agents.engine.producer import (
     SendResult,
     Written,
 )
+from agents.engine.store import MemoryStore
 from agents.engine.table import Table
 from agents.shared.context import Context, kafka_access
 from streams.delivery import outcome
@@ -31,6 +32,8 @@ from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.results import Accepted, AttemptResult, FinalResult
 from streams.rate_limiting.limiter import Clock
 from streams.settings import Settings, load_settings
+from streams.state.entries import merge_entry
+from streams.state.user_state import TableEntries, UserState
 from tests.judging import note_request
 
 T = TypeVar("T")
@@ -96,28 +99,42 @@ class FakeGlobalTable(GlobalTable):
 
 
 class FakeTable(Table):
-    """Rows of one partition in a dict."""
+    """Entries of one partition in memory.
+
+    Attributes:
+        store: What was written.
+    """
 
     def __init__(self, producer: FakeProducer) -> None:
         super().__init__(
             changelog="t.memberships-changelog",
             kafka=UNREACHABLE_KAFKA,
             producer=producer,
-            merge=lambda _, read: read,
+            merge=merge_entry,
             directory=None,
         )
-        self.rows: dict[bytes, bytes] = {}
+        self.store = MemoryStore()
 
-    def get_many(self, partition: int, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Return the rows that exist."""
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """Return the entry of a key."""
         del partition
-        return {key: self.rows[key] for key in keys if key in self.rows}
+        return self.store.get(key)
 
-    async def write(self, changes: Mapping[int, Mapping[bytes, bytes]]) -> None:
-        """Keep the changed rows in memory."""
+    def scan(self, partition: int, group: bytes) -> dict[bytes, bytes]:
+        """Return the entries of a group."""
+        del partition
+        return self.store.scan(group)
+
+    async def write(self, changes: Mapping[int, Mapping[bytes, bytes | None]]) -> None:
+        """Keep the changed entries in memory."""
         await asyncio.sleep(0)
-        for rows in changes.values():
-            self.rows |= rows
+        for entries in changes.values():
+            self.store.write(entries, next_offset=0)
+
+    def state_of(self, user: bytes) -> UserState:
+        """Return the state of a user."""
+        stored = TableEntries(user, get=self.store.get, scan=self.store.scan)
+        return UserState(stored=stored)
 
 
 class ScriptedKlaviyo(KlaviyoClient):

@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 from agents.admin import parquet
 from streams.audiences.table_snapshot import TableSnapshot
 from streams.errors import ConfigError
-from streams.state.user_row import EMPTY_ROW
-from tests.streams.audiences.test_table_snapshot import AT, SNAPSHOT
-from tests.streams.audiences.test_table_snapshot import SNAPSHOTS as ALL_SNAPSHOTS
-
-SNAPSHOTS = ALL_SNAPSHOTS.filter(
-    lambda snapshot: EMPTY_ROW not in snapshot.rows.values()
-)
-"""A row without an entry has no line in the file."""
+from tests.streams.audiences.test_table_snapshot import AT, SNAPSHOT, SNAPSHOTS
 
 
 @settings(

@@ -18,7 +18,7 @@ from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison
 from streams.reconcile.desired_memberships import ListIndex
 from streams.reconcile.repairs import build_repairs
-from streams.state.user_row import decode_row
+from streams.state.user_entries import UserEntries
 from tests.journeys.sample_events import moves
 from tests.support.worker_fakes import (
     FakeProducer,
@@ -72,8 +72,9 @@ def build_repair_records(services: Context, members: list[ListMember]) -> list[R
     """Return the repairs of a list as records of the events topic."""
     table = services.user_states
     assert isinstance(table, FakeTable)
-    rows = {key.decode(): decode_row(value) for key, value in table.rows.items()}
-    [desired] = ListIndex(services.destination, {}).build_desired(rows).values()
+    entries = UserEntries(memberships=table.state_of(b"u-1").memberships)
+    users = {"u-1": entries}
+    [desired] = ListIndex(services.destination, {}).build_desired(users).values()
     reconciler = Reconciler(
         services.settings, services.destination, report=lambda _: None
     )

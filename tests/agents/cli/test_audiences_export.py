@@ -181,7 +181,7 @@ def test_a_worker_that_starts_while_the_table_is_moved_is_told(
             )
         there = table_export.read_snapshot(settings, report=lambda _: None)
 
-    assert bool(there.rows) is written
+    assert bool(there.users) is written
 
 
 def test_nobody_may_import_beside_workers() -> None:

@@ -12,7 +12,7 @@ from streams.events.origin import Origin
 from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, ListReport
 from streams.reconcile.desired_memberships import DesiredMembership
-from streams.state.last_write import LastWrite
+from streams.state.entries import LastWrite
 
 
 def desired_membership(

@@ -1,4 +1,4 @@
-"""Events with commands, and a user's row that the commands change, for tests."""
+"""Events with commands, and a user's state that the commands change, for tests."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from streams.actions.commands import CommandResult, apply_command
 from streams.actions.intents import Consent, ConsentChange, Intent
 from streams.events.canonical_event import CanonicalEvent
 from streams.events.origin import Origin
-from streams.state.user_row import EMPTY_ROW
+from streams.state.user_state import EMPTY_STATE
 
 
 def event_at(time_ms: int, *, offset: int = 0, message_id: str = "") -> CanonicalEvent:
@@ -36,19 +36,19 @@ def consent(
 
 
 class CommandedUser:
-    """User's row, to which commands are applied.
+    """User's state, to which commands are applied.
 
     Attributes:
-        row: The row after the commands so far.
+        state: The state after the commands so far.
     """
 
     def __init__(self) -> None:
-        self.row = EMPTY_ROW
+        self.state = EMPTY_STATE
 
     def apply(self, intent: Intent, event: CanonicalEvent) -> CommandResult:
-        """Apply a command, and keep the row after the command."""
-        result = apply_command(intent, self.row, event=event)
-        self.row = result.row
+        """Apply a command, and keep the state after the command."""
+        result = apply_command(intent, self.state, event=event)
+        self.state = result.state
         return result
 
     def remaining_after(self, intent: Intent, event: CanonicalEvent) -> Intent | None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.engine.store import MemoryStore
 from streams.actions.commands import apply_command
 from streams.actions.intents import (
     Deletion,
@@ -17,15 +18,7 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.events.origin import Origin
-from streams.state.last_write import LastWrite
-from streams.state.user_row import (
-    COMMANDS_MAX,
-    EMPTY_ROW,
-    UserRow,
-    decode_row,
-    encode_row,
-)
+from streams.state.user_state import EMPTY_STATE, TableEntries, encode_changes
 from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
@@ -88,26 +81,26 @@ def test_an_older_or_equal_command_is_not_done(
     """The result has a reason, and the last write stays."""
     user = CommandedUser()
     user.apply(intent, event_at(10, offset=5, message_id="a"))
-    before = user.row
+    before = user.state
 
     late = user.apply(intent, event_at(time_ms, offset=offset, message_id=message_id))
 
     assert (late.intent, late.reason) == (None, why)
-    assert {key: write.time_ms for key, write in user.row.commands.items()} == {
+    assert {key: write.time_ms for key, write in user.state.commands.items()} == {
         key: write.time_ms for key, write in before.commands.items()
     }
 
 
 @pytest.mark.parametrize("intent", KINDS, ids=IDS)
-def test_the_very_same_row_comes_back_when_nothing_moved(intent: Intent) -> None:
-    """No changelog record is written then, and a row is never changed in place."""
+def test_the_very_same_state_comes_back_when_nothing_moved(intent: Intent) -> None:
+    """No changelog record is written then, and a state is never changed in place."""
     event = event_at(10, message_id="a")
-    row = apply_command(intent, EMPTY_ROW, event=event).row
-    encoded = encode_row(row)
+    state = apply_command(intent, EMPTY_STATE, event=event).state
+    encoded = encode_changes(b"u", state)
 
-    assert apply_command(intent, row, event=event).row is row
-    apply_command(intent, row, event=event_at(20))
-    assert encode_row(row) == encoded
+    assert apply_command(intent, state, event=event).state is state
+    apply_command(intent, state, event=event_at(20))
+    assert encode_changes(b"u", state) == encoded
 
 
 @pytest.mark.parametrize(
@@ -126,7 +119,7 @@ def test_an_intent_without_a_last_write_is_always_executed(intent: Intent) -> No
         == user.remaining_after(intent, event_at(5))
         == intent
     )
-    assert user.row == EMPTY_ROW
+    assert user.state == EMPTY_STATE
 
 
 def test_two_mappings_of_an_event_on_one_matter_are_one_write() -> None:
@@ -191,34 +184,33 @@ def test_a_person_is_the_same_by_any_of_their_identifiers() -> None:
     assert user.remaining_after(add, event_at(20)) == add
 
 
-def test_too_many_commands_forget_the_oldest_and_never_an_audience() -> None:
-    """A device that a crowd uses does not make its row grow without bound."""
+def test_many_commands_are_all_remembered() -> None:
+    """A device that a crowd uses has an entry for each list, and forgets none."""
     user = CommandedUser()
-    origin = Origin(topic="source", partition=0, offset=0)
-    old = {"vip": LastWrite(inside=True, time_ms=0, origin=origin)}
-    user.row = UserRow(memberships=old)
-    lists = [f"L{number}" for number in range(COMMANDS_MAX + 1)]
-    adds = [ListAdd(list_id=list_id, profile=WHO) for list_id in lists]
+    adds = [ListAdd(list_id=f"L{number}", profile=WHO) for number in range(500)]
 
-    for number, add in enumerate(adds):
-        user.apply(add, event_at(number + 1))
+    for add in adds:
+        user.apply(add, event_at(10))
 
-    assert user.row.memberships == old
-    assert len(user.row.commands) == COMMANDS_MAX
-    assert user.remaining_after(adds[1], event_at(2)) is None
-    assert user.remaining_after(adds[0], event_at(1)) == adds[0]
+    assert all(user.remaining_after(add, event_at(5)) is None for add in adds)
 
 
-def test_a_row_with_commands_survives_its_bytes() -> None:
-    """The changelog restores commands like memberships."""
+def test_the_table_restores_commands() -> None:
+    """A state that is read from the table's entries knows every command."""
     user = CommandedUser()
     user.apply(ADD, event_at(10, message_id="a"))
+    user.apply(consent(given=False), event_at(10))
+    store = MemoryStore()
+    store.write(encode_changes(b"u", user.state), next_offset=0)
 
-    assert decode_row(encode_row(user.row)) == user.row
+    entries = TableEntries(b"u", get=store.get, scan=store.scan)
+
+    assert entries.commands == user.state.commands
+    assert len(entries.commands) == 2
 
 
 class Command(NamedTuple):
-    """Arrival of a command at a row."""
+    """Arrival of a command at a state."""
 
     adds: bool
     time_ms: int

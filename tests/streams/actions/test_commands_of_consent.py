@@ -11,8 +11,9 @@ from streams.actions.intents import (
     Suppression,
 )
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow
+from streams.state.entries import DELETED, ERASED, LastWrite
+from streams.state.user_entries import UserEntries
+from streams.state.user_state import UserState
 from tests.streams.actions.command_harness import CommandedUser, consent, event_at
 
 WHO = {"external_id": "u"}
@@ -126,26 +127,31 @@ def test_leaving_a_list_leaves_no_other_list_and_not_all() -> None:
     assert user.remaining_after(consent(given=True, list_id="L"), event_at(7)) is None
 
 
-def test_a_deletion_leaves_every_audience() -> None:
-    """Older memberships end; a newer last write stays."""
+def test_a_deletion_erases_every_older_entry() -> None:
+    """A newer membership stays, and so does the deletion itself."""
     user = CommandedUser()
-    user.row = UserRow(memberships={"vip": _inside(5, list_id="L"), "new": _inside(20)})
+    entries = UserEntries(
+        memberships={"vip": _inside(5, list_id="L"), "new": _inside(20)},
+        attributes={("title",): _inside(5)},
+    )
+    user.state = UserState(stored=entries)
+    user.apply(consent(given=True), event_at(6))
 
     assert user.remaining_after(DELETE, event_at(10)) == DELETE
 
-    vip = user.row.memberships["vip"]
-    assert (vip.inside, vip.time_ms, vip.list_id) == (False, 10, "L")
-    assert user.row.memberships["new"] == _inside(20)
+    assert user.state.memberships == {"new": _inside(20)}
+    assert user.state.attributes == {}
+    assert {*user.state.commands} == {DELETED, ERASED}
 
 
-def test_a_late_deletion_leaves_no_audience() -> None:
+def test_a_late_deletion_erases_nothing() -> None:
     """The deletion is older than the last deletion."""
     user = CommandedUser()
     user.apply(DELETE, event_at(10))
-    user.row = user.row.with_memberships({"vip": _inside(5)})
+    user.state = user.state.with_membership("vip", _inside(20))
 
     assert user.remaining_after(DELETE, event_at(7)) is None
-    assert user.row.memberships["vip"].inside
+    assert user.state.memberships["vip"].inside
 
 
 LATE: list[Intent] = [

@@ -17,8 +17,9 @@ from streams.audiences.table_snapshot import (
 )
 from streams.errors import ConfigError
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite, merge_message_ids
-from streams.state.user_row import EMPTY_ROW, CommandKey, Matter, UserRow, merge_rows
+from streams.state.entries import CommandKey, LastWrite, Matter, merge_message_ids
+from streams.state.identity import Identity, KnownIdentifier
+from streams.state.user_entries import NO_ENTRIES, UserEntries
 
 AT = "2026-11-01T10:00:00+00:00"
 TEXT = st.text(max_size=6)
@@ -35,15 +36,29 @@ WRITES = st.builds(
     revision=st.integers(0, 3),
 )
 COMMAND_KEYS = st.builds(CommandKey, st.sampled_from(Matter), TEXT, TEXT, TEXT)
-ROWS = st.builds(
-    UserRow,
+IDENTITIES = st.builds(
+    Identity,
+    external_id=TEXT,
+    emails=st.lists(
+        st.builds(
+            KnownIdentifier,
+            value=TEXT,
+            times_ms=st.tuples(st.integers(0, 9)),
+            identified=st.just(value=True),
+        ),
+        max_size=1,
+    ).map(tuple),
+)
+ENTRIES = st.builds(
+    UserEntries,
     memberships=st.dictionaries(TEXT, WRITES, max_size=2),
     commands=st.dictionaries(COMMAND_KEYS, WRITES, max_size=2),
     attributes=st.dictionaries(st.tuples(TEXT, TEXT), WRITES, max_size=2),
-)
+    identity=IDENTITIES,
+).filter(lambda entries: entries != NO_ENTRIES)
 SNAPSHOTS = st.builds(
     TableSnapshot,
-    st.dictionaries(TEXT, ROWS, max_size=4),
+    st.dictionaries(TEXT, ENTRIES, max_size=4),
     st.dictionaries(
         TEXT,
         st.builds(
@@ -54,15 +69,17 @@ SNAPSHOTS = st.builds(
 
 IN = LastWrite(inside=True, time_ms=5, origin=Origin(topic="t", partition=0, offset=7))
 OUT = msgspec.structs.replace(IN, inside=False, time_ms=6)
-ROW = UserRow(memberships={"vip": IN}, commands={CommandKey(Matter.LIST, "L1"): OUT})
-SNAPSHOT = TableSnapshot({"u": ROW}, {"vip": ListMapping(list_id="L2")})
+OF_USER = UserEntries(
+    memberships={"vip": IN}, commands={CommandKey(Matter.LIST, "L1"): OUT}
+)
+SNAPSHOT = TableSnapshot({"u": OF_USER}, {"vip": ListMapping(list_id="L2")})
 LINES = [*write_lines(SNAPSHOT, exported_at=AT)]
 HINT = "export it again with klaviyo-streams audiences export"
 
 
 @given(SNAPSHOTS)
 def test_a_snapshot_survives_its_lines(snapshot: TableSnapshot) -> None:
-    """Rows come back with their commands, and no line holds a line end."""
+    """Entries come back with their kinds, and no line holds a line end."""
     lines = [*write_lines(snapshot, exported_at=AT)]
 
     assert not any(b"\n" in line for line in lines)
@@ -71,20 +88,24 @@ def test_a_snapshot_survives_its_lines(snapshot: TableSnapshot) -> None:
 
 def test_a_snapshot_counts_its_contents() -> None:
     """Commands are not counted as audiences."""
-    assert SNAPSHOT.summary() == "1 rows, 1 audiences, 1 members, 1 list mappings"
+    assert SNAPSHOT.summary() == "1 users, 1 audiences, 1 members, 1 list mappings"
 
 
 def test_lines_are_readable_json() -> None:
     """A header announces the lines, each of which is a JSON object."""
-    header, row, list_mapping = LINES
+    header, membership, command, list_mapping = LINES
 
     assert header == (
         b'{"format":"klaviyo-streams.memberships","version":1,'
-        b'"exported_at":"2026-11-01T10:00:00+00:00","rows":1,"list_mappings":1}'
+        b'"exported_at":"2026-11-01T10:00:00+00:00","entries":2,"list_mappings":1}'
     )
-    assert row == (
-        b'{"user":"u","row":{"memberships":{"vip":[true,5,["t",0,7],[],"",0]},'
-        b'"commands":[[["list","L1","",""],[false,6,["t",0,7],[],"",0]]]}}'
+    assert membership == (
+        b'{"user":"u","kind":"membership","name":"vip",'
+        b'"last_write":[true,5,["t",0,7],[],"",0]}'
+    )
+    assert command == (
+        b'{"user":"u","kind":"command","name":"[\\"list\\",\\"L1\\",\\"\\",\\"\\"]",'
+        b'"last_write":[false,6,["t",0,7],[],"",0]}'
     )
     assert list_mapping == (
         b'{"audience":"vip","list_mapping":{"list_id":"L2","created":false,'
@@ -117,22 +138,32 @@ def test_lines_are_readable_json() -> None:
             [*LINES[:2], b"\xff"], "line 3: not valid JSON; export", id="not-utf8"
         ),
         pytest.param(
-            [*LINES, LINES[0]], "line 4: object contains unknown field", id="two-files"
+            [*LINES, LINES[0]], "line 5: object contains unknown field", id="two-files"
         ),
         pytest.param(
             [*LINES[:2], b'{"user":"u"}'],
-            "line 3: neither a row nor a list mapping",
+            "line 3: neither an entry nor a list mapping",
             id="half-a-line",
         ),
         pytest.param(
-            [*LINES[:2], b'{"user":"u","row":{"memberships":{"vip":[1]}}}'],
+            [*LINES[:2], b'{"user":"u","kind":"membership","last_write":[1]}'],
             "line 3: expected `bool`, got `int`; export",
-            id="damaged-row",
+            id="damaged-entry",
+        ),
+        pytest.param(
+            [*LINES[:2], b'{"user":"u","kind":"membership","name":"vip"}'],
+            "line 3: an entry without a value",
+            id="an-entry-without-a-value",
+        ),
+        pytest.param(
+            [*LINES[:2], LINES[1].replace(b"membership", b"identity")],
+            "line 3: an entry's value is not of its kind",
+            id="a-value-of-another-kind",
         ),
         pytest.param(
             LINES[:2],
-            "line 2: the last line, 1 after the header, which announces 1 rows and 1 "
-            f"list mappings; {HINT}",
+            "line 2: the last line, 1 after the header, which announces 2 entries and "
+            f"1 list mappings; {HINT}",
             id="cut",
         ),
     ],
@@ -158,7 +189,7 @@ def test_the_number_of_reported_problems_is_bounded() -> None:
 
 def test_a_problem_shows_no_personal_data() -> None:
     """The error holds neither the user nor a value of the invalid line."""
-    line = b'{"user":"ada@b.co","row":{"memberships":{"vip":["ada@b.co",1,2]}}}'
+    line = b'{"user":"ada@b.co","kind":"membership","last_write":["ada@b.co",1,2]}'
     with pytest.raises(ConfigError) as error:
         read_lines([LINES[0], line])
 
@@ -169,15 +200,20 @@ def test_a_problem_shows_no_personal_data() -> None:
 def test_an_import_brings_everything_and_undoes_nothing(
     snapshot: TableSnapshot, target: TableSnapshot
 ) -> None:
-    """Each user's row ends as the merge of both, whichever is newer."""
+    """Each user's entries end as the merge of both, whichever is newer."""
     changes = missing_from(snapshot, target)
-    after = {**target.rows, **changes.rows}
-
-    assert {user: after.get(user, EMPTY_ROW) for user in snapshot.rows} == {
-        user: merge_rows(target.rows.get(user, EMPTY_ROW), row)
-        for user, row in snapshot.rows.items()
+    after = {
+        user: target.users.get(user, NO_ENTRIES).merge(
+            changes.users.get(user, NO_ENTRIES)
+        )
+        for user in target.users.keys() | changes.users
     }
-    assert changes.rows.keys() <= snapshot.rows.keys()
+
+    assert {user: after.get(user) for user in snapshot.users} == {
+        user: target.users.get(user, NO_ENTRIES).merge(entries)
+        for user, entries in snapshot.users.items()
+    }
+    assert changes.users.keys() <= snapshot.users.keys()
     assert missing_from(
         snapshot,
         TableSnapshot(after, {**target.list_mappings, **changes.list_mappings}),

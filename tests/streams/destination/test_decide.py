@@ -1,4 +1,4 @@
-"""Tests of the decision on an event: the row and the activations."""
+"""Tests of the decision on an event: the state and the activations."""
 
 from typing import Any
 
@@ -12,8 +12,9 @@ from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
 from streams.events.canonical_event import CanonicalEvent, EventKind, Replay
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite
-from streams.state.user_row import EMPTY_ROW, UserRow
+from streams.state.entries import LastWrite
+from streams.state.user_entries import UserEntries
+from streams.state.user_state import EMPTY_STATE, UserState
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
 PRESETS = compile_destination(None)
@@ -47,17 +48,19 @@ def _entered(audience: str = "vip", *, list_id: str = "") -> CanonicalEvent:
 
 def _decided(
     event: CanonicalEvent,
-    row: UserRow | None = None,
+    state: UserState | None = None,
     *,
     destination: Destination = PRESETS,
 ) -> Decision:
-    return decide(event, EMPTY_ROW if row is None else row, destination=destination)
+    return decide(
+        event, EMPTY_STATE if state is None else state, destination=destination
+    )
 
 
-def _member(*, inside: bool, time_ms: int) -> UserRow:
+def _member(*, inside: bool, time_ms: int) -> UserState:
     origin = Origin(topic="source", partition=1, offset=1)
     write = LastWrite(inside=inside, time_ms=time_ms, origin=origin)
-    return UserRow(memberships={"vip": write})
+    return UserState(stored=UserEntries(memberships={"vip": write}))
 
 
 def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
@@ -77,7 +80,7 @@ def test_an_enter_becomes_an_add_with_identifiers_only() -> None:
             audience="vip",
         ),
     )
-    assert decision.row.memberships["vip"].inside
+    assert decision.state.memberships["vip"].inside
     assert decision.reason == ""
 
 
@@ -93,10 +96,10 @@ def test_a_replayed_enter_does_not_bring_an_old_address_back(
 ) -> None:
     """A live add keeps the address: Klaviyo may not know the user's id yet."""
     changed = _event("identify", time_ms=20, traits={"email": "new@b.co"})
-    row = _decided(changed).row
+    state = _decided(changed).state
     entered = msgspec.structs.replace(_entered(), replay=replay)
 
-    [activation] = _decided(entered, row).activations
+    [activation] = _decided(entered, state).activations
 
     assert isinstance(activation.intent, ListAdd)
     assert activation.intent.profile == profile
@@ -155,15 +158,17 @@ def test_a_list_of_the_settings_enables_no_audience() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "reason"),
+    ("state", "reason"),
     [
         pytest.param(_member(inside=True, time_ms=5), "unchanged", id="already-inside"),
         pytest.param(_member(inside=False, time_ms=50), "stale", id="older-than-known"),
     ],
 )
-def test_an_event_that_changes_nothing_has_a_reason(row: UserRow, reason: str) -> None:
+def test_an_event_that_changes_nothing_has_a_reason(
+    state: UserState, reason: str
+) -> None:
     """The reason becomes the outcome of the record."""
-    decision = _decided(_entered(), row)
+    decision = _decided(_entered(), state)
 
     assert decision.activations == ()
     assert decision.reason == reason
@@ -171,27 +176,27 @@ def test_an_event_that_changes_nothing_has_a_reason(row: UserRow, reason: str) -
 
 def test_a_stale_event_leaves_the_very_same_row() -> None:
     """No changelog record is written for the event then."""
-    row = _member(inside=False, time_ms=50)
+    state = _member(inside=False, time_ms=50)
 
-    assert _decided(_entered(), row).row is row
+    assert _decided(_entered(), state).state is state
 
 
 def test_the_row_given_is_never_changed() -> None:
-    """A discarded decision leaves no trace in the row."""
-    row = _member(inside=False, time_ms=5)
+    """A discarded decision leaves no trace in the state."""
+    state = _member(inside=False, time_ms=5)
 
-    decision = _decided(_entered(), row)
+    decision = _decided(_entered(), state)
 
-    assert decision.row.memberships["vip"].inside
-    assert row == _member(inside=False, time_ms=5)
+    assert decision.state.memberships["vip"].inside
+    assert state == _member(inside=False, time_ms=5)
 
 
 def test_an_audience_beside_others_moves_alone() -> None:
     """The memberships in other audiences stay."""
     decision = _decided(_entered("new"), _member(inside=True, time_ms=5))
 
-    assert {*decision.row.memberships} == {"vip", "new"}
-    assert decision.row.memberships["vip"].time_ms == 5
+    assert {*decision.state.memberships} == {"vip", "new"}
+    assert decision.state.memberships["vip"].time_ms == 5
 
 
 @pytest.mark.parametrize(
@@ -227,7 +232,7 @@ def test_a_transition_without_an_identifier_is_refused() -> None:
     decision = _decided(event)
 
     assert [refusal.code for refusal in decision.refusals] == ["no-identifier"]
-    assert decision.row == EMPTY_ROW
+    assert decision.state == EMPTY_STATE
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from streams.destination.decide import Decision, batch_override_of, decide
 from streams.destination.loader import compile_destination
 from streams.events.canonical_event import CanonicalEvent, EventKind
 from streams.events.origin import Origin
-from streams.state.last_write import LastWrite
-from streams.state.user_row import EMPTY_ROW, UserRow
+from streams.state.entries import LastWrite
+from streams.state.user_state import EMPTY_STATE, UserState
 
 ORIGIN = Origin(topic="source", partition=1, offset=7)
 TIME_MS = 1_772_359_200_123
@@ -45,13 +45,15 @@ def _event(kind: EventKind = "track", **body: Any) -> CanonicalEvent:  # noqa: A
 def _decided(
     event: CanonicalEvent,
     *mappings: dict[str, Any],
-    row: UserRow | None = None,
+    state: UserState | None = None,
     **parts: object,
 ) -> Decision:
     """Decide by the presets, unless mappings are given."""
     raw = {"mappings": list(mappings) or None, **parts}
     destination = compile_destination(raw)
-    return decide(event, EMPTY_ROW if row is None else row, destination=destination)
+    return decide(
+        event, EMPTY_STATE if state is None else state, destination=destination
+    )
 
 
 def test_a_transition_and_the_mappings_of_an_event_all_count() -> None:
@@ -80,17 +82,17 @@ def test_a_list_that_two_mappings_name_gets_one_change() -> None:
 
     [activation] = decision.activations
     assert activation.intent == ListAdd(list_id="L", profile={"external_id": "u1"})
-    assert len(decision.row.commands) == 1
+    assert len(decision.state.commands) == 1
 
 
 def test_a_repeated_command_of_a_mapping_is_discarded_with_a_reason() -> None:
-    """The decision returns the very same row."""
+    """The decision returns the very same state."""
     first = _decided(_event(event="Buy"), ADDS)
 
-    again = _decided(_event(event="Buy"), ADDS, row=first.row)
+    again = _decided(_event(event="Buy"), ADDS, state=first.state)
 
     assert (again.activations, again.reason) == ((), "duplicate")
-    assert again.row is first.row
+    assert again.state is first.state
 
 
 def test_refusals_stand_beside_activations() -> None:
@@ -143,7 +145,7 @@ def test_every_reason_is_given_once() -> None:
     both = _decided(
         event,
         ADDS,
-        row=first.row,
+        state=first.state,
         audiences={"vip": {"enabled": False}},
         settings={"sync_audiences": True},
     )
@@ -151,13 +153,13 @@ def test_every_reason_is_given_once() -> None:
 
 
 def test_a_disabled_audience_moves_nothing_and_its_event_is_mapped() -> None:
-    """The row stays unchanged, so that the audience fires once enabled."""
+    """The state stays unchanged, so that the audience fires once enabled."""
     event = _event(event="Audience Entered", properties=VIP)
 
     off = _decided(event, TRACKS, audiences={"vip": {"enabled": False}})
 
     assert [type(activation.intent) for activation in off.activations] == [EventRecord]
-    assert off.row == EMPTY_ROW
+    assert off.state == EMPTY_STATE
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_audiences_move_lists_unless_a_mapping_does(
 
     decision = _decided(event, mapping, settings=settings)
 
-    assert ("vip" in decision.row.memberships) is synced
+    assert ("vip" in decision.state.memberships) is synced
     assert any(activation.audience for activation in decision.activations) is synced
 
 
@@ -282,12 +284,12 @@ def test_a_mapping_s_own_expiry_goes_with_what_it_asks_for() -> None:
 def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
     """On the profiles lane, as an upsert without a list."""
     upserts = {**ON_TRACK, "action": "upsertProfile", "fields": {"list_id": "L"}}
-    removed = _decided(_event(event="Buy"), REMOVES).row
+    removed = _decided(_event(event="Buy"), REMOVES).state
     [key] = removed.commands
     later = LastWrite(inside=False, time_ms=TIME_MS + 1, origin=ORIGIN)
 
     [activation] = _decided(
-        _event(), upserts, row=EMPTY_ROW.with_commands({key: later})
+        _event(), upserts, state=EMPTY_STATE.with_command(key, later)
     ).activations
 
     assert activation.intent == ProfileUpsert(profile={"external_id": "u1"})
@@ -295,12 +297,12 @@ def test_a_stale_list_of_an_upsert_still_sets_the_profile() -> None:
 
 def test_an_entry_from_before_a_deletion_puts_nobody_on_a_list() -> None:
     """The late event would create a deleted profile anew."""
-    deleted = _decided(_event("delete")).row
+    deleted = _decided(_event("delete")).state
     earlier = msgspec.structs.replace(
         _event(event="Audience Entered", properties=VIP), time_ms=TIME_MS - 1
     )
 
-    decision = _decided(earlier, row=deleted)
+    decision = _decided(earlier, state=deleted)
 
     assert (decision.activations, decision.reason) == ((), "stale")
-    assert decision.row is deleted
+    assert decision.state is deleted

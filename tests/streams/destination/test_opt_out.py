@@ -1,4 +1,4 @@
-"""Tests of opt-outs: Segment's and RudderStack's rules, one row each."""
+"""Tests of opt-outs: Segment's and RudderStack's rules, one state each."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from streams.destination.opt_out import (
 )
 from streams.events.canonical_event import CanonicalEvent, EventKind
 from streams.events.origin import Origin
-from streams.state.user_row import EMPTY_ROW
+from streams.state.user_state import EMPTY_STATE
 
 INTEGRATIONS = [
     pytest.param({}, None, id="empty"),
@@ -137,7 +137,7 @@ def _decision(
             **body,
         },
     )
-    return decide(event, EMPTY_ROW, destination=destination)
+    return decide(event, EMPTY_STATE, destination=destination)
 
 
 HELD_BACK: list[tuple[EventKind, dict[str, Any]]] = [
@@ -158,7 +158,7 @@ def test_an_event_held_back_changes_nothing(
     """No state, no activation and no dead letter comes from an event held back."""
     decision = _decision(kind, body)
 
-    assert decision.row is EMPTY_ROW
+    assert decision.state is EMPTY_STATE
     assert not decision.activations
     assert not decision.refusals
     assert decision.reason == OptOut.INTEGRATIONS

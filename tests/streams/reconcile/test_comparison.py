@@ -10,7 +10,7 @@ from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, Differences, identifiers_from_key
 from streams.reconcile.desired_memberships import DesiredMembership
 from streams.reconcile.repairs import build_repairs
-from streams.state.last_write import LastWrite
+from streams.state.entries import LastWrite
 
 
 def inside_user(

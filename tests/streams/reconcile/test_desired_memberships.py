@@ -12,8 +12,9 @@ from streams.reconcile.desired_memberships import (
     ReconcileTarget,
     filter_by_audience,
 )
-from streams.state.last_write import LastWrite
-from streams.state.user_row import Memberships, UserRow
+from streams.state.entries import LastWrite
+from streams.state.user_entries import Memberships, UserEntries
+from streams.state.user_state import UserState
 from tests.streams.actions.command_harness import consent, event_at
 
 LIST_MAPPINGS = {b"vip": encode_json(ListMapping(list_id="L1"))}
@@ -31,17 +32,17 @@ def last_write(
     )
 
 
-def row(memberships: Memberships) -> UserRow:
+def entries(memberships: Memberships) -> UserEntries:
     """Return a row with these memberships."""
-    return UserRow(memberships=memberships)
+    return UserEntries(memberships=memberships)
 
 
 def desired_by_list(
-    user_rows: dict[str, UserRow], **rules: AudienceRule
+    users: dict[str, UserEntries], **rules: AudienceRule
 ) -> dict[str, dict[str, tuple[str, str, bool]]]:
     """Return list → user → audience, explicit list, and True for inside."""
     destination = Destination(mappings=(), audiences=rules)
-    desired = ListIndex(destination, LIST_MAPPINGS).build_desired(user_rows)
+    desired = ListIndex(destination, LIST_MAPPINGS).build_desired(users)
     return {
         target.list_id: {
             membership.user: (
@@ -57,15 +58,15 @@ def desired_by_list(
 
 def test_list_precedence_is_event_then_settings_then_mapping() -> None:
     """The membership keeps the explicit list, so that the lane uses the same list."""
-    rows = {
-        "event": row({"vip": last_write(list_id="L9")}),
-        "paired": row({"vip": last_write()}),
-        "settings": row({"chosen": last_write()}),
-        "both": row({"chosen": last_write(list_id="L8")}),
-        "none": row({"new": last_write()}),
+    users = {
+        "event": entries({"vip": last_write(list_id="L9")}),
+        "paired": entries({"vip": last_write()}),
+        "settings": entries({"chosen": last_write()}),
+        "both": entries({"chosen": last_write(list_id="L8")}),
+        "none": entries({"new": last_write()}),
     }
 
-    assert desired_by_list(rows, chosen=AudienceRule(list_id="L2")) == {
+    assert desired_by_list(users, chosen=AudienceRule(list_id="L2")) == {
         "L9": {"event": ("vip", "L9", True)},
         "L1": {"paired": ("vip", "", True)},
         "L2": {"settings": ("chosen", "L2", True)},
@@ -77,34 +78,34 @@ def test_list_precedence_is_event_then_settings_then_mapping() -> None:
 def test_the_last_write_of_two_audiences_on_one_list_counts() -> None:
     """An exit from one audience undoes the entry of the other, as for live events."""
     rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
-    rows = {
-        "in": row(
+    users = {
+        "in": entries(
             {"a": last_write(inside=False, time_ms=1), "b": last_write(time_ms=2)}
         ),
-        "out": row(
+        "out": entries(
             {"a": last_write(inside=False, time_ms=2), "b": last_write(time_ms=1)}
         ),
     }
 
-    assert desired_by_list(rows, **rules) == {
+    assert desired_by_list(users, **rules) == {
         "L2": {"in": ("b", "L2", True), "out": ("a", "L2", False)}
     }
 
 
 def test_audiences_without_a_list_stay_separate() -> None:
     """Each audience gets a list of its own, so a user can be on two."""
-    rows = {
-        "u": row(
+    users = {
+        "u": entries(
             {
                 "a": last_write(time_ms=1),
                 "b": last_write(time_ms=2),
                 "c": last_write(inside=False, time_ms=3),
             }
         ),
-        "v": row({"a": last_write(time_ms=1)}),
+        "v": entries({"a": last_write(time_ms=1)}),
     }
 
-    desired = ListIndex(Destination(mappings=()), {}).build_desired(rows)
+    desired = ListIndex(Destination(mappings=()), {}).build_desired(users)
 
     assert {target: set(by_user) for target, by_user in desired.items()} == {
         ReconcileTarget(audience="a"): {"u", "v"},
@@ -114,12 +115,12 @@ def test_audiences_without_a_list_stay_separate() -> None:
 
 
 def test_no_membership_is_desired_with_audience_sync_off() -> None:
-    """The rows in the table are from before the sync was turned off."""
+    """The users in the table are from before the sync was turned off."""
     destination = Destination(mappings=(), sync_audiences=False)
 
     assert (
         ListIndex(destination, LIST_MAPPINGS).build_desired(
-            {"u": row({"vip": last_write()})}
+            {"u": entries({"vip": last_write()})}
         )
         == {}
     )
@@ -129,13 +130,15 @@ def test_an_audience_that_is_not_synced_has_no_membership() -> None:
     """An audience that is not enabled sends no change to Klaviyo."""
     assert (
         desired_by_list(
-            {"u": row({"vip": last_write()})}, vip=AudienceRule(enabled=False)
+            {"u": entries({"vip": last_write()})}, vip=AudienceRule(enabled=False)
         )
         == {}
     )
 
 
-def _row_after_commands(before: UserRow, *, time_ms: int, list_id: str) -> UserRow:
+def _entries_after_commands(
+    before: UserEntries, *, time_ms: int, list_id: str
+) -> UserEntries:
     event = CanonicalEvent(
         kind="track",
         user="u",
@@ -146,53 +149,62 @@ def _row_after_commands(before: UserRow, *, time_ms: int, list_id: str) -> UserR
     )
     add = ListAdd(list_id=list_id, profile={"external_id": "u", "email": "u@x.io"})
     removal = ListRemove(list_id=list_id, identifiers={"email": "u@x.io"})
-    added = apply_command(add, before, event=event).row
-    return apply_command(removal, added, event=event).row
+    added = apply_command(add, UserState(stored=before), event=event).state
+    after = apply_command(removal, added, event=event).state
+    return UserEntries(memberships=after.memberships, commands=after.commands)
 
 
 def test_a_later_command_overrides_the_audience() -> None:
     """A command for another list or an earlier command changes nothing."""
-    rows = {
-        "later": _row_after_commands(
-            row({"vip": last_write(inside=False, time_ms=5)}), time_ms=6, list_id="L1"
+    users = {
+        "later": _entries_after_commands(
+            entries({"vip": last_write(inside=False, time_ms=5)}),
+            time_ms=6,
+            list_id="L1",
         ),
-        "earlier": _row_after_commands(
-            row({"vip": last_write(inside=False, time_ms=5)}), time_ms=4, list_id="L1"
+        "earlier": _entries_after_commands(
+            entries({"vip": last_write(inside=False, time_ms=5)}),
+            time_ms=4,
+            list_id="L1",
         ),
-        "other": _row_after_commands(
-            row({"vip": last_write(inside=False, time_ms=5)}), time_ms=6, list_id="L11"
+        "other": _entries_after_commands(
+            entries({"vip": last_write(inside=False, time_ms=5)}),
+            time_ms=6,
+            list_id="L11",
         ),
     }
 
-    assert desired_by_list(rows).get("L1", {}).keys() == {"earlier", "other"}
+    assert desired_by_list(users).get("L1", {}).keys() == {"earlier", "other"}
 
 
-def _row_after_consent(time_ms: int, *, is_granted: bool, list_id: str) -> UserRow:
+def _entries_after_consent(
+    time_ms: int, *, is_granted: bool, list_id: str
+) -> UserEntries:
     change = consent(given=is_granted, list_id=list_id)
-    return apply_command(
-        change, row({"vip": last_write(time_ms=5)}), event=event_at(time_ms)
-    ).row
+    before = UserState(stored=entries({"vip": last_write(time_ms=5)}))
+    after = apply_command(change, before, event=event_at(time_ms)).state
+    return UserEntries(memberships=after.memberships, commands=after.commands)
 
 
 def test_a_later_consent_overrides_the_audience() -> None:
     """No repair undoes a later unsubscribe or subscribe on the list."""
-    rows = {
-        "left": _row_after_consent(6, is_granted=False, list_id="L1"),
-        "left-all": _row_after_consent(6, is_granted=False, list_id=""),
-        "joined": _row_after_consent(6, is_granted=True, list_id="L1"),
-        "joined-no-list": _row_after_consent(6, is_granted=True, list_id=""),
-        "earlier": _row_after_consent(4, is_granted=False, list_id="L1"),
+    users = {
+        "left": _entries_after_consent(6, is_granted=False, list_id="L1"),
+        "left-all": _entries_after_consent(6, is_granted=False, list_id=""),
+        "joined": _entries_after_consent(6, is_granted=True, list_id="L1"),
+        "joined-no-list": _entries_after_consent(6, is_granted=True, list_id=""),
+        "earlier": _entries_after_consent(4, is_granted=False, list_id="L1"),
     }
 
-    assert desired_by_list(rows).get("L1", {}).keys() == {"joined-no-list", "earlier"}
+    assert desired_by_list(users).get("L1", {}).keys() == {"joined-no-list", "earlier"}
 
 
 def test_desired_memberships_filtered_by_audience() -> None:
     """All memberships stay if no audience is given."""
     rules = {name: AudienceRule(list_id="L2") for name in ("a", "b")}
-    rows = {"u": row({"a": last_write()}), "v": row({"b": last_write()})}
+    users = {"u": entries({"a": last_write()}), "v": entries({"b": last_write()})}
     list_index = ListIndex(Destination(mappings=(), audiences=rules), {})
-    desired = list_index.build_desired(rows)[ReconcileTarget(list_id="L2")]
+    desired = list_index.build_desired(users)[ReconcileTarget(list_id="L2")]
 
     def keep_audiences(*audiences: str) -> DesiredByUser:
         return filter_by_audience(desired, audiences)

@@ -19,8 +19,8 @@ from streams.audiences import list_mapping
 from streams.audiences.list_mapping import ListMapping
 from streams.events.origin import Origin
 from streams.settings import load_settings
-from streams.state.last_write import LastWrite
-from streams.state.user_row import UserRow, encode_row
+from streams.state.entries import LastWrite
+from streams.state.user_entries import UserEntries, encode_entries
 from tests.journeys.klaviyo import Klaviyo
 
 SOURCE = "source"
@@ -57,9 +57,9 @@ class ReconcileHarness:
             )
             for audience, is_in in inside.items()
         }
-        row = UserRow(memberships=memberships)
         topic = self._settings.topics.memberships_changelog
-        self._publisher.publish([Message(topic, user.encode(), encode_row(row))])
+        entries = encode_entries(user, UserEntries(memberships=memberships))
+        self._publisher.publish([Message(topic, *entry) for entry in entries])
 
     def publish(self, *events: dict[str, Any]) -> None:
         """Publish records to the source topic, from offset 0."""

@@ -1,5 +1,6 @@
-"""State of a user while an event is applied: comparison with last writes."""
+"""Writes of an event on the user state: comparison of commands with last writes."""
 
+from hashlib import blake2b
 from typing import Final
 
 from streams.actions.attributes import AttributeUpdate, drop_stale_attributes
@@ -8,8 +9,8 @@ from streams.actions.kinds import person_keys
 from streams.audiences.audience_events import AudienceEvent
 from streams.audiences.transition import TransitionReason, apply_event
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.state.last_write import LastWrite
-from streams.state.user_row import CommandKey, Matter, UserRow
+from streams.state.entries import DELETED, ERASED, CommandKey, LastWrite, Matter
+from streams.state.user_state import UserState
 
 _APPLIED: Final = frozenset(
     {
@@ -21,34 +22,30 @@ _APPLIED: Final = frozenset(
 _RESENDING: Final = frozenset({ReplayMode.CHANGES_ONLY, ReplayMode.RESEND})
 
 
-class UserState:
-    """Row of a user, with the commands of an event applied.
+class EventWrites:
+    """Writes of an event's commands on the state of the user.
 
     Args:
-        row: The user's row; it is not changed.
+        state: The user's state; it is not changed.
         event: The event.
         mode: Purpose of the replay; None outside a replay.
 
     Attributes:
+        state: State after the event; the same object if the event changed no entry.
         reason: Effect of the last recorded command.
         fully_superseded: Whether later events have set all attributes of the last
             update.
     """
 
     def __init__(
-        self, row: UserRow, event: CanonicalEvent, mode: ReplayMode | None = None
+        self, state: UserState, event: CanonicalEvent, mode: ReplayMode | None = None
     ) -> None:
-        self._before = row
-        self._row = row
-        self._event = event
-        self._mode = mode
+        self.state = state
         self.reason = ""
         self.fully_superseded = False
-
-    @property
-    def row(self) -> UserRow:
-        """Row after the event; the same object if the event changed no entry."""
-        return self._row
+        self._before = state
+        self._event = event
+        self._mode = mode
 
     def record(self, key: CommandKey, *, entered: bool) -> bool:
         """Record a command, unless a later write has the same key.
@@ -57,7 +54,7 @@ class UserState:
             Whether the command is the last write. `reason` states the effect.
         """
         after, _, reason = apply_event(
-            self._row.commands.get(key),
+            self.state.command(key),
             AudienceEvent(audience=key.matter, entered=entered),
             time_ms=self._event.time_ms,
             origin=self._event.origin,
@@ -65,7 +62,7 @@ class UserState:
             mode=self._mode,
         )
         if after is not None:
-            self._row = self._row.with_commands({**self._row.commands, key: after})
+            self.state = self.state.with_command(key, after)
         self.reason = reason
         return reason in _APPLIED
 
@@ -78,8 +75,8 @@ class UserState:
             Whether the command is the last write by every identifier.
         """
         results = []
-        for person_key in self._person_keys(intent):
-            key = CommandKey(matter, list_id=list_id, subject=person_key)
+        for subject in self._subjects(intent):
+            key = CommandKey(matter, list_id=list_id, subject=subject)
             results.append((self.record(key, entered=entered), self.reason))
         reasons = (reason for is_new, reason in results if not is_new)
         self.reason = next(reasons, self.reason)
@@ -87,13 +84,13 @@ class UserState:
 
     def drop_stale_attributes(self, intent: AttributeUpdate) -> AttributeUpdate:
         """Drop the attributes that later events have set, and record the others."""
-        fresh = drop_stale_attributes(intent, self._row, event=self._event)
-        self._row, self.fully_superseded = fresh.row, fresh.fully_superseded
+        fresh = drop_stale_attributes(intent, self.state, event=self._event)
+        self.state, self.fully_superseded = fresh.state, fresh.fully_superseded
         return fresh.intent
 
     def revoked_after(self, key: CommandKey) -> bool:
         """Return True if the last write on a key is a later revocation."""
-        last_write = self._row.commands.get(key)
+        last_write = self.state.command(key)
         return (
             last_write is not None
             and not last_write.inside
@@ -106,8 +103,8 @@ class UserState:
         An older event must not create a deleted profile again.
         """
         return any(
-            self.revoked_after(CommandKey(Matter.DELETION, subject=person_key))
-            for person_key in {"", *self._person_keys(intent)}
+            self.revoked_after(DELETED._replace(subject=subject))
+            for subject in {"", *self._subjects(intent)}
         )
 
     @property
@@ -121,29 +118,24 @@ class UserState:
             for last_write in self._before.last_writes()
         )
 
-    def exit_all(self) -> None:
-        """Record an exit from every audience and list entered before the event."""
-        exits = {k: self._exit(w) for k, w in self._row.memberships.items()}
-        if exits != self._row.memberships:
-            self._row = self._row.with_memberships(exits)
-        revocations = {k: self._exit(w) for k, w in self._row.commands.items()}
-        if revocations != self._row.commands:
-            self._row = self._row.with_commands(revocations)
-
-    def _exit(self, write: LastWrite) -> LastWrite:
-        """Return the exit that replaces an older write; any other write stays."""
-        event = self._event
-        if not write.inside or write.rank >= event.rank:
-            return write
-        return LastWrite(
-            inside=False,
-            time_ms=event.time_ms,
-            origin=event.origin,
-            list_id=write.list_id,
+    def erase(self) -> None:
+        """Remove what the state knows of the user, and remember the deletion."""
+        self.record(ERASED, entered=False)
+        deletion = LastWrite(
+            inside=False, time_ms=self._event.time_ms, origin=self._event.origin
         )
+        self.state = self.state.without_entries_before(deletion)
 
-    def _person_keys(self, intent: Intent) -> list[str]:
-        """Return a key for each identifier of the person; the user's key is empty."""
+    def _subjects(self, intent: Intent) -> list[str]:
+        """Return a subject for each identifier of the person; empty for the user."""
         user = f"external_id={self._event.user}"
-        keys = ["" if key == user else key for key in person_keys(intent)]
-        return keys or [""]
+        keys = person_keys(intent)
+        return ["" if key == user else fingerprint(key) for key in keys] or [""]
+
+
+def fingerprint(text: str) -> str:
+    """Return a short name for a person, address or device.
+
+    The state keeps no address in its keys: a deletion must not leave one behind.
+    """
+    return blake2b(text.encode(), digest_size=12).hexdigest()
