@@ -11,7 +11,7 @@ from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import ADD_MEMBERS, REMOVE_MEMBERS, Endpoint
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.api.responses import single_resource_id
 from streams.klaviyo.api.results import Accepted, FinalResult, ListGone
 from streams.klaviyo.batching.bisect import (
