@@ -18,7 +18,7 @@ from agents.shared.context import Context
 from agents.shared.records import dead_letter_messages, outcome_messages
 from streams.delivery.coalescer import BatchKey
 from streams.delivery.duplicates import DuplicateFilter
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage
 from streams.delivery.verdict import ItemVerdict, Verdict, discarded
 
 SUPERSEDED = discarded("superseded: a later change of the same thing is sent")

@@ -15,7 +15,7 @@ from agents.shared.context import Context
 from streams.actions.activation import decode_activation
 from streams.delivery.coalescer import QueuedItem
 from streams.delivery.duplicates import DuplicateFilter
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage
 from streams.delivery.verdict import Reason, dead_letter, discarded
 from streams.errors import PoisonRecord
 
