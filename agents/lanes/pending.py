@@ -14,10 +14,9 @@ from agents.shared.headers import (
 )
 from streams.actions.activation import Activation
 from streams.dead_letters.encoding import DeadLetter
-from streams.delivery.coalescer import Coalescer, MergePolicy, QueuedItem
+from streams.delivery.coalescer import Coalescer, MergePolicy, QueuedItem, Reservations
 from streams.delivery.duplicates import CauseId
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
-from streams.delivery.reservations import Reservations
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.events.origin import Origin
 

@@ -109,7 +109,7 @@ class LaneService(Service):
         if is_duplicate:
             return [(pending, DUPLICATE)]
         now_s = asyncio.get_running_loop().time()
-        item = QueuedItem(activation=activation, records=(pending,), queued_s=now_s)
+        item = QueuedItem.of(activation, records=(pending,), queued_s=now_s)
         return [(superseded, SUPERSEDED) for superseded in self._queue.add(item)]
 
     @Service.task

@@ -10,8 +10,7 @@ from agents.lanes.pending import LaneItem, PendingRecord
 from agents.shared.context import Context
 from streams.actions.activation import LaneId
 from streams.actions.intents import Intent
-from streams.delivery.coalescer import BatchKey, MergePolicy
-from streams.delivery.reservations import Reservations
+from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.verdict import dead_letter
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import (

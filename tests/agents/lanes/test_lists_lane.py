@@ -99,8 +99,8 @@ def create_list(klaviyo: Sandbox) -> str:
 
 def _items(kind: str = "add", *, count: int = 1) -> list[LaneItem]:
     return [
-        QueuedItem(
-            activation=Activation(
+        QueuedItem.of(
+            Activation(
                 action="any",
                 user=f"u{number}",
                 intent=_intent(kind, {"external_id": f"u{number}"}),
