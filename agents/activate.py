@@ -36,8 +36,7 @@ from streams.actions.activation import (
 )
 from streams.actions.intents import PayloadRefusal
 from streams.dead_letters.encoding import DeadLetter
-from streams.delivery.outcome import OutcomeItem, outcome_item
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
 from streams.delivery.verdict import discarded
 from streams.destination.decide import Decision, decide
 from streams.destination.revalidate import revalidate

@@ -16,7 +16,7 @@ from agents.shared.context import Context, clock_ms, kafka_access
 from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
 from agents.shared.stages import run_stage
 from streams.actions.activation import LaneId
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage
 from streams.destination.model import Destination
 from streams.settings import Settings
 from streams.state.entries import merge_entry

@@ -25,8 +25,7 @@ from agents.shared.records import (
     to_poison_record,
 )
 from streams.dead_letters.encoding import DeadLetter
-from streams.delivery.outcome import outcome_item
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage, outcome_item
 from streams.errors import PoisonRecord
 from streams.events.formats.segment_json import decode
 from streams.events.origin import Origin

@@ -18,7 +18,7 @@ from agents.cli.support.tester_options import (
     load_destination,
 )
 from streams.errors import ConfigError, StreamsError
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.execute import intent_identifiers
 from streams.klaviyo.fake_client import FakeKlaviyo
 from streams.mapping import UNDEFINED, MappingError, Unmappable, compile_mapping

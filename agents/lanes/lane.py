@@ -7,8 +7,7 @@ from typing import Protocol, TypeAlias
 
 from agents.lanes.pending import LaneItem, PendingRecord
 from streams.actions.activation import LaneId
-from streams.delivery.coalescer import BatchKey, MergePolicy
-from streams.delivery.reservations import Reservations
+from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.verdict import ItemVerdict
 
 

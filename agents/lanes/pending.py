@@ -14,11 +14,9 @@ from agents.shared.headers import (
 )
 from streams.actions.activation import Activation
 from streams.dead_letters.encoding import DeadLetter
-from streams.delivery.coalescer import Coalescer, MergePolicy, QueuedItem
+from streams.delivery.coalescer import Coalescer, MergePolicy, QueuedItem, Reservations
 from streams.delivery.duplicates import CauseId
-from streams.delivery.outcome import OutcomeItem, outcome_item
-from streams.delivery.reservations import Reservations
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.events.origin import Origin
 
@@ -58,39 +56,6 @@ class PendingRecord:
 
 
 LaneItem = QueuedItem[PendingRecord]
-
-
-def pending_record(
-    part: Partition,
-    record: Record,
-    *,
-    default_expiry_s: float,
-    activation: Activation | None = None,
-) -> PendingRecord:
-    """Build the pending record for a record of the lane.
-
-    Args:
-        part: Partition of the record.
-        record: The record.
-        default_expiry_s: Time a record may wait if its mapping sets no other time.
-        activation: Content of the record; None if the record is unreadable.
-    """
-    expire_after_s, message_id, index = default_expiry_s, "", 0
-    if activation is not None:
-        expire_after_s = activation.expire_after_s or default_expiry_s
-        message_id, index = activation.message_id, activation.index
-    return PendingRecord(
-        part=part,
-        offset=record.offset,
-        origin=read_origin_or_own(record),
-        key=record.key,
-        value=record.value,
-        source_ms=read_source_time_ms(record),
-        expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
-        message_id=message_id,
-        cause=(read_event_offset(record), index),
-        replay=activation.replay if activation else "",
-    )
 
 
 def is_revoked(item: LaneItem) -> bool:
@@ -146,6 +111,7 @@ class PendingQueue:
         reservations: Keys that must not change at the moment.
         max_items: Most items that wait or are in flight.
         max_bytes: Most bytes of records that wait or are in flight.
+        expire_after_s: Time a record may wait if its mapping sets no other time.
 
     Attributes:
         coalescer: The items, by ordering key and by batch key.
@@ -158,20 +124,47 @@ class PendingQueue:
         reservations: Reservations,
         max_items: int,
         max_bytes: int,
+        expire_after_s: float,
     ) -> None:
         self.coalescer = Coalescer[PendingRecord](merge, reservations=reservations)
         self._max_items = max_items
         self._max_bytes = max_bytes
+        self._expire_after_s = expire_after_s
         self._last_offsets: dict[Partition, int] = {}
         self._bytes = 0
         self._next_expiry_ms = inf
         self._changed = asyncio.Event()
 
-    def track(self, part: Partition, record: Record) -> None:
-        """Count a record, and hold its partition, until `untrack`."""
+    def track(
+        self, part: Partition, record: Record, activation: Activation | None = None
+    ) -> PendingRecord:
+        """Count a record, and hold its partition, until `untrack`.
+
+        Args:
+            part: Partition of the record.
+            record: The record.
+            activation: Content of the record; None if the record is unreadable.
+        """
         self._last_offsets[part] = record.offset
         self._bytes += len(record.value or b"")
         part.hold()
+        expire_after_s, message_id, index, replay = 0.0, "", 0, ""
+        if activation is not None:
+            expire_after_s, replay = activation.expire_after_s, activation.replay
+            message_id, index = activation.message_id, activation.index
+        expire_after_s = expire_after_s or self._expire_after_s
+        return PendingRecord(
+            part=part,
+            offset=record.offset,
+            origin=read_origin_or_own(record),
+            key=record.key,
+            value=record.value,
+            source_ms=read_source_time_ms(record),
+            expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
+            message_id=message_id,
+            cause=(read_event_offset(record), index),
+            replay=replay,
+        )
 
     def untrack(self, records: Iterable[PendingRecord]) -> None:
         """Stop counting records that are settled or belong to another worker now."""
@@ -221,28 +214,26 @@ class PendingQueue:
         return records_of(self.coalescer.drop(is_expired))
 
     async def wait_for_capacity(self) -> None:
-        """Return when more records may be queued."""
-        while self._is_full():
-            self._changed.clear()
-            await self._changed.wait()
-
-    def _is_full(self) -> bool:
-        """Return True if a limit is reached.
+        """Return when more records may be queued: no limit is reached.
 
         A superseded record waits for nothing, but its offset stays open behind an older
         record that waits: so the number of open offsets has a limit too.
         """
-        items = self.coalescer.waiting_count + self.coalescer.in_flight_count
-        open_offsets = sum(
-            max(0, last_offset + 1 - part.commit_offset)
-            for part, last_offset in self._last_offsets.items()
-            if part.commit_offset is not None
-        )
-        return (
-            items >= self._max_items
-            or open_offsets >= OPEN_OFFSETS_PER_ITEM * self._max_items
-            or self._bytes >= self._max_bytes
-        )
+        while True:
+            items = self.coalescer.waiting_count + self.coalescer.in_flight_count
+            open_offsets = sum(
+                max(0, last_offset + 1 - part.commit_offset)
+                for part, last_offset in self._last_offsets.items()
+                if part.commit_offset is not None
+            )
+            if (
+                items < self._max_items
+                and open_offsets < OPEN_OFFSETS_PER_ITEM * self._max_items
+                and self._bytes < self._max_bytes
+            ):
+                return
+            self._changed.clear()
+            await self._changed.wait()
 
     def _drop_revoked(self) -> None:
         """Remove waiting items of revoked partitions: these would delay a rebalance."""

@@ -1,22 +1,37 @@
-"""Service of one lane: queues records, dispatches batches, expires old items."""
+"""Service of one lane: queues records, cuts batches, sends them, writes outcomes."""
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import structlog
 from mode import Service
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition, PartitionRecords
-from agents.lanes.dispatcher import SUPERSEDED, Dispatcher, Settlement, Settler
-from agents.lanes.lane import Lane
-from agents.lanes.pending import PendingQueue, pending_record
+from agents.engine.watchdog import end_process
+from agents.lanes.lane import BatchResult, Lane, NotNow
+from agents.lanes.pending import (
+    LaneItem,
+    PendingQueue,
+    PendingRecord,
+    records_of,
+    to_dead_letter,
+    to_outcome,
+)
 from agents.shared.context import Context
+from agents.shared.records import dead_letter_messages, outcome_messages
 from streams.actions.activation import decode_activation
-from streams.delivery.coalescer import QueuedItem
+from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.duplicates import DuplicateFilter
-from streams.delivery.stage import Stage
-from streams.delivery.verdict import Reason, dead_letter, discarded
+from streams.delivery.outcome import Stage
+from streams.delivery.verdict import (
+    ItemVerdict,
+    Reason,
+    Verdict,
+    dead_letter,
+    discarded,
+)
 from streams.errors import PoisonRecord
 
 log = structlog.get_logger(__name__)
@@ -31,9 +46,171 @@ EXPIRY_INTERVAL_S = 5.0
 DUPLICATE = discarded(
     "duplicate: the lane has this activation already, from before a worker ended"
 )
+SUPERSEDED = discarded("superseded: a later change of the same thing is sent")
 EXPIRED = dead_letter(
     "expired: it, or what came after it of its kind, waited longer than expire_after_s"
 )
+
+Settlement: TypeAlias = tuple[PendingRecord, ItemVerdict]
+"""A record and its verdict."""
+
+
+class Settler:
+    """Writes the outcomes of records, then acknowledges their offsets.
+
+    Args:
+        context: Services of the worker.
+        stage: Stage that the outcomes name.
+        queue: Queue that counts the records.
+        duplicates: Filter that forgets dead letters, so that they can be requeued.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        stage: Stage,
+        *,
+        queue: PendingQueue,
+        duplicates: DuplicateFilter,
+    ) -> None:
+        self._context = context
+        self._stage = stage
+        self._queue = queue
+        self._duplicates = duplicates
+
+    async def settle(
+        self, settlements: Sequence[Settlement], *, action: str = ""
+    ) -> None:
+        """Write outcomes and dead letters, and acknowledge when they are durable."""
+        now_ms = self._context.now_ms()
+        outcomes = [
+            to_outcome(pending, verdict, now_ms=now_ms)
+            for pending, verdict in settlements
+        ]
+        dead_letters = []
+        for pending, verdict in settlements:
+            if verdict.verdict is Verdict.DEAD_LETTER:
+                dead_letters.append(to_dead_letter(self._stage, pending, verdict))
+                self._duplicates.forget(pending.value or b"", cause=pending.cause)
+        await self._context.producer.send(
+            [
+                *dead_letter_messages(self._context, dead_letters),
+                *outcome_messages(self._context, self._stage, outcomes, action=action),
+            ]
+        )
+        for pending, _ in settlements:
+            pending.part.mark_done((pending.offset,))
+        self._queue.untrack(pending for pending, _ in settlements)
+
+
+class Dispatcher:
+    """Cuts batches of a lane when they may be sent, and sends each in its own task.
+
+    Args:
+        lane: The lane.
+        queue: Items that wait.
+        settler: Writes the outcomes of batches.
+    """
+
+    def __init__(self, lane: Lane, *, queue: PendingQueue, settler: Settler) -> None:
+        self._lane = lane
+        self._queue = queue
+        self._settler = settler
+        self._batches: set[asyncio.Task[None]] = set()
+        self._sends: set[asyncio.Future[BatchResult]] = set()
+
+    def start_batches(self) -> bool:
+        """Cut batches that may be sent, and return True if there was one.
+
+        At most one batch of each kind: a second one would wait behind the first at the
+        rate limiter.
+        """
+        options = self._lane.options
+        coalescer = self._queue.coalescer
+        ready = coalescer.ready_batches(
+            now_s=asyncio.get_running_loop().time(),
+            items_max=options.batch_max_items,
+            min_age_s=options.batch_max_age_s,
+        )
+        started: set[tuple[str, bool]] = set()
+        for batch_key in sorted(ready, key=lambda key: key.low_priority):
+            kind = (batch_key.kind, batch_key.low_priority)
+            if kind not in started and self._may_start(batch_key):
+                items = coalescer.take_batch(
+                    batch_key,
+                    items_max=options.batch_max_items,
+                    page_items=options.page_items,
+                )
+                batch = asyncio.create_task(self._run_batch(batch_key, items))
+                self._batches.add(batch)
+                batch.add_done_callback(self._on_batch_done)
+                started.add(kind)
+        return bool(started)
+
+    def cancel_after_grace(self) -> None:
+        """Cancel the sends in flight, unless they finish within the grace period."""
+        loop = asyncio.get_running_loop()
+        for send in self._sends:
+            loop.call_later(self._lane.options.grace_s, send.cancel)
+
+    def _may_start(self, batch_key: BatchKey) -> bool:
+        """Return True if a batch may be cut; a full one gains nothing by waiting."""
+        options, batches_max = self._lane.options, self._lane.options.batches_max
+        if batch_key.low_priority:  # half is for live events only
+            batches_max //= 2
+        if len(self._batches) >= batches_max or not self._lane.can_send(batch_key):
+            return False
+        items_max = options.batch_max_items
+        is_full = self._queue.coalescer.is_full(batch_key, items_max=items_max)
+        return is_full or self._lane.is_due(batch_key)
+
+    def _on_batch_done(self, batch: asyncio.Task[None]) -> None:
+        self._batches.discard(batch)
+        if (fault := batch.exception()) is not None:
+            stage = f"deliver.{self._lane.options.lane}"
+            end_process(f"{stage}: {type(fault).__name__}")
+
+    async def _run_batch(self, batch_key: BatchKey, items: list[LaneItem]) -> None:
+        """Send a batch and settle it.
+
+        1. Send. A cancelled send belongs to the partition's next owner: forget it.
+        2. `NotNow`: return the items to the queue.
+        3. Otherwise write outcomes and dead letters, and acknowledge.
+        4. Release the ordering keys, at once or after the lane's settling delay.
+        """
+        send = asyncio.ensure_future(self._send(batch_key, items))
+        self._sends.add(send)
+        send.add_done_callback(self._sends.discard)
+        await asyncio.wait([send])
+        if send.cancelled():
+            self._queue.release(items)
+            self._queue.untrack(records_of(items))
+            return
+        result = send.result()
+        if isinstance(result, NotNow):
+            superseded = [(p, SUPERSEDED) for p in self._queue.requeue(items)]
+            await self._settler.settle(superseded, action=batch_key.action)
+            return
+        settlements = [
+            (pending, verdict)
+            for item, verdict in zip(items, result, strict=True)
+            for pending in item.records
+        ]
+        await self._settler.settle(settlements, action=batch_key.action)
+        self._queue.release(items, after_s=self._lane.options.settle_delay_s)
+
+    async def _send(self, batch_key: BatchKey, items: list[LaneItem]) -> BatchResult:
+        """Send a batch while no other batch holds one of its exclusive keys."""
+        loop = asyncio.get_running_loop()
+        reservations = self._lane.reservations
+        keys = self._lane.exclusive_keys(batch_key, items)
+        if not reservations.try_reserve(keys, now_s=loop.time()):
+            return NotNow()
+        try:
+            return await self._lane.send(batch_key, items)
+        finally:
+            settled_s = loop.time() + self._lane.options.settle_delay_s
+            reservations.reserve(keys, until_s=settled_s)
 
 
 class LaneService(Service):
@@ -55,6 +232,7 @@ class LaneService(Service):
             reservations=lane.reservations,
             max_items=lane.options.max_pending_items,
             max_bytes=lane.options.max_pending_bytes,
+            expire_after_s=context.settings.expire_after_s,
         )
         self._settler = Settler(
             context, self.stage, queue=self._queue, duplicates=self._duplicates
@@ -81,7 +259,6 @@ class LaneService(Service):
         settlements: list[Settlement] = []
         for part, records in groups:
             for record in records:
-                self._queue.track(part, record)
                 settlements += self._enqueue_record(part, record)
         if settlements:
             await self._settler.settle(settlements)
@@ -90,16 +267,12 @@ class LaneService(Service):
 
     def _enqueue_record(self, part: Partition, record: Record) -> list[Settlement]:
         """Queue a record, and return the records that end with that."""
-        default_expiry_s = self._context.settings.expire_after_s
         try:
             activation = decode_activation(record.value)
         except PoisonRecord as poison:
-            pending = pending_record(part, record, default_expiry_s=default_expiry_s)
             reason = str(Reason(poison.code, poison.reason))
-            return [(pending, dead_letter(reason))]
-        pending = pending_record(
-            part, record, default_expiry_s=default_expiry_s, activation=activation
-        )
+            return [(self._queue.track(part, record), dead_letter(reason))]
+        pending = self._queue.track(part, record, activation)
         is_duplicate = self._duplicates.is_duplicate(
             pending.value or b"",
             offset=(part.tp.partition, pending.offset),
@@ -109,7 +282,7 @@ class LaneService(Service):
         if is_duplicate:
             return [(pending, DUPLICATE)]
         now_s = asyncio.get_running_loop().time()
-        item = QueuedItem(activation=activation, records=(pending,), queued_s=now_s)
+        item = QueuedItem.of(activation, records=(pending,), queued_s=now_s)
         return [(superseded, SUPERSEDED) for superseded in self._queue.add(item)]
 
     @Service.task

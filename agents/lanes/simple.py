@@ -10,8 +10,7 @@ from agents.lanes.pending import LaneItem, PendingRecord
 from agents.shared.context import Context
 from streams.actions.activation import LaneId
 from streams.actions.intents import Intent
-from streams.delivery.coalescer import BatchKey, MergePolicy
-from streams.delivery.reservations import Reservations
+from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.verdict import dead_letter
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import (
@@ -85,7 +84,12 @@ class SimpleLane:
         self.options = options
         self.merge = merge
         self.reservations = Reservations()
-        self._clients: dict[tuple[str, bool], KlaviyoClient] = {}
+        ranks = {False: options.rank, True: LOWEST_PRIORITY_RANK}
+        self._clients = {
+            (kind, low_priority): context.klaviyo.with_priority(rank)
+            for kind in ENDPOINTS_BY_KIND
+            for low_priority, rank in ranks.items()
+        }
 
     async def on_partition_assigned(self, partition: int) -> None:
         """Do nothing: an operation of this lane may be repeated without harm."""
@@ -103,12 +107,7 @@ class SimpleLane:
 
     def client_for(self, batch_key: BatchKey) -> KlaviyoClient:
         """Return the client for the kind and priority of a batch."""
-        client_key = (batch_key.kind, batch_key.low_priority)
-        if client_key not in self._clients:
-            self._clients[client_key] = self.context.klaviyo.with_priority(
-                LOWEST_PRIORITY_RANK if batch_key.low_priority else self.options.rank
-            )
-        return self._clients[client_key]
+        return self._clients[batch_key.kind, batch_key.low_priority]
 
     def exclusive_keys(
         self, batch_key: BatchKey, items: Sequence[LaneItem]

@@ -12,8 +12,7 @@ from agents.shared.headers import (
     read_source_time_ms,
 )
 from streams.dead_letters.encoding import DeadLetter, encode_headers, encode_value
-from streams.delivery.outcome import OutcomeItem, encode_outcomes, outcome_item
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import OutcomeItem, Stage, encode_outcomes, outcome_item
 from streams.delivery.verdict import Reason, dead_letter, discarded
 from streams.errors import PoisonRecord
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage
 from streams.errors import PoisonRecord
 from streams.events.origin import Origin
 

@@ -12,7 +12,7 @@ from streams.dead_letters.encoding import (
     DeadLetter,
     decode_dead_letter,
 )
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage
 from streams.errors import PoisonRecord
 
 UNREADABLE_CODE = "unreadable"

@@ -1,4 +1,4 @@
-"""Coalescing queue of a lane: in order for each user, grouped into batches.
+"""Coalescing queue of a lane, in order for each user, and the keys it may not touch.
 
 Items with the same ordering key (a user's changes of one list, of attributes, of
 consent) are never in two batches at once. An item that is queued behind another one is
@@ -6,23 +6,27 @@ merged with it where one request can do both, and otherwise waits until the firs
 is done: so Klaviyo ends with the newest change.
 """
 
+import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, NamedTuple, TypeVar
+from math import inf
+from typing import Final, Generic, NamedTuple, Self, TypeVar
 
 from streams.actions.activation import DEFAULT_BATCH, Activation, BatchOverride
 from streams.actions.intents import EventRecord
 from streams.actions.kinds import intent_kind, list_id_of
 from streams.actions.list_ref import ListRef, build_list_ref
-from streams.delivery.reservations import Reservations
 
 R = TypeVar("R")
 
 _KINDS_ORDERED_PER_USER = frozenset(
     {"subscribe", "unsubscribe", "suppress", "unsuppress", "delete"}
 )
+
+OPEN_ENDED: Final = inf
+"""Reserved until the key is released."""
 
 
 class OrderingKey(NamedTuple):
@@ -65,46 +69,48 @@ class QueuedItem(Generic[R]):
         records: Records of the lane that the item stands for: more than one after a
             merge.
         queued_s: Time at which the oldest of the records was queued.
+        ordering_key: Key of the changes that stay in order with this item.
+        batch_key: Key of the batch that can hold this item.
     """
 
     activation: Activation
     records: tuple[R, ...]
     queued_s: float
+    ordering_key: OrderingKey
+    batch_key: BatchKey
 
-    @property
-    def batch_key(self) -> BatchKey:
-        """Key of the batch that can hold this item."""
-        activation, intent = self.activation, self.activation.intent
-        is_backfill = isinstance(intent, EventRecord) and intent.backfill
-        return BatchKey(
-            intent_kind(intent),
-            _list_ref_of(activation),
-            activation.action,
-            activation.batch,
-            low_priority=is_backfill or bool(activation.replay),
-        )
-
-    @property
-    def ordering_key(self) -> OrderingKey:
-        """Key of the changes that stay in order with this item.
+    @classmethod
+    def of(
+        cls, activation: Activation, *, records: tuple[R, ...], queued_s: float
+    ) -> Self:
+        """Build an item with the keys of its activation.
 
         Two different events have no order. All changes of a user's consent share a key.
         """
-        subject: ListRef | str | None
-        match self.activation.intent:
-            case EventRecord() as event:
-                subject = f"{event.metric}\0{event.unique_id}"
-            case intent if intent_kind(intent) in _KINDS_ORDERED_PER_USER:
-                subject = ""
-            case _:
-                subject = _list_ref_of(self.activation)
-        return OrderingKey(self.activation.user, subject)
-
-
-def _list_ref_of(activation: Activation) -> ListRef | None:
-    """Return the list that an activation changes, if there is a list."""
-    list_id = list_id_of(activation.intent)
-    return build_list_ref(list_id=list_id, audience=activation.audience)
+        intent = activation.intent
+        kind, is_backfill = intent_kind(intent), False
+        list_ref = build_list_ref(
+            list_id=list_id_of(intent), audience=activation.audience
+        )
+        subject: ListRef | str | None = list_ref
+        if isinstance(intent, EventRecord):
+            subject = f"{intent.metric}\0{intent.unique_id}"
+            is_backfill = intent.backfill
+        elif kind in _KINDS_ORDERED_PER_USER:
+            subject = ""
+        return cls(
+            activation=activation,
+            records=records,
+            queued_s=queued_s,
+            ordering_key=OrderingKey(activation.user, subject),
+            batch_key=BatchKey(
+                kind,
+                list_ref,
+                activation.action,
+                activation.batch,
+                low_priority=is_backfill or bool(activation.replay),
+            ),
+        )
 
 
 MergeResult = tuple[QueuedItem[R], list[QueuedItem[R]]]
@@ -112,6 +118,58 @@ MergeResult = tuple[QueuedItem[R], list[QueuedItem[R]]]
 
 MergePolicy = Callable[[QueuedItem[R], QueuedItem[R]], MergeResult[R] | None]
 """Merges an older and a newer item with the same ordering key; None to keep both."""
+
+
+class Reservations:
+    """Keys that are reserved, and until when; in seconds of the event loop's clock.
+
+    All exclusions of a lane are kept here: ordering keys that are in flight, list
+    members that are being changed, and pauses that hold back a whole lane.
+    """
+
+    def __init__(self) -> None:
+        self._until_s: dict[Hashable, float] = {}
+        self._expiries: list[tuple[float, int, Hashable]] = []
+        self._sequence = 0
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Return True for a key that `release` or `expire` has not freed yet."""
+        return key in self._until_s
+
+    def is_free(self, key: Hashable, *, now_s: float) -> bool:
+        """Return True if a key may be reserved now."""
+        return self._until_s.get(key, 0.0) <= now_s
+
+    def reserve(self, keys: Iterable[Hashable], *, until_s: float = OPEN_ENDED) -> None:
+        """Reserve keys, whether or not a reservation exists already."""
+        for key in keys:
+            self._until_s[key] = until_s
+            if until_s < OPEN_ENDED:
+                self._sequence += 1
+                heapq.heappush(self._expiries, (until_s, self._sequence, key))
+
+    def try_reserve(self, keys: Iterable[Hashable], *, now_s: float) -> bool:
+        """Reserve all keys, or none of them if one is not free."""
+        keys = list(keys)
+        if not all(self.is_free(key, now_s=now_s) for key in keys):
+            return False
+        self.reserve(keys)
+        return True
+
+    def release(self, keys: Iterable[Hashable]) -> None:
+        """Free keys at once."""
+        for key in keys:
+            self._until_s.pop(key, None)
+
+    def expire(self, *, now_s: float) -> list[Hashable]:
+        """Free the keys whose time is over, and return those keys."""
+        freed = []
+        while self._expiries and self._expiries[0][0] <= now_s:
+            until_s, _, key = heapq.heappop(self._expiries)
+            if self._until_s.get(key) == until_s:  # not reserved anew since
+                del self._until_s[key]
+                freed.append(key)
+        return freed
 
 
 class Coalescer(Generic[R]):
@@ -239,8 +297,7 @@ class Coalescer(Generic[R]):
     ) -> None:
         """Free the ordering keys of items that are done, now or at a later time."""
         for item in items:
-            if self._requeued_s:  # rare: a batch key is not built for each item
-                self._requeued_s.pop(item.batch_key, None)
+            self._requeued_s.pop(item.batch_key, None)
             key = item.ordering_key
             self.in_flight_count -= 1
             if at_s is None:

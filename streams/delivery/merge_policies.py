@@ -64,9 +64,7 @@ def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R]
     )
     activation = msgspec.structs.replace(newer.activation, intent=merged_intent)
     records = older.records + newer.records
-    return QueuedItem(
-        activation=activation, records=records, queued_s=older.queued_s
-    ), []
+    return QueuedItem.of(activation, records=records, queued_s=older.queued_s), []
 
 
 def keep_latest_consent(

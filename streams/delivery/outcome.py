@@ -1,12 +1,43 @@
-"""Outcomes: the record of every verdict; each source record has at least one."""
+"""Outcomes of stages: the record of every verdict, at least one per source record."""
 
 from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, Self
 
 import msgspec
 
+from streams.actions.activation import LaneId
 from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.events.origin import Origin
+
+_DELIVER: Final = "deliver"
+
+
+class Stage(StrEnum):
+    """Step of the journey: `intake`, `activate`, or `deliver.<lane>`.
+
+    `Stage(text)` reads what `str` writes, and raises ValueError for anything else.
+    """
+
+    INTAKE = "intake"
+    ACTIVATE = "activate"
+    DELIVER_CONSENT = f"{_DELIVER}.{LaneId.CONSENT}"
+    DELIVER_LISTS = f"{_DELIVER}.{LaneId.LISTS}"
+    DELIVER_EVENTS = f"{_DELIVER}.{LaneId.EVENTS}"
+    DELIVER_PROFILES = f"{_DELIVER}.{LaneId.PROFILES}"
+    DELIVER_PRIVACY = f"{_DELIVER}.{LaneId.PRIVACY}"
+
+    @classmethod
+    def deliver(cls, lane: LaneId) -> Self:
+        """Return the deliver stage of a lane."""
+        return cls(f"{_DELIVER}.{lane}")
+
+    @property
+    def lane(self) -> LaneId | None:
+        """Lane of a deliver stage; None for the other stages."""
+        _, _, lane = self.partition(".")
+        return LaneId(lane) if lane else None
 
 
 class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

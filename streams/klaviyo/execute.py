@@ -31,12 +31,13 @@ from streams.klaviyo.batching.items import (
 from streams.klaviyo.batching.submit import LIST_NOT_FOUND
 from streams.klaviyo.operations.deletion import delete_profiles
 from streams.klaviyo.operations.events import record_events
-from streams.klaviyo.operations.list_members import (
+from streams.klaviyo.operations.profiles import (
     BULK_MIN_ITEMS,
     add_members,
+    patch_profiles,
     remove_members,
+    upsert_profiles,
 )
-from streams.klaviyo.operations.profiles import patch_profiles, upsert_profiles
 from streams.klaviyo.operations.subscribe import subscribe
 from streams.klaviyo.operations.suppressions import suppress, unsuppress
 from streams.klaviyo.operations.unsubscribe import unsubscribe

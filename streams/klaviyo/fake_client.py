@@ -10,8 +10,7 @@ import orjson
 
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.import_jobs import ImportJobTracker
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.responses import resource_attributes, resources
 from streams.klaviyo.api.results import Accepted, AttemptResult, FinalResult
 from streams.klaviyo.batching.items import (

@@ -46,7 +46,6 @@ import math
 
 import msgspec
 
-from streams.rate_limiting.backoff import backoff_s
 from streams.rate_limiting.pacing import (
     BURST_WINDOW_S,
     STEADY_WINDOW_S,
@@ -54,6 +53,7 @@ from streams.rate_limiting.pacing import (
     Quota,
     RequestOutcome,
     Signals,
+    backoff_s,
     next_token_at_s,
     rate_per_s,
     tokens_at,

@@ -1,4 +1,4 @@
-"""Pacing of an endpoint: state, sending times and rate-limit signals, all pure.
+"""Pacing of an endpoint: state, sending times, backoff and signals, all pure.
 
 A token bucket turns a share of the quota into sending times: tokens accumulate at the
 rate of the share, and each request costs one token. `controller.py` learns the share
@@ -43,12 +43,21 @@ was ready shows a backlog."""
 _DEBT_MAX = 1.0
 """Largest debt in tokens for a caller that sends without waiting."""
 
-_DIGITS_MAX = 9
-"""Longest number accepted in a rate-limit header: a longer one is not a plausible
-count of requests or seconds."""
+_BACKOFF_BASE_S = 0.5
+"""Longest wait in seconds after the first failure."""
+
+BACKOFF_CAP_S = 60.0
+"""Longest wait in seconds after any failure: one steady window, so that a repaired
+fault is noticed within a minute."""
+
+_BACKOFF_DOUBLINGS_MAX = 16
+"""Largest exponent: beyond any cap, and small however long an outage lasts."""
 
 _POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w=([0-9]{1,9})\s*")
-"""Pattern of one window in `RateLimit-Limit`, such as `150;w=60`."""
+"""Pattern of one window in `RateLimit-Limit`, such as `150;w=60`. A number of more than
+nine digits is not a plausible count of requests or seconds, in any header."""
+
+_WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,9}\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +222,22 @@ def next_token_at_s(pacing: EndpointPacing) -> float:
     return at_s + missing / rate
 
 
+def backoff_s(failures: int, *, jitter: float) -> float:
+    """Return the seconds to wait before the next attempt: exponential, full jitter.
+
+    The wait is `jitter * min(60, 0.5 * 2 ** (failures - 1))`: up to 0.5, 1, 2, 4 ... 60
+    seconds.
+
+    Args:
+        failures: Consecutive failures, the latest included; 0 means no wait.
+        jitter: A random number in [0, 1).
+    """
+    if failures <= 0:
+        return 0.0
+    doublings = min(failures - 1, _BACKOFF_DOUBLINGS_MAX)
+    return jitter * min(BACKOFF_CAP_S, math.ldexp(_BACKOFF_BASE_S, doublings))
+
+
 def read_signals(
     headers: Mapping[str, str],
     *,
@@ -230,19 +255,19 @@ def read_signals(
     """
     policies = map(_POLICY.fullmatch, headers.get("ratelimit-limit", "").split(","))
     windows = {int(policy[2]): int(policy[1]) for policy in policies if policy}
+    remaining, reset_s = (
+        int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+        for text in (
+            headers.get("ratelimit-remaining", ""),
+            headers.get("ratelimit-reset", ""),
+        )
+    )
     return Signals(
         outcome=outcome,
         retry_after_s=retry_after_s,
-        remaining=_parse_whole_number(headers.get("ratelimit-remaining", "")),
-        reset_s=_parse_whole_number(headers.get("ratelimit-reset", "")),
+        remaining=remaining,
+        reset_s=reset_s,
         burst_per_s=windows.get(1) or None,  # a limit of 0 is ignored
         steady_per_min=windows.get(60) or None,
         latency_s=latency_s,
     )
-
-
-def _parse_whole_number(text: str) -> int | None:
-    text = text.strip()
-    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX:
-        return int(text)
-    return None

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.results import AttemptResult, FinalResult
 from streams.sandbox.config import journal_directory
 from streams.sandbox.control.journal import Journal

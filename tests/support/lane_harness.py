@@ -14,9 +14,8 @@ from agents.lanes.service import LaneService
 from agents.shared.headers import EVENT_OFFSET_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import Intent, ListAdd, ListRemove
-from streams.delivery.coalescer import BatchKey, MergePolicy
+from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.merge_policies import keep_latest
-from streams.delivery.reservations import Reservations
 from streams.delivery.verdict import delivered as accepted
 from streams.events.origin import Origin
 from tests.support.worker_fakes import (

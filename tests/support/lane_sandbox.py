@@ -152,7 +152,7 @@ def activation(
 def queued_item(offset: int, intent: Intent) -> LaneItem:
     """Build an item that stands for no record."""
     item_activation = activation(offset, intent, user=f"u{offset}")
-    return QueuedItem(activation=item_activation, records=(), queued_s=0.0)
+    return QueuedItem.of(item_activation, records=(), queued_s=0.0)
 
 
 def batch_key_for(intent: Intent) -> BatchKey:

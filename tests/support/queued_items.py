@@ -32,7 +32,7 @@ def queued_item(
         origin=Origin(topic="t", partition=0, offset=record),
         **fields,
     )
-    return QueuedItem(activation=activation, records=(record,), queued_s=queued_s)
+    return QueuedItem.of(activation, records=(record,), queued_s=queued_s)
 
 
 def record_numbers(items: list[QueuedItem[int]]) -> list[tuple[int, ...]]:

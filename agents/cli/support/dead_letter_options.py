@@ -11,7 +11,7 @@ from agents.cli.support.settings_options import CommandT
 from streams.dead_letters.record import DeadLetterRecord, TopicOffset
 from streams.dead_letters.resolutions import is_resolved
 from streams.dead_letters.selection import DeadLetterFilter
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage
 from streams.events.time import parse_iso_ms
 
 

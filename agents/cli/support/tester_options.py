@@ -22,7 +22,7 @@ from streams.destination.loader import compile_destination, read_destination
 from streams.destination.model import Destination
 from streams.errors import ConfigError
 from streams.klaviyo.api.client import BASE_URL, KlaviyoClient
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.execute import execute
 from streams.klaviyo.fake_client import RecordingClient
 from streams.rate_limiting.limiter import Clock

@@ -28,9 +28,13 @@ from streams.klaviyo.api.results import (
     TooLarge,
 )
 from streams.klaviyo.api.transport import Transport
-from streams.rate_limiting.backoff import backoff_s
 from streams.rate_limiting.limiter import Clock, RateLimiter
-from streams.rate_limiting.pacing import RequestOutcome, Signals, read_signals
+from streams.rate_limiting.pacing import (
+    RequestOutcome,
+    Signals,
+    backoff_s,
+    read_signals,
+)
 
 BASE_URL = "https://a.klaviyo.com"
 """Base URL from Klaviyo's OpenAPI document 2026-07-15, `servers`."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.results import (
     AttemptResult,
     FinalResult,

@@ -10,7 +10,7 @@ import msgspec
 from streams.errors import EngineError
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.pagination import fetch_all_pages
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.api.responses import resource_attributes, resource_id, resources
 from streams.klaviyo.api.results import Accepted
 

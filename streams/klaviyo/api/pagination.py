@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request, get_list
+from streams.klaviyo.api.requests import KlaviyoApi, Request, get_list
 from streams.klaviyo.api.responses import (
     InvalidPageLink,
     LastPage,

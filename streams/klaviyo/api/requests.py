@@ -1,6 +1,7 @@
-"""Requests to Klaviyo as plain values, built without a socket."""
+"""Requests to Klaviyo as plain values, built without a socket; protocol of clients."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -8,6 +9,7 @@ import orjson
 
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import Endpoint
+from streams.klaviyo.api.results import AttemptResult, FinalResult
 
 _RUNNING_STATUSES = ("queued", "processing")
 """Statuses of import jobs that may still change a profile or a list."""
@@ -43,6 +45,29 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         )
         query = (*other_parameters, ("page[cursor]", cursor))
         return msgspec.structs.replace(self, query=query)
+
+
+class KlaviyoApi(Protocol):
+    """Client that sends requests as fast as the quotas allow.
+
+    This is the one seam between operations and the network.
+    """
+
+    async def call(self, request: Request) -> FinalResult:
+        """Send a request until Klaviyo gives a final response."""
+        ...
+
+    async def attempt(self, request: Request) -> AttemptResult:
+        """Send a request once, after waiting at the rate limiter."""
+        ...
+
+    async def back_off(self, *, failures: int) -> None:
+        """Wait for a random time that grows with consecutive failures."""
+        ...
+
+    async def pause(self, wait_s: float) -> None:
+        """Wait the given number of seconds."""
+        ...
 
 
 def percent_encode(text: str) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from streams.klaviyo.api.results import (
     Accepted,
     Conflict,
@@ -115,6 +117,24 @@ def separate_rejected(
     if len(chunk) == 1:
         return [_rejected_item(chunk[0], rejection, rejection.reason)], []
     return [], halves(chunk)
+
+
+def translate_positions(result: FinalResult, positions: Sequence[int]) -> FinalResult:
+    """Return a result with reasons by position in the larger batch.
+
+    Args:
+        result: Result of the request.
+        positions: For each entry of the request, its position in the larger batch;
+            reasons about other entries are dropped.
+    """
+    if not isinstance(result, Rejected | NotFound):
+        return result
+    reasons = {
+        positions[entry]: reason
+        for entry, reason in result.item_reasons.items()
+        if entry < len(positions)
+    }
+    return msgspec.structs.replace(result, item_reasons=reasons)
 
 
 def halves(chunk: tuple[ItemT, ...]) -> list[tuple[ItemT, ...]]:

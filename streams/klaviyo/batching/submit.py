@@ -7,8 +7,7 @@ from functools import partial
 from streams.chunks import chunk_by_weight
 from streams.klaviyo.api.endpoints import RequestLimit
 from streams.klaviyo.api.pagination import list_exists
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.results import FinalResult
 from streams.klaviyo.batching.bisect import (
     BisectResult,

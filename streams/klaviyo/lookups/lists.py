@@ -13,8 +13,7 @@ from streams.klaviyo.api.pagination import (
     iterate_pages,
     list_exists,
 )
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request, percent_encode
+from streams.klaviyo.api.requests import KlaviyoApi, Request, percent_encode
 from streams.klaviyo.api.responses import (
     resource_attributes,
     resource_id,

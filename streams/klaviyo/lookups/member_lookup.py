@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import PAGE_MAX_ITEMS
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request, any_filter, percent_encode
+from streams.klaviyo.api.requests import KlaviyoApi, Request, any_filter, percent_encode
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
     Identifier,

@@ -7,8 +7,7 @@ from operator import itemgetter
 from streams.errors import EngineError
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.pagination import fetch_all_pages
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.responses import resource_attributes, resources
 from streams.klaviyo.api.results import (
     Accepted,

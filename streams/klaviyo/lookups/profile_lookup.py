@@ -12,8 +12,7 @@ from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, URL_MAX_BYTES
 from streams.klaviyo.api.fail_fast import FailFastClient
 from streams.klaviyo.api.pagination import fetch_all_pages
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.responses import resource_attributes, resource_id, resources
 from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
 from streams.klaviyo.batching.bisect import (

@@ -6,7 +6,7 @@ from functools import partial
 from streams.actions.intents import Deletion
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.endpoints import REQUEST_DELETION
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import (
     Identifier,

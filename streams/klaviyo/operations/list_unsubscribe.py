@@ -15,7 +15,7 @@ from streams.actions.channels import Channel
 from streams.actions.intents import Consent, ConsentChange
 from streams.chunks import chunk_by_weight
 from streams.klaviyo.api.endpoints import UNSUBSCRIBE
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.api.results import (
     Accepted,
     FinalResult,
@@ -27,11 +27,11 @@ from streams.klaviyo.api.results import (
 from streams.klaviyo.batching.bisect import (
     BisectResult,
     send_with_bisect,
+    translate_positions,
 )
 from streams.klaviyo.batching.items import VerdictCollector
 from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.member_lookup import MemberIds, find_list_members
-from streams.klaviyo.operations.result_positions import translate_positions
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import channel_addresses, channels_of
 from streams.klaviyo.payloads.consent_requests import PushToken

@@ -11,7 +11,7 @@ from streams.actions.intents import Consent, ConsentChange
 from streams.delivery.verdict import ItemVerdict
 from streams.events.time import parse_timestamp_s
 from streams.klaviyo.api.endpoints import SUBSCRIBE
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.batching.submit import submit_items

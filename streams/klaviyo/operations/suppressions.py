@@ -6,8 +6,7 @@ from functools import partial
 from streams.actions.intents import Suppression
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.endpoints import SUPPRESS, UNSUPPRESS, Endpoint
-from streams.klaviyo.api.protocol import KlaviyoApi
-from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import (
     ProfileItem,

@@ -12,7 +12,7 @@ from streams.actions.channels import Channel
 from streams.actions.intents import ConsentChange
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.endpoints import UNSUBSCRIBE
-from streams.klaviyo.api.protocol import KlaviyoApi
+from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem, VerdictCollector

@@ -25,7 +25,7 @@ from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import Reason, Verdict
 from streams.events.origin import Origin
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.operations.list_members import add_members
+from streams.klaviyo.operations.profiles import add_members
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 from tests.support.lane_sandbox import (
@@ -99,8 +99,8 @@ def create_list(klaviyo: Sandbox) -> str:
 
 def _items(kind: str = "add", *, count: int = 1) -> list[LaneItem]:
     return [
-        QueuedItem(
-            activation=Activation(
+        QueuedItem.of(
+            Activation(
                 action="any",
                 user=f"u{number}",
                 intent=_intent(kind, {"external_id": f"u{number}"}),

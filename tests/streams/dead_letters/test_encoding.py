@@ -9,7 +9,7 @@ from streams.dead_letters.encoding import (
     encode_headers,
     encode_value,
 )
-from streams.delivery.stage import Stage
+from streams.delivery.outcome import Stage
 from streams.events.origin import Origin
 
 DEAD_LETTER = DeadLetter(

@@ -12,9 +12,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from streams.delivery.coalescer import Coalescer, OrderingKey, QueuedItem
+from streams.delivery.coalescer import Coalescer, OrderingKey, QueuedItem, Reservations
 from streams.delivery.merge_policies import keep_latest
-from streams.delivery.reservations import Reservations
 from tests.support.queued_items import add, queued_item, remove
 
 ITEMS_MAX = 3

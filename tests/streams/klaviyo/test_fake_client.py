@@ -6,8 +6,11 @@ from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.fake_client import FakeKlaviyo, RecordingClient
 from streams.klaviyo.lookups.lists import create_list, find_list
 from streams.klaviyo.lookups.profile_lookup import find_profile_ids
-from streams.klaviyo.operations.list_members import add_members, remove_members
-from streams.klaviyo.operations.profiles import upsert_profiles
+from streams.klaviyo.operations.profiles import (
+    add_members,
+    remove_members,
+    upsert_profiles,
+)
 from tests.judging import JudgedClient
 from tests.streams.klaviyo.profile_builders import make_profiles, verdict_names
 

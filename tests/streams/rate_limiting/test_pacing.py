@@ -12,6 +12,7 @@ from streams.rate_limiting.pacing import (
     Quota,
     RequestOutcome,
     Signals,
+    backoff_s,
     on_send,
     send_delay_s,
 )
@@ -254,3 +255,23 @@ def test_an_abandoned_request_says_nothing() -> None:
 def test_a_scaled_quota_admits_at_least_one(factor: float, scaled: Quota) -> None:
     """Scaled quotas admit a request, so that workers keep probing."""
     assert Quota(burst_per_s=10, steady_per_min=150).scaled(factor) == scaled
+
+
+@pytest.mark.parametrize(
+    ("failures", "longest_s"),
+    [
+        pytest.param(0, 0.0, id="none"),
+        pytest.param(1, 0.5, id="first"),
+        pytest.param(2, 1.0, id="second"),
+        pytest.param(7, 32.0, id="seventh"),
+        pytest.param(8, 60.0, id="capped"),
+        pytest.param(10_000, 60.0, id="a-week-of-outage"),
+    ],
+)
+def test_the_longest_wait_doubles_up_to_the_cap(
+    failures: int, longest_s: float
+) -> None:
+    """Full jitter draws any part of the longest wait."""
+    assert backoff_s(failures, jitter=1.0) == longest_s
+    assert backoff_s(failures, jitter=0.25) == longest_s / 4
+    assert backoff_s(failures, jitter=0.0) == 0

@@ -5,9 +5,9 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.rate_limiting.backoff import CAP_S
 from streams.rate_limiting.controller import on_response
 from streams.rate_limiting.pacing import (
+    BACKOFF_CAP_S,
     PROBE_INTERVAL_MAX_S,
     STEADY_WINDOW_S,
     EndpointPacing,
@@ -52,7 +52,7 @@ def test_a_request_leaves_within_a_bound_and_never_within_retry_after(
         assert (
             0
             <= wait_s
-            <= rest_s + CAP_S + STEADY_WINDOW_S + PROBE_INTERVAL_MAX_S + 1e-6
+            <= rest_s + BACKOFF_CAP_S + STEADY_WINDOW_S + PROBE_INTERVAL_MAX_S + 1e-6
         )
         pacing = on_send(pacing, now_s=now_s + wait_s)
         now_s += wait_s + after_s

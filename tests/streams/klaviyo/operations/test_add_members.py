@@ -7,7 +7,7 @@ import pytest
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.results import ListGone
-from streams.klaviyo.operations.list_members import add_members, remove_members
+from streams.klaviyo.operations.profiles import add_members, remove_members
 from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 from tests.streams.klaviyo.profile_builders import (

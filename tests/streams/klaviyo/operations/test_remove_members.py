@@ -8,7 +8,7 @@ from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import GET_PROFILES
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.results import FinalResult
-from streams.klaviyo.operations.list_members import add_members, remove_members
+from streams.klaviyo.operations.profiles import add_members, remove_members
 from streams.sandbox import Fault, FaultKind, Sandbox
 from tests.streams.klaviyo.profile_builders import (
     make_profiles,
