@@ -1,8 +1,12 @@
-"""Conversion of a payload's values to the kinds of fields."""
+"""Conversion of a payload's values to the kinds of fields.
+
+A producer writes false, 0 or an object where it has no text: as text, that would name a
+profile `false`, or a list `[object Object]`.
+"""
 
 import re
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.events.time import to_iso_time
 from streams.mapping.text import number_text
@@ -17,6 +21,19 @@ class Unfit(Enum):
 
 UNFIT: Final = Unfit.UNFIT
 
+
+class Converted(NamedTuple):
+    """Object of which some members may have been left out.
+
+    Attributes:
+        value: The members that could be converted.
+        dropped: Names of the members that were left out.
+    """
+
+    value: dict[str, Json]
+    dropped: tuple[str, ...] = ()
+
+
 _NUMBER: Final = re.compile(
     r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*"
 ).fullmatch
@@ -29,7 +46,17 @@ _BOOLEANS: Final[dict[str | float, bool]] = {
     0: False,
     1: True,
 }
-_PERSON_TEXTS: Final = (
+TEXT_ATTRIBUTES: Final = (
+    "first_name",
+    "last_name",
+    "organization",
+    "title",
+    "image",
+    "locale",
+)
+"""Attributes of a profile that are plain text, Klaviyo OpenAPI 2026-07-15."""
+
+_PERSON_IDENTIFIERS: Final = (
     "email",
     "phone_number",
     "external_id",
@@ -50,16 +77,16 @@ LOCATION_TEXTS: Final = (
 )
 """Members of a profile's location, Klaviyo OpenAPI 2026-07-15."""
 
+_DEGREES: Final = frozenset({"latitude", "longitude"})
+"""Members for which 0 is a value: the equator, the meridian of Greenwich."""
+
 
 def to_text(value: Json) -> str | Unfit:
-    """Convert a value to text; numbers and booleans in the format of JavaScript."""
+    """Convert a value to text; a number other than 0 in the format of JavaScript."""
     if type(value) is str:
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return number_text(value)
-    return UNFIT
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number_text(value) if is_number and value else UNFIT
 
 
 def to_texts(value: Json) -> tuple[str, ...] | Unfit:
@@ -121,33 +148,43 @@ def to_objects(value: Json) -> tuple[tuple[int, dict[str, Json]], ...] | Unfit:
     return tuple(numbered)
 
 
-def to_location(value: Json) -> dict[str, str] | Unfit:
+def to_location(value: Json) -> Converted | Unfit:
     """Convert an address: only the members that Klaviyo has, all as text."""
     if not isinstance(value, dict):
         return UNFIT
-    location = {}
+    location, dropped = {}, []
     for name in LOCATION_TEXTS:
         raw = value.get(name)
         if raw is None or raw == "":
             continue
-        converted = to_text(raw)
+        is_zero_degrees = name in _DEGREES and _is_zero(raw)
+        converted = "0" if is_zero_degrees else to_text(raw)
         if converted is UNFIT:
-            return UNFIT
-        location[name] = converted
-    return location
+            dropped.append("location")
+        else:
+            location[name] = converted
+    return Converted(location, tuple(dropped))
 
 
-def to_person(value: Json) -> dict[str, Json] | Unfit:
-    """Convert the person of an event: identifiers to text, other members unchanged."""
+def _is_zero(value: Json) -> bool:
+    return isinstance(value, int | float) and value is not False and value == 0
+
+
+def to_person(value: Json) -> Converted | Unfit:
+    """Convert the person of an event; members without an attribute are unchanged.
+
+    An attribute that is null or empty counts as absent.
+    """
     if not isinstance(value, dict):
         return UNFIT
-    person = dict(value)
-    for name in _PERSON_TEXTS:
+    person, dropped = dict(value), []
+    for name in (*_PERSON_IDENTIFIERS, *TEXT_ATTRIBUTES):
         raw = person.pop(name, None)
         if raw is None or raw == "":
             continue
         converted = to_text(raw)
         if converted is UNFIT:
-            return UNFIT
-        person[name] = converted
-    return person
+            dropped.append(name)
+        else:
+            person[name] = converted
+    return Converted(person, tuple(dropped))

@@ -1,18 +1,20 @@
 """Fields of an action, and conversion of payload values to the kinds of fields.
 
-Values are converted as Segment's validation does: a number or a boolean becomes text in
-a text field, and numeric text becomes a number in a number field. Null and the empty
-string count as absent. A value that cannot be converted refuses the payload, except in
-a lenient field.
+Values are converted as Segment's validation does: a number becomes text in a text
+field, and numeric text becomes a number in a number field. Null and the empty string
+count as absent. The field states what becomes of a value that cannot be converted
+(`UnfitPolicy`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from streams.actions.field_values import (
     UNFIT,
+    Converted,
+    Unfit,
     to_boolean,
     to_location,
     to_number,
@@ -24,6 +26,7 @@ from streams.actions.field_values import (
     to_time,
 )
 from streams.actions.intents import PayloadRefusal
+from streams.events.contact import INVALID_PHONE
 from streams.mapping.values import Json
 
 
@@ -41,7 +44,20 @@ class FieldKind(StrEnum):
     PERSON = "object with identifiers"
 
 
-_CONVERTERS: Final[Mapping[FieldKind, Callable[[Json], Json]]] = {
+class UnfitPolicy(StrEnum):
+    """Treatment of a value that cannot be converted to the kind of its field."""
+
+    DROP = "drop"
+    """Leave the value out, and record that in the outcome."""
+
+    REFUSE = "refuse"
+    """Refuse the payload: without the value it would mean something else."""
+
+    IGNORE = "ignore"
+    """Leave the value out; nobody needs to know."""
+
+
+_CONVERTERS: Final[Mapping[FieldKind, Callable[[Json], Json | Converted | Unfit]]] = {
     FieldKind.TEXT: to_text,
     FieldKind.TEXTS: to_texts,
     FieldKind.NUMBER: to_number,
@@ -63,7 +79,7 @@ class Field:
         description: Purpose in one line; `klaviyo-streams` shows it.
         kind: Kind of the value.
         required: Whether a payload without it is refused.
-        lenient: Whether an invalid value is ignored rather than refused.
+        unfit: Treatment of a value that cannot be converted; a required field refuses.
         default: The mapping directive or literal that fills the field by default; None
             leaves it out.
     """
@@ -72,7 +88,7 @@ class Field:
     description: str
     kind: FieldKind = FieldKind.TEXT
     required: bool = False
-    lenient: bool = False
+    unfit: UnfitPolicy = UnfitPolicy.DROP
     default: Json | None = None
 
 
@@ -80,32 +96,59 @@ Payload = dict[str, Any]
 """Field name to a converted value."""
 
 
+class FittedPayload(NamedTuple):
+    """Payload that fits the fields of an action.
+
+    Attributes:
+        values: Field name to a converted value.
+        dropped: Codes of the values that were left out.
+    """
+
+    values: Payload
+    dropped: tuple[str, ...]
+
+
 def fit_payload(
     payload: Mapping[str, Json], fields: Sequence[Field]
-) -> Payload | PayloadRefusal:
+) -> FittedPayload | PayloadRefusal:
     """Convert a payload's values to the kinds of an action's fields.
 
-    Values of unknown fields are dropped.
+    Values of unknown fields are ignored.
 
     Args:
         payload: Payload that the mapping built; it is not changed.
         fields: Fields of the action.
     """
-    fitted: Payload = {}
+    values: Payload = {}
+    dropped: list[str] = []
     for field in fields:
-        value = payload.get(field.name)
-        if value is not None and value != "":
-            value = _CONVERTERS[field.kind](value)
-            if value is UNFIT and not field.lenient:
-                return _unfit_refusal(field)
-            if value is not UNFIT:
-                fitted[field.name] = value
-                continue
-        if field.required:
-            return PayloadRefusal(
-                code="missing-field", reason=f"{field.name} is missing"
-            )
-    return fitted
+        raw = payload.get(field.name)
+        if raw is None or raw == "":
+            if field.required:
+                return _missing(field)
+            continue
+        converted = _CONVERTERS[field.kind](raw)
+        if isinstance(converted, Converted):
+            values[field.name] = converted.value
+            dropped += map(dropped_code, converted.dropped)
+        elif converted is not UNFIT:
+            values[field.name] = converted
+        elif field.required or field.unfit is UnfitPolicy.REFUSE:
+            return _unfit_refusal(field)
+        elif field.unfit is UnfitPolicy.DROP:
+            dropped.append(dropped_code(field.name))
+    return FittedPayload(values, tuple(dict.fromkeys(dropped)))
+
+
+def dropped_code(name: str) -> str:
+    """Return the code of a dropped value: `bad-first-name` for `first_name`."""
+    if name == "phone_number":
+        return INVALID_PHONE.code
+    return f"bad-{name.replace('_', '-')}"
+
+
+def _missing(field: Field) -> PayloadRefusal:
+    return PayloadRefusal(code="missing-field", reason=f"{field.name} is missing")
 
 
 def _unfit_refusal(field: Field) -> PayloadRefusal:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from streams.actions.fields import (
     Field,
     FieldKind,
@@ -72,4 +74,19 @@ class ActionSpec:
         fitted = fit_payload(payload, self.fields)
         if isinstance(fitted, PayloadRefusal):
             return fitted
-        return self.build(fitted, rules)
+        result = self.build(fitted.values, rules)
+        return _with_dropped(result, fitted.dropped) if fitted.dropped else result
+
+
+def _with_dropped(result: ActionResult, dropped: tuple[str, ...]) -> ActionResult:
+    """Record the dropped values; a refusal is explained by them.
+
+    A payload whose only identifier was dropped is invalid, not without an identifier.
+    """
+    if isinstance(result, PayloadRefusal):
+        reason = f"{result.reason}; left out: {', '.join(dropped)}"
+        return msgspec.structs.replace(result, reason=reason, is_noop=False)
+    return tuple(
+        msgspec.structs.replace(intent, dropped=(*intent.dropped, *dropped))
+        for intent in result
+    )

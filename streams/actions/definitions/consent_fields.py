@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from streams.actions.channels import ADDRESS_FIELDS
 from streams.actions.definitions.profile_fields import (
+    LIST_FIELD_DESCRIPTION,
     contact_fields,
     first_path,
     refusal_of,
 )
-from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import PayloadRefusal
 from streams.events.contact import ContactRules, InvalidContact, read_contact
 
@@ -40,15 +41,24 @@ CONSENT_FIELDS: Final = (
         for field in contact_fields(email=EMAIL_PATH, phone=PHONE_PATH)
         if field.name != "external_id"
     ),
-    Field(name="list_id", description="The Klaviyo list's id."),
+    Field(
+        name="list_id",
+        description=LIST_FIELD_DESCRIPTION,
+        # Without its list, a consent would be about the whole account.
+        unfit=UnfitPolicy.REFUSE,
+    ),
     Field(
         name="channels",
         description="Channels, such as email or sms.transactional; by default the"
         " channels of the identifiers present.",
         kind=FieldKind.TEXTS,
+        unfit=UnfitPolicy.REFUSE,
     ),
     Field(
-        name="push_tokens", description="Push tokens, for push.", kind=FieldKind.OBJECTS
+        name="push_tokens",
+        description="Push tokens, for push.",
+        kind=FieldKind.OBJECTS,
+        unfit=UnfitPolicy.REFUSE,
     ),
     Field(
         name="anonymous_id",

@@ -8,7 +8,7 @@ from streams.actions.definitions.profile_fields import (
     first_path,
     refusal_of,
 )
-from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import EventRecord, PayloadRefusal
 from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
 from streams.mapping.values import Json
@@ -52,6 +52,7 @@ def event_fields(*, revenue: Json) -> tuple[Field, ...]:
             name="time",
             description="Time of the event.",
             kind=FieldKind.TIME,
+            unfit=UnfitPolicy.REFUSE,
             default=first_path("$.timestamp"),
         ),
         Field(
@@ -63,24 +64,26 @@ def event_fields(*, revenue: Json) -> tuple[Field, ...]:
             name="value",
             description="Monetary value of the event.",
             kind=FieldKind.NUMBER,
+            unfit=UnfitPolicy.REFUSE,
         ),
         Field(
             name="revenue",
             description="Replaces an absent value; anything but a number is ignored.",
             kind=FieldKind.NUMBER,
-            lenient=True,
+            unfit=UnfitPolicy.IGNORE,
             default=revenue,
         ),
         Field(
             name="value_currency",
             description="ISO 4217 code of the currency; an invalid code is ignored.",
-            lenient=True,
+            unfit=UnfitPolicy.IGNORE,
             default=first_path("$.properties.currency"),
         ),
         Field(
             name="backfill",
             description="Whether to record the event without starting flows.",
             kind=FieldKind.BOOLEAN,
+            unfit=UnfitPolicy.REFUSE,
         ),
     )
 

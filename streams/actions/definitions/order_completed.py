@@ -12,7 +12,7 @@ from streams.actions.definitions.event_fields import (
     metric_name_refusal,
 )
 from streams.actions.definitions.profile_fields import first_path, refusal_of
-from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, EventRecord, PayloadRefusal
 from streams.actions.spec import ActionSpec
 from streams.events.contact import (
@@ -113,17 +113,20 @@ ORDER_COMPLETED: Final = ActionSpec(
         Field(
             name="event_name",
             description="The metric of the order.",
+            unfit=UnfitPolicy.REFUSE,
             default=ORDER_METRIC,
         ),
         Field(
             name="product_event_name",
             description="The metric of each product in the order.",
+            unfit=UnfitPolicy.REFUSE,
             default=PRODUCT_METRIC,
         ),
         Field(
             name="products",
             description="The products, one event each.",
             kind=FieldKind.OBJECTS,
+            unfit=UnfitPolicy.REFUSE,
             default=first_path("$.properties.products"),
         ),
     ),

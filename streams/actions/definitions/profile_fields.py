@@ -2,20 +2,11 @@
 
 from typing import Any, Final
 
-from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.field_values import TEXT_ATTRIBUTES, UNFIT, to_text
+from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import PayloadRefusal
 from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
 from streams.mapping.values import Json
-
-TEXT_ATTRIBUTES: Final = (
-    "first_name",
-    "last_name",
-    "organization",
-    "title",
-    "image",
-    "locale",
-)
-"""Attributes of a profile that are plain text, Klaviyo OpenAPI 2026-07-15."""
 
 _PROFILE_ATTRIBUTES: Final = frozenset(
     {*TEXT_ATTRIBUTES, "email", "phone_number", "external_id", "anonymous_id", "_kx"}
@@ -112,20 +103,24 @@ HOOK_FIELD: Final = Field(
     name="retlOnMappingSave",
     description="The list that Segment made when the mapping was saved.",
     kind=FieldKind.OBJECT,
-    lenient=True,
+    unfit=UnfitPolicy.IGNORE,
 )
 """Field of Segment's own mappings; its list replaces `list_id`."""
 
 
 def payload_list_id(payload: Payload) -> str:
     """Return the list of a payload: the event's own list, else the mapping's list."""
-    override = payload.get("override_list_id")
-    if override:
-        return str(override)
-    hook = payload.get(HOOK_FIELD.name)
-    hook_outputs = hook.get("outputs") if hook else None
-    hook_list_id = hook_outputs.get("id") if isinstance(hook_outputs, dict) else None
-    return str(hook_list_id or payload.get("list_id", ""))
+    return (
+        payload.get("override_list_id")
+        or _hook_list_id(payload)
+        or payload.get("list_id", "")
+    )
+
+
+def _hook_list_id(payload: Payload) -> str:
+    outputs = payload.get(HOOK_FIELD.name, {}).get("outputs")
+    list_id = to_text(outputs.get("id")) if isinstance(outputs, dict) else UNFIT
+    return "" if list_id is UNFIT else list_id
 
 
 def read_profile_contact(

@@ -8,7 +8,7 @@ from streams.actions.definitions.consent_fields import (
     read_subscriber,
 )
 from streams.actions.definitions.profile_fields import first_path
-from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, Consent, ConsentChange, PayloadRefusal
 from streams.actions.spec import ActionSpec
 from streams.events.contact import ContactRules
@@ -64,12 +64,14 @@ SUBSCRIBE_PROFILE: Final = ActionSpec(
             name="historical_import",
             description="The consent is from the past: no double opt-in, no flow.",
             kind=FieldKind.BOOLEAN,
+            unfit=UnfitPolicy.REFUSE,
             default=False,
         ),
         Field(
             name="consented_at",
             description="Time of the consent; for a historical import only.",
             kind=FieldKind.TIME,
+            unfit=UnfitPolicy.REFUSE,
             default=first_path("$.timestamp"),
         ),
     ),

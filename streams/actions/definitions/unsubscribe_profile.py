@@ -7,7 +7,7 @@ from streams.actions.definitions.consent_fields import (
     UNSUBSCRIBE_CHANNELS,
     read_subscriber,
 )
-from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, Consent, ConsentChange, PayloadRefusal
 from streams.actions.spec import ActionSpec
 from streams.events.contact import ContactRules
@@ -49,6 +49,7 @@ UNSUBSCRIBE_PROFILE: Final = ActionSpec(
             name="everywhere",
             description="Unsubscribe from everything if the profile isn't on the list.",
             kind=FieldKind.BOOLEAN,
+            unfit=UnfitPolicy.REFUSE,
         ),
     ),
 )

@@ -15,16 +15,27 @@ from streams.actions.definitions.profile_fields import (
     profile_attributes,
     read_profile_contact,
 )
-from streams.actions.fields import Field, FieldKind, Payload
+from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, PayloadRefusal, ProfileUpsert
 from streams.actions.spec import ActionSpec
 from streams.events.contact import ContactRules
+from streams.mapping.values import Json
 
 STANDARD_TRAITS: Final = frozenset(
     {"address", "avatar", "company", "email", "first_name", "firstName", "last_name"}
     | {"lastName", "organization", "phone", "phone_number", "title"}
 )
 """Traits with an attribute in Klaviyo; the other traits become custom properties."""
+
+_LIST_OF_EVENT: Final[Json] = {
+    "@if": {
+        "blank": {"@path": "$.integrations.Klaviyo"},
+        "then": {"@path": "$.integrations.Klaviyo.listId"},
+    }
+}
+"""Directive that reads the list in an event's options; without options it reads none.
+
+A path into false gives false, as in Segment, but false is an opt-out here."""
 
 _NOTHING_TO_UPDATE: Final = msgspec.structs.replace(NO_IDENTIFIER, is_noop=True)
 """Refusal of an unidentified visitor: there is no profile to update yet."""
@@ -82,35 +93,38 @@ UPSERT_PROFILE: Final = ActionSpec(
             name="custom_traits",
             description="Traits; those without a field become custom properties.",
             kind=FieldKind.OBJECT,
-            lenient=True,
+            unfit=UnfitPolicy.IGNORE,
             default=first_path("$.traits"),
         ),
         Field(
             name="audience_key",
             description="The audience whose flag is left out of the custom traits.",
-            lenient=True,
+            unfit=UnfitPolicy.IGNORE,
             default=first_path("$.context.personas.computation_key"),
         ),
         Field(
             name="unset",
             description="Custom properties to remove.",
             kind=FieldKind.TEXTS,
+            unfit=UnfitPolicy.REFUSE,
         ),
         Field(
             name="append",
             description="Custom property -> what to add to its array.",
             kind=FieldKind.OBJECT,
+            unfit=UnfitPolicy.REFUSE,
         ),
         Field(
             name="unappend",
             description="Custom property -> what to take out of its array.",
             kind=FieldKind.OBJECT,
+            unfit=UnfitPolicy.REFUSE,
         ),
         Field(name="list_id", description=LIST_FIELD_DESCRIPTION),
         Field(
             name="override_list_id",
             description="A list that the event names; it takes priority over list_id.",
-            default=first_path("$.integrations.Klaviyo.listId"),
+            default=_LIST_OF_EVENT,
         ),
         HOOK_FIELD,
     ),

@@ -26,26 +26,12 @@ ORDER = {"profile": {"external_id": "u"}, "properties": {}}
         ),
         pytest.param("trackEvent", {**EVENT, "value": "1e999"}, "bad-field", id="huge"),
         pytest.param("trackEvent", {**EVENT, "backfill": []}, "bad-field", id="flag"),
-        pytest.param(
-            "trackEvent", {**EVENT, "profile": {"email": []}}, "bad-field", id="person"
-        ),
+        pytest.param("trackEvent", {**EVENT, "profile": []}, "bad-field", id="person"),
         pytest.param(
             "orderCompleted",
             {**ORDER, "event_name": "m" * 128},
             "metric-name-too-long",
             id="order-long-name",
-        ),
-        pytest.param(
-            "upsertProfile",
-            {**EMAIL, "first_name": {}},
-            "bad-field",
-            id="upsert-name-is-an-object",
-        ),
-        pytest.param(
-            "upsertProfile",
-            {**EMAIL, "location": {"city": []}},
-            "bad-field",
-            id="upsert-city-is-a-list",
         ),
         pytest.param("addProfileToList", EMAIL, "missing-field", id="add-no-list"),
         pytest.param("removeProfile", EMAIL, "missing-field", id="remove-no-list"),
