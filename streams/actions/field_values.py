@@ -63,19 +63,27 @@ _PERSON_IDENTIFIERS: Final = (
     "anonymous_id",
     "country_code",
 )
-LOCATION_TEXTS: Final = (
-    "address1",
-    "address2",
-    "city",
-    "country",
-    "region",
-    "zip",
-    "latitude",
-    "longitude",
-    "timezone",
-    "ip",
+_LOCATION_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
+    "address1": ("address1", "street", "street1", "line1"),
+    "address2": ("address2", "street2", "line2"),
+    "city": ("city",),
+    "country": ("country",),
+    "region": ("region", "state"),
+    "zip": ("zip", "postalCode", "postal_code"),
+    "latitude": ("latitude",),
+    "longitude": ("longitude",),
+    "timezone": ("timezone",),
+    "ip": ("ip",),
+}
+"""Member of a profile's location, Klaviyo OpenAPI 2026-07-15 -> names in events."""
+
+_SPELLINGS: Final = frozenset(
+    name for spellings in _LOCATION_SPELLINGS.values() for name in spellings
 )
-"""Members of a profile's location, Klaviyo OpenAPI 2026-07-15."""
+NO_ADDRESS: Final = dict.fromkeys(
+    ("address1", "address2", "city", "country", "region", "zip")
+)
+"""Location that clears a profile's postal address."""
 
 _DEGREES: Final = frozenset({"latitude", "longitude"})
 """Members for which 0 is a value: the equator, the meridian of Greenwich."""
@@ -149,21 +157,55 @@ def to_objects(value: Json) -> tuple[tuple[int, dict[str, Json]], ...] | Unfit:
 
 
 def to_location(value: Json) -> Converted | Unfit:
-    """Convert an address: only the members that Klaviyo has, all as text."""
+    """Convert an address: only the members that Klaviyo has, all as text.
+
+    Text is the first line. The member `address` may hold a trait as it is: text, or an
+    object, in which null clears a member.
+    """
+    if isinstance(value, str):
+        return Converted({"address1": value})
     if not isinstance(value, dict):
         return UNFIT
-    location, dropped = {}, []
-    for name in LOCATION_TEXTS:
-        raw = value.get(name)
-        if raw is None or raw == "":
+    outer = {name: raw for name, raw in value.items() if name != "address"}
+    location, dropped = _location_texts(outer)
+    trait = value.get("address")
+    if isinstance(trait, dict):
+        inner, inner_dropped = _location_texts(trait)
+        cleared = {name: None for name in _null_members(trait) if name not in inner}
+        location = {**cleared, **location, **inner}
+        dropped += inner_dropped
+    elif isinstance(trait, str) and trait:
+        location = {**location, "address1": trait}
+    elif trait is not None and trait != "":
+        dropped = (*dropped, "location")
+    return Converted(location, dropped)
+
+
+def _location_texts(value: dict[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """Return the members as text, and the names for members that were left out."""
+    location: dict[str, Json] = {}
+    dropped = ["location-member"] if value.keys() - _SPELLINGS else []
+    for name, spellings in _LOCATION_SPELLINGS.items():
+        values = [raw for raw in map(value.get, spellings) if raw not in (None, "")]
+        if not values:
             continue
-        is_zero_degrees = name in _DEGREES and _is_zero(raw)
-        converted = "0" if is_zero_degrees else to_text(raw)
-        if converted is UNFIT:
+        is_zero_degrees = name in _DEGREES and _is_zero(values[0])
+        texts = (text for text in map(to_text, values) if text is not UNFIT)
+        text = "0" if is_zero_degrees else next(texts, UNFIT)
+        if text is UNFIT:
             dropped.append("location")
         else:
-            location[name] = converted
-    return Converted(location, tuple(dropped))
+            location[name] = text
+    return location, tuple(dropped)
+
+
+def _null_members(address: dict[str, Json]) -> list[str]:
+    """Return the members of a location that an address names as null."""
+    return [
+        name
+        for name, spellings in _LOCATION_SPELLINGS.items()
+        if any(name in address and address[name] is None for name in spellings)
+    ]
 
 
 def _is_zero(value: Json) -> bool:
@@ -178,13 +220,16 @@ def to_person(value: Json) -> Converted | Unfit:
     if not isinstance(value, dict):
         return UNFIT
     person, dropped = dict(value), []
-    for name in (*_PERSON_IDENTIFIERS, *TEXT_ATTRIBUTES):
+    for name in (*_PERSON_IDENTIFIERS, *TEXT_ATTRIBUTES, "location"):
         raw = person.pop(name, None)
         if raw is None or raw == "":
             continue
-        converted = to_text(raw)
+        converted = to_location(raw) if name == "location" else to_text(raw)
         if converted is UNFIT:
             dropped.append(name)
+        elif isinstance(converted, Converted):
+            person[name] = converted.value
+            dropped += converted.dropped
         else:
             person[name] = converted
     return Converted(person, tuple(dropped))

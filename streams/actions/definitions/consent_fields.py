@@ -9,6 +9,7 @@ from streams.actions.definitions.profile_fields import (
     LIST_FIELD_DESCRIPTION,
     contact_fields,
     first_path,
+    phone_path,
     refusal_of,
 )
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
@@ -33,7 +34,7 @@ _NO_IDENTIFIER: Final = PayloadRefusal(
 )
 
 EMAIL_PATH: Final = first_path("$.traits.email", "$.context.traits.email")
-PHONE_PATH: Final = first_path("$.traits.phone", "$.context.traits.phone")
+PHONE_PATH: Final = phone_path("$.traits", "$.context.traits")
 
 CONSENT_FIELDS: Final = (
     *(

@@ -9,6 +9,7 @@ from streams.actions.definitions.profile_fields import (
     contact_fields,
     first_path,
     payload_list_id,
+    phone_path,
     profile_attributes,
     read_profile_contact,
 )
@@ -59,7 +60,7 @@ ADD_PROFILE_TO_LIST: Final = ActionSpec(
     fields=(
         *contact_fields(
             email=first_path("$.context.traits.email", "$.properties.email"),
-            phone=first_path("$.context.traits.phone", "$.properties.phone"),
+            phone=phone_path("$.context.traits", "$.properties"),
             external_id=first_path("$.userId"),
         ),
         Field(
@@ -81,7 +82,7 @@ REMOVE_PROFILE_FROM_LIST: Final = ActionSpec(
     fields=(
         *contact_fields(
             email=first_path("$.context.traits.email", "$.properties.email"),
-            phone=first_path("$.context.traits.phone", "$.properties.phone"),
+            phone=phone_path("$.context.traits", "$.properties"),
             external_id=first_path("$.userId"),
         ),
         Field(
@@ -100,7 +101,7 @@ REMOVE_PROFILE: Final = ActionSpec(
     fields=(
         *contact_fields(
             email=first_path("$.traits.email"),
-            phone=first_path("$.traits.phone", "$.context.traits.phone"),
+            phone=phone_path("$.traits", "$.context.traits"),
             external_id=first_path("$.userId"),
         ),
         Field(name="list_id", description=LIST_FIELD_DESCRIPTION),

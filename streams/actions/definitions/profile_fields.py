@@ -1,5 +1,6 @@
 """Fields of profiles: identifiers and attributes, and building of the profile."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from streams.actions.field_values import TEXT_ATTRIBUTES, UNFIT, to_text
@@ -14,6 +15,17 @@ _PROFILE_ATTRIBUTES: Final = frozenset(
 )
 _NEVER_SENT: Final = frozenset({"country_code"})
 
+_TEXT_PATHS: Final[dict[str, tuple[str, ...]]] = {
+    "first_name": ("firstName", "first_name"),
+    "last_name": ("lastName", "last_name"),
+    "organization": ("company.name", "organization.name", "organization", "company"),
+    "title": ("title",),
+    "image": ("avatar",),
+}
+"""Attribute -> paths of the traits that hold it, the first with text counts."""
+
+_ADDRESS_TRAITS: Final = ("address", "address2")
+
 NO_IDENTIFIER: Final = PayloadRefusal(
     code="no-identifier", reason="no external_id, phone_number or email"
 )
@@ -27,6 +39,24 @@ def first_path(*paths: str) -> Json:
         lookup = {"@path": candidate}
         directive = {"@if": {"exists": lookup, "then": lookup, "else": directive}}
     return directive
+
+
+def first_text(*paths: str) -> Json:
+    """Return the directive that reads the first path with text.
+
+    false, 0 and the empty string count as absent, so that a later path is read.
+    """
+    *others, last = paths
+    directive: Json = {"@path": last}
+    for candidate in reversed(others):
+        lookup = {"@path": candidate}
+        directive = {"@if": {"blank": lookup, "then": lookup, "else": directive}}
+    return directive
+
+
+def phone_path(*roots: str) -> Json:
+    """Return the directive that reads the phone number among some objects."""
+    return first_text(*_below(roots, "phone", "phone_number"))
 
 
 def contact_fields(
@@ -53,25 +83,29 @@ def contact_fields(
     )
 
 
-def attribute_fields(root: str, *, properties: Json) -> tuple[Field, ...]:
+def attribute_fields(*roots: str, properties: Json) -> tuple[Field, ...]:
     """Return the fields of a profile's attributes, read from an object by default.
 
     Args:
-        root: Path of the object, such as `$.traits`.
+        roots: Paths of the objects that may hold them, such as `$.traits`; only
+            the first that is present is read.
         properties: Directive that fills the custom properties.
     """
     return (
-        _text_field("first_name", f"{root}.firstName", f"{root}.first_name"),
-        _text_field("last_name", f"{root}.lastName", f"{root}.last_name"),
-        _text_field("organization", f"{root}.company.name", f"{root}.organization"),
-        _text_field("title", f"{root}.title"),
-        _text_field("image", f"{root}.avatar"),
+        *(
+            Field(
+                name=name,
+                description=f"The profile's {name.replace('_', ' ')}.",
+                default=_in_first_object(roots, *paths),
+            )
+            for name, paths in _TEXT_PATHS.items()
+        ),
         Field(name="locale", description="The profile's locale, such as `en-GB`."),
         Field(
             name="location",
             description="The profile's address, with Klaviyo's members only.",
             kind=FieldKind.LOCATION,
-            default=_address_mapping(f"{root}.address"),
+            default={name: _in_first_object(roots, name) for name in _ADDRESS_TRAITS},
         ),
         Field(
             name="properties",
@@ -82,19 +116,20 @@ def attribute_fields(root: str, *, properties: Json) -> tuple[Field, ...]:
     )
 
 
-def _text_field(name: str, *paths: str) -> Field:
-    description = f"The profile's {name.replace('_', ' ')}."
-    return Field(name=name, description=description, default=first_path(*paths))
+def _in_first_object(roots: Sequence[str], *paths: str) -> Json:
+    """Return the directive that reads the first path in the first object present."""
+    *others, last = roots
+    directive = first_text(*_below([last], *paths))
+    for root in reversed(others):
+        then = first_text(*_below([root], *paths))
+        directive = {
+            "@if": {"exists": {"@path": root}, "then": then, "else": directive}
+        }
+    return directive
 
 
-def _address_mapping(root: str) -> Json:
-    return {
-        "address1": first_path(f"{root}.street"),
-        "city": first_path(f"{root}.city"),
-        "region": first_path(f"{root}.state"),
-        "zip": first_path(f"{root}.postalCode", f"{root}.postal_code"),
-        "country": first_path(f"{root}.country"),
-    }
+def _below(roots: Sequence[str], *paths: str) -> list[str]:
+    return [f"{root}.{path}" for root in roots for path in paths]
 
 
 LIST_FIELD_DESCRIPTION: Final = "The Klaviyo list's id."

@@ -1,5 +1,6 @@
 """Action Upsert Profile: create or update a profile, maybe on a list."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -12,20 +13,33 @@ from streams.actions.definitions.profile_fields import (
     contact_fields,
     first_path,
     payload_list_id,
+    phone_path,
     profile_attributes,
     read_profile_contact,
 )
+from streams.actions.field_values import NO_ADDRESS, TEXT_ATTRIBUTES, UNFIT, to_text
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, PayloadRefusal, ProfileUpsert
 from streams.actions.spec import ActionSpec
 from streams.events.contact import ContactRules
 from streams.mapping.values import Json
 
-STANDARD_TRAITS: Final = frozenset(
-    {"address", "avatar", "company", "email", "first_name", "firstName", "last_name"}
-    | {"lastName", "organization", "phone", "phone_number", "title"}
-)
-"""Traits with an attribute in Klaviyo; the other traits become custom properties."""
+STANDARD_TRAITS: Final = {
+    "address": "location",
+    "address2": "location",
+    "avatar": "image",
+    "company": "organization",
+    "email": "email",
+    "firstName": "first_name",
+    "first_name": "first_name",
+    "lastName": "last_name",
+    "last_name": "last_name",
+    "organization": "organization",
+    "phone": "phone_number",
+    "phone_number": "phone_number",
+    "title": "title",
+}
+"""Trait -> field of the same meaning; the other traits become custom properties."""
 
 _LIST_OF_EVENT: Final[Json] = {
     "@if": {
@@ -37,6 +51,12 @@ _LIST_OF_EVENT: Final[Json] = {
 
 A path into false gives false, as in Segment, but false is an opt-out here."""
 
+_TRAITS: Final = ("$.traits", "$.context.traits")
+"""Traits of an identify call; RudderStack has them in the context alone."""
+
+_ORGANIZATION_TRAITS: Final = frozenset({"company", "organization"})
+"""Traits that may be objects, of which a profile has the name."""
+
 _NOTHING_TO_UPDATE: Final = msgspec.structs.replace(NO_IDENTIFIER, is_noop=True)
 """Refusal of an unidentified visitor: there is no profile to update yet."""
 
@@ -46,6 +66,8 @@ def _build(payload: Payload, rules: ContactRules) -> ActionResult:
     if isinstance(contact, PayloadRefusal):
         return _NOTHING_TO_UPDATE if contact is NO_IDENTIFIER else contact
     profile = profile_attributes(payload, contact)
+    traits = payload.get("custom_traits", {})
+    profile = {**_cleared(traits, profile), **profile}
     properties = {**_custom(payload), **payload.get("properties", {})}
     if properties:
         profile["properties"] = properties
@@ -55,9 +77,44 @@ def _build(payload: Payload, rules: ContactRules) -> ActionResult:
         unset=payload.get("unset", ()),
         append=payload.get("append", {}),
         unappend=payload.get("unappend", {}),
-        dropped=contact.dropped,
+        dropped=(*contact.dropped, *_unmapped(traits, payload)),
     )
     return (upsert,)
+
+
+def _cleared(traits: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that a trait of null clears.
+
+    An identifier is never cleared: the profile could not be found by it again.
+    """
+    cleared: dict[str, Any] = {}
+    for trait, attribute in STANDARD_TRAITS.items():
+        if trait not in traits or traits[trait] is not None or attribute in profile:
+            continue
+        if attribute in TEXT_ATTRIBUTES:
+            cleared[attribute] = None
+        elif trait == "address":
+            cleared[attribute] = NO_ADDRESS
+    return cleared
+
+
+def _unmapped(traits: dict[str, Any], payload: Payload) -> Iterator[str]:
+    """Yield a code for each standard trait of which a part is not sent."""
+    for trait, field in STANDARD_TRAITS.items():
+        if trait not in traits:
+            continue
+        value, is_mapped = traits[trait], field in payload
+        is_organization = trait in _ORGANIZATION_TRAITS and isinstance(value, dict)
+        has_details = is_organization and value.keys() - {"name"}
+        if has_details or (not is_mapped and _has_value(trait, value)):
+            yield f"trait-{trait.replace('_', '-')}"
+
+
+def _has_value(trait: str, value: Json) -> bool:
+    """Return True if the field of a trait could take its value."""
+    if trait == "address" and isinstance(value, dict):
+        return bool(value)
+    return value != "" and to_text(value) is not UNFIT
 
 
 def _custom(payload: Payload) -> dict[str, Any]:
@@ -85,16 +142,16 @@ UPSERT_PROFILE: Final = ActionSpec(
     fields=(
         *contact_fields(
             email=first_path("$.traits.email", "$.context.traits.email"),
-            phone=first_path("$.traits.phone", "$.context.traits.phone"),
+            phone=phone_path(*_TRAITS),
             external_id=first_path("$.userId"),
         ),
-        *attribute_fields("$.traits", properties=first_path("$.properties")),
+        *attribute_fields(*_TRAITS, properties=first_path("$.properties")),
         Field(
             name="custom_traits",
             description="Traits; those without a field become custom properties.",
             kind=FieldKind.OBJECT,
             unfit=UnfitPolicy.IGNORE,
-            default=first_path("$.traits"),
+            default=first_path(*_TRAITS),
         ),
         Field(
             name="audience_key",

@@ -65,11 +65,9 @@ async def upsert_profiles(
     """
     collector = VerdictCollector(len(profiles))
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        if len(items) >= bulk_min_items:
-            await bulk_import(client, items, collector=collector)
-        else:
-            ids = await upsert_singly(client, items, collector=collector)
-            collector.mark_delivered(ids, status=_OK)
+        await _upsert_round(
+            client, items, collector=collector, bulk_min_items=bulk_min_items
+        )
     return collector.verdicts()
 
 
@@ -90,11 +88,7 @@ async def patch_profiles(
     items = prepare_items((upsert.profile for upsert in upserts), verdicts=collector)
     patched_items = [_with_patch(item, upserts[item.index]) for item in items]
     for round_items in split_into_rounds(patched_items):
-        if len(round_items) >= BULK_MIN_ITEMS:
-            await bulk_import(client, round_items, collector=collector)
-        else:
-            ids = await upsert_singly(client, round_items, collector=collector)
-            collector.mark_delivered(ids, status=_OK)
+        await _upsert_round(client, round_items, collector=collector)
     verdicts = collector.verdicts()
     return (
         await _add_to_list(client, upserts, verdicts, list_id) if list_id else verdicts
@@ -129,12 +123,14 @@ async def add_members(
     )
     upsert = partial(upsert_singly, client, collector=collector)
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        if len(items) >= bulk_min_items:
+        for_bulk, for_single = _split_by_route(items, bulk_min_items=bulk_min_items)
+        gone = None
+        if for_bulk:
             gone = await bulk_import(
-                client, items, collector=collector, list_id=list_id
+                client, for_bulk, collector=collector, list_id=list_id
             )
-        else:
-            gone = await change.apply(items, upsert)
+        if for_single and gone is None:
+            gone = await change.apply(for_single, upsert)
         if gone is not None:
             return gone
     return collector.verdicts()
@@ -168,6 +164,43 @@ async def remove_members(
         items, partial(find_profile_ids, client, collector=collector)
     )
     return collector.verdicts() if gone is None else gone
+
+
+async def _upsert_round(
+    client: JobTrackingClient,
+    items: list[ProfileItem],
+    *,
+    collector: VerdictCollector,
+    bulk_min_items: int = BULK_MIN_ITEMS,
+) -> None:
+    for_bulk, for_single = _split_by_route(items, bulk_min_items=bulk_min_items)
+    if for_bulk:
+        await bulk_import(client, for_bulk, collector=collector)
+    if for_single:
+        ids = await upsert_singly(client, for_single, collector=collector)
+        collector.mark_delivered(ids, status=_OK)
+
+
+def _split_by_route(
+    items: Iterable[ProfileItem], *, bulk_min_items: int
+) -> tuple[list[ProfileItem], list[ProfileItem]]:
+    """Split items into those for a bulk import, and those for a request each.
+
+    Klaviyo clears no attribute in a bulk import (its bulk guide of 2026-11-09).
+    """
+    for_bulk: list[ProfileItem] = []
+    for_single: list[ProfileItem] = []
+    for item in items:
+        (for_single if _clears_attribute(item.profile) else for_bulk).append(item)
+    if len(for_bulk) < bulk_min_items:
+        return [], for_bulk + for_single
+    return for_bulk, for_single
+
+
+def _clears_attribute(profile: Profile) -> bool:
+    location = profile.get("location")
+    members = location.values() if isinstance(location, Mapping) else ()
+    return None in profile.values() or None in members
 
 
 async def upsert_singly(

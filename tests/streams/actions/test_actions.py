@@ -57,7 +57,8 @@ def event(**more: Any) -> EventRecord:  # noqa: ANN401 - any part of the record
             "upsertProfile",
             {**EMAIL, "location": {"zip": 1010, "planet": "Earth", "latitude": 48.5}},
             ProfileUpsert(
-                profile={**EMAIL, "location": {"zip": "1010", "latitude": "48.5"}}
+                profile={**EMAIL, "location": {"zip": "1010", "latitude": "48.5"}},
+                dropped=("bad-location-member",),
             ),
             id="upsert-keeps-klaviyos-places-as-text",
         ),

@@ -4,8 +4,18 @@ import pytest
 
 from streams.delivery.verdict import Verdict
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.operations.profiles import upsert_profiles
+from streams.klaviyo.operations.profiles import (
+    BULK_MIN_ITEMS,
+    add_members,
+    upsert_profiles,
+)
 from streams.sandbox import Fault, FaultKind, Sandbox
+from tests.streams.klaviyo.profile_builders import (
+    make_profiles,
+    new_list,
+    request_count,
+    verdict_names,
+)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 120])
@@ -61,3 +71,30 @@ async def test_an_outage_in_the_middle_only_delays(
 
     assert [verdict.verdict for verdict in verdicts] == [Verdict.DELIVERED] * 9
     assert verdicts[0].attempts == 4
+
+
+@pytest.mark.parametrize(
+    ("cleared", "singles"),
+    [
+        pytest.param({"first_name": None}, 1, id="text"),
+        pytest.param({"location": {"city": None}}, 1, id="member-of-the-location"),
+        pytest.param({"title": None, "last_name": "B"}, 1, id="beside-a-value"),
+        pytest.param({"first_name": ""}, 0, id="empty-text"),
+        pytest.param({"location": {"city": "Wien"}}, 0, id="location"),
+    ],
+)
+async def test_a_profile_that_clears_an_attribute_is_upserted_singly(
+    client: KlaviyoClient, klaviyo: Sandbox, cleared: dict[str, object], singles: int
+) -> None:
+    """Klaviyo clears nothing in a bulk import, so the others are imported alone."""
+    list_id = await new_list(client)
+    others = make_profiles(BULK_MIN_ITEMS)
+    profile = {"email": "a@b.io", **cleared}
+
+    updated = await upsert_profiles(client, [profile, *others])
+    added = await add_members(client, list_id, [*others, profile])
+
+    assert {*verdict_names(updated), *verdict_names(added)} == {"delivered"}
+    assert request_count(klaviyo, "POST", "/profile-import") == 2 * singles
+    assert request_count(klaviyo, "POST", "/profile-bulk-import-jobs") == 2
+    assert len(klaviyo.account.lists.by_id[list_id].members) == BULK_MIN_ITEMS + 1
