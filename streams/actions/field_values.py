@@ -5,9 +5,11 @@ profile `false`, or a list `[object Object]`.
 """
 
 import re
+from collections.abc import Callable
 from enum import Enum
 from typing import Final, NamedTuple
 
+from streams.events.contact import normalize_email
 from streams.events.time import to_iso_time
 from streams.mapping.text import number_text
 from streams.mapping.values import Json
@@ -56,13 +58,6 @@ TEXT_ATTRIBUTES: Final = (
 )
 """Attributes of a profile that are plain text, Klaviyo OpenAPI 2026-07-15."""
 
-_PERSON_IDENTIFIERS: Final = (
-    "email",
-    "phone_number",
-    "external_id",
-    "anonymous_id",
-    "country_code",
-)
 _LOCATION_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "address1": ("address1", "street", "street1", "line1"),
     "address2": ("address2", "street2", "line2"),
@@ -95,6 +90,33 @@ def to_text(value: Json) -> str | Unfit:
         return value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return number_text(value) if is_number and value else UNFIT
+
+
+def to_email(value: Json) -> str | Unfit:
+    """Convert an e-mail address to text; a list holds candidates.
+
+    The first valid candidate is taken; the result is empty if nothing claims to be an
+    address. Engage's external ids may be a candidate as they are.
+    """
+    if not isinstance(value, list):
+        return to_text(value)
+    candidates = [
+        candidate
+        for item in value
+        for candidate in (_emails_among(item) if isinstance(item, list) else [item])
+        if candidate is not None and candidate != ""
+    ]
+    texts = (text for text in candidates if isinstance(text, str))
+    valid = next(filter(normalize_email, texts), "")
+    return UNFIT if candidates and not valid else valid
+
+
+def _emails_among(external_ids: list[Json]) -> list[Json]:
+    return [
+        external_id.get("id")
+        for external_id in external_ids
+        if isinstance(external_id, dict) and external_id.get("type") == "email"
+    ]
 
 
 def to_texts(value: Json) -> tuple[str, ...] | Unfit:
@@ -220,16 +242,27 @@ def to_person(value: Json) -> Converted | Unfit:
     if not isinstance(value, dict):
         return UNFIT
     person, dropped = dict(value), []
-    for name in (*_PERSON_IDENTIFIERS, *TEXT_ATTRIBUTES, "location"):
+    for name, convert in _PERSON_CONVERTERS.items():
         raw = person.pop(name, None)
         if raw is None or raw == "":
             continue
-        converted = to_location(raw) if name == "location" else to_text(raw)
+        converted = convert(raw)
         if converted is UNFIT:
             dropped.append(name)
         elif isinstance(converted, Converted):
             person[name] = converted.value
             dropped += converted.dropped
-        else:
+        elif converted != "":
             person[name] = converted
     return Converted(person, tuple(dropped))
+
+
+_PERSON_CONVERTERS: Final[dict[str, Callable[[Json], str | Converted | Unfit]]] = {
+    "email": to_email,
+    "location": to_location,
+    **dict.fromkeys(
+        ("phone_number", "external_id", "anonymous_id", "country_code"), to_text
+    ),
+    **dict.fromkeys(TEXT_ATTRIBUTES, to_text),
+}
+"""Attribute of an event's person -> conversion of its value."""

@@ -16,6 +16,7 @@ from streams.actions.field_values import (
     Converted,
     Unfit,
     to_boolean,
+    to_email,
     to_location,
     to_number,
     to_object,
@@ -35,6 +36,7 @@ class FieldKind(StrEnum):
 
     TEXT = "text"
     TEXTS = "list of text"
+    EMAIL = "email address"
     NUMBER = "number"
     BOOLEAN = "boolean"
     TIME = "time"
@@ -60,6 +62,7 @@ class UnfitPolicy(StrEnum):
 _CONVERTERS: Final[Mapping[FieldKind, Callable[[Json], Json | Converted | Unfit]]] = {
     FieldKind.TEXT: to_text,
     FieldKind.TEXTS: to_texts,
+    FieldKind.EMAIL: to_email,
     FieldKind.NUMBER: to_number,
     FieldKind.BOOLEAN: to_boolean,
     FieldKind.TIME: to_time,
@@ -123,12 +126,11 @@ def fit_payload(
     dropped: list[str] = []
     for field in fields:
         raw = payload.get(field.name)
-        if raw is None or raw == "":
+        converted = "" if raw is None or raw == "" else _CONVERTERS[field.kind](raw)
+        if converted == "":
             if field.required:
                 return _missing(field)
-            continue
-        converted = _CONVERTERS[field.kind](raw)
-        if isinstance(converted, Converted):
+        elif isinstance(converted, Converted):
             values[field.name] = converted.value
             dropped += map(dropped_code, converted.dropped)
         elif converted is not UNFIT:

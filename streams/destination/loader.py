@@ -1,7 +1,7 @@
 """Loading of a destination file: a compiled destination, or all problems."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -14,6 +14,7 @@ from streams.destination.model import (
     UnknownMetricPolicy,
 )
 from streams.destination.opt_out import ConsentStrategy, OptOutRules
+from streams.destination.presets import PRESETS
 from streams.destination.problems import ConfigProblems
 from streams.errors import ConfigError
 from streams.events.contact import BadPhonePolicy, ContactRules, is_country_code
@@ -21,30 +22,6 @@ from streams.mapping.values import Json
 from streams.settings import Settings
 from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
 from streams.triggers.trigger import Trigger
-
-PRESETS: Final[tuple[dict[str, Any], ...]] = (
-    {
-        "name": "Upsert Profile",
-        "action": "upsertProfile",
-        # The identify calls of an audience only set a flag that the list reflects.
-        "trigger": 'type = "identify"'
-        ' and context.personas.computation_class != "audience"'
-        ' and context.personas.computation_class != "journey_step"',
-    },
-    {
-        "name": "Track Event",
-        "action": "trackEvent",
-        # The excluded events have their own actions. If this action recorded orders
-        # too, the duplicate would fail the whole bulk request.
-        "trigger": 'type = "track" and event != "Order Completed"'
-        ' and event != "Audience Entered" and event != "Audience Exited"',
-    },
-    {"name": "Order Completed", "action": "orderCompleted"},
-    {"name": "Subscribe Profile", "action": "subscribeProfile"},
-    {"name": "Unsubscribe Profile", "action": "unsubscribeProfile"},
-    {"name": "Delete Profile", "action": "deleteProfile"},
-)
-"""Mappings of a file without mappings; audiences are synced as well."""
 
 FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")

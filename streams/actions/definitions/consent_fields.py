@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from streams.actions.channels import ADDRESS_FIELDS
 from streams.actions.definitions.profile_fields import (
+    EMAIL_OF_IDENTIFY,
     LIST_FIELD_DESCRIPTION,
     contact_fields,
-    first_path,
+    email_candidates,
     phone_path,
     refusal_of,
 )
@@ -33,13 +34,13 @@ _NO_IDENTIFIER: Final = PayloadRefusal(
     code="no-identifier", reason="no phone_number or email"
 )
 
-EMAIL_PATH: Final = first_path("$.traits.email", "$.context.traits.email")
-PHONE_PATH: Final = phone_path("$.traits", "$.context.traits")
+SUBSCRIBER_EMAIL: Final = email_candidates(*EMAIL_OF_IDENTIFY, "$.properties.email")
+_SUBSCRIBER_PHONE: Final = phone_path("$.traits", "$.context.traits", "$.properties")
 
 CONSENT_FIELDS: Final = (
     *(
         field
-        for field in contact_fields(email=EMAIL_PATH, phone=PHONE_PATH)
+        for field in contact_fields(email=SUBSCRIBER_EMAIL, phone=_SUBSCRIBER_PHONE)
         if field.name != "external_id"
     ),
     Field(

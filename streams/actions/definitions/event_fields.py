@@ -1,16 +1,27 @@
 """Fields and event records shared by Track Event and Order Completed."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from streams.actions.definitions.profile_fields import (
+    EMAIL_OF_TRACK,
+    email_candidates,
     event_profile,
     first_path,
+    phone_path,
     refusal_of,
 )
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import EventRecord, PayloadRefusal
-from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
+from streams.events.contact import (
+    INVALID_PHONE,
+    BadPhonePolicy,
+    Contact,
+    ContactRules,
+    InvalidContact,
+    read_contact,
+)
 from streams.mapping.values import Json
 
 METRIC_MAX_CHARS: Final = 127
@@ -38,6 +49,11 @@ def event_fields(*, revenue: Json) -> tuple[Field, ...]:
             required=True,
             default={
                 "external_id": first_path("$.userId"),
+                "email": email_candidates(*EMAIL_OF_TRACK),
+                "phone_number": _without(
+                    ("$.userId", *EMAIL_OF_TRACK),
+                    phone_path("$.context.traits", "$.traits", "$.properties"),
+                ),
                 "anonymous_id": first_path("$.anonymousId"),
             },
         ),
@@ -88,6 +104,17 @@ def event_fields(*, revenue: Json) -> tuple[Field, ...]:
     )
 
 
+def _without(paths: Sequence[str], directive: Json) -> Json:
+    """Return a directive that applies only where no path has a value.
+
+    Klaviyo gives the owner of a known phone number the e-mail address or the id beside
+    it, so the number of a stranger's profile must stand alone.
+    """
+    for path in reversed(paths):
+        directive = {"@if": {"blank": {"@path": path}, "else": directive}}
+    return directive
+
+
 def _path_or_empty(path: str) -> Json:
     lookup = {"@path": path}
     return {"@if": {"exists": lookup, "then": lookup, "else": {}}}
@@ -105,12 +132,27 @@ def read_event_owner(
     person: dict[str, Any], *, rules: ContactRules
 ) -> Contact | PayloadRefusal:
     """Read the person of an event; an anonymous id is enough."""
-    contact = read_contact(person, rules=rules)
+    contact = read_event_contact(person, rules=rules)
     if isinstance(contact, InvalidContact):
         return refusal_of(contact)
     if contact.identifiers or person.get("anonymous_id"):
         return contact
     return NO_EVENT_OWNER
+
+
+def read_event_contact(
+    person: dict[str, Any], *, rules: ContactRules
+) -> Contact | InvalidContact:
+    """Read the contact of an event's person.
+
+    A bad phone number costs no event that an anonymous id identifies as well.
+    """
+    contact = read_contact(person, rules=rules)
+    is_anonymous = person.get("anonymous_id") and not person.get("external_id")
+    may_drop = rules.bad_phone is BadPhonePolicy.DROP
+    if contact is INVALID_PHONE and is_anonymous and may_drop:
+        return Contact(identifiers={}, dropped=(INVALID_PHONE.code,))
+    return contact
 
 
 def build_event_record(

@@ -3,10 +3,13 @@
 from typing import Final
 
 from streams.actions.definitions.profile_fields import (
+    EMAIL_OF_IDENTIFY,
+    EMAIL_OF_TRACK,
     HOOK_FIELD,
     LIST_FIELD_DESCRIPTION,
     attribute_fields,
     contact_fields,
+    email_candidates,
     first_path,
     payload_list_id,
     phone_path,
@@ -59,7 +62,7 @@ ADD_PROFILE_TO_LIST: Final = ActionSpec(
     batch_size=10_000,
     fields=(
         *contact_fields(
-            email=first_path("$.context.traits.email", "$.properties.email"),
+            email=email_candidates(*EMAIL_OF_TRACK),
             phone=phone_path("$.context.traits", "$.properties"),
             external_id=first_path("$.userId"),
         ),
@@ -81,7 +84,7 @@ REMOVE_PROFILE_FROM_LIST: Final = ActionSpec(
     batch_keys=("list_id",),
     fields=(
         *contact_fields(
-            email=first_path("$.context.traits.email", "$.properties.email"),
+            email=email_candidates(*EMAIL_OF_TRACK),
             phone=phone_path("$.context.traits", "$.properties"),
             external_id=first_path("$.userId"),
         ),
@@ -100,7 +103,7 @@ REMOVE_PROFILE: Final = ActionSpec(
     batch_keys=("list_id",),
     fields=(
         *contact_fields(
-            email=first_path("$.traits.email"),
+            email=email_candidates(*EMAIL_OF_IDENTIFY),
             phone=phone_path("$.traits", "$.context.traits"),
             external_id=first_path("$.userId"),
         ),

@@ -10,6 +10,7 @@ from streams.actions.definitions.event_fields import (
     build_event_record,
     event_fields,
     metric_name_refusal,
+    read_event_contact,
 )
 from streams.actions.definitions.profile_fields import first_path, refusal_of
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
@@ -79,7 +80,7 @@ def _read_buyer(
     An order is worth more than its address: an address that looks invalid is sent for
     Klaviyo to judge, as Segment does.
     """
-    contact = read_contact(person, rules=rules)
+    contact = read_event_contact(person, rules=rules)
     if contact is INVALID_EMAIL:
         contact = read_contact({**person, "email": ""}, rules=rules)
         if isinstance(contact, Contact):

@@ -2,13 +2,15 @@
 
 from typing import Final, Literal
 
-from streams.actions.definitions.consent_fields import EMAIL_PATH, PHONE_PATH
+from streams.actions.definitions.consent_fields import SUBSCRIBER_EMAIL
 from streams.actions.definitions.profile_fields import (
     contact_fields,
+    email_candidates,
     first_path,
+    phone_path,
     read_profile_contact,
 )
-from streams.actions.fields import Field, Payload
+from streams.actions.fields import Field, FieldKind, Payload
 from streams.actions.intents import ActionResult, Deletion, PayloadRefusal, Suppression
 from streams.actions.spec import ActionSpec, Build
 from streams.events.contact import ContactRules
@@ -47,7 +49,10 @@ def _delete(payload: Payload, rules: ContactRules) -> ActionResult:
 
 
 _EMAIL_FIELD: Final = Field(
-    name="email", description="The address to change.", default=EMAIL_PATH
+    name="email",
+    description="The address to change.",
+    kind=FieldKind.EMAIL,
+    default=SUBSCRIBER_EMAIL,
 )
 
 SUPPRESS_PROFILE: Final = ActionSpec(
@@ -76,7 +81,9 @@ DELETE_PROFILE: Final = ActionSpec(
     batch_size=1,
     fields=(
         *contact_fields(
-            email=EMAIL_PATH, phone=PHONE_PATH, external_id=first_path("$.userId")
+            email=email_candidates("$.traits.email", "$.context.traits.email"),
+            phone=phone_path("$.traits", "$.context.traits"),
+            external_id=first_path("$.userId"),
         ),
         Field(
             name="profile_id",

@@ -24,6 +24,20 @@ _TEXT_PATHS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Attribute -> paths of the traits that hold it, the first with text counts."""
 
+EXTERNAL_IDS: Final = "$.context.externalIds"
+"""Path of the identifiers that Segment's Engage knows of a person."""
+
+EMAIL_OF_TRACK: Final = (
+    "$.context.traits.email",
+    EXTERNAL_IDS,
+    "$.traits.email",
+    "$.properties.email",
+)
+"""Paths of the e-mail address in a track call, the most reliable first."""
+
+EMAIL_OF_IDENTIFY: Final = ("$.traits.email", "$.context.traits.email", EXTERNAL_IDS)
+"""Paths of the e-mail address in an identify call, the most reliable first."""
+
 _ADDRESS_TRAITS: Final = ("address", "address2")
 
 NO_IDENTIFIER: Final = PayloadRefusal(
@@ -59,12 +73,22 @@ def phone_path(*roots: str) -> Json:
     return first_text(*_below(roots, "phone", "phone_number"))
 
 
+def email_candidates(*paths: str) -> Json:
+    """Return the directives that read the candidates for an e-mail address."""
+    return [{"@path": path} for path in paths]
+
+
 def contact_fields(
     *, email: Json, phone: Json, external_id: Json = None
 ) -> tuple[Field, ...]:
     """Return the fields that identify a profile, with the given defaults."""
     return (
-        Field(name="email", description="The profile's email address.", default=email),
+        Field(
+            name="email",
+            description="The profile's email address.",
+            kind=FieldKind.EMAIL,
+            default=email,
+        ),
         Field(
             name="phone_number",
             description="The profile's phone number: E.164, or national with"

@@ -6,11 +6,13 @@ from typing import Any, Final
 import msgspec
 
 from streams.actions.definitions.profile_fields import (
+    EMAIL_OF_IDENTIFY,
     HOOK_FIELD,
     LIST_FIELD_DESCRIPTION,
     NO_IDENTIFIER,
     attribute_fields,
     contact_fields,
+    email_candidates,
     first_path,
     payload_list_id,
     phone_path,
@@ -141,7 +143,7 @@ UPSERT_PROFILE: Final = ActionSpec(
     batch_size=10_000,
     fields=(
         *contact_fields(
-            email=first_path("$.traits.email", "$.context.traits.email"),
+            email=email_candidates(*EMAIL_OF_IDENTIFY),
             phone=phone_path(*_TRAITS),
             external_id=first_path("$.userId"),
         ),
