@@ -11,9 +11,8 @@ from agents.lanes.lane import BatchResult, LaneOptions, NotNow, Verdicts
 from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
-from streams.actions.intents import ProfileUpsert
-from streams.actions.kinds import identifying_attributes
-from streams.actions.list_ref import ByAudience, ById, ListRef
+from streams.actions.activation import ByAudience, ById, ListRef
+from streams.actions.intents import ProfileUpsert, identifying_attributes
 from streams.audiences.list_mapping import (
     NO_LIST_MAPPING,
     ListMapping,

@@ -6,14 +6,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from streams.actions.intents import (
+    PERSON_IDENTIFIERS,
     ConsentChange,
     Intent,
     ListAdd,
     ListRemove,
     ProfileUpsert,
-)
-from streams.actions.kinds import (
-    PERSON_IDENTIFIERS,
     identifying_attributes,
     is_patch,
     is_same_person,

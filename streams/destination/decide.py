@@ -22,8 +22,7 @@ from streams.actions.intents import (
     ListRemove,
     PayloadRefusal,
 )
-from streams.audiences.audience_events import audience_events_in
-from streams.audiences.transition import Transition
+from streams.audiences.audience_events import Transition, audience_events_in
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
 from streams.destination.opt_out import OptOut, opt_out_of

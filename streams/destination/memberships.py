@@ -10,8 +10,12 @@ from typing import Final
 from streams.actions.attributes import drop_stale_attributes
 from streams.actions.commands import CommandResult, deleted_after
 from streams.actions.intents import Intent, ListAdd
-from streams.audiences.audience_events import AudienceEvent
-from streams.audiences.transition import Transition, TransitionReason, apply_event
+from streams.audiences.audience_events import (
+    AudienceEvent,
+    Transition,
+    TransitionReason,
+    apply_event,
+)
 from streams.destination.model import AudienceRule, Destination
 from streams.events.canonical_event import CanonicalEvent
 from streams.state.user_state import UserState

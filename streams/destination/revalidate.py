@@ -7,10 +7,8 @@ import msgspec
 
 from streams.actions.activation import Activation
 from streams.actions.commands import CommandResult, apply_command
-from streams.actions.intents import Intent, ListAdd, ListRemove
-from streams.actions.kinds import list_id_of
-from streams.audiences.audience_events import AudienceEvent
-from streams.audiences.transition import Transition
+from streams.actions.intents import Intent, ListAdd, ListRemove, list_id_of
+from streams.audiences.audience_events import AudienceEvent, Transition
 from streams.destination.decide import REBUILT, Decision, complete_event
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import AudienceRule, Destination

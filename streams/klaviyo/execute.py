@@ -9,12 +9,10 @@ import msgspec
 from streams.actions.intents import (
     ConsentChange,
     Intent,
+    IntentKind,
     ListAdd,
     ListRemove,
     ProfileUpsert,
-)
-from streams.actions.kinds import (
-    IntentKind,
     identifying_attributes,
     intent_kind,
     list_id_of,

@@ -6,8 +6,12 @@ import msgspec
 import orjson
 
 from agents.shared.headers import ORIGIN_HEADER
-from streams.actions.intents import EventRecord, ListAdd, ListRemove
-from streams.actions.kinds import identifying_attributes
+from streams.actions.intents import (
+    EventRecord,
+    ListAdd,
+    ListRemove,
+    identifying_attributes,
+)
 from streams.destination.loader import compile_destination
 from tests.journeys.sample_events import START_MS, moves
 from tests.support.reprocess_records import (

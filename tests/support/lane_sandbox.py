@@ -14,10 +14,8 @@ from agents.lanes.lane import Lane, NotNow
 from agents.lanes.pending import LaneItem
 from agents.lanes.service import LaneService
 from agents.shared.headers import ORIGIN_HEADER
-from streams.actions.activation import Activation, LaneId
-from streams.actions.intents import Intent
-from streams.actions.kinds import intent_kind, list_id_of
-from streams.actions.list_ref import build_list_ref
+from streams.actions.activation import Activation, LaneId, build_list_ref
+from streams.actions.intents import Intent, intent_kind, list_id_of
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.destination.loader import compile_destination

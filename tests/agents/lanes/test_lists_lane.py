@@ -11,10 +11,13 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import NotNow
 from agents.lanes.lists import ListsLane
 from agents.lanes.pending import LaneItem
-from streams.actions.activation import Activation, LaneId
-from streams.actions.intents import ListAdd, ListRemove, ProfileUpsert
-from streams.actions.kinds import identifying_attributes
-from streams.actions.list_ref import ByAudience, ById
+from streams.actions.activation import Activation, ByAudience, ById, LaneId
+from streams.actions.intents import (
+    ListAdd,
+    ListRemove,
+    ProfileUpsert,
+    identifying_attributes,
+)
 from streams.audiences.list_mapping import (
     ListMapping,
     ListRequest,
