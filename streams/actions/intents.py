@@ -113,6 +113,8 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
         everywhere: True if a profile that is not on the list must be unsubscribed
             globally, as Klaviyo does; otherwise such a profile keeps its consent.
         push_tokens: Push tokens in Klaviyo's form; needed to unsubscribe from push.
+        external_id: Id of the user whose profile has the address; empty if unknown.
+            The request cannot name it, but the profile can be given the address first.
     """
 
     consent: Consent
@@ -124,6 +126,7 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     consented_at: str = ""
     everywhere: bool = False
     push_tokens: tuple[dict[str, Any], ...] = ()
+    external_id: str = ""
 
 
 class Suppression(_Intent, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from streams.actions.activation import (
     BatchOverride,
     lane_of,
 )
-from streams.actions.commands import CommandResult, apply_command
+from streams.actions.commands import apply_command, deleted_after
 from streams.actions.intents import (
     EventRecord,
     Intent,
@@ -23,7 +23,13 @@ from streams.actions.intents import (
     PayloadRefusal,
 )
 from streams.audiences.audience_events import Transition, audience_events_in
-from streams.destination.memberships import apply_audience_event
+from streams.destination.completion import (
+    UNKNOWN_PERSON,
+    UnknownPersonPolicy,
+    complete_person,
+    is_unknown_person,
+)
+from streams.destination.memberships import AudienceResult, apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
@@ -31,10 +37,14 @@ from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.events.contact import ContactRules, normalize_email, normalize_phone
 from streams.events.identifiers import identifiers_of
 from streams.events.time import iso_from_ms
+from streams.state.identity import learn
 from streams.state.user_state import UserState
 
 ADD_TO_LIST: Final = "addProfileToList"
 REMOVE_FROM_LIST: Final = "removeProfileFromList"
+
+_NOT_ABOUT_A_PERSON: Final = frozenset({"alias", "delete"})
+"""Calls that teach nothing: a new name of a user, and a user's end."""
 
 DELETIONS: Final = frozenset({"deleteProfile"})
 """Actions that an opt-out never holds back: they serve a legal duty."""
@@ -80,6 +90,7 @@ def decide(
     if opt_out and event.kind != "delete":
         builder.apply_opt_out(opt_out)
         return builder.build()
+    builder.learn_identity()
     if destination.sync_audiences:
         builder.apply_audience_events()
     for rule in destination.matching_rules(event.body):
@@ -100,6 +111,18 @@ class _DecisionBuilder:
         self._refusals: list[PayloadRefusal] = []
         self._reasons: list[str] = []
 
+    def learn_identity(self) -> None:
+        """Learn who the user is, before anything is done for the user."""
+        event = self._event
+        if event.kind in _NOT_ABOUT_A_PERSON or deleted_after(self._state, event):
+            return
+        rules = self._destination.contact_rules
+        identifiers = audience_identifiers(event, rules=rules)
+        before = self._state.identity
+        after = learn(before, identifiers, event)
+        if after is not before:
+            self._state = self._state.with_identity(after)
+
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
         try:
@@ -111,7 +134,7 @@ class _DecisionBuilder:
                     destination=self._destination,
                     build_intent=self._list_change,
                 )
-                self._add_list_change(result, audience=audience_event.audience)
+                self._add_list_changes(result, audience=audience_event.audience)
         except PoisonRecord as fault:
             self._refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
 
@@ -169,25 +192,28 @@ class _DecisionBuilder:
         if result.intent is None:
             self._reasons.append(result.reason)
             return
+        intent = self._complete(result.intent)
+        policy = self._destination.identity_rules.unknown
+        if policy is UnknownPersonPolicy.DROP and is_unknown_person(intent):
+            self._reasons.append(UNKNOWN_PERSON)
+            return
         self._add_activation(
             rule.action.name,
-            complete_event(result.intent, self._event),
+            complete_event(intent, self._event),
             batch=batch,
             expire_after_s=rule.expire_after_s,
         )
 
-    def _add_list_change(self, result: CommandResult, *, audience: str) -> None:
+    def _add_list_changes(self, result: AudienceResult, *, audience: str) -> None:
         self._state = result.state
-        if result.intent is None:
+        if not result.intents:
             self._reasons.append(result.reason)
-            return
-        is_removal = isinstance(result.intent, ListRemove)
-        action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
-        self._add_activation(action, result.intent, audience=audience)
+        for intent in result.intents:
+            is_removal = isinstance(intent, ListRemove)
+            action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
+            self._add_activation(action, intent, audience=audience)
 
-    def _list_change(
-        self, transition: Transition, list_id: str
-    ) -> ListAdd | ListRemove:
+    def _list_change(self, transition: Transition, list_id: str) -> Intent:
         rules = self._destination.contact_rules
         identifiers = audience_identifiers(self._event, rules=rules)
         if not identifiers:
@@ -195,8 +221,17 @@ class _DecisionBuilder:
                 "no-identifier", "no user id, email or phone that Klaviyo accepts"
             )
         if transition.entered:
-            return ListAdd(list_id=list_id, profile={**identifiers})
-        return ListRemove(list_id=list_id, identifiers=identifiers)
+            change: Intent = ListAdd(list_id=list_id, profile={**identifiers})
+        else:
+            change = ListRemove(list_id=list_id, identifiers=identifiers)
+        return change
+
+    def _complete(self, intent: Intent) -> Intent:
+        """Name the person as completely as is safe, where the destination allows it."""
+        if not self._destination.identity_rules.complete:
+            return intent
+        time_ms = self._event.time_ms
+        return complete_person(intent, self._state.identity, time_ms=time_ms)
 
     def _add_activation(
         self,
