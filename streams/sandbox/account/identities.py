@@ -8,7 +8,7 @@ from streams.sandbox.account.lists import Lists
 from streams.sandbox.account.profile_rules import patched_properties
 from streams.sandbox.account.profiles import IDENTIFIERS, Profiles, StoredProfile
 from streams.sandbox.account.resolution import (
-    Resolution,
+    ProfileResolution,
     conflict_error,
     resolve,
     resolve_activity,
@@ -74,12 +74,12 @@ class Identities:
             return not_found("profile", profile_id, pointer=f"{pointer}/id")
         return result
 
-    def resolve_activity(self, item: JsonObject) -> Resolution:
+    def resolve_activity(self, item: JsonObject) -> ProfileResolution:
         """Resolve the profile of an event or of a consent row."""
         return resolve_activity(self.profiles, item, switches=self.switches)
 
     def write(
-        self, resolution: Resolution, *, now_s: float, meta: object = None
+        self, resolution: ProfileResolution, *, now_s: float, meta: object = None
     ) -> StoredProfile:
         """Fold and write; identifiers of conflicting profiles stay where they are.
 

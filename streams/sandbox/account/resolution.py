@@ -1,4 +1,4 @@
-"""Resolution of identifiers: the profile that a request chooses, by Klaviyo's ranking.
+"""Choice of the profile that a request means, by Klaviyo's ranking of identifiers.
 
 The rules, their evidence and the unsettled points: `streams/sandbox/IDENTITY.md`.
 """
@@ -13,7 +13,7 @@ from streams.sandbox.switches import Switches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class ProfileResolution:
     """Profiles that a request means.
 
     Attributes:
@@ -32,7 +32,9 @@ class Resolution:
     conflicting: tuple[StoredProfile, ...] = ()
 
 
-def resolve(profiles: Profiles, item: JsonObject, *, switches: Switches) -> Resolution:
+def resolve(
+    profiles: Profiles, item: JsonObject, *, switches: Switches
+) -> ProfileResolution:
     """Choose the owner of the highest identifier, and judge the other owners.
 
     Args:
@@ -47,7 +49,7 @@ def resolve(profiles: Profiles, item: JsonObject, *, switches: Switches) -> Reso
         others = {name: one for name, one in owners.items() if one is not profile}
         owners = {"id": profile, **others}
     if not owners:
-        return Resolution(attributes=attributes)
+        return ProfileResolution(attributes=attributes)
     (chosen_by, chosen), *rest = owners.items()
     folded, conflicting = [], []
     for name, owner in rest:
@@ -57,7 +59,7 @@ def resolve(profiles: Profiles, item: JsonObject, *, switches: Switches) -> Reso
             folded.append(owner)
         else:
             conflicting.append(owner)
-    return Resolution(
+    return ProfileResolution(
         attributes=attributes,
         chosen=chosen,
         chosen_by=chosen_by,
@@ -86,13 +88,13 @@ def highest_identifier(profile: StoredProfile) -> str:
 
 def resolve_activity(
     profiles: Profiles, item: JsonObject, *, switches: Switches
-) -> Resolution:
+) -> ProfileResolution:
     """Resolve the profile of an event or of a consent row, which is never refused."""
     resolution = resolve(profiles, item, switches=switches)
     chosen, attributes = resolution.chosen, resolution.attributes
     if chosen is None:
         return resolution
-    is_new = Resolution(attributes=attributes)
+    is_new = ProfileResolution(attributes=attributes)
     if resolution.chosen_by == "anonymous_id" and switches.anonymous_fold == "keep":
         return is_new if any(map(attributes.get, IDENTIFIERS[:-1])) else resolution
     takes_phone = resolution.chosen_by == "phone_number" and attributes.get("email")

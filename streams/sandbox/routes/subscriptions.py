@@ -199,6 +199,10 @@ def _parse_profiles(
             for k, v in profile_attributes.items()
             if k in ("email", "phone_number")
         }
+        channels = profile_attributes.get("subscriptions")
+        push = channels.get("push") if isinstance(channels, dict) else None
+        if isinstance(push, dict) and push.get("anonymous_id"):
+            identifiers["anonymous_id"] = push["anonymous_id"]
         resource = {"id": item.get("id"), "attributes": identifiers}
         profile_rules.check_resource(resource, pointer=pointer)
         if not profile_rules.has_identifier(resource):
