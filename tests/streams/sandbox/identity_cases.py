@@ -11,12 +11,22 @@ import orjson
 
 from streams.sandbox import Sandbox
 from streams.sandbox.account.profiles import IDENTIFIERS
-from tests.streams.sandbox.api import ApiResult, Body, SandboxApi, data, import_job
+from tests.streams.sandbox.api import (
+    ApiResult,
+    Body,
+    ManualClock,
+    SandboxApi,
+    data,
+    import_job,
+)
 from tests.streams.sandbox.consent_jobs import SUBSCRIBE, consent_job
 from tests.streams.sandbox.event_requests import event_request
 
 PHONE = "+12025550101"
 OTHER_PHONE = "+12025550102"
+
+TWO_FULL = {"A": "x-a a@x.co", "B": f"x-b b@x.co {PHONE}"}
+"""Two profiles, each with an external id of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +124,37 @@ async def send(api: SandboxApi, case: Case, ids: Mapping[str, str]) -> ApiResult
             job = orjson.loads(orjson.dumps(consent_job(SUBSCRIBE, row)))
             job["data"]["attributes"]["profiles"]["data"][0].update(members)
             return await api.post(f"/api/{SUBSCRIBE}s", job)
+
+
+async def check_case(
+    api: SandboxApi, klaviyo: Sandbox, clock: ManualClock, case: Case
+) -> None:
+    """Send the request of a case, and compare the response and all profiles."""
+    profile_ids = seed(klaviyo, case)
+    names = {profile_id: name for name, profile_id in profile_ids.items()}
+
+    got = await send(api, case, profile_ids)
+    clock.now_s += 5
+
+    if isinstance(case.status, str):
+        (job_id,) = klaviyo.account.jobs.by_id
+        path = f"/api/profile-bulk-import-jobs/{job_id}/import-errors"
+        (error,) = (await api.get(path)).body["data"]
+        assert error["attributes"]["code"] == case.status
+    else:
+        assert got.status == case.status
+    assert show_profiles(klaviyo, names) == dict(case.after)
+    if got.status == 409:
+        named = {"duplicate_profile_id": profile_ids.get(case.duplicate)}
+        assert got.error["code"] == "duplicate_profile"
+        assert got.error["title"] == "Conflict."
+        assert got.error["source"] == {"pointer": "/data/attributes"}
+        assert got.error["meta"] == (named if case.duplicate else {})
+    if case.request == "event":
+        metric = klaviyo.account.events.metric_names.get("Ordered")
+        owners = [
+            names.get(event.profile_id, "new")
+            for event in klaviyo.account.events.by_key.values()
+            if metric is not None and event.metric_id == metric.id
+        ]
+        assert owners == [case.event_owner] * bool(case.event_owner)

@@ -7,14 +7,12 @@ from tests.streams.sandbox.api import WRONG_REQUEST, ManualClock, SandboxApi
 from tests.streams.sandbox.identity_cases import (
     OTHER_PHONE,
     PHONE,
+    TWO_FULL,
     Case,
-    seed,
-    send,
-    show_profiles,
+    check_case,
 )
 
 FULL_A = f"x-a a@x.co {PHONE}"
-TWO_FULL = {"A": "x-a a@x.co", "B": f"x-b b@x.co {PHONE}"}
 EXTERNAL_AND_EMAIL = {"A": "x-a", "B": "b@x.co"}
 
 RANKING = {
@@ -265,218 +263,13 @@ CONFLICTS = {
     ),
 }
 
-EVENTS = {
-    "of-one": Case(
-        section="A2",
-        before={"A": "a@x.co"},
-        request="event",
-        identifiers="x-new a@x.co",
-        status=202,
-        after={"A": "x-new a@x.co"},
-        event_owner="A",
-    ),
-    "of-two-goes-to-the-higher": Case(
-        section="A3",
-        before=TWO_FULL,
-        request="event",
-        identifiers="x-b a@x.co",
-        status=202,
-        after=TWO_FULL,
-        event_owner="B",
-    ),
-    "of-two-goes-to-the-email": Case(
-        section="A3",
-        before=TWO_FULL,
-        request="event",
-        identifiers="x-b a@x.co",
-        switches={"event_conflict": "email"},
-        status=202,
-        after=TWO_FULL,
-        event_owner="A",
-    ),
-    "of-two-is-dropped": Case(
-        section="A3",
-        before=TWO_FULL,
-        request="event",
-        identifiers="x-b a@x.co",
-        switches={"event_conflict": "drop"},
-        status=202,
-        after=TWO_FULL,
-    ),
-    "folds-a-phone-only-profile": Case(
-        section="B1",
-        before={"A": "a@x.co", "B": PHONE},
-        request="event",
-        identifiers=f"a@x.co {PHONE}",
-        status=202,
-        after={"A": f"a@x.co {PHONE}"},
-        event_owner="A",
-    ),
-    "known-phone-and-new-email-rewrites": Case(
-        section="J2",
-        before={"A": FULL_A},
-        request="event",
-        identifiers=f"new@x.co {PHONE}",
-        status=202,
-        after={"A": f"x-a new@x.co {PHONE}"},
-        event_owner="A",
-    ),
-    "known-phone-and-new-email-keeps": Case(
-        section="J2",
-        before={"A": FULL_A},
-        request="event",
-        identifiers=f"new@x.co {PHONE}",
-        switches={"taken_phone": "keep"},
-        status=202,
-        after={"A": FULL_A},
-        event_owner="A",
-    ),
-    "known-phone-and-new-email-is-new": Case(
-        section="J2",
-        before={"A": FULL_A},
-        request="event",
-        identifiers=f"new@x.co {PHONE}",
-        switches={"taken_phone": "new"},
-        status=202,
-        after={"A": FULL_A, "new": "new@x.co"},
-        event_owner="new",
-    ),
-    "phone-only-profile-gets-the-email": Case(
-        section="A2",
-        before={"A": PHONE},
-        request="event",
-        identifiers=f"new@x.co {PHONE}",
-        switches={"taken_phone": "keep"},
-        status=202,
-        after={"A": f"new@x.co {PHONE}"},
-        event_owner="A",
-    ),
-    "anonymous-alone": Case(
-        section="C",
-        before={"A": "a@x.co"},
-        request="event",
-        identifiers="dev-a",
-        status=202,
-        after={"A": "a@x.co", "new": "dev-a"},
-        event_owner="new",
-    ),
-    "anonymous-is-folded": Case(
-        section="C",
-        before={"A": "a@x.co", "B": "dev-a"},
-        request="event",
-        identifiers="a@x.co dev-a",
-        status=202,
-        after={"A": "a@x.co dev-a"},
-        event_owner="A",
-    ),
-    "anonymous-stays": Case(
-        section="C",
-        before={"A": "a@x.co", "B": "dev-a"},
-        request="event",
-        identifiers="a@x.co dev-a",
-        switches={"anonymous_fold": "keep"},
-        status=202,
-        after={"A": "a@x.co", "B": "dev-a"},
-        event_owner="A",
-    ),
-    "anonymous-stays-beside-a-new-email": Case(
-        section="C",
-        before={"A": "dev-a"},
-        request="event",
-        identifiers="new@x.co dev-a",
-        switches={"anonymous_fold": "keep"},
-        status=202,
-        after={"A": "dev-a", "new": "new@x.co"},
-        event_owner="new",
-    ),
-}
-
-SUBSCRIPTIONS = {
-    "id-decides": Case(
-        section="A3",
-        before=TWO_FULL,
-        request="subscribe",
-        profile="A",
-        identifiers="b@x.co",
-        status=202,
-        after=TWO_FULL,
-    ),
-    "folds-a-phone-only-profile": Case(
-        section="B1",
-        before={"A": "a@x.co", "B": PHONE},
-        request="subscribe",
-        identifiers=f"a@x.co {PHONE}",
-        status=202,
-        after={"A": f"a@x.co {PHONE}"},
-    ),
-    "unknown-address": Case(
-        section="A3",
-        before={},
-        request="subscribe",
-        identifiers="new@x.co",
-        status=202,
-        after={"new": "new@x.co"},
-    ),
-    "unknown-address-has-no-effect": Case(
-        section="A3",
-        before={},
-        request="subscribe",
-        identifiers="new@x.co",
-        switches={"new_subscriber": "ignore"},
-        status=202,
-        after={},
-    ),
-    "known-phone-and-new-email-keeps": Case(
-        section="J2",
-        before={"A": FULL_A},
-        request="subscribe",
-        identifiers=f"new@x.co {PHONE}",
-        switches={"taken_phone": "keep"},
-        status=202,
-        after={"A": FULL_A},
-    ),
-}
-
-
-async def _check(
-    api: SandboxApi, klaviyo: Sandbox, clock: ManualClock, case: Case
-) -> None:
-    profile_ids = seed(klaviyo, case)
-    names = {profile_id: name for name, profile_id in profile_ids.items()}
-
-    got = await send(api, case, profile_ids)
-    clock.now_s += 5
-
-    if isinstance(case.status, str):
-        (job_id,) = klaviyo.account.jobs.by_id
-        path = f"/api/profile-bulk-import-jobs/{job_id}/import-errors"
-        (error,) = (await api.get(path)).body["data"]
-        assert error["attributes"]["code"] == case.status
-    else:
-        assert got.status == case.status
-    assert show_profiles(klaviyo, names) == dict(case.after)
-    if got.status == 409:
-        named = {"duplicate_profile_id": profile_ids.get(case.duplicate)}
-        assert got.error["code"] == "duplicate_profile"
-        assert got.error["title"] == "Conflict."
-        assert got.error["source"] == {"pointer": "/data/attributes"}
-        assert got.error["meta"] == (named if case.duplicate else {})
-    if case.request == "event":
-        metric = klaviyo.account.events.metric_names.get("Ordered")
-        owners = [
-            names.get(event.profile_id, "new")
-            for event in klaviyo.account.events.by_key.values()
-            if metric is not None and event.metric_id == metric.id
-        ]
-        assert owners == [case.event_owner] * bool(case.event_owner)
-
 
 @pytest.mark.parametrize("name", RANKING)
 async def test_the_ranking_chooses_and_folds(
     api: SandboxApi, klaviyo: Sandbox, clock: ManualClock, name: str
 ) -> None:
     """The owner of the highest identifier is written; lower ones are folded."""
-    await _check(api, klaviyo, clock, RANKING[name])
+    await check_case(api, klaviyo, clock, RANKING[name])
 
 
 @pytest.mark.parametrize("name", CONFLICTS)
@@ -484,23 +277,7 @@ async def test_profiles_of_their_own_conflict(
     api: SandboxApi, klaviyo: Sandbox, clock: ManualClock, name: str
 ) -> None:
     """A conflict changes nothing, and names a profile unless a switch says none."""
-    await _check(api, klaviyo, clock, CONFLICTS[name])
-
-
-@pytest.mark.parametrize("name", EVENTS)
-async def test_an_event_is_accepted_and_resolved_later(
-    api: SandboxApi, klaviyo: Sandbox, clock: ManualClock, name: str
-) -> None:
-    """An event is never a conflict, and two full profiles are not merged."""
-    await _check(api, klaviyo, clock, EVENTS[name])
-
-
-@pytest.mark.parametrize("name", SUBSCRIPTIONS)
-async def test_a_subscription_is_resolved_as_an_event(
-    api: SandboxApi, klaviyo: Sandbox, clock: ManualClock, name: str
-) -> None:
-    """A profile id decides; without one, the ranking does."""
-    await _check(api, klaviyo, clock, SUBSCRIPTIONS[name])
+    await check_case(api, klaviyo, clock, CONFLICTS[name])
 
 
 @WRONG_REQUEST
@@ -518,4 +295,4 @@ async def test_a_profile_payload_has_no_anonymous_id(
         after={},
     )
 
-    await _check(api, klaviyo, clock, case)
+    await check_case(api, klaviyo, clock, case)
