@@ -150,7 +150,11 @@ async def test_identifiers_of_two_profiles_are_a_dead_letter(
 ) -> None:
     """The import job finds a real conflict among other profiles."""
     list_id = await new_list(client)
-    await add_members(client, list_id, [{"external_id": "a"}, {"email": "b@c.io"}])
+    await add_members(
+        client,
+        list_id,
+        [{"external_id": "a"}, {"external_id": "b", "email": "b@c.io"}],
+    )
     both: dict[str, object] = {"external_id": "a", "email": "b@c.io"}
 
     bulk = await add_members(client, list_id, [*make_profiles(4), both])
