@@ -133,16 +133,23 @@ class ListsLane(SimpleLane):
         self, batch_key: BatchKey, list_id: str, items: Sequence[LaneItem]
     ) -> Verdicts | ListGone:
         klaviyo = self.client_for(batch_key)
+        on_conflict = self.context.destination.identity_rules.on_conflict
         intents = [item.activation.intent for item in items]
         profiles = [identifying_attributes(intent) for intent in intents]
         match batch_key.kind:
             case "patch":
                 patches = [i for i in intents if isinstance(i, ProfileUpsert)]
-                return await patch_profiles(klaviyo, patches, list_id=list_id)
+                return await patch_profiles(
+                    klaviyo, patches, list_id=list_id, on_conflict=on_conflict
+                )
             case "add":
                 bulk_min_items = self.context.settings.bulk_min_items
                 return await add_members(
-                    klaviyo, list_id, profiles, bulk_min_items=bulk_min_items
+                    klaviyo,
+                    list_id,
+                    profiles,
+                    bulk_min_items=bulk_min_items,
+                    on_conflict=on_conflict,
                 )
             case _:
                 return await remove_members(klaviyo, list_id, profiles)

@@ -14,6 +14,19 @@ class Consent(StrEnum):
     UNSUBSCRIBED = "UNSUBSCRIBED"
 
 
+class ConflictPolicy(StrEnum):
+    """Treatment of an update whose identifiers belong to two profiles."""
+
+    UPDATE = "update"
+    """Update the profile of the address; leave the other profile as it is."""
+
+    MERGE = "merge"
+    """Merge the other profile into the profile of the address; irreversible."""
+
+    REFUSE = "refuse"
+    """Send the update to the dead letters."""
+
+
 class _Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
     """Base of all intents.
 

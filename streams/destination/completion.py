@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from streams.actions.intents import (
+    ConflictPolicy,
     ConsentChange,
     EventRecord,
     Intent,
@@ -37,19 +38,6 @@ class UnknownPersonPolicy(StrEnum):
 
     DROP = "drop"
     """Discard the event."""
-
-
-class ConflictPolicy(StrEnum):
-    """Treatment of an update whose identifiers belong to two profiles."""
-
-    UPDATE = "update"
-    """Update the profile of the address; leave the other profile as it is."""
-
-    MERGE = "merge"
-    """Merge the other profile into the profile of the address; irreversible."""
-
-    REFUSE = "refuse"
-    """Send the update to the dead letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

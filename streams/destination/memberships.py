@@ -35,6 +35,9 @@ NOT_SYNCED: Final = "audience-not-synced"
 ADDRESSES_MAX: Final = 16
 """Ours: addresses remembered for a membership; Engage sends each a user has."""
 
+USER_ID: Final = "user-id"
+"""Remembered in place of an address for a profile that entered by user id alone."""
+
 BuildIntent = Callable[[Transition, str], Intent]
 """Builds the list change for a transition and a list id, which may be empty."""
 
@@ -167,9 +170,13 @@ class _ListChange:
 
 
 def _address_of(intent: Intent | None) -> str:
+    """Return what a membership remembers of a list change; empty for nothing."""
     if intent is None:
         return ""
-    return str(identifying_attributes(intent).get("email", "")).lower()
+    identifiers = identifying_attributes(intent)
+    if email := identifiers.get("email"):
+        return str(email).lower()
+    return USER_ID if identifiers.get("external_id") else ""
 
 
 def _with_address(
@@ -190,6 +197,12 @@ def _other_removals(
     """Yield removals of the profiles that entered by other addresses."""
     if not (isinstance(intent, ListRemove) and before and before.inside):
         return
+    external_id = intent.identifiers.get("external_id", "")
     for address in before.addresses:
-        if address != _address_of(intent):
+        if address == _address_of(intent):
+            continue
+        if address != USER_ID:
             yield msgspec.structs.replace(intent, identifiers={"email": address})
+        elif external_id:
+            by_id = {"external_id": external_id}
+            yield msgspec.structs.replace(intent, identifiers=by_id)

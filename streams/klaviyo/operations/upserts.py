@@ -1,0 +1,129 @@
+"""Creation and update of profiles, in bulk or one by one, phone numbers last."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from streams.actions.intents import ConflictPolicy
+from streams.klaviyo.api.import_jobs import JobTrackingClient
+from streams.klaviyo.api.responses import single_resource_id
+from streams.klaviyo.api.results import Accepted, ListGone
+from streams.klaviyo.batching.items import (
+    ProfileItem,
+    VerdictCollector,
+    encode_profile,
+    list_identifiers,
+)
+from streams.klaviyo.operations.bulk_import import bulk_import
+from streams.klaviyo.operations.conflicts import upsert_resolving
+
+BULK_MIN_ITEMS: Final = 4
+"""Smallest number of profiles for which a bulk import needs fewer requests."""
+
+_OK: Final = 200
+"""HTTP status of an updated profile; a verdict has the same for a new profile (201)."""
+
+_STRONGER: Final = ("id", "external_id", "email")
+"""Identifiers that Klaviyo ranks above a phone number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileWriter:
+    """Writer of the profiles of an operation.
+
+    An update with a known phone number and an unknown address gives the number's owner
+    that address. So a phone number beside a stronger identifier is sent on its own,
+    once the profile exists: then the number can only be refused, and is left out.
+
+    Attributes:
+        client: Sends the requests.
+        collector: Receives the verdicts.
+        bulk_min_items: Smallest number of profiles for a bulk import.
+        on_conflict: Treatment of identifiers that belong to two profiles.
+    """
+
+    client: JobTrackingClient
+    collector: VerdictCollector
+    bulk_min_items: int = BULK_MIN_ITEMS
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
+
+    async def write(self, items: Sequence[ProfileItem]) -> None:
+        """Create or update profiles that share no identifier."""
+        await self.write_as_is([without_phone(item) for item in items])
+        await self.write_phones(items)
+
+    async def write_as_is(self, items: list[ProfileItem]) -> None:
+        """Create or update profiles with all that the items hold."""
+        if len(items) >= self.bulk_min_items:
+            refused = await bulk_import(self.client, items, collector=self.collector)
+            items = [] if isinstance(refused, ListGone) else refused
+        ids = await self.write_singly(items)
+        self.collector.mark_delivered(ids, status=_OK)
+
+    async def write_phones(self, items: Iterable[ProfileItem]) -> None:
+        """Add the phone numbers to profiles that were written without them."""
+        phones = [
+            _only_phone(item)
+            for item in items
+            if _has_stronger_identifier(item)
+            and self.collector.is_delivered(item.index)
+        ]
+        if not phones:
+            return
+        collector = VerdictCollector(1 + max(phone.index for phone in phones))
+        await replace(self, collector=collector).write_as_is(phones)
+        for phone in phones:
+            self.collector.copy_notes(phone.index, collector, what="phone-refused")
+
+    async def write_singly(self, items: Iterable[ProfileItem]) -> dict[int, list[str]]:
+        """Create or update profiles with a request each; resolve conflicts.
+
+        Returns:
+            Index of an item -> its Klaviyo id, for accepted items; the other items are
+            dead letters.
+        """
+        items = list(items)
+        answers = await asyncio.gather(
+            *(
+                upsert_resolving(
+                    self.client,
+                    item,
+                    collector=self.collector,
+                    on_conflict=self.on_conflict,
+                )
+                for item in items
+            )
+        )
+        ids = {}
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(answer, Accepted):
+                ids[item.index] = [single_resource_id(answer.data)]
+            else:
+                self.collector.mark_dead_letter(
+                    item.index, answer.reason, status=answer.status
+                )
+        return ids
+
+
+def without_phone(item: ProfileItem) -> ProfileItem:
+    """Return an item without the phone number that stands beside a stronger one."""
+    if not _has_stronger_identifier(item):
+        return item
+    profile = {k: value for k, value in item.profile.items() if k != "phone_number"}
+    resource = encode_profile(profile, meta=item.meta)
+    return msgspec.structs.replace(item, profile=profile, resource=resource)
+
+
+def _has_stronger_identifier(item: ProfileItem) -> bool:
+    profile = item.profile
+    return bool(profile.get("phone_number")) and any(map(profile.get, _STRONGER))
+
+
+def _only_phone(item: ProfileItem) -> ProfileItem:
+    profile = dict(list_identifiers(item.profile))
+    return ProfileItem(
+        index=item.index, profile=profile, resource=encode_profile(profile)
+    )
