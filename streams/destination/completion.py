@@ -14,6 +14,7 @@ import msgspec
 
 from streams.actions.intents import (
     ConflictPolicy,
+    Consent,
     ConsentChange,
     EventRecord,
     Intent,
@@ -84,8 +85,6 @@ def complete_person(intent: Intent, identity: Identity, *, time_ms: int) -> Inte
         case ListRemove() if not person.names_stranger(intent.identifiers):
             identifiers = person.complete(intent.identifiers)
             return msgspec.structs.replace(intent, identifiers=identifiers)
-        case ConsentChange():
-            return _link(intent, identity)
         case _:
             return intent
 
@@ -159,12 +158,21 @@ def _without_phone(intent: EventRecord) -> EventRecord:
     )
 
 
-def _link(change: ConsentChange, identity: Identity) -> ConsentChange:
-    """Name the user whose profile has the address of a consent.
+def link_user(intent: Intent, identity: Identity) -> Intent:
+    """Name the user on a subscription whose address is new to the user's profile.
 
-    A consent by address makes a profile of its own beside the profile of the user id.
+    A subscription by address makes a profile of its own beside the profile of the user
+    id, unless that profile gets the address first.
+
+    Args:
+        intent: The intent.
+        identity: What is known of the event's user.
     """
-    email = change.profile.get("email", "")
-    if not (email and identity.external_id and email.lower() == identity.email):
-        return change
-    return msgspec.structs.replace(change, external_id=identity.external_id)
+    match intent:
+        case ConsentChange(consent=Consent.SUBSCRIBED, profile=profile):
+            email = profile.get("email", "").lower()
+        case _:
+            return intent
+    if not (email and identity.external_id and email == identity.email):
+        return intent
+    return msgspec.structs.replace(intent, external_id=identity.external_id)

@@ -28,6 +28,7 @@ from streams.destination.completion import (
     UnknownPersonPolicy,
     complete_person,
     is_unknown_person,
+    link_user,
 )
 from streams.destination.memberships import AudienceResult, apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
@@ -110,6 +111,7 @@ class _DecisionBuilder:
         self._activations: list[Activation] = []
         self._refusals: list[PayloadRefusal] = []
         self._reasons: list[str] = []
+        self._has_new_email = False
 
     def learn_identity(self) -> None:
         """Learn who the user is, before anything is done for the user."""
@@ -122,6 +124,7 @@ class _DecisionBuilder:
         after = learn(before, identifiers, event)
         if after is not before:
             self._state = self._state.with_identity(after)
+            self._has_new_email = after.email != before.email
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
@@ -230,8 +233,10 @@ class _DecisionBuilder:
         """Name the person as completely as is safe, where the destination allows it."""
         if not self._destination.identity_rules.complete:
             return intent
-        time_ms = self._event.time_ms
-        return complete_person(intent, self._state.identity, time_ms=time_ms)
+        identity = self._state.identity
+        if self._has_new_email:
+            intent = link_user(intent, identity)
+        return complete_person(intent, identity, time_ms=self._event.time_ms)
 
     def _add_activation(
         self,
