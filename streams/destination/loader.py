@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import yaml
 
+from streams.actions.intents import ConflictPolicy
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
+from streams.destination.completion import IdentityRules, UnknownPersonPolicy
 from streams.destination.mapping_rules import compile_rule
 from streams.destination.model import (
     AudienceRule,
@@ -48,6 +50,7 @@ PRESETS: Final[tuple[dict[str, Any], ...]] = (
 
 FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")
+IDENTITY_FIELDS: Final = ("complete", "unknown", "on_conflict")
 DESTINATION_SETTINGS: Final = (
     "api_key_env",
     "country",
@@ -58,6 +61,7 @@ DESTINATION_SETTINGS: Final = (
     "consent_strategy",
     "integration_names",
     "opted_out_withdrawals",
+    "identity",
 )
 """Settings of a destination; the other settings in the file are the worker's."""
 
@@ -161,6 +165,7 @@ def _compile_parts(
             default=UnknownMetricPolicy.ALLOW,
         ),
         opt_out_rules=_read_opt_out_rules(settings, problems=problems),
+        identity_rules=_read_identity_rules(settings, problems=problems),
         settings=_worker_settings(settings, problems=problems),
     )
 
@@ -240,6 +245,31 @@ def _read_opt_out_rules(
             settings.get("opted_out_withdrawals"),
             at="settings.opted_out_withdrawals",
             default=False,
+        ),
+    )
+
+
+def _read_identity_rules(
+    settings: dict[str, Json], *, problems: ConfigProblems
+) -> IdentityRules:
+    at = "settings.identity"
+    options = problems.object_at(settings.get("identity"), at=at)
+    problems.add_unknown_names(
+        options, IDENTITY_FIELDS, at=f"{at}.", what="part of identity"
+    )
+    return IdentityRules(
+        complete=problems.boolean_at(
+            options.get("complete"), at=f"{at}.complete", default=True
+        ),
+        unknown=problems.choice_at(
+            options.get("unknown"),
+            at=f"{at}.unknown",
+            default=UnknownPersonPolicy.SEND,
+        ),
+        on_conflict=problems.choice_at(
+            options.get("on_conflict"),
+            at=f"{at}.on_conflict",
+            default=ConflictPolicy.UPDATE,
         ),
     )
 
