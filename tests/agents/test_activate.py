@@ -233,3 +233,48 @@ def test_an_event_without_a_time_happened_when_its_source_record_was_written() -
 
     [membership] = _state(services).memberships.values()
     assert membership.time_ms == written_ms
+
+
+ADA, ADA_PHONE = "ada@example.com", "+12025550101"
+
+
+def _about_ada(offset: int, kind: str, event: str = "", **fields: object) -> Record:
+    traits = {"email": ADA, "phone": ADA_PHONE, "firstName": "Ada"}
+    body = {
+        "type": kind,
+        "event": event,
+        "userId": "user-1",
+        "timestamp": f"2025-03-01T10:00:{offset:02}Z",
+        "traits": traits,
+        "context": {"traits": traits},
+        "properties": {"audience_key": "vip", "email": ADA},
+        **fields,
+    }
+    headers = [(ORIGIN_HEADER, f"source/3/{offset}".encode())]
+    return record(orjson.dumps(body), offset=offset, key=b"user-1", headers=headers)
+
+
+def test_a_deletion_leaves_no_address_in_the_state() -> None:
+    """No key and no entry holds an address; late events bring nothing back."""
+    services = context(FakeProducer())
+    _process(
+        services,
+        _about_ada(1, "identify"),
+        _about_ada(2, "track", "Audience Entered"),
+        _about_ada(3, "track", "User Subscribed"),
+        _about_ada(4, "track", "User Unsubscribed"),
+    )
+    assert isinstance(services.user_states, FakeTable)
+    before = services.user_states.entries()
+
+    _process(services, _about_ada(9, "delete"))
+    _process(services, _about_ada(5, "identify"), _about_ada(6, "track", "Viewed"))
+
+    after = services.user_states.entries()
+    assert any(ADA.encode() in entry for entry in before.values())
+    assert not [
+        key
+        for key, entry in after.items()
+        if any(text.encode() in key + entry for text in (ADA, ADA_PHONE, "ada"))
+    ]
+    assert {key.split(b"\0")[1] for key in after} == {b"profile"}

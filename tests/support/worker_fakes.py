@@ -103,6 +103,7 @@ class FakeTable(Table):
 
     Attributes:
         store: What was written.
+        writes: Writes so far, oldest first.
     """
 
     def __init__(self, producer: FakeProducer) -> None:
@@ -114,6 +115,7 @@ class FakeTable(Table):
             directory=None,
         )
         self.store = MemoryStore()
+        self.writes: list[Mapping[bytes, bytes | None]] = []
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the entry of a key."""
@@ -129,7 +131,15 @@ class FakeTable(Table):
         """Keep the changed entries in memory."""
         await asyncio.sleep(0)
         for entries in changes.values():
+            self.writes.append(entries)
             self.store.write(entries, next_offset=0)
+
+    def entries(self) -> dict[bytes, bytes]:
+        """Return every entry by its key, as the changelog has them after compaction."""
+        latest: dict[bytes, bytes | None] = {}
+        for changes in self.writes:
+            latest |= changes
+        return {key: entry for key, entry in latest.items() if entry is not None}
 
     def state_of(self, user: bytes) -> UserState:
         """Return the state of a user."""
