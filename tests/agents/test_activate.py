@@ -1,6 +1,6 @@
 """Stage 2: edges become activations, once, and the table follows what is durable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import orjson
@@ -278,3 +278,43 @@ def test_a_deletion_leaves_no_address_in_the_state() -> None:
         if any(text.encode() in key + entry for text in (ADA, ADA_PHONE, "ada"))
     ]
     assert {key.split(b"\0")[1] for key in after} == {b"profile"}
+
+
+def _enters(offset: int, audience: str) -> Record:
+    moment = f"2025-03-01T10:{offset // 60:02}:{offset % 60:02}Z"
+    return _event(offset, properties={"audience_key": audience}, timestamp=moment)
+
+
+def _size(changes: Mapping[bytes, bytes | None]) -> int:
+    return sum(len(key) + len(entry or b"") for key, entry in changes.items())
+
+
+def test_a_user_in_many_audiences_costs_an_event_what_a_user_in_one_costs() -> None:
+    """An event reads and writes its own entries, however many there are."""
+    producer = FakeProducer()
+    services = context(producer)
+    table = services.user_states
+    assert isinstance(table, FakeTable)
+    for number in range(1_000):
+        _process(services, _enters(number, f"audience-{number:04}"))
+    reads_before = table.read_count
+
+    _process(services, _enters(1_000, "audience-1000"))
+
+    first, *_, last = table.writes
+    assert table.read_count - reads_before <= 3
+    assert len(last) == 1
+    assert _size(last) <= _size(first) + 10  # longer offsets and message ids
+    assert len(_activations(producer)) == 1_001
+    assert len(_state(services).memberships) == 1_001
+
+
+def test_a_user_in_many_audiences_can_be_deleted() -> None:
+    """The deletion removes each membership, and the next event finds none."""
+    services = context(FakeProducer())
+    _process(services, *(_enters(n, f"audience-{n:04}") for n in range(1_000)))
+
+    deletion = _event(1_001, type="delete", timestamp="2025-03-01T12:00:00Z")
+    _process(services, deletion)
+
+    assert _state(services).memberships == {}

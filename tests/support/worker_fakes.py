@@ -104,6 +104,7 @@ class FakeTable(Table):
     Attributes:
         store: What was written.
         writes: Writes so far, oldest first.
+        read_count: Number of reads so far, of an entry or a group.
     """
 
     def __init__(self, producer: FakeProducer) -> None:
@@ -115,16 +116,19 @@ class FakeTable(Table):
             directory=None,
         )
         self.store = MemoryStore()
+        self.read_count = 0
         self.writes: list[Mapping[bytes, bytes | None]] = []
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the entry of a key."""
         del partition
+        self.read_count += 1
         return self.store.get(key)
 
     def scan(self, partition: int, group: bytes) -> dict[bytes, bytes]:
         """Return the entries of a group."""
         del partition
+        self.read_count += 1
         return self.store.scan(group)
 
     async def write(self, changes: Mapping[int, Mapping[bytes, bytes | None]]) -> None:
