@@ -28,8 +28,8 @@ from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import outcome_item
 from streams.delivery.stage import Stage
 from streams.errors import PoisonRecord
+from streams.events.canonical_event import Origin
 from streams.events.formats.segment_json import decode
-from streams.events.origin import Origin
 
 TOO_LARGE = PoisonRecord("too-large", "larger than the events topic takes")
 

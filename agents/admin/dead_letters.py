@@ -33,7 +33,7 @@ from streams.dead_letters.resolutions import (
 )
 from streams.delivery import outcome
 from streams.delivery.verdict import discarded
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.settings import Settings
 from streams.settings.model import LANES
 

@@ -9,9 +9,8 @@ from agents.shared.context import clock_ms, kafka_access
 from streams.destination.decide import audience_identifiers
 from streams.destination.model import Destination
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import CanonicalEvent
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.events.formats.segment_json import decode
-from streams.events.origin import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.lookups.profile_lookup import users_with_profile
 from streams.reconcile.comparison import Comparison

@@ -20,7 +20,7 @@ from streams.delivery.outcome import OutcomeItem, outcome_item
 from streams.delivery.reservations import Reservations
 from streams.delivery.stage import Stage
 from streams.delivery.verdict import ItemVerdict, Reason
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 MS_PER_S = 1_000
 

@@ -2,8 +2,7 @@
 
 from agents.engine.kafka import Record
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin, ReplayMode
 
 ORIGIN_HEADER = "ks.origin"
 """Origin of the source record; on every topic between stages."""

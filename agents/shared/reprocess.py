@@ -13,8 +13,7 @@ from agents.shared.headers import (
     REPLAY_MODE_HEADER,
     SOURCE_TIME_HEADER,
 )
-from streams.events.canonical_event import ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin, ReplayMode
 from streams.settings.model import Topics
 
 

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.audiences.audience_events import AudienceEvent
-from streams.events.canonical_event import ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin, ReplayMode
 from streams.state.last_write import LastWrite, merge_message_ids
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from streams.delivery.stage import Stage
 from streams.errors import PoisonRecord
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 VALUE_MAX_BYTES = 900_000
 """Below Kafka's default `max.message.bytes` (1,048,588), headers included."""

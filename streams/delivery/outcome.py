@@ -6,7 +6,7 @@ import msgspec
 
 from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict, Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 
 class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,7 +4,7 @@ from typing import Self
 
 import msgspec
 
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 MESSAGE_IDS_MAX = 16
 """Ours: beyond this number, events of one millisecond are no longer distinguished."""

@@ -14,7 +14,7 @@ from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Producer
 from agents.engine.table import Table
 from agents.shared import logging
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.last_write import LastWrite
 from streams.state.user_row import UserRow, decode_row, encode_row, merge_rows
 from tests.benchmarks.runs import PARTITIONS

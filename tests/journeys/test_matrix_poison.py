@@ -22,7 +22,7 @@ from streams.actions.intents import (
     ProfileUpsert,
 )
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.conftest import Say
 from tests.journeys.harness import LONG, Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo

@@ -18,7 +18,7 @@ from streams.delivery.coalescer import BatchKey, MergePolicy
 from streams.delivery.merge_policies import keep_latest
 from streams.delivery.reservations import Reservations
 from streams.delivery.verdict import delivered as accepted
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,

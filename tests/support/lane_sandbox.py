@@ -21,7 +21,7 @@ from streams.actions.list_ref import build_list_ref
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.destination.loader import compile_destination
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig

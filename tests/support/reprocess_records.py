@@ -16,7 +16,7 @@ from agents.shared.headers import (
 )
 from streams.actions.activation import Activation, decode_activation
 from streams.actions.intents import Intent, ListAdd
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.sample_events import moves
 from tests.support.worker_fakes import (
     NOW_MS,

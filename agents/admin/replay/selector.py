@@ -10,9 +10,8 @@ from agents.shared.headers import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_
 from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.actions.activation import decode_activation
 from streams.errors import ConfigError, PoisonRecord
-from streams.events.canonical_event import CanonicalEvent
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.events.formats.segment_json import decode
-from streams.events.origin import Origin
 from streams.replay.selection import RecordFilter, ReplaySelection
 from streams.settings import Settings
 from streams.settings.model import LANES, Topics

@@ -10,11 +10,11 @@ from streams.events.canonical_event import (
     EVENT_KINDS,
     CanonicalEvent,
     EventKind,
+    Origin,
     Replay,
     section,
 )
 from streams.events.identifiers import read_id, user_key_of, valid_id
-from streams.events.origin import Origin
 from streams.events.time import event_time_ms
 
 MAX_EVENT_BYTES = 1_000_000

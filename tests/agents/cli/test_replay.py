@@ -22,7 +22,7 @@ from agents.shared.headers import ORIGIN_HEADER, REPLAY_HEADER
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.replay.selection import ReplaySelection
 from streams.replay.state import ReplayState, ReplayStatus
 from streams.settings import Settings, load_settings

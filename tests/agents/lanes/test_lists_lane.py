@@ -23,7 +23,7 @@ from streams.audiences.list_mapping import (
 )
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import Reason, Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.list_members import add_members
 from streams.sandbox import Sandbox, SandboxConfig

@@ -7,8 +7,7 @@ import pytest
 
 from streams.actions.commands import apply_command
 from streams.actions.intents import EventRecord, ListAdd, ListRemove, ProfileUpsert
-from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, Origin, Replay, ReplayMode
 from streams.state.attribute_writes import ATTRIBUTE_SETS_MAX
 from streams.state.user_row import EMPTY_ROW, UserRow
 

@@ -17,7 +17,7 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.last_write import LastWrite
 from streams.state.user_row import (
     COMMANDS_MAX,

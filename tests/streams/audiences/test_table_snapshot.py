@@ -16,7 +16,7 @@ from streams.audiences.table_snapshot import (
     write_lines,
 )
 from streams.errors import ConfigError
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.last_write import LastWrite, merge_message_ids
 from streams.state.user_row import EMPTY_ROW, CommandKey, Matter, UserRow, merge_rows
 

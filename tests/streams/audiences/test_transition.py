@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.audiences.audience_events import AudienceEvent
 from streams.audiences.transition import Transition, TransitionReason, apply_event
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.last_write import MESSAGE_IDS_MAX, LastWrite
 
 

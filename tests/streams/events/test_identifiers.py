@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from streams.events.canonical_event import CanonicalEvent, EventKind
+from streams.events.canonical_event import CanonicalEvent, EventKind, Origin
 from streams.events.contact import normalize_phone
 from streams.events.identifiers import identifiers_of
-from streams.events.origin import Origin
 
 ORIGIN = Origin(topic="segment-events", partition=0, offset=0)
 

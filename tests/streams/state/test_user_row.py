@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.last_write import LastWrite, merge_message_ids
 from streams.state.user_row import (
     COMMANDS_MAX,
