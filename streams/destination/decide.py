@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +27,6 @@ from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.events.contact import ContactRules, normalize_email, normalize_phone
 from streams.events.identifiers import identifiers_of
 from streams.events.time import iso_from_ms
 from streams.state.user_row import UserRow
@@ -169,8 +167,8 @@ class _DecisionBuilder:
     def _list_change(
         self, transition: Transition, list_id: str
     ) -> ListAdd | ListRemove:
-        rules = self._destination.contact_rules
-        identifiers = audience_identifiers(self._event, rules=rules)
+        country = self._destination.contact_rules.country
+        identifiers = identifiers_of(self._event, country=country)
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone that Klaviyo accepts"
@@ -202,18 +200,6 @@ class _DecisionBuilder:
             replay=self._event.replay.id if self._event.replay else "",
         )
         self._activations.append(activation)
-
-
-def audience_identifiers(
-    event: CanonicalEvent, *, rules: ContactRules
-) -> dict[str, str]:
-    """Return the identifiers of an audience event's user that Klaviyo accepts."""
-    identifiers = identifiers_of(
-        event, normalize_phone=partial(normalize_phone, country=rules.country)
-    )
-    if not normalize_email(identifiers.get("email", "")):
-        identifiers.pop("email", None)
-    return identifiers
 
 
 def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:

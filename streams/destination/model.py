@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
-from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
+from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
 
 EventBody = dict[str, Any]
