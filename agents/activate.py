@@ -88,10 +88,10 @@ class _BatchResult:
 
     def messages(self) -> list[Message]:
         """Return records for the lanes, and outcomes of discarded events."""
-        topics = self._context.settings.topics
+        topics = self._context.topics
         activations = [
             Message(
-                topics.activations(lane),
+                topics.activations[lane],
                 record.key,
                 value,
                 [

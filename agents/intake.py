@@ -95,7 +95,7 @@ def _convert(context: Context, record: Record) -> Message | DeadLetter | Stopped
         (SOURCE_TIME_HEADER, b"%d" % time_ms),
     ]
     return Message(
-        context.settings.topics.events,
+        context.topics.events,
         event.user.encode(),
         record.value,
         headers + copy_replay_headers(record) if is_reprocessed else headers,
@@ -103,7 +103,7 @@ def _convert(context: Context, record: Record) -> Message | DeadLetter | Stopped
 
 
 def _is_reprocessed(context: Context, record: Record) -> bool:
-    return bool(record.topic == context.settings.topics.reprocess)
+    return bool(record.topic == context.topics.reprocess)
 
 
 def _build_dead_letter(

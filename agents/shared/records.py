@@ -25,7 +25,7 @@ def outcome_messages(
 ) -> list[Message]:
     """Build records for the outcomes topic."""
     values = encode_outcomes(stage, items, action=action)
-    return [Message(context.settings.topics.outcomes, None, value) for value in values]
+    return [Message(context.topics.outcomes, None, value) for value in values]
 
 
 def dead_letter_messages(
@@ -34,7 +34,7 @@ def dead_letter_messages(
     """Build records for the topic of dead letters."""
     return [
         Message(
-            context.settings.topics.deadletters,
+            context.topics.deadletters,
             failed.key,
             encode_value(failed),
             encode_headers(failed, connector=context.settings.app_id),

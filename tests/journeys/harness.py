@@ -91,7 +91,7 @@ class Pipeline:
             "intake": self.source,
             "activate": topics.events,
             "list_resolver": topics.list_requests,
-            **{f"deliver.{lane}": topics.activations(lane) for lane in _LANES},
+            **{f"deliver.{lane}": topics.activations[lane] for lane in _LANES},
         }
         self.groups = {
             name: Group(bootstrap, f"{app}.{name}", [topic])

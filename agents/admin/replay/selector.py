@@ -14,7 +14,6 @@ from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.events.formats.segment_json import decode
 from streams.replay.selection import RecordFilter, ReplaySelection
 from streams.settings import Settings
-from streams.settings.model import LANES, Topics
 
 _FAR_FUTURE_MS: Final = 253_370_764_800_000
 """The year 9999: intake refuses events ahead of the clock, a filter does not."""
@@ -69,10 +68,11 @@ class RecordSelector:
         self, settings: Settings, selection: ReplaySelection, *, replay: str
     ) -> None:
         self._settings = settings
+        self._topics = settings.topics
         self._selection = selection
         self._replay = replay
         self._filter = RecordFilter(selection)
-        self._is_lane_topic = selection.topic in map(settings.topics.activations, LANES)
+        self._is_lane_topic = selection.topic in self._topics.activations.values()
         _check_selection(settings, selection, is_lane_topic=self._is_lane_topic)
         self.unreadable = 0
 
@@ -92,7 +92,7 @@ class RecordSelector:
             kind = f"{event.kind} {event.body.get('event', '')}".rstrip()
             time_ms = event.time_ms
         message_out = requeue_event(
-            self._settings.topics,
+            self._topics,
             raw_record.value,
             key=raw_record.key,
             origin=raw_record.origin,
@@ -113,7 +113,7 @@ class RecordSelector:
         if not self._filter.matches_activation(activation):
             return None
         message_out = requeue_activation(
-            self._settings.topics,
+            self._topics,
             raw_record.value,
             user=raw_record.key,
             origin=raw_record.origin,
@@ -179,13 +179,13 @@ def _parse_number(value: bytes | None) -> int:
 
 def qualified_topic(settings: Settings, topic: str) -> str:
     """Return the topic with the prefix, if the operator left the prefix out."""
-    prefixed = f"{settings.topics.prefix}{topic}"
+    prefixed = f"{settings.topic_prefix}{topic}"
     return prefixed if prefixed in _replayable_topics(settings) else topic
 
 
 def _replayable_topics(settings: Settings) -> set[str]:
-    topics: Topics = settings.topics
-    lanes = map(topics.activations, LANES)
+    topics = settings.topics
+    lanes = topics.activations.values()
     return {*settings.source_topics, topics.events, topics.reprocess, *lanes}
 
 
