@@ -7,11 +7,7 @@ from math import inf
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
-from agents.shared.headers import (
-    read_event_offset,
-    read_origin_or_own,
-    read_source_time_ms,
-)
+from agents.shared.records import read_record
 from streams.actions.activation import Activation
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.coalescer import Coalescer, MergePolicy, QueuedItem
@@ -79,16 +75,17 @@ def pending_record(
     if activation is not None:
         expire_after_s = activation.expire_after_s or default_expiry_s
         message_id, index = activation.message_id, activation.index
+    stage_record = read_record(record)
     return PendingRecord(
         part=part,
         offset=record.offset,
-        origin=read_origin_or_own(record),
+        origin=stage_record.origin,
         key=record.key,
         value=record.value,
-        source_ms=read_source_time_ms(record),
+        source_ms=stage_record.source_ms,
         expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
         message_id=message_id,
-        cause=(read_event_offset(record), index),
+        cause=(stage_record.event_offset, index),
         replay=activation.replay if activation else "",
     )
 

@@ -13,7 +13,6 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import Lane, NotNow
 from agents.lanes.pending import LaneItem
 from agents.lanes.service import LaneService
-from agents.shared.headers import ORIGIN_HEADER
 from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import Intent
 from streams.actions.kinds import intent_kind, list_id_of
@@ -21,7 +20,7 @@ from streams.actions.list_ref import build_list_ref
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.destination.loader import compile_destination
-from streams.events.canonical_event import Origin
+from streams.events.canonical_event import ORIGIN_HEADER, Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig

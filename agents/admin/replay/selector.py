@@ -6,11 +6,16 @@ from typing import Any, Final
 from confluent_kafka import Message as KafkaMessage
 
 from agents.engine.producer import Message
-from agents.shared.headers import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.actions.activation import decode_activation
 from streams.errors import ConfigError, PoisonRecord
-from streams.events.canonical_event import CanonicalEvent, Origin
+from streams.events.canonical_event import (
+    ACTIVATION_HEADER,
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+    CanonicalEvent,
+    Origin,
+)
 from streams.events.formats.segment_json import decode
 from streams.replay.selection import RecordFilter, ReplaySelection
 from streams.settings import Settings
