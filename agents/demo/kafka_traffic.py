@@ -13,7 +13,7 @@ from agents.demo.subprocesses import DemoError
 from agents.demo.workload.sample_event import SampleEvent
 from agents.shared.context import kafka_access
 from streams.delivery.outcome import OutcomeItem, decode_outcome
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.settings import Settings
 
 READ_RECORDS = 500

@@ -175,7 +175,7 @@ class ListsLane(SimpleLane):
         request = encode_json(
             ListRequest(audience=audience, missing_list_id=missing_list_id)
         )
-        topic = self.context.settings.topics.list_requests
+        topic = self.context.topics.list_requests
         await self.context.producer.send([Message(topic, audience.encode(), request)])
 
     async def _wait_for_imports(self) -> None:

@@ -17,7 +17,7 @@ from streams.actions.intents import (
     Suppression,
 )
 from streams.errors import PoisonRecord
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 
 @dataclass(frozen=True, slots=True)

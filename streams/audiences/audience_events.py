@@ -13,9 +13,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import CanonicalEvent, ReplayMode, section
+from streams.events.canonical_event import CanonicalEvent, Origin, ReplayMode, section
 from streams.events.identifiers import valid_id
-from streams.events.origin import Origin
 from streams.state.entries import LastWrite, merge_message_ids
 
 ENTERED_EVENT: Final = "Audience Entered"

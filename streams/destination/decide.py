@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -35,7 +34,6 @@ from streams.destination.model import Destination, MappingResult, MappingRule
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.events.contact import ContactRules, normalize_email, normalize_phone
 from streams.events.identifiers import identifiers_of
 from streams.events.time import iso_from_ms
 from streams.state.identity import learn
@@ -118,8 +116,8 @@ class _DecisionBuilder:
         event = self._event
         if event.kind in _NOT_ABOUT_A_PERSON or deleted_after(self._state, event):
             return
-        rules = self._destination.contact_rules
-        identifiers = audience_identifiers(event, rules=rules)
+        country = self._destination.contact_rules.country
+        identifiers = identifiers_of(event, country=country)
         before = self._state.identity
         after = learn(before, identifiers, event)
         if after is not before:
@@ -217,8 +215,8 @@ class _DecisionBuilder:
             self._add_activation(action, intent, audience=audience)
 
     def _list_change(self, transition: Transition, list_id: str) -> Intent:
-        rules = self._destination.contact_rules
-        identifiers = audience_identifiers(self._event, rules=rules)
+        country = self._destination.contact_rules.country
+        identifiers = identifiers_of(self._event, country=country)
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone that Klaviyo accepts"
@@ -261,18 +259,6 @@ class _DecisionBuilder:
             replay=self._event.replay.id if self._event.replay else "",
         )
         self._activations.append(activation)
-
-
-def audience_identifiers(
-    event: CanonicalEvent, *, rules: ContactRules
-) -> dict[str, str]:
-    """Return the identifiers of an audience event's user that Klaviyo accepts."""
-    identifiers = identifiers_of(
-        event, normalize_phone=partial(normalize_phone, country=rules.country)
-    )
-    if not normalize_email(identifiers.get("email", "")):
-        identifiers.pop("email", None)
-    return identifiers
 
 
 def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:

@@ -9,7 +9,7 @@ from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
 from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
-from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
+from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
 
 EventBody = dict[str, Any]

@@ -65,7 +65,7 @@ def parse_iso_ms(text: str) -> int | None:
         The time; None if the text is not an ISO 8601 time.
     """
     try:
-        return _to_ms(datetime.fromisoformat(text))
+        return _since_epoch(datetime.fromisoformat(text)) // _MILLISECOND
     except (ValueError, OverflowError):
         return None
 
@@ -79,7 +79,7 @@ def parse_timestamp_s(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     try:
-        return _as_utc(datetime.fromisoformat(value)).timestamp()
+        return _since_epoch(datetime.fromisoformat(value)).total_seconds()
     except (ValueError, OverflowError):
         return None
 
@@ -123,7 +123,11 @@ def _parse_time(value: object, *, name: str) -> int:
     if isinstance(value, str):
         if _NUMBER(value):
             return _number_to_ms(float(value))
-        return _parse_text(value, name=name)
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            time = _parse_mail_date(value, name=name)
+        return _since_epoch(time) // _MILLISECOND
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number_to_ms(value)
     raise PoisonRecord("bad-time", f"{name} is neither a string nor a number")
@@ -133,20 +137,9 @@ def _number_to_ms(number: float) -> int:
     return int(number * 1000 if abs(number) < SECONDS_BELOW else number)
 
 
-def _parse_text(text: str, *, name: str) -> int:
-    try:
-        return _to_ms(datetime.fromisoformat(text))
-    except ValueError:
-        return _to_ms(_parse_mail_date(text, name=name))
-
-
-def _to_ms(time: datetime) -> int:
-    return (_as_utc(time) - _EPOCH) // _MILLISECOND
-
-
-def _as_utc(time: datetime) -> datetime:
-    """Return a time with an offset; without an offset UTC is assumed, as by Segment."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _since_epoch(time: datetime) -> timedelta:
+    """Return the time since the epoch; no offset means UTC, as by Segment."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
 
 
 def _parse_mail_date(text: str, *, name: str) -> datetime:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.identity import Identity
 
 MESSAGE_IDS_MAX = 16

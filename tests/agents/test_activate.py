@@ -10,11 +10,15 @@ from agents.activate import process_batch
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
 from agents.shared.context import Context
-from agents.shared.headers import EVENT_OFFSET_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd, ProfileUpsert
 from streams.delivery.verdict import Verdict
 from streams.destination.loader import compile_destination
+from streams.events.canonical_event import (
+    EVENT_OFFSET_HEADER,
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+)
 from streams.state.user_state import UserState
 from tests.cases.malformed import GOOD
 from tests.support.worker_fakes import (

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from agents.demo.workload.generator import WorkloadShape
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
 from tests.journeys.harness import WITHIN_S, Pipeline, Record

@@ -241,6 +241,7 @@ def context(
     worker_settings = worker_settings or settings()
     return Context(
         settings=worker_settings,
+        topics=worker_settings.topics,
         kafka=kafka_access(worker_settings),
         producer=producer,
         user_states=FakeTable(producer),

@@ -10,7 +10,12 @@ from streams.actions.definitions.profile_fields import (
 )
 from streams.actions.fields import Field, FieldKind, Payload
 from streams.actions.intents import EventRecord, PayloadRefusal
-from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
+from streams.events.identifiers import (
+    Contact,
+    ContactRules,
+    InvalidContact,
+    read_contact,
+)
 from streams.mapping.values import Json
 
 METRIC_MAX_CHARS: Final = 127

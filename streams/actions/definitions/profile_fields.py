@@ -4,7 +4,12 @@ from typing import Any, Final
 
 from streams.actions.fields import Field, FieldKind, Payload
 from streams.actions.intents import PayloadRefusal
-from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
+from streams.events.identifiers import (
+    Contact,
+    ContactRules,
+    InvalidContact,
+    read_contact,
+)
 from streams.mapping.values import Json
 
 TEXT_ATTRIBUTES: Final = (

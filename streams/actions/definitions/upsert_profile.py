@@ -18,7 +18,7 @@ from streams.actions.definitions.profile_fields import (
 from streams.actions.fields import Field, FieldKind, Payload
 from streams.actions.intents import ActionResult, PayloadRefusal, ProfileUpsert
 from streams.actions.spec import ActionSpec
-from streams.events.contact import ContactRules
+from streams.events.identifiers import ContactRules
 
 STANDARD_TRAITS: Final = frozenset(
     {"address", "avatar", "company", "email", "first_name", "firstName", "last_name"}

@@ -10,11 +10,11 @@ from streams.events.canonical_event import (
     EVENT_KINDS,
     CanonicalEvent,
     EventKind,
+    Origin,
     Replay,
     section,
 )
 from streams.events.identifiers import read_id, user_key_of, valid_id
-from streams.events.origin import Origin
 from streams.events.time import event_time_ms
 
 MAX_EVENT_BYTES = 1_000_000
@@ -75,19 +75,16 @@ def _read_object(raw: bytes | None, *, max_event_bytes: int) -> dict[str, Any]:
         raise PoisonRecord("no-value", "the record has no value")
     if len(raw) > max_event_bytes:
         raise PoisonRecord("too-large", f"the value is over {max_event_bytes} bytes")
-    body = _loads(raw.removeprefix(_BOM))
+    raw = raw.removeprefix(_BOM)
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as err:
+        raise _json_problem(raw, err) from None
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be too deep
         _check_depth(body)
     if not isinstance(body, dict):
         raise PoisonRecord("not-an-object", "the value is JSON but not an object")
     return body
-
-
-def _loads(raw: bytes) -> object:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as err:
-        raise _json_problem(raw, err) from None
 
 
 def _json_problem(raw: bytes, err: orjson.JSONDecodeError) -> PoisonRecord:
@@ -128,22 +125,18 @@ def _check_version(version: object) -> None:
 
 
 def _check_sections(body: dict[str, Any]) -> None:
-    for name in _SECTIONS:
-        _check_section(body.get(name), code=f"bad-{name}", name=name)
-    traits = section(body, "context").get("traits")
-    _check_section(traits, code="bad-context", name="context.traits")
-
-
-def _check_section(value: object, *, code: str, name: str) -> None:
-    if value is None or isinstance(value, dict) or value == []:
-        return
-    raise PoisonRecord(code, f"{name} is not an object")
+    sections = [(body.get(name), f"bad-{name}", name) for name in _SECTIONS]
+    context_traits = section(body, "context").get("traits")
+    sections.append((context_traits, "bad-context", "context.traits"))
+    for value, code, name in sections:
+        if not (value is None or isinstance(value, dict) or value == []):
+            raise PoisonRecord(code, f"{name} is not an object")
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:
-    kind = body.get("type")
+    kind, event_name = body.get("type"), body.get("event")
     if kind is None or kind == "":
-        if not body.get("event"):
+        if not event_name:
             raise PoisonRecord("no-type", "neither a type nor an event name")
         kind = "track"
     if not isinstance(kind, str):
@@ -151,12 +144,8 @@ def _read_kind(body: dict[str, Any]) -> EventKind:
     if kind not in EVENT_KINDS:
         raise PoisonRecord("unknown-type", "type is not a call of the Segment spec")
     if kind == "track":
-        _check_event_name(body.get("event"))
+        if event_name is None or event_name == "":
+            raise PoisonRecord("no-event-name", "a track call without an event name")
+        if not (isinstance(event_name, str) and valid_id(event_name, name="event")):
+            raise PoisonRecord("bad-event-name", "event is not text, or is blank")
     return cast("EventKind", kind)
-
-
-def _check_event_name(name: object) -> None:
-    if name is None or name == "":
-        raise PoisonRecord("no-event-name", "a track call without an event name")
-    if not (isinstance(name, str) and valid_id(name, name="event")):
-        raise PoisonRecord("bad-event-name", "event is not text, or is blank")

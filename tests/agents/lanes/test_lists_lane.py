@@ -26,7 +26,7 @@ from streams.audiences.list_mapping import (
 )
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import Reason, Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.profiles import add_members
 from streams.sandbox import Sandbox, SandboxConfig

@@ -16,7 +16,7 @@ from streams.audiences.table_snapshot import (
     write_lines,
 )
 from streams.errors import ConfigError
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import CommandKey, LastWrite, Matter, merge_message_ids
 from streams.state.identity import Identity, KnownIdentifier
 from streams.state.user_entries import NO_ENTRIES, UserEntries

@@ -14,7 +14,7 @@ from streams.audiences.audience_events import (
     TransitionReason,
     apply_event,
 )
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import MESSAGE_IDS_MAX, LastWrite
 
 

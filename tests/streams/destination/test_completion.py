@@ -16,8 +16,7 @@ from streams.actions.intents import (
     ProfileUpsert,
 )
 from streams.destination.completion import complete_person, is_unknown_person, link_user
-from streams.events.canonical_event import CanonicalEvent
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.state.identity import UNKNOWN, Identity, learn
 
 NOW_MS = 100

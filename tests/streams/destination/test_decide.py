@@ -10,8 +10,7 @@ from streams.actions.intents import EventRecord, ListAdd, ListRemove
 from streams.destination.decide import Decision, complete_event, decide
 from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
-from streams.events.canonical_event import CanonicalEvent, EventKind, Replay
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, EventKind, Origin, Replay
 from streams.state.entries import LastWrite
 from streams.state.user_entries import UserEntries
 from streams.state.user_state import EMPTY_STATE, UserState

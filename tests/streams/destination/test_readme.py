@@ -24,7 +24,7 @@ from streams.destination.mapping_rules import (
     MAPPING_FIELDS,
 )
 from streams.destination.model import UnknownMetricPolicy
-from streams.events.contact import BadPhonePolicy
+from streams.events.identifiers import BadPhonePolicy
 
 README = (Path(streams.destination.__file__).parent / "README.md").read_text()
 PARTS = {

@@ -292,5 +292,5 @@ def test_the_topics_have_the_prefix() -> None:
     topics = load_settings({**KEY, "KLAVIYO_STREAMS_TOPIC_PREFIX": "shop."}).topics
 
     assert topics.events == "shop.events"
-    assert topics.activations(LaneId.LISTS) == "shop.activations.lists"
+    assert topics.activations[LaneId.LISTS] == "shop.activations.lists"
     assert topics.memberships_changelog == "shop.memberships-changelog"

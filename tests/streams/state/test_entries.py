@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.engine.store import MemoryStore
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import (
     DELETED,
     ERASED,

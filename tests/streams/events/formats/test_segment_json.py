@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from streams.audiences.audience_events import audience_events_in
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import EVENT_KINDS, CanonicalEvent
-from streams.events.contact import normalize_phone
+from streams.events.canonical_event import EVENT_KINDS, CanonicalEvent, Origin
 from streams.events.formats.segment_json import MAX_EVENT_BYTES, decode
 from streams.events.identifiers import identifiers_of
-from streams.events.origin import Origin
 from tests.cases.malformed import MALFORMED, NOW_MS, ODD_BUT_GOOD, Malformed, Odd
 
 ORIGIN = Origin(topic="segment-events", partition=3, offset=41)
@@ -151,7 +149,7 @@ def test_json_of_any_shape_is_an_event_or_a_poison_record(
     except (PoisonRecord, orjson.JSONEncodeError):
         return
     assert event.user
-    assert isinstance(identifiers_of(event, normalize_phone=normalize_phone), dict)
+    assert isinstance(identifiers_of(event), dict)
     try:
         moves = audience_events_in(event)
     except PoisonRecord:
