@@ -54,7 +54,7 @@ class Owners(NamedTuple):
     phone_number: str = ""
 
 
-class Resolution(NamedTuple):
+class ConflictResolution(NamedTuple):
     """Way out of a conflict.
 
     Attributes:
@@ -126,7 +126,7 @@ async def _find_owner(client: JobTrackingClient, identifier: Identifier) -> str:
 
 def resolve(
     item: ProfileItem, owners: Owners, *, on_conflict: ConflictPolicy
-) -> Resolution:
+) -> ConflictResolution:
     """Decide on a conflict by the owners of the identifiers.
 
     A phone number is never a reason to touch the profile of another address or id.
@@ -142,20 +142,22 @@ def resolve(
     if by_phone and (by_id or by_email) and by_phone not in {by_id, by_email}:
         reason = f"phone-taken: profile {by_email or by_id} is updated without it; "
         reason += f"profile {by_phone} has it"
-        return Resolution(_without(item, "phone_number"), reason)
+        return ConflictResolution(_without(item, "phone_number"), reason)
     if not (by_id and by_email and by_id != by_email):
         owner = by_id or by_email or by_phone
-        return Resolution(_with_id(item, owner) if owner else item)
+        return ConflictResolution(_with_id(item, owner) if owner else item)
     both = f"profile {by_id} has the external id, profile {by_email} the address"
     match on_conflict:
         case ConflictPolicy.REFUSE:
-            return Resolution(None, f"identity-conflict: {both}")
+            return ConflictResolution(None, f"identity-conflict: {both}")
         case ConflictPolicy.UPDATE:
             reason = f"identity-conflict: {both} and the update"
-            return Resolution(_without(item, "external_id", "id"), reason)
+            return ConflictResolution(_without(item, "external_id", "id"), reason)
         case ConflictPolicy.MERGE:
             reason = f"profiles-merged: {by_id} into {by_email}"
-            return Resolution(_without(item, "id"), reason, merge=(by_id, by_email))
+            return ConflictResolution(
+                _without(item, "id"), reason, merge=(by_id, by_email)
+            )
 
 
 def _without(item: ProfileItem, *names: str) -> ProfileItem:

@@ -32,7 +32,7 @@ from streams.klaviyo.operations.bulk_import import bulk_import
 from streams.klaviyo.operations.upserts import (
     BULK_MIN_ITEMS,
     ProfileWriter,
-    without_phone,
+    without_phone_of,
 )
 
 _NO_PROFILE = "no-such-profile"
@@ -140,7 +140,8 @@ async def add_members(
         client=client, endpoint=ADD_MEMBERS, collector=collector, list_id=list_id
     )
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        remaining = [without_phone(item) for item in items]
+        new = await writer.find_new_with_phone(items)
+        remaining = [without_phone_of(item, new) for item in items]
         if len(items) >= bulk_min_items:
             refused = await bulk_import(
                 client, remaining, collector=collector, list_id=list_id
@@ -150,7 +151,7 @@ async def add_members(
             remaining = refused
         if gone := await change.apply(remaining, writer.write_singly):
             return gone
-        await writer.write_phones(items)
+        await writer.write_phones(item for item in items if item.index in new)
     return collector.verdicts()
 
 

@@ -1,7 +1,7 @@
 """Creation and update of profiles, in bulk or one by one, phone numbers last."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +17,7 @@ from streams.klaviyo.batching.items import (
     encode_profile,
     list_identifiers,
 )
+from streams.klaviyo.lookups.profile_lookup import find_profile_ids
 from streams.klaviyo.operations.bulk_import import bulk_import
 from streams.klaviyo.operations.conflicts import upsert_resolving
 
@@ -35,8 +36,9 @@ class ProfileWriter:
     """Writer of the profiles of an operation.
 
     An update with a known phone number and an unknown address gives the number's owner
-    that address. So a phone number beside a stronger identifier is sent on its own,
-    once the profile exists: then the number can only be refused, and is left out.
+    that address. So a person whom Klaviyo does not know yet is written without the
+    phone number first, and gets it once the profile exists: then the number can only be
+    refused, and is left out.
 
     Attributes:
         client: Sends the requests.
@@ -52,8 +54,18 @@ class ProfileWriter:
 
     async def write(self, items: Sequence[ProfileItem]) -> None:
         """Create or update profiles that share no identifier."""
-        await self.write_as_is([without_phone(item) for item in items])
-        await self.write_phones(items)
+        new = await self.find_new_with_phone(items)
+        await self.write_as_is([without_phone_of(item, new) for item in items])
+        await self.write_phones(item for item in items if item.index in new)
+
+    async def find_new_with_phone(self, items: Iterable[ProfileItem]) -> set[int]:
+        """Return the indices of persons whom Klaviyo knows at most by phone number."""
+        with_phone = [item for item in items if _has_stronger_identifier(item)]
+        if not with_phone:
+            return set()
+        collector = VerdictCollector(1 + max(item.index for item in with_phone))
+        found = await find_profile_ids(self.client, with_phone, collector=collector)
+        return {item.index for item in with_phone} - found.keys()
 
     async def write_as_is(self, items: list[ProfileItem]) -> None:
         """Create or update profiles with all that the items hold."""
@@ -68,8 +80,7 @@ class ProfileWriter:
         phones = [
             _only_phone(item)
             for item in items
-            if _has_stronger_identifier(item)
-            and self.collector.is_delivered(item.index)
+            if self.collector.is_delivered(item.index)
         ]
         if not phones:
             return
@@ -108,9 +119,9 @@ class ProfileWriter:
         return ids
 
 
-def without_phone(item: ProfileItem) -> ProfileItem:
-    """Return an item without the phone number that stands beside a stronger one."""
-    if not _has_stronger_identifier(item):
+def without_phone_of(item: ProfileItem, indices: Collection[int]) -> ProfileItem:
+    """Return an item without its phone number, if it is one of some items."""
+    if item.index not in indices:
         return item
     profile = {k: value for k, value in item.profile.items() if k != "phone_number"}
     resource = encode_profile(profile, meta=item.meta)
