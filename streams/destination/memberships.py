@@ -197,12 +197,6 @@ def _other_removals(
     """Yield removals of the profiles that entered by other addresses."""
     if not (isinstance(intent, ListRemove) and before and before.inside):
         return
-    external_id = intent.identifiers.get("external_id", "")
     for address in before.addresses:
-        if address == _address_of(intent):
-            continue
-        if address != USER_ID:
+        if address not in {USER_ID, _address_of(intent)}:
             yield msgspec.structs.replace(intent, identifiers={"email": address})
-        elif external_id:
-            by_id = {"external_id": external_id}
-            yield msgspec.structs.replace(intent, identifiers=by_id)

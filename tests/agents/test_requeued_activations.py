@@ -143,7 +143,7 @@ def test_a_repair_does_not_bring_an_old_address_back() -> None:
     run_activate(services, entered_record("again"))
 
     assert [identifying_attributes(one) for one in sent_intents(producer)] == [
-        IDENTIFIERS
+        IDENTIFIERS | {"email": "new@example.com"}
     ] * 2
 
 
