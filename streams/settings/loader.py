@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -10,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 import msgspec
 import yaml
 
-from streams.errors import ConfigError
+from streams.errors import ConfigError, describe_unknown_name
 from streams.settings.checks import SettingProblem, find_contradictions, find_problems
 from streams.settings.model import Secret, Settings
 
@@ -204,9 +203,7 @@ def _drop_unknown(
     raw_values: dict[str, _RawValue], problems: list[_LocatedProblem]
 ) -> dict[str, _RawValue]:
     for name in sorted(raw_values.keys() - _TYPES.keys()):
-        nearest = get_close_matches(name, _TYPES, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        description = f"unknown setting{hint}"
+        description = describe_unknown_name(name, _TYPES, what="setting")
         problems.append(_LocatedProblem(name, raw_values[name].path, description))
     return {name: value for name, value in raw_values.items() if name in _TYPES}
 
