@@ -1,5 +1,6 @@
 """Stage activate: events change user states; what follows goes to the lanes."""
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -33,6 +34,7 @@ from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import EVENT_OFFSET_HEADER, Replay
 from streams.events.formats.segment_json import decode
+from streams.events.text import encode_without_half_pairs
 from streams.state.user_state import TableEntries, UserState, encode_changes
 
 TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")
@@ -159,7 +161,11 @@ class _BatchResult:
         Raises:
             PoisonRecord: `too-large`.
         """
-        value = _encode(activation)
+        try:
+            value = _encode(activation)
+        except UnicodeEncodeError:  # a mapping can cut a surrogate pair in half
+            plain = msgspec.to_builtins(activation)
+            value = encode_without_half_pairs(json.dumps(plain, ensure_ascii=False))
         if len(value) > self._context.settings.max_event_bytes:
             raise TOO_LARGE
         return lane_of(activation.intent), value

@@ -12,6 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, section
+from streams.events.text import trim
 
 EXTERNAL_ID_MAX_CHARS = 255
 """Klaviyo's `external_id`; a longer user id stays the user key but is not sent."""
@@ -39,6 +40,9 @@ _ID_CODES = {
     "messageId": "bad-message-id",
 }
 
+_JUNK_IDS = frozenset({"undefined", "null", "0", "[object Object]"})
+"""Absent ids as JavaScript writes them; as an id each would make many people one."""
+
 _PHONE_TRAITS = ("phone", "phone_number")
 
 _PLAIN_EMAIL: Final = re.compile(
@@ -47,9 +51,6 @@ _PLAIN_EMAIL: Final = re.compile(
 ).fullmatch
 """Most addresses in practice. The library accepts every address that matches, except
 names reserved for tests and documentation, such as `.test`."""
-
-_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}").fullmatch
-"""ITU-T E.164: at most 15 digits; no country has a number with fewer than seven."""
 
 _TOP_LEVEL: Final = re.compile(r"[^.]\.(?:[^.]*[^.0-9])$").search
 _REGIONS: Final = phonenumbers.SUPPORTED_REGIONS
@@ -120,17 +121,19 @@ EXTERNAL_ID_TOO_LONG: Final = InvalidContact(
 def read_id(body: dict[str, Any], name: str) -> str:
     """Return the identifier under a name; a whole number becomes decimal digits.
 
+    White space and invisible characters round it do not count.
+
     Returns:
-        The identifier, or an empty string if it is absent, null or blank.
+        The identifier, or an empty string if it is absent, null, blank or nobody's.
 
     Raises:
         PoisonRecord: `bad-user-id` and the like, `id-too-long` or `null-byte`.
     """
     value = body.get(name)
+    if value is None or (name != "messageId" and is_junk_id(value)):
+        return ""
     if isinstance(value, str):
         return valid_id(value, name=name)
-    if value is None:
-        return ""
     if _is_whole_number(value):
         return str(int(value))
     raise PoisonRecord(
@@ -138,8 +141,15 @@ def read_id(body: dict[str, Any], name: str) -> str:
     )
 
 
+def is_junk_id(value: object) -> bool:
+    """Return True for what programs write in place of an absent id."""
+    if isinstance(value, str):
+        return trim(value) in _JUNK_IDS
+    return value == 0 and not isinstance(value, bool)
+
+
 def valid_id(text: str, *, name: str) -> str:
-    """Return a text that can be a key; empty if the text is blank.
+    """Return a text that can be a key, without invisible characters round it.
 
     Raises:
         PoisonRecord: `id-too-long` or `null-byte`.
@@ -148,7 +158,7 @@ def valid_id(text: str, *, name: str) -> str:
         raise PoisonRecord("null-byte", f"{name} holds a null byte")
     if len(text) > ID_MAX_CHARS:
         raise PoisonRecord("id-too-long", f"{name} is over {ID_MAX_CHARS} characters")
-    return "" if text.isspace() else text
+    return trim(text)
 
 
 def _is_whole_number(value: object) -> bool:
@@ -216,13 +226,14 @@ def _email(contacts: Sequence[Mapping[str, Any]]) -> str:
 
 def plausible_email(value: object) -> str:
     """Return an e-mail address in lower case, or an empty string for anything else."""
-    text = value.strip() if isinstance(value, str) else ""
+    text = trim(value) if isinstance(value, str) else ""
     is_plausible = len(text) <= EMAIL_MAX_CHARS and _EMAIL.fullmatch(text)
     return text.lower() if is_plausible else ""
 
 
 def normalize_email(text: str) -> str:
     """Return the address with the domain in lower case; empty if invalid."""
+    text = trim(text)
     local, _, domain = text.rpartition("@")
     if len(text) > EMAIL_MAX_CHARS or len(local) > LOCAL_PART_MAX_CHARS:
         return ""
@@ -251,9 +262,7 @@ def normalize_phone(text: str, *, country: str = "") -> str:
         text: The number; a national number needs its country.
         country: ISO 3166 code. A number that begins with `+` needs none.
     """
-    if _E164(text):
-        return text
-    return _parse_phone(text, country.upper())
+    return _parse_phone(trim(text), country.upper())
 
 
 def is_country_code(code: str) -> bool:
@@ -292,16 +301,16 @@ def read_contact(
         rules: Rules for reading them.
     """
     identifiers = {}
-    if external_id := attributes.get("external_id"):
+    if external_id := trim(attributes.get("external_id") or ""):
         if len(external_id) > EXTERNAL_ID_MAX_CHARS:
             return EXTERNAL_ID_TOO_LONG
         identifiers["external_id"] = external_id
-    if text := attributes.get("email"):
+    if text := trim(attributes.get("email") or ""):
         email = normalize_email(text)
         if not email:
             return INVALID_EMAIL
         identifiers["email"] = email
-    if text := attributes.get("phone_number"):
+    if text := trim(attributes.get("phone_number") or ""):
         country = attributes.get("country_code") or rules.country
         phone = normalize_phone(text, country=country)
         if not phone:

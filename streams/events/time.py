@@ -4,8 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.errors import PoisonRecord
+from streams.events.text import trim
 
 TIME_FIELDS: Final = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 """Segment's times, the best first; an absent, null or empty time is skipped."""
@@ -24,6 +26,26 @@ ambiguous."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?").fullmatch
+
+_DATE_DIGITS: Final = re.compile(
+    r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+).fullmatch
+"""A date without separators; as an epoch it would be a day of the year 1970."""
+
+_JAVASCRIPT_DATE: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [0-9]{1,2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r" GMT([+-][0-9]{4})(?: \(.*\))?"
+).fullmatch
+"""ECMA-262, Date.prototype.toString: the offset counts, not the zone's name."""
+
+_YEAR_FIRST: Final = re.compile(
+    r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})"
+    r"(?:[T ]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,9})?))?"
+    r"(?: ?([AaPp])\.?[Mm]\.?)?(?: ?(Z|[+-][0-9]{2}:?[0-9]{2}|UTC|GMT"
+    r"|[A-Z][A-Za-z_]+/[A-Za-z_/]+))?)?"
+).fullmatch
+
+HOURS_OF_HALF_DAY: Final = 12
 
 _CANONICAL: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
@@ -121,12 +143,13 @@ def _within_bounds(time_ms: int, name: str, *, now_ms: int) -> int:
 
 def _parse_time(value: object, *, name: str) -> int:
     if isinstance(value, str):
-        if _NUMBER(value):
-            return _number_to_ms(float(value))
+        text = trim(value)
+        if _NUMBER(text) and not _DATE_DIGITS(text):
+            return _number_to_ms(float(text))
         try:
-            time = datetime.fromisoformat(value)
+            time = datetime.fromisoformat(text)
         except ValueError:
-            time = _parse_mail_date(value, name=name)
+            time = _parse_other_form(text, name=name)
         return _since_epoch(time) // _MILLISECOND
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number_to_ms(value)
@@ -142,15 +165,44 @@ def _since_epoch(time: datetime) -> timedelta:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
 
 
-def _parse_mail_date(text: str, *, name: str) -> datetime:
-    """Parse a date in the form of JavaScript's `toUTCString`, as Segment does."""
+def _parse_other_form(text: str, *, name: str) -> datetime:
+    """Parse the forms beside ISO 8601 that leave no doubt about the time.
+
+    JavaScript's `Date` text and `toUTCString` are among them, but not 03/04/2025, which
+    is a day in March or in April, and not the name of a zone that several have.
+    """
     try:
+        if match := _JAVASCRIPT_DATE(text):
+            return datetime.strptime("".join(match.groups()), "%b %d %Y %H:%M:%S%z")
+        if match := _YEAR_FIRST(text):
+            return _parse_year_first(match)
         return parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, ZoneInfoNotFoundError):
         raise PoisonRecord(
             "bad-time",
-            f"{name} is not an ISO 8601 time, RFC 2822 date or epoch number",
+            f"{name} is not an ISO 8601 time, RFC 2822 date or epoch number; a time "
+            "that can be read in two ways is not guessed",
         ) from None
+
+
+def _parse_year_first(match: re.Match[str]) -> datetime:
+    """Parse a date with the year first, maybe with a 12-hour clock or a zone's name."""
+    year, month, day, hour, minute, second, half, zone = match.groups()
+    hours = int(hour or 0)
+    if half:
+        if not 1 <= hours <= HOURS_OF_HALF_DAY:
+            raise ValueError("not an hour of a 12-hour clock")
+        hours = hours % HOURS_OF_HALF_DAY + (half in "Pp") * HOURS_OF_HALF_DAY
+    time = datetime(
+        int(year), int(month), int(day), hours, int(minute or 0), tzinfo=UTC
+    )
+    time += timedelta(seconds=float(second or 0))
+    if not zone or zone.upper() in {"Z", "UTC", "GMT"}:
+        return time
+    if zone[0] in "+-":
+        offset = datetime.strptime(zone, "%z").tzinfo
+        return time.replace(tzinfo=offset)
+    return time.replace(tzinfo=ZoneInfo(zone))
 
 
 def _is_canonical(text: str) -> bool:

@@ -11,7 +11,7 @@ from agents.engine.kafka import Record
 from agents.engine.producer import Message
 from agents.shared.context import Context
 from streams.actions.activation import Activation
-from streams.actions.intents import ListAdd, ProfileUpsert
+from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
 from streams.delivery.verdict import Verdict
 from streams.destination.loader import compile_destination
 from streams.events.canonical_event import (
@@ -165,8 +165,8 @@ def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
     assert len(_activations(producer)) == 1
 
 
-def test_what_a_mapping_makes_that_cannot_be_written_is_a_dead_letter() -> None:
-    """The fault ends no worker, changes no row, and the next event counts."""
+def test_half_a_character_that_a_mapping_makes_is_replaced() -> None:
+    """JSON cannot express it, and the event is worth more than the character."""
     half = {
         "@replace": {
             "value": {"@path": "$.event"},
@@ -184,10 +184,11 @@ def test_what_a_mapping_makes_that_cannot_be_written_is_a_dead_letter() -> None:
         _event(1, event="plain"),
     )
 
-    [item] = producer.outcomes()
-    [activation] = _activations(producer, "t.activations.events")
-    assert item.verdict is Verdict.DEAD_LETTER
-    assert activation.origin.offset == 1
+    activations = _activations(producer, "t.activations.events")
+    intents = [activation.intent for activation in activations]
+    metrics = [one.metric for one in intents if isinstance(one, EventRecord)]
+    assert metrics == ["\ufffdyz", "plain"]
+    assert producer.outcomes() == []
 
 
 def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:

@@ -14,7 +14,8 @@ from streams.events.canonical_event import (
     Replay,
     section,
 )
-from streams.events.identifiers import read_id, user_key_of, valid_id
+from streams.events.identifiers import is_junk_id, read_id, user_key_of, valid_id
+from streams.events.text import repair_json, trim
 from streams.events.time import event_time_ms
 
 MAX_EVENT_BYTES = 1_000_000
@@ -24,6 +25,7 @@ MAX_DEPTH = 100
 """Ours: Klaviyo takes 10; orjson reads 1,024 levels but writes only 254."""
 
 _BOM = b"\xef\xbb\xbf"
+_PERSON_IDS = ("userId", "anonymousId")
 _SECTIONS = ("traits", "properties", "context")
 _VERSION = re.compile(r"[12](\.[0-9]+){0,2}")
 """Versions of Segment's tracking API so far: 1, 1.x and 2, as number or text."""
@@ -59,6 +61,9 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     _check_version(body.get("version"))
     _check_sections(body)
     kind = body["type"] = _read_kind(body)
+    _normalize_ids(body)
+    if kind == "identify":
+        _adopt_context_traits(body)
     return CanonicalEvent(
         kind=kind,
         user=user_key_of(body, kind=kind),
@@ -79,12 +84,46 @@ def _read_object(raw: bytes | None, *, max_event_bytes: int) -> dict[str, Any]:
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as err:
-        raise _json_problem(raw, err) from None
+        body = _repair(raw, err)
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be too deep
         _check_depth(body)
     if not isinstance(body, dict):
         raise PoisonRecord("not-an-object", "the value is JSON but not an object")
     return body
+
+
+def _repair(raw: bytes, err: orjson.JSONDecodeError) -> Any:  # noqa: ANN401 - any JSON
+    """Decode JSON that holds halves of surrogate pairs.
+
+    Raises:
+        PoisonRecord: The value has another fault.
+    """
+    try:
+        if b"\\u" in raw:
+            return orjson.loads(repair_json(raw))
+    except (ValueError, RecursionError):
+        pass
+    raise _json_problem(raw, err) from None
+
+
+def _normalize_ids(body: dict[str, Any]) -> None:
+    """Trim the ids of the person, and remove those that are nobody's.
+
+    Mappings read the ids in the body, and must see the same as the user key.
+    """
+    for name in _PERSON_IDS:
+        value = body.get(name)
+        if isinstance(value, str):
+            body[name] = trim(value)
+        if is_junk_id(body.get(name)):
+            del body[name]
+
+
+def _adopt_context_traits(body: dict[str, Any]) -> None:
+    """Read traits from the context, where RudderStack's browser library puts them."""
+    context_traits = section(section(body, "context"), "traits")
+    if context_traits and not section(body, "traits"):
+        body["traits"] = context_traits
 
 
 def _json_problem(raw: bytes, err: orjson.JSONDecodeError) -> PoisonRecord:

@@ -155,3 +155,30 @@ def test_json_of_any_shape_is_an_event_or_a_poison_record(
     except PoisonRecord:
         return
     assert all(move.audience for move in moves)
+
+
+IDENTIFIES = [
+    pytest.param({"traits": {"a": 1}}, {"a": 1}, id="where-segment-puts-them"),
+    pytest.param({"context": {"traits": {"a": 1}}}, {"a": 1}, id="rudderstack"),
+    pytest.param(
+        {"traits": {}, "context": {"traits": {"a": 1}}}, {"a": 1}, id="beside-none"
+    ),
+    pytest.param(
+        {"traits": None, "context": {"traits": {"a": 1}}}, {"a": 1}, id="beside-null"
+    ),
+    pytest.param(
+        {"traits": {"b": 2}, "context": {"traits": {"a": 1}}}, {"b": 2}, id="both"
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "traits"), IDENTIFIES)
+def test_traits_of_an_identify_call(
+    fields: dict[str, object], traits: dict[str, object]
+) -> None:
+    """Traits in the context count where the call has none of its own."""
+    raw = orjson.dumps({"type": "identify", "userId": "u1", **fields})
+
+    event = decode(raw, origin=ORIGIN, record_time_ms=NOW_MS, now_ms=NOW_MS)
+
+    assert event.body["traits"] == traits
