@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any, Final
 
-import yaml
-
 from streams.actions.intents import ConflictPolicy
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
 from streams.destination.completion import IdentityRules, UnknownPersonPolicy
@@ -22,6 +20,7 @@ from streams.events.identifiers import BadPhonePolicy, ContactRules, is_country_
 from streams.mapping.values import Json
 from streams.settings import Settings
 from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
+from streams.settings.yaml_reader import read_yaml
 from streams.triggers.trigger import Trigger
 
 PRESETS: Final[tuple[dict[str, Any], ...]] = (
@@ -85,7 +84,7 @@ def read_destination(text: str | bytes) -> Destination:
     Raises:
         ConfigError: Every problem in the file, each with its path.
     """
-    return compile_destination(_decode(text))
+    return compile_destination(read_yaml(text))
 
 
 def compile_destination(raw: Json) -> Destination:
@@ -301,7 +300,7 @@ def read_worker_settings(text: str | bytes) -> dict[str, Json]:
     Raises:
         ConfigError: Every problem in the settings, each with its path.
     """
-    raw = _decode(text)
+    raw = read_yaml(text)
     problems = ConfigProblems()
     parts = {} if isinstance(raw, list) else problems.object_at(raw, at="file")
     settings = problems.object_at(parts.get("settings"), at="settings")
@@ -312,12 +311,3 @@ def read_worker_settings(text: str | bytes) -> dict[str, Json]:
     if problems.lines:
         raise ConfigError(problems.lines)
     return worker_settings
-
-
-def _decode(text: str | bytes) -> Json:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        mark = getattr(err, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "file"
-        raise ConfigError([f"{where}: is not valid YAML"]) from None
