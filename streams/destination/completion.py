@@ -135,7 +135,9 @@ class _Person:
     def _is_named_by(self, attributes: Mapping[str, Any]) -> bool:
         if external_id := attributes.get("external_id"):
             return bool(external_id == self._identity.external_id)
-        return attributes.get("email", "").lower() in self._emails
+        if email := attributes.get("email", ""):
+            return email.lower() in self._emails
+        return not any(map(attributes.get, ("id", "phone_number")))
 
 
 def _without(attributes: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -103,10 +103,11 @@ def _text_field(name: str, *paths: str) -> Field:
 
 def _address_mapping(root: str) -> Json:
     return {
-        "address1": first_path(f"{root}.street"),
+        "address1": first_path(f"{root}.street", f"{root}.address1"),
+        "address2": first_path(f"{root}.street2", f"{root}.address2", f"{root}.line2"),
         "city": first_path(f"{root}.city"),
-        "region": first_path(f"{root}.state"),
-        "zip": first_path(f"{root}.postalCode", f"{root}.postal_code"),
+        "region": first_path(f"{root}.state", f"{root}.region"),
+        "zip": first_path(f"{root}.postalCode", f"{root}.postal_code", f"{root}.zip"),
         "country": first_path(f"{root}.country"),
     }
 

@@ -34,7 +34,7 @@ def _build(payload: Payload, rules: ContactRules) -> ActionResult:
     contact = read_profile_contact(payload, rules=rules)
     if isinstance(contact, PayloadRefusal):
         return _NOTHING_TO_UPDATE if contact is NO_IDENTIFIER else contact
-    profile = profile_attributes(payload, contact)
+    profile = profile_attributes(payload, contact) | _text_traits(payload)
     properties = {**_custom(payload), **payload.get("properties", {})}
     if properties:
         profile["properties"] = properties
@@ -47,6 +47,20 @@ def _build(payload: Payload, rules: ContactRules) -> ActionResult:
         dropped=contact.dropped,
     )
     return (upsert,)
+
+
+def _text_traits(payload: Payload) -> dict[str, Any]:
+    """Return the attributes of traits that are text where Segment has an object.
+
+    A company is often its name, and an address a line.
+    """
+    traits, attributes = payload.get("custom_traits", {}), dict[str, Any]()
+    company, address = traits.get("company"), traits.get("address")
+    if isinstance(company, str) and company and not payload.get("organization"):
+        attributes["organization"] = company
+    if isinstance(address, str) and address and not payload.get("location"):
+        attributes["location"] = {"address1": address}
+    return attributes
 
 
 def _custom(payload: Payload) -> dict[str, Any]:
@@ -74,7 +88,9 @@ UPSERT_PROFILE: Final = ActionSpec(
     fields=(
         *contact_fields(
             email=first_path("$.traits.email", "$.context.traits.email"),
-            phone=first_path("$.traits.phone", "$.context.traits.phone"),
+            phone=first_path(
+                "$.traits.phone", "$.traits.phone_number", "$.context.traits.phone"
+            ),
             external_id=first_path("$.userId"),
         ),
         *attribute_fields("$.traits", properties=first_path("$.properties")),
