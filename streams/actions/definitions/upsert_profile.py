@@ -55,9 +55,9 @@ def _text_traits(payload: Payload) -> dict[str, Any]:
     A company is often its name, and an address a line.
     """
     traits, attributes = payload.get("custom_traits", {}), dict[str, Any]()
-    company, address = traits.get("company"), traits.get("address")
-    if isinstance(company, str) and company and not payload.get("organization"):
-        attributes["organization"] = company
+    organization, address = traits.get("company"), traits.get("address")
+    if isinstance(organization, str) and organization and "organization" not in payload:
+        attributes["organization"] = organization
     if isinstance(address, str) and address and not payload.get("location"):
         attributes["location"] = {"address1": address}
     return attributes

@@ -7,7 +7,7 @@ from streams.settings.yaml_reader import read_yaml
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "position"),
     [
         pytest.param("a: 1\nb: 2\na: 3\n", "line 3, column 1", id="top"),
         pytest.param("b:\n  a: 1\n  a: 2\n", "line 3, column 3", id="nested"),
@@ -17,9 +17,9 @@ from streams.settings.yaml_reader import read_yaml
         pytest.param("- a: 1\n  a: 2\n", "line 2, column 3", id="in-a-list"),
     ],
 )
-def test_a_key_written_twice_is_refused(text: str, place: str) -> None:
+def test_a_key_written_twice_is_refused(text: str, position: str) -> None:
     """The second would replace the first without a word."""
-    with pytest.raises(ConfigError, match=f"{place}: the key a is written twice"):
+    with pytest.raises(ConfigError, match=f"{position}: the key a is written twice"):
         read_yaml(text)
 
 
