@@ -145,7 +145,7 @@ class Account:
         Klaviyo never applies SMS consent to a number that did not give it.
         """
         if name == "phone_number" and previous:
-            self.consents.remove_channel(profile.id, "sms")
+            self.consents.state_of(profile.id).take_channel("sms")
         follows = self.switches.email_change_consent == "goes-with-address"
         if name == "email" and follows:
             self.consents.change_email(

@@ -213,12 +213,6 @@ class Consents:
             _grant(state, purpose, consent, list_id=list_id)
         return sorted({list_id for list_id in unconfirmed.values() if list_id})
 
-    def unsubscribe_from_list(
-        self, profile_id: str, *, list_id: str, now_s: float
-    ) -> None:
-        """Unsubscribe a member from a single list."""
-        self.state_of(profile_id).list_suppressions[list_id] = now_s
-
     def unsubscribe(self, profile_id: str, purpose: Purpose, *, now_s: float) -> None:
         """Withdraw consent globally, for all lists."""
         state = self.state_of(profile_id)
@@ -249,11 +243,6 @@ class Consents:
         source = self.by_profile.pop(source_id, None)
         if source is not None:
             self.state_of(into_id).merge(source)
-
-    def remove_channel(self, profile_id: str, channel: str) -> None:
-        """Delete the consent for a channel, because its address was replaced."""
-        if profile_id in self.by_profile:
-            self.by_profile[profile_id].take_channel(channel)
 
     def change_email(
         self, profile_id: str, *, previous: str | None, email: str | None

@@ -151,7 +151,7 @@ class Identities:
     def _merge_consent(self, source: StoredProfile, into: StoredProfile) -> None:
         """Merge consent, except that of an address that the profile does not get."""
         if into.phone_number not in (None, source.phone_number):
-            self.consents.remove_channel(source.id, "sms")
+            self.consents.state_of(source.id).take_channel("sms")
         keeps_email = into.email not in (None, source.email)
         if keeps_email and self.switches.email_change_consent == "goes-with-address":
             self.consents.change_email(source.id, previous=source.email, email=None)

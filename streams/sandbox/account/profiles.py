@@ -162,11 +162,15 @@ class Profiles:
         self, attributes: JsonObject, *, profile: StoredProfile | None
     ) -> JsonObject:
         """Return the attributes without identifiers that belong to other profiles."""
+        owners = {
+            name: owner
+            for name in self.indexes
+            for owner in self.find_owners({name: attributes.get(name)})
+        }
         return {
             name: value
             for name, value in attributes.items()
-            if name not in self.indexes
-            or not self._belongs_to_other(profile, name, value)
+            if owners.get(name, profile) is profile
         }
 
     def remove(self, profile: StoredProfile) -> None:
@@ -174,14 +178,6 @@ class Profiles:
         del self.by_id[profile.id]
         for name in self.indexes:
             self._set_identifier(profile, name, None)
-
-    def _belongs_to_other(
-        self, profile: StoredProfile | None, name: str, value: str | None
-    ) -> bool:
-        if not value:
-            return False
-        key = value.lower() if name == "email" else value
-        return self.indexes[name].get(key, profile) is not profile
 
     def _set_identifier(
         self, profile: StoredProfile, name: str, value: str | None

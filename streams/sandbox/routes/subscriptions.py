@@ -253,9 +253,8 @@ def _withdraw(
     is_member = mail_list is not None and profile.id in mail_list.members
     for purpose in purposes:
         if mail_list is not None and is_member and purpose[0] == "email":
-            account.consents.unsubscribe_from_list(
-                profile.id, list_id=mail_list.id, now_s=at_s
-            )
+            state = account.consents.state_of(profile.id)
+            state.list_suppressions[mail_list.id] = at_s
             account.lists.remove_members(mail_list, [profile])
         else:
             account.consents.unsubscribe(profile.id, purpose, now_s=at_s)
