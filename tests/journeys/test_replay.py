@@ -222,6 +222,7 @@ def _running_replay(
 
 
 def _records_published(pipeline: Pipeline, name: str) -> int:
+    """Return the count of a replay; 0 while the list does not have it yet."""
     listed = command("replay", "--list", environ=pipeline.environ)
-    [line] = [line for line in listed.splitlines() if line.startswith(name)]
-    return int(line.split(", ")[1].split()[0])
+    lines = [line for line in listed.splitlines() if line.startswith(name)]
+    return int(lines[0].split(", ")[1].split()[0]) if lines else 0
