@@ -21,7 +21,12 @@ from streams.actions.intents import (
     ListRemove,
     PayloadRefusal,
 )
-from streams.audiences.audience_events import Transition, audience_events_in
+from streams.audiences.audience_events import (
+    ENTERED_EVENT,
+    EXITED_EVENT,
+    Transition,
+    audience_events_in,
+)
 from streams.destination.completion import (
     UNKNOWN_PERSON,
     UnknownPersonPolicy,
@@ -44,6 +49,8 @@ REMOVE_FROM_LIST: Final = "removeProfileFromList"
 
 _NOT_ABOUT_A_PERSON: Final = frozenset({"alias", "delete"})
 """Calls that teach nothing: a new name of a user, and a user's end."""
+
+_AUDIENCE_EVENTS: Final = (ENTERED_EVENT, EXITED_EVENT)  # a name may be unhashable
 
 DELETIONS: Final = frozenset({"deleteProfile"})
 """Actions that an opt-out never holds back: they serve a legal duty."""
@@ -116,8 +123,12 @@ class _DecisionBuilder:
         event = self._event
         if event.kind in _NOT_ABOUT_A_PERSON or deleted_after(self._state, event):
             return
-        country = self._destination.contact_rules.country
-        identifiers = identifiers_of(event, country=country)
+        is_audience_event = event.body.get("event") in _AUDIENCE_EVENTS
+        identifiers = identifiers_of(
+            event,
+            country=self._destination.contact_rules.country,
+            has_own_properties=is_audience_event,
+        )
         before = self._state.identity
         after = learn(before, identifiers, event)
         if after is not before:

@@ -180,7 +180,9 @@ def user_key_of(body: dict[str, Any], *, kind: str) -> str:
     return user
 
 
-def identifiers_of(event: CanonicalEvent, *, country: str = "") -> dict[str, str]:
+def identifiers_of(
+    event: CanonicalEvent, *, country: str = "", has_own_properties: bool = True
+) -> dict[str, str]:
     """Return the identifiers of the profile that an event is about.
 
     Identifiers that Klaviyo would refuse are left out: an id over 255 characters, an
@@ -189,11 +191,15 @@ def identifiers_of(event: CanonicalEvent, *, country: str = "") -> dict[str, str
     Args:
         event: The event.
         country: ISO 3166 code for a national phone number.
+        has_own_properties: Whether an address among the properties is the user's; that
+            of an order may be of whom the order is for.
 
     Returns:
         `external_id`, `email` and `phone_number`, as far as the event has them.
     """
     contacts = _contacts(event.body, kind=event.kind)
+    if not has_own_properties:
+        contacts = contacts[:-1]
     user_id, email = read_id(event.body, "userId"), _email(contacts)
     phones = (
         normalize_phone(phone, country=country)

@@ -307,3 +307,38 @@ def test_other_intents_than_events_are_complete() -> None:
     add = ListAdd(list_id="L", profile={})
 
     assert complete_event(add, _event()) is add
+
+
+@pytest.mark.parametrize(
+    ("event", "email"),
+    [
+        pytest.param(
+            _event("identify", traits={"email": "a@b.co"}), "a@b.co", id="who"
+        ),
+        pytest.param(
+            _event(event="Viewed", context={"traits": {"email": "a@b.co"}}),
+            "a@b.co",
+            id="of-the-context",
+        ),
+        pytest.param(
+            _event(event="Order Completed", properties={"email": "gift@b.co"}),
+            "",
+            id="of-an-order",
+        ),
+        pytest.param(
+            _event(
+                event="Audience Entered",
+                properties={"audience_key": "vip", "email": "a@b.co"},
+            ),
+            "a@b.co",
+            id="of-an-audience",
+        ),
+        pytest.param(_event("group", traits={"email": "sales@b.co"}), "", id="a-group"),
+        pytest.param(_event("alias", previousId="anon"), "", id="an-alias"),
+    ],
+)
+def test_an_address_is_learned_from_what_is_about_the_user(
+    event: CanonicalEvent, email: str
+) -> None:
+    """An order may be a present, and a group has an address of its own."""
+    assert _decided(event).state.identity.email == email
