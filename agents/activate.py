@@ -1,5 +1,6 @@
 """Stage activate: events change user states; what follows goes to the lanes."""
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -9,22 +10,12 @@ from agents.engine.kafka import Record
 from agents.engine.partition import PartitionRecords
 from agents.engine.producer import Message, RecordTooLarge, SendResult
 from agents.shared.context import Context
-from agents.shared.headers import (
-    EVENT_OFFSET_HEADER,
-    ORIGIN_HEADER,
-    SOURCE_TIME_HEADER,
-    copy_replay_headers,
-    is_requeued_activation,
-    read_failed_lanes,
-    read_origin,
-    read_replay_id,
-    read_replay_mode,
-    read_source_time_ms,
-)
 from agents.shared.records import (
     REPLAY_STOPPED,
+    StageRecord,
     build_dead_letter,
     outcome_messages,
+    read_record,
     send_dead_letters,
     to_poison_record,
 )
@@ -41,8 +32,9 @@ from streams.delivery.verdict import discarded
 from streams.destination.decide import Decision, decide
 from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import Replay
+from streams.events.canonical_event import EVENT_OFFSET_HEADER, Replay
 from streams.events.formats.segment_json import decode
+from streams.events.text import encode_without_half_pairs
 from streams.state.user_state import TableEntries, UserState, encode_changes
 
 TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")
@@ -72,7 +64,7 @@ class _BatchResult:
     def __init__(self, context: Context) -> None:
         self.dead_letters: list[DeadLetter] = []
         self._context = context
-        self._activations: list[tuple[Record, LaneId, bytes]] = []
+        self._activations: list[tuple[StageRecord, LaneId, bytes]] = []
         self._discarded: list[OutcomeItem] = []
         self._states: dict[int, dict[bytes, UserState]] = {}
 
@@ -80,22 +72,17 @@ class _BatchResult:
         """Decide the records of a partition, in order."""
         self._states[partition] = {}
         for record in records:
-            self._process_record(partition, record)
+            self._process_record(partition, read_record(record))
 
     def messages(self) -> list[Message]:
         """Return records for the lanes, and outcomes of discarded events."""
-        topics = self._context.settings.topics
+        topics = self._context.topics
         activations = [
             Message(
-                topics.activations(lane),
+                topics.activations[lane],
                 record.key,
                 value,
-                [
-                    (ORIGIN_HEADER, str(read_origin(record)).encode()),
-                    (SOURCE_TIME_HEADER, b"%d" % read_source_time_ms(record)),
-                    (EVENT_OFFSET_HEADER, b"%d" % record.offset),
-                    *copy_replay_headers(record),
-                ],
+                [*record.onward_headers, (EVENT_OFFSET_HEADER, b"%d" % record.offset)],
             )
             for record, lane, value in self._activations
         ]
@@ -128,7 +115,7 @@ class _BatchResult:
             for partition, states in self._states.items()
         }
 
-    def _process_record(self, partition: int, record: Record) -> None:
+    def _process_record(self, partition: int, record: StageRecord) -> None:
         user = record.key or b""
         try:
             decision = self._decide_record(record, self._state_of(partition, user))
@@ -148,11 +135,11 @@ class _BatchResult:
         ]
         if decision.reason:
             item = outcome_item(
-                read_origin(record),
+                record.origin,
                 discarded(decision.reason),
                 message_id=decision.message_id,
-                latency_ms=max(0, self._context.now_ms() - read_source_time_ms(record)),
-                replay=read_replay_id(record),
+                latency_ms=max(0, self._context.now_ms() - record.source_ms),
+                replay=record.replay,
             )
             self._discarded.append(item)
 
@@ -174,16 +161,22 @@ class _BatchResult:
         Raises:
             PoisonRecord: `too-large`.
         """
-        value = _encode(activation)
+        try:
+            value = _encode(activation)
+        except UnicodeEncodeError:  # a mapping can cut a surrogate pair in half
+            plain = msgspec.to_builtins(activation)
+            value = encode_without_half_pairs(json.dumps(plain, ensure_ascii=False))
         if len(value) > self._context.settings.max_event_bytes:
             raise TOO_LARGE
         return lane_of(activation.intent), value
 
-    def _decide_record(self, record: Record, state: UserState) -> Decision:
+    def _decide_record(self, record: StageRecord, state: UserState) -> Decision:
+        if record.bad_origin is not None:
+            raise record.bad_origin
         replay = self._read_replay(record)
         if replay and self._context.is_replay_stopped(replay.id):
             return Decision(state=state, reason=REPLAY_STOPPED.reason)
-        if replay and is_requeued_activation(record):
+        if replay and record.is_activation:
             return revalidate(
                 decode_activation(record.value),
                 state,
@@ -192,28 +185,28 @@ class _BatchResult:
             )
         event = decode(
             record.value,
-            origin=read_origin(record),
-            record_time_ms=read_source_time_ms(record),
+            origin=record.origin,
+            record_time_ms=record.source_ms,
             now_ms=self._context.now_ms(),
             max_event_bytes=self._context.settings.max_event_bytes,
             replay=replay,
         )
         return decide(event, state, destination=self._context.destination)
 
-    def _read_replay(self, record: Record) -> Replay | None:
+    def _read_replay(self, record: StageRecord) -> Replay | None:
         """Return the replay that reprocesses an event; None for live events."""
-        if not (replay_id := read_replay_id(record)):
+        if not record.replay:
             return None
         age_ms = int(self._context.settings.replay_backfill_after_s * 1000)
         return Replay(
-            id=replay_id,
-            mode=read_replay_mode(record),
+            id=record.replay,
+            mode=record.replay_mode,
             backfill_before_ms=self._context.now_ms() - age_ms,
-            failed_lanes=read_failed_lanes(record),
+            failed_lanes=record.failed_lanes,
         )
 
 
-def _refusal_dead_letter(record: Record, refusal: PayloadRefusal) -> DeadLetter:
+def _refusal_dead_letter(record: StageRecord, refusal: PayloadRefusal) -> DeadLetter:
     return build_dead_letter(
         Stage.ACTIVATE, record, PoisonRecord(refusal.code, refusal.reason)
     )

@@ -59,24 +59,25 @@ def build_app(settings: Settings, destination: Destination) -> EngineApp:
 
 
 def _build_context(settings: Settings, destination: Destination) -> Context:
-    kafka = kafka_access(settings)
+    kafka, topics = kafka_access(settings), settings.topics
     producer = Producer(kafka)
     is_on_disk = settings.table_store == "rocksdb"
     return Context(
         settings=settings,
+        topics=topics,
         kafka=kafka,
         producer=producer,
         user_states=Table(
-            changelog=settings.topics.memberships_changelog,
+            changelog=topics.memberships_changelog,
             kafka=kafka,
             producer=producer,
             merge=merge_entry,
             directory=Path(settings.data_dir) if is_on_disk else None,
         ),
-        audience_lists=GlobalTable(topic=settings.topics.audience_lists, kafka=kafka),
-        replays=GlobalTable(topic=settings.topics.replays, kafka=kafka),
+        audience_lists=GlobalTable(topic=topics.audience_lists, kafka=kafka),
+        replays=GlobalTable(topic=topics.replays, kafka=kafka),
         offset_backup=OffsetBackup(
-            topic=settings.topics.offset_backup, kafka=kafka, producer=producer
+            topic=topics.offset_backup, kafka=kafka, producer=producer
         ),
         klaviyo=create_klaviyo_client(settings),
         destination=destination,
@@ -85,12 +86,11 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
 
 
 def _add_intake(app: EngineApp, context: Context) -> None:
-    settings = context.settings
     run_stage(
         app,
         context,
         name=Stage.INTAKE,
-        topics=(*settings.source_topics, settings.topics.reprocess),
+        topics=(*context.settings.source_topics, context.topics.reprocess),
         process=partial(intake.process_batch, context),
     )
 
@@ -100,7 +100,7 @@ def _add_activate(app: EngineApp, context: Context) -> None:
         app,
         context,
         name=Stage.ACTIVATE,
-        topics=(context.settings.topics.events,),
+        topics=(context.topics.events,),
         process=partial(activate.process_batch, context),
         open_partition=context.user_states.open,
         close_partition=context.user_states.close,
@@ -108,7 +108,7 @@ def _add_activate(app: EngineApp, context: Context) -> None:
 
 
 def _add_deliver(app: EngineApp, context: Context) -> None:
-    topics = context.settings.topics
+    topics = context.topics
     resolver = list_resolver.ListResolver(context)
     run_stage(
         app,
@@ -125,7 +125,7 @@ def _add_deliver(app: EngineApp, context: Context) -> None:
             app,
             context,
             name=lane.stage,
-            topics=(topics.activations(lane_id),),
+            topics=(topics.activations[lane_id],),
             process=lane.enqueue,
             marks_done=True,
             open_partition=lane.on_partition_assigned,

@@ -110,7 +110,7 @@ class ListResolver:
                 "audience_lists, or wait",
             )
             return resolved.retry_after_s
-        topic = self._context.settings.topics.audience_lists
+        topic = self._context.topics.audience_lists
         row = Message(
             topic, request.audience.encode(), encode_json(resolved), partition=0
         )

@@ -9,7 +9,8 @@ Failed deliveries to Klaviyo are not in this tree: after intake, a failure is a 
 (`streams.delivery.verdict.ItemVerdict`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class StreamsError(Exception):
@@ -26,6 +27,13 @@ class ConfigError(StreamsError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+def describe_unknown_name(name: str, allowed: Iterable[str], *, what: str) -> str:
+    """Describe the problem of an unknown name, with the nearest allowed name."""
+    nearest = get_close_matches(name, sorted(allowed), n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    return f"is not a known {what}{hint}"
 
 
 class PoisonRecord(StreamsError):

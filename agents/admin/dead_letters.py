@@ -33,9 +33,8 @@ from streams.dead_letters.resolutions import (
 )
 from streams.delivery import outcome
 from streams.delivery.verdict import discarded
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.settings import Settings
-from streams.settings.model import LANES
 
 STAGE = "deadletters"
 
@@ -196,7 +195,7 @@ class _Requeuer:
         topics = settings.topics
         self._topics = topics
         self._max_event_bytes = settings.max_event_bytes
-        lane_topics = map(topics.activations, LANES)
+        lane_topics = topics.activations.values()
         self._internal_topics = {topics.events, topics.reprocess, *lane_topics}
         self.ordered = sorted(plan.records, key=self._value_origin)
         unknown = [NotRequeueable(x, "origin-unknown") for x in plan.not_requeueable]

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from agents.admin.progress import ReportLine
 from agents.admin.topic_reader import MissingRecord, read_records
 from agents.shared.context import clock_ms, kafka_access
-from streams.destination.decide import audience_identifiers
 from streams.destination.model import Destination
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import CanonicalEvent
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.events.formats.segment_json import decode
-from streams.events.origin import Origin
+from streams.events.identifiers import identifiers_of
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.lookups.profile_lookup import users_with_profile
 from streams.reconcile.comparison import Comparison
@@ -41,7 +40,7 @@ class IdentityResolver:
     ) -> None:
         self._kafka = kafka_access(settings)
         self._max_bytes = settings.max_event_bytes
-        self._contact_rules = destination.contact_rules
+        self._country = destination.contact_rules.country
         self._client = client
         self._create_report = create_report
         self._source_times: dict[Origin, int] = {}
@@ -61,7 +60,7 @@ class IdentityResolver:
         users = {desired.last_write.origin: desired.user for desired in unresolved}
         for event in self._read_source_events(users):
             comparison.add_identity(
-                event.user, audience_identifiers(event, rules=self._contact_rules)
+                event.user, identifiers_of(event, country=self._country)
             )
         for user in self._find_known_users(comparison.find_unidentified(resync=resync)):
             comparison.add_identity(user, {"external_id": user})

@@ -11,7 +11,7 @@ from agents.engine.kafka import KafkaAccess
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.errors import ConfigError
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 OUTCOME_RECORDS: Final = 5_000
 WAIT_S: Final = 0.5

@@ -14,7 +14,7 @@ from streams.audiences.table_snapshot import (
     read_header,
 )
 from streams.errors import ConfigError
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import (
     EntryKind,
     EntryName,

@@ -22,7 +22,7 @@ from confluent_kafka import (
 
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.2

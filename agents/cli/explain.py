@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import orjson
-import yaml
 
 from agents.cli.support.event_tester import TestStep, parse_object
 from agents.cli.support.json_lines import JsonAnswer, LineHandler, answer_lines
@@ -22,6 +21,7 @@ from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.execute import intent_identifiers
 from streams.klaviyo.fake_client import FakeKlaviyo
 from streams.mapping import UNDEFINED, MappingError, Unmappable, compile_mapping
+from streams.settings.yaml_reader import read_yaml
 from streams.triggers.trigger import compile_trigger
 
 
@@ -105,10 +105,7 @@ def _decode_mapping(text: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         pass
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(["mapping: is not valid JSON or YAML"]) from None
+    return read_yaml(text)
 
 
 def _mapping_answer(value: object) -> JsonAnswer:

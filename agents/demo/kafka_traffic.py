@@ -4,16 +4,21 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer
 
+from agents.admin.topic_reader import (
+    FOLLOW,
+    TopicReader,
+    is_end,
+    partition_and_offset,
+)
 from agents.demo.expected import count_expected_outcomes
 from agents.demo.subprocesses import DemoError
 from agents.demo.workload.sample_event import SampleEvent
 from agents.shared.context import kafka_access
 from streams.delivery.outcome import OutcomeItem, decode_outcome
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.settings import Settings
 
 READ_RECORDS = 500
@@ -80,17 +85,16 @@ class EventPublisher:
     ) -> None:
         if error is not None:
             raise DemoError(f"Kafka does not accept events: {error}")
-        self.expected_outcomes[_origin(record)] = outcomes
-
-
-def _origin(record: Any) -> Origin:  # noqa: ANN401 - its stubs have None everywhere
-    return Origin(
-        topic=record.topic(), partition=record.partition(), offset=record.offset()
-    )
+        partition, offset = partition_and_offset(record)
+        origin = Origin(topic=self._topic, partition=partition, offset=offset)
+        self.expected_outcomes[origin] = outcomes
 
 
 class OutcomeConsumer:
     """Reader of the outcomes topic, from the first record.
+
+    Args:
+        settings: Broker addresses and outcomes topic.
 
     Attributes:
         outcome_counts: Number of outcomes of each source record; an order has
@@ -99,22 +103,21 @@ class OutcomeConsumer:
 
     def __init__(self, settings: Settings) -> None:
         topic = settings.topics.outcomes
-        options = kafka_access(settings).librdkafka_options()
-        options |= {"group.id": f"{settings.app_id}.demo", "enable.auto.commit": False}
-        self._consumer = Consumer(options, logger=silent_logger)
-        metadata = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
-        partitions = [
-            TopicPartition(topic, number, 0) for number in metadata.partitions
-        ]
-        self._consumer.assign(partitions)
+        self._reader = TopicReader(
+            kafka_access(settings),
+            group=f"{settings.app_id}.demo",
+            options=FOLLOW,
+            timeout_s=ANSWER_S,
+            create_consumer=partial(Consumer, logger=silent_logger),
+        )
+        self._reader.assign(topic, dict.fromkeys(self._reader.partitions(topic), 0))
         self._ends: dict[tuple[str, Origin], OutcomeKind] = {}
         self.outcome_counts: Counter[Origin] = Counter()
 
     def read(self, *, wait_s: float) -> None:
         """Read available outcomes, waiting a moment if there are none."""
-        for record in self._consumer.consume(READ_RECORDS, wait_s):
-            value = record.value()
-            if record.error() is None and value is not None:
+        for message in self._reader.poll(READ_RECORDS, wait_s=wait_s, skip_errors=True):
+            if not is_end(message) and (value := message.value()) is not None:
                 outcome = decode_outcome(value)
                 for item in outcome.items:
                     self._add(outcome.stage, outcome.action, item)
@@ -125,7 +128,7 @@ class OutcomeConsumer:
 
     def close(self) -> None:
         """Close the connection to Kafka."""
-        self._consumer.close()
+        self._reader.close()
 
     def _add(self, stage: str, action: str, item: OutcomeItem) -> None:
         code = item.reason.partition(":")[0]

@@ -10,7 +10,7 @@ from agents.demo.kafka_traffic import EventPublisher, OutcomeConsumer, OutcomeCo
 from agents.demo.progress import DemoProgress, ProgressDisplay
 from agents.demo.subprocesses import DemoError
 from agents.demo.workload.sample_event import SampleEvent
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 PUBLISH_S = 10.0
 """Time for all events: long enough to watch the worker ..."""

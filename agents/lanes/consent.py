@@ -10,7 +10,7 @@ from agents.lanes.lists import MemberKey
 from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
-from streams.actions.kinds import identifying_attributes, list_id_of
+from streams.actions.intents import identifying_attributes, list_id_of
 from streams.delivery.coalescer import BatchKey
 from streams.delivery.merge_policies import keep_latest_consent
 from streams.klaviyo.batching.items import list_identifiers, normalize_identifier

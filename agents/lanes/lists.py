@@ -11,9 +11,8 @@ from agents.lanes.lane import BatchResult, LaneOptions, NotNow, Verdicts
 from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
-from streams.actions.intents import ProfileUpsert
-from streams.actions.kinds import identifying_attributes
-from streams.actions.list_ref import ByAudience, ById, ListRef
+from streams.actions.activation import ByAudience, ById, ListRef
+from streams.actions.intents import ProfileUpsert, identifying_attributes
 from streams.audiences.list_mapping import (
     NO_LIST_MAPPING,
     ListMapping,
@@ -134,16 +133,23 @@ class ListsLane(SimpleLane):
         self, batch_key: BatchKey, list_id: str, items: Sequence[LaneItem]
     ) -> Verdicts | ListGone:
         klaviyo = self.client_for(batch_key)
+        on_conflict = self.context.destination.identity_rules.on_conflict
         intents = [item.activation.intent for item in items]
         profiles = [identifying_attributes(intent) for intent in intents]
         match batch_key.kind:
             case "patch":
                 patches = [i for i in intents if isinstance(i, ProfileUpsert)]
-                return await patch_profiles(klaviyo, patches, list_id=list_id)
+                return await patch_profiles(
+                    klaviyo, patches, list_id=list_id, on_conflict=on_conflict
+                )
             case "add":
                 bulk_min_items = self.context.settings.bulk_min_items
                 return await add_members(
-                    klaviyo, list_id, profiles, bulk_min_items=bulk_min_items
+                    klaviyo,
+                    list_id,
+                    profiles,
+                    bulk_min_items=bulk_min_items,
+                    on_conflict=on_conflict,
                 )
             case _:
                 return await remove_members(klaviyo, list_id, profiles)
@@ -169,7 +175,7 @@ class ListsLane(SimpleLane):
         request = encode_json(
             ListRequest(audience=audience, missing_list_id=missing_list_id)
         )
-        topic = self.context.settings.topics.list_requests
+        topic = self.context.topics.list_requests
         await self.context.producer.send([Message(topic, audience.encode(), request)])
 
     async def _wait_for_imports(self) -> None:

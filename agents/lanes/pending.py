@@ -7,18 +7,14 @@ from math import inf
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition
-from agents.shared.headers import (
-    read_event_offset,
-    read_origin_or_own,
-    read_source_time_ms,
-)
+from agents.shared.records import read_record
 from streams.actions.activation import Activation
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.coalescer import Coalescer, MergePolicy, QueuedItem, Reservations
 from streams.delivery.duplicates import CauseId
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
 from streams.delivery.verdict import ItemVerdict, Reason
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 MS_PER_S = 1_000
 
@@ -153,16 +149,17 @@ class PendingQueue:
             expire_after_s, replay = activation.expire_after_s, activation.replay
             message_id, index = activation.message_id, activation.index
         expire_after_s = expire_after_s or self._expire_after_s
+        stage_record = read_record(record)
         return PendingRecord(
             part=part,
             offset=record.offset,
-            origin=read_origin_or_own(record),
+            origin=stage_record.origin,
             key=record.key,
             value=record.value,
-            source_ms=read_source_time_ms(record),
+            source_ms=stage_record.source_ms,
             expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
             message_id=message_id,
-            cause=(read_event_offset(record), index),
+            cause=(stage_record.event_offset, index),
             replay=replay,
         )
 

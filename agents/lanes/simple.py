@@ -30,6 +30,7 @@ from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.execute import (
     OPERATIONS,
     Operation,
+    patch,
     upsert_without_list,
     with_dropped_note,
 )
@@ -132,7 +133,14 @@ class SimpleLane:
     async def operation_for(self, kind: str, intents: Sequence[Intent]) -> Operation:
         """Return the operation for intents of a kind."""
         del intents
+        on_conflict = self.context.destination.identity_rules.on_conflict
         if kind == "upsert":
             bulk_min_items = self.context.settings.bulk_min_items
-            return partial(upsert_without_list, bulk_min_items=bulk_min_items)
+            return partial(
+                upsert_without_list,
+                bulk_min_items=bulk_min_items,
+                on_conflict=on_conflict,
+            )
+        if kind == "patch":
+            return partial(patch, on_conflict=on_conflict)
         return OPERATIONS[kind]

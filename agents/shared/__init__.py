@@ -1,1 +1,1 @@
-"""Parts that all stages and commands use: services, headers, records, topics."""
+"""Parts that all stages and commands use: services, records, topics."""

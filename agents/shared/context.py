@@ -11,7 +11,7 @@ from agents.engine.producer import Producer
 from agents.engine.table import Table
 from streams.destination.model import Destination
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.settings import Settings
+from streams.settings import Settings, Topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class Context:
 
     Attributes:
         settings: Settings of the worker.
+        topics: Names of the topics that the worker writes.
         kafka: Access to Kafka.
         producer: Writes records; durable on return.
         user_states: Table of user states, by user key.
@@ -32,6 +33,7 @@ class Context:
     """
 
     settings: Settings
+    topics: Topics
     kafka: KafkaAccess
     producer: Producer
     user_states: Table

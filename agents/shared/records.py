@@ -1,22 +1,111 @@
-"""Outcome records and dead letters that the stages write."""
+"""Records as the stages read them; outcomes and dead letters as they write them."""
 
 import traceback
 from collections.abc import Sequence
 
+import msgspec
+
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
 from agents.shared.context import Context
-from agents.shared.headers import (
-    read_origin_or_own,
-    read_replay_id,
-    read_source_time_ms,
-)
 from streams.dead_letters.encoding import DeadLetter, encode_headers, encode_value
 from streams.delivery.outcome import OutcomeItem, Stage, encode_outcomes, outcome_item
 from streams.delivery.verdict import Reason, dead_letter, discarded
 from streams.errors import PoisonRecord
+from streams.events.canonical_event import (
+    ACTIVATION_HEADER,
+    EVENT_OFFSET_HEADER,
+    FAILED_LANES_HEADER,
+    ORIGIN_HEADER,
+    REPLAY_HEADER,
+    REPLAY_MODE_HEADER,
+    SOURCE_TIME_HEADER,
+    Origin,
+    ReplayMode,
+)
 
 REPLAY_STOPPED = discarded("replay-stopped")
+
+_REPLAY_HEADERS = (REPLAY_HEADER, REPLAY_MODE_HEADER, FAILED_LANES_HEADER)
+_REPLAY_MODES = {mode.encode(): mode for mode in ReplayMode}
+
+
+class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Record as a stage reads it, with the content of its headers.
+
+    Attributes:
+        key: Key of the record.
+        value: Value of the record.
+        offset: Offset of the record.
+        origin: The source record behind it; the record itself if no header names one.
+        bad_origin: Fault of a header that intake did not write; None if there is none.
+        source_ms: Time of the source record, milliseconds since the epoch.
+        event_offset: Offset of the event that caused an activation; 0 without a header.
+        replay: Id of the replay that reprocesses the record; empty for live records.
+        replay_mode: Mode of that replay.
+        failed_lanes: Lanes on which a requeued event failed.
+        is_activation: True for a record of the events topic that holds an activation.
+        onward_headers: Headers for the records that this one causes.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    offset: int
+    origin: Origin
+    bad_origin: PoisonRecord | None
+    source_ms: int
+    event_offset: int
+    replay: str
+    replay_mode: ReplayMode
+    failed_lanes: frozenset[str]
+    is_activation: bool
+    onward_headers: list[tuple[str, bytes]]
+
+
+def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
+    """Read all headers of a record.
+
+    Args:
+        record: The record; of a repeated header the first one counts.
+        is_internal: False for a record of a source topic. The headers there are the
+            producer's, and are not believed.
+    """
+    headers = {}
+    if is_internal:
+        headers = {name: value or b"" for name, value in reversed(record.headers)}
+    origin = Origin(
+        topic=record.topic, partition=record.partition, offset=record.offset
+    )
+    bad_origin = None
+    if ORIGIN_HEADER in headers:
+        try:
+            origin = Origin.parse(headers[ORIGIN_HEADER].decode("ascii", "replace"))
+        except PoisonRecord as fault:
+            bad_origin = fault
+    source_time = headers.get(SOURCE_TIME_HEADER, b"")
+    source_ms = int(source_time) if source_time.isdigit() else record.timestamp
+    event_offset = headers.get(EVENT_OFFSET_HEADER, b"")
+    lanes_text = headers.get(FAILED_LANES_HEADER, b"").decode("utf-8", "replace")
+    return StageRecord(
+        key=record.key,
+        value=record.value,
+        offset=record.offset,
+        origin=origin,
+        bad_origin=bad_origin,
+        source_ms=source_ms,
+        event_offset=int(event_offset) if event_offset.isdigit() else 0,
+        replay=headers.get(REPLAY_HEADER, b"").decode("utf-8", "replace"),
+        replay_mode=_REPLAY_MODES.get(
+            headers.get(REPLAY_MODE_HEADER, b""), ReplayMode.CHANGES_ONLY
+        ),
+        failed_lanes=frozenset(filter(None, lanes_text.split(","))),
+        is_activation=bool(headers.get(ACTIVATION_HEADER)),
+        onward_headers=[
+            (ORIGIN_HEADER, str(origin).encode()),
+            (SOURCE_TIME_HEADER, b"%d" % source_ms),
+            *((name, headers[name]) for name in _REPLAY_HEADERS if name in headers),
+        ],
+    )
 
 
 def outcome_messages(
@@ -24,7 +113,7 @@ def outcome_messages(
 ) -> list[Message]:
     """Build records for the outcomes topic."""
     values = encode_outcomes(stage, items, action=action)
-    return [Message(context.settings.topics.outcomes, None, value) for value in values]
+    return [Message(context.topics.outcomes, None, value) for value in values]
 
 
 def dead_letter_messages(
@@ -33,7 +122,7 @@ def dead_letter_messages(
     """Build records for the topic of dead letters."""
     return [
         Message(
-            context.settings.topics.deadletters,
+            context.topics.deadletters,
             failed.key,
             encode_value(failed),
             encode_headers(failed, connector=context.settings.app_id),
@@ -58,17 +147,19 @@ async def send_dead_letters(
     await context.producer.send([*messages, *outcome_messages(context, stage, items)])
 
 
-def build_dead_letter(stage: Stage, record: Record, poison: PoisonRecord) -> DeadLetter:
-    """Build the dead letter for a record that came from another stage."""
+def build_dead_letter(
+    stage: Stage, record: StageRecord, poison: PoisonRecord
+) -> DeadLetter:
+    """Build the dead letter for a record that a stage cannot use."""
     return DeadLetter(
-        origin=read_origin_or_own(record),
+        origin=record.origin,
         stage=stage,
         code=poison.code,
         reason=poison.reason,
         key=record.key,
         value=record.value,
-        replay=read_replay_id(record),
-        source_ms=read_source_time_ms(record),
+        replay=record.replay,
+        source_ms=record.source_ms,
     )
 
 

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from agents.engine.producer import Message
-from agents.shared.headers import (
+from streams.events.canonical_event import (
     ACTIVATION_HEADER,
     FAILED_LANES_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
     REPLAY_MODE_HEADER,
     SOURCE_TIME_HEADER,
+    Origin,
+    ReplayMode,
 )
-from streams.events.canonical_event import ReplayMode
-from streams.events.origin import Origin
 from streams.settings.model import Topics
 
 

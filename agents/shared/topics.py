@@ -41,7 +41,7 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
         "max.message.bytes": str(settings.max_event_bytes + HEADROOM_BYTES)
     }
     compacted = replicated | {"cleanup.policy": "compact"}
-    lanes = [topics.activations(lane) for lane in LaneId]
+    lanes = [topics.activations[lane] for lane in LaneId]
     rows = [
         *(
             (name, partitions, replicated)

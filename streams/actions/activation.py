@@ -1,7 +1,8 @@
 """Activations: actions to be done for users, in the form of a lane's records."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -16,7 +17,37 @@ from streams.actions.intents import (
     Suppression,
 )
 from streams.errors import PoisonRecord
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ById:
+    """Reference to the list that has this Klaviyo id."""
+
+    list_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByAudience:
+    """Reference to the list that belongs to this audience."""
+
+    key: str
+
+
+ListRef: TypeAlias = ById | ByAudience
+"""Reference to one Klaviyo list."""
+
+
+def build_list_ref(*, list_id: str, audience: str) -> ListRef | None:
+    """Return the reference to a list; None where neither argument names a list.
+
+    Args:
+        list_id: Klaviyo's id of the list; wins over the audience. Empty for none.
+        audience: Key of the audience. Empty for none.
+    """
+    if list_id:
+        return ById(list_id)
+    return ByAudience(audience) if audience else None
 
 
 class LaneId(StrEnum):

@@ -25,9 +25,9 @@ from streams.actions.intents import (
     ListRemove,
     ProfileUpsert,
     Suppression,
+    list_id_of,
 )
-from streams.actions.kinds import list_id_of
-from streams.audiences.transition import TransitionReason
+from streams.audiences.audience_events import TransitionReason
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.state.entries import ERASED, CommandKey, LastWrite, Matter
 from streams.state.user_entries import UserEntries

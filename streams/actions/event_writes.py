@@ -4,10 +4,12 @@ from hashlib import blake2b
 from typing import Final
 
 from streams.actions.attributes import AttributeUpdate, drop_stale_attributes
-from streams.actions.intents import Intent
-from streams.actions.kinds import person_keys
-from streams.audiences.audience_events import AudienceEvent
-from streams.audiences.transition import TransitionReason, apply_event
+from streams.actions.intents import Intent, person_keys
+from streams.audiences.audience_events import (
+    AudienceEvent,
+    TransitionReason,
+    apply_event,
+)
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.state.entries import DELETED, ERASED, CommandKey, LastWrite, Matter
 from streams.state.user_state import UserState

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, NamedTuple
 
-from streams.events.contact import normalize_email
+from streams.events.identifiers import normalize_email
 from streams.events.time import to_iso_time
 from streams.mapping.text import number_text
 from streams.mapping.values import Json

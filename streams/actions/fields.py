@@ -27,7 +27,7 @@ from streams.actions.field_values import (
     to_time,
 )
 from streams.actions.intents import PayloadRefusal
-from streams.events.contact import INVALID_PHONE
+from streams.events.identifiers import INVALID_PHONE
 from streams.mapping.values import Json
 
 

@@ -1,7 +1,8 @@
 """Intents: the changes that actions ask Klaviyo for, independent of requests."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -11,6 +12,19 @@ class Consent(StrEnum):
 
     SUBSCRIBED = "SUBSCRIBED"
     UNSUBSCRIBED = "UNSUBSCRIBED"
+
+
+class ConflictPolicy(StrEnum):
+    """Treatment of an update whose identifiers belong to two profiles."""
+
+    UPDATE = "update"
+    """Update the profile of the address; leave the other profile as it is."""
+
+    MERGE = "merge"
+    """Merge the other profile into the profile of the address; irreversible."""
+
+    REFUSE = "refuse"
+    """Send the update to the dead letters."""
 
 
 class _Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -112,6 +126,8 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
         everywhere: True if a profile that is not on the list must be unsubscribed
             globally, as Klaviyo does; otherwise such a profile keeps its consent.
         push_tokens: Push tokens in Klaviyo's form; needed to unsubscribe from push.
+        external_id: Id of the user whose profile has the address; empty if unknown.
+            The request cannot name it, but the profile can be given the address first.
     """
 
     consent: Consent
@@ -123,6 +139,7 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     consented_at: str = ""
     everywhere: bool = False
     push_tokens: tuple[dict[str, Any], ...] = ()
+    external_id: str = ""
 
 
 class Suppression(_Intent, frozen=True, kw_only=True, omit_defaults=True):
@@ -176,3 +193,93 @@ Intent = (
 
 ActionResult = tuple[Intent, ...] | PayloadRefusal
 """Result for one payload: an order leads to several intents."""
+
+
+PERSON_IDENTIFIERS: Final = ("external_id", "email", "phone_number")
+"""Identifiers that name one person for good, the most reliable first."""
+
+
+class IntentKind(StrEnum):
+    """Operation that an intent asks for."""
+
+    UPSERT = "upsert"
+    PATCH = "patch"
+    ADD = "add"
+    REMOVE = "remove"
+    RECORD = "record"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
+    SUPPRESS = "suppress"
+    UNSUPPRESS = "unsuppress"
+    DELETE = "delete"
+
+
+def intent_kind(intent: Intent) -> IntentKind:
+    """Return the operation that an intent asks for."""
+    match intent:
+        case ProfileUpsert() if is_patch(intent):
+            kind = IntentKind.PATCH
+        case ProfileUpsert(list_id=""):
+            kind = IntentKind.UPSERT
+        case ProfileUpsert() | ListAdd():
+            kind = IntentKind.ADD
+        case ListRemove():
+            kind = IntentKind.REMOVE
+        case EventRecord():
+            kind = IntentKind.RECORD
+        case ConsentChange(consent=Consent.SUBSCRIBED):
+            kind = IntentKind.SUBSCRIBE
+        case ConsentChange():
+            kind = IntentKind.UNSUBSCRIBE
+        case Suppression(change=change):
+            kind = IntentKind(change)
+        case Deletion():
+            kind = IntentKind.DELETE
+    return kind
+
+
+def is_patch(upsert: ProfileUpsert) -> bool:
+    """Return True if an upsert removes properties or changes arrays."""
+    return bool(upsert.unset or upsert.append or upsert.unappend)
+
+
+def list_id_of(intent: Intent) -> str:
+    """Return the id of the list that an intent is about; empty for no list."""
+    match intent:
+        case ProfileUpsert() | ListAdd() | ListRemove() | ConsentChange():
+            return intent.list_id
+        case _:
+            return ""
+
+
+def identifying_attributes(intent: Intent) -> Mapping[str, Any]:
+    """Return the attributes that hold the identifiers of an intent's person."""
+    match intent:
+        case ListRemove() | Deletion():
+            return intent.identifiers
+        case Suppression():
+            return {"email": intent.email}
+        case _:
+            return intent.profile
+
+
+def person_keys(intent: Intent) -> tuple[str, ...]:
+    """Return `name=value` for each identifier that names the person for good."""
+    attributes = identifying_attributes(intent)
+    return tuple(
+        f"{name}={attributes[name]}"
+        for name in PERSON_IDENTIFIERS
+        if attributes.get(name)
+    )
+
+
+def is_same_person(first: Intent, second: Intent) -> bool:
+    """Return True if two intents share an identifier, or neither has any.
+
+    Several people use one device, so an anonymous id does not make two intents with
+    other identifiers the same person.
+    """
+    first_keys, second_keys = person_keys(first), person_keys(second)
+    if not first_keys and not second_keys:
+        return identifying_attributes(first) == identifying_attributes(second)
+    return not {*first_keys}.isdisjoint(second_keys)

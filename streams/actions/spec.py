@@ -15,7 +15,7 @@ from streams.actions.fields import (
     fit_payload,
 )
 from streams.actions.intents import ActionResult, PayloadRefusal
-from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
+from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 
 Build = Callable[[Payload, ContactRules], ActionResult]
 """Builds intents from a payload that fits the fields."""

@@ -11,18 +11,12 @@ import msgspec
 
 from streams.delivery.outcome import Stage
 from streams.errors import PoisonRecord
-from streams.events.origin import Origin
+from streams.events.canonical_event import REPLAY_HEADER, SOURCE_TIME_HEADER, Origin
 
 VALUE_MAX_BYTES = 900_000
 """Below Kafka's default `max.message.bytes` (1,048,588), headers included."""
 
 _CONNECT_PREFIX = "__connect.errors."
-
-SOURCE_TIME_HEADER = "ks.time-ms"
-"""Time of the source record; a requeued record keeps it."""
-
-REPLAY_HEADER = "ks.replay"
-"""Id of the replay that reprocessed the record."""
 
 TRUNCATED_HEADER = "ks.truncated-from-bytes"
 """Length of the value before it was truncated."""

@@ -6,8 +6,7 @@ from typing import Final
 import msgspec
 
 from streams.dead_letters.record import DeadLetterRecord, RequeueRoute
-from streams.events.canonical_event import ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin, ReplayMode
 
 REPLAY_MODES: Final = {
     RequeueRoute.EVENT: ReplayMode.CHANGES_ONLY,

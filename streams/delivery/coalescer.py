@@ -14,10 +14,14 @@ from itertools import islice
 from math import inf
 from typing import Final, Generic, NamedTuple, Self, TypeVar
 
-from streams.actions.activation import DEFAULT_BATCH, Activation, BatchOverride
-from streams.actions.intents import EventRecord
-from streams.actions.kinds import intent_kind, list_id_of
-from streams.actions.list_ref import ListRef, build_list_ref
+from streams.actions.activation import (
+    DEFAULT_BATCH,
+    Activation,
+    BatchOverride,
+    ListRef,
+    build_list_ref,
+)
+from streams.actions.intents import EventRecord, intent_kind, list_id_of
 
 R = TypeVar("R")
 

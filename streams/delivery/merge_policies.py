@@ -6,14 +6,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from streams.actions.intents import (
+    PERSON_IDENTIFIERS,
     ConsentChange,
     Intent,
     ListAdd,
     ListRemove,
     ProfileUpsert,
-)
-from streams.actions.kinds import (
-    PERSON_IDENTIFIERS,
     identifying_attributes,
     is_patch,
     is_same_person,
@@ -93,8 +91,8 @@ def never_merge(_older: QueuedItem[R], _newer: QueuedItem[R]) -> MergeResult[R] 
 def _is_same_subject(older: QueuedItem[R], newer: QueuedItem[R]) -> bool:
     """Return True if both are about one person and have the same batch limits.
 
-    Patches are never merged. Two audience changes are always about the user, whatever
-    identifiers their events have.
+    Patches are never merged. A user may be on a list with several profiles, one for
+    each address, so two audience changes of a user may be about two profiles.
     """
     first, last = older.activation, newer.activation
     if (
@@ -103,8 +101,7 @@ def _is_same_subject(older: QueuedItem[R], newer: QueuedItem[R]) -> bool:
         or first.batch != last.batch
     ):
         return False
-    are_audience_changes = bool(first.audience and last.audience)
-    return are_audience_changes or is_same_person(first.intent, last.intent)
+    return is_same_person(first.intent, last.intent)
 
 
 def _is_profile_patch(intent: Intent) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from streams.actions.activation import LaneId
 from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict, Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 _DELIVER: Final = "deliver"
 

@@ -1,7 +1,6 @@
 """Decision on an event: the user's state afterwards, and what is to be delivered."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -13,7 +12,7 @@ from streams.actions.activation import (
     BatchOverride,
     lane_of,
 )
-from streams.actions.commands import CommandResult, apply_command
+from streams.actions.commands import apply_command, deleted_after
 from streams.actions.intents import (
     EventRecord,
     Intent,
@@ -21,20 +20,36 @@ from streams.actions.intents import (
     ListRemove,
     PayloadRefusal,
 )
-from streams.audiences.audience_events import audience_events_in
-from streams.audiences.transition import Transition
-from streams.destination.memberships import apply_audience_event
+from streams.audiences.audience_events import (
+    ENTERED_EVENT,
+    EXITED_EVENT,
+    Transition,
+    audience_events_in,
+)
+from streams.destination.completion import (
+    UNKNOWN_PERSON,
+    UnknownPersonPolicy,
+    complete_person,
+    is_unknown_person,
+    link_user,
+)
+from streams.destination.memberships import AudienceResult, apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.events.contact import ContactRules, normalize_email, normalize_phone
 from streams.events.identifiers import identifiers_of
 from streams.events.time import iso_from_ms
+from streams.state.identity import learn
 from streams.state.user_state import UserState
 
 ADD_TO_LIST: Final = "addProfileToList"
 REMOVE_FROM_LIST: Final = "removeProfileFromList"
+
+_NOT_ABOUT_A_PERSON: Final = frozenset({"alias", "delete"})
+"""Calls that teach nothing: a new name of a user, and a user's end."""
+
+_AUDIENCE_EVENTS: Final = (ENTERED_EVENT, EXITED_EVENT)  # a name may be unhashable
 
 DELETIONS: Final = frozenset({"deleteProfile"})
 """Actions that an opt-out never holds back: they serve a legal duty."""
@@ -80,6 +95,7 @@ def decide(
     if opt_out and event.kind != "delete":
         builder.apply_opt_out(opt_out)
         return builder.build()
+    builder.learn_identity()
     if destination.sync_audiences:
         builder.apply_audience_events()
     for rule in destination.matching_rules(event.body):
@@ -99,6 +115,24 @@ class _DecisionBuilder:
         self._activations: list[Activation] = []
         self._refusals: list[PayloadRefusal] = []
         self._reasons: list[str] = []
+        self._has_new_email = False
+
+    def learn_identity(self) -> None:
+        """Learn who the user is, before anything is done for the user."""
+        event = self._event
+        if event.kind in _NOT_ABOUT_A_PERSON or deleted_after(self._state, event):
+            return
+        is_audience_event = event.body.get("event") in _AUDIENCE_EVENTS
+        identifiers = identifiers_of(
+            event,
+            country=self._destination.contact_rules.country,
+            has_own_properties=is_audience_event,
+        )
+        before = self._state.identity
+        after = learn(before, identifiers, event)
+        if after is not before:
+            self._state = self._state.with_identity(after)
+            self._has_new_email = after.email != before.email
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
@@ -111,7 +145,7 @@ class _DecisionBuilder:
                     destination=self._destination,
                     build_intent=self._list_change,
                 )
-                self._add_list_change(result, audience=audience_event.audience)
+                self._add_list_changes(result, audience=audience_event.audience)
         except PoisonRecord as fault:
             self._refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
 
@@ -169,34 +203,48 @@ class _DecisionBuilder:
         if result.intent is None:
             self._reasons.append(result.reason)
             return
+        intent = self._complete(result.intent)
+        policy = self._destination.identity_rules.unknown
+        if policy is UnknownPersonPolicy.DROP and is_unknown_person(intent):
+            self._reasons.append(UNKNOWN_PERSON)
+            return
         self._add_activation(
             rule.action.name,
-            complete_event(result.intent, self._event),
+            complete_event(intent, self._event),
             batch=batch,
             expire_after_s=rule.expire_after_s,
         )
 
-    def _add_list_change(self, result: CommandResult, *, audience: str) -> None:
+    def _add_list_changes(self, result: AudienceResult, *, audience: str) -> None:
         self._state = result.state
-        if result.intent is None:
+        if not result.intents:
             self._reasons.append(result.reason)
-            return
-        is_removal = isinstance(result.intent, ListRemove)
-        action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
-        self._add_activation(action, result.intent, audience=audience)
+        for intent in result.intents:
+            is_removal = isinstance(intent, ListRemove)
+            action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
+            self._add_activation(action, intent, audience=audience)
 
-    def _list_change(
-        self, transition: Transition, list_id: str
-    ) -> ListAdd | ListRemove:
-        rules = self._destination.contact_rules
-        identifiers = audience_identifiers(self._event, rules=rules)
+    def _list_change(self, transition: Transition, list_id: str) -> Intent:
+        country = self._destination.contact_rules.country
+        identifiers = identifiers_of(self._event, country=country)
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone that Klaviyo accepts"
             )
         if transition.entered:
-            return ListAdd(list_id=list_id, profile={**identifiers})
-        return ListRemove(list_id=list_id, identifiers=identifiers)
+            change: Intent = ListAdd(list_id=list_id, profile={**identifiers})
+        else:
+            change = ListRemove(list_id=list_id, identifiers=identifiers)
+        return change
+
+    def _complete(self, intent: Intent) -> Intent:
+        """Name the person as completely as is safe, where the destination allows it."""
+        if not self._destination.identity_rules.complete:
+            return intent
+        identity = self._state.identity
+        if self._has_new_email:
+            intent = link_user(intent, identity)
+        return complete_person(intent, identity, time_ms=self._event.time_ms)
 
     def _add_activation(
         self,
@@ -221,18 +269,6 @@ class _DecisionBuilder:
             replay=self._event.replay.id if self._event.replay else "",
         )
         self._activations.append(activation)
-
-
-def audience_identifiers(
-    event: CanonicalEvent, *, rules: ContactRules
-) -> dict[str, str]:
-    """Return the identifiers of an audience event's user that Klaviyo accepts."""
-    identifiers = identifiers_of(
-        event, normalize_phone=partial(normalize_phone, country=rules.country)
-    )
-    if not normalize_email(identifiers.get("email", "")):
-        identifiers.pop("email", None)
-    return identifiers
 
 
 def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:

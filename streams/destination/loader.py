@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Final
 
-import yaml
-
+from streams.actions.intents import ConflictPolicy
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
+from streams.destination.completion import IdentityRules, UnknownPersonPolicy
 from streams.destination.mapping_rules import compile_rule
 from streams.destination.model import (
     AudienceRule,
@@ -17,14 +17,16 @@ from streams.destination.opt_out import ConsentStrategy, OptOutRules
 from streams.destination.presets import PRESETS
 from streams.destination.problems import ConfigProblems
 from streams.errors import ConfigError
-from streams.events.contact import BadPhonePolicy, ContactRules, is_country_code
+from streams.events.identifiers import BadPhonePolicy, ContactRules, is_country_code
 from streams.mapping.values import Json
 from streams.settings import Settings
 from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
+from streams.settings.yaml_reader import read_yaml
 from streams.triggers.trigger import Trigger
 
 FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")
+IDENTITY_FIELDS: Final = ("complete", "unknown", "on_conflict")
 DESTINATION_SETTINGS: Final = (
     "api_key_env",
     "country",
@@ -35,6 +37,7 @@ DESTINATION_SETTINGS: Final = (
     "consent_strategy",
     "integration_names",
     "opted_out_withdrawals",
+    "identity",
 )
 """Settings of a destination; the other settings in the file are the worker's."""
 
@@ -58,7 +61,7 @@ def read_destination(text: str | bytes) -> Destination:
     Raises:
         ConfigError: Every problem in the file, each with its path.
     """
-    return compile_destination(_decode(text))
+    return compile_destination(read_yaml(text))
 
 
 def compile_destination(raw: Json) -> Destination:
@@ -138,6 +141,7 @@ def _compile_parts(
             default=UnknownMetricPolicy.ALLOW,
         ),
         opt_out_rules=_read_opt_out_rules(settings, problems=problems),
+        identity_rules=_read_identity_rules(settings, problems=problems),
         settings=_worker_settings(settings, problems=problems),
     )
 
@@ -221,6 +225,31 @@ def _read_opt_out_rules(
     )
 
 
+def _read_identity_rules(
+    settings: dict[str, Json], *, problems: ConfigProblems
+) -> IdentityRules:
+    at = "settings.identity"
+    options = problems.object_at(settings.get("identity"), at=at)
+    problems.add_unknown_names(
+        options, IDENTITY_FIELDS, at=f"{at}.", what="part of identity"
+    )
+    return IdentityRules(
+        complete=problems.boolean_at(
+            options.get("complete"), at=f"{at}.complete", default=True
+        ),
+        unknown=problems.choice_at(
+            options.get("unknown"),
+            at=f"{at}.unknown",
+            default=UnknownPersonPolicy.SEND,
+        ),
+        on_conflict=problems.choice_at(
+            options.get("on_conflict"),
+            at=f"{at}.on_conflict",
+            default=ConflictPolicy.UPDATE,
+        ),
+    )
+
+
 def _read_audiences(raw: Json, *, problems: ConfigProblems) -> dict[str, AudienceRule]:
     rules = {}
     for key, raw_rule in problems.object_at(raw, at="audiences").items():
@@ -248,7 +277,7 @@ def read_worker_settings(text: str | bytes) -> dict[str, Json]:
     Raises:
         ConfigError: Every problem in the settings, each with its path.
     """
-    raw = _decode(text)
+    raw = read_yaml(text)
     problems = ConfigProblems()
     parts = {} if isinstance(raw, list) else problems.object_at(raw, at="file")
     settings = problems.object_at(parts.get("settings"), at="settings")
@@ -259,12 +288,3 @@ def read_worker_settings(text: str | bytes) -> dict[str, Json]:
     if problems.lines:
         raise ConfigError(problems.lines)
     return worker_settings
-
-
-def _decode(text: str | bytes) -> Json:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        mark = getattr(err, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "file"
-        raise ConfigError([f"{where}: is not valid YAML"]) from None

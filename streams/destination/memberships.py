@@ -4,22 +4,57 @@
 activation which comes back from a lane or a dead letter.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+import msgspec
 
 from streams.actions.attributes import drop_stale_attributes
-from streams.actions.commands import CommandResult, deleted_after
-from streams.actions.intents import Intent, ListAdd
-from streams.audiences.audience_events import AudienceEvent
-from streams.audiences.transition import Transition, TransitionReason, apply_event
+from streams.actions.commands import deleted_after
+from streams.actions.intents import (
+    Intent,
+    ListAdd,
+    ListRemove,
+    identifying_attributes,
+)
+from streams.audiences.audience_events import (
+    AudienceEvent,
+    Transition,
+    TransitionReason,
+    apply_event,
+)
+from streams.destination.completion import complete_person
 from streams.destination.model import AudienceRule, Destination
+from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent
+from streams.state.entries import LastWrite
 from streams.state.user_state import UserState
 
 NOT_SYNCED: Final = "audience-not-synced"
 
+ADDRESSES_MAX: Final = 16
+"""Ours: addresses remembered for a membership; Engage sends each a user has."""
+
+USER_ID: Final = "user-id"
+"""Remembered in place of an address for a profile that entered by user id alone."""
+
 BuildIntent = Callable[[Transition, str], Intent]
 """Builds the list change for a transition and a list id, which may be empty."""
+
+
+class AudienceResult(NamedTuple):
+    """Effect of an audience event.
+
+    Attributes:
+        intents: List changes to execute; several where an exit takes off profiles that
+            entered by other addresses.
+        state: The user's state after the event; the same object if nothing changed.
+        reason: Reason for the list changes, or for their absence.
+    """
+
+    intents: tuple[Intent, ...]
+    state: UserState
+    reason: str
 
 
 def apply_audience_event(
@@ -29,7 +64,7 @@ def apply_audience_event(
     event: CanonicalEvent,
     destination: Destination,
     build_intent: BuildIntent,
-) -> CommandResult:
+) -> AudienceResult:
     """Apply an audience event to the user's state; a transition becomes a list change.
 
     The list is the one that the event names, else the one that the destination names,
@@ -45,22 +80,123 @@ def apply_audience_event(
     audience = audience_event.audience
     rule = destination.audiences.get(audience, AudienceRule())
     if not (destination.sync_audiences and rule.enabled):
-        return CommandResult(None, state, NOT_SYNCED)
+        return AudienceResult((), state, NOT_SYNCED)
     if deleted_after(state, event):
-        return CommandResult(None, state, TransitionReason.STALE)
+        return AudienceResult((), state, TransitionReason.STALE)
+    before = state.membership(audience)
     after, transition, reason = apply_event(
-        state.membership(audience),
+        before,
         audience_event,
         time_ms=event.time_ms,
         origin=event.origin,
         message_id=event.message_id,
         mode=event.replay_mode,
     )
+    change = _ListChange(event, state, destination, build_intent)
     intent = None
     if transition is not None:
-        intent = build_intent(transition, transition.list_id or rule.list_id)
+        intent = change.build(transition, transition.list_id or rule.list_id)
+    elif before is not None and after is not None and after.origin == event.origin:
+        list_id = after.list_id or rule.list_id
+        intent = change.build_further(audience_event, before, list_id)
+        reason = _REASONS[audience_event.entered] if intent else reason
+    state = change.state
     if after is not None:
+        after = _with_address(after, before, _address_of(intent))
         state = state.with_membership(audience, after)
-    if isinstance(intent, ListAdd):
-        intent, state, _ = drop_stale_attributes(intent, state, event=event)
-    return CommandResult(intent, state, reason)
+    others = _other_removals(intent, before)
+    return AudienceResult((intent, *others) if intent else (), state, reason)
+
+
+_REASONS: Final = {True: TransitionReason.ENTERED, False: TransitionReason.EXITED}
+
+
+class _ListChange:
+    """List change for an event, with fresh attributes and a complete person.
+
+    Attributes:
+        state: State of the user, with the attributes of a change that is executed.
+    """
+
+    def __init__(
+        self,
+        event: CanonicalEvent,
+        state: UserState,
+        destination: Destination,
+        build_intent: BuildIntent,
+    ) -> None:
+        self.state = state
+        self._event = event
+        self._is_completed = destination.identity_rules.complete
+        self._build_intent = build_intent
+
+    def build(self, transition: Transition, list_id: str) -> Intent:
+        """Build the change of a transition.
+
+        Raises:
+            PoisonRecord: `no-identifier`.
+        """
+        intent, event = self._build_intent(transition, list_id), self._event
+        if isinstance(intent, ListAdd):
+            intent, self.state, _ = drop_stale_attributes(
+                intent, self.state, event=event
+            )
+        if not self._is_completed:
+            return intent
+        return complete_person(intent, self.state.identity, time_ms=event.time_ms)
+
+    def build_further(
+        self, audience_event: AudienceEvent, before: LastWrite, list_id: str
+    ) -> Intent | None:
+        """Build the change of a repeat that names a further profile, if it does.
+
+        Engage sends an event for each address of a user. An event that names nothing
+        new, or nothing at all, calls nothing.
+        """
+        transition = Transition(
+            audience=audience_event.audience,
+            entered=audience_event.entered,
+            list_id=list_id,
+        )
+        state = self.state
+        try:
+            intent = self.build(transition, list_id)
+        except PoisonRecord:
+            return None
+        if _address_of(intent) not in {"", *before.addresses}:
+            return intent
+        self.state = state
+        return None
+
+
+def _address_of(intent: Intent | None) -> str:
+    """Return what a membership remembers of a list change; empty for nothing."""
+    if intent is None:
+        return ""
+    identifiers = identifying_attributes(intent)
+    if email := identifiers.get("email"):
+        return str(email).lower()
+    return USER_ID if identifiers.get("external_id") else ""
+
+
+def _with_address(
+    after: LastWrite, before: LastWrite | None, address: str
+) -> LastWrite:
+    """Remember an address beside those that are on the same side, or leave with it."""
+    is_new_entry = after.inside and not (before and before.inside)
+    earlier = () if before is None or is_new_entry else before.addresses
+    addresses = tuple(sorted({*earlier, address} - {""})[:ADDRESSES_MAX])
+    if addresses == after.addresses:
+        return after
+    return msgspec.structs.replace(after, addresses=addresses)
+
+
+def _other_removals(
+    intent: Intent | None, before: LastWrite | None
+) -> Iterator[ListRemove]:
+    """Yield removals of the profiles that entered by other addresses."""
+    if not (isinstance(intent, ListRemove) and before and before.inside):
+        return
+    for address in before.addresses:
+        if address not in {USER_ID, _address_of(intent)}:
+            yield msgspec.structs.replace(intent, identifiers={"email": address})

@@ -7,8 +7,9 @@ from typing import Any
 
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
+from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
-from streams.events.contact import DEFAULT_CONTACT_RULES, ContactRules
+from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
 
 EventBody = dict[str, Any]
@@ -129,6 +130,7 @@ class Destination:
         contact_rules: Rules for reading contacts.
         unknown_metric: Treatment of an event with a metric that Klaviyo does not have.
         opt_out_rules: Rules for events that their producer holds back.
+        identity_rules: Rules for naming the person of an intent.
         settings: The file's settings of the worker, unchanged.
     """
 
@@ -139,6 +141,7 @@ class Destination:
     contact_rules: ContactRules = DEFAULT_CONTACT_RULES
     unknown_metric: UnknownMetricPolicy = UnknownMetricPolicy.ALLOW
     opt_out_rules: OptOutRules = DEFAULT_OPT_OUT_RULES
+    identity_rules: IdentityRules = DEFAULT_IDENTITY_RULES
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def with_lists(self, list_ids: Mapping[str, str]) -> "Destination":

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from streams.errors import describe_unknown_name
 from streams.mapping.values import Json
 
 SECONDS_MAX: Final = 315_360_000
@@ -88,6 +88,5 @@ class ConfigProblems:
         """Add a problem for each unknown name, with the nearest allowed name."""
         for name in names:
             if name not in allowed:
-                nearest = get_close_matches(name, sorted(allowed), n=1)
-                hint = f"; did you mean {nearest[0]}?" if nearest else ""
-                self.add(f"{at}{name}", f"is not a known {what}{hint}")
+                problem = describe_unknown_name(name, allowed, what=what)
+                self.add(f"{at}{name}", problem)

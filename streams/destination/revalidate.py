@@ -6,13 +6,11 @@ The activation is delivered only if it is still the last write on its matter.
 import msgspec
 
 from streams.actions.activation import Activation
-from streams.actions.commands import CommandResult, apply_command
-from streams.actions.intents import Intent, ListAdd, ListRemove
-from streams.actions.kinds import list_id_of
-from streams.audiences.audience_events import AudienceEvent
-from streams.audiences.transition import Transition
+from streams.actions.commands import apply_command
+from streams.actions.intents import Intent, ListAdd, ListRemove, list_id_of
+from streams.audiences.audience_events import AudienceEvent, Transition
 from streams.destination.decide import REBUILT, Decision, complete_event
-from streams.destination.memberships import apply_audience_event
+from streams.destination.memberships import AudienceResult, apply_audience_event
 from streams.destination.model import AudienceRule, Destination
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
 from streams.state.user_state import UserState
@@ -43,20 +41,30 @@ def revalidate(
         replay=replay,
     )
     if activation.audience:
-        result = _revalidate_audience(activation, state, event, destination)
-    else:
-        result = apply_command(activation.intent, state, event=event, allow_repeat=True)
-    if replay.mode is ReplayMode.STATE_ONLY:
-        return Decision(state=result.state, reason=REBUILT, message_id=event.message_id)
-    if result.intent is None:
-        return Decision(
-            state=result.state, reason=result.reason, message_id=event.message_id
+        intents, state, reason = _revalidate_audience(
+            activation, state, event, destination
         )
-    revalidated = msgspec.structs.replace(
-        activation, intent=complete_event(result.intent, event), replay=replay.id
-    )
+    else:
+        intent, state, reason = apply_command(
+            activation.intent, state, event=event, allow_repeat=True
+        )
+        intents = () if intent is None else (intent,)
+    if replay.mode is ReplayMode.STATE_ONLY:
+        return Decision(state=state, reason=REBUILT, message_id=event.message_id)
+    revalidated = [
+        msgspec.structs.replace(
+            activation,
+            intent=complete_event(intent, event),
+            index=activation.index + offset,
+            replay=replay.id,
+        )
+        for offset, intent in enumerate(intents)
+    ]
     return Decision(
-        state=result.state, activations=(revalidated,), message_id=event.message_id
+        state=state,
+        activations=tuple(revalidated),
+        reason="" if revalidated else reason,
+        message_id=event.message_id,
     )
 
 
@@ -65,7 +73,7 @@ def _revalidate_audience(
     state: UserState,
     event: CanonicalEvent,
     destination: Destination,
-) -> CommandResult:
+) -> AudienceResult:
     def build_intent(_: Transition, list_id: str) -> Intent:
         if isinstance(activation.intent, ListAdd | ListRemove):
             return msgspec.structs.replace(activation.intent, list_id=list_id)

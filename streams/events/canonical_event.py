@@ -1,15 +1,77 @@
-"""Canonical event: the form that every source format is decoded to."""
+"""Canonical event: the form that every source format is decoded to.
+
+The JSON of an event does not have its origin and its replay. They are in the headers of
+the records between the stages, whose names are here.
+"""
 
 from enum import StrEnum
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import msgspec
 
-from streams.events.origin import Origin
+from streams.errors import PoisonRecord
 
 EventKind = Literal["track", "identify", "page", "screen", "group", "alias", "delete"]
 EVENT_KINDS: frozenset[str] = frozenset(get_args(EventKind))
 """The calls of the Segment spec, as its `type` field writes them."""
+
+ORIGIN_HEADER = "ks.origin"
+"""Origin of the source record; on every topic between stages."""
+
+SOURCE_TIME_HEADER = "ks.time-ms"
+"""Kafka timestamp of the source record: the time of an event that has none.
+
+The timestamp of the record on the events topic will not do: in a replay of last month's
+events it would be older than the retention of that topic, and the record would be gone
+before it is read.
+"""
+
+EVENT_OFFSET_HEADER = "ks.read-at"
+"""Offset on the events topic of the event that caused an activation."""
+
+REPLAY_HEADER = "ks.replay"
+"""Id of the replay that reprocesses a record."""
+
+REPLAY_MODE_HEADER = "ks.replay-mode"
+"""Mode of that replay: a `ReplayMode`."""
+
+FAILED_LANES_HEADER = "ks.failed-lanes"
+"""Lanes on which a requeued event failed, comma-separated."""
+
+ACTIVATION_HEADER = "ks.activation"
+"""Marks a record of the events topic as a requeued activation, not an event.
+
+Activate checks that the activation is still the user's last write, then returns it to
+its lane.
+"""
+
+NUMBERS_MAX_CHARS = 30
+"""A partition has at most 10 digits, an offset 19: Kafka's int32 and int64."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
+    """Topic, partition and offset of the source record; set once, at intake."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse the text that `str` writes.
+
+        Raises:
+            PoisonRecord: The text is not `topic/partition/offset`.
+        """
+        topic, _, numbers_text = text.partition("/")
+        partition, _, offset = numbers_text.partition("/")
+        are_decimal = partition.isdecimal() and offset.isdecimal()
+        if not (topic and are_decimal and len(numbers_text) <= NUMBERS_MAX_CHARS):
+            raise PoisonRecord("bad-origin", "origin is not topic/partition/offset")
+        return cls(topic=topic, partition=int(partition), offset=int(offset))
 
 
 class ReplayMode(StrEnum):

@@ -1,11 +1,18 @@
-"""Identifiers of an event: the user key, and the identifiers of the profile."""
+"""Identifiers of a person: the user key, and contacts that Klaviyo accepts."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
 
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, section
+from streams.events.text import trim
 
 EXTERNAL_ID_MAX_CHARS = 255
 """Klaviyo's `external_id`; a longer user id stays the user key but is not sent."""
@@ -19,6 +26,12 @@ ID_MAX_CHARS = 1024
 EXACT_FLOAT_MAX = 2**53
 """IEEE 754: a larger float stands for several whole numbers."""
 
+LOCAL_PART_MAX_CHARS = 64
+"""RFC 5321, section 4.5.3.1.1: the part before the `@`."""
+
+CACHE_MAX_ENTRIES = 10_000
+"""Ours: contacts whose slow check is cached, a few megabytes."""
+
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
 _ID_CODES = {
@@ -27,23 +40,100 @@ _ID_CODES = {
     "messageId": "bad-message-id",
 }
 
+_JUNK_IDS = frozenset({"undefined", "null", "0", "[object Object]"})
+"""Absent ids as JavaScript writes them; as an id each would make many people one."""
+
 _PHONE_TRAITS = ("phone", "phone_number")
+
+_PLAIN_EMAIL: Final = re.compile(
+    r"[A-Za-z0-9_+'&=-]+(?:\.[A-Za-z0-9_+'&=-]+)*"
+    r"@(?:[A-Za-z0-9](?:-?[A-Za-z0-9]){0,31}\.)+[A-Za-z]{2,24}"
+).fullmatch
+"""Most addresses in practice. The library accepts every address that matches, except
+names reserved for tests and documentation, such as `.test`."""
+
+_TOP_LEVEL: Final = re.compile(r"[^.]\.(?:[^.]*[^.0-9])$").search
+_REGIONS: Final = phonenumbers.SUPPORTED_REGIONS
+
+
+class BadPhonePolicy(StrEnum):
+    """Treatment of a good e-mail address beside an invalid phone number."""
+
+    DROP = "drop"
+    """Drop the phone number and keep the e-mail address."""
+
+    REFUSE = "refuse"
+    """Refuse the whole contact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRules:
+    """Rules for reading contacts.
+
+    Attributes:
+        country: ISO 3166 code for a national phone number without a country.
+        bad_phone: Treatment of a good e-mail address beside an invalid phone number.
+    """
+
+    country: str = ""
+    bad_phone: BadPhonePolicy = BadPhonePolicy.DROP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Valid identifiers of a profile, for Klaviyo to find the profile by.
+
+    Attributes:
+        identifiers: `external_id`, `email` and `phone_number`, as far as present.
+        dropped: Codes of the identifiers that were left out.
+    """
+
+    identifiers: dict[str, str]
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidContact:
+    """Fault in the identifiers that makes a contact unusable.
+
+    Attributes:
+        code: Stable name of the fault.
+        reason: Description of the fault, without the value.
+    """
+
+    code: str
+    reason: str
+
+
+DEFAULT_CONTACT_RULES: Final = ContactRules()
+INVALID_EMAIL: Final = InvalidContact(
+    code="bad-email", reason="email is not a valid address"
+)
+INVALID_PHONE: Final = InvalidContact(
+    code="bad-phone", reason="phone_number is not a valid number for its country"
+)
+EXTERNAL_ID_TOO_LONG: Final = InvalidContact(
+    code="external-id-too-long",
+    reason=f"external_id is over {EXTERNAL_ID_MAX_CHARS} characters",
+)
 
 
 def read_id(body: dict[str, Any], name: str) -> str:
     """Return the identifier under a name; a whole number becomes decimal digits.
 
+    White space and invisible characters round it do not count.
+
     Returns:
-        The identifier, or an empty string if it is absent, null or blank.
+        The identifier, or an empty string if it is absent, null, blank or nobody's.
 
     Raises:
         PoisonRecord: `bad-user-id` and the like, `id-too-long` or `null-byte`.
     """
     value = body.get(name)
+    if value is None or (name != "messageId" and is_junk_id(value)):
+        return ""
     if isinstance(value, str):
         return valid_id(value, name=name)
-    if value is None:
-        return ""
     if _is_whole_number(value):
         return str(int(value))
     raise PoisonRecord(
@@ -51,8 +141,15 @@ def read_id(body: dict[str, Any], name: str) -> str:
     )
 
 
+def is_junk_id(value: object) -> bool:
+    """Return True for what programs write in place of an absent id."""
+    if isinstance(value, str):
+        return trim(value) in _JUNK_IDS
+    return value == 0 and not isinstance(value, bool)
+
+
 def valid_id(text: str, *, name: str) -> str:
-    """Return a text that can be a key; empty if the text is blank.
+    """Return a text that can be a key, without invisible characters round it.
 
     Raises:
         PoisonRecord: `id-too-long` or `null-byte`.
@@ -61,7 +158,7 @@ def valid_id(text: str, *, name: str) -> str:
         raise PoisonRecord("null-byte", f"{name} holds a null byte")
     if len(text) > ID_MAX_CHARS:
         raise PoisonRecord("id-too-long", f"{name} is over {ID_MAX_CHARS} characters")
-    return "" if text.isspace() else text
+    return trim(text)
 
 
 def _is_whole_number(value: object) -> bool:
@@ -77,72 +174,160 @@ def user_key_of(body: dict[str, Any], *, kind: str) -> str:
         PoisonRecord: `no-user`, or an error of `read_id`.
     """
     user = read_id(body, "userId") or read_id(body, "anonymousId")
-    user = user or _email(body, kind)
+    user = user or _email(_contacts(body, kind=kind))
     if not user:
         raise PoisonRecord("no-user", "no userId, no anonymousId, no usable email")
     return user
 
 
 def identifiers_of(
-    event: CanonicalEvent, *, normalize_phone: Callable[[str], str]
+    event: CanonicalEvent, *, country: str = "", has_own_properties: bool = True
 ) -> dict[str, str]:
     """Return the identifiers of the profile that an event is about.
 
-    Identifiers that cannot be right are left out: an id over 255 characters, an address
-    without exactly one `@`, an invalid phone number, empty text, null.
+    Identifiers that Klaviyo would refuse are left out: an id over 255 characters, an
+    invalid address or phone number, empty text, null.
 
     Args:
         event: The event.
-        normalize_phone: Converts a phone number to E.164; empty for an invalid number.
+        country: ISO 3166 code for a national phone number.
+        has_own_properties: Whether an address among the properties is the user's; that
+            of an order may be of whom the order is for.
 
     Returns:
         `external_id`, `email` and `phone_number`, as far as the event has them.
     """
-    body, kind = event.body, event.kind
-    user_id = read_id(body, "userId")
+    contacts = _contacts(event.body, kind=event.kind)
+    if not has_own_properties:
+        contacts = contacts[:-1]
+    user_id, email = read_id(event.body, "userId"), _email(contacts)
+    phones = (
+        normalize_phone(phone, country=country)
+        for contact in contacts
+        for name in _PHONE_TRAITS
+        if isinstance(phone := contact.get(name), str)
+    )
     candidates = {
         "external_id": user_id if len(user_id) <= EXTERNAL_ID_MAX_CHARS else "",
-        "email": _email(body, kind),
-        "phone_number": _phone(body, kind, normalize_phone=normalize_phone),
+        "email": email if normalize_email(email) else "",
+        "phone_number": next(filter(None, phones), ""),
     }
     return {name: value for name, value in candidates.items() if value}
 
 
-def _traits(body: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects that hold a person's traits, the nearest first."""
-    if kind != "group":
-        yield section(body, "traits")
-    yield section(section(body, "context"), "traits")
+def _contacts(body: dict[str, Any], *, kind: str) -> list[dict[str, Any]]:
+    """Return the objects that may name a person, the nearest first.
+
+    The traits of a group call are those of the company, not of the user.
+    """
+    own_traits = {} if kind == "group" else section(body, "traits")
+    context_traits = section(section(body, "context"), "traits")
+    return [own_traits, context_traits, section(body, "properties")]
 
 
-def _contacts(body: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    yield from _traits(body, kind)
-    yield section(body, "properties")
-
-
-def _email(body: dict[str, Any], kind: str) -> str:
-    for attributes in _contacts(body, kind):
-        email = plausible_email(attributes.get("email"))
-        if email:
-            return email
-    return ""
+def _email(contacts: Sequence[Mapping[str, Any]]) -> str:
+    emails = (plausible_email(contact.get("email")) for contact in contacts)
+    return next(filter(None, emails), "")
 
 
 def plausible_email(value: object) -> str:
     """Return an e-mail address in lower case, or an empty string for anything else."""
-    text = value.strip() if isinstance(value, str) else ""
+    text = trim(value) if isinstance(value, str) else ""
     is_plausible = len(text) <= EMAIL_MAX_CHARS and _EMAIL.fullmatch(text)
     return text.lower() if is_plausible else ""
 
 
-def _phone(
-    body: dict[str, Any], kind: str, *, normalize_phone: Callable[[str], str]
-) -> str:
-    for attributes in _contacts(body, kind):
-        for name in _PHONE_TRAITS:
-            phone = attributes.get(name)
-            if not isinstance(phone, str) or not phone:
-                continue
-            if normalized := normalize_phone(phone):
-                return normalized
-    return ""
+def normalize_email(text: str) -> str:
+    """Return the address with the domain in lower case; empty if invalid."""
+    text = trim(text)
+    local, _, domain = text.rpartition("@")
+    if len(text) > EMAIL_MAX_CHARS or len(local) > LOCAL_PART_MAX_CHARS:
+        return ""
+    if _PLAIN_EMAIL(text):
+        return f"{local}@{domain.lower()}"
+    return _validate_uncommon_email(text)
+
+
+@lru_cache(maxsize=CACHE_MAX_ENTRIES)
+def _validate_uncommon_email(text: str) -> str:
+    if not _TOP_LEVEL(text.rpartition("@")[2]):
+        return ""
+    try:
+        validated = validate_email(
+            text, check_deliverability=False, globally_deliverable=False
+        )
+    except (EmailNotValidError, UnicodeError):
+        return ""
+    return validated.normalized
+
+
+def normalize_phone(text: str, *, country: str = "") -> str:
+    """Return a phone number in E.164; empty if the number is invalid.
+
+    Args:
+        text: The number; a national number needs its country.
+        country: ISO 3166 code. A number that begins with `+` needs none.
+    """
+    return _parse_phone(trim(text), country.upper())
+
+
+def is_country_code(code: str) -> bool:
+    """Return True if a text is the ISO 3166 code of a country with phone numbers."""
+    return code.upper() in _REGIONS
+
+
+@lru_cache(maxsize=CACHE_MAX_ENTRIES)
+def _parse_phone(text: str, country: str) -> str:
+    international = text.lstrip().startswith("+")
+    if not international and country not in _REGIONS:
+        return ""
+    try:
+        number = phonenumbers.parse(text, None if international else country)
+    except phonenumbers.NumberParseException:
+        return ""
+    if international:
+        is_valid = phonenumbers.is_valid_number(number)
+    else:
+        is_valid = phonenumbers.is_valid_number_for_region(number, country)
+    e164 = phonenumbers.PhoneNumberFormat.E164
+    return phonenumbers.format_number(number, e164) if is_valid else ""
+
+
+def read_contact(
+    attributes: Mapping[str, Any], *, rules: ContactRules = DEFAULT_CONTACT_RULES
+) -> Contact | InvalidContact:
+    """Validate the identifiers among some attributes.
+
+    An empty identifier counts as absent. A contact without any identifier is valid
+    here: each action states which identifiers it requires.
+
+    Args:
+        attributes: May hold text under `email`, `phone_number`, `external_id` and
+            `country_code`.
+        rules: Rules for reading them.
+    """
+    identifiers = {}
+    if external_id := trim(attributes.get("external_id") or ""):
+        if len(external_id) > EXTERNAL_ID_MAX_CHARS:
+            return EXTERNAL_ID_TOO_LONG
+        identifiers["external_id"] = external_id
+    if text := trim(attributes.get("email") or ""):
+        email = normalize_email(text)
+        if not email:
+            return INVALID_EMAIL
+        identifiers["email"] = email
+    if text := trim(attributes.get("phone_number") or ""):
+        country = attributes.get("country_code") or rules.country
+        phone = normalize_phone(text, country=country)
+        if not phone:
+            return _without_phone(identifiers, rules=rules)
+        identifiers["phone_number"] = phone
+    return Contact(identifiers=identifiers)
+
+
+def _without_phone(
+    identifiers: dict[str, str], *, rules: ContactRules
+) -> Contact | InvalidContact:
+    if rules.bad_phone is BadPhonePolicy.DROP and "email" in identifiers:
+        return Contact(identifiers=identifiers, dropped=(INVALID_PHONE.code,))
+    return INVALID_PHONE

@@ -4,8 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.errors import PoisonRecord
+from streams.events.text import trim
 
 TIME_FIELDS: Final = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 """Segment's times, the best first; an absent, null or empty time is skipped."""
@@ -24,6 +26,26 @@ ambiguous."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?").fullmatch
+
+_DATE_DIGITS: Final = re.compile(
+    r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+).fullmatch
+"""A date without separators; as an epoch it would be a day of the year 1970."""
+
+_JAVASCRIPT_DATE: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2} [0-9]{1,2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r" GMT([+-][0-9]{4})(?: \(.*\))?"
+).fullmatch
+"""ECMA-262, Date.prototype.toString: the offset counts, not the zone's name."""
+
+_YEAR_FIRST: Final = re.compile(
+    r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})"
+    r"(?:[T ]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,9})?))?"
+    r"(?: ?([AaPp])\.?[Mm]\.?)?(?: ?(Z|[+-][0-9]{2}:?[0-9]{2}|UTC|GMT"
+    r"|[A-Z][A-Za-z_]+/[A-Za-z_/]+))?)?"
+).fullmatch
+
+HOURS_OF_HALF_DAY: Final = 12
 
 _CANONICAL: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
@@ -65,7 +87,7 @@ def parse_iso_ms(text: str) -> int | None:
         The time; None if the text is not an ISO 8601 time.
     """
     try:
-        return _to_ms(datetime.fromisoformat(text))
+        return _since_epoch(datetime.fromisoformat(text)) // _MILLISECOND
     except (ValueError, OverflowError):
         return None
 
@@ -79,7 +101,7 @@ def parse_timestamp_s(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     try:
-        return _as_utc(datetime.fromisoformat(value)).timestamp()
+        return _since_epoch(datetime.fromisoformat(value)).total_seconds()
     except (ValueError, OverflowError):
         return None
 
@@ -121,9 +143,14 @@ def _within_bounds(time_ms: int, name: str, *, now_ms: int) -> int:
 
 def _parse_time(value: object, *, name: str) -> int:
     if isinstance(value, str):
-        if _NUMBER(value):
-            return _number_to_ms(float(value))
-        return _parse_text(value, name=name)
+        text = trim(value)
+        if _NUMBER(text) and not _DATE_DIGITS(text):
+            return _number_to_ms(float(text))
+        try:
+            time = datetime.fromisoformat(text)
+        except ValueError:
+            time = _parse_other_form(text, name=name)
+        return _since_epoch(time) // _MILLISECOND
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number_to_ms(value)
     raise PoisonRecord("bad-time", f"{name} is neither a string nor a number")
@@ -133,31 +160,49 @@ def _number_to_ms(number: float) -> int:
     return int(number * 1000 if abs(number) < SECONDS_BELOW else number)
 
 
-def _parse_text(text: str, *, name: str) -> int:
+def _since_epoch(time: datetime) -> timedelta:
+    """Return the time since the epoch; no offset means UTC, as by Segment."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
+
+
+def _parse_other_form(text: str, *, name: str) -> datetime:
+    """Parse the forms beside ISO 8601 that leave no doubt about the time.
+
+    JavaScript's `Date` text and `toUTCString` are among them, but not 03/04/2025, which
+    is a day in March or in April, and not the name of a zone that several have.
+    """
     try:
-        return _to_ms(datetime.fromisoformat(text))
-    except ValueError:
-        return _to_ms(_parse_mail_date(text, name=name))
-
-
-def _to_ms(time: datetime) -> int:
-    return (_as_utc(time) - _EPOCH) // _MILLISECOND
-
-
-def _as_utc(time: datetime) -> datetime:
-    """Return a time with an offset; without an offset UTC is assumed, as by Segment."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _parse_mail_date(text: str, *, name: str) -> datetime:
-    """Parse a date in the form of JavaScript's `toUTCString`, as Segment does."""
-    try:
+        if match := _JAVASCRIPT_DATE(text):
+            return datetime.strptime("".join(match.groups()), "%b %d %Y %H:%M:%S%z")
+        if match := _YEAR_FIRST(text):
+            return _parse_year_first(match)
         return parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, ZoneInfoNotFoundError):
         raise PoisonRecord(
             "bad-time",
-            f"{name} is not an ISO 8601 time, RFC 2822 date or epoch number",
+            f"{name} is not an ISO 8601 time, RFC 2822 date or epoch number; a time "
+            "that can be read in two ways is not guessed",
         ) from None
+
+
+def _parse_year_first(match: re.Match[str]) -> datetime:
+    """Parse a date with the year first, maybe with a 12-hour clock or a zone's name."""
+    year, month, day, hour, minute, second, half, zone = match.groups()
+    hours = int(hour or 0)
+    if half:
+        if not 1 <= hours <= HOURS_OF_HALF_DAY:
+            raise ValueError("not an hour of a 12-hour clock")
+        hours = hours % HOURS_OF_HALF_DAY + (half in "Pp") * HOURS_OF_HALF_DAY
+    time = datetime(
+        int(year), int(month), int(day), hours, int(minute or 0), tzinfo=UTC
+    )
+    time += timedelta(seconds=float(second or 0))
+    if not zone or zone.upper() in {"Z", "UTC", "GMT"}:
+        return time
+    if zone[0] in "+-":
+        offset = datetime.strptime(zone, "%z").tzinfo
+        return time.replace(tzinfo=offset)
+    return time.replace(tzinfo=ZoneInfo(zone))
 
 
 def _is_canonical(text: str) -> bool:

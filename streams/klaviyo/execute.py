@@ -7,14 +7,13 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from streams.actions.intents import (
+    ConflictPolicy,
     ConsentChange,
     Intent,
+    IntentKind,
     ListAdd,
     ListRemove,
     ProfileUpsert,
-)
-from streams.actions.kinds import (
-    IntentKind,
     identifying_attributes,
     intent_kind,
     list_id_of,
@@ -32,7 +31,6 @@ from streams.klaviyo.batching.submit import LIST_NOT_FOUND
 from streams.klaviyo.operations.deletion import delete_profiles
 from streams.klaviyo.operations.events import record_events
 from streams.klaviyo.operations.profiles import (
-    BULK_MIN_ITEMS,
     add_members,
     patch_profiles,
     remove_members,
@@ -41,6 +39,7 @@ from streams.klaviyo.operations.profiles import (
 from streams.klaviyo.operations.subscribe import subscribe
 from streams.klaviyo.operations.suppressions import suppress, unsuppress
 from streams.klaviyo.operations.unsubscribe import unsubscribe
+from streams.klaviyo.operations.upserts import BULK_MIN_ITEMS
 
 Operation: TypeAlias = Callable[
     [JobTrackingClient, Sequence[Any]], Awaitable[list[ItemVerdict] | ListGone]
@@ -74,16 +73,26 @@ async def upsert_without_list(
     intents: Sequence[ProfileUpsert],
     *,
     bulk_min_items: int = BULK_MIN_ITEMS,
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict]:
     """Create or update the profiles of intents that name no list."""
     profiles = [intent.profile for intent in intents]
-    return await upsert_profiles(client, profiles, bulk_min_items=bulk_min_items)
+    return await upsert_profiles(
+        client, profiles, bulk_min_items=bulk_min_items, on_conflict=on_conflict
+    )
 
 
-async def _patch(
-    client: JobTrackingClient, intents: Sequence[ProfileUpsert]
+async def patch(
+    client: JobTrackingClient,
+    intents: Sequence[ProfileUpsert],
+    *,
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict] | ListGone:
-    return await patch_profiles(client, intents, list_id=intents[0].list_id)
+    """Create or update the profiles of intents that patch custom properties."""
+    list_id = intents[0].list_id
+    return await patch_profiles(
+        client, intents, list_id=list_id, on_conflict=on_conflict
+    )
 
 
 async def _add(
@@ -102,7 +111,7 @@ async def _remove(
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     IntentKind.UPSERT: upsert_without_list,
-    IntentKind.PATCH: _patch,
+    IntentKind.PATCH: patch,
     IntentKind.ADD: _add,
     IntentKind.REMOVE: _remove,
     IntentKind.RECORD: record_events,
@@ -189,10 +198,11 @@ def intent_identifiers(intent: Intent) -> list[Identifier]:
 
 
 def with_dropped_note(verdict: ItemVerdict, intent: Intent) -> ItemVerdict:
-    """Add the parts that were left out of the payload to the reason of a verdict."""
-    if not intent.dropped or verdict.reason:
+    """Add the parts that were left out of the payload to the reason of a delivery."""
+    if not intent.dropped or verdict.verdict is not Verdict.DELIVERED:
         return verdict
-    reason = f"dropped: {', '.join(intent.dropped)}"
+    dropped = f"dropped: {', '.join(intent.dropped)}"
+    reason = f"{verdict.reason}; {dropped}" if verdict.reason else dropped
     return msgspec.structs.replace(verdict, reason=reason)
 
 

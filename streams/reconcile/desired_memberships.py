@@ -9,7 +9,7 @@ import msgspec
 from streams.actions.commands import has_command_since
 from streams.audiences.list_mapping import list_mapping_of
 from streams.destination.model import AudienceRule, Destination
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import LastWrite
 from streams.state.user_entries import UserEntries
 

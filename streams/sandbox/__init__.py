@@ -22,7 +22,9 @@ Pages for inspecting and controlling the sandbox over HTTP:
     POST   /sandbox/faults             {"kind", "method", "path", "count", ...}: all
                                        members: `streams.sandbox.account.faults`
     DELETE /sandbox/faults[/{id}]      end one fault, or all
-    POST   /sandbox/reset              delete everything
+    GET    /sandbox/switches           switches, with values and help
+    POST   /sandbox/switches           {"taken_phone": "keep", ...}: set switches
+    POST   /sandbox/reset              delete everything, set the configured switches
     POST   /sandbox/profiles           [attributes, ...]: create or update at once
     POST   /sandbox/lists              [{"name", "members": [attributes, ...]}, ...]
     DELETE /sandbox/lists/{id}         delete a list
@@ -34,7 +36,11 @@ Pages for inspecting and controlling the sandbox over HTTP:
 If the environment variable `SANDBOX_JOURNAL` names a directory, every request is
 written there with its body: `streams.sandbox.control.journal`.
 
-Where Klaviyo's documentation is silent, the sandbox decides:
+Which profile a request means, and which profiles become one, follows the rules in
+`streams/sandbox/IDENTITY.md`. Where Klaviyo's behaviour is not established, a switch
+decides (`streams.sandbox.switches`).
+
+Elsewhere, where Klaviyo's documentation is silent, the sandbox decides:
 
 - An unknown profile id in a relationship call fails the whole call: 404, one error
   per id, pointer `/data/<i>/id`. Removing a profile that is not a member is a 204.
@@ -43,8 +49,6 @@ Where Klaviyo's documentation is silent, the sandbox decides:
   not counted. `Retry-After` is rounded up.
 - Time passes only when someone looks: an import whose end is due is applied, with
   its own end time, before the next request is answered.
-- An event whose identifiers belong to two profiles goes to the owner of the strongest
-  identifier: id, email, phone number, external id, anonymous id.
 - Unsubscribing from SMS, push and WhatsApp is global, with or without a list.
 - Suppressing or unsubscribing an unknown person creates the profile.
 
@@ -65,6 +69,7 @@ from streams.sandbox.config import (
     UnknownMetricHandling,
 )
 from streams.sandbox.server.server import Sandbox
+from streams.sandbox.switches import Switches
 
 __all__ = [
     "ALL_SCOPES",
@@ -74,5 +79,6 @@ __all__ = [
     "FaultKind",
     "Sandbox",
     "SandboxConfig",
+    "Switches",
     "UnknownMetricHandling",
 ]

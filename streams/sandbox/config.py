@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from streams.sandbox.limits import LISTS_PER_DAY
+from streams.sandbox.switches import Switches
 
 EpochClock: TypeAlias = Callable[[], float]
 """Function that returns seconds since the epoch."""
@@ -62,14 +63,16 @@ class SandboxConfig:
         oldest_revision: Older `revision` headers are answered with 410.
         quota_scale: 1.0 is Klaviyo's quotas, 0.1 ten times smaller, None is off.
         lists_per_day: List creations per day, not scaled; None is off.
-        job_queued_s: Time an import job waits before processing.
-        job_s: Processing time of an import job.
+        job_queued_s: Time an import job or a merge waits before processing.
+        job_s: Processing time of an import job or a merge.
         job_jitter_s: Upper bound of random extra time; jobs may overtake each other.
-        apply_delay_s: Delay before events, consent, merges and deletions are applied.
+        apply_delay_s: Delay before events, consent and deletions are applied.
         unknown_metrics: Treatment of events whose metric does not exist.
         metrics: Names of metrics that exist from the beginning.
         bulk_duplicates: Events that `unique_id`s of a bulk request are compared with.
         double_opt_in: Account default: subscribing without a list needs confirmation.
+        sms_prefixes: Beginnings of the phone numbers that may consent to SMS.
+        switches: Behaviour where Klaviyo's own is not established.
         log_size: Number of requests the log keeps.
         journal: Directory for all requests with bodies; None disables the journal.
             The default comes from the environment variable `SANDBOX_JOURNAL`.
@@ -91,6 +94,8 @@ class SandboxConfig:
     metrics: tuple[str, ...] = ()
     bulk_duplicates: DuplicateScope = DuplicateScope.REQUEST
     double_opt_in: bool = False
+    sms_prefixes: tuple[str, ...] = ("+",)
+    switches: Switches = field(default_factory=Switches)
     log_size: int = 10_000
     journal: Path | None = field(default_factory=journal_directory)
     seed: int = 0

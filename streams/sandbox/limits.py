@@ -46,6 +46,9 @@ EVENT_MIN_TIME_S = 631_152_000
 EVENT_FUTURE_MAX_S = 365 * 86_400
 """`create_event`, member `time`: up to one year ahead."""
 
+EMAIL_MAX_CHARS = 100
+"""Klaviyo's error for a longer address."""
+
 EXTERNAL_ID_MAX_CHARS = 255
 """Klaviyo's profiles overview, identifiers."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streams.settings.model import LANES, Settings
+from streams.settings.model import Settings
 
 TOPIC_NAME_MAX_CHARS = 249
 """Kafka's limit for topic names, which may hold the characters of `_TOPIC_NAME`."""
@@ -105,7 +105,7 @@ def own_topics(settings: Settings) -> set[str]:
         topics.offset_backup,
         topics.reprocess,
         topics.replays,
-        *(topics.activations(lane) for lane in LANES),
+        *topics.activations.values(),
     }
 
 

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
-import yaml
 
-from streams.errors import ConfigError
+from streams.errors import ConfigError, describe_unknown_name
 from streams.settings.checks import SettingProblem, find_contradictions, find_problems
 from streams.settings.model import Secret, Settings
+from streams.settings.yaml_reader import read_yaml
 
 ENV_PREFIX = "KLAVIYO_STREAMS_"
 SETTINGS_FILE_ENV = ENV_PREFIX + "SETTINGS"
@@ -20,8 +19,14 @@ API_KEY_ENV = "KLAVIYO_API_KEY"
 BASE_PREFIX = "settings."
 """Path prefix of settings inside the destination file, the lowest layer."""
 
-_KUBERNETES_SERVICE_VARIABLE = re.compile(r"SERVICE_(HOST|PORT\w*)|PORT(_[0-9]+_\w+)?")
-"""Variables that Kubernetes sets for a Service named `klaviyo-streams`."""
+_SERVICE_VARIABLE = re.compile(
+    r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_\w+)?)?)"
+)
+"""Variables that Kubernetes and Docker set for a service whose name begins with
+`klaviyo-streams`."""
+
+_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://.*")
+"""Value of such a variable; no setting has one, so it decides between the two."""
 
 _TYPES = get_type_hints(Settings, include_extras=True)
 _SECRETS = tuple(
@@ -149,11 +154,13 @@ def _read_file(
     if settings_path is None:
         return {}
     try:
-        content = yaml.safe_load(settings_path.read_bytes())
-    except (OSError, yaml.YAMLError, ValueError) as err:
-        problems.append(
-            _LocatedProblem("", str(settings_path), _describe_read_error(err))
-        )
+        content = read_yaml(settings_path.read_bytes())
+    except OSError as err:
+        description = f"cannot be read: {err.strerror}"
+        problems.append(_LocatedProblem("", str(settings_path), description))
+        return {}
+    except ConfigError as err:
+        problems.append(_LocatedProblem("", str(settings_path), str(err)))
         return {}
     if content is not None and not isinstance(content, dict):
         problems.append(
@@ -178,20 +185,12 @@ def _read_layer(
     return raw_values
 
 
-def _describe_read_error(err: Exception) -> str:
-    """Describe a read error without quoting the file, which may hold secrets."""
-    if isinstance(err, OSError):
-        return f"cannot be read: {err.strerror}"
-    mark = getattr(err, "problem_mark", None)
-    return f"not valid YAML: line {mark.line + 1}" if mark else "not valid text"
-
-
 def _read_environ(environ: Mapping[str, str], api_key_env: str) -> dict[str, _RawValue]:
     names = {api_key_env: "klaviyo_api_key"}
     for variable in environ:
         setting_name = variable.removeprefix(ENV_PREFIX)
         has_prefix = variable not in {setting_name, SETTINGS_FILE_ENV}
-        if has_prefix and not _KUBERNETES_SERVICE_VARIABLE.fullmatch(setting_name):
+        if has_prefix and not _is_injected(setting_name, environ[variable]):
             names[variable] = setting_name.lower()
     return {
         name: _RawValue(variable, environ[variable], is_text=True)
@@ -200,13 +199,22 @@ def _read_environ(environ: Mapping[str, str], api_key_env: str) -> dict[str, _Ra
     }
 
 
+def _is_injected(name: str, value: str) -> bool:
+    """Return True for a variable that an orchestrator sets for one of its services.
+
+    The port of a service named `klaviyo-streams-web` has the name of a setting.
+    """
+    if _SERVICE_URL.fullmatch(value):
+        return True
+    is_setting = name.lower() in _TYPES
+    return not is_setting and _SERVICE_VARIABLE.fullmatch(name) is not None
+
+
 def _drop_unknown(
     raw_values: dict[str, _RawValue], problems: list[_LocatedProblem]
 ) -> dict[str, _RawValue]:
     for name in sorted(raw_values.keys() - _TYPES.keys()):
-        nearest = get_close_matches(name, _TYPES, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        description = f"unknown setting{hint}"
+        description = describe_unknown_name(name, _TYPES, what="setting")
         problems.append(_LocatedProblem(name, raw_values[name].path, description))
     return {name: value for name, value in raw_values.items() if name in _TYPES}
 
@@ -258,7 +266,9 @@ def _read_secret_files(
         try:
             yield name, _read_secret(Path(values[file_name]))
         except (OSError, ValueError) as err:
-            path, description = raw_values[file_name].path, _describe_read_error(err)
+            reason = err.strerror if isinstance(err, OSError) else None
+            path = raw_values[file_name].path
+            description = f"cannot be read: {reason}" if reason else "not valid text"
             problems.append(_LocatedProblem(name, path, description))
 
 

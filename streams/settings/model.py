@@ -1,6 +1,6 @@
 """Model of all settings: type, default and description of each."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import msgspec
 from msgspec import Meta
@@ -36,63 +36,50 @@ class Secret:
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True):
-    """Names of the topics that this project writes."""
+    """Names of the topics that this project writes.
 
-    prefix: str
+    Attributes:
+        events: Canonical events, keyed by user.
+        activations: Lane → activations of the lane, keyed by user.
+        list_requests: Requests to find or create a list, keyed by audience.
+        audience_lists: List IDs, keyed by audience; compacted.
+        memberships_changelog: Changelog of the user table, keyed by user; compacted.
+        reprocess: Source records to process again, with the origin in a header.
+        replays: Selection and progress, keyed by replay ID; compacted.
+        offset_backup: Offsets, keyed by group and partition; compacted.
+        deadletters: Records that can never be processed as they are.
+        deadletters_resolved: Resolutions, keyed by dead letter; compacted.
+        outcomes: Outcomes of all source records.
+    """
 
-    @property
-    def events(self) -> str:
-        """Topic of canonical events, keyed by user."""
-        return f"{self.prefix}events"
+    events: str
+    activations: dict[str, str]
+    list_requests: str
+    audience_lists: str
+    memberships_changelog: str
+    reprocess: str
+    replays: str
+    offset_backup: str
+    deadletters: str
+    deadletters_resolved: str
+    outcomes: str
 
-    def activations(self, lane: str) -> str:
-        """Topic of a lane's activations, keyed by user."""
-        return f"{self.prefix}activations.{lane}"
-
-    @property
-    def list_requests(self) -> str:
-        """Topic of requests to find or create a list, keyed by audience."""
-        return f"{self.prefix}list-requests"
-
-    @property
-    def audience_lists(self) -> str:
-        """Topic of list IDs, keyed by audience; compacted."""
-        return f"{self.prefix}audience-lists"
-
-    @property
-    def memberships_changelog(self) -> str:
-        """Changelog topic of the user table, keyed by user; compacted."""
-        return f"{self.prefix}memberships-changelog"
-
-    @property
-    def reprocess(self) -> str:
-        """Topic of source records to process again, with the origin in a header."""
-        return f"{self.prefix}reprocess"
-
-    @property
-    def replays(self) -> str:
-        """Topic of selection and progress, keyed by replay ID; compacted."""
-        return f"{self.prefix}replays"
-
-    @property
-    def offset_backup(self) -> str:
-        """Topic of offsets, keyed by group and partition; compacted."""
-        return f"{self.prefix}offset-backup"
-
-    @property
-    def deadletters_resolved(self) -> str:
-        """Topic of resolutions, keyed by dead letter; compacted."""
-        return f"{self.prefix}deadletters-resolved"
-
-    @property
-    def outcomes(self) -> str:
-        """Topic of the outcomes of all source records."""
-        return f"{self.prefix}outcomes"
-
-    @property
-    def deadletters(self) -> str:
-        """Topic of records that can never be processed as they are."""
-        return f"{self.prefix}deadletters"
+    @classmethod
+    def with_prefix(cls, prefix: str) -> Self:
+        """Build all names from a prefix."""
+        return cls(
+            events=f"{prefix}events",
+            activations={lane: f"{prefix}activations.{lane}" for lane in LANES},
+            list_requests=f"{prefix}list-requests",
+            audience_lists=f"{prefix}audience-lists",
+            memberships_changelog=f"{prefix}memberships-changelog",
+            reprocess=f"{prefix}reprocess",
+            replays=f"{prefix}replays",
+            offset_backup=f"{prefix}offset-backup",
+            deadletters=f"{prefix}deadletters",
+            deadletters_resolved=f"{prefix}deadletters-resolved",
+            outcomes=f"{prefix}outcomes",
+        )
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,5 +242,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def topics(self) -> Topics:
-        """Names of the topics that this project writes."""
-        return Topics(prefix=self.topic_prefix)
+        """Names of the topics that this project writes, built at each call."""
+        return Topics.with_prefix(self.topic_prefix)

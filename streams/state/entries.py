@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.identity import Identity
 
 MESSAGE_IDS_MAX = 16
@@ -31,6 +31,8 @@ class LastWrite(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
             `MESSAGE_IDS_MAX`: a producer's duplicate changes nothing.
         list_id: The Klaviyo list that the event named; empty if the event named none.
         revision: Number of times a replay has corrected the write.
+        addresses: E-mail addresses that entered the audience, in lower case; an exit
+            takes all of them off the list.
     """
 
     inside: bool
@@ -39,6 +41,7 @@ class LastWrite(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     message_ids: tuple[str, ...] = ()
     list_id: str = ""
     revision: int = 0
+    addresses: tuple[str, ...] = ()
 
     @property
     def rank(self) -> Rank:

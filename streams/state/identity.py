@@ -62,7 +62,7 @@ class Identity(
 
     Attributes:
         external_id: The producer's id of the person; empty while the user key is an
-            anonymous id or an address.
+            anonymous id or an address, and while there is nothing else to know.
         emails: E-mail addresses, the current one first.
         phones: Phone numbers, the current one first.
     """
@@ -115,11 +115,12 @@ def learn(
         identifiers: `external_id`, `email` and `phone_number` of the event, normalised.
         event: The event.
     """
-    learned = Identity(
-        external_id=identifiers.get("external_id") or identity.external_id,
-        emails=_learn(identity.emails, identifiers.get("email"), event),
-        phones=_learn(identity.phones, identifiers.get("phone_number"), event),
-    )
+    emails = _learn(identity.emails, identifiers.get("email"), event)
+    phones = _learn(identity.phones, identifiers.get("phone_number"), event)
+    if not (emails or phones):
+        return identity
+    external_id = identifiers.get("external_id") or identity.external_id
+    learned = Identity(external_id=external_id, emails=emails, phones=phones)
     return identity if learned == identity else learned
 
 

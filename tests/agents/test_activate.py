@@ -1,6 +1,6 @@
 """Stage 2: edges become activations, once, and the table follows what is durable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import orjson
@@ -10,11 +10,15 @@ from agents.activate import process_batch
 from agents.engine.kafka import Record
 from agents.engine.producer import Message
 from agents.shared.context import Context
-from agents.shared.headers import EVENT_OFFSET_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.actions.activation import Activation
-from streams.actions.intents import ListAdd, ProfileUpsert
+from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
 from streams.delivery.verdict import Verdict
 from streams.destination.loader import compile_destination
+from streams.events.canonical_event import (
+    EVENT_OFFSET_HEADER,
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+)
 from streams.state.user_state import UserState
 from tests.cases.malformed import GOOD
 from tests.support.worker_fakes import (
@@ -161,8 +165,8 @@ def test_a_bad_event_is_a_dead_letter_and_the_next_one_counts(
     assert len(_activations(producer)) == 1
 
 
-def test_what_a_mapping_makes_that_cannot_be_written_is_a_dead_letter() -> None:
-    """The fault ends no worker, changes no row, and the next event counts."""
+def test_half_a_character_that_a_mapping_makes_is_replaced() -> None:
+    """JSON cannot express it, and the event is worth more than the character."""
     half = {
         "@replace": {
             "value": {"@path": "$.event"},
@@ -180,10 +184,11 @@ def test_what_a_mapping_makes_that_cannot_be_written_is_a_dead_letter() -> None:
         _event(1, event="plain"),
     )
 
-    [item] = producer.outcomes()
-    [activation] = _activations(producer, "t.activations.events")
-    assert item.verdict is Verdict.DEAD_LETTER
-    assert activation.origin.offset == 1
+    activations = _activations(producer, "t.activations.events")
+    intents = [activation.intent for activation in activations]
+    metrics = [one.metric for one in intents if isinstance(one, EventRecord)]
+    assert metrics == ["\ufffdyz", "plain"]
+    assert producer.outcomes() == []
 
 
 def test_an_activation_too_large_for_its_lane_is_a_dead_letter() -> None:
@@ -233,3 +238,88 @@ def test_an_event_without_a_time_happened_when_its_source_record_was_written() -
 
     [membership] = _state(services).memberships.values()
     assert membership.time_ms == written_ms
+
+
+ADA, ADA_PHONE = "ada@example.com", "+12025550101"
+
+
+def _about_ada(offset: int, kind: str, event: str = "", **fields: object) -> Record:
+    traits = {"email": ADA, "phone": ADA_PHONE, "firstName": "Ada"}
+    body = {
+        "type": kind,
+        "event": event,
+        "userId": "user-1",
+        "timestamp": f"2025-03-01T10:00:{offset:02}Z",
+        "traits": traits,
+        "context": {"traits": traits},
+        "properties": {"audience_key": "vip", "email": ADA},
+        **fields,
+    }
+    headers = [(ORIGIN_HEADER, f"source/3/{offset}".encode())]
+    return record(orjson.dumps(body), offset=offset, key=b"user-1", headers=headers)
+
+
+def test_a_deletion_leaves_no_address_in_the_state() -> None:
+    """No key and no entry holds an address; late events bring nothing back."""
+    services = context(FakeProducer())
+    _process(
+        services,
+        _about_ada(1, "identify"),
+        _about_ada(2, "track", "Audience Entered"),
+        _about_ada(3, "track", "User Subscribed"),
+        _about_ada(4, "track", "User Unsubscribed"),
+    )
+    assert isinstance(services.user_states, FakeTable)
+    before = services.user_states.entries()
+
+    _process(services, _about_ada(9, "delete"))
+    _process(services, _about_ada(5, "identify"), _about_ada(6, "track", "Viewed"))
+
+    after = services.user_states.entries()
+    assert any(ADA.encode() in entry for entry in before.values())
+    assert not [
+        key
+        for key, entry in after.items()
+        if any(text.encode() in key + entry for text in (ADA, ADA_PHONE, "ada"))
+    ]
+    assert {key.split(b"\0")[1] for key in after} == {b"profile"}
+
+
+def _enters(offset: int, audience: str) -> Record:
+    moment = f"2025-03-01T10:{offset // 60:02}:{offset % 60:02}Z"
+    return _event(offset, properties={"audience_key": audience}, timestamp=moment)
+
+
+def _size(changes: Mapping[bytes, bytes | None]) -> int:
+    return sum(len(key) + len(entry or b"") for key, entry in changes.items())
+
+
+def test_a_user_in_many_audiences_costs_an_event_what_a_user_in_one_costs() -> None:
+    """An event reads and writes its own entries, however many there are."""
+    producer = FakeProducer()
+    services = context(producer)
+    table = services.user_states
+    assert isinstance(table, FakeTable)
+    for number in range(1_000):
+        _process(services, _enters(number, f"audience-{number:04}"))
+    reads_before = table.read_count
+
+    _process(services, _enters(1_000, "audience-1000"))
+
+    first, *_, last = table.writes
+    assert table.read_count - reads_before <= 3
+    assert len(last) == 1
+    assert _size(last) <= _size(first) + 10  # longer offsets and message ids
+    assert len(_activations(producer)) == 1_001
+    assert len(_state(services).memberships) == 1_001
+
+
+def test_a_user_in_many_audiences_can_be_deleted() -> None:
+    """The deletion removes each membership, and the next event finds none."""
+    services = context(FakeProducer())
+    _process(services, *(_enters(n, f"audience-{n:04}") for n in range(1_000)))
+
+    deletion = _event(1_001, type="delete", timestamp="2025-03-01T12:00:00Z")
+    _process(services, deletion)
+
+    assert _state(services).memberships == {}

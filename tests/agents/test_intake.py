@@ -7,8 +7,8 @@ import pytest
 
 from agents.engine.kafka import Record
 from agents.intake import process_records
-from agents.shared.headers import ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.delivery.verdict import Verdict
+from streams.events.canonical_event import ORIGIN_HEADER, SOURCE_TIME_HEADER
 from tests.cases.malformed import GOOD
 from tests.support.worker_fakes import (
     NOW_MS,

@@ -7,8 +7,12 @@ import pytest
 
 from agents.intake import process_records
 from agents.shared.context import stop_key
-from agents.shared.headers import FAILED_LANES_HEADER, ORIGIN_HEADER, REPLAY_HEADER
 from streams.destination.loader import compile_destination
+from streams.events.canonical_event import (
+    FAILED_LANES_HEADER,
+    ORIGIN_HEADER,
+    REPLAY_HEADER,
+)
 from tests.journeys.sample_events import START_MS, moves
 from tests.support.reprocess_records import (
     SOURCE_ORIGIN,

@@ -5,10 +5,14 @@ from dataclasses import replace
 import msgspec
 import orjson
 
-from agents.shared.headers import ORIGIN_HEADER
-from streams.actions.intents import EventRecord, ListAdd, ListRemove
-from streams.actions.kinds import identifying_attributes
+from streams.actions.intents import (
+    EventRecord,
+    ListAdd,
+    ListRemove,
+    identifying_attributes,
+)
 from streams.destination.loader import compile_destination
+from streams.events.canonical_event import ORIGIN_HEADER
 from tests.journeys.sample_events import START_MS, moves
 from tests.support.reprocess_records import (
     DAY_MS,
@@ -139,5 +143,19 @@ def test_a_repair_does_not_bring_an_old_address_back() -> None:
     run_activate(services, entered_record("again"))
 
     assert [identifying_attributes(one) for one in sent_intents(producer)] == [
-        IDENTIFIERS
+        IDENTIFIERS | {"email": "new@example.com"}
     ] * 2
+
+
+def test_a_requeued_activation_without_a_readable_origin_is_a_dead_letter() -> None:
+    """The outcome could name no source record."""
+    producer = FakeProducer()
+    requeued = requeued_record(activation())
+    headers = ((ORIGIN_HEADER, b"nowhere"), *requeued.headers)
+
+    run_activate(context(producer), replace(requeued, headers=headers))
+
+    assert activations(producer) == []
+    assert [item.reason.partition(":")[0] for item in producer.outcomes()] == [
+        "bad-origin"
+    ]

@@ -19,7 +19,7 @@ from streams.actions.intents import (
     ListRemove,
     ProfileUpsert,
 )
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api import endpoints as lane
 from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, Endpoint

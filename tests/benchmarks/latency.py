@@ -210,7 +210,7 @@ def _read(environment: Environment, accepted: Mapping[str, int]) -> Run:
     of_lanes = [
         record
         for lane in ("lists", "events")
-        for record in timed.read(environment.bootstrap, topics.activations(lane))
+        for record in timed.read(environment.bootstrap, topics.activations[lane])
     ]
     source = timed.read(environment.bootstrap, environment.reads(STAGES[0]))
     lists = {

@@ -166,7 +166,7 @@ def _fill(environment: Environment, sandbox: TunedSandbox, plan: Plan) -> None:
     )
     lists = Lists(adds=adds, removals=removals)
     for lane in plan.lanes:
-        topic, count = environment.settings.topics.activations(lane), 0
+        topic, count = environment.settings.topics.activations[lane], 0
         records = backlog_of(lane, counts, lists)
         while chunk := list(islice(records, CHUNK_RECORDS)):
             publish(environment.bootstrap, topic, chunk)

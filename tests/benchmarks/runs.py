@@ -142,7 +142,7 @@ class Environment:
     def reads(self, stage: Stage) -> str:
         """The topic a stage reads."""
         if stage.lane:
-            return self.settings.topics.activations(stage.lane)
+            return self.settings.topics.activations[stage.lane]
         intake = stage.name == "intake"
         return f"{self.app}.source" if intake else self.settings.topics.events
 

@@ -14,7 +14,7 @@ from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Producer
 from agents.engine.table import Table
 from agents.shared import logging
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import EntryGroup, LastWrite, group_key, merge_entry
 from streams.state.user_entries import UserEntries, encode_entries
 from tests.benchmarks.runs import PARTITIONS

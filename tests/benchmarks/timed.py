@@ -9,8 +9,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from agents.shared.headers import ORIGIN_HEADER
 from streams.delivery import outcome
+from streams.events.canonical_event import ORIGIN_HEADER
 from tests.benchmarks.backlog import ANSWER_S, RECORDS
 
 Spot = str

@@ -128,7 +128,6 @@ MALFORMED = (
     ),
     Malformed("invalid-utf-8", _spliced(b"user-1", b"user-\xff"), "not-utf8"),
     Malformed("latin-1", _spliced(b"user-1", b"us\xe9r"), "not-utf8"),
-    Malformed("lone-surrogate", _spliced(b"user-1", b"\\ud800"), "not-json"),
     Malformed("raw-null-byte", _spliced(b"user-1", b"user\x00"), "not-json"),
     Malformed("nan", _spliced(b'"vip"', b"NaN"), "not-json"),
     Malformed("infinity", _spliced(b'"vip"', b"-Infinity"), "not-json"),
@@ -212,6 +211,18 @@ MALFORMED = (
     Malformed("audience-flag-1", _identify(flag=1), "bad-audience-trait"),
 )
 
+JUNK_IDS = ["undefined", "null", "0", 0, "[object Object]", " null ", "\u200bundefined"]
+"""Absent ids as programs write them."""
+
+SPACED_IDS = [
+    f" {USER}",
+    f"{USER}\n",
+    f"\u00a0{USER}\u200b",
+    f"\ufeff{USER}",
+    f"{USER}\u00ad",
+]
+"""The usual id with what nobody sees round it."""
+
 ODD_BUT_GOOD = (
     Odd("as-usual", with_fields(), USER, TIME_MS),
     Odd("byte-order-mark", lambda: b"\xef\xbb\xbf" + orjson.dumps(GOOD), USER, TIME_MS),
@@ -230,7 +241,29 @@ ODD_BUT_GOOD = (
     Odd("version-2.0-text", with_fields(version="2.0"), USER, TIME_MS),
     Odd("version-empty", with_fields(version=""), USER, TIME_MS),
     Odd("user-a-number", with_fields(userId=42), "42", TIME_MS),
-    Odd("user-zero", with_fields(userId=0), "0", TIME_MS),
+    *(
+        Odd(
+            f"user-junk-{number}",
+            with_fields(userId=junk, anonymousId="anon"),
+            "anon",
+            TIME_MS,
+        )
+        for number, junk in enumerate(JUNK_IDS)
+    ),
+    *(
+        Odd(f"user-spaced-{number}", with_fields(userId=spaced), USER, TIME_MS)
+        for number, spaced in enumerate(SPACED_IDS)
+    ),
+    Odd("half-a-pair", _spliced(b"user-1", b"u\\ud83d"), "u\ufffd", TIME_MS),
+    Odd("the-other-half", _spliced(b"user-1", b"\\ude00u"), "\ufffdu", TIME_MS),
+    Odd("a-whole-pair", _spliced(b"user-1", b"\\ud83d\\ude00"), "\U0001f600", TIME_MS),
+    Odd(
+        "halves-swapped",
+        _spliced(b"user-1", b"\\ude00\\ud83d"),
+        "\ufffd\ufffd",
+        TIME_MS,
+    ),
+    Odd("a-backslash", _spliced(b"user-1", b"\\\\ud800"), "\\ud800", TIME_MS),
     Odd("user-a-whole-float", with_fields(userId=42.0), "42", TIME_MS),
     Odd("user-64-bit", with_fields(userId=2**64 - 1), str(2**64 - 1), TIME_MS),
     Odd("user-emoji", with_fields(userId="🦊"), "🦊", TIME_MS),

@@ -82,13 +82,6 @@ WRITES: dict[str, Operation] = {
     "create_or_update_profile": lambda at: at.sdk.Profiles.create_or_update_profile(
         data("profile", {"external_id": "bob", "location": {"city": "Oslo"}})
     ),
-    "merge_profiles": lambda at: at.sdk.Profiles.merge_profiles(
-        data(
-            "profile-merge",
-            id=at.profile,
-            relationships={"profiles": ids("profile", at.other)},
-        )
-    ),
     "bulk_import_profiles": lambda at: at.sdk.Profiles.bulk_import_profiles(
         data(
             "profile-bulk-import-job",
@@ -116,6 +109,13 @@ WRITES: dict[str, Operation] = {
 """Operations that write and return the written resource."""
 
 ORDERS: dict[str, Operation] = {
+    "merge_profiles": lambda at: at.sdk.Profiles.merge_profiles(
+        data(
+            "profile-merge",
+            id=at.profile,
+            relationships={"profiles": ids("profile", at.other)},
+        )
+    ),
     "add_profiles_to_list": lambda at: at.sdk.Lists.add_profiles_to_list(
         at.list, ids("profile", at.other)
     ),
@@ -212,6 +212,17 @@ def test_the_sdk_is_obeyed_without_an_answer(
     assert ORDERS[name](account) is None
 
     assert sandbox.account.request_log.item_counts.total() == before + 1
+
+
+def test_the_sdk_reads_a_merge_that_is_answered_as_documented(
+    account: SeededAccount, sandbox: Sandbox
+) -> None:
+    """Klaviyo's OpenAPI says 201, and the SDK's model fits that response."""
+    sandbox.account.switches.merge_status = "201"
+
+    answer = ORDERS["merge_profiles"](account)
+
+    assert answer.data.id == account.profile
 
 
 def test_every_operation_of_the_sandbox_is_called_by_the_sdk() -> None:

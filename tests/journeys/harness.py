@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.settings import Settings, load_settings
 from streams.settings.model import LANES
 from tests.brokers.interface import Broker
@@ -91,7 +91,7 @@ class Pipeline:
             "intake": self.source,
             "activate": topics.events,
             "list_resolver": topics.list_requests,
-            **{f"deliver.{lane}": topics.activations(lane) for lane in _LANES},
+            **{f"deliver.{lane}": topics.activations[lane] for lane in _LANES},
         }
         self.groups = {
             name: Group(bootstrap, f"{app}.{name}", [topic])

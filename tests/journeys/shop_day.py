@@ -18,7 +18,7 @@ from agents.demo.workload.generator import (
 )
 from agents.demo.workload.users import customer_profiles
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.harness import Pipeline
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.sample_events import records

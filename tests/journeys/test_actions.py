@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.harness import Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.sample_events import START_MS

@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition
 
 from agents.cli import main
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.brokers.interface import admin
 from tests.journeys.harness import Pipeline, Record
 from tests.journeys.sample_events import START_MS, email_of

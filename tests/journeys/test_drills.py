@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from agents.demo.workload.generator import WorkloadShape
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.brokers.interface import admin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say

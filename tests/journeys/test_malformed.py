@@ -7,7 +7,7 @@ import pytest
 
 from streams.dead_letters.encoding import VALUE_MAX_BYTES
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.cases.malformed import GOOD, MALFORMED, Malformed
 from tests.journeys.harness import Pipeline
 from tests.journeys.topics import DeadLetterRow, TimedOutcome

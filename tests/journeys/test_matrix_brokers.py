@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from agents.demo.workload.generator import WorkloadShape
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.brokers import choice
 from tests.brokers.interface import Stoppable, await_in_sync
 from tests.journeys.conftest import QUICK, Say

@@ -22,7 +22,7 @@ from streams.actions.intents import (
     ProfileUpsert,
 )
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.conftest import Say
 from tests.journeys.harness import LONG, Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo
@@ -137,7 +137,7 @@ def test_a_poison_item_ends_alone(running: Pipeline, say: Say, lane: LaneId) -> 
 
     origins = running.publish(
         [*good[:middle], *poison, UNREADABLE, *good[middle:]],
-        topic=running.settings.topics.activations(lane),
+        topic=running.settings.topics.activations[lane],
     )
     running.await_quiet(origins)
 
@@ -161,7 +161,7 @@ def test_an_import_with_some_errors_settles_each_item_by_itself(
 
     origins = running.publish(
         _records(running, row, [(user, email_of(user)) for user in who]),
-        topic=running.settings.topics.activations(lane),
+        topic=running.settings.topics.activations[lane],
     )
     running.await_quiet(origins)
     running.klaviyo.mend()

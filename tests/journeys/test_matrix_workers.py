@@ -11,7 +11,7 @@ import time
 import pytest
 
 from agents.demo.workload.generator import WorkloadShape
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.conftest import Say
 from tests.journeys.harness import LONG, SHORTEST_SESSION_S, Pipeline
 from tests.journeys.shop_day import ShopDay, dead_letter_reasons

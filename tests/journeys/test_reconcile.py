@@ -7,7 +7,7 @@ from confluent_kafka import TopicPartition
 
 from agents.admin.reconcile import Reconciler, new_repair_id
 from agents.cli.support.settings_options import read_worker
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.brokers.interface import admin
 from tests.journeys.harness import WITHIN_S, Pipeline
 from tests.journeys.reconciling import change_list_directly, list_members, run_command

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from agents.demo.workload.generator import WorkloadShape
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.journeys.commands import command
 from tests.journeys.conftest import Say
 from tests.journeys.harness import WITHIN_S, Pipeline, Record
@@ -222,6 +222,7 @@ def _running_replay(
 
 
 def _records_published(pipeline: Pipeline, name: str) -> int:
+    """Return the count of a replay; 0 while the list does not have it yet."""
     listed = command("replay", "--list", environ=pipeline.environ)
-    [line] = [line for line in listed.splitlines() if line.startswith(name)]
-    return int(line.split(", ")[1].split()[0])
+    lines = [line for line in listed.splitlines() if line.startswith(name)]
+    return int(lines[0].split(", ")[1].split()[0]) if lines else 0

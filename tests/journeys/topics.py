@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.brokers.interface import admin, group_members
 
 _ASK_S = 30.0

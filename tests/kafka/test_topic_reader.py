@@ -6,7 +6,7 @@ from confluent_kafka import Producer, TopicPartition
 from agents.admin import topic_reader
 from agents.admin.topic_reader import MissingRecord, read_records
 from agents.engine.kafka import KafkaAccess
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.brokers.interface import Broker, admin
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]

@@ -28,6 +28,9 @@ PRONOUN = re.compile(
 
 SMALL_LINES = 40
 
+PACKAGE_FILES = frozenset(("__init__.py", "__main__.py"))
+"""Files that every package or command has; modules are counted without these."""
+
 _TYPE_NAME = re.compile(r"_?[A-Z][a-z]")
 
 
@@ -85,11 +88,11 @@ def importers(sources: list[Module]) -> dict[str, set[str]]:
 
 
 def folder_sizes(sources: Iterable[Module]) -> Counter[str]:
-    """Count the modules of each folder, packages' own files aside."""
+    """Count the modules of each folder, `__init__.py` and `__main__.py` left out."""
     return Counter(
         str(source.path.parent.relative_to(source.root))
         for source in sources
-        if not source.is_package
+        if source.path.name not in PACKAGE_FILES
     )
 
 
@@ -123,8 +126,11 @@ def measure(root: Path, report: Callable[[str], None]) -> None:
     sources = modules("streams", "agents", root=root)
     first_lines = [line for s in sources for line, _ in s.docstring_first_lines()]
     pronouns = sum(1 for line in first_lines if PRONOUN.search(line))
-    single = sum(len(by) == 1 for by in importers(sources).values())
-    small = sum(source.line_count <= SMALL_LINES for source in sources)
+    own_modules = [s for s in sources if s.path.name not in PACKAGE_FILES]
+    imported_by = importers(sources)
+    single = sum(len(imported_by[source.name]) == 1 for source in own_modules)
+    short_modules = sum(s.line_count <= SMALL_LINES for s in own_modules)
+    short_packages = sum(s.is_package and s.line_count <= SMALL_LINES for s in sources)
     klaviyo = [s for s in sources if s.name.startswith("streams.klaviyo")]
     folder, most = folder_sizes(klaviyo).most_common(1)[0]
     anywhere, most_anywhere = folder_sizes(sources).most_common(1)[0]
@@ -136,8 +142,11 @@ def measure(root: Path, report: Callable[[str], None]) -> None:
         "first lines with a pronoun     "
         f"{pronouns} of {len(first_lines)} ({pronouns / len(first_lines):.0%})"
     )
-    report(f"modules with one importer      {single} of {len(sources)}")
-    report(f"files of <= {SMALL_LINES} lines           {small}")
+    report(f"modules with one importer      {single} of {len(own_modules)}")
+    report(
+        f"files of <= {SMALL_LINES} lines           "
+        f"{short_modules + short_packages} ({short_packages} of them __init__.py)"
+    )
     report(f"largest folder of klaviyo      {most} modules ({folder})")
     report(f"largest folder                 {most_anywhere} modules ({anywhere})")
     report(f"longest module                 {max(s.line_count for s in sources)} lines")

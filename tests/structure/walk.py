@@ -2,13 +2,16 @@
 
 Hands the bytes of one Audience Entered event to intake, activate and the lists lane, in
 this process, with a sandbox as Klaviyo, and notes each project function that runs
-until the lane's last request has left. Prints the files in the order in which the event
-first reaches them, each with its functions.
+until the lane's last request has left. The services and partitions exist before the
+event comes, and the readers bring it from stage to stage: both are left out. Prints the
+files in the order in which the event first reaches them, each with its functions.
 """
 
 import asyncio
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 
 import orjson
@@ -36,14 +39,23 @@ class Tracer:
 
     def __init__(self) -> None:
         self.files: Files = {}
-        self.is_on = False
+        self._is_on = False
         self._seen: set[CodeType] = set()
         self._prefixes = (f"{ROOT}/streams/", f"{ROOT}/agents/")
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Note the functions that run in a block."""
+        self._is_on = True
+        try:
+            yield
+        finally:
+            self._is_on = False
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
         """Note one call; the signature is that of `sys.setprofile`."""
         code = frame.f_code
-        if not self.is_on or event != "call" or code in self._seen:
+        if not self._is_on or event != "call" or code in self._seen:
             return
         self._seen.add(code)
         path = code.co_filename
@@ -71,25 +83,26 @@ def walk() -> Files:
     async def scenario(harness: LaneSandboxHarness) -> None:
         list_id = await new_list(harness.client)
         producer = FakeProducer()
-        services = context(producer)
-        tracer.is_on = True
-        await intake.process_records(services, [record(_event(list_id))])
+        services, part = context(producer), partition("t.events")
+        with tracer.on():
+            await intake.process_records(services, [record(_event(list_id))])
         [event] = producer.to("t.events")
         source = record(event.value, key=event.key, headers=event.headers)
-        await activate.process_batch(services, [(partition("t.events"), [source])])
-        [activation] = producer.to("t.activations.lists")
+        with tracer.on():
+            await activate.process_batch(services, [(part, [source])])
+        [message] = producer.to("t.activations.lists")
+        activation = record(
+            message.value,
+            key=message.key,
+            headers=message.headers,
+            timestamp=int(START_S * 1000),
+        )
+        harness.part.track([activation.offset])
         async with harness.service:
-            await harness.enqueue(
-                record(
-                    activation.value,
-                    key=activation.key,
-                    headers=activation.headers,
-                    timestamp=int(START_S * 1000),
-                )
-            )
-            while not harness.producer.outcomes():  # noqa: ASYNC110 - the clock skips
-                await asyncio.sleep(0.05)
-        tracer.is_on = False
+            await asyncio.sleep(1.0)  # its tasks have begun; the clock skips
+            with tracer.on():
+                await harness.service.enqueue([(harness.part, [activation])])
+                await harness.wait_for_outcomes(1)
 
     sys.setprofile(tracer)
     threading.setprofile(tracer)

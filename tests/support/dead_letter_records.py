@@ -5,7 +5,7 @@ import msgspec
 from streams.dead_letters.encoding import DeadLetter, encode_headers
 from streams.dead_letters.record import DeadLetterRecord, TopicOffset, read_record
 from streams.delivery.outcome import Stage
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 TIMESTAMP_MS = 1_772_359_200_000
 

@@ -11,13 +11,17 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import BatchResult, LaneOptions
 from agents.lanes.pending import LaneItem, PendingRecord
 from agents.lanes.service import LaneService
-from agents.shared.headers import EVENT_OFFSET_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from streams.actions.activation import Activation, LaneId
 from streams.actions.intents import Intent, ListAdd, ListRemove
 from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.merge_policies import keep_latest
 from streams.delivery.verdict import delivered as accepted
-from streams.events.origin import Origin
+from streams.events.canonical_event import (
+    EVENT_OFFSET_HEADER,
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+    Origin,
+)
 from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,

@@ -13,15 +13,12 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import Lane, NotNow
 from agents.lanes.pending import LaneItem
 from agents.lanes.service import LaneService
-from agents.shared.headers import ORIGIN_HEADER
-from streams.actions.activation import Activation, LaneId
-from streams.actions.intents import Intent
-from streams.actions.kinds import intent_kind, list_id_of
-from streams.actions.list_ref import build_list_ref
+from streams.actions.activation import Activation, LaneId, build_list_ref
+from streams.actions.intents import Intent, intent_kind, list_id_of
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import ItemVerdict, Reason
 from streams.destination.loader import compile_destination
-from streams.events.origin import Origin
+from streams.events.canonical_event import ORIGIN_HEADER, Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig

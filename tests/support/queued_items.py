@@ -14,7 +14,7 @@ from streams.actions.intents import (
     Suppression,
 )
 from streams.delivery.coalescer import Coalescer, QueuedItem
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 
 def queued_item(

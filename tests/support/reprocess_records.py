@@ -7,16 +7,16 @@ import msgspec
 from agents.activate import process_batch
 from agents.engine.kafka import Record
 from agents.shared.context import Context
-from agents.shared.headers import (
+from streams.actions.activation import Activation, decode_activation
+from streams.actions.intents import Intent, ListAdd
+from streams.events.canonical_event import (
     ACTIVATION_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
     REPLAY_MODE_HEADER,
     SOURCE_TIME_HEADER,
+    Origin,
 )
-from streams.actions.activation import Activation, decode_activation
-from streams.actions.intents import Intent, ListAdd
-from streams.events.origin import Origin
 from tests.journeys.sample_events import moves
 from tests.support.worker_fakes import (
     NOW_MS,

@@ -103,6 +103,8 @@ class FakeTable(Table):
 
     Attributes:
         store: What was written.
+        writes: Writes so far, oldest first.
+        read_count: Number of reads so far, of an entry or a group.
     """
 
     def __init__(self, producer: FakeProducer) -> None:
@@ -114,22 +116,34 @@ class FakeTable(Table):
             directory=None,
         )
         self.store = MemoryStore()
+        self.read_count = 0
+        self.writes: list[Mapping[bytes, bytes | None]] = []
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return the entry of a key."""
         del partition
+        self.read_count += 1
         return self.store.get(key)
 
     def scan(self, partition: int, group: bytes) -> dict[bytes, bytes]:
         """Return the entries of a group."""
         del partition
+        self.read_count += 1
         return self.store.scan(group)
 
     async def write(self, changes: Mapping[int, Mapping[bytes, bytes | None]]) -> None:
         """Keep the changed entries in memory."""
         await asyncio.sleep(0)
         for entries in changes.values():
+            self.writes.append(entries)
             self.store.write(entries, next_offset=0)
+
+    def entries(self) -> dict[bytes, bytes]:
+        """Return every entry by its key, as the changelog has them after compaction."""
+        latest: dict[bytes, bytes | None] = {}
+        for changes in self.writes:
+            latest |= changes
+        return {key: entry for key, entry in latest.items() if entry is not None}
 
     def state_of(self, user: bytes) -> UserState:
         """Return the state of a user."""
@@ -227,6 +241,7 @@ def context(
     worker_settings = worker_settings or settings()
     return Context(
         settings=worker_settings,
+        topics=worker_settings.topics,
         kafka=kafka_access(worker_settings),
         producer=producer,
         user_states=FakeTable(producer),

@@ -99,5 +99,5 @@ def _topics_by_group(settings: Settings) -> dict[str, tuple[str, ...]]:
     return {
         f"{app_id}.intake": (*settings.source_topics, topics.reprocess),
         f"{app_id}.activate": (topics.events,),
-        **{f"{app_id}.deliver.{lane}": (topics.activations(lane),) for lane in LANES},
+        **{f"{app_id}.deliver.{lane}": (topics.activations[lane],) for lane in LANES},
     }

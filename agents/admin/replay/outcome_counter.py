@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from agents.admin.outcome_reader import OutcomeReader
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 
 class OutcomeCounter:

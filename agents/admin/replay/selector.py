@@ -6,16 +6,19 @@ from typing import Any, Final
 from confluent_kafka import Message as KafkaMessage
 
 from agents.engine.producer import Message
-from agents.shared.headers import ACTIVATION_HEADER, ORIGIN_HEADER, SOURCE_TIME_HEADER
 from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.actions.activation import decode_activation
 from streams.errors import ConfigError, PoisonRecord
-from streams.events.canonical_event import CanonicalEvent
+from streams.events.canonical_event import (
+    ACTIVATION_HEADER,
+    ORIGIN_HEADER,
+    SOURCE_TIME_HEADER,
+    CanonicalEvent,
+    Origin,
+)
 from streams.events.formats.segment_json import decode
-from streams.events.origin import Origin
 from streams.replay.selection import RecordFilter, ReplaySelection
 from streams.settings import Settings
-from streams.settings.model import LANES, Topics
 
 _FAR_FUTURE_MS: Final = 253_370_764_800_000
 """The year 9999: intake refuses events ahead of the clock, a filter does not."""
@@ -70,10 +73,11 @@ class RecordSelector:
         self, settings: Settings, selection: ReplaySelection, *, replay: str
     ) -> None:
         self._settings = settings
+        self._topics = settings.topics
         self._selection = selection
         self._replay = replay
         self._filter = RecordFilter(selection)
-        self._is_lane_topic = selection.topic in map(settings.topics.activations, LANES)
+        self._is_lane_topic = selection.topic in self._topics.activations.values()
         _check_selection(settings, selection, is_lane_topic=self._is_lane_topic)
         self.unreadable = 0
 
@@ -93,7 +97,7 @@ class RecordSelector:
             kind = f"{event.kind} {event.body.get('event', '')}".rstrip()
             time_ms = event.time_ms
         message_out = requeue_event(
-            self._settings.topics,
+            self._topics,
             raw_record.value,
             key=raw_record.key,
             origin=raw_record.origin,
@@ -114,7 +118,7 @@ class RecordSelector:
         if not self._filter.matches_activation(activation):
             return None
         message_out = requeue_activation(
-            self._settings.topics,
+            self._topics,
             raw_record.value,
             user=raw_record.key,
             origin=raw_record.origin,
@@ -180,13 +184,13 @@ def _parse_number(value: bytes | None) -> int:
 
 def qualified_topic(settings: Settings, topic: str) -> str:
     """Return the topic with the prefix, if the operator left the prefix out."""
-    prefixed = f"{settings.topics.prefix}{topic}"
+    prefixed = f"{settings.topic_prefix}{topic}"
     return prefixed if prefixed in _replayable_topics(settings) else topic
 
 
 def _replayable_topics(settings: Settings) -> set[str]:
-    topics: Topics = settings.topics
-    lanes = map(topics.activations, LANES)
+    topics = settings.topics
+    lanes = topics.activations.values()
     return {*settings.source_topics, topics.events, topics.reprocess, *lanes}
 
 

@@ -7,13 +7,19 @@ from typing import Any, Final
 
 import orjson
 
+from agents.shared.context import clock_ms
 from streams.actions.intents import Intent, PayloadRefusal
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
+from streams.destination.decide import decide
 from streams.destination.loader import standalone_rule
 from streams.destination.model import Destination, MappingResult
+from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
+from streams.events.canonical_event import CanonicalEvent, Origin
+from streams.events.formats.segment_json import decode
 from streams.klaviyo.api.requests import Request
+from streams.state.user_state import EMPTY_STATE
 
 JsonValue = Any
 
@@ -22,6 +28,10 @@ _CACHED_RULES: Final = 256
 
 _RULE_FIELDS: Final = ("action", "mapping", "subscribe")
 """Fields of a line that define its mapping."""
+
+_ORIGIN: Final = Origin(topic="explain", partition=0, offset=0)
+
+_AUDIENCE_EVENTS: Final = (ENTERED_EVENT, EXITED_EVENT)
 
 _NO_MAPPING: Final = discarded("no-mapping: no trigger matches the event")
 _AUDIENCE: Final = discarded("audience: a worker syncs it from its memberships table")
@@ -39,6 +49,8 @@ class TestRequest:
         is_batch: True if the events are sent to Klaviyo together.
         reports_noops: True if the line brings an action to test: an event with nothing
             to do is then a dead letter, so that the tester sees why.
+        event: The event of a line that is one, as a worker reads it.
+        fault: Reason why a worker could not read the event; None if it could.
     """
 
     __test__ = False  # pytest would collect the class by its name
@@ -47,6 +59,8 @@ class TestRequest:
     destination: Destination
     is_batch: bool = True
     reports_noops: bool = False
+    event: CanonicalEvent | None = None
+    fault: PoisonRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +93,12 @@ def parse_request(line: bytes, destination: Destination) -> TestRequest:
         PoisonRecord: The line is neither.
         ConfigError: The mapping in the line is wrong.
     """
-    fields = parse_object(line)
+    try:
+        fields = parse_object(line)
+    except PoisonRecord as fault:
+        fields = _decode_odd(line, fault).body
     if "events" not in fields or "type" in fields:
-        return TestRequest(events=(fields,), destination=destination)
+        return _read_event(line, fields, destination)
     events, mode = fields["events"], fields.get("mode", "batch")
     if not isinstance(events, list):
         raise PoisonRecord("bad-line", "events: must be a list")
@@ -94,6 +111,34 @@ def parse_request(line: bytes, destination: Destination) -> TestRequest:
         is_batch=mode == "batch",
         reports_noops=True,
     )
+
+
+def _read_event(
+    line: bytes, fields: dict[str, JsonValue], destination: Destination
+) -> TestRequest:
+    """Read an event as a worker does; a fault becomes the answer."""
+    try:
+        event = _decode(line)
+        return TestRequest(events=(event.body,), destination=destination, event=event)
+    except PoisonRecord as fault:
+        return TestRequest(events=(fields,), destination=destination, fault=fault)
+
+
+def _decode_odd(line: bytes, fault: PoisonRecord) -> CanonicalEvent:
+    """Decode a line that is not plain JSON; a worker can repair some of them.
+
+    Raises:
+        PoisonRecord: The given fault, where a worker cannot either.
+    """
+    try:
+        return _decode(line)
+    except PoisonRecord:
+        raise fault from None
+
+
+def _decode(line: bytes) -> CanonicalEvent:
+    now_ms = clock_ms()
+    return decode(line, origin=_ORIGIN, record_time_ms=now_ms, now_ms=now_ms)
 
 
 def parse_object(line: bytes) -> dict[str, JsonValue]:
@@ -138,13 +183,42 @@ def _steps(index: int, event: JsonValue, request: TestRequest) -> Iterator[TestS
     if not isinstance(event, dict):
         yield TestStep(index=index, verdict=_NO_EVENT)
         return
+    if fault := request.fault:
+        verdict = dead_letter(f"{fault.code}: {fault.reason}")
+        yield TestStep(index=index, verdict=verdict)
+        return
+    if (opt_out := _opt_out_of(event, request)) is not None:
+        yield TestStep(index=index, verdict=discarded(opt_out))
+        return
     results = request.destination.map_event(event)
-    if not results:
-        is_transition = event.get("event") in (ENTERED_EVENT, EXITED_EVENT)
-        is_synced = is_transition and request.destination.sync_audiences
-        yield TestStep(index=index, verdict=_AUDIENCE if is_synced else _NO_MAPPING)
+    audience_steps = list(_audience_steps(index, request))
+    yield from audience_steps
+    if not results and not audience_steps:
+        yield TestStep(index=index, verdict=_NO_MAPPING)
     for result in results:
         yield _step(index, result, reports_noops=request.reports_noops)
+
+
+def _audience_steps(index: int, request: TestRequest) -> Iterator[TestStep]:
+    """Yield what becomes of an audience event, beside the mappings."""
+    event, destination = request.event, request.destination
+    if event is None or not destination.sync_audiences:
+        return
+    if event.kind == "track" and event.body["event"] not in _AUDIENCE_EVENTS:
+        return
+    decision = decide(event, EMPTY_STATE, destination=replace(destination, mappings=()))
+    for refusal in decision.refusals:
+        verdict = dead_letter(f"{refusal.code}: {refusal.reason}")
+        yield TestStep(index=index, verdict=verdict)
+    if decision.activations or (event.kind == "track" and not decision.refusals):
+        yield TestStep(index=index, verdict=_AUDIENCE)
+
+
+def _opt_out_of(event: dict[str, JsonValue], request: TestRequest) -> OptOut | None:
+    """Return the opt-out of an event; a line that brings an action tests the action."""
+    if request.reports_noops or event.get("type") == "delete":
+        return None
+    return opt_out_of(event, request.destination.opt_out_rules)
 
 
 def _step(index: int, result: MappingResult, *, reports_noops: bool) -> TestStep:

@@ -15,7 +15,7 @@ from streams.actions.definitions.profile_fields import (
 )
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import PayloadRefusal
-from streams.events.contact import ContactRules, InvalidContact, read_contact
+from streams.events.identifiers import ContactRules, InvalidContact, read_contact
 
 SUBSCRIBE_CHANNELS: Final = (
     "email.marketing",

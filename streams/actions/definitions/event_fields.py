@@ -14,7 +14,7 @@ from streams.actions.definitions.profile_fields import (
 )
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import EventRecord, PayloadRefusal
-from streams.events.contact import (
+from streams.events.identifiers import (
     INVALID_PHONE,
     BadPhonePolicy,
     Contact,

@@ -19,7 +19,7 @@ from streams.actions.definitions.profile_fields import (
 from streams.actions.fields import Field, Payload
 from streams.actions.intents import ActionResult, ListAdd, ListRemove, PayloadRefusal
 from streams.actions.spec import ActionSpec
-from streams.events.contact import ContactRules
+from streams.events.identifiers import ContactRules
 
 _NO_LIST: Final = PayloadRefusal(code="missing-field", reason="list_id is missing")
 

@@ -16,7 +16,7 @@ from streams.actions.definitions.profile_fields import first_path, refusal_of
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, EventRecord, PayloadRefusal
 from streams.actions.spec import ActionSpec
-from streams.events.contact import (
+from streams.events.identifiers import (
     INVALID_EMAIL,
     Contact,
     ContactRules,

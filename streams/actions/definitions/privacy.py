@@ -13,7 +13,7 @@ from streams.actions.definitions.profile_fields import (
 from streams.actions.fields import Field, FieldKind, Payload
 from streams.actions.intents import ActionResult, Deletion, PayloadRefusal, Suppression
 from streams.actions.spec import ActionSpec, Build
-from streams.events.contact import ContactRules
+from streams.events.identifiers import ContactRules
 
 _NO_EMAIL: Final = PayloadRefusal(code="no-identifier", reason="no email")
 

@@ -6,7 +6,12 @@ from typing import Any, Final
 from streams.actions.field_values import TEXT_ATTRIBUTES, UNFIT, to_text
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import PayloadRefusal
-from streams.events.contact import Contact, ContactRules, InvalidContact, read_contact
+from streams.events.identifiers import (
+    Contact,
+    ContactRules,
+    InvalidContact,
+    read_contact,
+)
 from streams.mapping.values import Json
 
 _PROFILE_ATTRIBUTES: Final = frozenset(
@@ -107,12 +112,11 @@ def contact_fields(
     )
 
 
-def attribute_fields(*roots: str, properties: Json) -> tuple[Field, ...]:
+def attribute_fields(root: str, *, properties: Json) -> tuple[Field, ...]:
     """Return the fields of a profile's attributes, read from an object by default.
 
     Args:
-        roots: Paths of the objects that may hold them, such as `$.traits`; only
-            the first that is present is read.
+        root: Path of the object, such as `$.traits`.
         properties: Directive that fills the custom properties.
     """
     return (
@@ -120,7 +124,7 @@ def attribute_fields(*roots: str, properties: Json) -> tuple[Field, ...]:
             Field(
                 name=name,
                 description=f"The profile's {name.replace('_', ' ')}.",
-                default=_in_first_object(roots, *paths),
+                default=first_text(*_below([root], *paths)),
             )
             for name, paths in _TEXT_PATHS.items()
         ),
@@ -129,7 +133,7 @@ def attribute_fields(*roots: str, properties: Json) -> tuple[Field, ...]:
             name="location",
             description="The profile's address, with Klaviyo's members only.",
             kind=FieldKind.LOCATION,
-            default={name: _in_first_object(roots, name) for name in _ADDRESS_TRAITS},
+            default={name: {"@path": f"{root}.{name}"} for name in _ADDRESS_TRAITS},
         ),
         Field(
             name="properties",
@@ -138,18 +142,6 @@ def attribute_fields(*roots: str, properties: Json) -> tuple[Field, ...]:
             default=properties,
         ),
     )
-
-
-def _in_first_object(roots: Sequence[str], *paths: str) -> Json:
-    """Return the directive that reads the first path in the first object present."""
-    *others, last = roots
-    directive = first_text(*_below([last], *paths))
-    for root in reversed(others):
-        then = first_text(*_below([root], *paths))
-        directive = {
-            "@if": {"exists": {"@path": root}, "then": then, "else": directive}
-        }
-    return directive
 
 
 def _below(roots: Sequence[str], *paths: str) -> list[str]:

@@ -11,7 +11,7 @@ from streams.actions.definitions.profile_fields import first_path
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, Consent, ConsentChange, PayloadRefusal
 from streams.actions.spec import ActionSpec
-from streams.events.contact import ContactRules
+from streams.events.identifiers import ContactRules
 
 SEGMENT_SOURCE: Final = "-59"
 """Klaviyo's number for consent that comes from Segment."""

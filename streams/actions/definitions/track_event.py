@@ -12,7 +12,7 @@ from streams.actions.definitions.profile_fields import first_path
 from streams.actions.fields import Field, Payload
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
-from streams.events.contact import ContactRules
+from streams.events.identifiers import ContactRules
 
 
 def _build(payload: Payload, rules: ContactRules) -> ActionResult:

@@ -10,7 +10,7 @@ from streams.actions.definitions.consent_fields import (
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, Consent, ConsentChange, PayloadRefusal
 from streams.actions.spec import ActionSpec
-from streams.events.contact import ContactRules
+from streams.events.identifiers import ContactRules
 
 _DEFAULT_CHANNELS: Final = ("email.marketing", "sms.marketing", "sms.transactional")
 

@@ -23,7 +23,7 @@ from streams.actions.field_values import NO_ADDRESS, TEXT_ATTRIBUTES, UNFIT, to_
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
 from streams.actions.intents import ActionResult, PayloadRefusal, ProfileUpsert
 from streams.actions.spec import ActionSpec
-from streams.events.contact import ContactRules
+from streams.events.identifiers import ContactRules
 from streams.mapping.values import Json
 
 STANDARD_TRAITS: Final = {
@@ -52,9 +52,6 @@ _LIST_OF_EVENT: Final[Json] = {
 """Directive that reads the list in an event's options; without options it reads none.
 
 A path into false gives false, as in Segment, but false is an opt-out here."""
-
-_TRAITS: Final = ("$.traits", "$.context.traits")
-"""Traits of an identify call; RudderStack has them in the context alone."""
 
 _ORGANIZATION_TRAITS: Final = frozenset({"company", "organization"})
 """Traits that may be objects, of which a profile has the name."""
@@ -144,16 +141,16 @@ UPSERT_PROFILE: Final = ActionSpec(
     fields=(
         *contact_fields(
             email=email_candidates(*EMAIL_OF_IDENTIFY),
-            phone=phone_path(*_TRAITS),
+            phone=phone_path("$.traits", "$.context.traits"),
             external_id=first_path("$.userId"),
         ),
-        *attribute_fields(*_TRAITS, properties=first_path("$.properties")),
+        *attribute_fields("$.traits", properties=first_path("$.properties")),
         Field(
             name="custom_traits",
             description="Traits; those without a field become custom properties.",
             kind=FieldKind.OBJECT,
             unfit=UnfitPolicy.IGNORE,
-            default=first_path(*_TRAITS),
+            default=first_path("$.traits"),
         ),
         Field(
             name="audience_key",

@@ -10,11 +10,12 @@ from streams.events.canonical_event import (
     EVENT_KINDS,
     CanonicalEvent,
     EventKind,
+    Origin,
     Replay,
     section,
 )
-from streams.events.identifiers import read_id, user_key_of, valid_id
-from streams.events.origin import Origin
+from streams.events.identifiers import is_junk_id, read_id, user_key_of, valid_id
+from streams.events.text import repair_json, trim
 from streams.events.time import event_time_ms
 
 MAX_EVENT_BYTES = 1_000_000
@@ -24,6 +25,7 @@ MAX_DEPTH = 100
 """Ours: Klaviyo takes 10; orjson reads 1,024 levels but writes only 254."""
 
 _BOM = b"\xef\xbb\xbf"
+_PERSON_IDS = ("userId", "anonymousId")
 _SECTIONS = ("traits", "properties", "context")
 _VERSION = re.compile(r"[12](\.[0-9]+){0,2}")
 """Versions of Segment's tracking API so far: 1, 1.x and 2, as number or text."""
@@ -59,6 +61,9 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     _check_version(body.get("version"))
     _check_sections(body)
     kind = body["type"] = _read_kind(body)
+    _normalize_ids(body)
+    if kind == "identify":
+        _adopt_context_traits(body)
     return CanonicalEvent(
         kind=kind,
         user=user_key_of(body, kind=kind),
@@ -75,7 +80,11 @@ def _read_object(raw: bytes | None, *, max_event_bytes: int) -> dict[str, Any]:
         raise PoisonRecord("no-value", "the record has no value")
     if len(raw) > max_event_bytes:
         raise PoisonRecord("too-large", f"the value is over {max_event_bytes} bytes")
-    body = _loads(raw.removeprefix(_BOM))
+    raw = raw.removeprefix(_BOM)
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as err:
+        body = _repair(raw, err)
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be too deep
         _check_depth(body)
     if not isinstance(body, dict):
@@ -83,11 +92,38 @@ def _read_object(raw: bytes | None, *, max_event_bytes: int) -> dict[str, Any]:
     return body
 
 
-def _loads(raw: bytes) -> object:
+def _repair(raw: bytes, err: orjson.JSONDecodeError) -> Any:  # noqa: ANN401 - any JSON
+    """Decode JSON that holds halves of surrogate pairs.
+
+    Raises:
+        PoisonRecord: The value has another fault.
+    """
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as err:
-        raise _json_problem(raw, err) from None
+        if b"\\u" in raw:
+            return orjson.loads(repair_json(raw))
+    except (ValueError, RecursionError):
+        pass
+    raise _json_problem(raw, err) from None
+
+
+def _normalize_ids(body: dict[str, Any]) -> None:
+    """Trim the ids of the person, and remove those that are nobody's.
+
+    Mappings read the ids in the body, and must see the same as the user key.
+    """
+    for name in _PERSON_IDS:
+        value = body.get(name)
+        if isinstance(value, str):
+            body[name] = trim(value)
+        if is_junk_id(body.get(name)):
+            del body[name]
+
+
+def _adopt_context_traits(body: dict[str, Any]) -> None:
+    """Read traits from the context, where RudderStack's browser library puts them."""
+    context_traits = section(section(body, "context"), "traits")
+    if context_traits and not section(body, "traits"):
+        body["traits"] = context_traits
 
 
 def _json_problem(raw: bytes, err: orjson.JSONDecodeError) -> PoisonRecord:
@@ -128,22 +164,18 @@ def _check_version(version: object) -> None:
 
 
 def _check_sections(body: dict[str, Any]) -> None:
-    for name in _SECTIONS:
-        _check_section(body.get(name), code=f"bad-{name}", name=name)
-    traits = section(body, "context").get("traits")
-    _check_section(traits, code="bad-context", name="context.traits")
-
-
-def _check_section(value: object, *, code: str, name: str) -> None:
-    if value is None or isinstance(value, dict) or value == []:
-        return
-    raise PoisonRecord(code, f"{name} is not an object")
+    sections = [(body.get(name), f"bad-{name}", name) for name in _SECTIONS]
+    context_traits = section(body, "context").get("traits")
+    sections.append((context_traits, "bad-context", "context.traits"))
+    for value, code, name in sections:
+        if not (value is None or isinstance(value, dict) or value == []):
+            raise PoisonRecord(code, f"{name} is not an object")
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:
-    kind = body.get("type")
+    kind, event_name = body.get("type"), body.get("event")
     if kind is None or kind == "":
-        if not body.get("event"):
+        if not event_name:
             raise PoisonRecord("no-type", "neither a type nor an event name")
         kind = "track"
     if not isinstance(kind, str):
@@ -151,12 +183,8 @@ def _read_kind(body: dict[str, Any]) -> EventKind:
     if kind not in EVENT_KINDS:
         raise PoisonRecord("unknown-type", "type is not a call of the Segment spec")
     if kind == "track":
-        _check_event_name(body.get("event"))
+        if event_name is None or event_name == "":
+            raise PoisonRecord("no-event-name", "a track call without an event name")
+        if not (isinstance(event_name, str) and valid_id(event_name, name="event")):
+            raise PoisonRecord("bad-event-name", "event is not text, or is blank")
     return cast("EventKind", kind)
-
-
-def _check_event_name(name: object) -> None:
-    if name is None or name == "":
-        raise PoisonRecord("no-event-name", "a track call without an event name")
-    if not (isinstance(name, str) and valid_id(name, name="event")):
-        raise PoisonRecord("bad-event-name", "event is not text, or is blank")

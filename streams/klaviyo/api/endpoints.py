@@ -113,6 +113,20 @@ UPSERT_PROFILE = Endpoint(
     limit=RequestLimit(body_bytes=100_000),
     scopes=frozenset({"profiles:write"}),
 )
+GET_PROFILE = Endpoint(
+    name="get_profile",
+    method="GET",
+    path="/api/profiles/{id}",
+    quota=LARGE_QUOTA,
+    scopes=frozenset({"profiles:read"}),
+)
+MERGE_PROFILES = Endpoint(
+    name="merge_profiles",
+    method="POST",
+    path="/api/profile-merge",
+    quota=MEDIUM_QUOTA,
+    scopes=frozenset({"profiles:write"}),
+)
 GET_PROFILES = Endpoint(
     name="get_profiles",
     method="GET",

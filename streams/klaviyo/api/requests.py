@@ -183,9 +183,36 @@ def find_profiles(field: str, values: Iterable[str]) -> Request:
         endpoints.GET_PROFILES,
         query=(
             ("filter", any_filter(field, values)),
-            ("fields[profile]", field),
+            ("fields[profile]", field if field == "email" else f"{field},email"),
             ("page[size]", str(endpoints.PAGE_MAX_ITEMS)),
         ),
+    )
+
+
+def get_profile(profile_id: str) -> Request:
+    """Build a request for a profile by Klaviyo's id."""
+    return _build_request(
+        endpoints.GET_PROFILE,
+        resource_id=profile_id,
+        query=(("fields[profile]", "created"),),
+    )
+
+
+def merge_profiles(source: str, *, into: str) -> Request:
+    """Build a request that merges a profile into another; irreversible.
+
+    Args:
+        source: Klaviyo's id of the profile that ends.
+        into: Klaviyo's id of the profile that stays.
+    """
+    profiles = {"data": [{"type": "profile", "id": source}]}
+    resource = {
+        "type": "profile-merge",
+        "id": into,
+        "relationships": {"profiles": profiles},
+    }
+    return _build_request(
+        endpoints.MERGE_PROFILES, body=orjson.dumps({"data": resource})
     )
 
 

@@ -97,11 +97,19 @@ def _parse_client_error(
     return _parse_rejection(status, errors)
 
 
+_DUPLICATE = "duplicate_profile"
+"""Code of a conflict of identity; the id of a profile may be missing beside it."""
+
+
+def _code(error: error_reasons.ErrorObject) -> object:
+    return error.get("code")
+
+
 def _parse_rejection(
     status: int, errors: list[error_reasons.ErrorObject]
 ) -> AttemptResult:
     duplicate = _duplicate_profile_id(errors)
-    if status == 409 and duplicate:
+    if status == 409 and (duplicate or _DUPLICATE in map(_code, errors)):
         return Conflict(status=status, duplicate_profile_id=duplicate)
     first = error_reasons.describe_error(errors[0], default=f"http-{status}")
     items = error_reasons.reasons_by_item(errors)

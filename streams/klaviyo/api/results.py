@@ -58,7 +58,12 @@ class NotFound(_Result, frozen=True, kw_only=True):
 
 
 class Conflict(_Result, frozen=True, kw_only=True):
-    """409: the identifiers belong to another profile."""
+    """409: the identifiers belong to another profile, or to several.
+
+    Attributes:
+        duplicate_profile_id: One of the profiles, whichever; empty if none is named.
+        reason: Reason of the conflict.
+    """
 
     duplicate_profile_id: str
     reason: str = "duplicate-profile"

@@ -30,11 +30,13 @@ class ProfileItem(msgspec.Struct, frozen=True, kw_only=True):
         index: Index among the profiles of the operation.
         profile: Profile attributes.
         resource: Encoded profile, if the profile is to be sent.
+        meta: Encoded `meta` of the resource; empty for none.
     """
 
     index: int
     profile: Profile
     resource: bytes = b""
+    meta: bytes = b""
 
 
 class VerdictCollector:
@@ -47,6 +49,7 @@ class VerdictCollector:
     def __init__(self, count: int) -> None:
         self._attempts = [0] * count
         self._verdicts: list[ItemVerdict | None] = [None] * count
+        self._notes: dict[int, list[str]] = {}
 
     def is_pending(self, index: int) -> bool:
         """Report whether an item has no verdict yet."""
@@ -56,6 +59,29 @@ class VerdictCollector:
         """Count the requests that contained the given items."""
         for index in indices:
             self._attempts[index] += attempts
+
+    def note(self, index: int, note: str) -> None:
+        """Add a part that was left out to the reason of a delivered item."""
+        self._notes.setdefault(index, []).append(note)
+
+    def copy_notes(self, index: int, other: "VerdictCollector", *, what: str) -> None:
+        """Take over the notes of a further request for an item, or its failure.
+
+        Args:
+            index: Index of the item in both operations.
+            other: Verdict and notes of the further request.
+            what: Code of a note for a further request that failed.
+        """
+        verdict = other._verdicts[index]  # noqa: SLF001 - of the same class
+        for note in other._notes.get(index, ()):  # noqa: SLF001 - of the same class
+            self.note(index, note)
+        if verdict is not None and verdict.verdict is Verdict.DEAD_LETTER:
+            self.note(index, f"{what}: {verdict.reason}")
+
+    def is_delivered(self, index: int) -> bool:
+        """Return True if Klaviyo accepted an item."""
+        verdict = self._verdicts[index]
+        return verdict is not None and verdict.verdict is Verdict.DELIVERED
 
     def mark_delivered(self, indices: Iterable[int], *, status: int) -> None:
         """Record that Klaviyo accepted the given items."""
@@ -79,6 +105,10 @@ class VerdictCollector:
         settled = [verdict for verdict in self._verdicts if verdict is not None]
         if len(settled) != len(self._verdicts):
             raise EngineError("an item of a batch has no verdict")
+        for index, notes in self._notes.items():
+            if self.is_delivered(index):
+                reason = "; ".join(notes)
+                settled[index] = msgspec.structs.replace(settled[index], reason=reason)
         return settled
 
     def _set_verdict(
@@ -131,6 +161,16 @@ def prepare_items(
             continue
         items.append(ProfileItem(index=index, profile=profile, resource=resource))
     return items
+
+
+def encode_profile(profile: Profile, *, meta: bytes = b"") -> bytes:
+    """Encode a profile as a resource, with its `meta`.
+
+    Raises:
+        TypeError: A value cannot be written as JSON.
+    """
+    resource = profile_resource(profile)
+    return resource[:-1] + b',"meta":' + meta + b"}" if meta else resource
 
 
 def split_into_rounds(items: Iterable[ProfileItem]) -> list[list[ProfileItem]]:

@@ -52,8 +52,10 @@ async def find_profile_ids(
 ) -> ProfileIds:
     """Find the Klaviyo ids of profiles.
 
-    Each profile is looked up by external id, then by email, then by phone number; the
-    next identifier is used only where the previous identifier finds no profile.
+    Each profile is looked up by external id, then by email; the next identifier is used
+    only where the previous identifier finds no profile, or a profile with another
+    address: the person then has two profiles. A phone number, which several people may
+    share, counts only where it is the only identifier.
 
     Args:
         client: Sends the requests.
@@ -74,9 +76,12 @@ async def find_profile_ids(
             client, collector, {index: remaining[index].pop(0) for index in remaining}
         )
         await lookup.run()
-        profile_ids |= lookup.profile_ids()
+        for index, ids in lookup.profile_ids().items():
+            profile_ids[index] = profile_ids.get(index, []) + ids
         for index in lookup.settled_indices():
-            del remaining[index]
+            emails = [value for field, value in remaining[index] if field == "email"]
+            if not emails or not lookup.has_other_email(index, emails[0]):
+                del remaining[index]
     return profile_ids
 
 
@@ -143,6 +148,7 @@ class ProfileLookup:
         for index, identifier in identifiers_by_index.items():
             self._indices[identifier].append(index)
         self._ids_by_identifier: dict[Identifier, list[str]] = {}
+        self._emails: dict[str, str] = {}
         self._rejected: set[Identifier] = set()
         self.list_gone = False
 
@@ -167,6 +173,11 @@ class ProfileLookup:
             for index in self._indices[identifier]
         }
 
+    def has_other_email(self, index: int, email: str) -> bool:
+        """Return True if a profile of an item has another address than this."""
+        ids = self.profile_ids().get(index, ())
+        return any(self._emails.get(profile_id, email) != email for profile_id in ids)
+
     def settled_indices(self) -> list[int]:
         """Return the indices of the items that need no further identifier."""
         settled = [*self._ids_by_identifier, *self._rejected]
@@ -188,7 +199,11 @@ class ProfileLookup:
         self._collector.count_attempts(indices, attempts=answer.attempts)
         if not isinstance(answer, Accepted):
             return answer
-        ids_by_value = match_profiles(field, values, resources(answer.data))
+        rows = resources(answer.data)
+        for row in rows:
+            if email := resource_attributes(row).get("email"):
+                self._emails[resource_id(row)] = str(email).lower()
+        ids_by_value = match_profiles(field, values, rows)
         if ids_by_value is None:
             return Rejected(status=answer.status, reason="ambiguous-lookup")
         self._ids_by_identifier |= {
@@ -234,6 +249,8 @@ def match_profiles(
 
 def _lookup_identifiers(item: ProfileItem) -> list[Identifier]:
     identifiers = list_identifiers(item.profile, fields=LOOKUP_FIELDS)
+    if len(identifiers) > 1:
+        identifiers = [found for found in identifiers if found[0] != "phone_number"]
     return list(map(normalize_identifier, identifiers))
 
 

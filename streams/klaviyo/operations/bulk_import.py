@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from streams.delivery.verdict import Reason
 from streams.klaviyo.api import error_reasons, requests
 from streams.klaviyo.api.endpoints import IMPORT_PROFILES
 from streams.klaviyo.api.import_jobs import (
@@ -96,7 +97,7 @@ async def bulk_import(
     *,
     collector: VerdictCollector,
     list_id: str = "",
-) -> ListGone | None:
+) -> list[ProfileItem] | ListGone:
     """Import profiles, and add the profiles to a list if named.
 
     Args:
@@ -107,8 +108,12 @@ async def bulk_import(
         list_id: Klaviyo's id of the list; empty for no list.
 
     Returns:
-        `ListGone` if the list does not exist; the verdicts are meaningless then.
+        Items that a job refused although one by one they may succeed: their identifiers
+        may belong to two profiles, which only a single update tells. They are dead
+        letters so far. `ListGone` if the list does not exist; the verdicts are
+        meaningless then.
     """
+    refused: list[ProfileItem] = []
     chunks = cut_into_requests(items, limit=IMPORT_PROFILES.limit)
     cancelled = 0
     while chunks:
@@ -121,12 +126,18 @@ async def bulk_import(
                 return result
             settlements.append(result)
         chunks = [chunk for settlement in settlements for chunk in settlement.resubmit]
+        refused += [
+            item
+            for settlement in settlements
+            for item, reason in settlement.rejected
+            if _may_be_conflict(item, reason)
+        ]
         was_cancelled = any(settlement.cancelled for settlement in settlements)
         cancelled = cancelled + 1 if was_cancelled else 0
         if cancelled:
             _log.warning("imports_resubmitted", jobs=len(chunks), times=cancelled)
             await client.back_off(failures=cancelled)
-    return None
+    return refused
 
 
 def settle_import_job(
@@ -217,8 +228,18 @@ async def _import_chunk(
         settlement = settle_import_job(items, job_result)
         _record_verdicts(settlement, status=answer.status, collector=collector)
         combined.resubmit += settlement.resubmit
+        combined.rejected += settlement.rejected
         combined.cancelled = combined.cancelled or settlement.cancelled
     return combined
+
+
+def _may_be_conflict(item: ProfileItem, reason: str) -> bool:
+    """Return True if a job may have refused an item for belonging to two profiles.
+
+    Klaviyo documents only the code `invalid`, for a bad value.
+    """
+    is_invalid = Reason.parse(reason).code == "invalid"
+    return not is_invalid and len(list_identifiers(item.profile)) > 1
 
 
 def _record_verdicts(

@@ -1,7 +1,6 @@
 """Operations on profiles: create, update, patch, add to a list, remove from a list."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -9,20 +8,20 @@ from typing import TypeAlias
 import msgspec
 import orjson
 
-from streams.actions.intents import ProfileUpsert
+from streams.actions.intents import ConflictPolicy, ProfileUpsert
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import ADD_MEMBERS, REMOVE_MEMBERS, Endpoint
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.requests import KlaviyoApi
-from streams.klaviyo.api.responses import single_resource_id
-from streams.klaviyo.api.results import Accepted, FinalResult, ListGone
+from streams.klaviyo.api.results import FinalResult, ListGone
 from streams.klaviyo.batching.bisect import BisectResult, send_with_bisect
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Profile,
     ProfileItem,
     VerdictCollector,
+    encode_profile,
     list_identifiers,
     prepare_items,
     split_into_rounds,
@@ -30,15 +29,15 @@ from streams.klaviyo.batching.items import (
 from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.profile_lookup import ProfileIds, find_profile_ids
 from streams.klaviyo.operations.bulk_import import bulk_import
-
-BULK_MIN_ITEMS = 4
-"""Smallest number of profiles for which a bulk import needs fewer requests."""
+from streams.klaviyo.operations.upserts import (
+    BULK_MIN_ITEMS,
+    ProfileWriter,
+    split_by_route,
+    without_phone_of,
+)
 
 _NO_PROFILE = "no-such-profile"
 """Reason code for an item that has no profile in Klaviyo."""
-
-_OK = 200
-"""HTTP status of an updated profile; a verdict has the same for a new profile (201)."""
 
 ItemsByProfile: TypeAlias = Mapping[str, list[int]]
 """Klaviyo's profile id -> the indices of its items."""
@@ -52,6 +51,7 @@ async def upsert_profiles(
     profiles: Sequence[Profile],
     *,
     bulk_min_items: int = BULK_MIN_ITEMS,
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict]:
     """Create or update profiles; `null` clears an attribute, absence keeps the value.
 
@@ -59,20 +59,29 @@ async def upsert_profiles(
         client: Sends the requests.
         profiles: Klaviyo's profile attributes.
         bulk_min_items: Smallest number of profiles for a bulk import.
+        on_conflict: Treatment of identifiers that belong to two profiles.
 
     Returns:
         A verdict for each profile, in order.
     """
     collector = VerdictCollector(len(profiles))
+    writer = ProfileWriter(
+        client=client,
+        collector=collector,
+        bulk_min_items=bulk_min_items,
+        on_conflict=on_conflict,
+    )
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        await _upsert_round(
-            client, items, collector=collector, bulk_min_items=bulk_min_items
-        )
+        await writer.write(items)
     return collector.verdicts()
 
 
 async def patch_profiles(
-    client: JobTrackingClient, upserts: Sequence[ProfileUpsert], *, list_id: str = ""
+    client: JobTrackingClient,
+    upserts: Sequence[ProfileUpsert],
+    *,
+    list_id: str = "",
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict] | ListGone:
     """Create or update profiles, and patch custom properties.
 
@@ -80,15 +89,17 @@ async def patch_profiles(
         client: Sends the requests.
         upserts: Changes to make.
         list_id: Klaviyo's id of a list to add the profiles to; empty for no list.
+        on_conflict: Treatment of identifiers that belong to two profiles.
 
     Returns:
         A verdict for each upsert, in order; or `ListGone`.
     """
     collector = VerdictCollector(len(upserts))
+    writer = ProfileWriter(client=client, collector=collector, on_conflict=on_conflict)
     items = prepare_items((upsert.profile for upsert in upserts), verdicts=collector)
     patched_items = [_with_patch(item, upserts[item.index]) for item in items]
     for round_items in split_into_rounds(patched_items):
-        await _upsert_round(client, round_items, collector=collector)
+        await writer.write(round_items)
     verdicts = collector.verdicts()
     return (
         await _add_to_list(client, upserts, verdicts, list_id) if list_id else verdicts
@@ -101,6 +112,7 @@ async def add_members(
     profiles: Sequence[Profile],
     *,
     bulk_min_items: int = BULK_MIN_ITEMS,
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict] | ListGone:
     """Add profiles to a list, and create or update the profiles.
 
@@ -113,26 +125,35 @@ async def add_members(
         list_id: Klaviyo's id of the list.
         profiles: Klaviyo's profile attributes.
         bulk_min_items: Smallest number of profiles for a bulk import.
+        on_conflict: Treatment of identifiers that belong to two profiles.
 
     Returns:
         A verdict for each profile, in order; or `ListGone`.
     """
     collector = VerdictCollector(len(profiles))
+    writer = ProfileWriter(
+        client=client,
+        collector=collector,
+        bulk_min_items=bulk_min_items,
+        on_conflict=on_conflict,
+    )
     change = _MembershipChange(
         client=client, endpoint=ADD_MEMBERS, collector=collector, list_id=list_id
     )
-    upsert = partial(upsert_singly, client, collector=collector)
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        for_bulk, for_single = _split_by_route(items, bulk_min_items=bulk_min_items)
-        gone = None
+        new = await writer.find_new_with_phone(items)
+        remaining = [without_phone_of(item, new) for item in items]
+        for_bulk, remaining = split_by_route(remaining, bulk_min_items=bulk_min_items)
         if for_bulk:
-            gone = await bulk_import(
+            refused = await bulk_import(
                 client, for_bulk, collector=collector, list_id=list_id
             )
-        if for_single and gone is None:
-            gone = await change.apply(for_single, upsert)
-        if gone is not None:
+            if isinstance(refused, ListGone):
+                return refused
+            remaining += refused
+        if gone := await change.apply(remaining, writer.write_singly):
             return gone
+        await writer.write_phones(item for item in items if item.index in new)
     return collector.verdicts()
 
 
@@ -164,69 +185,6 @@ async def remove_members(
         items, partial(find_profile_ids, client, collector=collector)
     )
     return collector.verdicts() if gone is None else gone
-
-
-async def _upsert_round(
-    client: JobTrackingClient,
-    items: list[ProfileItem],
-    *,
-    collector: VerdictCollector,
-    bulk_min_items: int = BULK_MIN_ITEMS,
-) -> None:
-    for_bulk, for_single = _split_by_route(items, bulk_min_items=bulk_min_items)
-    if for_bulk:
-        await bulk_import(client, for_bulk, collector=collector)
-    if for_single:
-        ids = await upsert_singly(client, for_single, collector=collector)
-        collector.mark_delivered(ids, status=_OK)
-
-
-def _split_by_route(
-    items: Iterable[ProfileItem], *, bulk_min_items: int
-) -> tuple[list[ProfileItem], list[ProfileItem]]:
-    """Split items into those for a bulk import, and those for a request each.
-
-    Klaviyo clears no attribute in a bulk import (its bulk guide of 2026-11-09).
-    """
-    for_bulk: list[ProfileItem] = []
-    for_single: list[ProfileItem] = []
-    for item in items:
-        (for_single if _clears_attribute(item.profile) else for_bulk).append(item)
-    if len(for_bulk) < bulk_min_items:
-        return [], for_bulk + for_single
-    return for_bulk, for_single
-
-
-def _clears_attribute(profile: Profile) -> bool:
-    location = profile.get("location")
-    members = location.values() if isinstance(location, Mapping) else ()
-    return None in profile.values() or None in members
-
-
-async def upsert_singly(
-    client: KlaviyoApi, items: Iterable[ProfileItem], *, collector: VerdictCollector
-) -> dict[int, list[str]]:
-    """Create or update profiles with a request each.
-
-    Args:
-        client: Sends the requests.
-        items: Profiles that share no identifier.
-        collector: Receives the verdicts.
-
-    Returns:
-        Index of an item -> its Klaviyo id, for accepted items; the other items are dead
-        letters.
-    """
-    items = list(items)
-    upserts = [client.call(requests.upsert_profile(item.resource)) for item in items]
-    ids = {}
-    for item, answer in zip(items, await asyncio.gather(*upserts), strict=True):
-        collector.count_attempts((item.index,), attempts=answer.attempts)
-        if isinstance(answer, Accepted):
-            ids[item.index] = [single_resource_id(answer.data)]
-        else:
-            collector.mark_dead_letter(item.index, answer.reason, status=answer.status)
-    return ids
 
 
 async def _add_to_list(
@@ -263,8 +221,8 @@ def _with_patch(item: ProfileItem, upsert: ProfileUpsert) -> ProfileItem:
     if not changes:
         return item
     meta = orjson.dumps({"patch_properties": changes})
-    resource = item.resource[:-1] + b',"meta":' + meta + b"}"
-    return msgspec.structs.replace(item, resource=resource)
+    resource = encode_profile(item.profile, meta=meta)
+    return msgspec.structs.replace(item, resource=resource, meta=meta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

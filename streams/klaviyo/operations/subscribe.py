@@ -11,10 +11,12 @@ from streams.actions.intents import Consent, ConsentChange
 from streams.delivery.verdict import ItemVerdict
 from streams.events.time import parse_timestamp_s
 from streams.klaviyo.api.endpoints import SUBSCRIBE
+from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.batching.submit import submit_items
+from streams.klaviyo.operations.profiles import upsert_profiles
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import (
     channels_of,
@@ -28,9 +30,12 @@ SubscriptionTerms: TypeAlias = tuple[str, str, bool]
 
 
 async def subscribe(
-    client: KlaviyoApi, changes: Sequence[ConsentChange]
+    client: JobTrackingClient, changes: Sequence[ConsentChange]
 ) -> list[ItemVerdict]:
     """Subscribe profiles, with a request for each list, source and kind of import.
+
+    A change that names its user comes with an address that is new to the user's
+    profile: the profile gets the address first, or the request would make another one.
 
     Args:
         client: Sends the requests.
@@ -40,9 +45,23 @@ async def subscribe(
         A verdict for each change, in order; a change that equals an earlier change is
         discarded as `duplicate`.
     """
+    await _give_addresses(client, changes)
     return await deduplicate(
         changes, key=_duplicate_key, send=partial(_subscribe, client)
     )
+
+
+async def _give_addresses(
+    client: JobTrackingClient, changes: Sequence[ConsentChange]
+) -> None:
+    """Give the profiles of users their new addresses; a refusal changes nothing."""
+    profiles = [
+        {"external_id": change.external_id, "email": change.profile["email"]}
+        for change in changes
+        if change.external_id and not _fault(change)
+    ]
+    if profiles:
+        await upsert_profiles(client, profiles)
 
 
 def terms_of(change: ConsentChange) -> SubscriptionTerms:

@@ -2,13 +2,14 @@
 
 import heapq
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from itertools import count
 from random import Random
 
 from streams.sandbox.account.consent import Consents
-from streams.sandbox.account.events import Events
+from streams.sandbox.account.events import Events, Flows
 from streams.sandbox.account.faults import Faults
-from streams.sandbox.account.flows import Flows
+from streams.sandbox.account.identities import Identities
 from streams.sandbox.account.import_jobs import ImportJob, Jobs, apply_import
 from streams.sandbox.account.lists import Lists
 from streams.sandbox.account.profiles import Profiles, StoredProfile
@@ -30,11 +31,19 @@ class Account:
 
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
-        self.profiles = Profiles()
+        self.switches = replace(config.switches)
+        self.profiles = Profiles(self._on_identifier_change)
         self.lists = Lists()
         self.jobs = Jobs()
         self.events = Events(config.metrics, now_s=config.clock_s())
         self.consents = Consents()
+        self.identities = Identities(
+            profiles=self.profiles,
+            lists=self.lists,
+            events=self.events,
+            consents=self.consents,
+            switches=self.switches,
+        )
         self.flows = Flows()
         self.faults = Faults()
         self.request_log = RequestLog(size=config.log_size)
@@ -44,7 +53,7 @@ class Account:
         self._delayed: list[tuple[float, int, Callable[[float], None]]] = []
 
     def reset(self) -> None:
-        """Delete all data; id counters continue, so that old ids stay unknown."""
+        """Delete all data, and set the configured switches; id counters continue."""
         self.profiles.clear()
         self.lists.clear()
         self.jobs.clear()
@@ -57,6 +66,7 @@ class Account:
             self.config.quota_scale, self.config.lists_per_day
         )
         self._delayed.clear()
+        self.switches.set_values(asdict(self.config.switches))
 
     def apply_due(self) -> float:
         """Apply all changes and import jobs that are due.
@@ -69,20 +79,28 @@ class Account:
             due_s, _, change = heapq.heappop(self._delayed)
             change(due_s)
         while (job := self.jobs.pop_due(now_s)) is not None:
-            apply_import(job, profiles=self.profiles, lists=self.lists)
+            apply_import(job, identities=self.identities, lists=self.lists)
         return now_s
 
-    def apply_later(self, change: Callable[[float], None], *, now_s: float) -> None:
-        """Apply a change after the configured delay, or at once without a delay.
+    def apply_later(
+        self,
+        change: Callable[[float], None],
+        *,
+        now_s: float,
+        delay_s: float | None = None,
+    ) -> None:
+        """Apply a change after a delay, or at once without a delay.
 
         Args:
             change: Function that receives the time of the change.
             now_s: Time at which the change was accepted.
+            delay_s: Delay; None for the configured one.
         """
-        if self.config.apply_delay_s <= 0:
+        delay_s = self.config.apply_delay_s if delay_s is None else delay_s
+        if delay_s <= 0:
             change(now_s)
             return
-        due_s = now_s + self.config.apply_delay_s
+        due_s = now_s + delay_s
         heapq.heappush(self._delayed, (due_s, next(self._seq), change))
 
     def submit_import(
@@ -106,6 +124,33 @@ class Account:
             starts_s=starts_s,
             ends_s=starts_s + config.job_s + extra_s,
         )
+
+    def merge_later(
+        self, source: StoredProfile, *, into: StoredProfile, now_s: float
+    ) -> None:
+        """Merge two profiles as a queued job; the source exists until then."""
+
+        def merge(at_s: float) -> None:
+            if {source.id, into.id} <= self.profiles.by_id.keys():
+                self.identities.fold(source, into=into, now_s=at_s)
+
+        delay_s = self.config.job_queued_s + self.config.job_s
+        self.apply_later(merge, now_s=now_s, delay_s=delay_s)
+
+    def _on_identifier_change(
+        self, profile: StoredProfile, name: str, previous: str | None
+    ) -> None:
+        """Change the consent of a profile whose address was replaced.
+
+        Klaviyo never applies SMS consent to a number that did not give it.
+        """
+        if name == "phone_number" and previous:
+            self.consents.state_of(profile.id).take_channel("sms")
+        follows = self.switches.email_change_consent == "goes-with-address"
+        if name == "email" and follows:
+            self.consents.change_email(
+                profile.id, previous=previous, email=profile.email
+            )
 
     def remove_profile(self, profile: StoredProfile) -> None:
         """Delete a profile with memberships and consent, but without the events."""

@@ -56,6 +56,43 @@ class ConsentState:
         consent = self.consents.get(purpose)
         return consent.status if consent else "NEVER_SUBSCRIBED"
 
+    def take_channel(self, channel: str) -> "ConsentState":
+        """Remove and return the state of a channel; suppressions belong to email."""
+        taken = ConsentState()
+        for purpose in [one for one in self.consents if one[0] == channel]:
+            taken.consents[purpose] = self.consents.pop(purpose)
+        for purpose in [one for one in self.unconfirmed if one[0] == channel]:
+            taken.unconfirmed[purpose] = self.unconfirmed.pop(purpose)
+        if channel == "email":
+            taken.suppressions, self.suppressions = self.suppressions, {}
+            taken.list_suppressions, self.list_suppressions = self.list_suppressions, {}
+        return taken
+
+    def merge(self, source: "ConsentState") -> None:
+        """Merge the state of another profile, as Klaviyo merges two profiles.
+
+        Of two different statuses the later one wins, at equal times that of `source`.
+        Of two records with the same status the older one stays. A suppression of
+        either profile stays.
+        """
+        for purpose, consent in source.consents.items():
+            self.consents[purpose] = _merge_records(consent, self.consents.get(purpose))
+        self.unconfirmed = source.unconfirmed | self.unconfirmed
+        for ours, theirs in (
+            (self.suppressions, source.suppressions),
+            (self.list_suppressions, source.list_suppressions),
+        ):
+            for name, at_s in theirs.items():
+                ours[name] = min(at_s, ours.get(name, at_s))
+
+
+def _merge_records(source: ConsentRecord, into: ConsentRecord | None) -> ConsentRecord:
+    if into is None:
+        return source
+    if source.status == into.status:
+        return min(into, source, key=lambda record: record.consented_s)
+    return source if source.updated_s >= into.updated_s else into
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentTerms:
@@ -86,12 +123,14 @@ class Consents:
 
     def __init__(self) -> None:
         self.by_profile: dict[str, ConsentState] = {}
+        self.by_former_email: dict[str, ConsentState] = {}
         self.confirmation_mails: list[tuple[str, Purpose, str, float]] = []
         self.list_flows: Counter[str] = Counter()
 
     def clear(self) -> None:
         """Delete all consent states."""
         self.by_profile.clear()
+        self.by_former_email.clear()
         self.confirmation_mails.clear()
         self.list_flows.clear()
 
@@ -174,12 +213,6 @@ class Consents:
             _grant(state, purpose, consent, list_id=list_id)
         return sorted({list_id for list_id in unconfirmed.values() if list_id})
 
-    def unsubscribe_from_list(
-        self, profile_id: str, *, list_id: str, now_s: float
-    ) -> None:
-        """Unsubscribe a member from a single list."""
-        self.state_of(profile_id).list_suppressions[list_id] = now_s
-
     def unsubscribe(self, profile_id: str, purpose: Purpose, *, now_s: float) -> None:
         """Withdraw consent globally, for all lists."""
         state = self.state_of(profile_id)
@@ -206,15 +239,27 @@ class Consents:
         )
 
     def merge(self, source_id: str, *, into_id: str) -> None:
-        """Copy consent that only the source profile has into the target profile."""
+        """Merge the consent state of a profile into that of another profile."""
         source = self.by_profile.pop(source_id, None)
-        if source is None:
-            return
-        into = self.state_of(into_id)
-        into.consents = source.consents | into.consents
-        into.suppressions = source.suppressions | into.suppressions
-        into.list_suppressions = source.list_suppressions | into.list_suppressions
-        into.unconfirmed = source.unconfirmed | into.unconfirmed
+        if source is not None:
+            self.state_of(into_id).merge(source)
+
+    def change_email(
+        self, profile_id: str, *, previous: str | None, email: str | None
+    ) -> None:
+        """Leave the email consent with the former address, and take that of the new.
+
+        Args:
+            profile_id: Profile whose address changes.
+            previous: Former address.
+            email: New address; None for none.
+        """
+        state = self.by_profile.get(profile_id)
+        if state is not None and previous:
+            self.by_former_email[previous] = state.take_channel("email")
+        former = self.by_former_email.pop(email or "", None)
+        if former is not None:
+            self.state_of(profile_id).merge(former)
 
 
 def _grant(

@@ -6,12 +6,12 @@ an earlier one.
 """
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
+from streams.sandbox.account.identities import Identities
 from streams.sandbox.account.lists import Lists
-from streams.sandbox.account.profile_upsert import upsert
-from streams.sandbox.account.profiles import Profiles, StoredProfile
+from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.jsonapi.errors import JsonApiError
 from streams.sandbox.jsonapi.messages import JsonObject
 
@@ -125,7 +125,7 @@ class Jobs:
         return len(self._running)
 
 
-def apply_import(job: ImportJob, *, profiles: Profiles, lists: Lists) -> None:
+def apply_import(job: ImportJob, *, identities: Identities, lists: Lists) -> None:
     """End a job: write the profiles, add the profiles to lists, record the errors."""
     items, job.items = job.items, []
     if job.planned_outcome.cancelled:
@@ -133,7 +133,7 @@ def apply_import(job: ImportJob, *, profiles: Profiles, lists: Lists) -> None:
         return
     written = []
     for index, item in enumerate(items):
-        result = _import_item(job, profiles, item, index=index)
+        result = _import_item(job, identities, item, index=index)
         if isinstance(result, StoredProfile):
             written.append(result)
         else:
@@ -146,7 +146,7 @@ def apply_import(job: ImportJob, *, profiles: Profiles, lists: Lists) -> None:
 
 
 def _import_item(
-    job: ImportJob, profiles: Profiles, item: JsonObject, *, index: int
+    job: ImportJob, identities: Identities, item: JsonObject, *, index: int
 ) -> StoredProfile | JsonApiError:
     pointer = f"/data/attributes/profiles/data/{index}"
     if index < job.planned_outcome.failing_count:
@@ -157,4 +157,17 @@ def _import_item(
             detail="This profile could not be imported.",
             pointer=pointer,
         )
-    return upsert(profiles, item, now_s=job.ends_s, pointer=pointer)
+    written = {**item, "attributes": _without_nulls(item.get("attributes") or {})}
+    result = identities.import_profile(written, now_s=job.ends_s, pointer=pointer)
+    if isinstance(result, StoredProfile) or result.code != "duplicate_profile":
+        return result
+    return replace(result, code=identities.switches.import_conflict_code)
+
+
+def _without_nulls(attributes: JsonObject) -> JsonObject:
+    """Return the attributes that a bulk import writes: null clears nothing there."""
+    return {
+        name: _without_nulls(value) if name in ("location", "properties") else value
+        for name, value in attributes.items()
+        if value is not None
+    }

@@ -109,6 +109,18 @@ class Lists:
             self.by_id[list_id].members.pop(profile.id, None)
         profile.lists.clear()
 
+    def replace_member(
+        self, source: StoredProfile, into: StoredProfile, *, now_s: float
+    ) -> None:
+        """Move the memberships of a profile to another, without counting a request."""
+        for list_id in sorted(source.lists):
+            members = self.by_id[list_id].members
+            members.pop(source.id, None)
+            if into.id not in members:
+                members[into.id] = (next(self._join_seq), now_s)
+                into.lists.add(list_id)
+        source.lists.clear()
+
     def delete(self, mail_list: MailList, members: Iterable[StoredProfile]) -> None:
         """Delete a list, as a person can do in Klaviyo's web application."""
         del self.by_id[mail_list.id]

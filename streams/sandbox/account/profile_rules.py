@@ -2,10 +2,11 @@
 
 import re
 
-from streams.sandbox.account.profiles import IDENTIFIERS
+from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
 from streams.sandbox.jsonapi.errors import ErrorResponse, JsonApiError, invalid_input
 from streams.sandbox.jsonapi.messages import JsonObject
-from streams.sandbox.limits import EXTERNAL_ID_MAX_CHARS
+from streams.sandbox.limits import EMAIL_MAX_CHARS, EXTERNAL_ID_MAX_CHARS
+from streams.sandbox.switches import Switches
 
 _EMAIL = re.compile(r"[^\s@,;<>()\"\x00-\x1f]{1,64}@[^\s@.]+(\.[^\s@.]+)+").fullmatch
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}").fullmatch
@@ -29,7 +30,11 @@ IDENTIFYING = frozenset({*IDENTIFIERS, "_kx"})
 
 def is_email(text: object) -> bool:
     """Return True if Klaviyo accepts the text as an email address."""
-    return isinstance(text, str) and _EMAIL(text) is not None
+    return (
+        isinstance(text, str)
+        and len(text) <= EMAIL_MAX_CHARS
+        and _EMAIL(text) is not None
+    )
 
 
 def find_errors(attributes: object, *, pointer: str) -> list[JsonApiError]:
@@ -69,6 +74,36 @@ def find_resource_errors(item: JsonObject, *, pointer: str) -> list[JsonApiError
         errors.append(invalid_input("'id' must be a string.", pointer=f"{pointer}/id"))
     if not is_valid_meta(item.get("meta")):
         errors.append(invalid_input("'meta' is not valid.", pointer=f"{pointer}/meta"))
+    return errors
+
+
+def find_payload_errors(
+    item: JsonObject, *, pointer: str, switches: Switches
+) -> list[JsonApiError]:
+    """Return errors of members that a profile's own payload does not have.
+
+    `anonymous_id` belongs to events, and `patch_identifiers` to accounts with
+    multi-email profiles. Members that the switches ignore are removed.
+
+    Args:
+        item: Profile resource as received.
+        pointer: JSON pointer of the resource.
+        switches: Switches of the account.
+    """
+    errors = []
+    attributes, meta = item.get("attributes"), item.get("meta")
+    if isinstance(attributes, dict) and "anonymous_id" in attributes:
+        if switches.anonymous_id == "ignore":
+            del attributes["anonymous_id"]
+        else:
+            detail = "'anonymous_id' is not a valid field for the resource 'profile'."
+            path = f"{pointer}/attributes/anonymous_id"
+            errors.append(invalid_input(detail, pointer=path))
+    patch = meta.get("patch_identifiers") if isinstance(meta, dict) else None
+    if patch is not None and switches.patch_identifiers == "refuse":
+        detail = "This account has no multi-email profiles."
+        path = f"{pointer}/meta/patch_identifiers"
+        errors.append(invalid_input(detail, pointer=path))
     return errors
 
 
@@ -119,7 +154,7 @@ def _problem(name: str, value: object) -> str:
     if not isinstance(value, str):
         return f"'{name}' must be a string."
     if name == "email":
-        return "" if _EMAIL(value) else "Invalid email address"
+        return "" if is_email(value) else "Invalid email address"
     if name == "phone_number":
         return "" if _PHONE(value) else _PHONE_DETAIL
     if name == "external_id" and len(value) > EXTERNAL_ID_MAX_CHARS:
@@ -151,3 +186,35 @@ def check_resource(item: JsonObject, *, pointer: str) -> None:
     errors = find_resource_errors(item, pointer=pointer)
     if errors:
         raise ErrorResponse(errors)
+
+
+def patched_properties(profile: StoredProfile | None, meta: object) -> JsonObject:
+    """Return the property changes that `meta.patch_properties` describes.
+
+    Args:
+        profile: Profile before the change; None if the profile does not exist yet.
+        meta: Member `meta` of the profile resource.
+
+    Returns:
+        Property changes, null for properties to clear.
+    """
+    patch = meta.get("patch_properties") if isinstance(meta, dict) else None
+    if not isinstance(patch, dict):
+        return {}
+    before = profile.properties if profile else {}
+    unset = patch.get("unset") or []
+    changes: JsonObject = dict.fromkeys([unset] if isinstance(unset, str) else unset)
+    for name, value in (patch.get("append") or {}).items():
+        changes[name] = [*_as_list(before.get(name)), *_as_list(value)]
+    for name, value in (patch.get("unappend") or {}).items():
+        removed = _as_list(value)
+        changes[name] = [
+            item for item in _as_list(before.get(name)) if item not in removed
+        ]
+    return changes
+
+
+def _as_list(value: object) -> list[object]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

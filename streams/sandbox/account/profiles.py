@@ -1,13 +1,14 @@
 """Profiles of the account, and the indexes for finding profiles."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeAlias
 
 from streams.sandbox.jsonapi.messages import JsonObject
 
-IDENTIFIERS = ("email", "phone_number", "external_id", "anonymous_id")
-"""Attributes that belong to one profile only, strongest first."""
+IDENTIFIERS = ("external_id", "email", "phone_number", "anonymous_id")
+"""Attributes that belong to one profile only, highest first, as Klaviyo ranks them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,20 +46,30 @@ class StoredProfile:
     last_event_s: float | None = None
 
 
-class Profiles:
-    """All profiles; no identifier leads to two profiles."""
+IdentifierListener: TypeAlias = Callable[[StoredProfile, str, str | None], None]
+"""Called after the change of an identifier: profile, name, previous value."""
 
-    def __init__(self) -> None:
+
+class Profiles:
+    """All profiles; no identifier leads to two profiles.
+
+    Args:
+        on_identifier_change: Called when an update changes an identifier.
+    """
+
+    def __init__(self, on_identifier_change: IdentifierListener) -> None:
+        self._on_identifier_change = on_identifier_change
         self._seq = count(1)
+        self.last_seq = 0
         self.by_id: dict[str, StoredProfile] = {}
         self.by_email: dict[str, StoredProfile] = {}
         self.by_phone_number: dict[str, StoredProfile] = {}
         self.by_external_id: dict[str, StoredProfile] = {}
         self.by_anonymous_id: dict[str, StoredProfile] = {}
         self.indexes = {
+            "external_id": self.by_external_id,
             "email": self.by_email,
             "phone_number": self.by_phone_number,
-            "external_id": self.by_external_id,
             "anonymous_id": self.by_anonymous_id,
         }
 
@@ -74,19 +85,36 @@ class Profiles:
             index.clear()
 
     def find_owners(self, attributes: JsonObject) -> list[StoredProfile]:
-        """Return the distinct owners of the identifiers, strongest identifier first.
+        """Return the distinct owners of the identifiers, highest identifier first.
 
         Args:
             attributes: Profile attributes, already validated.
         """
-        owners: list[StoredProfile] = []
+        return list(self.owners_by_identifier(attributes).values())
+
+    def owners_by_identifier(self, attributes: JsonObject) -> dict[str, StoredProfile]:
+        """Return the distinct owners, each under the highest identifier that names it.
+
+        Args:
+            attributes: Profile attributes, already validated.
+        """
+        owners: dict[str, StoredProfile] = {}
         for name, index in self.indexes.items():
             value = attributes.get(name)
             if value:
                 owner = index.get(value.lower() if name == "email" else value)
-                if owner is not None and owner not in owners:
-                    owners.append(owner)
+                if owner is not None and owner not in owners.values():
+                    owners[name] = owner
         return owners
+
+    def owned_names(self, profile: StoredProfile, attributes: JsonObject) -> list[str]:
+        """Return the names of the identifiers in `attributes` that a profile owns."""
+        return [
+            name
+            for name, index in self.indexes.items()
+            if (value := attributes.get(name))
+            and index.get(value.lower() if name == "email" else value) is profile
+        ]
 
     def create(self, attributes: JsonObject, *, now_s: float) -> StoredProfile:
         """Add a profile with identifiers that belong to no other profile.
@@ -95,7 +123,7 @@ class Profiles:
             attributes: Profile attributes, already validated.
             now_s: Creation time.
         """
-        seq = next(self._seq)
+        seq = self.last_seq = next(self._seq)
         profile = StoredProfile(f"01SANDBOX{seq:017d}", seq, now_s, now_s)
         self.by_id[profile.id] = profile
         self.update(profile, attributes, now_s=now_s)
@@ -115,7 +143,10 @@ class Profiles:
         profile.updated_s = now_s
         for name, value in attributes.items():
             if name in self.indexes:
+                previous = getattr(profile, name)
                 self._set_identifier(profile, name, value)
+                if getattr(profile, name) != previous:
+                    self._on_identifier_change(profile, name, previous)
             elif name == "properties":
                 _merge(profile.properties, value)
             elif name == "location":
@@ -127,31 +158,26 @@ class Profiles:
             else:
                 profile.fields[name] = value
 
-    def update_without_conflicts(
-        self, profile: StoredProfile, attributes: JsonObject, *, now_s: float
-    ) -> None:
-        """Update a profile, but skip identifiers that belong to another profile."""
-        accepted = {
+    def without_taken(
+        self, attributes: JsonObject, *, profile: StoredProfile | None
+    ) -> JsonObject:
+        """Return the attributes without identifiers that belong to other profiles."""
+        owners = {
+            name: owner
+            for name in self.indexes
+            for owner in self.find_owners({name: attributes.get(name)})
+        }
+        return {
             name: value
             for name, value in attributes.items()
-            if name not in self.indexes
-            or not self._belongs_to_other(profile, name, value)
+            if owners.get(name, profile) is profile
         }
-        self.update(profile, accepted, now_s=now_s)
 
     def remove(self, profile: StoredProfile) -> None:
         """Delete a profile, and free the identifiers."""
         del self.by_id[profile.id]
         for name in self.indexes:
             self._set_identifier(profile, name, None)
-
-    def _belongs_to_other(
-        self, profile: StoredProfile, name: str, value: str | None
-    ) -> bool:
-        if not value:
-            return False
-        key = value.lower() if name == "email" else value
-        return self.indexes[name].get(key, profile) is not profile
 
     def _set_identifier(
         self, profile: StoredProfile, name: str, value: str | None

@@ -181,6 +181,22 @@ def remove_faults(account: Account, request: ControlRequest) -> JsonObject:
     return {}
 
 
+def show_switches(account: Account, _: ControlRequest) -> list[JsonObject]:
+    """Return all switches: value, default, possible values, and help."""
+    return account.switches.as_json()
+
+
+def set_switches(account: Account, request: ControlRequest) -> list[JsonObject]:
+    """Set switches by name, and return all switches."""
+    if not isinstance(request.body, dict):
+        raise bad_request("An object of switches and values is required.")
+    try:
+        account.switches.set_values(request.body)
+    except ValueError as error:
+        raise bad_request(str(error)) from error
+    return account.switches.as_json()
+
+
 def reset_account(account: Account, _: ControlRequest) -> JsonObject:
     """Delete all data in the account."""
     account.reset()

@@ -19,6 +19,8 @@ CONTROL_HANDLERS: Mapping[tuple[str, str], ControlHandler] = {
     ("GET", "faults"): inspection.show_faults,
     ("POST", "faults"): inspection.add_fault,
     ("DELETE", "faults"): inspection.remove_faults,
+    ("GET", "switches"): inspection.show_switches,
+    ("POST", "switches"): inspection.set_switches,
     ("POST", "reset"): inspection.reset_account,
     ("DELETE", "lists"): inspection.delete_list,
     ("POST", "profiles"): seeding.seed_profiles,

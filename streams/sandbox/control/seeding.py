@@ -3,7 +3,6 @@
 from streams.sandbox.account import profile_rules
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.consent import ConsentRecord
-from streams.sandbox.account.profile_upsert import upsert
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.control.inspection import ControlRequest
 from streams.sandbox.jsonapi.errors import (
@@ -38,7 +37,7 @@ def write_profiles(account: Account, rows: object, now_s: float) -> list[StoredP
     profiles = []
     for index, item in enumerate(_objects(rows)):
         profile_rules.check(item, pointer=f"/{index}")
-        result = upsert(account.profiles, {"attributes": item}, now_s=now_s)
+        result = account.identities.upsert({"attributes": item}, now_s=now_s)
         if isinstance(result, JsonApiError):
             raise ErrorResponse([result])
         profiles.append(result)

@@ -114,14 +114,14 @@ def not_found(
 def duplicate_profile(
     profile_id: str, *, pointer: str = "/data/attributes"
 ) -> JsonApiError:
-    """Return a 409 error: an identifier already belongs to `profile_id`."""
+    """Return a 409 error: an identifier already belongs to `profile_id`, if any."""
     return JsonApiError(
         status=409,
         code="duplicate_profile",
         title="Conflict.",
         detail="A profile already exists with one of these identifiers.",
         pointer=pointer,
-        meta={"duplicate_profile_id": profile_id},
+        meta={"duplicate_profile_id": profile_id} if profile_id else {},
     )
 
 

@@ -1,7 +1,7 @@
 """Account, metrics and flows: the parts of the account that are only read."""
 
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.flows import Flow
+from streams.sandbox.account.events import Flow
 from streams.sandbox.jsonapi import filters, pagination
 from streams.sandbox.jsonapi.errors import ErrorResponse, not_found
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest

@@ -42,7 +42,10 @@ def require_profile(attributes: JsonObject, *, pointer: str) -> JsonObject:
         pointer=pointer,
     )
     bodies.check_type(item, kind="profile", pointer=f"{pointer}/data")
-    bodies.required_object(item, "attributes", pointer=f"{pointer}/data")
+    profile = bodies.required_object(item, "attributes", pointer=f"{pointer}/data")
+    item["meta"] = profile.pop(
+        "meta", None
+    )  # inside, unlike in a profile's own payload
     profile_rules.check_resource(item, pointer=f"{pointer}/data")
     if not profile_rules.has_identifier(item):
         detail = "At least one profile identifier is required."

@@ -1,9 +1,8 @@
 """Record events, singly or in bulk."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.profile_upsert import patched_properties
 from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
 from streams.sandbox.config import DuplicateScope, UnknownMetricHandling
 from streams.sandbox.jsonapi import bodies
@@ -123,6 +122,8 @@ def _parse_event(
 
 
 def _check_profile_ids(account: Account, events: list[SubmittedEvent]) -> None:
+    if account.switches.event_unknown_id == "accept":
+        return
     for event in events:
         profile_id = event.profile.get("id")
         if profile_id and profile_id not in account.profiles.by_id:
@@ -157,14 +158,8 @@ def _is_recorded(account: Account, key: tuple[str, str, str]) -> bool:
     return metric is not None and (key[0], metric.id, key[2]) in account.events.by_key
 
 
-def _find_owner(account: Account, profile: JsonObject) -> StoredProfile | None:
-    profile_by_id = account.profiles.by_id.get(profile.get("id") or "")
-    owners = account.profiles.find_owners(profile["attributes"])
-    return profile_by_id or (owners[0] if owners else None)
-
-
 def _owner_key(account: Account, profile: JsonObject) -> str:
-    owner = _find_owner(account, profile)
+    owner = account.identities.resolve_activity(profile).chosen
     if owner is not None:
         return owner.id
     attributes: JsonObject = profile["attributes"]
@@ -179,6 +174,9 @@ def _record_events(account: Account, events: list[SubmittedEvent], at_s: float) 
             account.events.ignored_count += 1
             continue
         profile = _write_profile(account, event.profile, at_s=at_s)
+        if profile is None:
+            account.events.ignored_count += 1
+            continue
         time_s = int(parse_seconds(event.attributes.get("time")) or at_s)
         account.events.record(
             event.attributes,
@@ -189,15 +187,19 @@ def _record_events(account: Account, events: list[SubmittedEvent], at_s: float) 
         profile.last_event_s = max(profile.last_event_s or time_s, time_s)
 
 
-def _write_profile(account: Account, item: JsonObject, *, at_s: float) -> StoredProfile:
-    profile = _find_owner(account, item)
-    if profile is None:
-        profile = account.profiles.create(item["attributes"], now_s=at_s)
-    else:
-        account.profiles.update_without_conflicts(
-            profile, item["attributes"], now_s=at_s
-        )
-    changes = patched_properties(profile, item.get("meta"))
-    if changes:
-        account.profiles.update(profile, {"properties": changes}, now_s=at_s)
-    return profile
+def _write_profile(
+    account: Account, item: JsonObject, *, at_s: float
+) -> StoredProfile | None:
+    """Write the profile of an event; None if the event is not recorded."""
+    resolution = account.identities.resolve_activity(item)
+    attributes = resolution.attributes
+    has_other = any(map(attributes.get, IDENTIFIERS))
+    if resolution.chosen is None and item.get("id") and not has_other:
+        return None
+    if resolution.conflicting and account.switches.event_conflict == "drop":
+        return None
+    if resolution.conflicting and account.switches.event_conflict == "email":
+        email_owners = account.profiles.find_owners({"email": attributes.get("email")})
+        chosen = (*email_owners, resolution.chosen)[0]
+        resolution = replace(resolution, chosen=chosen, folded=())
+    return account.identities.write(resolution, meta=item.get("meta"), now_s=at_s)

@@ -18,6 +18,7 @@ from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, Parsed
 from streams.sandbox.jsonapi.resources import without_query
 from streams.sandbox.limits import IMPORT_MAX_PROFILES, PROFILE_MAX_BYTES
 from streams.sandbox.routes import render
+from streams.sandbox.switches import Switches
 
 FILTERS = {"status": frozenset({"any", "equals"})}
 """`get_bulk_import_profiles_jobs`, parameter `filter`."""
@@ -38,8 +39,11 @@ def submit(account: Account, request: ParsedRequest) -> HandlerResponse:
     errors = [
         error
         for index, item in enumerate(items)
-        if not _is_valid(item)
-        for error in _find_errors(item, pointer=f"{_PROFILES_POINTER}/data/{index}")
+        for error in _find_errors(
+            item,
+            pointer=f"{_PROFILES_POINTER}/data/{index}",
+            switches=account.switches,
+        )
     ]
     if errors:
         raise ErrorResponse(errors)
@@ -164,7 +168,14 @@ def _is_valid(item: JsonObject) -> bool:
     )
 
 
-def _find_errors(item: JsonObject, *, pointer: str) -> list[JsonApiError]:
+def _find_errors(
+    item: JsonObject, *, pointer: str, switches: Switches
+) -> list[JsonApiError]:
+    payload_errors = profile_rules.find_payload_errors(
+        item, pointer=pointer, switches=switches
+    )
+    if payload_errors or _is_valid(item):
+        return payload_errors
     if item.get("type") != "profile":
         return [invalid_input("'type' must be 'profile'.", pointer=f"{pointer}/type")]
     errors = profile_rules.find_resource_errors(item, pointer=pointer)

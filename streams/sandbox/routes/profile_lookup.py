@@ -34,12 +34,5 @@ def get_or_create_profile(
     account: Account, resource: JsonObject, *, at_s: float
 ) -> StoredProfile:
     """Return the profile that a resource identifies, creating the profile if needed."""
-    identifiers: JsonObject = resource["attributes"]
-    owners = account.profiles.find_owners(identifiers)
-    profile = account.profiles.by_id.get(resource.get("id") or "")
-    if profile is None and owners:
-        profile = owners[0]
-    if profile is None:
-        return account.profiles.create(identifiers, now_s=at_s)
-    account.profiles.update_without_conflicts(profile, identifiers, now_s=at_s)
-    return profile
+    resolution = account.identities.resolve_activity(resource)
+    return account.identities.write(resolution, now_s=at_s)

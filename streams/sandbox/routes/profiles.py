@@ -2,14 +2,13 @@
 
 from streams.sandbox.account import profile_rules
 from streams.sandbox.account.account import Account
-from streams.sandbox.account.profile_upsert import upsert
-from streams.sandbox.account.profiles import IDENTIFIERS, StoredProfile
+from streams.sandbox.account.profiles import StoredProfile
+from streams.sandbox.account.resolution import conflict_error
 from streams.sandbox.jsonapi import bodies
 from streams.sandbox.jsonapi.errors import (
     ErrorResponse,
     JsonApiError,
     bad_request,
-    duplicate_profile,
     not_found,
 )
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
@@ -39,10 +38,10 @@ def render_with_consent(
 
 def create(account: Account, request: ParsedRequest) -> HandlerResponse:
     """Create a profile: `POST /api/profiles`, 201, or 409 if ids are taken."""
-    item = _parse_profile(request)
+    item = _parse_profile(account, request)
     owners = account.profiles.find_owners(item["attributes"])
     if owners:
-        raise ErrorResponse([duplicate_profile(owners[0].id)])
+        raise ErrorResponse([conflict_error(owners, switches=account.switches)])
     profile = account.profiles.create(item["attributes"], now_s=request.now_s)
     return HandlerResponse(
         status=201,
@@ -55,11 +54,11 @@ def update(account: Account, request: ParsedRequest) -> HandlerResponse:
     """Update a profile: `PATCH /api/profiles/{id}`, 200, or 409 if ids are taken."""
     item = bodies.resource(request.body, kind="profile")
     item.setdefault("attributes", {})
-    profile_rules.check_resource(item, pointer="/data")
+    _check_payload(account, item)
     if item.get("id") != request.path_id:
         raise bad_request("'id' must be the id of the path.", pointer="/data/id")
     find(account, request.path_id)
-    profile = _upsert(account, request, item)
+    profile = _written(account.identities.upsert(item, now_s=request.now_s))
     return HandlerResponse(
         body={"data": render_with_consent(account, request, profile)}, items=1
     )
@@ -67,10 +66,10 @@ def update(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 def create_or_update(account: Account, request: ParsedRequest) -> HandlerResponse:
     """Create (201) or update (200) a profile: `POST /api/profile-import`."""
-    item = _parse_profile(request)
-    before = len(account.profiles)
-    profile = _upsert(account, request, item)
-    status = 201 if len(account.profiles) > before else 200
+    item = _parse_profile(account, request)
+    last_seq = account.profiles.last_seq
+    profile = _written(account.identities.import_profile(item, now_s=request.now_s))
+    status = 201 if profile.seq > last_seq else 200
     return HandlerResponse(
         status=status,
         body={"data": render_with_consent(account, request, profile)},
@@ -101,7 +100,7 @@ def get_list_ids(account: Account, request: ParsedRequest) -> HandlerResponse:
 
 
 def merge(account: Account, request: ParsedRequest) -> HandlerResponse:
-    """Merge two profiles, preferring the target's values: `POST /api/profile-merge`."""
+    """Queue a merge of two profiles: `POST /api/profile-merge`, 202."""
     item = bodies.resource(request.body, kind="profile-merge")
     target = _require_profile(
         account, bodies.required_text(item, "id", pointer="/data"), pointer="/data/id"
@@ -118,12 +117,11 @@ def merge(account: Account, request: ParsedRequest) -> HandlerResponse:
     source = _require_profile(account, source_id, pointer=f"{pointer}/data/0/id")
     if source is target:
         raise bad_request("A profile does not merge into itself.", pointer=pointer)
-    account.apply_later(
-        lambda at_s: _merge_profiles(account, source, target, at_s), now_s=request.now_s
-    )
+    account.merge_later(source, into=target, now_s=request.now_s)
     self_link = f"{request.base_url}/api/profiles/{target.id}"
     data = {"type": "profile", "id": target.id, "links": {"self": self_link}}
-    return HandlerResponse(status=201, body={"data": data}, items=1)
+    status = int(account.switches.merge_status)
+    return HandlerResponse(status=status, body={"data": data}, items=1)
 
 
 def request_deletion(account: Account, request: ParsedRequest) -> HandlerResponse:
@@ -159,28 +157,6 @@ def _delete_profiles(account: Account, identifiers: JsonObject) -> None:
         account.remove_profile(owner)
 
 
-def _merge_profiles(
-    account: Account, source: StoredProfile, target: StoredProfile, at_s: float
-) -> None:
-    if (
-        source.id not in account.profiles.by_id
-        or target.id not in account.profiles.by_id
-    ):
-        return
-    joined = [account.lists.by_id[list_id] for list_id in sorted(source.lists)]
-    names = {name: getattr(source, name) for name in IDENTIFIERS}
-    account.events.move_to_profile(source.id, into_id=target.id)
-    account.consents.merge(source.id, into_id=target.id)
-    account.remove_profile(source)
-    inherited = {k: v for k, v in names.items() if v and getattr(target, k) is None}
-    account.profiles.update(target, inherited, now_s=at_s)
-    target.fields = source.fields | target.fields
-    target.location = source.location | target.location
-    target.properties = source.properties | target.properties
-    for mail_list in joined:
-        account.lists.add_members(mail_list, [target], now_s=at_s)
-
-
 def _require_profile(
     account: Account, profile_id: str, *, pointer: str
 ) -> StoredProfile:
@@ -190,9 +166,9 @@ def _require_profile(
     return profile
 
 
-def _parse_profile(request: ParsedRequest) -> JsonObject:
+def _parse_profile(account: Account, request: ParsedRequest) -> JsonObject:
     item = bodies.resource(request.body, kind="profile")
-    profile_rules.check_resource(item, pointer="/data")
+    _check_payload(account, item)
     if not profile_rules.has_identifier(item):
         raise bad_request(
             "At least one identifier is required.", pointer="/data/attributes"
@@ -200,10 +176,16 @@ def _parse_profile(request: ParsedRequest) -> JsonObject:
     return item
 
 
-def _upsert(
-    account: Account, request: ParsedRequest, item: JsonObject
-) -> StoredProfile:
-    result = upsert(account.profiles, item, now_s=request.now_s)
+def _check_payload(account: Account, item: JsonObject) -> None:
+    errors = profile_rules.find_payload_errors(
+        item, pointer="/data", switches=account.switches
+    )
+    if errors:
+        raise ErrorResponse(errors)
+    profile_rules.check_resource(item, pointer="/data")
+
+
+def _written(result: StoredProfile | JsonApiError) -> StoredProfile:
     if isinstance(result, JsonApiError):
         raise ErrorResponse([result])
     return result

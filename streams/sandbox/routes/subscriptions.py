@@ -9,7 +9,12 @@ from streams.sandbox.account.consent import ConsentTerms, Purpose
 from streams.sandbox.account.lists import MailList
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.jsonapi import bodies
-from streams.sandbox.jsonapi.errors import ErrorResponse, bad_request, not_found
+from streams.sandbox.jsonapi.errors import (
+    ErrorResponse,
+    bad_request,
+    invalid_input,
+    not_found,
+)
 from streams.sandbox.jsonapi.messages import HandlerResponse, JsonObject, ParsedRequest
 from streams.sandbox.jsonapi.times import parse_seconds
 from streams.sandbox.limits import SUBSCRIBE_MAX_PROFILES, UNSUBSCRIBE_MAX_PROFILES
@@ -51,16 +56,19 @@ def subscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
         ),
     )
     _check_profile_ids(account, [item for item, _ in subscribers])
+    accepted = _without_refused_sms(account, subscribers)
 
     def change(at_s: float) -> None:
-        for item, profile_purposes in subscribers:
-            profile = get_or_create_profile(account, item, at_s=at_s)
-            joins = account.consents.subscribe(
-                profile.id, profile_purposes, terms=terms, now_s=at_s
-            )
-            if joins and terms.list_id in account.lists.by_id:
-                mail_list = account.lists.by_id[terms.list_id]
-                account.lists.add_members(mail_list, [profile], now_s=at_s)
+        for item, row_purposes in accepted:
+            for profile, profile_purposes in _find_subscribers(
+                account, item, row_purposes, terms=terms, at_s=at_s
+            ):
+                joins = account.consents.subscribe(
+                    profile.id, profile_purposes, terms=terms, now_s=at_s
+                )
+                if joins and terms.list_id in account.lists.by_id:
+                    mail_list = account.lists.by_id[terms.list_id]
+                    account.lists.add_members(mail_list, [profile], now_s=at_s)
 
     account.apply_later(change, now_s=request.now_s)
     return HandlerResponse(status=202, items=len(subscribers))
@@ -96,14 +104,86 @@ def unsubscribe(account: Account, request: ParsedRequest) -> HandlerResponse:
     return HandlerResponse(status=202, items=len(profiles))
 
 
-ProfilePurposes = list[tuple[JsonObject, dict[Purpose, float | None]]]
+Purposes = dict[Purpose, float | None]
+ProfilePurposes = list[tuple[JsonObject, Purposes]]
+
+
+def _without_refused_sms(
+    account: Account, subscribers: ProfilePurposes
+) -> ProfilePurposes:
+    """Return the rows to apply, without SMS consent that the account cannot accept.
+
+    Raises:
+        ErrorResponse: 400, if a refused number fails the whole request.
+    """
+    accepted: ProfilePurposes = []
+    errors = []
+    for index, (item, purposes) in enumerate(subscribers):
+        kept = {key: value for key, value in purposes.items() if key[0] != "sms"}
+        number = item["attributes"].get("phone_number") or ""
+        if kept == purposes or number.startswith(account.config.sms_prefixes):
+            accepted.append((item, purposes))
+        elif account.switches.sms_refusal == "request":
+            pointer = f"{PROFILES_POINTER}/data/{index}/attributes/phone_number"
+            detail = "The account cannot send SMS to the region of this number."
+            errors.append(invalid_input(detail, pointer=pointer))
+        elif account.switches.sms_refusal == "channel" and kept:
+            accepted.append((item, kept))
+    if errors:
+        raise ErrorResponse(errors)
+    return accepted
+
+
+def _find_subscribers(
+    account: Account,
+    item: JsonObject,
+    purposes: Purposes,
+    *,
+    terms: ConsentTerms,
+    at_s: float,
+) -> list[tuple[StoredProfile, Purposes]]:
+    """Return the profiles that a row subscribes, each with the purposes it consents to.
+
+    A profile id decides alone. Without one, the row is written as an event is.
+    """
+    switches = account.switches
+    resolution = account.identities.resolve_activity(item)
+    has_effect = terms.list_id or terms.historical
+    if (
+        resolution.chosen is None
+        and not has_effect
+        and switches.new_subscriber == "ignore"
+    ):
+        return []
+    if resolution.conflicting and resolution.chosen_by != "id":
+        if switches.subscribe_conflict == "drop":
+            return []
+        if switches.subscribe_conflict == "split":
+            return _split_by_address(account, item["attributes"], purposes)
+    return [(account.identities.write(resolution, now_s=at_s), purposes)]
+
+
+def _split_by_address(
+    account: Account, attributes: JsonObject, purposes: Purposes
+) -> list[tuple[StoredProfile, Purposes]]:
+    """Return the owner of each address, with the channels that send to it."""
+    split = []
+    for name in ("email", "phone_number"):
+        owners = account.profiles.find_owners({name: attributes[name]})
+        owned = {
+            key: value
+            for key, value in purposes.items()
+            if _ADDRESS_FIELDS.get(key[0], "email") == name
+        }
+        split += [(owner, owned) for owner in owners if owned]
+    return split
 
 
 def _parse_profiles(
     job_attributes: JsonObject,
     *,
     maximum: int,
-    parse: Callable[[JsonObject, str], dict[Purpose, float | None]],
+    parse: Callable[[JsonObject, str], Purposes],
 ) -> ProfilePurposes:
     profiles = bodies.required_object(
         job_attributes, "profiles", pointer="/data/attributes"
@@ -119,6 +199,10 @@ def _parse_profiles(
             for k, v in profile_attributes.items()
             if k in ("email", "phone_number")
         }
+        channels = profile_attributes.get("subscriptions")
+        push = channels.get("push") if isinstance(channels, dict) else None
+        if isinstance(push, dict) and push.get("anonymous_id"):
+            identifiers["anonymous_id"] = push["anonymous_id"]
         resource = {"id": item.get("id"), "attributes": identifiers}
         profile_rules.check_resource(resource, pointer=pointer)
         if not profile_rules.has_identifier(resource):
@@ -169,9 +253,8 @@ def _withdraw(
     is_member = mail_list is not None and profile.id in mail_list.members
     for purpose in purposes:
         if mail_list is not None and is_member and purpose[0] == "email":
-            account.consents.unsubscribe_from_list(
-                profile.id, list_id=mail_list.id, now_s=at_s
-            )
+            state = account.consents.state_of(profile.id)
+            state.list_suppressions[mail_list.id] = at_s
             account.lists.remove_members(mail_list, [profile])
         else:
             account.consents.unsubscribe(profile.id, purpose, now_s=at_s)
@@ -184,7 +267,7 @@ def _parse_purposes(
     consent: Literal["SUBSCRIBED", "UNSUBSCRIBED"],
     now_s: float,
     historical: bool = False,
-) -> dict[Purpose, float | None]:
+) -> Purposes:
     """Parse the purposes that a profile subscribes to or unsubscribes from.
 
     Args:
@@ -202,7 +285,7 @@ def _parse_purposes(
     """
     channels = bodies.required_object(attributes, "subscriptions", pointer=pointer)
     pointer = f"{pointer}/subscriptions"
-    purposes: dict[Purpose, float | None] = {}
+    purposes: Purposes = {}
     for channel in channels:
         if channel not in _PURPOSES:
             raise bad_request("Unknown channel.", pointer=f"{pointer}/{channel}")

@@ -12,8 +12,7 @@ from agents.shared.context import Context
 from agents.shared.reprocess import requeue_event
 from streams.actions.activation import Activation, decode_activation
 from streams.destination.loader import compile_destination
-from streams.events.canonical_event import ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin, ReplayMode
 from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison
 from streams.reconcile.desired_memberships import ListIndex

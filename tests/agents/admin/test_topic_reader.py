@@ -7,7 +7,7 @@ from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 from agents.admin.topic_reader import MissingRecord, read_records
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 ORIGIN = Origin(topic="source", partition=0, offset=3)
 UNREACHABLE = KafkaAccess(bootstrap="127.0.0.1:9")

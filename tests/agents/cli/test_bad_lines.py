@@ -61,12 +61,8 @@ def explained(*lines: bytes, options: tuple[str, ...] = ()) -> list[dict[str, An
         pytest.param(lambda: b"\0", NO_JSON, id="null-byte"),
         pytest.param(lambda: viewed(b"{}", event=b"a\0b"), NO_JSON, id="null-in-text"),
         pytest.param(lambda: b"\xff\xfe{}", NO_JSON, id="not-utf8"),
-        pytest.param(lambda: b"\xef\xbb\xbf" + LAST, NO_JSON, id="bom"),
         pytest.param(lambda: viewed(b'{"a":NaN}'), NO_JSON, id="nan"),
         pytest.param(lambda: viewed(b'{"a":1e999}'), NO_JSON, id="infinity"),
-        pytest.param(
-            lambda: viewed(b"{}", event=b"\\ud800"), NO_JSON, id="lone-surrogate"
-        ),
         pytest.param(lambda: b"[" * 100_000, NO_JSON, id="open-brackets"),
         pytest.param(lambda: nested(2_000), NO_JSON, id="deeper-than-json-is-read"),
         pytest.param(lambda: b"x" * TEN_MB, NO_JSON, id="10-mb-of-nothing"),
@@ -108,32 +104,37 @@ def test_a_line_that_can_not_be_read_is_an_error(line: Build, error: str) -> Non
     [
         pytest.param(
             lambda: viewed(b'{"a":"' + b"x" * TEN_MB + b'"}'),
-            "string-too-long: over 100 KB",
+            "too-large: the value is over 1000000 bytes",
             id="10-mb-of-text",
         ),
         pytest.param(
             lambda: viewed(b"{}", event=b"x" * TEN_MB),
-            "metric-name-too-long: a metric's name is over 127 characters",
+            "too-large: the value is over 1000000 bytes",
             id="10-mb-of-name",
         ),
         pytest.param(
-            lambda: viewed(nested(100)),
+            lambda: viewed(b"{}", event=b"x" * 200),
+            "metric-name-too-long: a metric's name is over 127 characters",
+            id="long-name",
+        ),
+        pytest.param(
+            lambda: viewed(nested(50)),
             "properties-too-deep: over 10 levels",
             id="deep",
         ),
         pytest.param(
             lambda: viewed(nested(900)),
-            "properties-too-deep: over 10 levels",
-            id="deeper-than-json-is-written",
+            "too-deep: nested over 100 levels",
+            id="deeper-than-a-worker-reads",
         ),
         pytest.param(
             lambda: viewed(b"[1]"),
-            "bad-field: properties is not a valid object",
+            "bad-properties: properties is not an object",
             id="list",
         ),
         pytest.param(
             lambda: b'{"type":"track","event":{},"userId":[],"properties":{}}',
-            "bad-field: metric_name is not a valid text",
+            "bad-event-name: event is not text, or is blank",
             id="wrong-types",
         ),
     ],
@@ -148,6 +149,20 @@ def test_an_event_klaviyo_would_not_take_is_a_dead_letter(
     assert (outcome["verdict"], outcome["reason"]) == ("dead-letter", reason)
     assert answers["requests"] == []
     assert last["outcomes"][0]["verdict"] == "delivered"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(lambda: b"\xef\xbb\xbf" + LAST, id="bom"),
+        pytest.param(lambda: viewed(b"{}", event=b"\\ud800"), id="half-a-pair"),
+    ],
+)
+def test_a_line_that_a_worker_can_repair_is_read(line: Build) -> None:
+    """The answer is that of the event."""
+    answer, _ = explained(line())
+
+    assert answer["outcomes"][0]["verdict"] == "delivered"
 
 
 def test_an_event_that_can_not_be_shown_hides_no_other() -> None:

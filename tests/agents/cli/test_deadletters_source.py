@@ -8,7 +8,7 @@ import pytest
 from agents.admin.topic_reader import read_topic
 from agents.engine.producer import Message
 from streams.dead_letters.encoding import VALUE_MAX_BYTES
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from tests.agents.cli.support.dead_letter_harness import (
     DeadLetterHarness,
     dead_letter_at,

@@ -80,10 +80,20 @@ def test_queries_are_told_as_pairs() -> None:
     ("line", "expected"),
     [
         pytest.param(
-            {"type": "nothing"}, [(0, "discarded", "no-mapping")], id="no-mapping"
+            {"type": "page", "userId": "u1"},
+            [(0, "discarded", "no-mapping")],
+            id="no-mapping",
         ),
         pytest.param(
-            {"type": "track", "event": "Audience Entered", "userId": "u1"},
+            {"type": "nothing"}, [(0, "dead-letter", "unknown-type")], id="unreadable"
+        ),
+        pytest.param(
+            {
+                "type": "track",
+                "event": "Audience Entered",
+                "userId": "u1",
+                "properties": {"audience_key": "vip"},
+            },
             [(0, "discarded", "audience")],
             id="a-workers-audience",
         ),

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from agents.cli import main
 from agents.cli.reconcile import outcome_lines, report_lines
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, ListReport
 from streams.reconcile.desired_memberships import DesiredMembership

@@ -18,11 +18,10 @@ from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import PARTITIONS_PER_TOPIC, EmbeddedBroker
-from agents.shared.headers import ORIGIN_HEADER, REPLAY_HEADER
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import ORIGIN_HEADER, REPLAY_HEADER, Origin
 from streams.replay.selection import ReplaySelection
 from streams.replay.state import ReplayState, ReplayStatus
 from streams.settings import Settings, load_settings

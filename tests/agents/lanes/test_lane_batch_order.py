@@ -6,8 +6,8 @@ from functools import partial
 
 from agents.lanes.lane import BatchResult, NotNow
 from agents.lanes.pending import LaneItem
+from streams.actions.activation import ById
 from streams.actions.intents import ListAdd
-from streams.actions.list_ref import ById
 from streams.delivery.coalescer import BatchKey
 from streams.delivery.verdict import delivered as accepted
 from tests.support.lane_harness import LaneHarness, lane_record, run_scenario

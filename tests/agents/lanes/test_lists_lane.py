@@ -11,10 +11,13 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import NotNow
 from agents.lanes.lists import ListsLane
 from agents.lanes.pending import LaneItem
-from streams.actions.activation import Activation, LaneId
-from streams.actions.intents import ListAdd, ListRemove, ProfileUpsert
-from streams.actions.kinds import identifying_attributes
-from streams.actions.list_ref import ByAudience, ById
+from streams.actions.activation import Activation, ByAudience, ById, LaneId
+from streams.actions.intents import (
+    ListAdd,
+    ListRemove,
+    ProfileUpsert,
+    identifying_attributes,
+)
 from streams.audiences.list_mapping import (
     ListMapping,
     ListRequest,
@@ -23,7 +26,7 @@ from streams.audiences.list_mapping import (
 )
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import Reason, Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.profiles import add_members
 from streams.sandbox import Sandbox, SandboxConfig

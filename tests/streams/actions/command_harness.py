@@ -4,8 +4,7 @@ from typing import Any
 
 from streams.actions.commands import CommandResult, apply_command
 from streams.actions.intents import Consent, ConsentChange, Intent
-from streams.events.canonical_event import CanonicalEvent
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.state.user_state import EMPTY_STATE
 
 

@@ -8,8 +8,7 @@ import pytest
 from streams.actions.attributes import ATTRIBUTE_SETS_MAX
 from streams.actions.commands import apply_command
 from streams.actions.intents import EventRecord, ListAdd, ListRemove, ProfileUpsert
-from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, Origin, Replay, ReplayMode
 from streams.state.user_state import EMPTY_STATE, UserState
 
 WHO = {"external_id": "u-1"}

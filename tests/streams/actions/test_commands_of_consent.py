@@ -10,7 +10,7 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
 )
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import DELETED, ERASED, LastWrite
 from streams.state.user_entries import UserEntries
 from streams.state.user_state import UserState

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from streams.actions.commands import apply_command
 from streams.actions.intents import Deletion, Intent, ListAdd, Suppression
-from streams.audiences.transition import TransitionReason
+from streams.audiences.audience_events import TransitionReason
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
 from streams.state.entries import Matter
 from streams.state.user_state import UserState

@@ -14,10 +14,10 @@ CLEARED = dict.fromkeys(
 )
 
 
-def upserted(traits: object, **event: Any) -> ProfileUpsert:  # noqa: ANN401 - any part
+def upserted(traits: object) -> ProfileUpsert:
     """Return the upsert of an identify call with the default mapping."""
     spec = ACTIONS["upsertProfile"]
-    body = {"type": "identify", "userId": "u", "traits": traits, **event}
+    body = {"type": "identify", "userId": "u", "traits": traits}
     result = spec.to_intents(compile_mapping(spec.default_mapping)(body))
     assert not isinstance(result, PayloadRefusal), result
     (upsert,) = result
@@ -39,7 +39,15 @@ def upserted(traits: object, **event: Any) -> ProfileUpsert:  # noqa: ANN401 - a
             {"phone_number": "+14155550132"},
             id="empty-phone-beside-phone-number",
         ),
+        pytest.param(
+            {"phone": "+14155550132", "phone_number": "+14155550133"},
+            {"phone_number": "+14155550132"},
+            id="both-phones",
+        ),
         pytest.param({"company": "Acme"}, {"organization": "Acme"}, id="company"),
+        pytest.param(
+            {"company": "A", "organization": "B"}, {"organization": "B"}, id="both"
+        ),
         pytest.param(
             {"company": {"name": "Acme"}}, {"organization": "Acme"}, id="company-name"
         ),
@@ -226,40 +234,3 @@ def test_a_standard_trait_is_mapped_or_named(trait: str) -> None:
             dropped=(f"trait-{trait.replace('_', '-')}",),
         ),
     )
-
-
-@pytest.mark.parametrize(
-    ("event", "attributes"),
-    [
-        pytest.param(
-            {"context": {"traits": {"firstName": "A", "plan": "pro"}}},
-            {"first_name": "A", "properties": {"plan": "pro"}},
-            id="rudderstack",
-        ),
-        pytest.param(
-            {"context": {"traits": {"address": {"city": "Wien"}}}},
-            {"location": {"city": "Wien"}},
-            id="address",
-        ),
-        pytest.param(
-            {"context": {"traits": {"company": "Acme", "phone": "+14155550132"}}},
-            {"organization": "Acme", "phone_number": "+14155550132"},
-            id="company-and-phone",
-        ),
-        pytest.param(
-            {"context": {"traits": {"title": None}}}, {"title": None}, id="null"
-        ),
-        pytest.param(
-            {"traits": {"title": "B"}, "context": {"traits": {"avatar": "old"}}},
-            {"title": "B"},
-            id="traits-win",
-        ),
-    ],
-)
-def test_traits_of_the_context_count_without_others(
-    event: dict[str, Any], attributes: dict[str, Any]
-) -> None:
-    """RudderStack's identify calls have their traits in the context alone."""
-    upsert = upserted(**{"traits": None, **event})
-
-    assert upsert == ProfileUpsert(profile={"external_id": "u", **attributes})

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from streams.audiences.audience_events import AudienceEvent, audience_events_in
-from streams.events.canonical_event import CanonicalEvent, EventKind
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, EventKind, Origin
 
 ORIGIN = Origin(topic="segment-events", partition=0, offset=0)
 SETTINGS = {"audience_settings": {"listId": "CHOSEN"}}

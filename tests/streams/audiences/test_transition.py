@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.audiences.audience_events import AudienceEvent
-from streams.audiences.transition import Transition, TransitionReason, apply_event
-from streams.events.origin import Origin
+from streams.audiences.audience_events import (
+    AudienceEvent,
+    Transition,
+    TransitionReason,
+    apply_event,
+)
+from streams.events.canonical_event import Origin
 from streams.state.entries import MESSAGE_IDS_MAX, LastWrite
 
 

@@ -10,7 +10,7 @@ from streams.dead_letters.encoding import (
     encode_value,
 )
 from streams.delivery.outcome import Stage
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 DEAD_LETTER = DeadLetter(
     origin=Origin(topic="segment", partition=3, offset=42),

@@ -4,8 +4,7 @@ import pytest
 
 from streams.dead_letters.record import RequeueRoute
 from streams.dead_letters.requeue import REPLAY_MODES, plan_requeue
-from streams.events.canonical_event import ReplayMode
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin, ReplayMode
 from tests.support.dead_letter_records import (
     DEAD_LETTER,
     foreign_record,

@@ -2,8 +2,7 @@
 
 import pytest
 
-from streams.actions.activation import BatchOverride
-from streams.actions.list_ref import ByAudience
+from streams.actions.activation import BatchOverride, ByAudience
 from streams.delivery.coalescer import BatchKey, Coalescer, QueuedItem
 from streams.delivery.merge_policies import keep_latest, merge_profiles
 from tests.support.queued_items import (

@@ -2,8 +2,8 @@
 
 import pytest
 
+from streams.actions.activation import ById
 from streams.actions.intents import Intent
-from streams.actions.list_ref import ById
 from streams.delivery.coalescer import Coalescer
 from streams.delivery.merge_policies import (
     keep_latest,

@@ -6,7 +6,7 @@ import pytest
 from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd
 from streams.delivery.duplicates import REMEMBERED_MAX, DuplicateFilter, LaneOffset
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 
 def _activation(offset: int = 0, *, number: int = 0, list_id: str = "L") -> bytes:

@@ -10,7 +10,7 @@ from streams.delivery.outcome import (
     outcome_item,
 )
 from streams.delivery.verdict import ItemVerdict, dead_letter, delivered, discarded
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 BROKER_MAX_BYTES = 1_048_588
 """Kafka's default `max.message.bytes`."""

@@ -14,8 +14,7 @@ from streams.actions.intents import (
 )
 from streams.destination.decide import Decision, batch_override_of, decide
 from streams.destination.loader import compile_destination
-from streams.events.canonical_event import CanonicalEvent, EventKind
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, EventKind, Origin
 from streams.state.entries import LastWrite
 from streams.state.user_state import EMPTY_STATE, UserState
 

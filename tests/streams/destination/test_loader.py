@@ -10,7 +10,7 @@ from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
 from streams.destination.loader import compile_destination, read_destination
 from streams.destination.model import AudienceRule, Destination, UnknownMetricPolicy
 from streams.errors import ConfigError
-from streams.events.contact import BadPhonePolicy
+from streams.events.identifiers import BadPhonePolicy
 
 IDENTIFY = {"type": "identify", "userId": "u", "traits": {"email": "a@b.co"}}
 

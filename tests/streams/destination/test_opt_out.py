@@ -12,8 +12,7 @@ from streams.destination.opt_out import (
     OptOutRules,
     opt_out_of,
 )
-from streams.events.canonical_event import CanonicalEvent, EventKind
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, EventKind, Origin
 from streams.state.user_state import EMPTY_STATE
 
 INTEGRATIONS = [

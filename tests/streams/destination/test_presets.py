@@ -8,7 +8,7 @@ from streams.actions.intents import Intent, PayloadRefusal
 from streams.actions.registry import ACTIONS
 from streams.destination.loader import compile_destination, standalone_rule
 from streams.destination.presets import PRESETS
-from streams.events.contact import DEFAULT_CONTACT_RULES
+from streams.events.identifiers import DEFAULT_CONTACT_RULES
 
 EMAIL = "a@b.co"
 PHONE = "+14155550132"

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 import streams.destination
+from streams.actions.intents import ConflictPolicy
 from streams.actions.registry import ACTIONS
 from streams.actions.spec import BATCH_FIELDS
+from streams.destination.completion import UnknownPersonPolicy
 from streams.destination.loader import (
     AUDIENCE_FIELDS,
     DESTINATION_SETTINGS,
     FILE_PARTS,
+    IDENTITY_FIELDS,
     read_destination,
 )
 from streams.destination.mapping_rules import (
@@ -21,11 +24,12 @@ from streams.destination.mapping_rules import (
     MAPPING_FIELDS,
 )
 from streams.destination.model import UnknownMetricPolicy
-from streams.events.contact import BadPhonePolicy
+from streams.events.identifiers import BadPhonePolicy
 
 README = (Path(streams.destination.__file__).parent / "README.md").read_text()
 PARTS = {
     "settings": (*DESTINATION_SETTINGS, *BadPhonePolicy, *UnknownMetricPolicy),
+    "Identity": (*IDENTITY_FIELDS, *UnknownPersonPolicy, *ConflictPolicy),
     "audiences": AUDIENCE_FIELDS,
     "mappings": (*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS),
     "batching": (*BATCHING_FIELDS, *(field.name for field in BATCH_FIELDS)),

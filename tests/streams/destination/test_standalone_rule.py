@@ -10,7 +10,7 @@ from streams.actions.intents import PayloadRefusal
 from streams.actions.registry import ACTIONS
 from streams.destination.loader import read_destination, standalone_rule
 from streams.errors import ConfigError
-from streams.events.contact import DEFAULT_CONTACT_RULES
+from streams.events.identifiers import DEFAULT_CONTACT_RULES
 
 SCALARS = (
     st.none()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from streams.actions.intents import ListAdd, ListRemove
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.klaviyo.lookups.lists import ListMember
 from streams.reconcile.comparison import Comparison, Differences, identifiers_from_key
 from streams.reconcile.desired_memberships import DesiredMembership

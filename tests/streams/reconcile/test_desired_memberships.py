@@ -4,8 +4,7 @@ from streams.actions.commands import apply_command
 from streams.actions.intents import ListAdd, ListRemove
 from streams.audiences.list_mapping import ListMapping, encode_json
 from streams.destination.model import AudienceRule, Destination
-from streams.events.canonical_event import CanonicalEvent
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.reconcile.desired_memberships import (
     DesiredByUser,
     ListIndex,

@@ -7,8 +7,7 @@ import pytest
 from streams.actions.activation import Activation
 from streams.actions.intents import ListAdd
 from streams.errors import ConfigError
-from streams.events.canonical_event import CanonicalEvent
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.replay.selection import (
     RecordFilter,
     ReplaySelection,

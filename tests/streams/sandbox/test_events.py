@@ -242,14 +242,14 @@ async def test_a_metric_that_does_not_exist(
 
 async def test_an_event_writes_its_profile(api: SandboxApi, klaviyo: Sandbox) -> None:
     """Identifiers of another profile are not moved."""
-    await api.create_profile(external_id="bob")
-    owner = {**ANN, "external_id": "bob", "first_name": "Ann"}
-    ann = await api.create_profile(**ANN)
+    bob = await api.create_profile(external_id="bob")
+    owner = {**ANN, "external_id": "bob", "first_name": "Bob"}
+    await api.create_profile(**ANN, external_id="ann")
 
     await api.post("/api/events", event_request(owner=owner))
 
-    profile = klaviyo.account.profiles.by_id[ann]
-    assert (profile.fields["first_name"], profile.external_id) == ("Ann", None)
+    profile = klaviyo.account.profiles.by_id[bob]
+    assert (profile.fields["first_name"], profile.email) == ("Bob", None)
     assert profile.last_event_s == 1_800_000_000
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.sandbox import Sandbox
-from tests.streams.sandbox.api import WRONG_REQUEST, Body, SandboxApi, data
+from tests.streams.sandbox.api import WRONG_REQUEST, Body, ManualClock, SandboxApi, data
 
 ANN: Body = {
     "email": "Ann@Example.com",
@@ -47,15 +47,15 @@ async def test_upsert_answers_201_when_new_and_200_when_known(api: SandboxApi) -
 async def test_upsert_of_two_profiles_at_once_is_a_conflict(
     api: SandboxApi, klaviyo: Sandbox
 ) -> None:
-    """Identifiers of two profiles neither merge nor change the profiles."""
-    await api.create_profile(email="ann@example.com")
-    bob = await api.create_profile(external_id="bob")
+    """Neither profile changes if each has a higher identifier of its own."""
+    ann = await api.create_profile(email="ann@example.com", external_id="ann")
+    await api.create_profile(external_id="bob")
     both = {"email": "ann@example.com", "external_id": "bob", "title": "Dr"}
 
     got = await api.post("/api/profile-import", data("profile", both))
 
     assert got.status == 409
-    assert got.error["meta"] == {"duplicate_profile_id": bob}
+    assert got.error["meta"] == {"duplicate_profile_id": ann}
     assert all(not profile.fields for profile in klaviyo.account.profiles)
 
 
@@ -140,9 +140,9 @@ async def test_a_faulty_attribute_is_pointed_at(
 
 
 async def test_merging_leaves_one_profile_with_all_of_both(
-    api: SandboxApi, klaviyo: Sandbox
+    api: SandboxApi, klaviyo: Sandbox, clock: ManualClock
 ) -> None:
-    """The source id becomes unknown; lists and identifiers move to the target."""
+    """Once the job has run, the source is unknown and the target has all it had."""
     ann = await api.create_profile(email="ann@example.com", properties={"a": 1})
     old = await api.create_profile(external_id="ann", properties={"a": 2, "b": 3})
     fans = await api.create_list("Fans")
@@ -154,9 +154,12 @@ async def test_merging_leaves_one_profile_with_all_of_both(
         "/api/profile-merge", data("profile-merge", id=ann, relationships=relation)
     )
 
+    source_before = await api.get(f"/api/profiles/{old}")
+    clock.now_s += 5
     source = await api.get(f"/api/profiles/{old}")
     (merged,) = klaviyo.account.profiles
-    assert (got.status, source.status) == (201, 404)
+    assert (got.status, got.body["data"]["id"]) == (202, ann)
+    assert (source_before.status, source.status) == (200, 404)
     assert (merged.id, merged.external_id, merged.lists) == (ann, "ann", {fans})
     assert merged.properties == {"a": 1, "b": 3}
 

@@ -120,7 +120,7 @@ async def test_identifiers_of_two_profiles_are_an_import_error(
     api: SandboxApi, clock: ManualClock
 ) -> None:
     """In bulk, a conflict is detected while processing, not at submission."""
-    await api.create_profile(email="ann@example.com")
+    await api.create_profile(email="ann@example.com", external_id="ann")
     await api.create_profile(external_id="bob")
     job = await _submitted(api, import_job({**ANN, "external_id": "bob"}))
 

@@ -44,7 +44,9 @@ def test_a_base_may_name_the_file_of_a_secret(tmp_path: Path) -> None:
             {"web_port": "no"}, "settings.web_port: Expected `int`", id="type"
         ),
         pytest.param(
-            {"tabel_store": 1}, "settings.tabel_store: unknown setting", id="unknown"
+            {"tabel_store": 1},
+            "settings.tabel_store: is not a known setting",
+            id="unknown",
         ),
         pytest.param(
             {"klaviyo_url": "ftp://x"}, "settings.klaviyo_url: not an http", id="check"

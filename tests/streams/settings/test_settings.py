@@ -141,7 +141,7 @@ def test_a_wrong_value_is_refused_by_its_path(
     ("name", "hint"),
     [
         pytest.param("topic_partition", "; did you mean topic_partitions?", id="near"),
-        pytest.param("zzz", "unknown setting", id="far"),
+        pytest.param("zzz", "is not a known setting", id="far"),
     ],
 )
 def test_an_unknown_name_is_refused(name: str, hint: str, write: Write) -> None:
@@ -160,7 +160,7 @@ def test_an_unknown_name_is_refused(name: str, hint: str, write: Write) -> None:
 
 def test_all_problems_are_reported_at_once(write: Write) -> None:
     """Operators can fix all problems together."""
-    file = write("web_port: no\ntabel_store: memory\nklaviyo_url: ftp://x\n")
+    file = write("web_port: none\ntabel_store: memory\nklaviyo_url: ftp://x\n")
     environ = {"KLAVIYO_STREAMS_STAGES": "fly", "KLAVIYO_STREAMS_TOPIC_PARTITIONS": "0"}
 
     problem_text = "\n".join(mistakes(environ, file))
@@ -202,10 +202,20 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "variable",
-    ["SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_6066_TCP", "PORT_6066_TCP_ADDR"],
+    [
+        *(
+            "SERVICE_HOST",
+            "SERVICE_PORT",
+            "PORT",
+            "PORT_6066_TCP",
+            "PORT_6066_TCP_ADDR",
+        ),
+        *("WORKER_PORT", "WORKER_SERVICE_HOST", "WORKER_SERVICE_PORT_HTTP"),
+        *("SANDBOX_PORT_8900_TCP_PROTO", "KAFKA_SERVICE_PORT", "WEB_PORT"),
+    ],
 )
 def test_what_kubernetes_sets_for_a_service_is_no_setting(variable: str) -> None:
-    """Services named klaviyo-streams do not stop workers from starting."""
+    """Services with names like klaviyo-streams-worker stop no worker from starting."""
     settings = load_settings(
         {**KEY, f"KLAVIYO_STREAMS_{variable}": "tcp://10.0.0.1:6066"}
     )
@@ -292,5 +302,5 @@ def test_the_topics_have_the_prefix() -> None:
     topics = load_settings({**KEY, "KLAVIYO_STREAMS_TOPIC_PREFIX": "shop."}).topics
 
     assert topics.events == "shop.events"
-    assert topics.activations(LaneId.LISTS) == "shop.activations.lists"
+    assert topics.activations[LaneId.LISTS] == "shop.activations.lists"
     assert topics.memberships_changelog == "shop.memberships-changelog"

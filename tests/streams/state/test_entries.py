@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.engine.store import MemoryStore
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.state.entries import (
     DELETED,
     ERASED,
@@ -133,10 +133,10 @@ def test_keys_and_entries_are_readable() -> None:
     )
 
     assert dict(encode_entries("ada", entries)) == {
-        b"ada\0membership\0vip": b'[true,5,["t",0,7],["m"],"L1",0]',
-        b'ada\0command\0["list","L2","","3f"]': b'[true,5,["t",0,7],[],"",0]',
-        b'ada\0profile\0command["deleted","","",""]': b'[true,5,["t",0,7],[],"",0]',
-        b'ada\0profile\0attributes["email","title"]': b'[true,5,["t",0,7],[],"",0]',
+        b"ada\0membership\0vip": b'[true,5,["t",0,7],["m"],"L1",0,[]]',
+        b'ada\0command\0["list","L2","","3f"]': b'[true,5,["t",0,7],[],"",0,[]]',
+        b'ada\0profile\0command["deleted","","",""]': b'[true,5,["t",0,7],[],"",0,[]]',
+        b'ada\0profile\0attributes["email","title"]': b'[true,5,["t",0,7],[],"",0,[]]',
         b"ada\0profile\0identity": (
             b'{"external_id":"ada","emails":[["a@b.co",[5],true]]}'
         ),

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.events.canonical_event import CanonicalEvent
-from streams.events.origin import Origin
+from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.state.identity import UNKNOWN, VALUES_MAX, Identity, learn
 
 

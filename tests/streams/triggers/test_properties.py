@@ -6,11 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.triggers.compiling import compile_predicate
 from streams.triggers.errors import TriggerError
 from streams.triggers.parsing import parse
 from streams.triggers.tree import Node, Root
-from streams.triggers.trigger import compile_trigger
+from streams.triggers.trigger import compile_predicate, compile_trigger
 from tests.streams.triggers import naive_evaluation
 from tests.streams.triggers.trees import any_json, events, trees
 from tests.streams.triggers.trigger_text import trigger_text

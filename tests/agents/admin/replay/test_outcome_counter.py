@@ -4,7 +4,7 @@ from agents.admin.outcome_reader import OutcomeReader
 from agents.admin.replay.outcome_counter import OutcomeCounter
 from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import Verdict
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 
 class FakeOutcomeReader(OutcomeReader):

@@ -14,7 +14,7 @@ from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import EmbeddedBroker
 from streams.dead_letters import encoding
 from streams.dead_letters.encoding import DeadLetter
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 from streams.settings import Settings, load_settings
 
 KEY = "pk_" + "5ecret" * 5

@@ -13,11 +13,10 @@ from agents.cli import main
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from agents.shared.embedded_broker import EmbeddedBroker
-from agents.shared.headers import SOURCE_TIME_HEADER
 from streams.actions.activation import Activation, decode_activation
 from streams.audiences import list_mapping
 from streams.audiences.list_mapping import ListMapping
-from streams.events.origin import Origin
+from streams.events.canonical_event import SOURCE_TIME_HEADER, Origin
 from streams.settings import load_settings
 from streams.state.entries import LastWrite
 from streams.state.user_entries import UserEntries, encode_entries

@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from streams.audiences.audience_events import audience_events_in
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import EVENT_KINDS, CanonicalEvent
-from streams.events.contact import normalize_phone
+from streams.events.canonical_event import EVENT_KINDS, CanonicalEvent, Origin
 from streams.events.formats.segment_json import MAX_EVENT_BYTES, decode
 from streams.events.identifiers import identifiers_of
-from streams.events.origin import Origin
 from tests.cases.malformed import MALFORMED, NOW_MS, ODD_BUT_GOOD, Malformed, Odd
 
 ORIGIN = Origin(topic="segment-events", partition=3, offset=41)
@@ -151,9 +149,36 @@ def test_json_of_any_shape_is_an_event_or_a_poison_record(
     except (PoisonRecord, orjson.JSONEncodeError):
         return
     assert event.user
-    assert isinstance(identifiers_of(event, normalize_phone=normalize_phone), dict)
+    assert isinstance(identifiers_of(event), dict)
     try:
         moves = audience_events_in(event)
     except PoisonRecord:
         return
     assert all(move.audience for move in moves)
+
+
+IDENTIFIES = [
+    pytest.param({"traits": {"a": 1}}, {"a": 1}, id="where-segment-puts-them"),
+    pytest.param({"context": {"traits": {"a": 1}}}, {"a": 1}, id="rudderstack"),
+    pytest.param(
+        {"traits": {}, "context": {"traits": {"a": 1}}}, {"a": 1}, id="beside-none"
+    ),
+    pytest.param(
+        {"traits": None, "context": {"traits": {"a": 1}}}, {"a": 1}, id="beside-null"
+    ),
+    pytest.param(
+        {"traits": {"b": 2}, "context": {"traits": {"a": 1}}}, {"b": 2}, id="both"
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "traits"), IDENTIFIES)
+def test_traits_of_an_identify_call(
+    fields: dict[str, object], traits: dict[str, object]
+) -> None:
+    """Traits in the context count where the call has none of its own."""
+    raw = orjson.dumps({"type": "identify", "userId": "u1", **fields})
+
+    event = decode(raw, origin=ORIGIN, record_time_ms=NOW_MS, now_ms=NOW_MS)
+
+    assert event.body["traits"] == traits

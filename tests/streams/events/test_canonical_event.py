@@ -3,7 +3,7 @@
 import pytest
 
 from streams.errors import PoisonRecord
-from streams.events.origin import Origin
+from streams.events.canonical_event import Origin
 
 
 def test_an_origin_survives_its_text() -> None:

@@ -9,13 +9,11 @@ from streams.actions.intents import (
     Deletion,
     EventRecord,
     Intent,
+    IntentKind,
     ListAdd,
     ListRemove,
     ProfileUpsert,
     Suppression,
-)
-from streams.actions.kinds import (
-    IntentKind,
     identifying_attributes,
     intent_kind,
     is_same_person,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.actions.list_ref import ByAudience, ById, ListRef, build_list_ref
+from streams.actions.activation import ByAudience, ById, ListRef, build_list_ref
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,233 @@
+"""One person is one profile, published event by event, each settled before the next."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import orjson
+import pytest
+
+from tests.journeys.harness import Pipeline
+from tests.journeys.sample_events import START_MS
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+PHONE = "{phone}"
+"""Number of a scene, the same for all of its people."""
+
+
+class Scene(NamedTuple):
+    """Events of some people, and the profiles afterwards.
+
+    Attributes:
+        events: Events in order; `{}` in a text is the name of the scene.
+        profiles: External id, e-mail, phone number, first name and plan of each.
+    """
+
+    events: list[dict[str, Any]]
+    profiles: list[tuple[str | None, str | None, str | None, str | None, str | None]]
+
+
+def _identify(user: str, email: str, **traits: str) -> dict[str, Any]:
+    return {"type": "identify", "userId": user, "traits": {"email": email, **traits}}
+
+
+def _viewed(user: str, email: str = "") -> dict[str, Any]:
+    traits = {"traits": {"email": email}} if email else {}
+    return {"type": "track", "event": "Viewed", "userId": user, "context": traits}
+
+
+def _subscribed(email: str, **who: str) -> dict[str, Any]:
+    context = {"traits": {"email": email}}
+    return {"type": "track", "event": "User Subscribed", "context": context, **who}
+
+
+def _moved(event: str, name: str, email: str, **traits: str) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "event": event,
+        "userId": name,
+        "properties": {"audience_key": "{}-vip"},
+        "context": {"traits": {"email": email, **traits}},
+    }
+
+
+SCENES = {
+    "shopper": Scene(
+        [
+            _viewed("{}"),
+            _subscribed("{}@example.com", userId="{}"),
+            _identify("{}", "{}@example.com", firstName="Ada", plan="gold"),
+        ],
+        [("{}", "{}@example.com", None, "Ada", "gold")],
+    ),
+    "form-first": Scene(
+        [
+            _subscribed("{}@example.com", anonymousId="{}-anon"),
+            _identify("{}", "{}@example.com", firstName="Ada", plan="gold"),
+            _viewed("{}"),
+        ],
+        [("{}", "{}@example.com", None, "Ada", "gold")],
+    ),
+    "changes-email": Scene(
+        [
+            _identify("{}", "{}-old@example.com", firstName="Ada"),
+            _identify("{}", "{}-new@example.com", plan="gold"),
+            _viewed("{}", "{}-old@example.com"),
+            _identify("{}", "{}-old@example.com", firstName="Ada"),
+            _viewed("{}"),
+        ],
+        [("{}", "{}-new@example.com", None, "Ada", "gold")],
+    ),
+    "shares-a-phone": Scene(
+        [
+            _identify("{}-1", "{}-1@example.com", firstName="Ada", phone=PHONE),
+            _identify("{}-2", "{}-2@example.com", firstName="Bob", phone=PHONE),
+            _identify("{}-1", "{}-1@example.com", plan="gold", phone=PHONE),
+        ],
+        [
+            ("{}-1", "{}-1@example.com", PHONE, "Ada", "gold"),
+            ("{}-2", "{}-2@example.com", None, "Bob", None),
+        ],
+    ),
+    "two-people-one-address": Scene(
+        [
+            _identify("{}-1", "{}-1@example.com", firstName="Ada"),
+            _identify("{}-2", "{}-2@example.com", firstName="Bob"),
+            _identify("{}-1", "{}-2@example.com", plan="gold"),
+        ],
+        [
+            ("{}-1", "{}-1@example.com", None, "Ada", None),
+            ("{}-2", "{}-2@example.com", None, "Bob", "gold"),
+        ],
+    ),
+}
+
+
+OPT_OUTS: list[dict[str, Any]] = [
+    {"integrations": {"All": False}},
+    {"integrations": {"all": False}},
+    {"integrations": {"Klaviyo (Actions)": False}},
+    {"integrations": {"All": True, "Klaviyo": False}},
+    {"context": {"consent": {"categoryPreferences": {"marketing": False}}}},
+    {"context": {"consent": {"categoryPreferences": {}}}},
+    {"context": {"consentManagement": {"deniedConsentIds": ["marketing"]}}},
+]
+HELD_BACK: list[dict[str, Any]] = [
+    _identify("{}", "{}@example.com"),
+    _viewed("{}"),
+    _subscribed("{}@example.com", userId="{}"),
+    _moved("Audience Entered", "{}", "{}@example.com"),
+    _moved("Audience Exited", "{}", "{}@example.com"),
+    _moved("Order Completed", "{}", "{}@example.com"),
+]
+
+
+def test_who_opted_out_leaves_no_trace(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Every event has its outcome, and Klaviyo gets no request."""
+    destination = tmp_path / "destination.yaml"
+    destination.write_text("settings: {consent_categories: [marketing]}\n")
+    pipeline.run(destination=destination)
+    events = [
+        {**event, **opt_out, "messageId": f"{at}-{of}", "timestamp": START_MS + of}
+        for at, opt_out in enumerate(OPT_OUTS)
+        for of, event in enumerate(HELD_BACK)
+    ]
+    records = [("out", orjson.dumps(_named(event, "out"))) for event in events]
+
+    pipeline.await_quiet(pipeline.publish(records))
+
+    outcomes = [one.item for of in pipeline.outcomes.of.values() for one in of]
+    reasons = Counter(item.reason for item in outcomes)
+    assert reasons == {
+        "opted-out: integrations": 4 * len(HELD_BACK),
+        "opted-out: consent": 3 * len(HELD_BACK),
+    }
+    assert pipeline.klaviyo.requests("POST") == []
+
+
+def _named(value: object, name: str) -> object:
+    if isinstance(value, str):
+        number = f"+1202555{crc32(name.encode()) % 10_000:04}"
+        return value.replace(PHONE, number).replace("{}", name)
+    if isinstance(value, dict):
+        return {key: _named(member, name) for key, member in value.items()}
+    return value
+
+
+def _play(
+    pipeline: Pipeline, name: str, events: list[dict[str, Any]], *, start: int = 0
+) -> None:
+    """Publish events one at a time, each when the one before has an outcome."""
+    for number, event in enumerate(events, start):
+        body = {
+            **event,
+            "messageId": f"{name}-{number}",
+            "timestamp": START_MS + number * 60_000,
+        }
+        record = (name, orjson.dumps(_named(body, name)))
+        pipeline.await_quiet(pipeline.publish([record]))
+
+
+def _profiles(pipeline: Pipeline, name: str) -> list[tuple[str | None, ...]]:
+    """Return the profiles of a scene, by external id or address."""
+    rows = pipeline.klaviyo.ask("GET", "profiles")
+    return sorted(
+        (
+            row["external_id"],
+            row["email"],
+            row["phone_number"],
+            row["first_name"],
+            row["properties"].get("plan"),
+        )
+        for row in rows
+        if name in f"{row['external_id']} {row['email']}"
+    )
+
+
+@pytest.mark.parametrize("fold", ["fold", "conflict"])
+@pytest.mark.parametrize("scene_name", SCENES)
+def test_one_person_is_one_profile(
+    shared: Pipeline, scene_name: str, fold: str
+) -> None:
+    """All traits arrive on the person's profile, and nothing is a dead letter.
+
+    Klaviyo's own pages contradict each other on whether an external id takes part in
+    folding, so it must not matter.
+    """
+    if not shared.workers:
+        shared.run()
+    shared.klaviyo.ask("POST", "switches", {"external_id_fold": fold})
+    name, scene = f"{scene_name}-{fold}", SCENES[scene_name]
+
+    _play(shared, name, scene.events)
+
+    expected = [_named_row(row, name) for row in scene.profiles]
+    assert _profiles(shared, name) == expected
+    assert shared.await_dead_letters(0) == []
+
+
+def test_two_addresses_enter_and_one_exit_leaves_nobody(shared: Pipeline) -> None:
+    """Engage sends an event for each address; a stranger with the same phone stays."""
+    if not shared.workers:
+        shared.run()
+    name = "two-addresses"
+    entered, exited = "Audience Entered", "Audience Exited"
+    stranger = _moved(entered, "{}-x", "{}-x@example.com", phone=PHONE)
+    first = _moved(entered, "{}", "{}-1@example.com")
+    second = _moved(entered, "{}", "{}-2@example.com")
+    again = _moved(entered, "{}", "{}-1@example.com")
+
+    _play(shared, name, [stranger, first, second, again])
+    before = shared.klaviyo.members_of(f"{name}-vip")
+    exit_by_one = _moved(exited, "{}", "{}-1@example.com", phone=PHONE)
+    _play(shared, name, [exit_by_one], start=9)
+    after = shared.klaviyo.members_of(f"{name}-vip")
+
+    assert before == [f"{name}-{who}@example.com" for who in ("1", "2", "x")]
+    assert after == [f"{name}-x@example.com"]
+
+
+def _named_row(row: tuple[str | None, ...], name: str) -> tuple[object, ...]:
+    return tuple(_named(value, name) for value in row)
