@@ -17,6 +17,7 @@ from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.batching.submit import submit_items
 from streams.klaviyo.operations.profiles import upsert_profiles
+from streams.klaviyo.operations.refused_phones import send_despite_phones
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import (
     channels_of,
@@ -43,11 +44,14 @@ async def subscribe(
 
     Returns:
         A verdict for each change, in order; a change that equals an earlier change is
-        discarded as `duplicate`.
+        discarded as `duplicate`. `delivered` has the reason `dropped: ...` where a
+        refused phone number was left out.
     """
     await _give_addresses(client, changes)
     return await deduplicate(
-        changes, key=_duplicate_key, send=partial(_subscribe, client)
+        changes,
+        key=_duplicate_key,
+        send=partial(send_despite_phones, send=partial(_subscribe, client)),
     )
 
 

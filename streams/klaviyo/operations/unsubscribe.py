@@ -23,6 +23,7 @@ from streams.klaviyo.operations.list_unsubscribe import (
     ListUnsubscriber,
     collect_leaving_members,
 )
+from streams.klaviyo.operations.refused_phones import send_despite_phones
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import (
     channel_addresses,
@@ -52,10 +53,12 @@ async def unsubscribe(
         A verdict for each change, in order: discarded as `not-on-list` for a profile
         that is not a member, as `duplicate` where an earlier change is equal.
         `delivered` has the reason `not-on-list: ...` where one of two addresses kept
-        its consent.
+        its consent, and `dropped: ...` where a refused phone number was left out.
     """
     return await deduplicate(
-        changes, key=_duplicate_key, send=partial(_unsubscribe, client)
+        changes,
+        key=_duplicate_key,
+        send=partial(send_despite_phones, send=partial(_unsubscribe, client)),
     )
 
 
