@@ -142,6 +142,36 @@ def fit_payload(
     return FittedPayload(values, tuple(dict.fromkeys(dropped)))
 
 
+def choose_emails(payload: dict[str, Json], fields: Sequence[Field]) -> dict[str, Json]:
+    """Return a payload with one address instead of each list of candidates.
+
+    A list without a valid address stays, and one without a candidate is left out.
+
+    Args:
+        payload: Payload that the mapping built; it is not changed.
+        fields: Fields of the action.
+    """
+    chosen = dict(payload)
+    for field in fields:
+        value = chosen.get(field.name)
+        if field.kind is FieldKind.EMAIL and isinstance(value, list):
+            _choose_email(chosen, field.name)
+        elif field.kind is FieldKind.PERSON and isinstance(value, dict):
+            person = dict(value)
+            if isinstance(person.get("email"), list):
+                _choose_email(person, "email")
+            chosen[field.name] = person
+    return chosen
+
+
+def _choose_email(attributes: dict[str, Json], name: str) -> None:
+    email = to_email(attributes[name])
+    if email == "":
+        del attributes[name]
+    elif email is not UNFIT:
+        attributes[name] = email
+
+
 def dropped_code(name: str) -> str:
     """Return the code of a dropped value: `bad-first-name` for `first_name`."""
     if name == "phone_number":

@@ -9,7 +9,6 @@ import msgspec
 from streams.actions.fields import (
     Field,
     FieldKind,
-    FittedPayload,
     Payload,
     default_mapping,
     fit_payload,
@@ -63,10 +62,6 @@ class ActionSpec:
         """Default mapping that fills the fields from an event."""
         return default_mapping(self.fields)
 
-    def fit(self, payload: Mapping[str, Any]) -> FittedPayload | PayloadRefusal:
-        """Convert a payload's values to the kinds of the fields."""
-        return fit_payload(payload, self.fields)
-
     def to_intents(
         self, payload: Mapping[str, Any], *, rules: ContactRules = DEFAULT_CONTACT_RULES
     ) -> ActionResult:
@@ -76,7 +71,7 @@ class ActionSpec:
             payload: Payload that a mapping built; it is not changed.
             rules: Rules for reading contacts.
         """
-        fitted = self.fit(payload)
+        fitted = fit_payload(payload, self.fields)
         if isinstance(fitted, PayloadRefusal):
             return fitted
         result = self.build(fitted.values, rules)

@@ -1,7 +1,8 @@
 """Decision on an event: the user's state afterwards, and what is to be delivered."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -301,7 +302,14 @@ def batch_override_of(
     items_max = 0 if batching.size == action.batch_size else batching.size
     if batching.keys == action.batch_keys:
         return BatchOverride(items_max=items_max) if items_max else DEFAULT_BATCH
-    fitted = action.fit(mapping_result.payload)
-    values = {} if isinstance(fitted, PayloadRefusal) else fitted.values
-    key = orjson.dumps([values.get(name) for name in batching.keys]).decode()
+    key = _batch_key(mapping_result.payload, batching.keys)
     return BatchOverride(items_max=items_max, key=key)
+
+
+def _batch_key(payload: dict[str, Any], names: tuple[str, ...]) -> str:
+    return orjson.dumps(list(_values(payload, names))).decode()
+
+
+def _values(payload: dict[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
+    for name in names:
+        yield payload.get(name)

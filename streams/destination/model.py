@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from streams.actions.fields import choose_emails
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
 from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
@@ -85,6 +86,7 @@ class MappingRule:
         """Map an event that the trigger matches to the intents of the action."""
         payload = self.build_payload(event)
         if type(payload) is dict:
+            payload = choose_emails(payload, self.action.fields)
             result = self.action.to_intents(payload, rules=rules)
         else:
             payload, result = {}, _unmappable_refusal(payload)

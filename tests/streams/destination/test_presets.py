@@ -132,6 +132,35 @@ def test_the_most_reliable_address_of_an_event_counts(
     assert person_of(mapped("trackEvent", body)).get("email") == email
 
 
+@pytest.mark.parametrize(
+    ("event", "profile"),
+    [
+        pytest.param({}, {"external_id": "u"}, id="none"),
+        pytest.param(IN_PROPERTIES, {"external_id": "u", "email": EMAIL}, id="text"),
+        pytest.param(
+            IN_EXTERNAL_IDS, {"external_id": "u", "email": EMAIL}, id="external-id"
+        ),
+        pytest.param(
+            {"context": {"traits": None}}, {"external_id": "u"}, id="null-traits"
+        ),
+        pytest.param(
+            {"properties": {"email": "n/a"}},
+            {"external_id": "u", "email": [None, None, None, "n/a"]},
+            id="junk-is-shown",
+        ),
+    ],
+)
+def test_a_payload_shows_the_address_that_counts(
+    event: dict[str, Any], profile: dict[str, Any]
+) -> None:
+    """People read payloads in `explain`, and batch keys are made of them."""
+    body = {"type": "track", "event": "X", "userId": "u", "properties": {}, **event}
+
+    result = standalone_rule("trackEvent").apply(body, rules=DEFAULT_CONTACT_RULES)
+
+    assert result.payload["profile"] == profile
+
+
 @pytest.mark.parametrize("action", ["trackEvent", "orderCompleted"])
 @pytest.mark.parametrize(
     "email",
