@@ -16,6 +16,7 @@ import msgspec
 
 from streams.actions.event_writes import EventWrites, fingerprint
 from streams.actions.intents import (
+    ADDRESS_FIELDS,
     Consent,
     ConsentChange,
     Deletion,
@@ -34,7 +35,6 @@ from streams.state.user_entries import UserEntries
 from streams.state.user_state import UserState
 
 _NEVER_RESENT: Final = (ConsentChange, Suppression, Deletion)
-_ADDRESS: Final = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 
 
 class CommandResult(NamedTuple):
@@ -187,7 +187,7 @@ def _apply_consent(change: ConsentChange, writes: EventWrites) -> CommandResult:
 def _channel_addresses(change: ConsentChange) -> Iterator[tuple[str, str]]:
     """Yield each channel with the address that the consent is about."""
     for channel in change.channels:
-        address = _ADDRESS.get(channel.partition(".")[0], "")
+        address = ADDRESS_FIELDS.get(channel.partition(".")[0], "")
         yield channel, _subject(change, address)
 
 

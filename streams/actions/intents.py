@@ -14,6 +14,38 @@ class Consent(StrEnum):
     UNSUBSCRIBED = "UNSUBSCRIBED"
 
 
+class Channel(StrEnum):
+    """Channel and purpose of a consent, named as in Klaviyo's API."""
+
+    EMAIL = "email.marketing"
+    SMS = "sms.marketing"
+    SMS_TRANSACTIONAL = "sms.transactional"
+    WHATSAPP = "whatsapp.marketing"
+    WHATSAPP_TRANSACTIONAL = "whatsapp.transactional"
+    WHATSAPP_CONVERSATIONAL = "whatsapp.conversational"
+    PUSH = "push.marketing"
+
+    @property
+    def address_field(self) -> str:
+        """Profile attribute that the channel writes to; empty for push.
+
+        Push messages go to push tokens.
+        """
+        return ADDRESS_FIELDS[self.value.partition(".")[0]]
+
+
+ADDRESS_FIELDS: Final[Mapping[str, str]] = {
+    "email": "email",
+    "sms": "phone_number",
+    "whatsapp": "phone_number",
+    "push": "",
+}
+"""First part of a channel -> the profile attribute that holds its address."""
+
+UNSUBSCRIBE_ONLY: Final = frozenset({Channel.WHATSAPP_CONVERSATIONAL})
+"""Channels that `bulk_subscribe_profiles` does not offer."""
+
+
 class ConflictPolicy(StrEnum):
     """Treatment of an update whose identifiers belong to two profiles."""
 
@@ -116,7 +148,7 @@ class ConsentChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
         consent: New state of the consent.
         profile: `email`, `phone_number`; `anonymous_id` for push alone; `id` where
             Klaviyo's id is available.
-        channels: Values of `streams.actions.channels.Channel`; at least one.
+        channels: Values of `Channel`; at least one.
         list_id: Klaviyo's id of the list; empty for no list.
         custom_source: Source of the consent; empty when unsubscribing.
         historical_import: True if the person consented earlier and elsewhere: no

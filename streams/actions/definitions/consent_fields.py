@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streams.actions.channels import ADDRESS_FIELDS
 from streams.actions.definitions.profile_fields import (
     EMAIL_OF_IDENTIFY,
     LIST_FIELD_DESCRIPTION,
@@ -14,7 +13,7 @@ from streams.actions.definitions.profile_fields import (
     refusal_of,
 )
 from streams.actions.fields import Field, FieldKind, Payload, UnfitPolicy
-from streams.actions.intents import PayloadRefusal
+from streams.actions.intents import ADDRESS_FIELDS, PayloadRefusal
 from streams.events.identifiers import ContactRules, InvalidContact, read_contact
 
 SUBSCRIBE_CHANNELS: Final = (

@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from streams.actions.channels import Channel
-from streams.actions.intents import Consent, ConsentChange
+from streams.actions.intents import Channel, Consent, ConsentChange
 from streams.chunks import chunk_by_weight
 from streams.klaviyo.api.endpoints import UNSUBSCRIBE
 from streams.klaviyo.api.requests import KlaviyoApi

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TypeAlias
 
-from streams.actions.channels import UNSUBSCRIBE_ONLY
-from streams.actions.intents import Consent, ConsentChange
+from streams.actions.intents import UNSUBSCRIBE_ONLY, Consent, ConsentChange
 from streams.delivery.verdict import ItemVerdict
 from streams.events.time import parse_timestamp_s
 from streams.klaviyo.api.endpoints import SUBSCRIBE

@@ -8,8 +8,7 @@ from functools import partial
 
 import msgspec
 
-from streams.actions.channels import Channel
-from streams.actions.intents import ConsentChange
+from streams.actions.intents import Channel, ConsentChange
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.endpoints import UNSUBSCRIBE
 from streams.klaviyo.api.requests import KlaviyoApi

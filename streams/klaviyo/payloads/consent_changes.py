@@ -4,8 +4,7 @@ from typing import TypeAlias
 
 import orjson
 
-from streams.actions.channels import Channel
-from streams.actions.intents import Consent, ConsentChange
+from streams.actions.intents import Channel, Consent, ConsentChange
 from streams.klaviyo.payloads.consent_requests import consent_resource
 
 Addresses: TypeAlias = dict[str, str]

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from streams.actions.channels import Channel
+from streams.actions.intents import Channel
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import Endpoint
 from streams.klaviyo.api.requests import Request

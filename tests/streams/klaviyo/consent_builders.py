@@ -3,8 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from streams.actions.channels import Channel
-from streams.actions.intents import Consent, ConsentChange
+from streams.actions.intents import Channel, Consent, ConsentChange
 
 EMAIL = frozenset({Channel.EMAIL})
 BOTH = frozenset({Channel.EMAIL, Channel.SMS})

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from streams.actions.channels import Channel
+from streams.actions.intents import Channel
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.unsubscribe import unsubscribe
 from streams.sandbox import Fault, FaultKind, Sandbox, SandboxConfig

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.actions.channels import UNSUBSCRIBE_ONLY, Channel
-from streams.actions.intents import ConsentChange
+from streams.actions.intents import UNSUBSCRIBE_ONLY, Channel, ConsentChange
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.subscribe import subscribe
 from streams.sandbox import Fault, FaultKind, Sandbox

@@ -1,6 +1,6 @@
 """Withdrawal of consent, never more than requested, against the sandbox."""
 
-from streams.actions.channels import Channel
+from streams.actions.intents import Channel
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.unsubscribe import unsubscribe
 from streams.sandbox import Sandbox

@@ -23,8 +23,7 @@ from openapi_client.models.suppression_delete_job_create_query import (
     SuppressionDeleteJobCreateQuery,
 )
 
-from streams.actions.channels import UNSUBSCRIBE_ONLY, Channel
-from streams.actions.intents import EventRecord
+from streams.actions.intents import UNSUBSCRIBE_ONLY, Channel, EventRecord
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import Endpoint
 from streams.klaviyo.api.requests import Request
