@@ -10,11 +10,12 @@ The last writes are kept in the user's state, beside the memberships.
 
 import json
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.actions.event_writes import EventWrites, fingerprint
+from streams.actions.attributes import AttributeUpdate, drop_stale_attributes
 from streams.actions.intents import (
     ADDRESS_FIELDS,
     Consent,
@@ -27,14 +28,27 @@ from streams.actions.intents import (
     ProfileUpsert,
     Suppression,
     list_id_of,
+    person_keys,
 )
-from streams.audiences.audience_events import TransitionReason
+from streams.audiences.audience_events import (
+    AudienceEvent,
+    TransitionReason,
+    apply_event,
+)
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.state.entries import ERASED, CommandKey, LastWrite, Matter
+from streams.state.entries import DELETED, ERASED, CommandKey, LastWrite, Matter
 from streams.state.user_entries import UserEntries
 from streams.state.user_state import UserState
 
 _NEVER_RESENT: Final = (ConsentChange, Suppression, Deletion)
+_APPLIED: Final = frozenset(
+    {
+        TransitionReason.ENTERED,
+        TransitionReason.EXITED,
+        TransitionReason.UNCHANGED,
+    }
+)
+_RESENDING: Final = frozenset({ReplayMode.CHANGES_ONLY, ReplayMode.RESEND})
 
 
 class CommandResult(NamedTuple):
@@ -71,7 +85,7 @@ def apply_command(
     mode = event.replay_mode
     if mode is ReplayMode.RESEND and not allow_repeat:
         mode = ReplayMode.CHANGES_ONLY if isinstance(intent, _NEVER_RESENT) else mode
-    writes = EventWrites(state, event, mode)
+    writes = _EventWrites(state, event, mode)
     if not isinstance(intent, Deletion) and writes.deleted_after(intent):
         return CommandResult(None, state, TransitionReason.STALE)
     match intent:
@@ -100,7 +114,7 @@ def deleted_after(state: UserState, event: CanonicalEvent) -> bool:
         state: The user's state.
         event: The event.
     """
-    return EventWrites(state, event).revoked_after(ERASED)
+    return _EventWrites(state, event).revoked_after(ERASED)
 
 
 def has_command_since(
@@ -128,8 +142,119 @@ def _moves_user(key: CommandKey, write: LastWrite, *, list_id: str) -> bool:
     return bool(list_id) and is_about_lists and key.list_id == list_id
 
 
+class _EventWrites:
+    """Writes of an event's commands on the state of the user.
+
+    Args:
+        state: The user's state; it is not changed.
+        event: The event.
+        mode: Purpose of the replay; None outside a replay.
+
+    Attributes:
+        state: State after the event; the same object if the event changed no entry.
+        reason: Effect of the last recorded command.
+        fully_superseded: Whether later events have set all attributes of the last
+            update.
+    """
+
+    def __init__(
+        self, state: UserState, event: CanonicalEvent, mode: ReplayMode | None = None
+    ) -> None:
+        self.state = state
+        self.reason = ""
+        self.fully_superseded = False
+        self._before = state
+        self._event = event
+        self._mode = mode
+
+    def record(self, key: CommandKey, *, entered: bool) -> bool:
+        """Record a command, unless a later write has the same key.
+
+        Returns:
+            Whether the command is the last write. `reason` states the effect.
+        """
+        after, _, reason = apply_event(
+            self.state.command(key),
+            AudienceEvent(audience=key.matter, entered=entered),
+            time_ms=self._event.time_ms,
+            origin=self._event.origin,
+            message_id=self._event.message_id,
+            mode=self._mode,
+        )
+        if after is not None:
+            self.state = self.state.with_command(key, after)
+        self.reason = reason
+        return reason in _APPLIED
+
+    def record_for_person(
+        self, intent: Intent, matter: Matter, *, list_id: str = "", entered: bool
+    ) -> bool:
+        """Record a command for each identifier of the command's person.
+
+        Returns:
+            Whether the command is the last write by every identifier.
+        """
+        results = []
+        for subject in self._subjects(intent):
+            key = CommandKey(matter, list_id=list_id, subject=subject)
+            results.append((self.record(key, entered=entered), self.reason))
+        reasons = (reason for is_new, reason in results if not is_new)
+        self.reason = next(reasons, self.reason)
+        return all(is_new for is_new, _ in results)
+
+    def drop_stale_attributes(self, intent: AttributeUpdate) -> AttributeUpdate:
+        """Drop the attributes that later events have set, and record the others."""
+        fresh = drop_stale_attributes(intent, self.state, event=self._event)
+        self.state, self.fully_superseded = fresh.state, fresh.fully_superseded
+        return fresh.intent
+
+    def revoked_after(self, key: CommandKey) -> bool:
+        """Return True if the last write on a key is a later revocation."""
+        last_write = self.state.command(key)
+        return (
+            last_write is not None
+            and not last_write.inside
+            and self._event.rank < last_write.rank
+        )
+
+    def deleted_after(self, intent: Intent) -> bool:
+        """Return True if the person was deleted after the event.
+
+        An older event must not create a deleted profile again.
+        """
+        return any(
+            self.revoked_after(DELETED._replace(subject=subject))
+            for subject in {"", *self._subjects(intent)}
+        )
+
+    @property
+    def has_activity_since(self) -> bool:
+        """True if a replay repeats the deletion of a user with later activity."""
+        is_repeated_deletion = self._mode in _RESENDING and any(
+            key.matter is Matter.DELETION for key in self._before.commands
+        )
+        return is_repeated_deletion and any(
+            last_write.rank > self._event.rank
+            for last_write in self._before.last_writes()
+        )
+
+    def erase(self) -> None:
+        """Remove what the state knows of the user, and remember the deletion."""
+        self.record(ERASED, entered=False)
+        deletion = LastWrite(
+            inside=False, time_ms=self._event.time_ms, origin=self._event.origin
+        )
+        self.state = self.state.without_entries_before(deletion)
+
+    def _subjects(self, intent: Intent) -> list[str]:
+        """Return a subject for each identifier of the person; empty for the user."""
+        user = f"external_id={self._event.user}"
+        keys = person_keys(intent)
+        return ["" if key == user else fingerprint(key) for key in keys] or [""]
+
+
 def _apply_to_list(
-    intent: ProfileUpsert | ListAdd | ListRemove, writes: EventWrites
+    intent: ProfileUpsert | ListAdd | ListRemove, writes: _EventWrites
 ) -> CommandResult:
     entered = not isinstance(intent, ListRemove)
     list_id = list_id_of(intent)
@@ -142,7 +267,7 @@ def _apply_to_list(
     return CommandResult(None, writes.state, writes.reason)
 
 
-def _apply_list_add(intent: ListAdd, writes: EventWrites) -> CommandResult:
+def _apply_list_add(intent: ListAdd, writes: _EventWrites) -> CommandResult:
     """Apply a list add; attributes are recorded only if the add is sent."""
     result = _apply_to_list(intent, writes)
     if result.intent is None:
@@ -151,7 +276,7 @@ def _apply_list_add(intent: ListAdd, writes: EventWrites) -> CommandResult:
 
 
 def _apply_attributes(
-    intent: ProfileUpsert | EventRecord, writes: EventWrites
+    intent: ProfileUpsert | EventRecord, writes: _EventWrites
 ) -> CommandResult:
     """Apply attributes; an upsert without any fresh attribute is stale.
 
@@ -166,7 +291,7 @@ def _apply_attributes(
     )
 
 
-def _apply_consent(change: ConsentChange, writes: EventWrites) -> CommandResult:
+def _apply_consent(change: ConsentChange, writes: _EventWrites) -> CommandResult:
     is_subscription = change.consent is Consent.SUBSCRIBED
     record_channel = _record_subscription if is_subscription else _record_unsubscription
     keys = [
@@ -200,7 +325,7 @@ def _subject(change: ConsentChange, address_field: str) -> str:
     return fingerprint(seed)
 
 
-def _record_subscription(writes: EventWrites, key: CommandKey) -> bool:
+def _record_subscription(writes: _EventWrites, key: CommandKey) -> bool:
     """Record a subscription; a subscription to a list ends a global withdrawal too."""
     global_key = key._replace(list_id="")
     if writes.revoked_after(global_key):
@@ -212,11 +337,11 @@ def _record_subscription(writes: EventWrites, key: CommandKey) -> bool:
     return is_new
 
 
-def _record_unsubscription(writes: EventWrites, key: CommandKey) -> bool:
+def _record_unsubscription(writes: _EventWrites, key: CommandKey) -> bool:
     return writes.record(key, entered=False)
 
 
-def _apply_deletion(intent: Deletion, writes: EventWrites) -> CommandResult:
+def _apply_deletion(intent: Deletion, writes: _EventWrites) -> CommandResult:
     """Apply a deletion; a replay spares a user with later activity."""
     if writes.has_activity_since:
         return CommandResult(None, writes.state, TransitionReason.STALE)
@@ -227,8 +352,16 @@ def _apply_deletion(intent: Deletion, writes: EventWrites) -> CommandResult:
 
 
 def _apply_single(
-    intent: Intent, matter: Matter, writes: EventWrites, *, entered: bool
+    intent: Intent, matter: Matter, writes: _EventWrites, *, entered: bool
 ) -> CommandResult:
     if writes.record_for_person(intent, matter, entered=entered):
         return CommandResult(intent, writes.state)
     return CommandResult(None, writes.state, writes.reason)
+
+
+def fingerprint(text: str) -> str:
+    """Return a short name for a person, address or device.
+
+    The state keeps no address in its keys: a deletion must not leave one behind.
+    """
+    return blake2b(text.encode(), digest_size=12).hexdigest()
