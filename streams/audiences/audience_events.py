@@ -110,15 +110,14 @@ def _key(value: object) -> str:
 
 def _list_id(personas: dict[str, Any]) -> str:
     chosen = section(personas, "audience_settings").get("listId")
-    return _list_id_text(chosen) or _list_id_text(personas.get("external_audience_id"))
-
-
-def _list_id_text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        return valid_id(str(value), name="the list id")
-    raise PoisonRecord("bad-list-id", "the list id is not a string")
+    for value in (chosen, personas.get("external_audience_id")):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise PoisonRecord("bad-list-id", "the list id is not a string")
+        if list_id := valid_id(str(value), name="the list id"):
+            return list_id
+    return ""
 
 
 class TransitionReason(StrEnum):
@@ -129,6 +128,13 @@ class TransitionReason(StrEnum):
     UNCHANGED = "unchanged"
     STALE = "stale"
     DUPLICATE = "duplicate"
+
+
+TRANSITION_REASONS: Final = {
+    True: TransitionReason.ENTERED,
+    False: TransitionReason.EXITED,
+}
+"""Whether the user enters, to the reason of the transition."""
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,8 +210,13 @@ def apply_event(  # noqa: PLR0913 - an event's parts, not the event: commands us
         message_ids=merge_message_ids(message_id, *earlier_ids),
         list_id=_list_of(before, audience_event),
     )
-    transition = _transition_between(before, after, audience=audience_event.audience)
-    return TransitionResult(after, transition, _reason(transition))
+    value = after.inside, after.list_id
+    if before is not None and (before.inside, before.list_id) == value:
+        return TransitionResult(after, None, TransitionReason.UNCHANGED)
+    transition = Transition(
+        audience=audience_event.audience, entered=after.inside, list_id=after.list_id
+    )
+    return TransitionResult(after, transition, TRANSITION_REASONS[after.inside])
 
 
 def _is_resent(
@@ -222,15 +233,16 @@ def _resend(before: LastWrite, audience_event: AudienceEvent) -> TransitionResul
         entered=audience_event.entered,
         list_id=list_id,
     )
+    reason = TRANSITION_REASONS[audience_event.entered]
     if (before.inside, before.list_id) == (audience_event.entered, list_id):
-        return TransitionResult(None, transition, _reason(transition))
+        return TransitionResult(None, transition, reason)
     after = msgspec.structs.replace(
         before,
         inside=audience_event.entered,
         list_id=list_id,
         revision=before.revision + 1,
     )
-    return TransitionResult(after, transition, _reason(transition))
+    return TransitionResult(after, transition, reason)
 
 
 def _apply_older_event(
@@ -252,21 +264,3 @@ def _list_of(before: LastWrite | None, audience_event: AudienceEvent) -> str:
     if audience_event.list_id or before is None:
         return audience_event.list_id
     return before.list_id if before.inside or not audience_event.entered else ""
-
-
-def _transition_between(
-    before: LastWrite | None, after: LastWrite, *, audience: str
-) -> Transition | None:
-    if (
-        before is not None
-        and before.inside == after.inside
-        and before.list_id == after.list_id
-    ):
-        return None
-    return Transition(audience=audience, entered=after.inside, list_id=after.list_id)
-
-
-def _reason(transition: Transition | None) -> TransitionReason:
-    if transition is None:
-        return TransitionReason.UNCHANGED
-    return TransitionReason.ENTERED if transition.entered else TransitionReason.EXITED

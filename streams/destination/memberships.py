@@ -18,6 +18,7 @@ from streams.actions.intents import (
     identifying_attributes,
 )
 from streams.audiences.audience_events import (
+    TRANSITION_REASONS,
     AudienceEvent,
     Transition,
     TransitionReason,
@@ -99,16 +100,13 @@ def apply_audience_event(
     elif before is not None and after is not None and after.origin == event.origin:
         list_id = after.list_id or rule.list_id
         intent = change.build_further(audience_event, before, list_id)
-        reason = _REASONS[audience_event.entered] if intent else reason
+        reason = TRANSITION_REASONS[audience_event.entered] if intent else reason
     state = change.state
     if after is not None:
         after = _with_address(after, before, _address_of(intent))
         state = state.with_membership(audience, after)
     others = _other_removals(intent, before)
     return AudienceResult((intent, *others) if intent else (), state, reason)
-
-
-_REASONS: Final = {True: TransitionReason.ENTERED, False: TransitionReason.EXITED}
 
 
 class _ListChange:
