@@ -70,9 +70,18 @@ class _BatchResult:
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
         """Decide the records of a partition, in order."""
-        self._states[partition] = {}
-        for record in records:
-            self._process_record(partition, read_record(record))
+        table = self._context.user_states
+        states = self._states[partition] = {}
+        for record in map(read_record, records):
+            user = record.key or b""
+            if user not in states:
+                stored = TableEntries(
+                    user,
+                    get=partial(table.get, partition),
+                    scan=partial(table.scan, partition),
+                )
+                states[user] = UserState(stored=stored)
+            states[user] = self._process_record(record, states[user])
 
     def messages(self) -> list[Message]:
         """Return records for the lanes, and outcomes of discarded events."""
@@ -115,10 +124,10 @@ class _BatchResult:
             for partition, states in self._states.items()
         }
 
-    def _process_record(self, partition: int, record: StageRecord) -> None:
-        user = record.key or b""
+    def _process_record(self, record: StageRecord, state: UserState) -> UserState:
+        """Return the user's state after a record; a record that fails changes none."""
         try:
-            decision = self._decide_record(record, self._state_of(partition, user))
+            decision = self._decide_record(record, state)
             activations = [
                 self._encode_activation(activation)
                 for activation in decision.activations
@@ -127,8 +136,7 @@ class _BatchResult:
             self.dead_letters.append(
                 build_dead_letter(Stage.ACTIVATE, record, to_poison_record(fault))
             )
-            return
-        self._states[partition][user] = decision.state
+            return state
         self._activations += [(record, *activation) for activation in activations]
         self.dead_letters += [
             _refusal_dead_letter(record, refusal) for refusal in decision.refusals
@@ -142,18 +150,7 @@ class _BatchResult:
                 replay=record.replay,
             )
             self._discarded.append(item)
-
-    def _state_of(self, partition: int, user: bytes) -> UserState:
-        """Return the state of a user after the records so far."""
-        states, table = self._states[partition], self._context.user_states
-        if user not in states:
-            stored = TableEntries(
-                user,
-                get=partial(table.get, partition),
-                scan=partial(table.scan, partition),
-            )
-            states[user] = UserState(stored=stored)
-        return states[user]
+        return decision.state
 
     def _encode_activation(self, activation: Activation) -> tuple[LaneId, bytes]:
         """Encode an activation, before any state is changed.
@@ -173,7 +170,7 @@ class _BatchResult:
     def _decide_record(self, record: StageRecord, state: UserState) -> Decision:
         if record.bad_origin is not None:
             raise record.bad_origin
-        replay = self._read_replay(record)
+        replay = self._read_replay(record) if record.replay else None
         if replay and self._context.is_replay_stopped(replay.id):
             return Decision(state=state, reason=REPLAY_STOPPED.reason)
         if replay and record.is_activation:
@@ -193,10 +190,8 @@ class _BatchResult:
         )
         return decide(event, state, destination=self._context.destination)
 
-    def _read_replay(self, record: StageRecord) -> Replay | None:
-        """Return the replay that reprocesses an event; None for live events."""
-        if not record.replay:
-            return None
+    def _read_replay(self, record: StageRecord) -> Replay:
+        """Return the replay that reprocesses a record."""
         age_ms = int(self._context.settings.replay_backfill_after_s * 1000)
         return Replay(
             id=record.replay,
