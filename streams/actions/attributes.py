@@ -85,7 +85,8 @@ def drop_stale_attributes(
     fully_superseded = (
         bool(names_set | names_added) and names_set <= stale_names and not is_addition
     )
-    state = _record_write(state, intent, (names_set - stale_names) | names_added, event)
+    recorded = (names_set - stale_names) | names_added
+    state = record_attributes(state, intent, recorded, event)
     return FreshAttributes(intent, state, fully_superseded)
 
 
@@ -120,18 +121,6 @@ def _drop_names(intent: AttributeUpdate, names: frozenset[str]) -> AttributeUpda
     return msgspec.structs.replace(intent, profile=profile, unset=unset)
 
 
-def _record_write(
-    state: UserState,
-    intent: AttributeUpdate,
-    names: frozenset[str],
-    event: CanonicalEvent,
-) -> UserState:
-    if isinstance(intent, EventRecord) and names <= _CONTACTS:
-        return state  # only names the person: the table is not written for each event
-    write = LastWrite(inside=False, time_ms=event.time_ms, origin=event.origin)
-    return record_attributes(state, names, write)
-
-
 def _attribute_names(profile: Mapping[str, Any]) -> Iterator[str]:
     excluded = _FIXED if profile.get("external_id") else _FIXED | _CONTACTS
     for name, value in profile.items():
@@ -164,14 +153,20 @@ def names_written(state: UserState, matches: Callable[[Rank], bool]) -> frozense
 
 
 def record_attributes(
-    state: UserState, names: Iterable[str], write: LastWrite
+    state: UserState,
+    intent: AttributeUpdate,
+    names: frozenset[str],
+    event: CanonicalEvent,
 ) -> UserState:
-    """Record that an event set some attributes.
+    """Record that an event sets some attributes.
 
     Returns:
         The new state; the same object if the write is not news, sets nothing, or has
         too many names to remember.
     """
+    if isinstance(intent, EventRecord) and names <= _CONTACTS:
+        return state  # only names the person: the table is not written for each event
+    write = LastWrite(inside=False, time_ms=event.time_ms, origin=event.origin)
     key = tuple(sorted(names))
     stored = state.attributes
     before = stored.get(key)
