@@ -34,7 +34,7 @@ from streams.destination.completion import (
     is_unknown_person,
     link_user,
 )
-from streams.destination.memberships import AudienceResult, apply_audience_event
+from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
@@ -146,7 +146,14 @@ class _DecisionBuilder:
                     destination=self._destination,
                     build_intent=self._list_change,
                 )
-                self._add_list_changes(result, audience=audience_event.audience)
+                self._state = result.state
+                if not result.intents:
+                    self._reasons.append(result.reason)
+                for intent in result.intents:
+                    is_removal = isinstance(intent, ListRemove)
+                    action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
+                    audience = audience_event.audience
+                    self._add_activation(action, intent, audience=audience)
         except PoisonRecord as fault:
             self._refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
 
@@ -215,15 +222,6 @@ class _DecisionBuilder:
             batch=batch,
             expire_after_s=rule.expire_after_s,
         )
-
-    def _add_list_changes(self, result: AudienceResult, *, audience: str) -> None:
-        self._state = result.state
-        if not result.intents:
-            self._reasons.append(result.reason)
-        for intent in result.intents:
-            is_removal = isinstance(intent, ListRemove)
-            action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
-            self._add_activation(action, intent, audience=audience)
 
     def _list_change(self, transition: Transition, list_id: str) -> Intent:
         country = self._destination.contact_rules.country
