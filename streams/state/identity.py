@@ -134,14 +134,21 @@ def _learn(known: Identifiers, value: str | None, event: CanonicalEvent) -> Iden
 
 
 def _merge(identifiers: Iterable[KnownIdentifier]) -> Identifiers:
-    """Merge identifiers of one kind, and bring the current one to the front."""
+    """Merge identifiers of one kind, and bring the current one to the front.
+
+    Without an identify call only the earliest counts, and its first time.
+    """
     merged: dict[str, KnownIdentifier] = {}
     for identifier in identifiers:
         before = merged.get(identifier.value, identifier)
         merged[identifier.value] = before.merge(identifier)
     identified = [i for i in merged.values() if i.identified]
     if not identified:
-        return _earliest(merged.values())
+        by_time = sorted(merged.values(), key=lambda i: (i.times_ms[0], i.value))
+        earliest = by_time[:1]
+        return tuple(
+            msgspec.structs.replace(i, times_ms=i.times_ms[:1]) for i in earliest
+        )
     newest_first = sorted(
         identified, key=lambda i: (i.times_ms[0], i.value), reverse=True
     )[:VALUES_MAX]
@@ -150,10 +157,3 @@ def _merge(identifiers: Iterable[KnownIdentifier]) -> Identifiers:
         if candidate.is_back_after(current):
             current = candidate
     return (current, *(i for i in newest_first if i is not current))
-
-
-def _earliest(identifiers: Iterable[KnownIdentifier]) -> Identifiers:
-    if not (by_time := sorted(identifiers, key=lambda i: (i.times_ms[0], i.value))):
-        return ()
-    first = by_time[0]
-    return (msgspec.structs.replace(first, times_ms=first.times_ms[:1]),)
