@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.actions.channels import Channel
-from streams.actions.intents import Consent, ConsentChange
+from streams.actions.intents import Channel, Consent, ConsentChange
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.subscribe import subscribe
 from streams.klaviyo.operations.unsubscribe import unsubscribe
