@@ -69,13 +69,14 @@ def drop_stale_attributes(
     """
     names_set = frozenset(_attribute_names(intent.profile))
     names_added = frozenset[str]()
-    stale_names = names_written(state, lambda rank: rank > event.rank)
+    rank = event.rank
+    stale_names = names_written(state, lambda written: written > rank)
     is_addition = False
     if isinstance(intent, ProfileUpsert):
         names_set |= _property_names(intent.unset)
         names_added = _property_names((*intent.append, *intent.unappend))
         if event.replay_mode is ReplayMode.CHANGES_ONLY:
-            recorded_names = names_written(state, lambda rank: rank >= event.rank)
+            recorded_names = names_written(state, lambda written: written >= rank)
             intent = _drop_repeated_additions(intent, recorded_names)
         is_addition = bool(intent.append or intent.unappend)
     keeps_contacts = isinstance(intent, ListAdd) and not event.replay
@@ -164,15 +165,17 @@ def record_attributes(
         The new state; the same object if the write is not news, sets nothing, or has
         too many names to remember.
     """
-    if isinstance(intent, EventRecord) and names <= _CONTACTS:
+    if not names or (isinstance(intent, EventRecord) and names <= _CONTACTS):
         return state  # only names the person: the table is not written for each event
     write = LastWrite(inside=False, time_ms=event.time_ms, origin=event.origin)
     key = tuple(sorted(names))
     stored = state.attributes
     before = stored.get(key)
     is_recorded = before is not None and before.rank >= write.rank
-    if not key or is_recorded or _size(key) > NAMES_MAX_CHARS:
+    if is_recorded or _size(key) > NAMES_MAX_CHARS:
         return state
+    if stored.keys() <= {key}:
+        return state.with_attributes({key: write})
     superseded = {
         old_key
         for old_key, old_write in stored.items()

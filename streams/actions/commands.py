@@ -114,7 +114,7 @@ def deleted_after(state: UserState, event: CanonicalEvent) -> bool:
         state: The user's state.
         event: The event.
     """
-    return _is_revoked_after(event, state.command(ERASED))
+    return state.has_deletions and _is_revoked_after(event, state.command(ERASED))
 
 
 def has_command_since(
@@ -217,7 +217,7 @@ class _EventWrites:
 
         An older event must not create a deleted profile again.
         """
-        return any(
+        return self.state.has_deletions and any(
             self.revoked_after(DELETED._replace(subject=subject))
             for subject in {"", *self._subjects(intent)}
         )
@@ -225,9 +225,7 @@ class _EventWrites:
     @property
     def has_activity_since(self) -> bool:
         """True if a replay repeats the deletion of a user with later activity."""
-        is_repeated_deletion = self._mode in _RESENDING and any(
-            key.matter is Matter.DELETION for key in self._before.commands
-        )
+        is_repeated_deletion = self._mode in _RESENDING and self._before.has_deletions
         return is_repeated_deletion and any(
             last_write.rank > self._event.rank
             for last_write in self._before.last_writes()

@@ -72,9 +72,13 @@ _LOCATION_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Member of a profile's location, Klaviyo OpenAPI 2026-07-15 -> names in events."""
 
-_SPELLINGS: Final = frozenset(
-    name for spellings in _LOCATION_SPELLINGS.values() for name in spellings
-)
+_MEMBERS: Final = {
+    spelling: name
+    for name, spellings in _LOCATION_SPELLINGS.items()
+    for spelling in spellings
+}
+"""Name in events -> member of a profile's location."""
+
 NO_ADDRESS: Final = dict.fromkeys(
     ("address1", "address2", "city", "country", "region", "zip")
 )
@@ -206,9 +210,13 @@ def to_location(value: Json) -> Converted | Unfit:
 def _location_texts(value: dict[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
     """Return the members as text, and the names for members that were left out."""
     location: dict[str, Json] = {}
-    dropped = ["location-member"] if value.keys() - _SPELLINGS else []
-    for name, spellings in _LOCATION_SPELLINGS.items():
-        values = [raw for raw in map(value.get, spellings) if raw not in (None, "")]
+    dropped = []
+    for name in dict.fromkeys(map(_MEMBERS.get, value)):
+        if name is None:
+            dropped.append("location-member")
+            continue
+        given = map(value.get, _LOCATION_SPELLINGS[name])
+        values = [raw for raw in given if raw is not None and raw != ""]
         if not values:
             continue
         is_zero_degrees = name in _DEGREES and _is_zero(values[0])

@@ -126,8 +126,9 @@ def fit_payload(
     dropped: list[str] = []
     for field in fields:
         raw = payload.get(field.name)
-        converted = "" if raw is None or raw == "" else _CONVERTERS[field.kind](raw)
-        if converted == "":
+        is_absent = raw is None or raw == ""
+        converted = "" if is_absent else _CONVERTERS[field.kind](raw)
+        if is_absent or converted == "":
             if field.required:
                 return _missing(field)
         elif isinstance(converted, Converted):
@@ -149,7 +150,7 @@ def choose_emails(payload: dict[str, Json], fields: Sequence[Field]) -> dict[str
 
     Args:
         payload: Payload that the mapping built; it is not changed.
-        fields: Fields of the action.
+        fields: Fields of the action that may hold candidates.
     """
     chosen = dict(payload)
     for field in fields:

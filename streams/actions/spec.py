@@ -1,7 +1,7 @@
 """Specification of an action: fields, defaults and intents."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -47,6 +47,7 @@ class ActionSpec:
         batch_keys: Fields that must be the same in one request.
         batch_size: Maximum number of items in one request.
         build: Builds intents from a payload that fits the fields.
+        email_fields: Fields that may hold candidates for an e-mail address.
     """
 
     name: str
@@ -56,6 +57,12 @@ class ActionSpec:
     build: Build
     batch_keys: tuple[str, ...] = ()
     batch_size: int = 1000
+    email_fields: tuple[Field, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        kinds = FieldKind.EMAIL, FieldKind.PERSON
+        found = tuple(each for each in self.fields if each.kind in kinds)
+        object.__setattr__(self, "email_fields", found)
 
     @property
     def default_mapping(self) -> dict[str, Any]:

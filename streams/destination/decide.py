@@ -117,20 +117,21 @@ class _DecisionBuilder:
         self._refusals: list[PayloadRefusal] = []
         self._reasons: list[str] = []
         self._has_new_email = False
+        is_about_user = event.kind == "identify"
+        self._identifiers = identifiers_of(
+            event,
+            country=destination.contact_rules.country,
+            has_own_properties=is_about_user
+            or event.body.get("event") in _AUDIENCE_EVENTS,
+        )
 
     def learn_identity(self) -> None:
         """Learn who the user is, before anything is done for the user."""
         event = self._event
         if event.kind in _NOT_ABOUT_A_PERSON or deleted_after(self._state, event):
             return
-        is_audience_event = event.body.get("event") in _AUDIENCE_EVENTS
-        identifiers = identifiers_of(
-            event,
-            country=self._destination.contact_rules.country,
-            has_own_properties=is_audience_event,
-        )
         before = self._state.identity
-        after = learn(before, identifiers, event)
+        after = learn(before, self._identifiers, event)
         if after is not before:
             self._state = self._state.with_identity(after)
             self._has_new_email = after.email != before.email
@@ -224,8 +225,7 @@ class _DecisionBuilder:
         )
 
     def _list_change(self, transition: Transition, list_id: str) -> Intent:
-        country = self._destination.contact_rules.country
-        identifiers = identifiers_of(self._event, country=country)
+        identifiers = self._identifiers
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone that Klaviyo accepts"

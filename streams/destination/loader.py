@@ -17,7 +17,8 @@ from streams.destination.opt_out import ConsentStrategy, OptOutRules
 from streams.destination.presets import PRESETS
 from streams.destination.problems import ConfigProblems
 from streams.errors import ConfigError
-from streams.events.identifiers import BadPhonePolicy, ContactRules, is_country_code
+from streams.events.identifiers import BadPhonePolicy, ContactRules
+from streams.events.phone_numbers import is_country_code
 from streams.mapping.values import Json
 from streams.settings import Settings
 from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems

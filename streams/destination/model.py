@@ -12,6 +12,8 @@ from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
 from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
+from streams.triggers.names import answer_by_names, names_compared
+from streams.triggers.trigger import Trigger
 
 EventBody = dict[str, Any]
 """JSON object of an event, as the producer wrote it."""
@@ -86,7 +88,7 @@ class MappingRule:
         """Map an event that the trigger matches to the intents of the action."""
         payload = self.build_payload(event)
         if type(payload) is dict:
-            payload = choose_emails(payload, self.action.fields)
+            payload = choose_emails(payload, self.action.email_fields)
             result = self.action.to_intents(payload, rules=rules)
         else:
             payload, result = {}, _unmappable_refusal(payload)
@@ -119,6 +121,46 @@ class AudienceRule:
     enabled: bool = True
 
 
+class RulesByName:
+    """Mappings by the names of events: most triggers need no other test.
+
+    Args:
+        rules: The mappings.
+    """
+
+    def __init__(self, rules: tuple[MappingRule, ...]) -> None:
+        triggers = [rule.trigger for rule in rules]
+        nodes = [trigger.node for trigger in triggers if isinstance(trigger, Trigger)]
+        self._names = {name for node in nodes for name in names_compared(node)}
+        self._rules = rules
+        self._candidates: dict[tuple[str | None, str | None], _Candidates] = {}
+
+    def matching(self, event: EventBody) -> list[MappingRule]:
+        """Return the mappings with a trigger that matches an event."""
+        names = self._name(event.get("type")), self._name(event.get("event"))
+        candidates = self._candidates.get(names)
+        if candidates is None:
+            candidates = self._candidates[names] = self._find_candidates(*names)
+        return [rule for rule, test in candidates if test is None or test(event)]
+
+    def _name(self, value: object) -> str | None:
+        return value if isinstance(value, str) and value in self._names else None
+
+    def _find_candidates(self, kind: str | None, event: str | None) -> "_Candidates":
+        """Return the mappings that may match, each with its test if it needs one."""
+        candidates: _Candidates = []
+        for rule in self._rules:
+            answer = None
+            if isinstance(rule.trigger, Trigger):
+                answer = answer_by_names(rule.trigger.node, kind=kind, event=event)
+            if answer is not False:
+                candidates.append((rule, None if answer else rule.trigger))
+        return candidates
+
+
+_Candidates = list[tuple[MappingRule, Callable[[EventBody], bool] | None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """Destination file in compiled form.
@@ -134,6 +176,7 @@ class Destination:
         opt_out_rules: Rules for events that their producer holds back.
         identity_rules: Rules for naming the person of an intent.
         settings: The file's settings of the worker, unchanged.
+        rules_by_name: The mappings by the names of events.
     """
 
     mappings: tuple[MappingRule, ...]
@@ -145,6 +188,10 @@ class Destination:
     opt_out_rules: OptOutRules = DEFAULT_OPT_OUT_RULES
     identity_rules: IdentityRules = DEFAULT_IDENTITY_RULES
     settings: Mapping[str, Any] = field(default_factory=dict)
+    rules_by_name: RulesByName = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules_by_name", RulesByName(self.mappings))
 
     def with_lists(self, list_ids: Mapping[str, str]) -> "Destination":
         """Return the destination with the lists of the settings first."""
@@ -154,9 +201,9 @@ class Destination:
         }
         return replace(self, audiences={**self.audiences, **rules})
 
-    def matching_rules(self, event: EventBody) -> tuple[MappingRule, ...]:
+    def matching_rules(self, event: EventBody) -> list[MappingRule]:
         """Return the mappings with a trigger that matches an event."""
-        return tuple(rule for rule in self.mappings if rule.trigger(event))
+        return self.rules_by_name.matching(event)
 
     def map_event(self, event: EventBody) -> tuple[MappingResult, ...]:
         """Return the results of all mappings that match an event; never raises.

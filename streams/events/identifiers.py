@@ -7,11 +7,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, section
+from streams.events.phone_numbers import normalize_phone
 from streams.events.text import trim
 
 EXTERNAL_ID_MAX_CHARS = 255
@@ -30,7 +30,8 @@ LOCAL_PART_MAX_CHARS = 64
 """RFC 5321, section 4.5.3.1.1: the part before the `@`."""
 
 CACHE_MAX_ENTRIES = 10_000
-"""Ours: contacts whose slow check is cached, a few megabytes."""
+"""Ours: addresses whose check is cached, a few megabytes. An event has the same one in
+several places, and each is checked where it is used."""
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
@@ -53,7 +54,6 @@ _PLAIN_EMAIL: Final = re.compile(
 names reserved for tests and documentation, such as `.test`."""
 
 _TOP_LEVEL: Final = re.compile(r"[^.]\.(?:[^.]*[^.0-9])$").search
-_REGIONS: Final = phonenumbers.SUPPORTED_REGIONS
 
 
 class BadPhonePolicy(StrEnum):
@@ -130,10 +130,11 @@ def read_id(body: dict[str, Any], name: str) -> str:
         PoisonRecord: `bad-user-id` and the like, `id-too-long` or `null-byte`.
     """
     value = body.get(name)
+    if isinstance(value, str):
+        text = valid_id(value, name=name)
+        return "" if text in _JUNK_IDS and name != "messageId" else text
     if value is None or (name != "messageId" and is_junk_id(value)):
         return ""
-    if isinstance(value, str):
-        return valid_id(value, name=name)
     if _is_whole_number(value):
         return str(int(value))
     raise PoisonRecord(
@@ -200,19 +201,20 @@ def identifiers_of(
     contacts = _contacts(event.body, kind=event.kind)
     if not has_own_properties:
         contacts = contacts[:-1]
-    user_id, email = read_id(event.body, "userId"), _email(contacts)
-    phones = (
-        normalize_phone(phone, country=country)
-        for contact in contacts
-        for name in _PHONE_TRAITS
-        if isinstance(phone := contact.get(name), str)
-    )
-    candidates = {
-        "external_id": user_id if len(user_id) <= EXTERNAL_ID_MAX_CHARS else "",
-        "email": email if normalize_email(email) else "",
-        "phone_number": next(filter(None, phones), ""),
-    }
-    return {name: value for name, value in candidates.items() if value}
+    identifiers = {}
+    user_id = read_id(event.body, "userId")
+    if user_id and len(user_id) <= EXTERNAL_ID_MAX_CHARS:
+        identifiers["external_id"] = user_id
+    if (email := _email(contacts)) and normalize_email(email):
+        identifiers["email"] = email
+    for contact in contacts:
+        for name in _PHONE_TRAITS:
+            text = contact.get(name)
+            phone = isinstance(text, str) and normalize_phone(text, country=country)
+            if phone:
+                identifiers["phone_number"] = phone
+                return identifiers
+    return identifiers
 
 
 def _contacts(body: dict[str, Any], *, kind: str) -> list[dict[str, Any]]:
@@ -226,8 +228,11 @@ def _contacts(body: dict[str, Any], *, kind: str) -> list[dict[str, Any]]:
 
 
 def _email(contacts: Sequence[Mapping[str, Any]]) -> str:
-    emails = (plausible_email(contact.get("email")) for contact in contacts)
-    return next(filter(None, emails), "")
+    for contact in contacts:
+        value = contact.get("email")
+        if value and (email := plausible_email(value)):
+            return email
+    return ""
 
 
 def plausible_email(value: object) -> str:
@@ -237,6 +242,7 @@ def plausible_email(value: object) -> str:
     return text.lower() if is_plausible else ""
 
 
+@lru_cache(maxsize=CACHE_MAX_ENTRIES)
 def normalize_email(text: str) -> str:
     """Return the address with the domain in lower case; empty if invalid."""
     text = trim(text)
@@ -248,7 +254,6 @@ def normalize_email(text: str) -> str:
     return _validate_uncommon_email(text)
 
 
-@lru_cache(maxsize=CACHE_MAX_ENTRIES)
 def _validate_uncommon_email(text: str) -> str:
     if not _TOP_LEVEL(text.rpartition("@")[2]):
         return ""
@@ -259,38 +264,6 @@ def _validate_uncommon_email(text: str) -> str:
     except (EmailNotValidError, UnicodeError):
         return ""
     return validated.normalized
-
-
-def normalize_phone(text: str, *, country: str = "") -> str:
-    """Return a phone number in E.164; empty if the number is invalid.
-
-    Args:
-        text: The number; a national number needs its country.
-        country: ISO 3166 code. A number that begins with `+` needs none.
-    """
-    return _parse_phone(trim(text), country.upper())
-
-
-def is_country_code(code: str) -> bool:
-    """Return True if a text is the ISO 3166 code of a country with phone numbers."""
-    return code.upper() in _REGIONS
-
-
-@lru_cache(maxsize=CACHE_MAX_ENTRIES)
-def _parse_phone(text: str, country: str) -> str:
-    international = text.lstrip().startswith("+")
-    if not international and country not in _REGIONS:
-        return ""
-    try:
-        number = phonenumbers.parse(text, None if international else country)
-    except phonenumbers.NumberParseException:
-        return ""
-    if international:
-        is_valid = phonenumbers.is_valid_number(number)
-    else:
-        is_valid = phonenumbers.is_valid_number_for_region(number, country)
-    e164 = phonenumbers.PhoneNumberFormat.E164
-    return phonenumbers.format_number(number, e164) if is_valid else ""
 
 
 def read_contact(

@@ -103,6 +103,12 @@ ERASED: Final = CommandKey(Matter.DELETION, subject="state")
 """Key of the last deletion that erased the user's entries, of whichever person: several
 people may share a device. An older entry counts as absent."""
 
+
+def is_deletion(key: CommandKey) -> bool:
+    """Return True for the key of a deletion."""
+    return key.matter is Matter.DELETION
+
+
 AttributeNames = tuple[str, ...]
 """Sorted names of the attributes that one event sets together."""
 

@@ -126,11 +126,16 @@ def learn(
 
 def _learn(known: Identifiers, value: str | None, event: CanonicalEvent) -> Identifiers:
     identified = event.kind == "identify"
-    if not value or (known and known[0].identified and not identified):
+    if not value:
         return known
+    if known and not identified:
+        current = known[0]
+        is_earlier = (event.time_ms, value) < (current.times_ms[0], current.value)
+        if current.identified or not is_earlier:
+            return known
     times_ms = (event.time_ms,)
     learned = KnownIdentifier(value=value, times_ms=times_ms, identified=identified)
-    return _merge((*known, learned))
+    return _merge((*known, learned)) if known else (learned,)
 
 
 def _merge(identifiers: Iterable[KnownIdentifier]) -> Identifiers:

@@ -19,6 +19,7 @@ from streams.state.entries import (
     decode_names,
     encode_entry,
     identity_key,
+    is_deletion,
     membership_key,
     parse_key,
 )
@@ -51,6 +52,11 @@ class UserEntries(msgspec.Struct, frozen=True, kw_only=True):
     def command(self, key: CommandKey) -> LastWrite | None:
         """Return the last write of a command."""
         return self.commands.get(key)
+
+    @property
+    def has_deletions(self) -> bool:
+        """True if the user, or a person behind the key, was ever deleted."""
+        return any(map(is_deletion, self.commands))
 
     def merge(self, other: "UserEntries") -> "UserEntries":
         """Merge two versions; of each entry the later write stays.

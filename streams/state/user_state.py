@@ -12,7 +12,6 @@ from streams.state.entries import (
     EntryGroup,
     EntryKind,
     LastWrite,
-    Matter,
     attributes_key,
     command_key,
     decode_command_key,
@@ -22,6 +21,7 @@ from streams.state.entries import (
     encode_entry,
     group_key,
     identity_key,
+    is_deletion,
     membership_key,
     parse_name,
 )
@@ -58,6 +58,11 @@ class EntryReader(Protocol):
     @property
     def identity(self) -> Identity:
         """Identifiers of the person."""
+        ...
+
+    @property
+    def has_deletions(self) -> bool:
+        """True if the user, or a person behind the key, was ever deleted."""
         ...
 
 
@@ -104,8 +109,10 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
         return _apply(self.stored.commands, self.command_changes)
 
     @property
-    def attributes(self) -> dict[AttributeNames, LastWrite]:
+    def attributes(self) -> Mapping[AttributeNames, LastWrite]:
         """Last write on every set of attributes."""
+        if not self.attribute_changes:
+            return self.stored.attributes
         return _apply(self.stored.attributes, self.attribute_changes)
 
     @property
@@ -114,6 +121,12 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
         if self.identity_change is not None:
             return self.identity_change
         return self.stored.identity
+
+    @property
+    def has_deletions(self) -> bool:
+        """True if the user, or a person behind the key, was ever deleted."""
+        changes = self.command_changes
+        return self.stored.has_deletions or any(map(is_deletion, changes))
 
     def last_writes(self) -> Iterator[LastWrite]:
         """Yield the last write of every entry."""
@@ -150,7 +163,7 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
         commands = {
             key: None
             for key, write in self.commands.items()
-            if write.rank < deletion.rank and key.matter is not Matter.DELETION
+            if write.rank < deletion.rank and not is_deletion(key)
         }
         return UserState(
             stored=self.stored,
@@ -219,7 +232,7 @@ class TableEntries:
 
     def command(self, key: CommandKey) -> LastWrite | None:
         """Implement `EntryReader.command` with the table."""
-        if key.matter is Matter.DELETION:
+        if is_deletion(key):
             self._read_profile()
             return self._deletions.get(key)
         return self._read(command_key(self._user, key))
@@ -253,6 +266,12 @@ class TableEntries:
         """Implement `EntryReader.identity` with the table."""
         self._read_profile()
         return self._identity
+
+    @property
+    def has_deletions(self) -> bool:
+        """Implement `EntryReader.has_deletions` with the table."""
+        self._read_profile()
+        return bool(self._deletions)
 
     def _read(self, key: bytes) -> LastWrite | None:
         if key not in self._read_entries:
@@ -311,10 +330,7 @@ def encode_changes(user: bytes, state: UserState) -> dict[bytes, bytes | None]:
         changes[attributes_key(user, names)] = write
     if identity is not None:
         changes[identity_key(user)] = None if identity == UNKNOWN else identity
-    by_matter = sorted(
-        state.command_changes.items(),
-        key=lambda item: item[0].matter is Matter.DELETION,
-    )
+    by_matter = sorted(state.command_changes.items(), key=lambda i: is_deletion(i[0]))
     for key, write in by_matter:
         changes[command_key(user, key)] = write
     return {

@@ -132,10 +132,12 @@ class Trigger:
 
     Attributes:
         text: Trigger as it was written.
+        node: Tree of the trigger.
         test: Compiled predicate, for JSON objects only.
     """
 
     text: str
+    node: Node = field(repr=False, compare=False)
     test: Predicate = field(repr=False, compare=False)
 
     def __call__(self, event: object) -> bool:
@@ -153,4 +155,5 @@ def compile_trigger(text: str) -> Trigger:
         TriggerError: The text is wrong; a `ConfigError` with line, column and expected
             tokens.
     """
-    return Trigger(text, compile_predicate(parse(text)))
+    node = parse(text)
+    return Trigger(text, node, compile_predicate(node))

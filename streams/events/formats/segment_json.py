@@ -115,7 +115,7 @@ def _normalize_ids(body: dict[str, Any]) -> None:
         value = body.get(name)
         if isinstance(value, str):
             body[name] = trim(value)
-        if is_junk_id(body.get(name)):
+        if value is not None and is_junk_id(value):
             del body[name]
 
 
@@ -164,12 +164,15 @@ def _check_version(version: object) -> None:
 
 
 def _check_sections(body: dict[str, Any]) -> None:
-    sections = [(body.get(name), f"bad-{name}", name) for name in _SECTIONS]
-    context_traits = section(body, "context").get("traits")
-    sections.append((context_traits, "bad-context", "context.traits"))
-    for value, code, name in sections:
-        if not (value is None or isinstance(value, dict) or value == []):
-            raise PoisonRecord(code, f"{name} is not an object")
+    for name in _SECTIONS:
+        if not _is_section(body.get(name)):
+            raise PoisonRecord(f"bad-{name}", f"{name} is not an object")
+    if not _is_section(section(body, "context").get("traits")):
+        raise PoisonRecord("bad-context", "context.traits is not an object")
+
+
+def _is_section(value: object) -> bool:
+    return value is None or isinstance(value, dict) or value == []
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:

@@ -22,6 +22,8 @@ def choose(options: Json, at: str, context: CompileContext) -> Resolver:
         parts.pop("else", None)
     then, other = parts.get("then", resolve_nothing), parts.get("else", resolve_nothing)
     if "exists" in parts:
+        if options["exists"] == options.get("then"):
+            return _first_existing(parts["exists"], other=other)
         return _choose_if_exists(parts["exists"], then=then, other=other)
     return _choose_if_not_blank(parts["blank"], then=then, other=other)
 
@@ -32,6 +34,16 @@ def _choose_if_exists(test: Resolver, *, then: Resolver, other: Resolver) -> Res
         if value is None or value is UNDEFINED:
             return other(payload)
         return then(payload)
+
+    return resolve
+
+
+def _first_existing(get: Resolver, *, other: Resolver) -> Resolver:
+    """Choose a value if it exists: test and result are read at once."""
+
+    def resolve(payload: Json) -> Json:
+        value = get(payload)
+        return other(payload) if value is None or value is UNDEFINED else value
 
     return resolve
 

@@ -18,9 +18,9 @@ from streams.events.identifiers import (
     InvalidContact,
     identifiers_of,
     normalize_email,
-    normalize_phone,
     read_contact,
 )
+from streams.events.phone_numbers import normalize_phone
 
 LONGEST_EMAIL = "a" * 64 + "@" + "b.example." * 18 + "bbbbb.com"
 ORIGIN = Origin(topic="segment-events", partition=0, offset=0)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from streams.actions.definitions.upsert_profile import UPSERT_PROFILE
 from streams.actions.intents import ProfileUpsert
-from streams.events.identifiers import normalize_email, normalize_phone, plausible_email
+from streams.events.identifiers import normalize_email, plausible_email
+from streams.events.phone_numbers import normalize_phone
 from streams.events.text import encode_without_half_pairs, repair_json, trim
 
 AROUND = [

@@ -1,0 +1,93 @@
+"""What the names of an event tell of a trigger is what the trigger says itself."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.destination.loader import compile_destination
+from streams.triggers.names import answer_by_names
+from streams.triggers.trigger import compile_trigger
+
+TESTS = (
+    'type = "track"',
+    'type != "identify"',
+    'event = "Order Completed"',
+    'event != "Audience Entered"',
+    "event = null",
+    "event != null",
+    'contains(event, "Order")',
+    'match(event, "Aud*")',
+    'userId = "u-1"',
+    'properties.vip = "yes"',
+    "properties.total > 5",
+)
+NAMES = ("track", "identify", "page")
+EVENTS = ("Order Completed", "Audience Entered", "Order Refunded", None, 7)
+
+CONDITIONS = st.recursive(
+    st.sampled_from(TESTS),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: f"({two[0]} and {two[1]})"),
+        st.tuples(inner, inner).map(lambda two: f"({two[0]} or {two[1]})"),
+    ),
+    max_leaves=6,
+)
+EVENT_BODIES = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(NAMES),
+        "event": st.sampled_from(EVENTS),
+        "userId": st.sampled_from(("u-1", "u-2")),
+        "properties": st.sampled_from(({}, {"vip": "yes"}, {"total": 9})),
+    }
+)
+
+
+def name_of(value: object) -> str | None:
+    """Return the name if it is text."""
+    return value if isinstance(value, str) else None
+
+
+@given(CONDITIONS, EVENT_BODIES)
+def test_an_answer_by_names_is_the_answer_of_the_trigger(
+    text: str, body: dict[str, Any]
+) -> None:
+    """If the names decide, the whole event decides the same."""
+    trigger = compile_trigger(text)
+    kind, event = name_of(body["type"]), name_of(body["event"])
+    answer = answer_by_names(trigger.node, kind=kind, event=event)
+    assert answer in (None, trigger(body))
+
+
+@given(st.lists(CONDITIONS, min_size=1, max_size=5), EVENT_BODIES)
+def test_a_destination_finds_the_mappings_that_match(
+    texts: list[str], body: dict[str, Any]
+) -> None:
+    """The mappings by name are those whose triggers match, in the file's order."""
+    mappings = [
+        {"name": f"m{n}", "action": "trackEvent", "trigger": text}
+        for n, text in enumerate(texts)
+    ]
+    destination = compile_destination({"mappings": mappings})
+    found = [rule.name for rule in destination.matching_rules(body)]
+    expected = [n for n, text in enumerate(texts) if compile_trigger(text)(body)]
+    assert found == [f"m{n}" for n in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ('type = "track"', True),
+        ('type = "track" and event = "Order Completed"', False),
+        ('type = "identify" or event != "Order Completed"', True),
+        ('type = "track" and userId = "u-1"', None),
+        ('type = "identify" and userId = "u-1"', False),
+        ('event = "x" or contains(event, "View")', None),
+        ("event = null", False),
+    ],
+)
+def test_names_decide_what_they_can(text: str, answer: bool | None) -> None:
+    """The names of a track call of Product Viewed decide, or leave it open."""
+    node = compile_trigger(text).node
+    assert answer_by_names(node, kind="track", event="Product Viewed") is answer
