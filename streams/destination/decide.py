@@ -1,7 +1,6 @@
 """Decision on an event: the user's state afterwards, and what is to be delivered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -62,8 +61,7 @@ NO_MAPPING: Final = "no-mapping"
 REBUILT: Final = "rebuilt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Consequences of a single event.
 
     Attributes:

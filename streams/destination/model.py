@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from streams.actions.fields import choose_emails
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
@@ -44,8 +46,7 @@ class Batching:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingResult:
+class MappingResult(msgspec.Struct, frozen=True, kw_only=True):
     """Result of a mapping for a single event.
 
     Attributes:
