@@ -66,6 +66,7 @@ class _BatchResult:
         self._context = context
         self._activations: list[tuple[StageRecord, LaneId, bytes]] = []
         self._discarded: list[OutcomeItem] = []
+        self._held: list[StageRecord] = []
         self._states: dict[int, dict[bytes, UserState]] = {}
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
@@ -84,7 +85,7 @@ class _BatchResult:
             states[user] = self._process_record(record, states[user])
 
     def messages(self) -> list[Message]:
-        """Return records for the lanes, and outcomes of discarded events."""
+        """Return records for the lanes, held events, outcomes of discarded events."""
         topics = self._context.topics
         activations = [
             Message(
@@ -95,21 +96,27 @@ class _BatchResult:
             )
             for record, lane, value in self._activations
         ]
+        held_events = [
+            Message(topics.held_events, record.key, record.value, record.onward_headers)
+            for record in self._held
+        ]
+        messages = activations + held_events
         if not self._discarded:
-            return activations
-        return activations + outcome_messages(
+            return messages
+        return messages + outcome_messages(
             self._context, Stage.ACTIVATE, self._discarded
         )
 
     def reject_oversized(self, results: Sequence[SendResult]) -> None:
-        """Turn activations that a lane rejected into dead letters.
+        """Turn activations and held events that Kafka rejected into dead letters.
 
         Args:
             results: Results of `messages`, in the same order.
         """
+        records = [*(record for record, _, _ in self._activations), *self._held]
         self.dead_letters += [
             build_dead_letter(Stage.ACTIVATE, record, TOO_LARGE)
-            for (record, _, _), result in zip(self._activations, results, strict=False)
+            for record, result in zip(records, results, strict=False)
             if isinstance(result, RecordTooLarge)
         ]
 
@@ -137,6 +144,8 @@ class _BatchResult:
                 build_dead_letter(Stage.ACTIVATE, record, to_poison_record(fault))
             )
             return state
+        if decision.is_held:
+            self._held.append(record)
         self._activations += [(record, *activation) for activation in activations]
         self.dead_letters += [
             _refusal_dead_letter(record, refusal) for refusal in decision.refusals
@@ -188,7 +197,12 @@ class _BatchResult:
             max_event_bytes=self._context.settings.max_event_bytes,
             replay=replay,
         )
-        return decide(event, state, destination=self._context.destination)
+        return decide(
+            event,
+            state,
+            destination=self._context.destination,
+            was_held=record.was_held,
+        )
 
     def _read_replay(self, record: StageRecord) -> Replay:
         """Return the replay that reprocesses a record."""

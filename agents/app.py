@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from agents import activate, deliver, health, intake, list_resolver
+from agents import activate, deliver, health, intake, list_resolver, release
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
 from agents.engine.global_table import GlobalTable
 from agents.engine.offset_backup import OffsetBackup
@@ -105,6 +105,17 @@ def _add_activate(app: EngineApp, context: Context) -> None:
         open_partition=context.user_states.open,
         close_partition=context.user_states.close,
     )
+    held_events = release.HeldEvents(context)
+    run_stage(
+        app,
+        context,
+        name=release.NAME,
+        topics=(context.topics.held_events,),
+        process=held_events.enqueue,
+        marks_done=True,
+        on_partitions_revoked=held_events.on_partitions_revoked,
+    )
+    app.base_services.append(held_events)
 
 
 def _add_deliver(app: EngineApp, context: Context) -> None:

@@ -17,6 +17,7 @@ from streams.events.canonical_event import (
     ACTIVATION_HEADER,
     EVENT_OFFSET_HEADER,
     FAILED_LANES_HEADER,
+    HELD_UNTIL_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
     REPLAY_MODE_HEADER,
@@ -47,6 +48,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         replay_mode: Mode of that replay.
         failed_lanes: Lanes on which a requeued event failed.
         is_activation: True for a record of the events topic that holds an activation.
+        was_held: True for an event that was held, and is back on the events topic.
         onward_headers: Headers for the records that this one causes.
     """
 
@@ -61,6 +63,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
     replay_mode: ReplayMode
     failed_lanes: frozenset[str]
     is_activation: bool
+    was_held: bool
     onward_headers: list[tuple[str, bytes]]
 
 
@@ -105,6 +108,7 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
         ),
         failed_lanes=lanes,
         is_activation=bool(headers.get(ACTIVATION_HEADER)),
+        was_held=HELD_UNTIL_HEADER in headers,
         onward_headers=[
             (ORIGIN_HEADER, origin_text),
             (SOURCE_TIME_HEADER, b"%d" % source_ms),

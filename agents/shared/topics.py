@@ -49,7 +49,12 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
         ),
         *(
             (name, partitions, large_records)
-            for name in (topics.events, topics.reprocess, *lanes)
+            for name in (
+                topics.events,
+                topics.held_events,
+                topics.reprocess,
+                *lanes,
+            )
         ),
         (topics.deadletters, partitions, retained),
         (topics.list_requests, 4, retained),

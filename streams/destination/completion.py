@@ -31,11 +31,21 @@ UNKNOWN_PERSON: Final = "unknown-person"
 """Reason of a discarded event of a person without a known address."""
 
 
+HOLD_DEFAULT_S: Final = 900.0
+"""Ours: a shopper who signs up does so minutes after the first view."""
+
+HOLD_MAX_S: Final = 86_400
+"""Ours: a day; a flow that fires later means nothing to the person."""
+
+
 class UnknownPersonPolicy(StrEnum):
     """Treatment of an event that names its person by user id alone."""
 
     SEND = "send"
     """Send the event, as Segment does; Klaviyo may make a second profile."""
+
+    HOLD = "hold"
+    """Hold the event for some time, in case a later one names the person; then send."""
 
     DROP = "drop"
     """Discard the event."""
@@ -48,11 +58,13 @@ class IdentityRules:
     Attributes:
         complete: Whether intents are completed with known identifiers.
         unknown: Treatment of an event of an unknown person.
+        hold_for_s: Time for which such an event is held.
         on_conflict: Treatment of an update whose identifiers belong to two profiles.
     """
 
     complete: bool = True
     unknown: UnknownPersonPolicy = UnknownPersonPolicy.SEND
+    hold_for_s: float = HOLD_DEFAULT_S
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
 
 
@@ -123,9 +135,18 @@ def _complete(
 
 def is_unknown_person(intent: Intent) -> bool:
     """Return True if an event names its person by a user id or device alone."""
-    if not isinstance(intent, EventRecord):
-        return False
-    profile = intent.profile
+    return isinstance(intent, EventRecord) and makes_unknown_profile(intent)
+
+
+def makes_unknown_profile(intent: Intent) -> bool:
+    """Return True if an intent may make a profile of a user id or device alone."""
+    match intent:
+        case EventRecord(profile=profile) | ListAdd(profile=profile):
+            pass
+        case ProfileUpsert(profile=profile):
+            pass
+        case _:
+            return False
     return not any(profile.get(name) for name in ("id", "email", "phone_number"))
 
 

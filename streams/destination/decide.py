@@ -14,6 +14,7 @@ from streams.actions.activation import (
 )
 from streams.actions.commands import apply_command, deleted_after
 from streams.actions.intents import (
+    Deletion,
     EventRecord,
     Intent,
     ListAdd,
@@ -32,6 +33,7 @@ from streams.destination.completion import (
     complete_person,
     is_unknown_person,
     link_user,
+    makes_unknown_profile,
 )
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
@@ -70,6 +72,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         refusals: Payloads of its mappings that cannot be acted on.
         reason: Reason for having neither activations nor refusals.
         message_id: The producer's name for the event.
+        is_held: Whether the event waits and is then decided anew; nothing has changed.
     """
 
     state: UserState
@@ -77,10 +80,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[PayloadRefusal, ...] = ()
     reason: str = ""
     message_id: str = ""
+    is_held: bool = False
 
 
 def decide(
-    event: CanonicalEvent, state: UserState, *, destination: Destination
+    event: CanonicalEvent,
+    state: UserState,
+    *,
+    destination: Destination,
+    was_held: bool = False,
 ) -> Decision:
     """Apply an event to the user's state, and map the event to activations.
 
@@ -88,6 +96,7 @@ def decide(
         event: The event.
         state: The state of the event's user.
         destination: The synced audiences and the mappings.
+        was_held: Whether the event has waited for its person to become known.
     """
     builder = _DecisionBuilder(event, state, destination)
     opt_out = opt_out_of(event.body, destination.opt_out_rules)
@@ -99,6 +108,8 @@ def decide(
         builder.apply_audience_events()
     for rule in destination.matching_rules(event.body):
         builder.apply_mapping(rule)
+    if not was_held and builder.waits_for_person:
+        return Decision(state=state, is_held=True)
     return builder.build()
 
 
@@ -178,6 +189,22 @@ class _DecisionBuilder:
                 batch = batch_override_of(rule, mapping_result)
                 for intent in intents:
                     self._apply_intent(intent, rule, batch=batch)
+
+    @property
+    def waits_for_person(self) -> bool:
+        """True if the event would make a profile beside the one of its person.
+
+        The order of last writes is that of event times, so nothing is lost by deciding
+        the event later. A rebuild of the table waits too: if it were first, it would
+        make a duplicate of the same event that is held.
+        """
+        policy = self._destination.identity_rules.unknown
+        identity = self._state.identity
+        if policy is not UnknownPersonPolicy.HOLD or identity.email or identity.phone:
+            return False
+        intents = [activation.intent for activation in self._activations]
+        is_deletion = any(isinstance(intent, Deletion) for intent in intents)
+        return not is_deletion and any(map(makes_unknown_profile, intents))
 
     def build(self) -> Decision:
         """Build the decision from the collected consequences."""

@@ -40,6 +40,7 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         events: Canonical events, keyed by user.
+        held_events: Events of unknown persons that wait, keyed by user.
         activations: Lane → activations of the lane, keyed by user.
         list_requests: Requests to find or create a list, keyed by audience.
         audience_lists: List IDs, keyed by audience; compacted.
@@ -53,6 +54,7 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     events: str
+    held_events: str
     activations: dict[str, str]
     list_requests: str
     audience_lists: str
@@ -69,6 +71,7 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         """Build all names from a prefix."""
         return cls(
             events=f"{prefix}events",
+            held_events=f"{prefix}held-events",
             activations={lane: f"{prefix}activations.{lane}" for lane in LANES},
             list_requests=f"{prefix}list-requests",
             audience_lists=f"{prefix}audience-lists",

@@ -90,6 +90,7 @@ class Pipeline:
         reads = {
             "intake": self.source,
             "activate": topics.events,
+            "release": topics.held_events,
             "list_resolver": topics.list_requests,
             **{f"deliver.{lane}": topics.activations[lane] for lane in _LANES},
         }
