@@ -12,7 +12,7 @@ from streams.actions.activation import (
     BatchOverride,
     lane_of,
 )
-from streams.actions.commands import apply_command, deleted_after
+from streams.actions.commands import apply_command
 from streams.actions.intents import (
     Deletion,
     EventRecord,
@@ -106,7 +106,7 @@ def decide(
     builder.learn_identity()
     if destination.sync_audiences:
         builder.apply_audience_events()
-    for rule in destination.matching_rules(event.body):
+    for rule in destination.rules_by_name.matching(event.body):
         builder.apply_mapping(rule)
     if not was_held and builder.waits_for_person:
         return Decision(state=state, is_held=True)
@@ -137,7 +137,8 @@ class _DecisionBuilder:
     def learn_identity(self) -> None:
         """Learn who the user is, before anything is done for the user."""
         event = self._event
-        if event.kind in _NOT_ABOUT_A_PERSON or deleted_after(self._state, event):
+        is_erased = self._state.is_erased_after(event.rank)
+        if is_erased or event.kind in _NOT_ABOUT_A_PERSON:
             return
         before = self._state.identity
         after = learn(before, self._identifiers, event)
@@ -172,7 +173,7 @@ class _DecisionBuilder:
         self._reasons.append(opt_out)
         allows_withdrawals = self._destination.opt_out_rules.allows_withdrawals
         actions = DELETIONS | WITHDRAWALS if allows_withdrawals else DELETIONS
-        for rule in self._destination.matching_rules(self._event.body):
+        for rule in self._destination.rules_by_name.matching(self._event.body):
             if rule.action.name in actions:
                 self.apply_mapping(rule)
 

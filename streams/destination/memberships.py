@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streams.actions.attributes import drop_stale_attributes
-from streams.actions.commands import deleted_after
 from streams.actions.intents import (
     Intent,
     ListAdd,
@@ -82,7 +81,7 @@ def apply_audience_event(
     rule = destination.audiences.get(audience, AudienceRule())
     if not (destination.sync_audiences and rule.enabled):
         return AudienceResult((), state, NOT_SYNCED)
-    if deleted_after(state, event):
+    if state.is_erased_after(event.rank):
         return AudienceResult((), state, TransitionReason.STALE)
     before = state.membership(audience)
     after, transition, reason = apply_event(

@@ -164,15 +164,11 @@ def _check_version(version: object) -> None:
 
 
 def _check_sections(body: dict[str, Any]) -> None:
-    for name in _SECTIONS:
-        if not _is_section(body.get(name)):
-            raise PoisonRecord(f"bad-{name}", f"{name} is not an object")
-    if not _is_section(section(body, "context").get("traits")):
-        raise PoisonRecord("bad-context", "context.traits is not an object")
-
-
-def _is_section(value: object) -> bool:
-    return value is None or isinstance(value, dict) or value == []
+    context_traits = section(body, "context").get("traits")
+    sections = [(name, body.get(name), name) for name in _SECTIONS]
+    for code, value, name in (*sections, ("context", context_traits, "context.traits")):
+        if not (value is None or isinstance(value, dict) or value == []):
+            raise PoisonRecord(f"bad-{code}", f"{name} is not an object")
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:

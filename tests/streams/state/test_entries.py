@@ -93,8 +93,8 @@ def _all_of(reader: TableEntries) -> UserEntries:
     return UserEntries(
         memberships=reader.memberships,
         commands=reader.commands,
-        attributes=reader.attributes,
-        identity=reader.identity,
+        attributes=dict(reader.profile.attributes),
+        identity=reader.profile.identity,
     )
 
 
