@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -58,21 +59,21 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
     await context.user_states.write(result.changed_entries())
 
 
+@dataclass(slots=True)
 class _BatchResult:
     """Activations, outcomes, dead letters and changed states of one fetch."""
 
-    def __init__(self, context: Context) -> None:
-        self.dead_letters: list[DeadLetter] = []
-        self._context = context
-        self._activations: list[tuple[StageRecord, LaneId, bytes]] = []
-        self._discarded: list[OutcomeItem] = []
-        self._held: list[StageRecord] = []
-        self._states: dict[int, dict[bytes, UserState]] = {}
+    context: Context
+    activations: list[tuple[StageRecord, LaneId, bytes]] = field(default_factory=list)
+    discarded: list[OutcomeItem] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    held: list[StageRecord] = field(default_factory=list)
+    states: dict[int, dict[bytes, UserState]] = field(default_factory=dict)
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
         """Decide the records of a partition, in order."""
-        table = self._context.user_states
-        states = self._states[partition] = {}
+        table = self.context.user_states
+        states = self.states[partition] = {}
         for record in map(read_record, records):
             user = record.key or b""
             if user not in states:
@@ -86,7 +87,7 @@ class _BatchResult:
 
     def messages(self) -> list[Message]:
         """Return records for the lanes, held events, outcomes of discarded events."""
-        topics = self._context.topics
+        topics = self.context.topics
         activations = [
             Message(
                 topics.activations[lane],
@@ -94,18 +95,16 @@ class _BatchResult:
                 value,
                 [*record.onward_headers, (EVENT_OFFSET_HEADER, b"%d" % record.offset)],
             )
-            for record, lane, value in self._activations
+            for record, lane, value in self.activations
         ]
         held_events = [
             Message(topics.held_events, record.key, record.value, record.onward_headers)
-            for record in self._held
+            for record in self.held
         ]
         messages = activations + held_events
-        if not self._discarded:
+        if not self.discarded:
             return messages
-        return messages + outcome_messages(
-            self._context, Stage.ACTIVATE, self._discarded
-        )
+        return messages + outcome_messages(self.context, Stage.ACTIVATE, self.discarded)
 
     def reject_oversized(self, results: Sequence[SendResult]) -> None:
         """Turn activations and held events that Kafka rejected into dead letters.
@@ -113,7 +112,7 @@ class _BatchResult:
         Args:
             results: Results of `messages`, in the same order.
         """
-        records = [*(record for record, _, _ in self._activations), *self._held]
+        records = [*(record for record, _, _ in self.activations), *self.held]
         self.dead_letters += [
             build_dead_letter(Stage.ACTIVATE, record, TOO_LARGE)
             for record, result in zip(records, results, strict=False)
@@ -128,7 +127,7 @@ class _BatchResult:
                 for user, state in states.items()
                 for key, entry in encode_changes(user, state).items()
             }
-            for partition, states in self._states.items()
+            for partition, states in self.states.items()
         }
 
     def _process_record(self, record: StageRecord, state: UserState) -> UserState:
@@ -145,8 +144,8 @@ class _BatchResult:
             )
             return state
         if decision.is_held:
-            self._held.append(record)
-        self._activations += [(record, *activation) for activation in activations]
+            self.held.append(record)
+        self.activations += [(record, *activation) for activation in activations]
         self.dead_letters += [
             _refusal_dead_letter(record, refusal) for refusal in decision.refusals
         ]
@@ -155,10 +154,10 @@ class _BatchResult:
                 record.origin,
                 discarded(decision.reason),
                 message_id=decision.message_id,
-                latency_ms=max(0, self._context.now_ms() - record.source_ms),
+                latency_ms=max(0, self.context.now_ms() - record.source_ms),
                 replay=record.replay,
             )
-            self._discarded.append(item)
+            self.discarded.append(item)
         return decision.state
 
     def _encode_activation(self, activation: Activation) -> tuple[LaneId, bytes]:
@@ -172,7 +171,7 @@ class _BatchResult:
         except UnicodeEncodeError:  # a mapping can cut a surrogate pair in half
             plain = msgspec.to_builtins(activation)
             value = encode_without_half_pairs(json.dumps(plain, ensure_ascii=False))
-        if len(value) > self._context.settings.max_event_bytes:
+        if len(value) > self.context.settings.max_event_bytes:
             raise TOO_LARGE
         return lane_of(activation.intent), value
 
@@ -180,37 +179,37 @@ class _BatchResult:
         if record.bad_origin is not None:
             raise record.bad_origin
         replay = self._read_replay(record) if record.replay else None
-        if replay and self._context.is_replay_stopped(replay.id):
+        if replay and self.context.is_replay_stopped(replay.id):
             return Decision(state=state, reason=REPLAY_STOPPED.reason)
         if replay and record.is_activation:
             return revalidate(
                 decode_activation(record.value),
                 state,
                 replay=replay,
-                destination=self._context.destination,
+                destination=self.context.destination,
             )
         event = decode(
             record.value,
             origin=record.origin,
             record_time_ms=record.source_ms,
-            now_ms=self._context.now_ms(),
-            max_event_bytes=self._context.settings.max_event_bytes,
+            now_ms=self.context.now_ms(),
+            max_event_bytes=self.context.settings.max_event_bytes,
             replay=replay,
         )
         return decide(
             event,
             state,
-            destination=self._context.destination,
+            destination=self.context.destination,
             was_held=record.was_held,
         )
 
     def _read_replay(self, record: StageRecord) -> Replay:
         """Return the replay that reprocesses a record."""
-        age_ms = int(self._context.settings.replay_backfill_after_s * 1000)
+        age_ms = int(self.context.settings.replay_backfill_after_s * 1000)
         return Replay(
             id=record.replay,
             mode=record.replay_mode,
-            backfill_before_ms=self._context.now_ms() - age_ms,
+            backfill_before_ms=self.context.now_ms() - age_ms,
             failed_lanes=record.failed_lanes,
         )
 

@@ -9,7 +9,7 @@ attributes that one event sets, and is stored under their names.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ import msgspec
 
 from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.state.entries import AttributeNames, LastWrite, Rank
+from streams.state.entries import AttributeNames, LastWrite
 from streams.state.user_state import UserState
 
 _FIXED: Final = frozenset({"id", "external_id", "anonymous_id", "_kx"})
@@ -70,13 +70,16 @@ def drop_stale_attributes(
     names_set = frozenset(_attribute_names(intent.profile))
     names_added = frozenset[str]()
     rank = event.rank
-    stale_names = names_written(state, lambda written: written > rank)
+    written = state.attributes.items()
+    stale_names = frozenset(n for names, w in written if w.rank > rank for n in names)
     is_addition = False
     if isinstance(intent, ProfileUpsert):
         names_set |= _property_names(intent.unset)
         names_added = _property_names((*intent.append, *intent.unappend))
         if event.replay_mode is ReplayMode.CHANGES_ONLY:
-            recorded_names = names_written(state, lambda written: written >= rank)
+            recorded_names = frozenset(
+                name for names, w in written if w.rank >= rank for name in names
+            )
             intent = _drop_repeated_additions(intent, recorded_names)
         is_addition = bool(intent.append or intent.unappend)
     keeps_contacts = isinstance(intent, ListAdd) and not event.replay
@@ -141,16 +144,6 @@ def _without(
                 yield name, remaining
         elif name not in names:
             yield name, value
-
-
-def names_written(state: UserState, matches: Callable[[Rank], bool]) -> frozenset[str]:
-    """Return the attributes with a last write of a matching rank."""
-    return frozenset(
-        name
-        for names, write in state.attributes.items()
-        if matches(write.rank)
-        for name in names
-    )
 
 
 def record_attributes(

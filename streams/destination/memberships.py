@@ -5,6 +5,7 @@ activation which comes back from a lane or a dead letter.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import msgspec
@@ -92,7 +93,8 @@ def apply_audience_event(
         message_id=event.message_id,
         mode=event.replay_mode,
     )
-    change = _ListChange(event, state, destination, build_intent)
+    is_completed = destination.identity_rules.complete
+    change = _ListChange(event, state, is_completed, build_intent)
     intent = None
     if transition is not None:
         intent = change.build(transition, transition.list_id or rule.list_id)
@@ -108,24 +110,21 @@ def apply_audience_event(
     return AudienceResult((intent, *others) if intent else (), state, reason)
 
 
+@dataclass(slots=True)
 class _ListChange:
     """List change for an event, with fresh attributes and a complete person.
 
     Attributes:
+        event: The event.
         state: State of the user, with the attributes of a change that is executed.
+        is_completed: Whether persons are named as completely as is safe.
+        build_intent: Builds the list change.
     """
 
-    def __init__(
-        self,
-        event: CanonicalEvent,
-        state: UserState,
-        destination: Destination,
-        build_intent: BuildIntent,
-    ) -> None:
-        self.state = state
-        self._event = event
-        self._is_completed = destination.identity_rules.complete
-        self._build_intent = build_intent
+    event: CanonicalEvent
+    state: UserState
+    is_completed: bool
+    build_intent: BuildIntent
 
     def build(self, transition: Transition, list_id: str) -> Intent:
         """Build the change of a transition.
@@ -133,12 +132,12 @@ class _ListChange:
         Raises:
             PoisonRecord: `no-identifier`.
         """
-        intent, event = self._build_intent(transition, list_id), self._event
+        intent, event = self.build_intent(transition, list_id), self.event
         if isinstance(intent, ListAdd):
             intent, self.state, _ = drop_stale_attributes(
                 intent, self.state, event=event
             )
-        if not self._is_completed:
+        if not self.is_completed:
             return intent
         return complete_person(intent, self.state.identity, time_ms=event.time_ms)
 
