@@ -1,5 +1,6 @@
 """Events of unknown persons wait, and then reach the one profile of each person."""
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ HOLD_S = 10
 
 DRILL_HOLD_S = 40
 """The same, while a worker is killed and another one takes over."""
+
+LONG_HOLD_S = 3_600
+"""Longer than any test waits."""
+
+STOP_MAX_S = 20
+"""Far below the time for which work in progress may delay a rebalance (36 s)."""
 
 
 def _destination(directory: Path, *, hold_for_s: int) -> Path:
@@ -150,3 +157,31 @@ def test_a_killed_worker_loses_no_held_event(
     assert members == {*map(_email, known), *unknown}
     assert pipeline.klaviyo.requests("POST", "/api/profile-merge") == []
     assert pipeline.await_dead_letters(0) == []
+
+
+def test_workers_join_stop_and_release_at_once_while_events_wait(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """Waiting events delay no rebalance; without the setting they wait no longer."""
+    pipeline.run(destination=_destination(tmp_path, hold_for_s=LONG_HOLD_S))
+    visitors = users("visitor", 20)
+    origins = [origin for u in visitors for origin in _publish(pipeline, u, _viewed())]
+    pipeline.until(lambda: pipeline.groups["release"].lag == len(visitors))
+
+    pipeline.start("w1")
+    pipeline.await_members(2)
+    stops_s = []
+    for name in ("w0", "w1"):
+        started_s = time.monotonic()
+        pipeline.workers[name].stop()
+        assert pipeline.workers[name].ended() == 0
+        stops_s.append(time.monotonic() - started_s)
+    lag = pipeline.groups["release"].lag
+    sends = tmp_path / "sends.yaml"
+    sends.write_text("settings: {identity: {unknown: send}}\n")
+    pipeline.start("w1", destination=sends)
+    pipeline.await_quiet(origins)
+
+    assert max(stops_s) < STOP_MAX_S
+    assert lag == len(visitors)
+    assert _profiles(pipeline) == sorted((user, None) for user in visitors)
