@@ -38,18 +38,6 @@ ListRef: TypeAlias = ById | ByAudience
 """Reference to one Klaviyo list."""
 
 
-def build_list_ref(*, list_id: str, audience: str) -> ListRef | None:
-    """Return the reference to a list; None where neither argument names a list.
-
-    Args:
-        list_id: Klaviyo's id of the list; wins over the audience. Empty for none.
-        audience: Key of the audience. Empty for none.
-    """
-    if list_id:
-        return ById(list_id)
-    return ByAudience(audience) if audience else None
-
-
 class LaneId(StrEnum):
     """Lane: a durable outbox with a lag of its own, per family of Klaviyo quotas.
 

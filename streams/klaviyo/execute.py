@@ -19,6 +19,19 @@ from streams.actions.intents import (
     list_id_of,
 )
 from streams.delivery.verdict import ItemVerdict, Verdict
+from streams.klaviyo.api.endpoints import (
+    CREATE_EVENTS,
+    GET_PROFILES,
+    IMPORT_PROFILES,
+    REMOVE_MEMBERS,
+    REQUEST_DELETION,
+    SUBSCRIBE,
+    SUPPRESS,
+    UNSUBSCRIBE,
+    UNSUPPRESS,
+    UPSERT_PROFILE,
+    Endpoint,
+)
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.bisect import gather_all
@@ -122,6 +135,20 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     IntentKind.DELETE: delete_profiles,
 }
 """Kind of intent -> operation; `record` here knows no metrics and no current time."""
+
+ENDPOINTS_BY_KIND: Final[Mapping[str, tuple[Endpoint, ...]]] = {
+    IntentKind.UPSERT: (IMPORT_PROFILES,),
+    IntentKind.PATCH: (UPSERT_PROFILE,),
+    IntentKind.ADD: (IMPORT_PROFILES,),
+    IntentKind.REMOVE: (GET_PROFILES, REMOVE_MEMBERS),
+    IntentKind.RECORD: (CREATE_EVENTS,),
+    IntentKind.SUBSCRIBE: (SUBSCRIBE,),
+    IntentKind.UNSUBSCRIBE: (UNSUBSCRIBE,),
+    IntentKind.SUPPRESS: (SUPPRESS,),
+    IntentKind.UNSUPPRESS: (UNSUPPRESS,),
+    IntentKind.DELETE: (REQUEST_DELETION,),
+}
+"""Kind of intent -> the endpoints whose quota its operation needs."""
 
 
 async def execute(

@@ -22,9 +22,12 @@ from streams.events.canonical_event import (
     SOURCE_TIME_HEADER,
     Origin,
 )
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.endpoints import Endpoint
 from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,
+    ScriptedKlaviyo,
     context,
     partition,
     record,
@@ -91,13 +94,29 @@ def lane_record(
     )
 
 
+class DelayingKlaviyo(ScriptedKlaviyo):
+    """Client whose delay at the rate limiter is set by a test.
+
+    Attributes:
+        delay_s: Delay of a request, the only item: copies of the client share it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delay_s = [0.0]
+
+    def send_delay_s(self, endpoint: Endpoint) -> float:
+        """Return the delay that the test has set."""
+        del endpoint
+        return self.delay_s[-1]
+
+
 class ScriptedLane:
     """Lane whose sends are played by a test.
 
     Attributes:
         batches: Users of each batch so far.
         sendable: The answer of `can_send`.
-        due: The answer of `is_due`.
         on_send: Called for each batch; by default it delivers all items.
     """
 
@@ -107,7 +126,6 @@ class ScriptedLane:
         self.reservations = Reservations()
         self.batches: list[list[str]] = []
         self.sendable = True
-        self.due = True
         self.on_send: Send = deliver_all
 
     async def on_partition_assigned(self, partition: int) -> None:
@@ -118,11 +136,6 @@ class ScriptedLane:
         del batch_key
         return self.sendable
 
-    def is_due(self, batch_key: BatchKey) -> bool:
-        """Return the answer of the test."""
-        del batch_key
-        return self.due
-
     def exclusive_keys(
         self, batch_key: BatchKey, items: Sequence[LaneItem]
     ) -> frozenset[object]:
@@ -130,8 +143,14 @@ class ScriptedLane:
         del batch_key, items
         return frozenset()
 
-    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+    async def send(
+        self,
+        klaviyo: KlaviyoClient,
+        batch_key: BatchKey,
+        items: Sequence[LaneItem],
+    ) -> BatchResult:
         """Note a batch, and return the result of the test."""
+        del klaviyo
         self.batches.append([item.activation.user for item in items])
         return await self.on_send(batch_key, items)
 
@@ -146,6 +165,7 @@ class LaneHarness:
 
     Attributes:
         lane: The scripted lane.
+        klaviyo: Client whose delay a test may set.
         service: The service of the lane.
         producer: Keeps outcomes and dead letters.
         part: The partition.
@@ -159,6 +179,7 @@ class LaneHarness:
         batch_max_items: int = 10,
     ) -> None:
         self.producer = FakeProducer()
+        self.klaviyo = DelayingKlaviyo()
         self.part = partition("t.activations.lists")
         self.lane = ScriptedLane(
             LaneOptions(
@@ -173,7 +194,7 @@ class LaneHarness:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         services = replace(
-            context(self.producer),
+            context(self.producer, klaviyo=self.klaviyo),
             now_ms=lambda: NOW_MS + int((loop.time() - began_s) * 1_000),
         )
         self.service = LaneService(services, self.lane)
