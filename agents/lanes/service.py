@@ -184,7 +184,7 @@ class Dispatcher:
         if klaviyo.waiting_count:
             return False
         return batch.is_full or all(
-            klaviyo.send_delay_s(endpoint) <= CUT_AHEAD_S
+            klaviyo.limiter.send_delay_s(endpoint.name) <= CUT_AHEAD_S
             for endpoint in ENDPOINTS_BY_KIND[key.kind]
         )
 
@@ -316,7 +316,8 @@ class LaneService(Service):
             return [(pending, DUPLICATE)]
         now_s = asyncio.get_running_loop().time()
         item = QueuedItem.of(activation, records=(pending,), queued_s=now_s)
-        return [(superseded, SUPERSEDED) for superseded in self._queue.add(item)]
+        superseded = records_of(self._queue.coalescer.add(item))
+        return [(pending, SUPERSEDED) for pending in superseded]
 
     @Service.task
     async def _dispatch_forever(self) -> None:

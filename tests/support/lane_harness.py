@@ -23,7 +23,7 @@ from streams.events.canonical_event import (
     Origin,
 )
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.api.endpoints import Endpoint
+from streams.rate_limiting.limiter import Clock, RateLimiter
 from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,
@@ -94,21 +94,21 @@ def lane_record(
     )
 
 
-class DelayingKlaviyo(ScriptedKlaviyo):
-    """Client whose delay at the rate limiter is set by a test.
+class DelayingLimiter(RateLimiter):
+    """Rate limiter whose delay is set by a test.
 
     Attributes:
-        delay_s: Delay of a request, the only item: copies of the client share it.
+        delay_s: Delay of a request to any endpoint.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.delay_s = [0.0]
+        super().__init__(Clock(monotonic_s=float, sleep=asyncio.sleep, rng=float))
+        self.delay_s = 0.0
 
-    def send_delay_s(self, endpoint: Endpoint) -> float:
+    def send_delay_s(self, name: str) -> float:
         """Return the delay that the test has set."""
-        del endpoint
-        return self.delay_s[-1]
+        del name
+        return self.delay_s
 
 
 class ScriptedLane:
@@ -165,7 +165,7 @@ class LaneHarness:
 
     Attributes:
         lane: The scripted lane.
-        klaviyo: Client whose delay a test may set.
+        limiter: Rate limiter whose delay a test may set.
         service: The service of the lane.
         producer: Keeps outcomes and dead letters.
         part: The partition.
@@ -179,7 +179,9 @@ class LaneHarness:
         batch_max_items: int = 10,
     ) -> None:
         self.producer = FakeProducer()
-        self.klaviyo = DelayingKlaviyo()
+        self.limiter = DelayingLimiter()
+        klaviyo = ScriptedKlaviyo()
+        klaviyo.limiter = self.limiter
         self.part = partition("t.activations.lists")
         self.lane = ScriptedLane(
             LaneOptions(
@@ -194,7 +196,7 @@ class LaneHarness:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         services = replace(
-            context(self.producer, klaviyo=self.klaviyo),
+            context(self.producer, klaviyo=klaviyo),
             now_ms=lambda: NOW_MS + int((loop.time() - began_s) * 1_000),
         )
         self.service = LaneService(services, self.lane)

@@ -116,7 +116,7 @@ async def test_a_batch_is_due_when_its_request_could_leave() -> None:
         before = dispatcher.may_start(PATCHES)
         await client.call(_upsert("a"))
         due = [dispatcher.may_start(one) for one in (PATCHES, UPSERTS)]
-        clock.now_s += client.send_delay_s(UPSERT_PROFILE) - CUT_AHEAD_S
+        clock.now_s += client.limiter.send_delay_s(UPSERT_PROFILE.name) - CUT_AHEAD_S
         soon = dispatcher.may_start(PATCHES)
 
     assert before
