@@ -33,7 +33,6 @@ from streams.klaviyo.operations.upserts import (
     BULK_MIN_ITEMS,
     ProfileWriter,
     split_by_route,
-    without_phone_of,
 )
 
 _NO_PROFILE = "no-such-profile"
@@ -141,9 +140,10 @@ async def add_members(
         client=client, endpoint=ADD_MEMBERS, collector=collector, list_id=list_id
     )
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        new = await writer.find_new_with_phone(items)
-        remaining = [without_phone_of(item, new) for item in items]
-        for_bulk, remaining = split_by_route(remaining, bulk_min_items=bulk_min_items)
+        written_first, held_back = await writer.hold_back_phones(items)
+        for_bulk, remaining = split_by_route(
+            written_first, bulk_min_items=bulk_min_items
+        )
         if for_bulk:
             refused = await bulk_import(
                 client, for_bulk, collector=collector, list_id=list_id
@@ -153,7 +153,7 @@ async def add_members(
             remaining += refused
         if gone := await change.apply(remaining, writer.write_singly):
             return gone
-        await writer.write_phones(item for item in items if item.index in new)
+        await writer.write_phones(held_back)
     return collector.verdicts()
 
 

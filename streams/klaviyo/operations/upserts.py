@@ -1,7 +1,7 @@
 """Creation and update of profiles, in bulk or one by one, phone numbers last."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,10 +9,16 @@ import msgspec
 
 from streams.actions.intents import ConflictPolicy
 from streams.klaviyo.api.import_jobs import JobTrackingClient
+from streams.klaviyo.api.requests import upsert_profile
 from streams.klaviyo.api.responses import single_resource_id
-from streams.klaviyo.api.results import Accepted, ListGone
+from streams.klaviyo.api.results import (
+    Accepted,
+    Conflict,
+    FinalResult,
+    ListGone,
+    Rejected,
+)
 from streams.klaviyo.batching.items import (
-    Profile,
     ProfileItem,
     VerdictCollector,
     encode_profile,
@@ -20,7 +26,7 @@ from streams.klaviyo.batching.items import (
 )
 from streams.klaviyo.lookups.profile_lookup import find_profile_ids
 from streams.klaviyo.operations.bulk_import import bulk_import
-from streams.klaviyo.operations.conflicts import upsert_resolving
+from streams.klaviyo.operations.conflicts import CONFLICT_FIELDS, settle_conflict
 
 BULK_MIN_ITEMS: Final = 4
 """Smallest number of profiles for which a bulk import needs fewer requests."""
@@ -55,18 +61,33 @@ class ProfileWriter:
 
     async def write(self, items: Sequence[ProfileItem]) -> None:
         """Create or update profiles that share no identifier."""
-        new = await self.find_new_with_phone(items)
-        await self.write_as_is([without_phone_of(item, new) for item in items])
-        await self.write_phones(item for item in items if item.index in new)
+        written_first, held_back = await self.hold_back_phones(items)
+        await self.write_as_is(written_first)
+        await self.write_phones(held_back)
 
-    async def find_new_with_phone(self, items: Iterable[ProfileItem]) -> set[int]:
-        """Return the indices of persons whom Klaviyo knows at most by phone number."""
-        with_phone = [item for item in items if _has_stronger_identifier(item)]
+    async def hold_back_phones(
+        self, items: Sequence[ProfileItem]
+    ) -> tuple[list[ProfileItem], list[ProfileItem]]:
+        """Remove the phone numbers of persons whom Klaviyo knows at most by the number.
+
+        Returns:
+            All items, and those of them that had a number, for `write_phones`.
+        """
+        with_phone = [
+            item
+            for item in items
+            if item.profile.get("phone_number")
+            and any(map(item.profile.get, _STRONGER))
+        ]
         if not with_phone:
-            return set()
+            return [*items], []
         collector = VerdictCollector(1 + max(item.index for item in with_phone))
         found = await find_profile_ids(self.client, with_phone, collector=collector)
-        return {item.index for item in with_phone} - found.keys()
+        held_back = {i.index: i for i in with_phone if i.index not in found}
+        written_first = [
+            _without_phone(item) if item.index in held_back else item for item in items
+        ]
+        return written_first, [*held_back.values()]
 
     async def write_as_is(self, items: list[ProfileItem]) -> None:
         """Create or update profiles with all that the items hold."""
@@ -99,17 +120,7 @@ class ProfileWriter:
             dead letters.
         """
         items = list(items)
-        answers = await asyncio.gather(
-            *(
-                upsert_resolving(
-                    self.client,
-                    item,
-                    collector=self.collector,
-                    on_conflict=self.on_conflict,
-                )
-                for item in items
-            )
-        )
+        answers = await asyncio.gather(*map(self._upsert, items))
         ids = {}
         for item, answer in zip(items, answers, strict=True):
             if isinstance(answer, Accepted):
@@ -119,6 +130,27 @@ class ProfileWriter:
                     item.index, answer.reason, status=answer.status
                 )
         return ids
+
+    async def _upsert(self, item: ProfileItem) -> FinalResult:
+        """Create or update a profile; resolve conflicts, and note what was left out."""
+        current = item
+        for _ in CONFLICT_FIELDS:  # each round leaves out or settles at least one
+            answer = await self.client.call(upsert_profile(current.resource))
+            self.collector.count_attempts((item.index,), attempts=answer.attempts)
+            if not isinstance(answer, Conflict):
+                return answer
+            resolution = await settle_conflict(
+                self.client,
+                current,
+                collector=self.collector,
+                on_conflict=self.on_conflict,
+            )
+            if resolution.item is None:
+                return Rejected(status=answer.status, reason=resolution.reason)
+            if resolution.reason:
+                self.collector.note(item.index, resolution.reason)
+            current = resolution.item
+        return answer
 
 
 def split_by_route(
@@ -131,30 +163,19 @@ def split_by_route(
     for_bulk: list[ProfileItem] = []
     singles: list[ProfileItem] = []
     for item in items:
-        (singles if _clears_attribute(item.profile) else for_bulk).append(item)
+        location = item.profile.get("location")
+        members = location.values() if isinstance(location, Mapping) else ()
+        clears_one = None in item.profile.values() or None in members
+        (singles if clears_one else for_bulk).append(item)
     if len(for_bulk) < bulk_min_items:
         return [], for_bulk + singles
     return for_bulk, singles
 
 
-def _clears_attribute(profile: Profile) -> bool:
-    location = profile.get("location")
-    members = location.values() if isinstance(location, Mapping) else ()
-    return None in profile.values() or None in members
-
-
-def without_phone_of(item: ProfileItem, indices: Collection[int]) -> ProfileItem:
-    """Return an item without its phone number, if it is one of some items."""
-    if item.index not in indices:
-        return item
+def _without_phone(item: ProfileItem) -> ProfileItem:
     profile = {k: value for k, value in item.profile.items() if k != "phone_number"}
     resource = encode_profile(profile, meta=item.meta)
     return msgspec.structs.replace(item, profile=profile, resource=resource)
-
-
-def _has_stronger_identifier(item: ProfileItem) -> bool:
-    profile = item.profile
-    return bool(profile.get("phone_number")) and any(map(profile.get, _STRONGER))
 
 
 def _only_phone(item: ProfileItem) -> ProfileItem:
