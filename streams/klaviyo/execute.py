@@ -34,9 +34,9 @@ from streams.klaviyo.api.endpoints import (
 )
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.results import ListGone
-from streams.klaviyo.batching.bisect import gather_all
 from streams.klaviyo.batching.items import (
     Identifier,
+    gather_all,
     list_identifiers,
     normalize_identifier,
 )

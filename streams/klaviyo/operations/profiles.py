@@ -15,15 +15,16 @@ from streams.klaviyo.api.endpoints import ADD_MEMBERS, REMOVE_MEMBERS, Endpoint
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.api.results import FinalResult, ListGone
-from streams.klaviyo.batching.bisect import BisectResult, send_with_bisect
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
+    BisectResult,
     Profile,
     ProfileItem,
     VerdictCollector,
     encode_profile,
     list_identifiers,
     prepare_items,
+    send_with_bisect,
     split_into_rounds,
 )
 from streams.klaviyo.lookups.lists import is_list_gone
