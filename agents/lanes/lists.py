@@ -32,11 +32,8 @@ from streams.klaviyo.batching.items import (
     normalize_identifier,
 )
 from streams.klaviyo.execute import with_dropped_note
-from streams.klaviyo.operations.profiles import (
-    add_members,
-    patch_profiles,
-    remove_members,
-)
+from streams.klaviyo.operations.profiles import add_members, remove_members
+from streams.klaviyo.operations.upserts import patch_profiles
 
 LIST_GONE_VERDICT = dead_letter(
     "list-gone: the list that the event or the settings name is not in Klaviyo; "

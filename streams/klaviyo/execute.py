@@ -44,15 +44,14 @@ from streams.klaviyo.batching.submit import LIST_NOT_FOUND
 from streams.klaviyo.operations.deletion import delete_profiles
 from streams.klaviyo.operations.events import record_events
 from streams.klaviyo.operations.profiles import (
+    BULK_MIN_ITEMS,
     add_members,
-    patch_profiles,
     remove_members,
-    upsert_profiles,
 )
 from streams.klaviyo.operations.subscribe import subscribe
 from streams.klaviyo.operations.suppressions import suppress, unsuppress
 from streams.klaviyo.operations.unsubscribe import unsubscribe
-from streams.klaviyo.operations.upserts import BULK_MIN_ITEMS
+from streams.klaviyo.operations.upserts import patch_profiles, upsert_profiles
 
 Operation: TypeAlias = Callable[
     [JobTrackingClient, Sequence[Any]], Awaitable[list[ItemVerdict] | ListGone]

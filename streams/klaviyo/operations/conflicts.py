@@ -132,7 +132,7 @@ def resolve(
     if by_phone and (by_id or by_email) and by_phone not in {by_id, by_email}:
         reason = f"phone-taken: profile {by_email or by_id} is updated without it; "
         reason += f"profile {by_phone} has it"
-        return ConflictResolution(_without(item, "phone_number"), reason)
+        return ConflictResolution(without_fields(item, "phone_number"), reason)
     if not (by_id and by_email and by_id != by_email):
         owner = by_id or by_email or by_phone
         return ConflictResolution(_with_id(item, owner) if owner else item)
@@ -142,15 +142,16 @@ def resolve(
             return ConflictResolution(None, f"identity-conflict: {both}")
         case ConflictPolicy.UPDATE:
             reason = f"identity-conflict: {both} and the update"
-            return ConflictResolution(_without(item, "external_id", "id"), reason)
+            return ConflictResolution(without_fields(item, "external_id", "id"), reason)
         case ConflictPolicy.MERGE:
             reason = f"profiles-merged: {by_id} into {by_email}"
             return ConflictResolution(
-                _without(item, "id"), reason, merge=(by_id, by_email)
+                without_fields(item, "id"), reason, merge=(by_id, by_email)
             )
 
 
-def _without(item: ProfileItem, *names: str) -> ProfileItem:
+def without_fields(item: ProfileItem, *names: str) -> ProfileItem:
+    """Return an item without some fields of its profile."""
     profile = {name: value for name, value in item.profile.items() if name not in names}
     return _with_profile(item, profile)
 
