@@ -20,12 +20,7 @@ from agents.shared.records import (
     send_dead_letters,
     to_poison_record,
 )
-from streams.actions.activation import (
-    Activation,
-    LaneId,
-    decode_activation,
-    lane_of,
-)
+from streams.actions.activation import Activation, decode_activation, lane_of
 from streams.actions.intents import PayloadRefusal
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
@@ -36,6 +31,7 @@ from streams.errors import PoisonRecord
 from streams.events.canonical_event import EVENT_OFFSET_HEADER, Replay
 from streams.events.formats.segment_json import decode
 from streams.events.text import encode_without_half_pairs
+from streams.settings.model import LaneId
 from streams.state.user_state import TableEntries, UserState, encode_changes
 
 TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")

@@ -15,7 +15,6 @@ from agents.lanes.service import LaneService
 from agents.shared.context import Context, clock_ms, kafka_access
 from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
 from agents.shared.stages import run_stage
-from streams.actions.activation import LaneId
 from streams.delivery.outcome import Stage
 from streams.destination.model import Destination
 from streams.settings import Settings
@@ -130,7 +129,7 @@ def _add_deliver(app: EngineApp, context: Context) -> None:
         marks_done=True,
         on_partitions_revoked=resolver.on_partitions_revoked,
     )
-    for lane_id in map(LaneId, context.settings.lanes):
+    for lane_id in context.settings.lanes:
         lane = LaneService(context, deliver.create_lane(context, lane_id))
         run_stage(
             app,

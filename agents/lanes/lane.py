@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from agents.lanes.pending import LaneItem, PendingRecord
-from streams.actions.activation import LaneId
 from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.client import KlaviyoClient
+from streams.settings.model import LaneId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

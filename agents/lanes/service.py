@@ -21,7 +21,7 @@ from agents.lanes.pending import (
 )
 from agents.shared.context import Context
 from agents.shared.records import dead_letter_messages, outcome_messages
-from streams.actions.activation import LaneId, decode_activation
+from streams.actions.activation import decode_activation
 from streams.delivery.coalescer import BatchKey, QueuedItem, ReadyBatch
 from streams.delivery.duplicates import DuplicateFilter
 from streams.delivery.outcome import Stage
@@ -35,6 +35,7 @@ from streams.delivery.verdict import (
 from streams.errors import PoisonRecord
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.execute import ENDPOINTS_BY_KIND
+from streams.settings.model import LaneId
 
 log = structlog.get_logger(__name__)
 

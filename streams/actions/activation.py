@@ -1,7 +1,6 @@
 """Activations: actions to be done for users, in the form of a lane's records."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeAlias
 
 import msgspec
@@ -18,6 +17,7 @@ from streams.actions.intents import (
 )
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import Origin
+from streams.settings.model import LaneId
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,6 @@ class ByAudience:
 
 ListRef: TypeAlias = ById | ByAudience
 """Reference to one Klaviyo list."""
-
-
-class LaneId(StrEnum):
-    """Lane: a durable outbox with a lag of its own, per family of Klaviyo quotas.
-
-    The order is the priority of lanes that compete for the same quota.
-    """
-
-    CONSENT = "consent"
-    LISTS = "lists"
-    EVENTS = "events"
-    PROFILES = "profiles"
-    PRIVACY = "privacy"
 
 
 class BatchOverride(

@@ -11,7 +11,7 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import BatchResult, LaneOptions
 from agents.lanes.pending import LaneItem, PendingRecord
 from agents.lanes.service import LaneService
-from streams.actions.activation import Activation, LaneId
+from streams.actions.activation import Activation
 from streams.actions.intents import Intent, ListAdd, ListRemove
 from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.merge_policies import keep_latest
@@ -24,6 +24,7 @@ from streams.events.canonical_event import (
 )
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.rate_limiting.limiter import Clock, RateLimiter
+from streams.settings.model import LaneId
 from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,

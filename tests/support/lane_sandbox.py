@@ -13,7 +13,7 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import Lane, NotNow
 from agents.lanes.pending import LaneItem
 from agents.lanes.service import LaneService
-from streams.actions.activation import Activation, ById, LaneId
+from streams.actions.activation import Activation, ById
 from streams.actions.intents import Intent, intent_kind, list_id_of
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import ItemVerdict, Reason
@@ -22,6 +22,7 @@ from streams.events.canonical_event import ORIGIN_HEADER, Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import KEY, START_S
 from tests.support.worker_fakes import (
     FakeProducer,

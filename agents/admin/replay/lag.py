@@ -14,7 +14,7 @@ from agents.admin.topic_reader import TopicReader
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
 from streams.settings import Settings
-from streams.settings.model import LANES
+from streams.settings.model import LaneId
 
 TIMEOUT_S: Final = 10.0
 
@@ -111,5 +111,5 @@ def _topics_by_group(settings: Settings) -> dict[str, tuple[str, ...]]:
     return {
         f"{app_id}.intake": (*settings.source_topics, topics.reprocess),
         f"{app_id}.activate": (topics.events,),
-        **{f"{app_id}.deliver.{lane}": (topics.activations[lane],) for lane in LANES},
+        **{f"{app_id}.deliver.{lane}": (topics.activations[lane],) for lane in LaneId},
     }

@@ -8,7 +8,6 @@ from agents.lanes.lane import LaneOptions
 from agents.lanes.pending import PendingQueue
 from agents.lanes.service import CUT_AHEAD_S, Dispatcher, Settler
 from agents.lanes.simple import SimpleLane
-from streams.actions.activation import LaneId
 from streams.delivery.coalescer import BatchKey, ReadyBatch
 from streams.delivery.duplicates import DuplicateFilter
 from streams.delivery.merge_policies import never_merge
@@ -20,6 +19,7 @@ from streams.klaviyo.api.requests import Request
 from streams.klaviyo.execute import ENDPOINTS_BY_KIND, OPERATIONS
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 from tests.support.worker_fakes import FakeProducer, context
 

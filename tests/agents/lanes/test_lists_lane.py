@@ -11,7 +11,7 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import NotNow
 from agents.lanes.lists import ListsLane
 from agents.lanes.pending import LaneItem
-from streams.actions.activation import Activation, ByAudience, ById, LaneId
+from streams.actions.activation import Activation, ByAudience, ById
 from streams.actions.intents import (
     ListAdd,
     ListRemove,
@@ -30,6 +30,7 @@ from streams.events.canonical_event import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.profiles import add_members
 from streams.sandbox import Sandbox, SandboxConfig
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 from tests.support.lane_sandbox import (
     POLL_S,
