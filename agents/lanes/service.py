@@ -317,8 +317,8 @@ class LaneService(Service):
             return [(pending, DUPLICATE)]
         now_s = asyncio.get_running_loop().time()
         item = QueuedItem.of(activation, records=(pending,), queued_s=now_s)
-        superseded = records_of(self._queue.coalescer.add(item))
-        return [(pending, SUPERSEDED) for pending in superseded]
+        superseded = self._queue.coalescer.add(item)
+        return [(older, SUPERSEDED) for item in superseded for older in item.records]
 
     @Service.task
     async def _dispatch_forever(self) -> None:

@@ -303,8 +303,9 @@ class Coalescer(Generic[R]):
         if not waiting:
             del self._sendable[ready.key]
         for key in keys:
-            self._queues[key].popleft()
-            if not self._queues[key]:
+            queue = self._queues[key]
+            queue.popleft()
+            if not queue:
                 del self._queues[key]
         self._reservations.reserve(keys)
         self.waiting_count -= count
