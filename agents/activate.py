@@ -32,7 +32,7 @@ from streams.events.canonical_event import EVENT_OFFSET_HEADER, Replay
 from streams.events.formats.segment_json import decode
 from streams.events.text import encode_without_half_pairs
 from streams.settings.model import LaneId
-from streams.state.user_state import TableEntries, UserState, encode_changes
+from streams.state.user_state import TableEntries, UserState, deletions_last
 
 TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")
 
@@ -64,22 +64,22 @@ class _BatchResult:
     discarded: list[OutcomeItem] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     held: list[StageRecord] = field(default_factory=list)
-    states: dict[int, dict[bytes, UserState]] = field(default_factory=dict)
+    users: dict[int, dict[bytes, TableEntries]] = field(default_factory=dict)
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
         """Decide the records of a partition, in order."""
         table = self.context.user_states
-        states = self.states[partition] = {}
+        users = self.users[partition] = {}
         for record in map(read_record, records):
             user = record.key or b""
-            if user not in states:
-                stored = TableEntries(
+            if user not in users:
+                users[user] = TableEntries(
                     user,
                     get=partial(table.get, partition),
                     scan=partial(table.scan, partition),
                 )
-                states[user] = UserState(stored=stored)
-            states[user] = self._process_record(record, states[user])
+            state = self._process_record(record, UserState(stored=users[user]))
+            users[user].update(state)
 
     def messages(self) -> list[Message]:
         """Return records for the lanes, held events, outcomes of discarded events."""
@@ -120,10 +120,10 @@ class _BatchResult:
         return {
             partition: {
                 key: entry
-                for user, state in states.items()
-                for key, entry in encode_changes(user, state).items()
+                for entries in users.values()
+                for key, entry in deletions_last(entries.changes)
             }
-            for partition, states in self.states.items()
+            for partition, users in self.users.items()
         }
 
     def _process_record(self, record: StageRecord, state: UserState) -> UserState:

@@ -174,6 +174,11 @@ def command_key(user: bytes, key: CommandKey) -> bytes:
     return b"%b\0command\0%b" % (user, name)
 
 
+def is_deletion_key(key: bytes) -> bool:
+    """Return True for the table's key of a deletion."""
+    return b"\0profile\0command" in key
+
+
 def attributes_key(user: bytes, names: AttributeNames) -> bytes:
     """Return the table's key of a set of attributes."""
     return b"%b\0profile\0attributes%b" % (user, _ENCODER.encode(names))

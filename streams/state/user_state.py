@@ -24,6 +24,7 @@ from streams.state.entries import (
     group_key,
     identity_key,
     is_deletion,
+    is_deletion_key,
     membership_key,
     parse_name,
 )
@@ -211,11 +212,15 @@ class TableEntries:
         user: The user key.
         get: Returns the entry of a key.
         scan: Returns the entries of a group, by name.
+
+    Attributes:
+        changes: Records that write the changes of all events so far to the table.
     """
 
     user: bytes
     get: Callable[[bytes], bytes | None]
     scan: Callable[[bytes], Mapping[bytes, bytes]]
+    changes: dict[bytes, bytes | None] = field(default_factory=dict)
     _entries: dict[bytes, LastWrite | None] = field(default_factory=dict)
     _profile: ProfileEntries | None = None
 
@@ -232,7 +237,7 @@ class TableEntries:
     @property
     def memberships(self) -> Memberships:
         """Implement `EntryReader.memberships` with the table."""
-        entries = self.scan(group_key(self.user, EntryGroup.MEMBERSHIP))
+        entries = self._scan_changed(group_key(self.user, EntryGroup.MEMBERSHIP))
         return self._live(
             {n.decode(): decode_last_write(e) for n, e in entries.items()}
         )
@@ -240,7 +245,7 @@ class TableEntries:
     @property
     def commands(self) -> dict[CommandKey, LastWrite]:
         """Implement `EntryReader.commands` with the table."""
-        entries = self.scan(group_key(self.user, EntryGroup.COMMAND))
+        entries = self._scan_changed(group_key(self.user, EntryGroup.COMMAND))
         commands = {
             decode_command_key(name): decode_last_write(entry)
             for name, entry in entries.items()
@@ -270,6 +275,37 @@ class TableEntries:
             self._profile = ProfileEntries(live_identity, live, deletions)
         return self._profile
 
+    def update(self, state: UserState) -> None:
+        """Add the changes that an event made, for the next event of the user.
+
+        Args:
+            state: State on top of these entries, after the event.
+        """
+        changes = encode_changes(self.user, state)
+        if not changes:
+            return
+        self.changes |= changes
+        for audience, write in state.membership_changes.items():
+            self._entries[membership_key(self.user, audience)] = write
+        deletions = dict(self.profile.deletions)
+        for key, write in state.command_changes.items():
+            if not is_deletion(key):
+                self._entries[command_key(self.user, key)] = write
+            elif write:
+                deletions[key] = write
+        self._profile = ProfileEntries(state.identity, state.attributes, deletions)
+
+    def _scan_changed(self, group: bytes) -> dict[bytes, bytes]:
+        """Return the entries of a group, by name, with the changes so far."""
+        prefix = group + b"\0"
+        changed = {
+            key.removeprefix(prefix): entry
+            for key, entry in self.changes.items()
+            if key.startswith(prefix)
+        }
+        entries = {**self.scan(group), **changed}
+        return {name: entry for name, entry in entries.items() if entry is not None}
+
     def _read(self, key: bytes) -> LastWrite | None:
         if key not in self._entries:
             raw = self.get(key)
@@ -290,26 +326,32 @@ class TableEntries:
 def encode_changes(user: bytes, state: UserState) -> dict[bytes, bytes | None]:
     """Return the records that write the changes of a state to the table.
 
-    Deletions are the last: if a worker is killed in between, the redelivered deletion
-    is applied again, and removes the entries that are left.
-
     Args:
         user: The user key.
-        state: The state after all events.
+        state: The state after an event.
     """
-    identity = state.identity_change
     changes: dict[bytes, LastWrite | Identity | None] = {
         membership_key(user, audience): write
         for audience, write in state.membership_changes.items()
     }
     for names, write in state.attribute_changes.items():
         changes[attributes_key(user, names)] = write
-    if identity is not None:
+    if (identity := state.identity_change) is not None:
         changes[identity_key(user)] = None if identity == UNKNOWN else identity
-    by_matter = sorted(state.command_changes.items(), key=lambda i: is_deletion(i[0]))
-    for key, write in by_matter:
+    for key, write in state.command_changes.items():
         changes[command_key(user, key)] = write
     return {
         key: None if entry is None else encode_entry(entry)
         for key, entry in changes.items()
     }
+
+
+def deletions_last(
+    changes: Mapping[bytes, bytes | None],
+) -> list[tuple[bytes, bytes | None]]:
+    """Return the records of a user with deletions at the end.
+
+    If a worker is killed in between, the redelivered deletion is applied again, and
+    removes the entries that are left.
+    """
+    return sorted(changes.items(), key=lambda change: is_deletion_key(change[0]))
