@@ -8,9 +8,7 @@ Events mostly set the same attributes together, so a last write is about all the
 attributes that one event sets, and is stored under their names.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -165,7 +163,7 @@ def record_attributes(
     stored = state.attributes
     before = stored.get(key)
     is_recorded = before is not None and before.rank >= write.rank
-    if is_recorded or _size(key) > NAMES_MAX_CHARS:
+    if is_recorded or sum(map(len, key)) > NAMES_MAX_CHARS:
         return state
     if stored.keys() <= {key}:
         return state.with_attributes({key: write})
@@ -195,13 +193,8 @@ def _merge_oldest(
     while len(oldest_first) > ATTRIBUTE_SETS_MAX:
         (first, _), (second, later), *newer = oldest_first
         merged = tuple(sorted({*first, *second}))
-        if _size(merged) <= NAMES_MAX_CHARS:
+        if sum(map(len, merged)) <= NAMES_MAX_CHARS:
             oldest_first = [(merged, later), *newer]
         else:
             oldest_first = oldest_first[1:]
     return dict(oldest_first)
-
-
-@lru_cache(maxsize=1_000)
-def _size(names: AttributeNames) -> int:
-    return len(json.dumps(names, ensure_ascii=False))

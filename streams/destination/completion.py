@@ -130,7 +130,7 @@ def _complete(
     person = {"email": email if email.lower() == current else current}
     if identity.external_id:
         person["external_id"] = identity.external_id
-    return {**person, **_without(attributes, *person)}
+    return {**person, **attributes, **person}
 
 
 def is_unknown_person(intent: Intent) -> bool:

@@ -115,7 +115,8 @@ def decide(
         builder.apply_audience_events()
     for rule in destination.rules_by_name.matching(event.body):
         builder.apply_mapping(rule)
-    if not was_held and builder.waits_for_person:
+    may_hold = destination.identity_rules.unknown is UnknownPersonPolicy.HOLD
+    if may_hold and not was_held and builder.waits_for_person:
         return Decision(state=state, is_held=True)
     return builder.build()
 
@@ -209,9 +210,8 @@ class _DecisionBuilder:
         the event later. A rebuild of the table waits too: if it were first, it would
         make a duplicate of the same event that is held.
         """
-        policy = self.destination.identity_rules.unknown
         identity = self.state.identity
-        if policy is not UnknownPersonPolicy.HOLD or identity.email or identity.phone:
+        if identity.email or identity.phone:
             return False
         intents = [activation.intent for activation in self.activations]
         is_deletion = any(isinstance(intent, Deletion) for intent in intents)

@@ -4,7 +4,7 @@
 activation which comes back from a lane or a dead letter.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -106,8 +106,12 @@ def apply_audience_event(
     if after is not None:
         after = _with_address(after, before, _address_of(intent))
         state = state.with_membership(audience, after)
-    others = _other_removals(intent, before)
-    return AudienceResult((intent, *others) if intent else (), state, reason)
+    if intent is None:
+        return AudienceResult((), state, reason)
+    if not (isinstance(intent, ListRemove) and before and before.inside):
+        return AudienceResult((intent,), state, reason)
+    removals = _removals(intent, before.addresses)
+    return AudienceResult((intent, *removals), state, reason)
 
 
 @dataclass(slots=True)
@@ -187,12 +191,8 @@ def _with_address(
     return msgspec.structs.replace(after, addresses=addresses)
 
 
-def _other_removals(
-    intent: Intent | None, before: LastWrite | None
-) -> Iterator[ListRemove]:
+def _removals(intent: ListRemove, addresses: Iterable[str]) -> Iterator[ListRemove]:
     """Yield removals of the profiles that entered by other addresses."""
-    if not (isinstance(intent, ListRemove) and before and before.inside):
-        return
-    for address in before.addresses:
+    for address in addresses:
         if address not in {USER_ID, _address_of(intent)}:
             yield msgspec.structs.replace(intent, identifiers={"email": address})

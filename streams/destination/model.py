@@ -14,7 +14,7 @@ from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
 from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
-from streams.triggers.names import NameAnswers
+from streams.triggers.names import Names, answers_by_names
 from streams.triggers.trigger import Trigger
 
 EventBody = dict[str, Any]
@@ -130,10 +130,10 @@ class RulesByName:
     """
 
     def __init__(self, rules: tuple[MappingRule, ...]) -> None:
-        self._rules = [(rule, _name_answers(rule.trigger)) for rule in rules]
-        answers = [answers for _, answers in self._rules if answers]
-        self._names = {name for answer in answers for name in answer.names}
-        self._candidates: dict[object, list[tuple[MappingRule, bool]]] = {}
+        self._rules = [(rule, _answers_of(rule.trigger)) for rule in rules]
+        names = {names for _, answers in self._rules for names in answers}
+        self._names = {name for pair in names for name in pair if name is not None}
+        self._candidates: dict[Names, list[tuple[MappingRule, bool]]] = {}
 
     def matching(self, event: EventBody) -> list[MappingRule]:
         """Return the mappings with a trigger that matches an event."""
@@ -143,17 +143,19 @@ class RulesByName:
         )
         candidates = self._candidates.get((kind, name))
         if candidates is None:
-            answered = [
-                (rule, answers.answer(kind, name) if answers else None)
-                for rule, answers in self._rules
-            ]
-            candidates = [(rule, bool(a)) for rule, a in answered if a is not False]
-            self._candidates[kind, name] = candidates
+            nearest = ((kind, name), (kind, None), (None, name), (None, None))
+            candidates = self._candidates[kind, name] = []
+            for rule, answers in self._rules:
+                is_match = next(answers[names] for names in nearest if names in answers)
+                if is_match is not False:
+                    candidates.append((rule, bool(is_match)))
         return [rule for rule, is_sure in candidates if is_sure or rule.trigger(event)]
 
 
-def _name_answers(trigger: Callable[[EventBody], bool]) -> NameAnswers | None:
-    return NameAnswers(trigger.node) if isinstance(trigger, Trigger) else None
+def _answers_of(trigger: Callable[[EventBody], bool]) -> dict[Names, bool | None]:
+    if isinstance(trigger, Trigger):
+        return answers_by_names(trigger.node)
+    return {(None, None): None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,9 +174,8 @@ def command_key(user: bytes, key: CommandKey) -> bytes:
     return b"%b\0command\0%b" % (user, name)
 
 
-def is_deletion_key(key: bytes) -> bool:
-    """Return True for the table's key of a deletion."""
-    return b"\0profile\0command" in key
+DELETION_INFIX: Final = b"\0profile\0command"
+"""Part that only the table's keys of deletions have."""
 
 
 def attributes_key(user: bytes, names: AttributeNames) -> bytes:

@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from streams.state.entries import (
+    DELETION_INFIX,
     ERASED,
     AttributeNames,
     CommandKey,
@@ -24,7 +25,6 @@ from streams.state.entries import (
     group_key,
     identity_key,
     is_deletion,
-    is_deletion_key,
     membership_key,
     parse_name,
 )
@@ -354,4 +354,4 @@ def deletions_last(
     If a worker is killed in between, the redelivered deletion is applied again, and
     removes the entries that are left.
     """
-    return sorted(changes.items(), key=lambda change: is_deletion_key(change[0]))
+    return sorted(changes.items(), key=lambda change: DELETION_INFIX in change[0])

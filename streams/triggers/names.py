@@ -17,37 +17,21 @@ _KIND: Final = FieldPath("type")
 _EVENT: Final = FieldPath("event")
 
 
-class NameAnswers:
-    """Answers of a trigger for the names that it compares, and for all others.
+Names = tuple[str | None, str | None]
+"""`type` and `event` of an event. None stands for every name that a trigger does not
+compare with, and for an absent one."""
 
-    Args:
-        node: Tree of the trigger.
 
-    Attributes:
-        names: The names that the trigger compares.
+def answers_by_names(node: Node) -> dict[Names, bool | None]:
+    """Return a trigger's answers for all names that it compares, and for others.
+
+    An answer of None means that the names alone do not tell.
     """
-
-    def __init__(self, node: Node) -> None:
-        self._kinds = {*_names_compared(node, _KIND)}
-        self._events = {*_names_compared(node, _EVENT)}
-        self._answers = {
-            (kind, event): _answer(node, kind=kind, event=event)
-            for kind in (*self._kinds, None)
-            for event in (*self._events, None)
-        }
-        self.names = self._kinds | self._events
-
-    def answer(self, kind: str | None, event: str | None) -> bool | None:
-        """Return whether the trigger matches; None if the names alone do not tell.
-
-        Args:
-            kind: The event's `type`; None for one that no trigger compares with.
-            event: The event's `event`; None if absent, or for one that no trigger
-                compares with.
-        """
-        kind = kind if kind in self._kinds else None
-        event = event if event in self._events else None
-        return self._answers[kind, event]
+    return {
+        (kind, event): _answer(node, kind=kind, event=event)
+        for kind in {*_names_compared(node, _KIND), None}
+        for event in {*_names_compared(node, _EVENT), None}
+    }
 
 
 def _names_compared(node: Node, field: FieldPath) -> Iterator[str]:
