@@ -42,9 +42,10 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-$(PART) ## Print the numbers; PART=quota latency table pacing replay all
+bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay all
 
-bench-all: bench-journey bench-quota bench-latency bench-table bench-pacing bench-replay
+bench-all: bench-journey bench-quota bench-latency bench-table bench-user \
+  bench-pacing bench-replay
 
 bench-journey: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks --events $(EVENTS)
@@ -58,6 +59,9 @@ bench-latency: $(STAMP)
 
 bench-table: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.table --memberships 1000000
+
+bench-user: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.hot_user
 
 bench-pacing: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.rate_limiting
