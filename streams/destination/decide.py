@@ -33,6 +33,7 @@ from streams.destination.completion import (
     complete_person,
     is_unknown_person,
     link_user,
+    name_previous_emails,
 )
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
@@ -117,6 +118,7 @@ class _DecisionBuilder:
         self._refusals: list[PayloadRefusal] = []
         self._reasons: list[str] = []
         self._has_new_email = False
+        self._is_email_change = False
         is_about_user = event.kind == "identify"
         self._identifiers = identifiers_of(
             event,
@@ -135,6 +137,9 @@ class _DecisionBuilder:
         if after is not before:
             self._state = self._state.with_identity(after)
             self._has_new_email = after.email != before.email
+        self._is_email_change = self._has_new_email or after.is_email_from(
+            event.time_ms  # of an event that is read again, or replayed
+        )
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
@@ -254,6 +259,8 @@ class _DecisionBuilder:
         batch: BatchOverride = DEFAULT_BATCH,
         expire_after_s: float = 0.0,
     ) -> None:
+        if self._is_email_change:
+            intent = name_previous_emails(intent, self._state.identity)
         activation = Activation(
             action=action,
             user=self._event.user,
