@@ -222,16 +222,10 @@ def test_a_withdrawal_outlives_a_change_of_address(
     """
     if not shared.workers:
         shared.run()
-    klaviyo, name = shared.klaviyo, f"was-{before}-{rule}".lower()
-    klaviyo.ask("POST", "switches", {"email_change_consent": rule})
+    name = f"was-{before}-{rule}".lower()
+    shared.klaviyo.ask("POST", "switches", {"email_change_consent": rule})
     _play(shared, name, [_identify("{}", "{}-old@example.com", firstName="Ada")])
-    [profile_id] = [
-        row["id"]
-        for row in klaviyo.ask("GET", "profiles")
-        if row["external_id"] == name
-    ]
-    consent = {"profile_id": profile_id, "email": before}
-    klaviyo.ask("POST", "consent", [consent])
+    _set_consent(shared, name, before)
 
     change = [_identify("{}", "{}-new@example.com"), _viewed("{}")]
     _play(shared, name, change, start=1)
@@ -245,6 +239,43 @@ def test_a_withdrawal_outlives_a_change_of_address(
         (name, f"{name}-new@example.com", None, "Ada", None)
     ]
     assert _notes(shared, f"{name}-1") == ([] if stays else [note])
+
+
+def test_a_worker_killed_before_the_withdrawal_makes_it_afterwards(
+    pipeline: Pipeline,
+) -> None:
+    """The profile has the new address, and nothing shows the old one's consent."""
+    name, klaviyo = "killed", pipeline.klaviyo
+    klaviyo.ask("POST", "switches", {"email_change_consent": RULES[0]})
+    pipeline.run()
+    _play(pipeline, name, [_identify("{}", "{}-old@example.com", firstName="Ada")])
+    _set_consent(pipeline, name, "UNSUBSCRIBED")
+    klaviyo.fail("server-error", path="/api/profile-subscription-bulk-delete-jobs")
+    event = _identify(name, f"{name}-new@example.com")
+    body = {**event, "messageId": f"{name}-1", "timestamp": START_MS + 60_000}
+
+    origins = pipeline.publish([(name, orjson.dumps(body))])
+    pipeline.until(klaviyo.struck)
+    pipeline.workers["w0"].kill()
+    before = _consent(pipeline, f"{name}-new@example.com")
+    klaviyo.mend()
+    pipeline.start("w0")
+    pipeline.await_quiet(origins)
+
+    assert before == ""
+    assert _consent(pipeline, f"{name}-new@example.com") == "UNSUBSCRIBED"
+    assert _profiles(pipeline, name) == [
+        (name, f"{name}-new@example.com", None, "Ada", None)
+    ]
+    assert "withdrawal-kept" in _notes(pipeline, f"{name}-1")
+
+
+def _set_consent(pipeline: Pipeline, external_id: str, status: str) -> None:
+    """Set the e-mail consent of a profile, as a person does by a link in a mail."""
+    rows = pipeline.klaviyo.ask("GET", "profiles")
+    [profile_id] = [row["id"] for row in rows if row["external_id"] == external_id]
+    consent = {"profile_id": profile_id, "email": status}
+    pipeline.klaviyo.ask("POST", "consent", [consent])
 
 
 def _consent(pipeline: Pipeline, email: str) -> str:
