@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -19,12 +20,7 @@ from agents.shared.records import (
     send_dead_letters,
     to_poison_record,
 )
-from streams.actions.activation import (
-    Activation,
-    LaneId,
-    decode_activation,
-    lane_of,
-)
+from streams.actions.activation import Activation, decode_activation, lane_of
 from streams.actions.intents import PayloadRefusal
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
@@ -35,7 +31,8 @@ from streams.errors import PoisonRecord
 from streams.events.canonical_event import EVENT_OFFSET_HEADER, Replay
 from streams.events.formats.segment_json import decode
 from streams.events.text import encode_without_half_pairs
-from streams.state.user_state import TableEntries, UserState, encode_changes
+from streams.settings.model import LaneId
+from streams.state.user_state import TableEntries, UserState, deletions_last
 
 TOO_LARGE = PoisonRecord("too-large", "its activation is larger than a lane takes")
 
@@ -58,34 +55,35 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
     await context.user_states.write(result.changed_entries())
 
 
+@dataclass(slots=True)
 class _BatchResult:
     """Activations, outcomes, dead letters and changed states of one fetch."""
 
-    def __init__(self, context: Context) -> None:
-        self.dead_letters: list[DeadLetter] = []
-        self._context = context
-        self._activations: list[tuple[StageRecord, LaneId, bytes]] = []
-        self._discarded: list[OutcomeItem] = []
-        self._states: dict[int, dict[bytes, UserState]] = {}
+    context: Context
+    activations: list[tuple[StageRecord, LaneId, bytes]] = field(default_factory=list)
+    discarded: list[OutcomeItem] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    held: list[StageRecord] = field(default_factory=list)
+    users: dict[int, dict[bytes, TableEntries]] = field(default_factory=dict)
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
         """Decide the records of a partition, in order."""
-        table = self._context.user_states
-        states = self._states[partition] = {}
+        table = self.context.user_states
+        users = self.users[partition] = {}
         for record in map(read_record, records):
             user = record.key or b""
-            if user not in states:
-                stored = TableEntries(
+            if user not in users:
+                users[user] = TableEntries(
                     user,
                     get=partial(table.get, partition),
                     scan=partial(table.scan, partition),
                 )
-                states[user] = UserState(stored=stored)
-            states[user] = self._process_record(record, states[user])
+            state = self._process_record(record, UserState(stored=users[user]))
+            users[user].update(state)
 
     def messages(self) -> list[Message]:
-        """Return records for the lanes, and outcomes of discarded events."""
-        topics = self._context.topics
+        """Return records for the lanes, held events, outcomes of discarded events."""
+        topics = self.context.topics
         activations = [
             Message(
                 topics.activations[lane],
@@ -93,23 +91,27 @@ class _BatchResult:
                 value,
                 [*record.onward_headers, (EVENT_OFFSET_HEADER, b"%d" % record.offset)],
             )
-            for record, lane, value in self._activations
+            for record, lane, value in self.activations
         ]
-        if not self._discarded:
-            return activations
-        return activations + outcome_messages(
-            self._context, Stage.ACTIVATE, self._discarded
-        )
+        held_events = [
+            Message(topics.held_events, record.key, record.value, record.onward_headers)
+            for record in self.held
+        ]
+        messages = activations + held_events
+        if not self.discarded:
+            return messages
+        return messages + outcome_messages(self.context, Stage.ACTIVATE, self.discarded)
 
     def reject_oversized(self, results: Sequence[SendResult]) -> None:
-        """Turn activations that a lane rejected into dead letters.
+        """Turn activations and held events that Kafka rejected into dead letters.
 
         Args:
             results: Results of `messages`, in the same order.
         """
+        records = [*(record for record, _, _ in self.activations), *self.held]
         self.dead_letters += [
             build_dead_letter(Stage.ACTIVATE, record, TOO_LARGE)
-            for (record, _, _), result in zip(self._activations, results, strict=False)
+            for record, result in zip(records, results, strict=False)
             if isinstance(result, RecordTooLarge)
         ]
 
@@ -118,10 +120,10 @@ class _BatchResult:
         return {
             partition: {
                 key: entry
-                for user, state in states.items()
-                for key, entry in encode_changes(user, state).items()
+                for entries in users.values()
+                for key, entry in deletions_last(entries.changes)
             }
-            for partition, states in self._states.items()
+            for partition, users in self.users.items()
         }
 
     def _process_record(self, record: StageRecord, state: UserState) -> UserState:
@@ -137,7 +139,9 @@ class _BatchResult:
                 build_dead_letter(Stage.ACTIVATE, record, to_poison_record(fault))
             )
             return state
-        self._activations += [(record, *activation) for activation in activations]
+        if decision.is_held:
+            self.held.append(record)
+        self.activations += [(record, *activation) for activation in activations]
         self.dead_letters += [
             _refusal_dead_letter(record, refusal) for refusal in decision.refusals
         ]
@@ -146,10 +150,10 @@ class _BatchResult:
                 record.origin,
                 discarded(decision.reason),
                 message_id=decision.message_id,
-                latency_ms=max(0, self._context.now_ms() - record.source_ms),
+                latency_ms=max(0, self.context.now_ms() - record.source_ms),
                 replay=record.replay,
             )
-            self._discarded.append(item)
+            self.discarded.append(item)
         return decision.state
 
     def _encode_activation(self, activation: Activation) -> tuple[LaneId, bytes]:
@@ -163,7 +167,7 @@ class _BatchResult:
         except UnicodeEncodeError:  # a mapping can cut a surrogate pair in half
             plain = msgspec.to_builtins(activation)
             value = encode_without_half_pairs(json.dumps(plain, ensure_ascii=False))
-        if len(value) > self._context.settings.max_event_bytes:
+        if len(value) > self.context.settings.max_event_bytes:
             raise TOO_LARGE
         return lane_of(activation.intent), value
 
@@ -171,32 +175,37 @@ class _BatchResult:
         if record.bad_origin is not None:
             raise record.bad_origin
         replay = self._read_replay(record) if record.replay else None
-        if replay and self._context.is_replay_stopped(replay.id):
+        if replay and self.context.is_replay_stopped(replay.id):
             return Decision(state=state, reason=REPLAY_STOPPED.reason)
         if replay and record.is_activation:
             return revalidate(
                 decode_activation(record.value),
                 state,
                 replay=replay,
-                destination=self._context.destination,
+                destination=self.context.destination,
             )
         event = decode(
             record.value,
             origin=record.origin,
             record_time_ms=record.source_ms,
-            now_ms=self._context.now_ms(),
-            max_event_bytes=self._context.settings.max_event_bytes,
+            now_ms=self.context.now_ms(),
+            max_event_bytes=self.context.settings.max_event_bytes,
             replay=replay,
         )
-        return decide(event, state, destination=self._context.destination)
+        return decide(
+            event,
+            state,
+            destination=self.context.destination,
+            was_held=record.was_held,
+        )
 
     def _read_replay(self, record: StageRecord) -> Replay:
         """Return the replay that reprocesses a record."""
-        age_ms = int(self._context.settings.replay_backfill_after_s * 1000)
+        age_ms = int(self.context.settings.replay_backfill_after_s * 1000)
         return Replay(
             id=record.replay,
             mode=record.replay_mode,
-            backfill_before_ms=self._context.now_ms() - age_ms,
+            backfill_before_ms=self.context.now_ms() - age_ms,
             failed_lanes=record.failed_lanes,
         )
 

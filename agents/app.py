@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from agents import activate, deliver, health, intake, list_resolver
+from agents import activate, deliver, health, intake, list_resolver, release
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
 from agents.engine.global_table import GlobalTable
 from agents.engine.offset_backup import OffsetBackup
@@ -15,7 +15,6 @@ from agents.lanes.service import LaneService
 from agents.shared.context import Context, clock_ms, kafka_access
 from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
 from agents.shared.stages import run_stage
-from streams.actions.activation import LaneId
 from streams.delivery.outcome import Stage
 from streams.destination.model import Destination
 from streams.settings import Settings
@@ -105,6 +104,17 @@ def _add_activate(app: EngineApp, context: Context) -> None:
         open_partition=context.user_states.open,
         close_partition=context.user_states.close,
     )
+    held_events = release.HeldEvents(context)
+    run_stage(
+        app,
+        context,
+        name=release.NAME,
+        topics=(context.topics.held_events,),
+        process=held_events.enqueue,
+        marks_done=True,
+        on_partitions_revoked=held_events.on_partitions_revoked,
+    )
+    app.base_services.append(held_events)
 
 
 def _add_deliver(app: EngineApp, context: Context) -> None:
@@ -119,7 +129,7 @@ def _add_deliver(app: EngineApp, context: Context) -> None:
         marks_done=True,
         on_partitions_revoked=resolver.on_partitions_revoked,
     )
-    for lane_id in map(LaneId, context.settings.lanes):
+    for lane_id in context.settings.lanes:
         lane = LaneService(context, deliver.create_lane(context, lane_id))
         run_stage(
             app,

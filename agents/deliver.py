@@ -10,10 +10,10 @@ from agents.lanes.lane import Lane, LaneOptions
 from agents.lanes.lists import ListsLane
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
-from streams.actions.activation import LaneId
 from streams.delivery.merge_policies import merge_profiles, never_merge
 from streams.klaviyo.api.endpoints import LOOKUP_MAX_VALUES, UNSUBSCRIBE
 from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
+from streams.settings.model import LaneId
 
 BATCH_ITEMS_MAX: Final = {LaneId.PRIVACY: 10}
 """Smaller batches for lanes whose items take a request each, of 60 a minute."""

@@ -96,13 +96,14 @@ def largest_lag(settings: Settings) -> tuple[str, int]:
     """Return the stage with the largest lag, and the lag.
 
     The table has the changes of waiting records already, so an export would have
-    changes that never reach Klaviyo.
+    changes that never reach Klaviyo. Held events would stay behind.
 
     Raises:
         ConfigError: Kafka does not answer.
     """
     with translate_kafka_errors():
-        lag = LagReader(kafka_access(settings), settings)
+        kafka = kafka_access(settings)
+        lag = LagReader(kafka, settings, with_held_events=True)
     with closing(lag):
         try:
             group, count = lag.read_largest()

@@ -14,8 +14,8 @@ from agents.demo.comparison import (
 )
 from agents.demo.expected import ExpectedState
 from agents.demo.kafka_traffic import OutcomeCounts
-from streams.actions.activation import LaneId
 from streams.delivery.verdict import Verdict
+from streams.settings.model import LaneId
 
 LISTS_STAGE = f"deliver.{LaneId.LISTS}"
 

@@ -56,7 +56,11 @@ class Assignment:
 
     def active(self) -> dict[TopicPartition, Partition]:
         """Return the partitions that may be read now."""
-        return {tp: part for tp, part in self.partitions.items() if part.is_active}
+        return {
+            tp: part
+            for tp, part in self.partitions.items()
+            if part.is_active and not part.paused
+        }
 
     def accept(
         self, fetched: FetchedRecords, polled: Mapping[TopicPartition, Partition]

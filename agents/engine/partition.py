@@ -20,6 +20,7 @@ class Partition:
     Attributes:
         tp: Topic and number.
         ready: The state of the partition is recovered, so records may be read.
+        paused: Its stage takes no more records for now, so none are fetched.
         revoking: A revocation has begun, so no new work may start.
         revoked: Another worker may own the partition, so no result counts any more.
         committed_offset: Last offset that Kafka is known to have for the group.
@@ -29,6 +30,7 @@ class Partition:
     def __init__(self, tp: TopicPartition) -> None:
         self.tp = tp
         self.ready = False
+        self.paused = False
         self.revoking = False
         self.revoked = False
         self.committed_offset: int | None = None

@@ -19,6 +19,7 @@ from streams.delivery.merge_policies import never_merge
 from streams.delivery.verdict import Verdict
 from streams.destination.model import UnknownMetricPolicy
 from streams.errors import EngineError
+from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.batching.deduplicate import DUPLICATE_VERDICT
 from streams.klaviyo.execute import Operation
 from streams.klaviyo.lookups.metrics import fetch_metric_names, find_missing_metrics
@@ -55,7 +56,12 @@ class EventsLane(SimpleLane):
         if self._metrics_check is None:
             self._metrics_check = asyncio.create_task(self._warn_of_missing_metrics())
 
-    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+    async def send(
+        self,
+        klaviyo: KlaviyoClient,
+        batch_key: BatchKey,
+        items: Sequence[LaneItem],
+    ) -> BatchResult:
         """Record events, except those that were recorded a short while ago.
 
         Klaviyo rejects a whole bulk request for one event that it has already.
@@ -68,7 +74,7 @@ class EventsLane(SimpleLane):
         }
         new_indexes = [index for index in range(len(items)) if index not in verdicts]
         new_items = [items[index] for index in new_indexes]
-        new_verdicts = await super().send(batch_key, new_items)
+        new_verdicts = await super().send(klaviyo, batch_key, new_items)
         if isinstance(new_verdicts, NotNow):
             return new_verdicts
         for index, verdict in zip(new_indexes, new_verdicts, strict=True):

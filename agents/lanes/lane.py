@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from agents.lanes.pending import LaneItem, PendingRecord
-from streams.actions.activation import LaneId
 from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.verdict import ItemVerdict
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.settings.model import LaneId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +72,23 @@ class Lane(Protocol):
         """Prepare for a partition before its first record is read."""
 
     def can_send(self, batch_key: BatchKey) -> bool:
-        """Return True if a batch may be cut now."""
-
-    def is_due(self, batch_key: BatchKey) -> bool:
-        """Return True if a request could leave as soon as it is written."""
+        """Return True if nothing but the rate limiter holds back a batch."""
 
     def exclusive_keys(
         self, batch_key: BatchKey, items: Sequence[LaneItem]
     ) -> AbstractSet[Hashable]:
         """Return keys that no other batch may hold while this batch is sent."""
 
-    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
-        """Send a batch, and return one verdict for each item, or `NotNow`."""
+    async def send(
+        self,
+        klaviyo: KlaviyoClient,
+        batch_key: BatchKey,
+        items: Sequence[LaneItem],
+    ) -> BatchResult:
+        """Send a batch, and return one verdict for each item, or `NotNow`.
+
+        Args:
+            klaviyo: Client for the kind and priority of the batch.
+            batch_key: What the items have in common.
+            items: The batch.
+        """

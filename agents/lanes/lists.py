@@ -23,6 +23,7 @@ from streams.audiences.list_mapping import (
 from streams.delivery.coalescer import BatchKey
 from streams.delivery.merge_policies import keep_latest
 from streams.delivery.verdict import Reason, dead_letter
+from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.import_jobs import fetch_running_import_ids, wait_for_imports
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
@@ -77,8 +78,6 @@ class ListsLane(SimpleLane):
 
     def can_send(self, batch_key: BatchKey) -> bool:
         """Return True if the list may change, or must be asked for first."""
-        if not super().can_send(batch_key):
-            return False
         now_s = asyncio.get_running_loop().time()
         is_removal = batch_key.kind == "remove"
         if is_removal and not self.reservations.is_free(REMOVALS, now_s=now_s):
@@ -103,7 +102,12 @@ class ListsLane(SimpleLane):
             )
         }
 
-    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+    async def send(
+        self,
+        klaviyo: KlaviyoClient,
+        batch_key: BatchKey,
+        items: Sequence[LaneItem],
+    ) -> BatchResult:
         """Change a list; `NotNow` if its audience has no list yet."""
         mapping = self._list_mapping(batch_key)
         if mapping.refusal_reason:
@@ -113,7 +117,7 @@ class ListsLane(SimpleLane):
         if not list_id:
             await self._request_list(batch_key, missing_list_id="")
             return NotNow()
-        verdicts = await self._send_batch(batch_key, list_id, items)
+        verdicts = await self._change_members(klaviyo, batch_key, items, list_id)
         if not isinstance(verdicts, ListGone):
             pairs = zip(verdicts, items, strict=True)
             return [
@@ -125,10 +129,13 @@ class ListsLane(SimpleLane):
         await self._request_list(batch_key, missing_list_id=list_id)
         return NotNow()
 
-    async def _send_batch(
-        self, batch_key: BatchKey, list_id: str, items: Sequence[LaneItem]
+    async def _change_members(
+        self,
+        klaviyo: KlaviyoClient,
+        batch_key: BatchKey,
+        items: Sequence[LaneItem],
+        list_id: str,
     ) -> Verdicts | ListGone:
-        klaviyo = self.client_for(batch_key)
         on_conflict = self.context.destination.identity_rules.on_conflict
         intents = [item.activation.intent for item in items]
         match batch_key.kind:

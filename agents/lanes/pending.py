@@ -59,7 +59,7 @@ def is_revoked(item: LaneItem) -> bool:
     return any(pending.part.revoking for pending in item.records)
 
 
-def expires_ms(item: LaneItem) -> int:
+def item_expires_ms(item: LaneItem) -> int:
     """Return the time after which an item is not sent: that of its latest record."""
     return max(pending.expires_ms for pending in item.records)
 
@@ -149,6 +149,8 @@ class PendingQueue:
             expire_after_s, replay = activation.expire_after_s, activation.replay
             message_id, index = activation.message_id, activation.index
         expire_after_s = expire_after_s or self._expire_after_s
+        expires_ms = record.timestamp + int(expire_after_s * MS_PER_S)
+        self._next_expiry_ms = min(self._next_expiry_ms, expires_ms)
         stage_record = read_record(record)
         return PendingRecord(
             part=part,
@@ -157,7 +159,7 @@ class PendingQueue:
             key=record.key,
             value=record.value,
             source_ms=stage_record.source_ms,
-            expires_ms=record.timestamp + int(expire_after_s * MS_PER_S),
+            expires_ms=expires_ms,
             message_id=message_id,
             cause=(stage_record.event_offset, index),
             replay=replay,
@@ -170,16 +172,11 @@ class PendingQueue:
             pending.part.release()
         self._changed.set()
 
-    def add(self, item: LaneItem) -> list[PendingRecord]:
-        """Queue an item, and return the records it supersedes."""
-        self._next_expiry_ms = min(self._next_expiry_ms, expires_ms(item))
-        return records_of(self.coalescer.add(item))
-
     def requeue(self, items: Sequence[LaneItem]) -> list[PendingRecord]:
         """Return unsent items to the queue, and return the superseded records."""
         now_s = asyncio.get_running_loop().time()
         superseded = self.coalescer.requeue(items, now_s=now_s)
-        self._next_expiry_ms = min([self._next_expiry_ms, *map(expires_ms, items)])
+        self._next_expiry_ms = min([self._next_expiry_ms, *map(item_expires_ms, items)])
         if any(map(is_revoked, items)):
             self._drop_revoked()
         self._changed.set()
@@ -204,9 +201,9 @@ class PendingQueue:
         self._next_expiry_ms = inf
 
         def is_expired(item: LaneItem) -> bool:
-            item_expires_ms = expires_ms(item)
-            self._next_expiry_ms = min(self._next_expiry_ms, item_expires_ms)
-            return item_expires_ms <= now_ms
+            expires_ms = item_expires_ms(item)
+            self._next_expiry_ms = min(self._next_expiry_ms, expires_ms)
+            return expires_ms <= now_ms
 
         return records_of(self.coalescer.drop(is_expired))
 

@@ -22,7 +22,7 @@ from agents.lanes.pending import (
 from agents.shared.context import Context
 from agents.shared.records import dead_letter_messages, outcome_messages
 from streams.actions.activation import decode_activation
-from streams.delivery.coalescer import BatchKey, QueuedItem
+from streams.delivery.coalescer import BatchKey, QueuedItem, ReadyBatch
 from streams.delivery.duplicates import DuplicateFilter
 from streams.delivery.outcome import Stage
 from streams.delivery.verdict import (
@@ -33,12 +33,22 @@ from streams.delivery.verdict import (
     discarded,
 )
 from streams.errors import PoisonRecord
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.execute import ENDPOINTS_BY_KIND
+from streams.settings.model import LaneId
 
 log = structlog.get_logger(__name__)
 
 IDLE_TICK_S = 0.05
 BUSY_TICK_S = 0.005
 """Shorter tick while batches are cut: a batch needs that long to reach the limiter."""
+
+CUT_AHEAD_S = 0.06
+"""Time between the cut of a batch and the moment its request may leave: batches are
+looked for once a tick, and the body of the request is written meanwhile."""
+
+LOWEST_PRIORITY_RANK = len(LaneId)
+"""Rank of backfill and replays: behind every lane."""
 
 EXPIRY_INTERVAL_S = 5.0
 """Interval of the search for items that waited too long."""
@@ -106,13 +116,34 @@ class Settler:
 class Dispatcher:
     """Cuts batches of a lane when they may be sent, and sends each in its own task.
 
+    A batch that waits at the rate limiter can take no more items. So a batch is not cut
+    while an earlier one waits there, and one that is not full is cut at the last
+    moment: with a backlog, batches fill up while they wait.
+
     Args:
         lane: The lane.
+        klaviyo: Client that the lane's requests go through.
         queue: Items that wait.
         settler: Writes the outcomes of batches.
+
+    Attributes:
+        clients: Client for each kind of intent, for live events and for low priority.
     """
 
-    def __init__(self, lane: Lane, *, queue: PendingQueue, settler: Settler) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        *,
+        klaviyo: KlaviyoClient,
+        queue: PendingQueue,
+        settler: Settler,
+    ) -> None:
+        ranks = {False: lane.options.rank, True: LOWEST_PRIORITY_RANK}
+        self.clients = {
+            (kind, low_priority): klaviyo.with_priority(rank)
+            for kind in ENDPOINTS_BY_KIND
+            for low_priority, rank in ranks.items()
+        }
         self._lane = lane
         self._queue = queue
         self._settler = settler
@@ -133,36 +164,36 @@ class Dispatcher:
             min_age_s=options.batch_max_age_s,
         )
         started: set[tuple[str, bool]] = set()
-        for batch_key in sorted(ready, key=lambda key: key.low_priority):
-            kind = (batch_key.kind, batch_key.low_priority)
-            if kind not in started and self._may_start(batch_key):
-                items = coalescer.take_batch(
-                    batch_key,
-                    items_max=options.batch_max_items,
-                    page_items=options.page_items,
-                )
-                batch = asyncio.create_task(self._run_batch(batch_key, items))
-                self._batches.add(batch)
-                batch.add_done_callback(self._on_batch_done)
+        for batch in sorted(ready, key=lambda batch: batch.key.low_priority):
+            kind = (batch.key.kind, batch.key.low_priority)
+            if kind not in started and self.may_start(batch):
+                items = coalescer.take_batch(batch, page_items=options.page_items)
+                task = asyncio.create_task(self._run_batch(batch.key, items))
+                self._batches.add(task)
+                task.add_done_callback(self._on_batch_done)
                 started.add(kind)
         return bool(started)
+
+    def may_start(self, batch: ReadyBatch) -> bool:
+        """Return True if a batch may be cut; a full one gains nothing by waiting."""
+        key, batches_max = batch.key, self._lane.options.batches_max
+        if key.low_priority:  # half is for live events only
+            batches_max //= 2
+        if len(self._batches) >= batches_max or not self._lane.can_send(key):
+            return False
+        klaviyo = self.clients[key.kind, key.low_priority]
+        if klaviyo.waiting_count:
+            return False
+        return batch.is_full or all(
+            klaviyo.limiter.send_delay_s(endpoint.name) <= CUT_AHEAD_S
+            for endpoint in ENDPOINTS_BY_KIND[key.kind]
+        )
 
     def cancel_after_grace(self) -> None:
         """Cancel the sends in flight, unless they finish within the grace period."""
         loop = asyncio.get_running_loop()
         for send in self._sends:
             loop.call_later(self._lane.options.grace_s, send.cancel)
-
-    def _may_start(self, batch_key: BatchKey) -> bool:
-        """Return True if a batch may be cut; a full one gains nothing by waiting."""
-        options, batches_max = self._lane.options, self._lane.options.batches_max
-        if batch_key.low_priority:  # half is for live events only
-            batches_max //= 2
-        if len(self._batches) >= batches_max or not self._lane.can_send(batch_key):
-            return False
-        items_max = options.batch_max_items
-        is_full = self._queue.coalescer.is_full(batch_key, items_max=items_max)
-        return is_full or self._lane.is_due(batch_key)
 
     def _on_batch_done(self, batch: asyncio.Task[None]) -> None:
         self._batches.discard(batch)
@@ -207,7 +238,8 @@ class Dispatcher:
         if not reservations.try_reserve(keys, now_s=loop.time()):
             return NotNow()
         try:
-            return await self._lane.send(batch_key, items)
+            klaviyo = self.clients[batch_key.kind, batch_key.low_priority]
+            return await self._lane.send(klaviyo, batch_key, items)
         finally:
             settled_s = loop.time() + self._lane.options.settle_delay_s
             reservations.reserve(keys, until_s=settled_s)
@@ -237,7 +269,9 @@ class LaneService(Service):
         self._settler = Settler(
             context, self.stage, queue=self._queue, duplicates=self._duplicates
         )
-        self._dispatcher = Dispatcher(lane, queue=self._queue, settler=self._settler)
+        self._dispatcher = Dispatcher(
+            lane, klaviyo=context.klaviyo, queue=self._queue, settler=self._settler
+        )
 
     @property
     def label(self) -> str:
@@ -283,7 +317,8 @@ class LaneService(Service):
             return [(pending, DUPLICATE)]
         now_s = asyncio.get_running_loop().time()
         item = QueuedItem.of(activation, records=(pending,), queued_s=now_s)
-        return [(superseded, SUPERSEDED) for superseded in self._queue.add(item)]
+        superseded = self._queue.coalescer.add(item)
+        return [(older, SUPERSEDED) for item in superseded for older in item.records]
 
     @Service.task
     async def _dispatch_forever(self) -> None:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,7 @@ from streams.events.canonical_event import (
     ACTIVATION_HEADER,
     EVENT_OFFSET_HEADER,
     FAILED_LANES_HEADER,
+    HELD_UNTIL_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
     REPLAY_MODE_HEADER,
@@ -27,6 +29,7 @@ from streams.events.canonical_event import (
 REPLAY_STOPPED = discarded("replay-stopped")
 
 _REPLAY_HEADERS = (REPLAY_HEADER, REPLAY_MODE_HEADER, FAILED_LANES_HEADER)
+NO_LANES: Final[frozenset[str]] = frozenset()
 _REPLAY_MODES = {mode.encode(): mode for mode in ReplayMode}
 
 
@@ -45,6 +48,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         replay_mode: Mode of that replay.
         failed_lanes: Lanes on which a requeued event failed.
         is_activation: True for a record of the events topic that holds an activation.
+        was_held: True for an event that was held, and is back on the events topic.
         onward_headers: Headers for the records that this one causes.
     """
 
@@ -59,6 +63,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
     replay_mode: ReplayMode
     failed_lanes: frozenset[str]
     is_activation: bool
+    was_held: bool
     onward_headers: list[tuple[str, bytes]]
 
 
@@ -76,16 +81,19 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
     origin = Origin(
         topic=record.topic, partition=record.partition, offset=record.offset
     )
-    bad_origin = None
-    if ORIGIN_HEADER in headers:
+    bad_origin, origin_text = None, headers.get(ORIGIN_HEADER)
+    if origin_text is None:
+        origin_text = str(origin).encode()
+    else:
         try:
-            origin = Origin.parse(headers[ORIGIN_HEADER].decode("ascii", "replace"))
+            origin = Origin.parse(origin_text.decode("ascii", "replace"))
         except PoisonRecord as fault:
-            bad_origin = fault
+            bad_origin, origin_text = fault, str(origin).encode()
     source_time = headers.get(SOURCE_TIME_HEADER, b"")
     source_ms = int(source_time) if source_time.isdigit() else record.timestamp
     event_offset = headers.get(EVENT_OFFSET_HEADER, b"")
     lanes_text = headers.get(FAILED_LANES_HEADER, b"").decode("utf-8", "replace")
+    lanes = frozenset(lanes_text.split(",")) - {""} if lanes_text else NO_LANES
     return StageRecord(
         key=record.key,
         value=record.value,
@@ -98,10 +106,11 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
         replay_mode=_REPLAY_MODES.get(
             headers.get(REPLAY_MODE_HEADER, b""), ReplayMode.CHANGES_ONLY
         ),
-        failed_lanes=frozenset(filter(None, lanes_text.split(","))),
+        failed_lanes=lanes,
         is_activation=bool(headers.get(ACTIVATION_HEADER)),
+        was_held=HELD_UNTIL_HEADER in headers,
         onward_headers=[
-            (ORIGIN_HEADER, str(origin).encode()),
+            (ORIGIN_HEADER, origin_text),
             (SOURCE_TIME_HEADER, b"%d" % source_ms),
             *((name, headers[name]) for name in _REPLAY_HEADERS if name in headers),
         ],

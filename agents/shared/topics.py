@@ -9,9 +9,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from agents.engine.kafka import KafkaAccess
-from streams.actions.activation import LaneId
 from streams.errors import ConfigError
 from streams.settings import Settings
+from streams.settings.model import LaneId
 
 RETENTION_MS = 30 * 86_400_000
 """Waiting records outlive an outage that is longer than Kafka's default of 7 days."""
@@ -49,7 +49,12 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
         ),
         *(
             (name, partitions, large_records)
-            for name in (topics.events, topics.reprocess, *lanes)
+            for name in (
+                topics.events,
+                topics.held_events,
+                topics.reprocess,
+                *lanes,
+            )
         ),
         (topics.deadletters, partitions, retained),
         (topics.list_requests, 4, retained),

@@ -1,7 +1,6 @@
 """Activations: actions to be done for users, in the form of a lane's records."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeAlias
 
 import msgspec
@@ -18,6 +17,7 @@ from streams.actions.intents import (
 )
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import Origin
+from streams.settings.model import LaneId
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +36,6 @@ class ByAudience:
 
 ListRef: TypeAlias = ById | ByAudience
 """Reference to one Klaviyo list."""
-
-
-def build_list_ref(*, list_id: str, audience: str) -> ListRef | None:
-    """Return the reference to a list; None where neither argument names a list.
-
-    Args:
-        list_id: Klaviyo's id of the list; wins over the audience. Empty for none.
-        audience: Key of the audience. Empty for none.
-    """
-    if list_id:
-        return ById(list_id)
-    return ByAudience(audience) if audience else None
-
-
-class LaneId(StrEnum):
-    """Lane: a durable outbox with a lag of its own, per family of Klaviyo quotas.
-
-    The order is the priority of lanes that compete for the same quota.
-    """
-
-    CONSENT = "consent"
-    LISTS = "lists"
-    EVENTS = "events"
-    PROFILES = "profiles"
-    PRIVACY = "privacy"
 
 
 class BatchOverride(

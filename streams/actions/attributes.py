@@ -8,16 +8,14 @@ Events mostly set the same attributes together, so a last write is about all the
 attributes that one event sets, and is stored under their names.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from streams.actions.intents import EventRecord, ListAdd, ProfileUpsert
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.state.entries import AttributeNames, LastWrite, Rank
+from streams.state.entries import AttributeNames, LastWrite
 from streams.state.user_state import UserState
 
 _FIXED: Final = frozenset({"id", "external_id", "anonymous_id", "_kx"})
@@ -70,13 +68,16 @@ def drop_stale_attributes(
     names_set = frozenset(_attribute_names(intent.profile))
     names_added = frozenset[str]()
     rank = event.rank
-    stale_names = names_written(state, lambda written: written > rank)
+    written = state.attributes.items()
+    stale_names = frozenset(n for names, w in written if w.rank > rank for n in names)
     is_addition = False
     if isinstance(intent, ProfileUpsert):
         names_set |= _property_names(intent.unset)
         names_added = _property_names((*intent.append, *intent.unappend))
         if event.replay_mode is ReplayMode.CHANGES_ONLY:
-            recorded_names = names_written(state, lambda written: written >= rank)
+            recorded_names = frozenset(
+                name for names, w in written if w.rank >= rank for name in names
+            )
             intent = _drop_repeated_additions(intent, recorded_names)
         is_addition = bool(intent.append or intent.unappend)
     keeps_contacts = isinstance(intent, ListAdd) and not event.replay
@@ -143,16 +144,6 @@ def _without(
             yield name, value
 
 
-def names_written(state: UserState, matches: Callable[[Rank], bool]) -> frozenset[str]:
-    """Return the attributes with a last write of a matching rank."""
-    return frozenset(
-        name
-        for names, write in state.attributes.items()
-        if matches(write.rank)
-        for name in names
-    )
-
-
 def record_attributes(
     state: UserState,
     intent: AttributeUpdate,
@@ -172,7 +163,7 @@ def record_attributes(
     stored = state.attributes
     before = stored.get(key)
     is_recorded = before is not None and before.rank >= write.rank
-    if is_recorded or _size(key) > NAMES_MAX_CHARS:
+    if is_recorded or sum(map(len, key)) > NAMES_MAX_CHARS:
         return state
     if stored.keys() <= {key}:
         return state.with_attributes({key: write})
@@ -202,13 +193,8 @@ def _merge_oldest(
     while len(oldest_first) > ATTRIBUTE_SETS_MAX:
         (first, _), (second, later), *newer = oldest_first
         merged = tuple(sorted({*first, *second}))
-        if _size(merged) <= NAMES_MAX_CHARS:
+        if sum(map(len, merged)) <= NAMES_MAX_CHARS:
             oldest_first = [(merged, later), *newer]
         else:
             oldest_first = oldest_first[1:]
     return dict(oldest_first)
-
-
-@lru_cache(maxsize=1_000)
-def _size(names: AttributeNames) -> int:
-    return len(json.dumps(names, ensure_ascii=False))

@@ -105,18 +105,6 @@ def apply_command(
     return result
 
 
-def deleted_after(state: UserState, event: CanonicalEvent) -> bool:
-    """Return True if the user's entries were erased after an event.
-
-    An older event must not create a deleted profile again.
-
-    Args:
-        state: The user's state.
-        event: The event.
-    """
-    return state.has_deletions and _is_revoked_after(event, state.command(ERASED))
-
-
 def has_command_since(
     entries: UserEntries, list_id: str, last_write: LastWrite
 ) -> bool:

@@ -197,7 +197,7 @@ def to_location(value: Json) -> Converted | Unfit:
     trait = value.get("address")
     if isinstance(trait, dict):
         inner, inner_dropped = _location_texts(trait)
-        cleared = {name: None for name in _null_members(trait) if name not in inner}
+        cleared = dict.fromkeys(_null_members(trait) if None in trait.values() else ())
         location = {**cleared, **location, **inner}
         dropped += inner_dropped
     elif isinstance(trait, str) and trait:
@@ -249,9 +249,13 @@ def to_person(value: Json) -> Converted | Unfit:
     """
     if not isinstance(value, dict):
         return UNFIT
-    person, dropped = dict(value), []
-    for name, convert in _PERSON_CONVERTERS.items():
-        raw = person.pop(name, None)
+    person: dict[str, Json] = {}
+    dropped: list[str] = []
+    for name, raw in value.items():
+        convert = _PERSON_CONVERTERS.get(name)
+        if convert is None:
+            person[name] = raw
+            continue
         if raw is None or raw == "":
             continue
         converted = convert(raw)

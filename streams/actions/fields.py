@@ -6,6 +6,7 @@ count as absent. The field states what becomes of a value that cannot be convert
 (`UnfitPolicy`).
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -85,6 +86,7 @@ class Field:
         unfit: Treatment of a value that cannot be converted; a required field refuses.
         default: The mapping directive or literal that fills the field by default; None
             leaves it out.
+        convert: Converts a value to the kind.
     """
 
     name: str
@@ -93,6 +95,12 @@ class Field:
     required: bool = False
     unfit: UnfitPolicy = UnfitPolicy.DROP
     default: Json | None = None
+    convert: Callable[[Json], Json | Converted | Unfit] = dataclasses.field(
+        init=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "convert", _CONVERTERS[self.kind])
 
 
 Payload = dict[str, Any]
@@ -127,7 +135,7 @@ def fit_payload(
     for field in fields:
         raw = payload.get(field.name)
         is_absent = raw is None or raw == ""
-        converted = "" if is_absent else _CONVERTERS[field.kind](raw)
+        converted = "" if is_absent else field.convert(raw)
         if is_absent or converted == "":
             if field.required:
                 return _missing(field)

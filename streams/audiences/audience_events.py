@@ -59,20 +59,19 @@ def audience_events_in(event: CanonicalEvent) -> tuple[AudienceEvent, ...]:
     """
     if event.kind == "track":
         entered = _ENTERED_BY_EVENT_NAME.get(event.body.get("event", ""))
-        return () if entered is None else (_from_track(event.body, entered=entered),)
+        if entered is None:
+            return ()
+        personas = _personas(event.body)
+        named = section(event.body, "properties").get("audience_key")
+        audience = _key(named) or _key(personas.get("computation_key"))
+        if not audience:
+            raise PoisonRecord(
+                "missing-audience-key",
+                "an audience event without properties.audience_key",
+            )
+        list_id = _list_id(personas)
+        return (AudienceEvent(audience=audience, entered=entered, list_id=list_id),)
     return _from_identify(event.body) if event.kind == "identify" else ()
-
-
-def _from_track(body: dict[str, Any], *, entered: bool) -> AudienceEvent:
-    personas = _personas(body)
-    audience = _key(section(body, "properties").get("audience_key")) or _key(
-        personas.get("computation_key")
-    )
-    if not audience:
-        raise PoisonRecord(
-            "missing-audience-key", "an audience event without properties.audience_key"
-        )
-    return AudienceEvent(audience=audience, entered=entered, list_id=_list_id(personas))
 
 
 def _from_identify(body: dict[str, Any]) -> tuple[AudienceEvent, ...]:

@@ -12,14 +12,16 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
+from operator import itemgetter
 from typing import Final, Generic, NamedTuple, Self, TypeVar
 
 from streams.actions.activation import (
     DEFAULT_BATCH,
     Activation,
     BatchOverride,
+    ByAudience,
+    ById,
     ListRef,
-    build_list_ref,
 )
 from streams.actions.intents import EventRecord, intent_kind, list_id_of
 
@@ -64,6 +66,20 @@ class BatchKey(NamedTuple):
     low_priority: bool = False
 
 
+class ReadyBatch(NamedTuple):
+    """Batch that may be taken from the queue.
+
+    Attributes:
+        key: Batch key of its items.
+        items_max: Most items in it: a mapping may ask for fewer than the lane.
+        is_full: True if it can hold no more items, so that it gains nothing by waiting.
+    """
+
+    key: BatchKey
+    items_max: int
+    is_full: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedItem(Generic[R]):
     """Activation to send, and the records that end with its verdict.
@@ -90,12 +106,15 @@ class QueuedItem(Generic[R]):
         """Build an item with the keys of its activation.
 
         Two different events have no order. All changes of a user's consent share a key.
+        A list that the intent names wins over the list of the audience.
         """
         intent = activation.intent
+        list_ref: ListRef | None = None
         kind, is_backfill = intent_kind(intent), False
-        list_ref = build_list_ref(
-            list_id=list_id_of(intent), audience=activation.audience
-        )
+        if list_id := list_id_of(intent):
+            list_ref = ById(list_id)
+        elif activation.audience:
+            list_ref = ByAudience(activation.audience)
         subject: ListRef | str | None = list_ref
         if isinstance(intent, EventRecord):
             subject = f"{intent.metric}\0{intent.unique_id}"
@@ -155,7 +174,7 @@ class Reservations:
     def try_reserve(self, keys: Iterable[Hashable], *, now_s: float) -> bool:
         """Reserve all keys, or none of them if one is not free."""
         keys = list(keys)
-        if not all(self.is_free(key, now_s=now_s) for key in keys):
+        if any(self._until_s.get(key, 0.0) > now_s for key in keys):
             return False
         self.reserve(keys)
         return True
@@ -181,9 +200,8 @@ class Coalescer(Generic[R]):
 
     Invariant: `_sendable` holds the first item of every queue whose ordering key is not
     reserved, and no other item, below the batch key of that item. No queue is empty,
-    and `waiting_count` is the number of items in all queues. `_mark_sendable`,
-    `_unmark_sendable` and `_remove_first` keep it, before and after each change of a
-    queue's first item.
+    and `waiting_count` is the number of items in all queues. `_mark_sendable` and
+    `_unmark_sendable` keep it, before and after each change of a queue's first item.
 
     Args:
         merge: Policy for two queued items with the same ordering key.
@@ -248,7 +266,7 @@ class Coalescer(Generic[R]):
 
     def ready_batches(
         self, *, now_s: float, items_max: int, min_age_s: float
-    ) -> list[BatchKey]:
+    ) -> list[ReadyBatch]:
         """Return batches that are full, or whose oldest item has waited long enough.
 
         The longest wait comes first, so that the backlog of one list does not hold up
@@ -257,43 +275,41 @@ class Coalescer(Generic[R]):
         for key in self._reservations.expire(now_s=now_s):
             if isinstance(key, OrderingKey):
                 self._mark_sendable(key)
-        oldest_s = {
-            batch_key: next(iter(items.values())).queued_s
-            for batch_key, items in self._sendable.items()
-        }
-        ready = [
-            batch_key
-            for batch_key in self._sendable
-            if self.is_full(batch_key, items_max=items_max)
-            or now_s - oldest_s[batch_key] >= min_age_s
-        ]
-        requeued_s = self._requeued_s
-        return sorted(ready, key=lambda key: max(oldest_s[key], requeued_s.get(key, 0)))
-
-    def is_full(self, batch_key: BatchKey, *, items_max: int) -> bool:
-        """Return True if a waiting batch can hold no more items."""
-        return len(self._sendable[batch_key]) >= _batch_items_max(batch_key, items_max)
+        ready: list[tuple[float, ReadyBatch]] = []
+        for batch_key, items in self._sendable.items():
+            oldest_s = next(iter(items.values())).queued_s
+            batch_items_max = min(batch_key.batch.items_max or items_max, items_max)
+            is_full = len(items) >= batch_items_max
+            if is_full or now_s - oldest_s >= min_age_s:
+                since_s = max(oldest_s, self._requeued_s.get(batch_key, 0))
+                batch = ReadyBatch(batch_key, batch_items_max, is_full)
+                ready.append((since_s, batch))
+        return [batch for _, batch in sorted(ready, key=itemgetter(0))]
 
     def take_batch(
-        self, batch_key: BatchKey, *, items_max: int, page_items: int = 1
+        self, ready: ReadyBatch, *, page_items: int = 1
     ) -> list[QueuedItem[R]]:
         """Take the oldest items of a batch, and reserve their ordering keys.
 
         A batch of more than `page_items` holds whole pages: profiles are looked up by
         the page, and a page that is not full costs a request all the same.
         """
-        waiting = self._sendable[batch_key]
-        items_max = min(_batch_items_max(batch_key, items_max), len(waiting))
-        if items_max > page_items:
-            items_max -= items_max % page_items
-        keys = list(islice(waiting, items_max))
+        waiting = self._sendable[ready.key]
+        count = min(ready.items_max, len(waiting))
+        if count > page_items:
+            count -= count % page_items
+        keys = list(islice(waiting, count))
         batch = [waiting.pop(key) for key in keys]
         if not waiting:
-            del self._sendable[batch_key]
+            del self._sendable[ready.key]
         for key in keys:
-            self._remove_first(key)
+            queue = self._queues[key]
+            queue.popleft()
+            if not queue:
+                del self._queues[key]
         self._reservations.reserve(keys)
-        self.in_flight_count += len(batch)
+        self.waiting_count -= count
+        self.in_flight_count += count
         return batch
 
     def release(
@@ -327,9 +343,10 @@ class Coalescer(Generic[R]):
             if not drop_count:
                 continue
             self._unmark_sendable(key, queue[0].batch_key)
-            for _ in range(drop_count):
-                dropped.append(queue[0])
-                self._remove_first(key)
+            dropped += [queue.popleft() for _ in range(drop_count)]
+            self.waiting_count -= drop_count
+            if not queue:
+                del self._queues[key]
             self._mark_sendable(key)
         return dropped
 
@@ -343,15 +360,3 @@ class Coalescer(Generic[R]):
         items = self._sendable.get(batch_key)
         if items is not None and items.pop(key, None) is not None and not items:
             del self._sendable[batch_key]
-
-    def _remove_first(self, key: OrderingKey) -> None:
-        queue = self._queues[key]
-        queue.popleft()
-        self.waiting_count -= 1
-        if not queue:
-            del self._queues[key]
-
-
-def _batch_items_max(batch_key: BatchKey, items_max: int) -> int:
-    """Return the size of a full batch: a mapping may ask for fewer than the lane."""
-    return min(batch_key.batch.items_max or items_max, items_max)

@@ -6,10 +6,10 @@ from typing import Final, Self
 
 import msgspec
 
-from streams.actions.activation import LaneId
 from streams.chunks import chunk_by_weight
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.events.canonical_event import Origin
+from streams.settings.model import LaneId
 
 _DELIVER: Final = "deliver"
 

@@ -31,11 +31,21 @@ UNKNOWN_PERSON: Final = "unknown-person"
 """Reason of a discarded event of a person without a known address."""
 
 
+HOLD_DEFAULT_S: Final = 900.0
+"""Ours: a shopper who signs up does so minutes after the first view."""
+
+HOLD_MAX_S: Final = 86_400
+"""Ours: a day; a flow that fires later means nothing to the person."""
+
+
 class UnknownPersonPolicy(StrEnum):
     """Treatment of an event that names its person by user id alone."""
 
     SEND = "send"
     """Send the event, as Segment does; Klaviyo may make a second profile."""
+
+    HOLD = "hold"
+    """Hold the event for some time, in case a later one names the person; then send."""
 
     DROP = "drop"
     """Discard the event."""
@@ -48,11 +58,13 @@ class IdentityRules:
     Attributes:
         complete: Whether intents are completed with known identifiers.
         unknown: Treatment of an event of an unknown person.
+        hold_for_s: Time for which such an event is held.
         on_conflict: Treatment of an update whose identifiers belong to two profiles.
     """
 
     complete: bool = True
     unknown: UnknownPersonPolicy = UnknownPersonPolicy.SEND
+    hold_for_s: float = HOLD_DEFAULT_S
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
 
 
@@ -71,73 +83,71 @@ def complete_person(intent: Intent, identity: Identity, *, time_ms: int) -> Inte
         identity: What is known of the event's user.
         time_ms: Time of the event, milliseconds since the epoch.
     """
-    person = _Person(identity, time_ms)
     match intent:
-        case EventRecord():
-            profile = person.complete(intent.profile)
-            return _without_phone(msgspec.structs.replace(intent, profile=profile))
-        case ListAdd():
-            profile = person.complete(intent.profile)
-            return msgspec.structs.replace(intent, profile=profile)
-        case ProfileUpsert() if not person.names_stranger(intent.profile):
-            profile = person.complete(intent.profile)
-            return msgspec.structs.replace(intent, profile=profile)
-        case ListRemove() if not person.names_stranger(intent.identifiers):
-            identifiers = person.complete(intent.identifiers)
-            return msgspec.structs.replace(intent, identifiers=identifiers)
+        case EventRecord() | ListAdd() | ProfileUpsert() if identity.emails:
+            profile = _complete(
+                intent.profile,
+                identity,
+                time_ms=time_ms,
+                is_upsert=isinstance(intent, ProfileUpsert),
+            )
+            if profile is not intent.profile:
+                intent = msgspec.structs.replace(intent, profile=profile)
+        case ListRemove() if identity.emails:
+            identifiers = _complete(
+                intent.identifiers, identity, time_ms=time_ms, is_upsert=True
+            )
+            intent = msgspec.structs.replace(intent, identifiers=identifiers)
         case _:
-            return intent
+            pass
+    return _without_phone(intent) if isinstance(intent, EventRecord) else intent
+
+
+def _complete(
+    attributes: dict[str, Any], identity: Identity, *, time_ms: int, is_upsert: bool
+) -> dict[str, Any]:
+    """Return the attributes with the current address and the user's id in front.
+
+    The user's id may stand beside an address of somebody else: then it is left out, but
+    not of an upsert. In an event from before the current address was known, such an
+    address is a previous one.
+    """
+    email, external_id = attributes.get("email", ""), attributes.get("external_id")
+    emails = {identifier.value for identifier in identity.emails}
+    is_strange = bool(email) and email.lower() not in emails
+    is_user = external_id == identity.external_id
+    if is_strange and is_user and time_ms >= identity.emails[0].times_ms[0]:
+        return attributes if is_upsert else _without(attributes, "external_id")
+    if external_id:
+        is_named = is_user
+    elif email:
+        is_named = not is_strange
+    else:
+        is_named = not (attributes.get("id") or attributes.get("phone_number"))
+    if not is_named:
+        return attributes
+    current = identity.email
+    person = {"email": email if email.lower() == current else current}
+    if identity.external_id:
+        person["external_id"] = identity.external_id
+    return {**person, **attributes, **person}
 
 
 def is_unknown_person(intent: Intent) -> bool:
     """Return True if an event names its person by a user id or device alone."""
-    if not isinstance(intent, EventRecord):
-        return False
-    profile = intent.profile
+    return isinstance(intent, EventRecord) and makes_unknown_profile(intent)
+
+
+def makes_unknown_profile(intent: Intent) -> bool:
+    """Return True if an intent may make a profile of a user id or device alone."""
+    match intent:
+        case EventRecord(profile=profile) | ListAdd(profile=profile):
+            pass
+        case ProfileUpsert(profile=profile):
+            pass
+        case _:
+            return False
     return not any(profile.get(name) for name in ("id", "email", "phone_number"))
-
-
-class _Person:
-    """Person behind a user key, at the time of an event."""
-
-    def __init__(self, identity: Identity, time_ms: int) -> None:
-        self._identity = identity
-        self._emails = {identifier.value for identifier in identity.emails}
-        first_ms = identity.emails[0].times_ms[0] if identity.emails else 0
-        self._is_earlier = time_ms < first_ms
-
-    def names_stranger(self, attributes: Mapping[str, Any]) -> bool:
-        """Return True if the user's id stands beside an address of somebody else.
-
-        In an event from before the current address was known, it is a previous one.
-        """
-        email = attributes.get("email", "").lower()
-        return bool(
-            email
-            and self._emails
-            and email not in self._emails
-            and not self._is_earlier
-            and attributes.get("external_id") == self._identity.external_id
-        )
-
-    def complete(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        """Return the attributes with the current address and the user's id in front."""
-        if self.names_stranger(attributes):
-            return _without(attributes, "external_id")
-        if not (self._identity.email and self._is_named_by(attributes)):
-            return attributes
-        email, current = attributes.get("email", ""), self._identity.email
-        person = {"email": email if email.lower() == current else current}
-        if self._identity.external_id:
-            person["external_id"] = self._identity.external_id
-        return {**person, **_without(attributes, *person)}
-
-    def _is_named_by(self, attributes: Mapping[str, Any]) -> bool:
-        if external_id := attributes.get("external_id"):
-            return bool(external_id == self._identity.external_id)
-        if email := attributes.get("email", ""):
-            return email.lower() in self._emails
-        return not any(map(attributes.get, ("id", "phone_number")))
 
 
 def _without(attributes: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Decision on an event: the user's state afterwards, and what is to be delivered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -13,8 +13,9 @@ from streams.actions.activation import (
     BatchOverride,
     lane_of,
 )
-from streams.actions.commands import apply_command, deleted_after
+from streams.actions.commands import apply_command
 from streams.actions.intents import (
+    Deletion,
     EventRecord,
     Intent,
     ListAdd,
@@ -33,6 +34,7 @@ from streams.destination.completion import (
     complete_person,
     is_unknown_person,
     link_user,
+    makes_unknown_profile,
     name_previous_emails,
 )
 from streams.destination.memberships import apply_audience_event
@@ -63,8 +65,7 @@ NO_MAPPING: Final = "no-mapping"
 REBUILT: Final = "rebuilt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Consequences of a single event.
 
     Attributes:
@@ -73,6 +74,7 @@ class Decision:
         refusals: Payloads of its mappings that cannot be acted on.
         reason: Reason for having neither activations nor refusals.
         message_id: The producer's name for the event.
+        is_held: Whether the event waits and is then decided anew; nothing has changed.
     """
 
     state: UserState
@@ -80,10 +82,15 @@ class Decision:
     refusals: tuple[PayloadRefusal, ...] = ()
     reason: str = ""
     message_id: str = ""
+    is_held: bool = False
 
 
 def decide(
-    event: CanonicalEvent, state: UserState, *, destination: Destination
+    event: CanonicalEvent,
+    state: UserState,
+    *,
+    destination: Destination,
+    was_held: bool = False,
 ) -> Decision:
     """Apply an event to the user's state, and map the event to activations.
 
@@ -91,8 +98,15 @@ def decide(
         event: The event.
         state: The state of the event's user.
         destination: The synced audiences and the mappings.
+        was_held: Whether the event has waited for its person to become known.
     """
-    builder = _DecisionBuilder(event, state, destination)
+    is_audience_event = event.body.get("event") in _AUDIENCE_EVENTS
+    identifiers = identifiers_of(
+        event,
+        country=destination.contact_rules.country,
+        has_own_properties=is_audience_event or event.kind == "identify",
+    )
+    builder = _DecisionBuilder(event, state, destination, identifiers)
     opt_out = opt_out_of(event.body, destination.opt_out_rules)
     if opt_out and event.kind != "delete":
         builder.apply_opt_out(opt_out)
@@ -100,137 +114,158 @@ def decide(
     builder.learn_identity()
     if destination.sync_audiences:
         builder.apply_audience_events()
-    for rule in destination.matching_rules(event.body):
+    for rule in destination.rules_by_name.matching(event.body):
         builder.apply_mapping(rule)
+    may_hold = destination.identity_rules.unknown is UnknownPersonPolicy.HOLD
+    if may_hold and not was_held and builder.waits_for_person:
+        return Decision(state=state, is_held=True)
     return builder.build()
 
 
+@dataclass(slots=True)
 class _DecisionBuilder:
-    """Collector of the consequences of an event."""
+    """Collector of the consequences of an event.
 
-    def __init__(
-        self, event: CanonicalEvent, state: UserState, destination: Destination
-    ) -> None:
-        self._event = event
-        self._state = state
-        self._destination = destination
-        self._activations: list[Activation] = []
-        self._refusals: list[PayloadRefusal] = []
-        self._reasons: list[str] = []
-        self._has_new_email = False
-        self._is_email_change = False
-        is_about_user = event.kind == "identify"
-        self._identifiers = identifiers_of(
-            event,
-            country=destination.contact_rules.country,
-            has_own_properties=is_about_user
-            or event.body.get("event") in _AUDIENCE_EVENTS,
-        )
+    Attributes:
+        event: The event.
+        state: The user's state, with the changes so far.
+        destination: The synced audiences and the mappings.
+        identifiers: Identifiers that the event itself gives the user.
+        activations: Activations so far.
+        refusals: Refused payloads so far.
+        reasons: Reasons so far for doing nothing.
+        has_new_email: Whether the event changes the user's address.
+        is_email_change: The same, also where the event is read again.
+    """
+
+    event: CanonicalEvent
+    state: UserState
+    destination: Destination
+    identifiers: dict[str, str]
+    activations: list[Activation] = field(default_factory=list)
+    refusals: list[PayloadRefusal] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    has_new_email: bool = False
+    is_email_change: bool = False
 
     def learn_identity(self) -> None:
         """Learn who the user is, before anything is done for the user."""
-        event = self._event
-        if event.kind in _NOT_ABOUT_A_PERSON or deleted_after(self._state, event):
+        event = self.event
+        is_erased = self.state.is_erased_after(event.rank)
+        if is_erased or event.kind in _NOT_ABOUT_A_PERSON:
             return
-        before = self._state.identity
-        after = learn(before, self._identifiers, event)
+        before = self.state.identity
+        after = learn(before, self.identifiers, event)
         if after is not before:
-            self._state = self._state.with_identity(after)
-            self._has_new_email = after.email != before.email
-        self._is_email_change = self._has_new_email or after.is_email_from(
-            event.time_ms  # of an event that is read again, or replayed
-        )
+            self.state = self.state.with_identity(after)
+            self.has_new_email = after.email != before.email
+        self.is_email_change = self.has_new_email or after.is_email_from(event.time_ms)
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
         try:
-            for audience_event in audience_events_in(self._event):
+            for audience_event in audience_events_in(self.event):
                 result = apply_audience_event(
                     audience_event,
-                    self._state,
-                    event=self._event,
-                    destination=self._destination,
+                    self.state,
+                    event=self.event,
+                    destination=self.destination,
                     build_intent=self._list_change,
                 )
-                self._state = result.state
+                self.state = result.state
                 if not result.intents:
-                    self._reasons.append(result.reason)
+                    self.reasons.append(result.reason)
                 for intent in result.intents:
                     is_removal = isinstance(intent, ListRemove)
                     action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
                     audience = audience_event.audience
                     self._add_activation(action, intent, audience=audience)
         except PoisonRecord as fault:
-            self._refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
+            self.refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
 
     def apply_opt_out(self, opt_out: OptOut) -> None:
         """Apply only the mappings that an opt-out does not hold back."""
-        self._reasons.append(opt_out)
-        allows_withdrawals = self._destination.opt_out_rules.allows_withdrawals
+        self.reasons.append(opt_out)
+        allows_withdrawals = self.destination.opt_out_rules.allows_withdrawals
         actions = DELETIONS | WITHDRAWALS if allows_withdrawals else DELETIONS
-        for rule in self._destination.matching_rules(self._event.body):
+        for rule in self.destination.rules_by_name.matching(self.event.body):
             if rule.action.name in actions:
                 self.apply_mapping(rule)
 
     def apply_mapping(self, rule: MappingRule) -> None:
         """Apply a mapping to an event that the trigger matches."""
-        rules = self._destination.contact_rules
-        mapping_result = rule.apply(self._event.body, rules=rules)
+        rules = self.destination.contact_rules
+        mapping_result = rule.apply(self.event.body, rules=rules)
         match mapping_result.result:
             case PayloadRefusal(is_noop=True) as refusal:
-                self._reasons.append(refusal.code)
+                self.reasons.append(refusal.code)
             case PayloadRefusal() as refusal:
-                self._refusals.append(refusal)
+                self.refusals.append(refusal)
             case intents:
                 batch = batch_override_of(rule, mapping_result)
                 for intent in intents:
                     self._apply_intent(intent, rule, batch=batch)
 
+    @property
+    def waits_for_person(self) -> bool:
+        """True if the event would make a profile beside the one of its person.
+
+        The order of last writes is that of event times, so nothing is lost by deciding
+        the event later. A rebuild of the table waits too: if it were first, it would
+        make a duplicate of the same event that is held.
+        """
+        identity = self.state.identity
+        if identity.email or identity.phone:
+            return False
+        intents = [activation.intent for activation in self.activations]
+        is_deletion = any(isinstance(intent, Deletion) for intent in intents)
+        return not is_deletion and any(map(makes_unknown_profile, intents))
+
     def build(self) -> Decision:
         """Build the decision from the collected consequences."""
-        if self._event.replay_mode is ReplayMode.STATE_ONLY:
+        if self.event.replay_mode is ReplayMode.STATE_ONLY:
             return Decision(
-                state=self._state, reason=REBUILT, message_id=self._event.message_id
+                state=self.state, reason=REBUILT, message_id=self.event.message_id
             )
-        is_idle = not self._activations and not self._refusals
-        reasons = dict.fromkeys(self._reasons or [NO_MAPPING])
+        is_idle = not self.activations and not self.refusals
+        reasons = dict.fromkeys(self.reasons or [NO_MAPPING])
         return Decision(
-            state=self._state,
-            activations=tuple(self._activations),
-            refusals=tuple(self._refusals),
+            state=self.state,
+            activations=tuple(self.activations),
+            refusals=tuple(self.refusals),
             reason=",".join(reasons) if is_idle else "",
-            message_id=self._event.message_id,
+            message_id=self.event.message_id,
         )
 
     def _apply_intent(
         self, intent: Intent, rule: MappingRule, *, batch: BatchOverride
     ) -> None:
-        replay = self._event.replay
+        replay = self.event.replay
         failed_lanes = replay.failed_lanes if replay else frozenset[str]()
         result = apply_command(
             intent,
-            self._state,
-            event=self._event,
+            self.state,
+            event=self.event,
             allow_repeat=lane_of(intent) in failed_lanes,
         )
-        self._state = result.state
+        self.state = result.state
         if result.intent is None:
-            self._reasons.append(result.reason)
+            self.reasons.append(result.reason)
             return
         intent = self._complete(result.intent)
-        policy = self._destination.identity_rules.unknown
+        policy = self.destination.identity_rules.unknown
         if policy is UnknownPersonPolicy.DROP and is_unknown_person(intent):
-            self._reasons.append(UNKNOWN_PERSON)
+            self.reasons.append(UNKNOWN_PERSON)
             return
         self._add_activation(
             rule.action.name,
-            complete_event(intent, self._event),
+            complete_event(intent, self.event),
             batch=batch,
             expire_after_s=rule.expire_after_s,
         )
 
     def _list_change(self, transition: Transition, list_id: str) -> Intent:
-        identifiers = self._identifiers
+        identifiers = self.identifiers
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone that Klaviyo accepts"
@@ -243,12 +278,12 @@ class _DecisionBuilder:
 
     def _complete(self, intent: Intent) -> Intent:
         """Name the person as completely as is safe, where the destination allows it."""
-        if not self._destination.identity_rules.complete:
+        if not self.destination.identity_rules.complete:
             return intent
-        identity = self._state.identity
-        if self._has_new_email:
+        identity = self.state.identity
+        if self.has_new_email:
             intent = link_user(intent, identity)
-        return complete_person(intent, identity, time_ms=self._event.time_ms)
+        return complete_person(intent, identity, time_ms=self.event.time_ms)
 
     def _add_activation(
         self,
@@ -259,22 +294,22 @@ class _DecisionBuilder:
         batch: BatchOverride = DEFAULT_BATCH,
         expire_after_s: float = 0.0,
     ) -> None:
-        if self._is_email_change:
-            intent = name_previous_emails(intent, self._state.identity)
+        if self.is_email_change:
+            intent = name_previous_emails(intent, self.state.identity)
         activation = Activation(
             action=action,
-            user=self._event.user,
+            user=self.event.user,
             intent=intent,
-            time_ms=self._event.time_ms,
-            origin=self._event.origin,
-            index=len(self._activations),
-            message_id=self._event.message_id,
+            time_ms=self.event.time_ms,
+            origin=self.event.origin,
+            index=len(self.activations),
+            message_id=self.event.message_id,
             audience=audience,
             batch=batch,
             expire_after_s=expire_after_s,
-            replay=self._event.replay.id if self._event.replay else "",
+            replay=self.event.replay.id if self.event.replay else "",
         )
-        self._activations.append(activation)
+        self.activations.append(activation)
 
 
 def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:

@@ -5,7 +5,12 @@ from typing import Final
 
 from streams.actions.intents import ConflictPolicy
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
-from streams.destination.completion import IdentityRules, UnknownPersonPolicy
+from streams.destination.completion import (
+    HOLD_DEFAULT_S,
+    HOLD_MAX_S,
+    IdentityRules,
+    UnknownPersonPolicy,
+)
 from streams.destination.mapping_rules import compile_rule
 from streams.destination.model import (
     AudienceRule,
@@ -27,7 +32,7 @@ from streams.triggers.trigger import Trigger
 
 FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")
-IDENTITY_FIELDS: Final = ("complete", "unknown", "on_conflict")
+IDENTITY_FIELDS: Final = ("complete", "unknown", "hold_for_s", "on_conflict")
 DESTINATION_SETTINGS: Final = (
     "api_key_env",
     "country",
@@ -234,7 +239,7 @@ def _read_identity_rules(
     problems.add_unknown_names(
         options, IDENTITY_FIELDS, at=f"{at}.", what="part of identity"
     )
-    return IdentityRules(
+    rules = IdentityRules(
         complete=problems.boolean_at(
             options.get("complete"), at=f"{at}.complete", default=True
         ),
@@ -243,12 +248,19 @@ def _read_identity_rules(
             at=f"{at}.unknown",
             default=UnknownPersonPolicy.SEND,
         ),
+        hold_for_s=problems.seconds_at(
+            options.get("hold_for_s"), at=f"{at}.hold_for_s", maximum=HOLD_MAX_S
+        )
+        or HOLD_DEFAULT_S,
         on_conflict=problems.choice_at(
             options.get("on_conflict"),
             at=f"{at}.on_conflict",
             default=ConflictPolicy.UPDATE,
         ),
     )
+    if rules.unknown is UnknownPersonPolicy.HOLD and not rules.complete:
+        problems.add(f"{at}.unknown", "hold has no effect without complete: true")
+    return rules
 
 
 def _read_audiences(raw: Json, *, problems: ConfigProblems) -> dict[str, AudienceRule]:

@@ -4,13 +4,13 @@
 activation which comes back from a lane or a dead letter.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import msgspec
 
 from streams.actions.attributes import drop_stale_attributes
-from streams.actions.commands import deleted_after
 from streams.actions.intents import (
     Intent,
     ListAdd,
@@ -82,7 +82,7 @@ def apply_audience_event(
     rule = destination.audiences.get(audience, AudienceRule())
     if not (destination.sync_audiences and rule.enabled):
         return AudienceResult((), state, NOT_SYNCED)
-    if deleted_after(state, event):
+    if state.is_erased_after(event.rank):
         return AudienceResult((), state, TransitionReason.STALE)
     before = state.membership(audience)
     after, transition, reason = apply_event(
@@ -93,7 +93,8 @@ def apply_audience_event(
         message_id=event.message_id,
         mode=event.replay_mode,
     )
-    change = _ListChange(event, state, destination, build_intent)
+    is_completed = destination.identity_rules.complete
+    change = _ListChange(event, state, is_completed, build_intent)
     intent = None
     if transition is not None:
         intent = change.build(transition, transition.list_id or rule.list_id)
@@ -105,28 +106,29 @@ def apply_audience_event(
     if after is not None:
         after = _with_address(after, before, _address_of(intent))
         state = state.with_membership(audience, after)
-    others = _other_removals(intent, before)
-    return AudienceResult((intent, *others) if intent else (), state, reason)
+    if intent is None:
+        return AudienceResult((), state, reason)
+    if not (isinstance(intent, ListRemove) and before and before.inside):
+        return AudienceResult((intent,), state, reason)
+    removals = _removals(intent, before.addresses)
+    return AudienceResult((intent, *removals), state, reason)
 
 
+@dataclass(slots=True)
 class _ListChange:
     """List change for an event, with fresh attributes and a complete person.
 
     Attributes:
+        event: The event.
         state: State of the user, with the attributes of a change that is executed.
+        is_completed: Whether persons are named as completely as is safe.
+        build_intent: Builds the list change.
     """
 
-    def __init__(
-        self,
-        event: CanonicalEvent,
-        state: UserState,
-        destination: Destination,
-        build_intent: BuildIntent,
-    ) -> None:
-        self.state = state
-        self._event = event
-        self._is_completed = destination.identity_rules.complete
-        self._build_intent = build_intent
+    event: CanonicalEvent
+    state: UserState
+    is_completed: bool
+    build_intent: BuildIntent
 
     def build(self, transition: Transition, list_id: str) -> Intent:
         """Build the change of a transition.
@@ -134,12 +136,12 @@ class _ListChange:
         Raises:
             PoisonRecord: `no-identifier`.
         """
-        intent, event = self._build_intent(transition, list_id), self._event
+        intent, event = self.build_intent(transition, list_id), self.event
         if isinstance(intent, ListAdd):
             intent, self.state, _ = drop_stale_attributes(
                 intent, self.state, event=event
             )
-        if not self._is_completed:
+        if not self.is_completed:
             return intent
         return complete_person(intent, self.state.identity, time_ms=event.time_ms)
 
@@ -189,12 +191,8 @@ def _with_address(
     return msgspec.structs.replace(after, addresses=addresses)
 
 
-def _other_removals(
-    intent: Intent | None, before: LastWrite | None
-) -> Iterator[ListRemove]:
+def _removals(intent: ListRemove, addresses: Iterable[str]) -> Iterator[ListRemove]:
     """Yield removals of the profiles that entered by other addresses."""
-    if not (isinstance(intent, ListRemove) and before and before.inside):
-        return
-    for address in before.addresses:
+    for address in addresses:
         if address not in {USER_ID, _address_of(intent)}:
             yield msgspec.structs.replace(intent, identifiers={"email": address})

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from streams.actions.fields import choose_emails
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
@@ -12,7 +14,7 @@ from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
 from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 from streams.mapping import Unmappable
-from streams.triggers.names import answer_by_names, names_compared
+from streams.triggers.names import Names, answers_by_names
 from streams.triggers.trigger import Trigger
 
 EventBody = dict[str, Any]
@@ -44,8 +46,7 @@ class Batching:
     keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingResult:
+class MappingResult(msgspec.Struct, frozen=True, kw_only=True):
     """Result of a mapping for a single event.
 
     Attributes:
@@ -129,36 +130,32 @@ class RulesByName:
     """
 
     def __init__(self, rules: tuple[MappingRule, ...]) -> None:
-        triggers = [rule.trigger for rule in rules]
-        nodes = [trigger.node for trigger in triggers if isinstance(trigger, Trigger)]
-        self._names = {name for node in nodes for name in names_compared(node)}
-        self._rules = rules
-        self._candidates: dict[tuple[str | None, str | None], _Candidates] = {}
+        self._rules = [(rule, _answers_of(rule.trigger)) for rule in rules]
+        names = {names for _, answers in self._rules for names in answers}
+        self._names = {name for pair in names for name in pair if name is not None}
+        self._candidates: dict[Names, list[tuple[MappingRule, bool]]] = {}
 
     def matching(self, event: EventBody) -> list[MappingRule]:
         """Return the mappings with a trigger that matches an event."""
-        names = self._name(event.get("type")), self._name(event.get("event"))
-        candidates = self._candidates.get(names)
+        kind, name = (
+            text if isinstance(text, str) and text in self._names else None
+            for text in (event.get("type"), event.get("event"))
+        )
+        candidates = self._candidates.get((kind, name))
         if candidates is None:
-            candidates = self._candidates[names] = self._find_candidates(*names)
-        return [rule for rule, test in candidates if test is None or test(event)]
-
-    def _name(self, value: object) -> str | None:
-        return value if isinstance(value, str) and value in self._names else None
-
-    def _find_candidates(self, kind: str | None, event: str | None) -> "_Candidates":
-        """Return the mappings that may match, each with its test if it needs one."""
-        candidates: _Candidates = []
-        for rule in self._rules:
-            answer = None
-            if isinstance(rule.trigger, Trigger):
-                answer = answer_by_names(rule.trigger.node, kind=kind, event=event)
-            if answer is not False:
-                candidates.append((rule, None if answer else rule.trigger))
-        return candidates
+            nearest = ((kind, name), (kind, None), (None, name), (None, None))
+            candidates = self._candidates[kind, name] = []
+            for rule, answers in self._rules:
+                is_match = next(answers[names] for names in nearest if names in answers)
+                if is_match is not False:
+                    candidates.append((rule, bool(is_match)))
+        return [rule for rule, is_sure in candidates if is_sure or rule.trigger(event)]
 
 
-_Candidates = list[tuple[MappingRule, Callable[[EventBody], bool] | None]]
+def _answers_of(trigger: Callable[[EventBody], bool]) -> dict[Names, bool | None]:
+    if isinstance(trigger, Trigger):
+        return answers_by_names(trigger.node)
+    return {(None, None): None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +198,6 @@ class Destination:
         }
         return replace(self, audiences={**self.audiences, **rules})
 
-    def matching_rules(self, event: EventBody) -> list[MappingRule]:
-        """Return the mappings with a trigger that matches an event."""
-        return self.rules_by_name.matching(event)
-
     def map_event(self, event: EventBody) -> tuple[MappingResult, ...]:
         """Return the results of all mappings that match an event; never raises.
 
@@ -213,7 +206,7 @@ class Destination:
         """
         return tuple(
             rule.apply(event, rules=self.contact_rules)
-            for rule in self.matching_rules(event)
+            for rule in self.rules_by_name.matching(event)
         )
 
     @property

@@ -62,14 +62,14 @@ class ConfigProblems:
         self.add(at, "is neither true nor false")
         return default
 
-    def seconds_at(self, value: Json, *, at: str) -> float:
+    def seconds_at(self, value: Json, *, at: str, maximum: int = SECONDS_MAX) -> float:
         """Return seconds; 0 if the value is absent or not a valid number of seconds."""
         if value is None:
             return 0.0
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and 0 < value <= SECONDS_MAX:
+        if is_number and 0 < value <= maximum:
             return float(value)
-        self.add(at, f"is not a number of seconds above 0, at most {SECONDS_MAX}")
+        self.add(at, f"is not a number of seconds above 0, at most {maximum}")
         return 0.0
 
     def choice_at(self, value: Json, *, at: str, default: ChoiceT) -> ChoiceT:

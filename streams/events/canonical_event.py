@@ -45,6 +45,9 @@ Activate checks that the activation is still the user's last write, then returns
 its lane.
 """
 
+HELD_UNTIL_HEADER = "ks.held-until"
+"""End of the hold of an event, milliseconds since the epoch: it is held only once."""
+
 NUMBERS_MAX_CHARS = 30
 """A partition has at most 10 digits, an offset 19: Kafka's int32 and int64."""
 

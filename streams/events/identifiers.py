@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 from email_validator import EmailNotValidError, validate_email
 
 from streams.errors import PoisonRecord
@@ -79,8 +80,7 @@ class ContactRules:
     bad_phone: BadPhonePolicy = BadPhonePolicy.DROP
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
     """Valid identifiers of a profile, for Klaviyo to find the profile by.
 
     Attributes:
@@ -92,8 +92,7 @@ class Contact:
     dropped: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvalidContact:
+class InvalidContact(msgspec.Struct, frozen=True, kw_only=True):
     """Fault in the identifiers that makes a contact unusable.
 
     Attributes:

@@ -122,7 +122,8 @@ def _numbering_plan(calling_code: int) -> NumberingPlan | None:
 def _pattern(region: PhoneMetadata) -> str:
     general = "".join(_alternatives([region.general_desc]))
     types = _alternatives([getattr(region, name) for name in _NUMBER_TYPES])
-    return rf"(?={general}\Z)(?:{'|'.join(types) or '(?!)'})"
+    begin = f"(?={region.leading_digits})" if region.leading_digits else ""
+    return rf"{begin}(?={general}\Z)(?:{'|'.join(types) or '(?!)'})"
 
 
 def _alternatives(descriptions: list[PhoneNumberDesc | None]) -> Iterator[str]:

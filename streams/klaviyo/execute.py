@@ -19,11 +19,24 @@ from streams.actions.intents import (
     list_id_of,
 )
 from streams.delivery.verdict import ItemVerdict, Verdict
+from streams.klaviyo.api.endpoints import (
+    CREATE_EVENTS,
+    GET_PROFILES,
+    IMPORT_PROFILES,
+    REMOVE_MEMBERS,
+    REQUEST_DELETION,
+    SUBSCRIBE,
+    SUPPRESS,
+    UNSUBSCRIBE,
+    UNSUPPRESS,
+    UPSERT_PROFILE,
+    Endpoint,
+)
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.results import ListGone
-from streams.klaviyo.batching.bisect import gather_all
 from streams.klaviyo.batching.items import (
     Identifier,
+    gather_all,
     list_identifiers,
     normalize_identifier,
 )
@@ -32,15 +45,14 @@ from streams.klaviyo.operations.address_change import change_addresses
 from streams.klaviyo.operations.deletion import delete_profiles
 from streams.klaviyo.operations.events import record_events
 from streams.klaviyo.operations.profiles import (
+    BULK_MIN_ITEMS,
     add_members,
-    patch_profiles,
     remove_members,
-    upsert_profiles,
 )
 from streams.klaviyo.operations.subscribe import subscribe
 from streams.klaviyo.operations.suppressions import suppress, unsuppress
 from streams.klaviyo.operations.unsubscribe import unsubscribe
-from streams.klaviyo.operations.upserts import BULK_MIN_ITEMS
+from streams.klaviyo.operations.upserts import patch_profiles, upsert_profiles
 
 Operation: TypeAlias = Callable[
     [JobTrackingClient, Sequence[Any]], Awaitable[list[ItemVerdict] | ListGone]
@@ -146,6 +158,20 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     IntentKind.DELETE: delete_profiles,
 }
 """Kind of intent -> operation; `record` here knows no metrics and no current time."""
+
+ENDPOINTS_BY_KIND: Final[Mapping[str, tuple[Endpoint, ...]]] = {
+    IntentKind.UPSERT: (IMPORT_PROFILES,),
+    IntentKind.PATCH: (UPSERT_PROFILE,),
+    IntentKind.ADD: (IMPORT_PROFILES,),
+    IntentKind.REMOVE: (GET_PROFILES, REMOVE_MEMBERS),
+    IntentKind.RECORD: (CREATE_EVENTS,),
+    IntentKind.SUBSCRIBE: (SUBSCRIBE,),
+    IntentKind.UNSUBSCRIBE: (UNSUBSCRIBE,),
+    IntentKind.SUPPRESS: (SUPPRESS,),
+    IntentKind.UNSUPPRESS: (UNSUPPRESS,),
+    IntentKind.DELETE: (REQUEST_DELETION,),
+}
+"""Kind of intent -> the endpoints whose quota its operation needs."""
 
 
 async def execute(

@@ -259,10 +259,8 @@ def _without_headers(pacing: EndpointPacing, *, weight: float) -> EndpointPacing
         )
     share = pacing.quota_share
     if pacing.is_backlogged:
-        share *= math.exp(push * weight)
-    return msgspec.structs.replace(
-        pacing, quota_share=_clamp_share(share), window_factor=1.0
-    )
+        share = min(share * math.exp(push * weight), 1.0)
+    return msgspec.structs.replace(pacing, quota_share=share, window_factor=1.0)
 
 
 def _with_headers(  # noqa: PLR0913  # each argument is one number of the control law

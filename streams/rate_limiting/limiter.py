@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 
 from streams.rate_limiting.controller import on_response
 from streams.rate_limiting.pacing import (
@@ -68,24 +69,20 @@ class _EndpointQueue:
     slots: list[QueueSlot] = field(default_factory=list)
     has_front_waiter: bool = False
 
-    def pop_waiter_below(self, priority: float) -> asyncio.Future[Grant] | None:
-        """Remove and return the first waiter with a lower priority number."""
-        while self.slots:
-            slot_priority, _, grant = self.slots[0]
-            if not grant.done() and slot_priority >= priority:
-                return None
-            heappop(self.slots)
-            if not grant.done():
-                return grant
-        return None
+    def grant_next(self, grant: Grant, *, below: float = inf) -> bool:
+        """Give a grant to the first waiter, and return False if there is none.
 
-    def hand_over(self) -> None:
-        """Make the next waiter the front waiter."""
-        grant = self.pop_waiter_below(float("inf"))
-        if grant is None:
-            self.has_front_waiter = False
-        else:
-            grant.set_result(Grant.LEAD)
+        Args:
+            grant: Permission for the waiter.
+            below: Only a waiter with a lower priority number is given the grant.
+        """
+        while self.slots and self.slots[0][2].done():  # cancelled
+            heappop(self.slots)
+        if not self.slots or self.slots[0][0] >= below:
+            return False
+        _, _, waiter = heappop(self.slots)
+        waiter.set_result(grant)
+        return True
 
 
 class RateLimiter:
@@ -128,7 +125,7 @@ class RateLimiter:
         try:
             await self._wait_for_token(queue, priority=priority)
         finally:
-            queue.hand_over()
+            queue.has_front_waiter = queue.grant_next(Grant.LEAD)
 
     async def _wait_in_queue(
         self, name: str, queue: _EndpointQueue, *, priority: int
@@ -142,7 +139,7 @@ class RateLimiter:
                 if grant.result() is Grant.SEND:
                     self.on_response(name, _ABANDONED_SIGNALS)
                 else:
-                    queue.hand_over()
+                    queue.has_front_waiter = queue.grant_next(Grant.LEAD)
             raise
 
     async def _wait_for_token(self, queue: _EndpointQueue, *, priority: int) -> None:
@@ -153,10 +150,8 @@ class RateLimiter:
                 await self.sleep(min(wait_s, RECHECK_INTERVAL_S))
                 continue
             queue.pacing = on_send(queue.pacing, now_s=now_s)
-            higher_priority_waiter = queue.pop_waiter_below(priority)
-            if higher_priority_waiter is None:
+            if not queue.grant_next(Grant.SEND, below=priority):
                 return
-            higher_priority_waiter.set_result(Grant.SEND)
 
     def on_response(self, name: str, signals: Signals) -> None:
         """Update the endpoint's state from the response to a request."""

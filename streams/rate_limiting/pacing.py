@@ -1,4 +1,4 @@
-"""Pacing of an endpoint: state, sending times, backoff and signals, all pure.
+"""Pacing of an endpoint: state, sending times, backoff, all pure.
 
 A token bucket turns a share of the quota into sending times: tokens accumulate at the
 rate of the share, and each request costs one token. `controller.py` learns the share
@@ -6,8 +6,6 @@ from the signals of the responses.
 """
 
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,12 +50,6 @@ fault is noticed within a minute."""
 
 _BACKOFF_DOUBLINGS_MAX = 16
 """Largest exponent: beyond any cap, and small however long an outage lasts."""
-
-_POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w=([0-9]{1,9})\s*")
-"""Pattern of one window in `RateLimit-Limit`, such as `150;w=60`. A number of more than
-nine digits is not a plausible count of requests or seconds, in any header."""
-
-_WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,9}\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,38 +228,3 @@ def backoff_s(failures: int, *, jitter: float) -> float:
         return 0.0
     doublings = min(failures - 1, _BACKOFF_DOUBLINGS_MAX)
     return jitter * min(BACKOFF_CAP_S, math.ldexp(_BACKOFF_BASE_S, doublings))
-
-
-def read_signals(
-    headers: Mapping[str, str],
-    *,
-    outcome: RequestOutcome,
-    retry_after_s: float = 0.0,
-    latency_s: float = 0.0,
-) -> Signals:
-    """Read the `RateLimit-*` headers of a response.
-
-    Args:
-        headers: Header names in lower case, or a case-insensitive mapping.
-        outcome: Result of the request.
-        retry_after_s: Shortest wait that the response asks for.
-        latency_s: Time from the request to the response.
-    """
-    policies = map(_POLICY.fullmatch, headers.get("ratelimit-limit", "").split(","))
-    windows = {int(policy[2]): int(policy[1]) for policy in policies if policy}
-    remaining, reset_s = (
-        int(text) if _WHOLE_NUMBER.fullmatch(text) else None
-        for text in (
-            headers.get("ratelimit-remaining", ""),
-            headers.get("ratelimit-reset", ""),
-        )
-    )
-    return Signals(
-        outcome=outcome,
-        retry_after_s=retry_after_s,
-        remaining=remaining,
-        reset_s=reset_s,
-        burst_per_s=windows.get(1) or None,  # a limit of 0 is ignored
-        steady_per_min=windows.get(60) or None,
-        latency_s=latency_s,
-    )

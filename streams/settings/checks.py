@@ -96,6 +96,7 @@ def own_topics(settings: Settings) -> set[str]:
     topics = settings.topics
     return {
         topics.events,
+        topics.held_events,
         topics.list_requests,
         topics.audience_lists,
         topics.memberships_changelog,

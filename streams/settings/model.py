@@ -1,6 +1,7 @@
 """Model of all settings: type, default and description of each."""
 
-from typing import Annotated, Literal, Self, get_args
+from enum import StrEnum
+from typing import Annotated, Literal, Self
 
 import msgspec
 from msgspec import Meta
@@ -12,8 +13,19 @@ Port = Annotated[int, Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 LongSeconds = Annotated[float, Meta(gt=0, le=315_360_000)]
 StageName = Literal["intake", "activate", "deliver"]
-LaneName = Literal["consent", "lists", "events", "profiles", "privacy"]
-LANES: tuple[LaneName, ...] = get_args(LaneName)
+
+
+class LaneId(StrEnum):
+    """Lane: a durable outbox with a lag of its own, per family of Klaviyo quotas.
+
+    The order is the priority of lanes that compete for the same quota.
+    """
+
+    CONSENT = "consent"
+    LISTS = "lists"
+    EVENTS = "events"
+    PROFILES = "profiles"
+    PRIVACY = "privacy"
 
 
 class Secret:
@@ -40,6 +52,7 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         events: Canonical events, keyed by user.
+        held_events: Events of unknown persons that wait, keyed by user.
         activations: Lane → activations of the lane, keyed by user.
         list_requests: Requests to find or create a list, keyed by audience.
         audience_lists: List IDs, keyed by audience; compacted.
@@ -53,6 +66,7 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     events: str
+    held_events: str
     activations: dict[str, str]
     list_requests: str
     audience_lists: str
@@ -69,7 +83,8 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         """Build all names from a prefix."""
         return cls(
             events=f"{prefix}events",
-            activations={lane: f"{prefix}activations.{lane}" for lane in LANES},
+            held_events=f"{prefix}held-events",
+            activations={lane: f"{prefix}activations.{lane}" for lane in LaneId},
             list_requests=f"{prefix}list-requests",
             audience_lists=f"{prefix}audience-lists",
             memberships_changelog=f"{prefix}memberships-changelog",
@@ -160,10 +175,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "deliver",
     )
     lanes: Annotated[
-        tuple[LaneName, ...],
+        tuple[LaneId, ...],
         Meta(min_length=1),
         Meta(description="Lanes that the stage `deliver` of this worker runs."),
-    ] = LANES
+    ] = tuple(LaneId)
     destination: Annotated[
         str,
         Meta(description="Path of the destination file; default: all presets."),

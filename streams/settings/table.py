@@ -1,6 +1,7 @@
 """Markdown table of all settings, rendered from the model."""
 
 from collections.abc import Iterator
+from enum import EnumType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
@@ -37,8 +38,8 @@ def _rows() -> Iterator[str]:
 def _describe_type(hint: Any) -> str:  # noqa: ANN401  # a type hint
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     arguments = get_args(bare)
-    if get_origin(bare) is Literal:
-        choices = [f"`{choice}`" for choice in arguments if choice]
+    if isinstance(bare, EnumType) or get_origin(bare) is Literal:
+        choices = [f"`{choice}`" for choice in arguments or bare if choice]
         return f"one of {', '.join(choices)}"
     if get_origin(bare) is tuple:
         return f"list: {_describe_type(arguments[0])}"

@@ -174,6 +174,10 @@ def command_key(user: bytes, key: CommandKey) -> bytes:
     return b"%b\0command\0%b" % (user, name)
 
 
+DELETION_INFIX: Final = b"\0profile\0command"
+"""Part that only the table's keys of deletions have."""
+
+
 def attributes_key(user: bytes, names: AttributeNames) -> bytes:
     """Return the table's key of a set of attributes."""
     return b"%b\0profile\0attributes%b" % (user, _ENCODER.encode(names))

@@ -29,6 +29,20 @@ Memberships = dict[str, LastWrite]
 """Audience key to the last write on the user's membership."""
 
 
+class ProfileEntries(NamedTuple):
+    """Entries of a user that most events need: they are few, and read together.
+
+    Attributes:
+        identity: Identifiers of the person.
+        attributes: Last write on every set of attributes.
+        deletions: Last deletions of the user, and of persons behind the key.
+    """
+
+    identity: Identity
+    attributes: Mapping[AttributeNames, LastWrite]
+    deletions: Mapping[CommandKey, LastWrite]
+
+
 class UserEntries(msgspec.Struct, frozen=True, kw_only=True):
     """Last writes on the memberships, commands and attributes of a user; the identity.
 
@@ -54,9 +68,10 @@ class UserEntries(msgspec.Struct, frozen=True, kw_only=True):
         return self.commands.get(key)
 
     @property
-    def has_deletions(self) -> bool:
-        """True if the user, or a person behind the key, was ever deleted."""
-        return any(map(is_deletion, self.commands))
+    def profile(self) -> ProfileEntries:
+        """Entries that most events need."""
+        deletions = {k: write for k, write in self.commands.items() if is_deletion(k)}
+        return ProfileEntries(self.identity, self.attributes, deletions)
 
     def merge(self, other: "UserEntries") -> "UserEntries":
         """Merge two versions; of each entry the later write stays.

@@ -1,17 +1,20 @@
 """State of a user: entries read from the table on demand, and changes on top."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from streams.state.entries import (
+    DELETION_INFIX,
     ERASED,
     AttributeNames,
     CommandKey,
     EntryGroup,
     EntryKind,
     LastWrite,
+    Rank,
     attributes_key,
     command_key,
     decode_command_key,
@@ -26,7 +29,7 @@ from streams.state.entries import (
     parse_name,
 )
 from streams.state.identity import UNKNOWN, Identity
-from streams.state.user_entries import NO_ENTRIES, Memberships
+from streams.state.user_entries import NO_ENTRIES, Memberships, ProfileEntries
 
 
 class EntryReader(Protocol):
@@ -51,18 +54,8 @@ class EntryReader(Protocol):
         ...
 
     @property
-    def attributes(self) -> Mapping[AttributeNames, LastWrite]:
-        """Last write on every set of attributes."""
-        ...
-
-    @property
-    def identity(self) -> Identity:
-        """Identifiers of the person."""
-        ...
-
-    @property
-    def has_deletions(self) -> bool:
-        """True if the user, or a person behind the key, was ever deleted."""
+    def profile(self) -> ProfileEntries:
+        """Entries that most events need."""
         ...
 
 
@@ -111,22 +104,32 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def attributes(self) -> Mapping[AttributeNames, LastWrite]:
         """Last write on every set of attributes."""
-        if not self.attribute_changes:
-            return self.stored.attributes
-        return _apply(self.stored.attributes, self.attribute_changes)
+        stored = self.stored.profile.attributes
+        return (
+            _apply(stored, self.attribute_changes) if self.attribute_changes else stored
+        )
 
     @property
     def identity(self) -> Identity:
         """Identifiers of the person."""
         if self.identity_change is not None:
             return self.identity_change
-        return self.stored.identity
+        return self.stored.profile.identity
 
     @property
     def has_deletions(self) -> bool:
         """True if the user, or a person behind the key, was ever deleted."""
         changes = self.command_changes
-        return self.stored.has_deletions or any(map(is_deletion, changes))
+        return bool(self.stored.profile.deletions) or any(map(is_deletion, changes))
+
+    def is_erased_after(self, rank: Rank) -> bool:
+        """Return True if the user's entries were erased after a write.
+
+        An older event must not create a deleted profile again.
+        """
+        stored = self.stored.profile.deletions.get(ERASED)
+        deletion = self.command_changes.get(ERASED, stored)
+        return deletion is not None and rank < deletion.rank
 
     def last_writes(self) -> Iterator[LastWrite]:
         """Yield the last write of every entry."""
@@ -198,6 +201,7 @@ def _removals(
     return {key: None for key, write in writes.items() if write.rank < deletion.rank}
 
 
+@dataclass(slots=True)
 class TableEntries:
     """Entries of a user in the table, read when they are needed and at most once.
 
@@ -208,132 +212,146 @@ class TableEntries:
         user: The user key.
         get: Returns the entry of a key.
         scan: Returns the entries of a group, by name.
+
+    Attributes:
+        changes: Records that write the changes of all events so far to the table.
     """
 
-    def __init__(
-        self,
-        user: bytes,
-        *,
-        get: Callable[[bytes], bytes | None],
-        scan: Callable[[bytes], Mapping[bytes, bytes]],
-    ) -> None:
-        self._user = user
-        self._get = get
-        self._scan = scan
-        self._read_entries: dict[bytes, LastWrite | None] = {}
-        self._attributes: dict[AttributeNames, LastWrite] = {}
-        self._deletions: dict[CommandKey, LastWrite] = {}
-        self._identity = UNKNOWN
-        self._is_profile_read = False
+    user: bytes
+    get: Callable[[bytes], bytes | None]
+    scan: Callable[[bytes], Mapping[bytes, bytes]]
+    changes: dict[bytes, bytes | None] = field(default_factory=dict)
+    _entries: dict[bytes, LastWrite | None] = field(default_factory=dict)
+    _profile: ProfileEntries | None = None
 
     def membership(self, audience: str) -> LastWrite | None:
         """Implement `EntryReader.membership` with the table."""
-        return self._read(membership_key(self._user, audience))
+        return self._read(membership_key(self.user, audience))
 
     def command(self, key: CommandKey) -> LastWrite | None:
         """Implement `EntryReader.command` with the table."""
         if is_deletion(key):
-            self._read_profile()
-            return self._deletions.get(key)
-        return self._read(command_key(self._user, key))
+            return self.profile.deletions.get(key)
+        return self._read(command_key(self.user, key))
 
     @property
     def memberships(self) -> Memberships:
         """Implement `EntryReader.memberships` with the table."""
-        entries = self._scan(group_key(self._user, EntryGroup.MEMBERSHIP))
-        memberships = {n.decode(): decode_last_write(e) for n, e in entries.items()}
-        return {k: write for k, write in memberships.items() if self._is_live(write)}
+        entries = self._scan_changed(group_key(self.user, EntryGroup.MEMBERSHIP))
+        return self._live(
+            {n.decode(): decode_last_write(e) for n, e in entries.items()}
+        )
 
     @property
     def commands(self) -> dict[CommandKey, LastWrite]:
         """Implement `EntryReader.commands` with the table."""
-        entries = self._scan(group_key(self._user, EntryGroup.COMMAND))
+        entries = self._scan_changed(group_key(self.user, EntryGroup.COMMAND))
         commands = {
             decode_command_key(name): decode_last_write(entry)
             for name, entry in entries.items()
         }
-        live = {k: write for k, write in commands.items() if self._is_live(write)}
-        return live | self._deletions
+        return self._live(commands) | dict(self.profile.deletions)
 
     @property
-    def attributes(self) -> dict[AttributeNames, LastWrite]:
-        """Implement `EntryReader.attributes` with the table."""
-        self._read_profile()
-        return self._attributes
-
-    @property
-    def identity(self) -> Identity:
-        """Implement `EntryReader.identity` with the table."""
-        self._read_profile()
-        return self._identity
-
-    @property
-    def has_deletions(self) -> bool:
-        """Implement `EntryReader.has_deletions` with the table."""
-        self._read_profile()
-        return bool(self._deletions)
-
-    def _read(self, key: bytes) -> LastWrite | None:
-        if key not in self._read_entries:
-            raw = self._get(key)
-            write = decode_last_write(raw) if raw is not None else None
-            is_live = write is not None and self._is_live(write)
-            self._read_entries[key] = write if is_live else None
-        return self._read_entries[key]
-
-    def _is_live(self, write: LastWrite) -> bool:
-        self._read_profile()
-        deletion = self._deletions.get(ERASED)
-        return deletion is None or write.rank >= deletion.rank
-
-    def _read_profile(self) -> None:
-        if self._is_profile_read:
-            return
-        self._is_profile_read = True
-        entries = self._scan(group_key(self._user, EntryGroup.PROFILE))
+    def profile(self) -> ProfileEntries:
+        """Implement `EntryReader.profile` with the table."""
+        if self._profile is not None:
+            return self._profile
+        identity, attributes, deletions = UNKNOWN, {}, {}
+        entries = self.scan(group_key(self.user, EntryGroup.PROFILE))
         for raw_name, entry in entries.items():
             kind, text = parse_name(EntryGroup.PROFILE, raw_name.decode())
             match kind:
                 case EntryKind.IDENTITY:
-                    self._identity = decode_identity(entry)
+                    identity = decode_identity(entry)
                 case EntryKind.COMMAND:
-                    key = decode_command_key(text)
-                    self._deletions[key] = decode_last_write(entry)
+                    deletions[decode_command_key(text)] = decode_last_write(entry)
                 case _:
-                    write = decode_last_write(entry)
-                    self._attributes[decode_names(text)] = write
-        if deletion := self._deletions.get(ERASED):
-            self._identity = self._identity.after(deletion.time_ms)
-            self._attributes = {
-                names: write
-                for names, write in self._attributes.items()
-                if self._is_live(write)
-            }
+                    attributes[decode_names(text)] = decode_last_write(entry)
+        self._profile = ProfileEntries(identity, attributes, deletions)
+        if deletion := deletions.get(ERASED):
+            live_identity = identity.after(deletion.time_ms)
+            live = self._live(attributes)
+            self._profile = ProfileEntries(live_identity, live, deletions)
+        return self._profile
+
+    def update(self, state: UserState) -> None:
+        """Add the changes that an event made, for the next event of the user.
+
+        Args:
+            state: State on top of these entries, after the event.
+        """
+        changes = encode_changes(self.user, state)
+        if not changes:
+            return
+        self.changes |= changes
+        for audience, write in state.membership_changes.items():
+            self._entries[membership_key(self.user, audience)] = write
+        deletions = dict(self.profile.deletions)
+        for key, write in state.command_changes.items():
+            if not is_deletion(key):
+                self._entries[command_key(self.user, key)] = write
+            elif write:
+                deletions[key] = write
+        self._profile = ProfileEntries(state.identity, state.attributes, deletions)
+
+    def _scan_changed(self, group: bytes) -> dict[bytes, bytes]:
+        """Return the entries of a group, by name, with the changes so far."""
+        prefix = group + b"\0"
+        changed = {
+            key.removeprefix(prefix): entry
+            for key, entry in self.changes.items()
+            if key.startswith(prefix)
+        }
+        entries = {**self.scan(group), **changed}
+        return {name: entry for name, entry in entries.items() if entry is not None}
+
+    def _read(self, key: bytes) -> LastWrite | None:
+        if key not in self._entries:
+            raw = self.get(key)
+            write = None if raw is None else decode_last_write(raw)
+            deletion = self.profile.deletions.get(ERASED)
+            is_erased = write and deletion and write.rank < deletion.rank
+            self._entries[key] = None if is_erased else write
+        return self._entries[key]
+
+    def _live(self, writes: dict[KeyT, LastWrite]) -> dict[KeyT, LastWrite]:
+        """Return the writes that no deletion has erased."""
+        deletion = self.profile.deletions.get(ERASED)
+        if deletion is None:
+            return writes
+        return {k: write for k, write in writes.items() if write.rank >= deletion.rank}
 
 
 def encode_changes(user: bytes, state: UserState) -> dict[bytes, bytes | None]:
     """Return the records that write the changes of a state to the table.
 
-    Deletions are the last: if a worker is killed in between, the redelivered deletion
-    is applied again, and removes the entries that are left.
-
     Args:
         user: The user key.
-        state: The state after all events.
+        state: The state after an event.
     """
-    identity = state.identity_change
     changes: dict[bytes, LastWrite | Identity | None] = {
         membership_key(user, audience): write
         for audience, write in state.membership_changes.items()
     }
     for names, write in state.attribute_changes.items():
         changes[attributes_key(user, names)] = write
-    if identity is not None:
+    if (identity := state.identity_change) is not None:
         changes[identity_key(user)] = None if identity == UNKNOWN else identity
-    by_matter = sorted(state.command_changes.items(), key=lambda i: is_deletion(i[0]))
-    for key, write in by_matter:
+    for key, write in state.command_changes.items():
         changes[command_key(user, key)] = write
     return {
         key: None if entry is None else encode_entry(entry)
         for key, entry in changes.items()
     }
+
+
+def deletions_last(
+    changes: Mapping[bytes, bytes | None],
+) -> list[tuple[bytes, bytes | None]]:
+    """Return the records of a user with deletions at the end.
+
+    If a worker is killed in between, the redelivered deletion is applied again, and
+    removes the entries that are left.
+    """
+    return sorted(changes.items(), key=lambda change: DELETION_INFIX in change[0])

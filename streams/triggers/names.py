@@ -1,4 +1,4 @@
-"""Answer of a trigger from the names of an event alone: its `type` and `event`."""
+"""Answers of triggers from the names of an event alone: its `type` and `event`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -14,46 +14,54 @@ from streams.triggers.tree import (
 )
 
 _KIND: Final = FieldPath("type")
-_NAMES: Final = (_KIND, FieldPath("event"))
+_EVENT: Final = FieldPath("event")
 
 
-def names_compared(node: Node) -> Iterator[str]:
-    """Yield the texts that a trigger compares with `type` or `event`."""
+Names = tuple[str | None, str | None]
+"""`type` and `event` of an event. None stands for every name that a trigger does not
+compare with, and for an absent one."""
+
+
+def answers_by_names(node: Node) -> dict[Names, bool | None]:
+    """Return a trigger's answers for all names that it compares, and for others.
+
+    An answer of None means that the names alone do not tell.
+    """
+    return {
+        (kind, event): _answer(node, kind=kind, event=event)
+        for kind in {*_names_compared(node, _KIND), None}
+        for event in {*_names_compared(node, _EVENT), None}
+    }
+
+
+def _names_compared(node: Node, field: FieldPath) -> Iterator[str]:
     match node:
-        case LiteralComparison(operand, _, str() as literal) if operand in _NAMES:
+        case LiteralComparison(operand, _, str() as literal) if operand == field:
             yield literal
         case Every(tests) | Either(tests):
             for test in tests:
-                yield from names_compared(test)
+                yield from _names_compared(test, field)
         case Negation(test):
-            yield from names_compared(test)
+            yield from _names_compared(test, field)
         case LiteralComparison() | TextTest():
             return
 
 
-def answer_by_names(node: Node, *, kind: str | None, event: str | None) -> bool | None:
-    """Return whether a trigger matches; None if the names alone do not tell.
-
-    Args:
-        node: Tree of the trigger.
-        kind: The event's `type`; None for one that no trigger compares with.
-        event: The event's `event`; None if absent, or for one that no trigger compares
-            with.
-    """
+def _answer(node: Node, *, kind: str | None, event: str | None) -> bool | None:
     match node:
         case LiteralComparison(operand, "=" | "!=" as sign, str() as literal):
-            if operand not in _NAMES:
+            if operand not in (_KIND, _EVENT):
                 return None
             name = kind if operand == _KIND else event
             return (name == literal) is (sign == "=")
         case Every(tests):
-            answers = (answer_by_names(test, kind=kind, event=event) for test in tests)
+            answers = (_answer(test, kind=kind, event=event) for test in tests)
             return _combine(answers, decisive=False)
         case Either(tests):
-            answers = (answer_by_names(test, kind=kind, event=event) for test in tests)
+            answers = (_answer(test, kind=kind, event=event) for test in tests)
             return _combine(answers, decisive=True)
         case Negation(test):
-            answer = answer_by_names(test, kind=kind, event=event)
+            answer = _answer(test, kind=kind, event=event)
             return None if answer is None else not answer
         case LiteralComparison() | TextTest():
             return None

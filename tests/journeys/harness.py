@@ -13,7 +13,7 @@ from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics
 from streams.events.canonical_event import Origin
 from streams.settings import Settings, load_settings
-from streams.settings.model import LANES
+from streams.settings.model import LaneId
 from tests.brokers.interface import Broker
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.topics import (
@@ -41,7 +41,6 @@ UNPACED = 100
 """The sandbox has no quotas here: nothing but this says what it takes."""
 
 _POLL_S = 0.1
-_LANES = LANES
 
 Record = tuple[str, bytes | None]
 """Key and value."""
@@ -90,8 +89,9 @@ class Pipeline:
         reads = {
             "intake": self.source,
             "activate": topics.events,
+            "release": topics.held_events,
             "list_resolver": topics.list_requests,
-            **{f"deliver.{lane}": topics.activations[lane] for lane in _LANES},
+            **{f"deliver.{lane}": topics.activations[lane] for lane in LaneId},
         }
         self.groups = {
             name: Group(bootstrap, f"{app}.{name}", [topic])

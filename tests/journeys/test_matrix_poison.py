@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from streams.actions.activation import Activation, LaneId
+from streams.actions.activation import Activation
 from streams.actions.intents import (
     Consent,
     ConsentChange,
@@ -23,6 +23,7 @@ from streams.actions.intents import (
 )
 from streams.delivery.verdict import Verdict
 from streams.events.canonical_event import Origin
+from streams.settings.model import LaneId
 from tests.journeys.conftest import Say
 from tests.journeys.harness import LONG, Pipeline, Record
 from tests.journeys.klaviyo import Klaviyo

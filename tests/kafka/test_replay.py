@@ -101,3 +101,27 @@ def test_records_that_have_expired_are_no_backlog(
         lagging_group, backlog = lag.read_largest()
 
     assert (lagging_group, backlog) == (group, 0 + 20 + 10)
+
+
+def test_held_events_are_a_backlog_for_an_export_alone(
+    durable_kafka: Broker, topic_prefix: str
+) -> None:
+    """Held events wait on purpose: a replay must not wait for them."""
+    settings = load_settings(
+        {
+            "KLAVIYO_API_KEY": "pk_test",
+            "KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": durable_kafka.bootstrap,
+            "KLAVIYO_STREAMS_TOPIC_PREFIX": topic_prefix,
+        }
+    )
+    topics, access = settings.topics, kafka_access(settings)
+    durable_kafka.create_topics(topics.events, topics.held_events, partitions=1)
+    _write(durable_kafka, topics.held_events, 0, count=7)
+
+    with closing(LagReader(access, settings)) as lag_reader:
+        for_replay = lag_reader.read_largest()
+    with closing(LagReader(access, settings, with_held_events=True)) as lag_reader:
+        for_export = lag_reader.read_largest()
+
+    assert for_replay[1] == 0
+    assert for_export == (f"{settings.app_id}.release", 7)

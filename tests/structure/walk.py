@@ -17,8 +17,8 @@ from types import CodeType, FrameType
 import orjson
 
 from agents import activate, intake
-from streams.actions.activation import LaneId
-from streams.klaviyo.api.transport import Transport
+from streams.klaviyo.api.client import Transport
+from streams.settings.model import LaneId
 from tests.cases.malformed import GOOD
 from tests.streams.klaviyo.fakes import START_S
 from tests.streams.klaviyo.profile_builders import new_list

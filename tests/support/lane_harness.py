@@ -11,7 +11,7 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import BatchResult, LaneOptions
 from agents.lanes.pending import LaneItem, PendingRecord
 from agents.lanes.service import LaneService
-from streams.actions.activation import Activation, LaneId
+from streams.actions.activation import Activation
 from streams.actions.intents import Intent, ListAdd, ListRemove
 from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.merge_policies import keep_latest
@@ -22,9 +22,13 @@ from streams.events.canonical_event import (
     SOURCE_TIME_HEADER,
     Origin,
 )
+from streams.klaviyo.api.client import KlaviyoClient
+from streams.rate_limiting.limiter import Clock, RateLimiter
+from streams.settings.model import LaneId
 from tests.support.worker_fakes import (
     NOW_MS,
     FakeProducer,
+    ScriptedKlaviyo,
     context,
     partition,
     record,
@@ -91,13 +95,29 @@ def lane_record(
     )
 
 
+class DelayingLimiter(RateLimiter):
+    """Rate limiter whose delay is set by a test.
+
+    Attributes:
+        delay_s: Delay of a request to any endpoint.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Clock(monotonic_s=float, sleep=asyncio.sleep, rng=float))
+        self.delay_s = 0.0
+
+    def send_delay_s(self, name: str) -> float:
+        """Return the delay that the test has set."""
+        del name
+        return self.delay_s
+
+
 class ScriptedLane:
     """Lane whose sends are played by a test.
 
     Attributes:
         batches: Users of each batch so far.
         sendable: The answer of `can_send`.
-        due: The answer of `is_due`.
         on_send: Called for each batch; by default it delivers all items.
     """
 
@@ -107,7 +127,6 @@ class ScriptedLane:
         self.reservations = Reservations()
         self.batches: list[list[str]] = []
         self.sendable = True
-        self.due = True
         self.on_send: Send = deliver_all
 
     async def on_partition_assigned(self, partition: int) -> None:
@@ -118,11 +137,6 @@ class ScriptedLane:
         del batch_key
         return self.sendable
 
-    def is_due(self, batch_key: BatchKey) -> bool:
-        """Return the answer of the test."""
-        del batch_key
-        return self.due
-
     def exclusive_keys(
         self, batch_key: BatchKey, items: Sequence[LaneItem]
     ) -> frozenset[object]:
@@ -130,8 +144,14 @@ class ScriptedLane:
         del batch_key, items
         return frozenset()
 
-    async def send(self, batch_key: BatchKey, items: Sequence[LaneItem]) -> BatchResult:
+    async def send(
+        self,
+        klaviyo: KlaviyoClient,
+        batch_key: BatchKey,
+        items: Sequence[LaneItem],
+    ) -> BatchResult:
         """Note a batch, and return the result of the test."""
+        del klaviyo
         self.batches.append([item.activation.user for item in items])
         return await self.on_send(batch_key, items)
 
@@ -146,6 +166,7 @@ class LaneHarness:
 
     Attributes:
         lane: The scripted lane.
+        limiter: Rate limiter whose delay a test may set.
         service: The service of the lane.
         producer: Keeps outcomes and dead letters.
         part: The partition.
@@ -159,6 +180,9 @@ class LaneHarness:
         batch_max_items: int = 10,
     ) -> None:
         self.producer = FakeProducer()
+        self.limiter = DelayingLimiter()
+        klaviyo = ScriptedKlaviyo()
+        klaviyo.limiter = self.limiter
         self.part = partition("t.activations.lists")
         self.lane = ScriptedLane(
             LaneOptions(
@@ -173,7 +197,7 @@ class LaneHarness:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         services = replace(
-            context(self.producer),
+            context(self.producer, klaviyo=klaviyo),
             now_ms=lambda: NOW_MS + int((loop.time() - began_s) * 1_000),
         )
         self.service = LaneService(services, self.lane)

@@ -13,7 +13,7 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import Lane, NotNow
 from agents.lanes.pending import LaneItem
 from agents.lanes.service import LaneService
-from streams.actions.activation import Activation, LaneId, build_list_ref
+from streams.actions.activation import Activation, ById
 from streams.actions.intents import Intent, intent_kind, list_id_of
 from streams.delivery.coalescer import BatchKey, QueuedItem
 from streams.delivery.verdict import ItemVerdict, Reason
@@ -22,6 +22,7 @@ from streams.events.canonical_event import ORIGIN_HEADER, Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import KEY, START_S
 from tests.support.worker_fakes import (
     FakeProducer,
@@ -96,7 +97,7 @@ class LaneSandboxHarness:
     async def send(self, *intents: Intent) -> list[ItemVerdict]:
         """Send a batch with the batch key of the first intent."""
         items = [queued_item(at, intent) for at, intent in enumerate(intents)]
-        verdicts = await self.lane.send(batch_key_for(intents[0]), items)
+        verdicts = await self.lane.send(self.client, batch_key_for(intents[0]), items)
         assert not isinstance(verdicts, NotNow)
         return verdicts
 
@@ -154,8 +155,8 @@ def queued_item(offset: int, intent: Intent) -> LaneItem:
 
 def batch_key_for(intent: Intent) -> BatchKey:
     """Return the batch key of an intent."""
-    list_ref = build_list_ref(list_id=list_id_of(intent), audience="")
-    return BatchKey(intent_kind(intent), list_ref, "any")
+    list_id = list_id_of(intent)
+    return BatchKey(intent_kind(intent), ById(list_id) if list_id else None, "any")
 
 
 def lane_record(

@@ -93,8 +93,8 @@ def take_all(
     """Take until nothing is ready, and settle each batch before the next."""
     taken = []
     while groups := queue.ready_batches(now_s=99.0, items_max=9, min_age_s=0.0):
-        batch = queue.take_batch(groups[0], items_max=9)
-        taken.append((groups[0].kind, record_numbers(batch)))
+        batch = queue.take_batch(groups[0])
+        taken.append((groups[0].key.kind, record_numbers(batch)))
         queue.release(batch)
     assert (queue.waiting_count, queue.in_flight_count) == (0, 0)
     return taken

@@ -14,7 +14,7 @@ from agents.admin.topic_reader import TopicReader
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
 from streams.settings import Settings
-from streams.settings.model import LANES
+from streams.settings.model import LaneId
 
 TIMEOUT_S: Final = 10.0
 
@@ -32,13 +32,25 @@ class LagReader:
     Args:
         kafka: Broker addresses and credentials.
         settings: Names of groups and topics.
+        with_held_events: Whether held events count. They wait on purpose, so a replay
+            does not wait for them.
     """
 
-    def __init__(self, kafka: KafkaAccess, settings: Settings) -> None:
+    def __init__(
+        self,
+        kafka: KafkaAccess,
+        settings: Settings,
+        *,
+        with_held_events: bool = False,
+    ) -> None:
         self._admin = AdminClient(kafka.librdkafka_options())
         metadata = self._admin.list_topics(timeout=TIMEOUT_S).topics
         self._partitions: dict[str, dict[str, list[int]]] = {}
-        for group, topics in _topics_by_group(settings).items():
+        topics_by_group = _topics_by_group(settings)
+        if with_held_events:
+            held_events = settings.topics.held_events
+            topics_by_group[f"{settings.app_id}.release"] = (held_events,)
+        for group, topics in topics_by_group.items():
             existing = {
                 topic: sorted(metadata[topic].partitions)
                 for topic in topics
@@ -99,5 +111,5 @@ def _topics_by_group(settings: Settings) -> dict[str, tuple[str, ...]]:
     return {
         f"{app_id}.intake": (*settings.source_topics, topics.reprocess),
         f"{app_id}.activate": (topics.events,),
-        **{f"{app_id}.deliver.{lane}": (topics.activations[lane],) for lane in LANES},
+        **{f"{app_id}.deliver.{lane}": (topics.activations[lane],) for lane in LaneId},
     }

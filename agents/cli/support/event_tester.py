@@ -230,6 +230,15 @@ def _step(index: int, result: MappingResult, *, reports_noops: bool) -> TestStep
     return TestStep(index=index, mapping_result=result, verdict=verdict)
 
 
+def describe_hold(request: TestRequest) -> str:
+    """Describe what a worker does first with an event of a person it does not know."""
+    event, destination = request.event, request.destination
+    if event is None or not decide(event, EMPTY_STATE, destination=destination).is_held:
+        return ""
+    hold_min = destination.identity_rules.hold_for_s / 60
+    return f"for {hold_min:.3g} min by a worker, unless it knows the person"
+
+
 _SEVERITY: Final = (Verdict.DEAD_LETTER, Verdict.DELIVERED, Verdict.DISCARDED)
 """Verdicts in descending order of severity."""
 

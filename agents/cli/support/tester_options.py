@@ -12,6 +12,7 @@ import click
 from agents.cli.support.event_tester import (
     TestStep,
     build_answer,
+    describe_hold,
     most_severe,
     parse_request,
     plan_steps,
@@ -110,7 +111,9 @@ def create_tester(
                 verdicts += await run_steps(client, batch)
         finally:
             await client.jobs.close()
-        return build_answer(steps, verdicts, client.requests)
+        answer = build_answer(steps, verdicts, client.requests)
+        hold = describe_hold(request)
+        return {**answer, "held": hold} if hold else answer
 
     return handle
 

@@ -1,9 +1,10 @@
 """Action Order Completed: an event for the order, and an event for each product."""
 
 import json
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
+
+import msgspec
 
 from streams.actions.definitions.event_fields import (
     NO_EVENT_OWNER,
@@ -85,7 +86,7 @@ def _read_buyer(
         contact = read_contact({**person, "email": ""}, rules=rules)
         if isinstance(contact, Contact):
             identifiers = {**contact.identifiers, "email": person["email"]}
-            contact = replace(contact, identifiers=identifiers)
+            contact = msgspec.structs.replace(contact, identifiers=identifiers)
     if isinstance(contact, InvalidContact):
         return refusal_of(contact)
     if contact.identifiers or person.get("anonymous_id"):

@@ -87,6 +87,8 @@ def _cleared(traits: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
     An identifier is never cleared: the profile could not be found by it again.
     """
     cleared: dict[str, Any] = {}
+    if None not in traits.values():
+        return cleared
     for trait, attribute in STANDARD_TRAITS.items():
         if trait not in traits or traits[trait] is not None or attribute in profile:
             continue

@@ -58,8 +58,7 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
         PoisonRecord: The value is not an event; `code` names the fault.
     """
     body = _read_object(raw, max_event_bytes=max_event_bytes)
-    _check_version(body.get("version"))
-    _check_sections(body)
+    _check_parts(body)
     kind = body["type"] = _read_kind(body)
     _normalize_ids(body)
     if kind == "identify":
@@ -153,26 +152,20 @@ def _containers_in(value: object) -> list[object]:
     return [inner for inner in inside if isinstance(inner, dict | list)]
 
 
-def _check_version(version: object) -> None:
-    if version is None or version == "":
-        return
-    is_number_or_text = isinstance(version, str | int | float)
-    if isinstance(version, bool) or not is_number_or_text:
-        raise PoisonRecord("unknown-version", "version is not a number or text")
-    if not _VERSION.fullmatch(str(version)):
-        raise PoisonRecord("unknown-version", "version is not 1, 1.x or 2 of Segment's")
-
-
-def _check_sections(body: dict[str, Any]) -> None:
-    for name in _SECTIONS:
-        if not _is_section(body.get(name)):
-            raise PoisonRecord(f"bad-{name}", f"{name} is not an object")
-    if not _is_section(section(body, "context").get("traits")):
-        raise PoisonRecord("bad-context", "context.traits is not an object")
-
-
-def _is_section(value: object) -> bool:
-    return value is None or isinstance(value, dict) or value == []
+def _check_parts(body: dict[str, Any]) -> None:
+    version = body.get("version")
+    if version is not None and version != "":
+        is_number_or_text = isinstance(version, str | int | float)
+        if isinstance(version, bool) or not is_number_or_text:
+            raise PoisonRecord("unknown-version", "version is not a number or text")
+        if not _VERSION.fullmatch(str(version)):
+            wording = "version is not 1, 1.x or 2 of Segment's"
+            raise PoisonRecord("unknown-version", wording)
+    context_traits = section(body, "context").get("traits")
+    sections = [(name, body.get(name), name) for name in _SECTIONS]
+    for code, value, name in (*sections, ("context", context_traits, "context.traits")):
+        if not (value is None or isinstance(value, dict) or value == []):
+            raise PoisonRecord(f"bad-{code}", f"{name} is not an object")
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:

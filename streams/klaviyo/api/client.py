@@ -1,20 +1,28 @@
 """Klaviyo client: sends rate-limited requests until Klaviyo gives a final response.
 
-The client also reports to the operator when an endpoint stops responding.
+The transport sends a request over HTTP. The monitor reports to the operator when an
+endpoint stops responding.
 """
 
 import copy
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from io import BytesIO
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import aiohttp
 import msgspec
 import structlog
+from yarl import URL
 
-from streams.klaviyo.api.endpoints import DAILY_RETRY_AFTER_MIN_S, Endpoint
+from streams.errors import ConfigError
+from streams.klaviyo.api.endpoints import API_REVISION
 from streams.klaviyo.api.import_jobs import ImportJobTracker
 from streams.klaviyo.api.requests import Request
+from streams.klaviyo.api.responses import parse_response, read_signals
 from streams.klaviyo.api.results import (
     Accepted,
     AttemptResult,
@@ -27,14 +35,8 @@ from streams.klaviyo.api.results import (
     Throttled,
     TooLarge,
 )
-from streams.klaviyo.api.transport import Transport
 from streams.rate_limiting.limiter import Clock, RateLimiter
-from streams.rate_limiting.pacing import (
-    RequestOutcome,
-    Signals,
-    backoff_s,
-    read_signals,
-)
+from streams.rate_limiting.pacing import RequestOutcome, Signals, backoff_s
 
 BASE_URL = "https://a.klaviyo.com"
 """Base URL from Klaviyo's OpenAPI document 2026-07-15, `servers`."""
@@ -45,6 +47,15 @@ request is then sent again."""
 
 OUTAGE_AFTER_FAILURES = 3
 """Consecutive temporary failures that count as an outage."""
+
+CONNECTIONS_MAX = 32
+"""Enough connections for the largest burst (75/s) with responses of 400 ms."""
+
+_STREAM_FROM_BYTES = 500_000
+"""Body size from which a body is streamed: aiohttp warns that raw bytes above 1 MB
+block the event loop."""
+
+_JSON_API_TYPE = "application/vnd.api+json"
 
 _ABANDONED_SIGNALS = Signals(outcome=RequestOutcome.ABANDONED)
 
@@ -119,6 +130,71 @@ class EndpointMonitor:
             self._on_change(status)
 
 
+class Transport:
+    """HTTP connection to a single host with a single API key.
+
+    Args:
+        api_key: Private key; appears in no log, error or `repr`.
+        base_url: Scheme and host.
+        timeout_s: Timeout of a request, in seconds.
+
+    Raises:
+        ConfigError: The key or the URL is not valid.
+    """
+
+    def __init__(self, *, api_key: str, base_url: str, timeout_s: float) -> None:
+        _check_config(api_key=api_key, base_url=base_url)
+        self._headers = _request_headers(api_key)
+        self._base_url = base_url.rstrip("/")
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._proxy = _find_proxy(base_url)
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"Transport(base_url={self._base_url!r})"
+
+    def open(self) -> None:
+        """Create the HTTP session."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+        )
+
+    async def close(self) -> None:
+        """Close all HTTP connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def exchange(
+        self, request: Request
+    ) -> tuple[AttemptResult, Mapping[str, str]]:
+        """Send a request and return the result; a network error is a result too.
+
+        Returns:
+            The result and the response headers (a case-insensitive mapping).
+        """
+        if self._session is None:
+            raise RuntimeError("the client must be used inside `async with`")
+        data: bytes | BytesIO | None = request.body or None
+        if len(request.body) > _STREAM_FROM_BYTES:
+            data = BytesIO(request.body)  # aiohttp sends a file in pieces
+        try:
+            async with self._session.request(
+                request.endpoint.method,
+                URL(self._base_url + request.target, encoded=True),
+                data=data,
+                headers=self._headers,
+                proxy=self._proxy,
+                allow_redirects=False,  # the API key must reach this host only
+            ) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            return Temporary(reason=_network_reason(error)), {}
+        return parse_response(response.status, response.headers, body), response.headers
+
+
 class KlaviyoClient:
     """Client for the Klaviyo API with a single API key.
 
@@ -133,6 +209,7 @@ class KlaviyoClient:
         request_timeout_s: Time without a response after which a request is sent again.
 
     Attributes:
+        limiter: Rate limiter, shared by the copies of the client.
         jobs: Tracker of import jobs.
         waiting_count: Requests of this client that wait at the rate limiter.
 
@@ -155,7 +232,7 @@ class KlaviyoClient:
         )
         self._clock = clock
         self._monitor = EndpointMonitor(on_status_change)
-        self._limiter = RateLimiter(clock, quota_scale=quota_scale)
+        self.limiter = RateLimiter(clock, quota_scale=quota_scale)
         self._priority = 0
         self.waiting_count = 0
         self.jobs = ImportJobTracker(self)
@@ -220,7 +297,7 @@ class KlaviyoClient:
         endpoint = request.endpoint
         self.waiting_count += 1
         try:
-            await self._limiter.acquire(
+            await self.limiter.acquire(
                 endpoint.name, quota=endpoint.quota, priority=self._priority
             )
         finally:
@@ -229,49 +306,67 @@ class KlaviyoClient:
         try:
             result, headers = await self._transport.exchange(request)
             latency_s = self._clock.monotonic_s() - sent_s
-            signals = _read_signals(endpoint, result, headers, latency_s=latency_s)
+            signals = read_signals(endpoint, result, headers, latency_s=latency_s)
         finally:
-            self._limiter.on_response(endpoint.name, signals)
+            self.limiter.on_response(endpoint.name, signals)
         self._monitor.record_result(endpoint.name, result)
         return result
-
-    def send_delay_s(self, endpoint: Endpoint) -> float:
-        """Return the shortest delay, in seconds, for a request that is sent now."""
-        return self._limiter.send_delay_s(endpoint.name)
 
     async def back_off(self, *, failures: int) -> None:
         """Wait for a random time that grows with consecutive failures."""
         jitter = self._clock.rng()
-        await self._limiter.sleep(backoff_s(failures, jitter=jitter))
+        await self.limiter.sleep(backoff_s(failures, jitter=jitter))
 
     async def pause(self, wait_s: float) -> None:
         """Wait the given number of seconds."""
-        await self._limiter.sleep(wait_s)
+        await self.limiter.sleep(wait_s)
 
 
-def _read_signals(
-    endpoint: Endpoint,
-    result: AttemptResult,
-    headers: Mapping[str, str],
-    *,
-    latency_s: float,
-) -> Signals:
-    """Translate a result to signals for the rate limiter.
+def _request_headers(api_key: str) -> dict[str, str]:
+    return {
+        "Authorization": f"Klaviyo-API-Key {api_key}",
+        "revision": API_REVISION,
+        "Accept": _JSON_API_TYPE,
+        "Content-Type": _JSON_API_TYPE,
+        "User-Agent": "klaviyo-streams",
+    }
 
-    An exhausted daily quota must not pause the endpoint, so the result counts as served
-    and the caller handles the result.
+
+def _check_config(*, api_key: str, base_url: str) -> None:
+    problems = []
+    if not (api_key.isascii() and api_key.isprintable() and api_key.strip()):
+        problems.append("klaviyo.api_key: empty or not printable ASCII")
+    if not _is_url(base_url):
+        problems.append("klaviyo.base_url: not a URL; use https://a.klaviyo.com")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = URL(text)
+        return url.scheme in {"http", "https"} and bool(url.host) and url.port != 0
+    except ValueError:
+        return False
+
+
+def _find_proxy(base_url: str) -> str | None:
+    """Return the proxy that the environment sets for this host.
+
+    `trust_env` of aiohttp would also read netrc and reject our Authorization header.
     """
-    match result:
-        case Throttled(retry_after_s=wait_s):
-            is_daily = (
-                endpoint.daily_limit is not None and wait_s > DAILY_RETRY_AFTER_MIN_S
-            )
-            outcome = RequestOutcome.SERVED if is_daily else RequestOutcome.THROTTLED
-            wait_s = 0.0 if is_daily else wait_s
-        case Temporary() | OperatorFault():
-            outcome, wait_s = RequestOutcome.FAILED, 0.0
-        case _:
-            outcome, wait_s = RequestOutcome.SERVED, 0.0
-    return read_signals(
-        headers, outcome=outcome, retry_after_s=wait_s, latency_s=latency_s
-    )
+    url_parts = urlsplit(base_url)
+    if url_parts.hostname in {"localhost", "127.0.0.1", "::1"}:
+        return None
+    if url_parts.hostname is None or proxy_bypass(url_parts.hostname):
+        return None
+    return getproxies().get(url_parts.scheme)
+
+
+def _network_reason(error: Exception) -> str:
+    """Return a reason code for a network error, without the error's own text."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "cannot-connect"
+    return "connection-cut"

@@ -1,6 +1,7 @@
 """Requests to Klaviyo as plain values, built without a socket; protocol of clients."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -70,9 +71,8 @@ class KlaviyoApi(Protocol):
         ...
 
 
-def percent_encode(text: str) -> str:
-    """Percent-encode a path segment or a parameter; invalid text becomes `?`."""
-    return quote(text, safe="", errors="replace")
+percent_encode = partial(quote, safe="", errors="replace")
+"""Percent-encodes a path segment or a parameter; invalid text becomes `?`."""
 
 
 def filter_string(value: str) -> str:
@@ -118,12 +118,12 @@ def import_profiles(resources: Sequence[bytes], *, list_id: str = "") -> Request
         lists = {"lists": {"data": [{"type": "list", "id": list_id}]}}
         segments += [b',"relationships":', orjson.dumps(lists)]
     segments.append(b"}}")
-    return _build_request(endpoints.IMPORT_PROFILES, body=b"".join(segments))
+    return build_request(endpoints.IMPORT_PROFILES, body=b"".join(segments))
 
 
 def list_running_imports() -> Request:
     """Build a request for the import jobs that have not ended."""
-    return _build_request(
+    return build_request(
         endpoints.GET_IMPORT_JOBS,
         query=(
             ("filter", any_filter("status", _RUNNING_STATUSES)),
@@ -135,7 +135,7 @@ def list_running_imports() -> Request:
 
 def list_latest_imports() -> Request:
     """Build a request for the latest import jobs, with results."""
-    return _build_request(
+    return build_request(
         endpoints.GET_IMPORT_JOBS,
         query=(
             ("sort", "-created_at"),
@@ -148,15 +148,13 @@ def list_latest_imports() -> Request:
 def get_import_job(job_id: str) -> Request:
     """Build a request for a single import job."""
     fields = ("fields[profile-bulk-import-job]", "status,failed_count")
-    return _build_request(endpoints.GET_IMPORT_JOB, resource_id=job_id, query=(fields,))
+    return build_request(endpoints.GET_IMPORT_JOB, resource_id=job_id, query=(fields,))
 
 
 def get_import_errors(job_id: str) -> Request:
     """Build a request for the errors of an import job."""
     page = ("page[size]", str(endpoints.PAGE_MAX_ITEMS))
-    return _build_request(
-        endpoints.GET_IMPORT_ERRORS, resource_id=job_id, query=(page,)
-    )
+    return build_request(endpoints.GET_IMPORT_ERRORS, resource_id=job_id, query=(page,))
 
 
 def upsert_profile(resource: bytes) -> Request:
@@ -165,7 +163,7 @@ def upsert_profile(resource: bytes) -> Request:
     Args:
         resource: Resource from `profile_resource`.
     """
-    return _build_request(
+    return build_request(
         endpoints.UPSERT_PROFILE,
         query=(("fields[profile]", "created"),),
         body=b'{"data":' + resource + b"}",
@@ -179,7 +177,7 @@ def find_profiles(field: str, values: Iterable[str]) -> Request:
         field: `external_id`, `email` or `phone_number`.
         values: At most `LOOKUP_MAX_VALUES`.
     """
-    return _build_request(
+    return build_request(
         endpoints.GET_PROFILES,
         query=(
             ("filter", any_filter(field, values)),
@@ -195,7 +193,7 @@ def find_consents(emails: Iterable[str]) -> Request:
     Args:
         emails: At most `LOOKUP_MAX_VALUES`.
     """
-    return _build_request(
+    return build_request(
         endpoints.GET_PROFILES,
         query=(
             ("filter", any_filter("email", emails)),
@@ -208,7 +206,7 @@ def find_consents(emails: Iterable[str]) -> Request:
 
 def get_profile(profile_id: str) -> Request:
     """Build a request for a profile by Klaviyo's id."""
-    return _build_request(
+    return build_request(
         endpoints.GET_PROFILE,
         resource_id=profile_id,
         query=(("fields[profile]", "created"),),
@@ -228,7 +226,7 @@ def merge_profiles(source: str, *, into: str) -> Request:
         "id": into,
         "relationships": {"profiles": profiles},
     }
-    return _build_request(
+    return build_request(
         endpoints.MERGE_PROFILES, body=orjson.dumps({"data": resource})
     )
 
@@ -244,7 +242,7 @@ def change_members(
         list_id: Klaviyo's id of the list.
     """
     data = [{"type": "profile", "id": profile_id} for profile_id in profile_ids]
-    return _build_request(
+    return build_request(
         endpoint, resource_id=list_id, body=orjson.dumps({"data": data})
     )
 
@@ -254,7 +252,7 @@ def find_lists(name: str) -> Request:
 
     OpenAPI allows only the list forms of `any` and `equals` for the field `name`.
     """
-    return _build_request(
+    return build_request(
         endpoints.GET_LISTS,
         query=(
             ("filter", any_filter("name", (name,))),
@@ -267,7 +265,7 @@ def find_lists(name: str) -> Request:
 
 def get_list(list_id: str) -> Request:
     """Build a request for a single list."""
-    return _build_request(
+    return build_request(
         endpoints.GET_LIST, resource_id=list_id, query=(("fields[list]", "name"),)
     )
 
@@ -275,15 +273,16 @@ def get_list(list_id: str) -> Request:
 def create_list(name: str) -> Request:
     """Build a request that creates a list with the account's default opt-in process."""
     data = {"type": "list", "attributes": {"name": name}}
-    return _build_request(endpoints.CREATE_LIST, body=orjson.dumps({"data": data}))
+    return build_request(endpoints.CREATE_LIST, body=orjson.dumps({"data": data}))
 
 
-def _build_request(
+def build_request(
     endpoint: Endpoint,
     *,
     resource_id: str = "",
     query: tuple[tuple[str, str], ...] = (),
     body: bytes = b"",
 ) -> Request:
+    """Build a request to an endpoint, with the id of the resource in its path."""
     path = endpoint.path.replace("{id}", percent_encode(resource_id))
     return Request(endpoint=endpoint, path=path, query=query, body=body)

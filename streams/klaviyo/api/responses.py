@@ -1,5 +1,6 @@
-"""Parser for responses: status, headers and body become a result."""
+"""Parser for responses: status, headers and body become a result and signals."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -10,6 +11,7 @@ import msgspec
 import orjson
 
 from streams.klaviyo.api import error_reasons
+from streams.klaviyo.api.endpoints import DAILY_RETRY_AFTER_MIN_S, Endpoint
 from streams.klaviyo.api.results import (
     Accepted,
     AttemptResult,
@@ -21,6 +23,7 @@ from streams.klaviyo.api.results import (
     Throttled,
     TooLarge,
 )
+from streams.rate_limiting.pacing import RequestOutcome, Signals
 
 RETRY_AFTER_DEFAULT_S = 1.0
 """Wait in seconds after a 429 without a valid Retry-After: the burst window."""
@@ -47,6 +50,12 @@ and not the data."""
 _TOO_LARGE_STATUSES = frozenset({413, 414, 431})
 _TEMPORARY_STATUSES = frozenset({408, 425})
 
+_POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w=([0-9]{1,9})\s*")
+"""Pattern of one window in `RateLimit-Limit`, such as `150;w=60`. A number of more than
+nine digits is not a plausible count of requests or seconds, in any header."""
+
+_WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,9}\s*")
+
 
 def parse_response(
     status: int, headers: Mapping[str, str], body: bytes
@@ -70,6 +79,56 @@ def parse_response(
     if 400 <= status < 500 and status not in _TEMPORARY_STATUSES:
         return _parse_client_error(status, headers, body)
     return Temporary(status=status, reason=f"http-{status}")
+
+
+def read_signals(
+    endpoint: Endpoint,
+    result: AttemptResult,
+    headers: Mapping[str, str],
+    *,
+    latency_s: float = 0.0,
+) -> Signals:
+    """Read from a response what the rate limiter learns from.
+
+    An exhausted daily quota must not pause the endpoint, so the response counts as
+    served and the caller handles the result.
+
+    Args:
+        endpoint: Endpoint of the request.
+        result: Result of the request.
+        headers: Header names in lower case, or a case-insensitive mapping.
+        latency_s: Time from the request to the response.
+    """
+    outcome, retry_after_s = RequestOutcome.SERVED, 0.0
+    if isinstance(result, Temporary | OperatorFault):
+        outcome = RequestOutcome.FAILED
+    elif isinstance(result, Throttled) and not _is_daily_quota(endpoint, result):
+        outcome, retry_after_s = RequestOutcome.THROTTLED, result.retry_after_s
+    policies = map(_POLICY.fullmatch, headers.get("ratelimit-limit", "").split(","))
+    windows = {int(policy[2]): int(policy[1]) for policy in policies if policy}
+    remaining, reset_s = (
+        int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+        for text in (
+            headers.get("ratelimit-remaining", ""),
+            headers.get("ratelimit-reset", ""),
+        )
+    )
+    return Signals(
+        outcome=outcome,
+        retry_after_s=retry_after_s,
+        remaining=remaining,
+        reset_s=reset_s,
+        burst_per_s=windows.get(1) or None,  # a limit of 0 is ignored
+        steady_per_min=windows.get(60) or None,
+        latency_s=latency_s,
+    )
+
+
+def _is_daily_quota(endpoint: Endpoint, result: Throttled) -> bool:
+    return (
+        endpoint.daily_limit is not None
+        and result.retry_after_s > DAILY_RETRY_AFTER_MIN_S
+    )
 
 
 def _parse_success(status: int, body: bytes) -> AttemptResult:
@@ -177,9 +236,12 @@ def resource_id(resource: Mapping[str, Any]) -> str:
 
 
 def single_resource_id(document: Mapping[str, Any]) -> str:
-    """Return the ID of a document's single resource, or an empty string."""
-    rows = resources(document)
-    return resource_id(rows[0]) if rows else ""
+    """Return the ID of a document's first resource, or an empty string."""
+    match document.get("data"):
+        case {"id": str(value)} | [{"id": str(value)}, *_]:
+            return value
+        case _:
+            return ""
 
 
 def resource_attributes(resource: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,1 +1,1 @@
-"""Batching: profile items, requests of many items, bisecting, duplicates, verdicts."""
+"""Batching: items and their verdicts, requests of many items, duplicates."""

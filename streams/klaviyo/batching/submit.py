@@ -9,12 +9,14 @@ from streams.klaviyo.api.endpoints import RequestLimit
 from streams.klaviyo.api.pagination import list_exists
 from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.results import FinalResult
-from streams.klaviyo.batching.bisect import (
+from streams.klaviyo.batching.items import (
     BisectResult,
+    ProfileItem,
+    VerdictCollector,
+    item_indices,
     no_list_check,
     send_with_bisect,
 )
-from streams.klaviyo.batching.items import ProfileItem, VerdictCollector, item_indices
 
 ENVELOPE_BYTES = 1_000
 """Bytes of a body besides the items, rounded up."""

@@ -14,7 +14,7 @@ from streams.klaviyo.api.pagination import fetch_all_pages
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.api.responses import resource_attributes, resource_id, resources
 from streams.klaviyo.api.results import FinalResult
-from streams.klaviyo.batching.bisect import send_with_bisect
+from streams.klaviyo.batching.items import send_with_bisect
 from streams.klaviyo.lookups.profile_lookup import chunk_values
 
 WITHDRAWAL_PROPERTY: Final = "klaviyo_streams_withdrawal"

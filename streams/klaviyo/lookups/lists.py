@@ -13,7 +13,7 @@ from streams.klaviyo.api.pagination import (
     iterate_pages,
     list_exists,
 )
-from streams.klaviyo.api.requests import KlaviyoApi, Request, percent_encode
+from streams.klaviyo.api.requests import KlaviyoApi, Request, build_request
 from streams.klaviyo.api.responses import (
     resource_attributes,
     resource_id,
@@ -143,10 +143,9 @@ async def read_list_members(
 
 def get_all_list_members(list_id: str) -> Request:
     """Build the request for all members of a list."""
-    endpoint = endpoints.GET_LIST_PROFILES
-    return Request(
-        endpoint=endpoint,
-        path=endpoint.path.replace("{id}", percent_encode(list_id)),
+    return build_request(
+        endpoints.GET_LIST_PROFILES,
+        resource_id=list_id,
         query=(
             ("fields[profile]", "email,phone_number,external_id"),
             ("page[size]", str(PAGE_MAX_ITEMS)),

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.endpoints import PAGE_MAX_ITEMS
-from streams.klaviyo.api.requests import KlaviyoApi, Request, any_filter, percent_encode
+from streams.klaviyo.api.requests import KlaviyoApi, Request, any_filter, build_request
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
     Identifier,
@@ -74,10 +74,9 @@ def get_list_members_by_address(
         values: At most `LOOKUP_MAX_VALUES` addresses.
         list_id: Klaviyo's id of the list.
     """
-    endpoint = endpoints.GET_LIST_PROFILES
-    return Request(
-        endpoint=endpoint,
-        path=endpoint.path.replace("{id}", percent_encode(list_id)),
+    return build_request(
+        endpoints.GET_LIST_PROFILES,
+        resource_id=list_id,
         query=(
             ("filter", any_filter(field, values)),
             ("fields[profile]", field),

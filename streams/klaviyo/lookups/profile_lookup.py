@@ -15,18 +15,16 @@ from streams.klaviyo.api.pagination import fetch_all_pages
 from streams.klaviyo.api.requests import KlaviyoApi, Request
 from streams.klaviyo.api.responses import resource_attributes, resource_id, resources
 from streams.klaviyo.api.results import Accepted, FinalResult, Rejected
-from streams.klaviyo.batching.bisect import (
-    RejectedItem,
-    no_list_check,
-    send_with_bisect,
-)
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     Identifier,
     ProfileItem,
+    RejectedItem,
     VerdictCollector,
     list_identifiers,
+    no_list_check,
     normalize_identifier,
+    send_with_bisect,
 )
 
 ProfileIds: TypeAlias = dict[int, list[str]]

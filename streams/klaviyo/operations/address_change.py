@@ -31,9 +31,9 @@ from streams.klaviyo.lookups.email_consents import (
     EmailConsent,
     find_email_consents,
 )
-from streams.klaviyo.operations.profiles import patch_profiles
 from streams.klaviyo.operations.suppressions import suppress
 from streams.klaviyo.operations.unsubscribe import unsubscribe
+from streams.klaviyo.operations.upserts import patch_profiles
 
 IntentT = TypeVar("IntentT", bound=ListAdd | ProfileUpsert)
 ValueT = TypeVar("ValueT")

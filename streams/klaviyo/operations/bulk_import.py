@@ -24,19 +24,17 @@ from streams.klaviyo.api.responses import (
     single_resource_id,
 )
 from streams.klaviyo.api.results import Accepted, FinalResult, ListGone
-from streams.klaviyo.batching.bisect import (
-    BisectResult,
-    halves,
-    no_list_check,
-    send_with_bisect,
-)
 from streams.klaviyo.batching.items import (
+    BisectResult,
     Identifier,
     ProfileItem,
     VerdictCollector,
+    halves,
     item_indices,
     list_identifiers,
+    no_list_check,
     normalize_identifier,
+    send_with_bisect,
 )
 from streams.klaviyo.batching.submit import cut_into_requests
 from streams.klaviyo.lookups.lists import is_list_gone

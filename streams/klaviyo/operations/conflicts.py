@@ -19,7 +19,7 @@ from streams.klaviyo.api.import_jobs import (
     wait_for_imports,
 )
 from streams.klaviyo.api.responses import resource_id, resources
-from streams.klaviyo.api.results import Accepted, Conflict, FinalResult, Rejected
+from streams.klaviyo.api.results import Accepted
 from streams.klaviyo.batching.items import (
     Identifier,
     ProfileItem,
@@ -35,7 +35,8 @@ RETRY_WAIT_S: Final = 2.0
 MERGE_POLLS_MAX: Final = 60
 """Ours: a merge is a job of seconds; after two minutes the update is sent anyway."""
 
-_FIELDS: Final = ("external_id", "email", "phone_number")
+CONFLICT_FIELDS: Final = ("external_id", "email", "phone_number")
+"""Identifiers that may belong to another profile."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,46 +70,35 @@ class ConflictResolution(NamedTuple):
     merge: tuple[str, str] | None = None
 
 
-async def upsert_resolving(
+async def settle_conflict(
     client: JobTrackingClient,
     item: ProfileItem,
     *,
     collector: VerdictCollector,
     on_conflict: ConflictPolicy,
-) -> FinalResult:
-    """Create or update a profile; resolve conflicts, and note what was left out.
+) -> ConflictResolution:
+    """Find the way out of a conflict; merge profiles, or wait, where it takes that.
 
     Args:
         client: Sends the requests.
-        item: The profile.
-        collector: Counts requests, and receives the notes.
+        item: The update that Klaviyo refused.
+        collector: Counts requests.
         on_conflict: Treatment of an external id and an address of two profiles.
     """
-    current = item
-    for _ in _FIELDS:  # each round leaves out or settles at least one of them
-        answer = await client.call(requests.upsert_profile(current.resource))
-        collector.count_attempts((item.index,), attempts=answer.attempts)
-        if not isinstance(answer, Conflict):
-            return answer
-        owners = await find_owners(client, current, collector=collector)
-        resolution = resolve(current, owners, on_conflict=on_conflict)
-        if resolution.item is None:
-            return Rejected(status=answer.status, reason=resolution.reason)
-        if resolution.merge:
-            await _merge(client, *resolution.merge)
-        elif resolution.item is current:
-            await client.pause(RETRY_WAIT_S)
-        if resolution.reason:
-            collector.note(item.index, resolution.reason)
-        current = resolution.item
-    return answer
+    owners = await find_owners(client, item, collector=collector)
+    resolution = resolve(item, owners, on_conflict=on_conflict)
+    if resolution.merge:
+        await _merge(client, *resolution.merge)
+    elif resolution.item is item:
+        await client.pause(RETRY_WAIT_S)
+    return resolution
 
 
 async def find_owners(
     client: JobTrackingClient, item: ProfileItem, *, collector: VerdictCollector
 ) -> Owners:
     """Look up the owner of each identifier of an update."""
-    identifiers = list_identifiers(item.profile, fields=_FIELDS)
+    identifiers = list_identifiers(item.profile, fields=CONFLICT_FIELDS)
     answers = await asyncio.gather(
         *(_find_owner(client, identifier) for identifier in identifiers)
     )
@@ -142,7 +132,7 @@ def resolve(
     if by_phone and (by_id or by_email) and by_phone not in {by_id, by_email}:
         reason = f"phone-taken: profile {by_email or by_id} is updated without it; "
         reason += f"profile {by_phone} has it"
-        return ConflictResolution(_without(item, "phone_number"), reason)
+        return ConflictResolution(without_fields(item, "phone_number"), reason)
     if not (by_id and by_email and by_id != by_email):
         owner = by_id or by_email or by_phone
         return ConflictResolution(_with_id(item, owner) if owner else item)
@@ -152,15 +142,16 @@ def resolve(
             return ConflictResolution(None, f"identity-conflict: {both}")
         case ConflictPolicy.UPDATE:
             reason = f"identity-conflict: {both} and the update"
-            return ConflictResolution(_without(item, "external_id", "id"), reason)
+            return ConflictResolution(without_fields(item, "external_id", "id"), reason)
         case ConflictPolicy.MERGE:
             reason = f"profiles-merged: {by_id} into {by_email}"
             return ConflictResolution(
-                _without(item, "id"), reason, merge=(by_id, by_email)
+                without_fields(item, "id"), reason, merge=(by_id, by_email)
             )
 
 
-def _without(item: ProfileItem, *names: str) -> ProfileItem:
+def without_fields(item: ProfileItem, *names: str) -> ProfileItem:
+    """Return an item without some fields of its profile."""
     profile = {name: value for name, value in item.profile.items() if name not in names}
     return _with_profile(item, profile)
 

@@ -9,13 +9,13 @@ from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.endpoints import CREATE_EVENT, CREATE_EVENTS
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.api.results import Accepted, FinalResult, NotFound, Rejected
-from streams.klaviyo.batching.bisect import (
+from streams.klaviyo.batching.deduplicate import deduplicate
+from streams.klaviyo.batching.items import (
+    VerdictCollector,
     gather_all,
     send_with_bisect,
     translate_positions,
 )
-from streams.klaviyo.batching.deduplicate import deduplicate
-from streams.klaviyo.batching.items import VerdictCollector
 from streams.klaviyo.payloads.event_lines import (
     ENVELOPE_BYTES,
     EncodedEvent,

@@ -23,12 +23,12 @@ from streams.klaviyo.api.results import (
     Temporary,
     Throttled,
 )
-from streams.klaviyo.batching.bisect import (
+from streams.klaviyo.batching.items import (
     BisectResult,
+    VerdictCollector,
     send_with_bisect,
     translate_positions,
 )
-from streams.klaviyo.batching.items import VerdictCollector
 from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.member_lookup import MemberIds, find_list_members
 from streams.klaviyo.payloads import consent_requests

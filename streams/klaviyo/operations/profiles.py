@@ -1,40 +1,54 @@
-"""Operations on profiles: create, update, patch, add to a list, remove from a list."""
+"""Profiles: written one by one or in bulk, added to a list, removed from a list."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-import msgspec
-import orjson
-
-from streams.actions.intents import ConflictPolicy, ProfileUpsert
-from streams.delivery.verdict import ItemVerdict, Verdict
+from streams.actions.intents import ConflictPolicy
+from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.endpoints import ADD_MEMBERS, REMOVE_MEMBERS, Endpoint
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.requests import KlaviyoApi
-from streams.klaviyo.api.results import FinalResult, ListGone
-from streams.klaviyo.batching.bisect import BisectResult, send_with_bisect
+from streams.klaviyo.api.responses import single_resource_id
+from streams.klaviyo.api.results import (
+    Accepted,
+    Conflict,
+    FinalResult,
+    ListGone,
+    Rejected,
+)
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
+    BisectResult,
     Profile,
     ProfileItem,
     VerdictCollector,
     encode_profile,
     list_identifiers,
     prepare_items,
+    send_with_bisect,
     split_into_rounds,
 )
 from streams.klaviyo.lookups.lists import is_list_gone
 from streams.klaviyo.lookups.profile_lookup import ProfileIds, find_profile_ids
 from streams.klaviyo.operations.bulk_import import bulk_import
-from streams.klaviyo.operations.upserts import (
-    BULK_MIN_ITEMS,
-    ProfileWriter,
-    split_by_route,
-    without_phone_of,
+from streams.klaviyo.operations.conflicts import (
+    CONFLICT_FIELDS,
+    settle_conflict,
+    without_fields,
 )
+
+BULK_MIN_ITEMS: Final = 4
+"""Smallest number of profiles for which a bulk import needs fewer requests."""
+
+_OK: Final = 200
+"""HTTP status of an updated profile; a verdict has the same for a new profile (201)."""
+
+_STRONGER: Final = ("id", "external_id", "email")
+"""Identifiers that Klaviyo ranks above a phone number."""
 
 _NO_PROFILE = "no-such-profile"
 """Reason code for an item that has no profile in Klaviyo."""
@@ -44,66 +58,6 @@ ItemsByProfile: TypeAlias = Mapping[str, list[int]]
 
 FindProfileIds: TypeAlias = Callable[[list[ProfileItem]], Awaitable[ProfileIds]]
 """Function that finds the Klaviyo ids of items; other items are settled or unknown."""
-
-
-async def upsert_profiles(
-    client: JobTrackingClient,
-    profiles: Sequence[Profile],
-    *,
-    bulk_min_items: int = BULK_MIN_ITEMS,
-    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
-) -> list[ItemVerdict]:
-    """Create or update profiles; `null` clears an attribute, absence keeps the value.
-
-    Args:
-        client: Sends the requests.
-        profiles: Klaviyo's profile attributes.
-        bulk_min_items: Smallest number of profiles for a bulk import.
-        on_conflict: Treatment of identifiers that belong to two profiles.
-
-    Returns:
-        A verdict for each profile, in order.
-    """
-    collector = VerdictCollector(len(profiles))
-    writer = ProfileWriter(
-        client=client,
-        collector=collector,
-        bulk_min_items=bulk_min_items,
-        on_conflict=on_conflict,
-    )
-    for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        await writer.write(items)
-    return collector.verdicts()
-
-
-async def patch_profiles(
-    client: JobTrackingClient,
-    upserts: Sequence[ProfileUpsert],
-    *,
-    list_id: str = "",
-    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
-) -> list[ItemVerdict] | ListGone:
-    """Create or update profiles, and patch custom properties.
-
-    Args:
-        client: Sends the requests.
-        upserts: Changes to make.
-        list_id: Klaviyo's id of a list to add the profiles to; empty for no list.
-        on_conflict: Treatment of identifiers that belong to two profiles.
-
-    Returns:
-        A verdict for each upsert, in order; or `ListGone`.
-    """
-    collector = VerdictCollector(len(upserts))
-    writer = ProfileWriter(client=client, collector=collector, on_conflict=on_conflict)
-    items = prepare_items((upsert.profile for upsert in upserts), verdicts=collector)
-    patched_items = [_with_patch(item, upserts[item.index]) for item in items]
-    for round_items in split_into_rounds(patched_items):
-        await writer.write(round_items)
-    verdicts = collector.verdicts()
-    return (
-        await _add_to_list(client, upserts, verdicts, list_id) if list_id else verdicts
-    )
 
 
 async def add_members(
@@ -141,19 +95,13 @@ async def add_members(
         client=client, endpoint=ADD_MEMBERS, collector=collector, list_id=list_id
     )
     for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
-        new = await writer.find_new_with_phone(items)
-        remaining = [without_phone_of(item, new) for item in items]
-        for_bulk, remaining = split_by_route(remaining, bulk_min_items=bulk_min_items)
-        if for_bulk:
-            refused = await bulk_import(
-                client, for_bulk, collector=collector, list_id=list_id
-            )
-            if isinstance(refused, ListGone):
-                return refused
-            remaining += refused
+        written_first, held_back = await writer.hold_back_phones(items)
+        remaining = await writer.import_in_bulk(written_first, list_id=list_id)
+        if isinstance(remaining, ListGone):
+            return remaining
         if gone := await change.apply(remaining, writer.write_singly):
             return gone
-        await writer.write_phones(item for item in items if item.index in new)
+        await writer.write_phones(held_back)
     return collector.verdicts()
 
 
@@ -187,42 +135,139 @@ async def remove_members(
     return collector.verdicts() if gone is None else gone
 
 
-async def _add_to_list(
-    client: JobTrackingClient,
-    upserts: Sequence[ProfileUpsert],
-    verdicts: list[ItemVerdict],
-    list_id: str,
-) -> list[ItemVerdict] | ListGone:
-    """Add the accepted profiles to the list, by identifiers without attributes."""
-    delivered_indices = [
-        index
-        for index, verdict in enumerate(verdicts)
-        if verdict.verdict is Verdict.DELIVERED
-    ]
-    profiles = [
-        dict(list_identifiers(upserts[index].profile)) for index in delivered_indices
-    ]
-    added = await add_members(client, list_id, profiles)
-    if isinstance(added, ListGone):
-        return added
-    verdict_by_index = dict(zip(delivered_indices, added, strict=True))
-    return [
-        verdict_by_index.get(index, verdict) for index, verdict in enumerate(verdicts)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileWriter:
+    """Writer of the profiles of an operation.
 
+    An update with a known phone number and an unknown address gives the number's owner
+    that address. So a person whom Klaviyo does not know yet is written without the
+    phone number first, and gets it once the profile exists: then the number can only be
+    refused, and is left out.
 
-def _with_patch(item: ProfileItem, upsert: ProfileUpsert) -> ProfileItem:
-    patch = {
-        "unset": list(upsert.unset),
-        "append": upsert.append,
-        "unappend": upsert.unappend,
-    }
-    changes = {name: value for name, value in patch.items() if value}
-    if not changes:
-        return item
-    meta = orjson.dumps({"patch_properties": changes})
-    resource = encode_profile(item.profile, meta=meta)
-    return msgspec.structs.replace(item, resource=resource, meta=meta)
+    Attributes:
+        client: Sends the requests.
+        collector: Receives the verdicts.
+        bulk_min_items: Smallest number of profiles for a bulk import.
+        on_conflict: Treatment of identifiers that belong to two profiles.
+    """
+
+    client: JobTrackingClient
+    collector: VerdictCollector
+    bulk_min_items: int = BULK_MIN_ITEMS
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
+
+    async def write(self, items: Sequence[ProfileItem]) -> None:
+        """Create or update profiles that share no identifier."""
+        written_first, held_back = await self.hold_back_phones(items)
+        await self.write_as_is(written_first)
+        await self.write_phones(held_back)
+
+    async def hold_back_phones(
+        self, items: Sequence[ProfileItem]
+    ) -> tuple[list[ProfileItem], list[ProfileItem]]:
+        """Remove the phone numbers of persons whom Klaviyo knows at most by the number.
+
+        Returns:
+            All items, and those of them that had a number, for `write_phones`.
+        """
+        with_phone = [
+            item
+            for item in items
+            if item.profile.get("phone_number")
+            and any(map(item.profile.get, _STRONGER))
+        ]
+        if not with_phone:
+            return [*items], []
+        collector = VerdictCollector(1 + max(item.index for item in with_phone))
+        found = await find_profile_ids(self.client, with_phone, collector=collector)
+        held_back = {i.index: i for i in with_phone if i.index not in found}
+        written_first = [
+            without_fields(item, "phone_number") if item.index in held_back else item
+            for item in items
+        ]
+        return written_first, [*held_back.values()]
+
+    async def write_as_is(self, items: list[ProfileItem]) -> None:
+        """Create or update profiles with all that the items hold."""
+        singles = await self.import_in_bulk(items)
+        if not isinstance(singles, ListGone):
+            ids = await self.write_singly(singles)
+            self.collector.mark_delivered(ids, status=_OK)
+
+    async def import_in_bulk(
+        self, items: Iterable[ProfileItem], *, list_id: str = ""
+    ) -> list[ProfileItem] | ListGone:
+        """Import items in bulk, and return those that take a request each.
+
+        Klaviyo clears no attribute in a bulk import (its bulk guide of 2026-11-09).
+        """
+        for_bulk: list[ProfileItem] = []
+        singles: list[ProfileItem] = []
+        for item in items:
+            location = item.profile.get("location")
+            members = location.values() if isinstance(location, Mapping) else ()
+            clears_one = None in item.profile.values() or None in members
+            (singles if clears_one else for_bulk).append(item)
+        if len(for_bulk) < self.bulk_min_items:
+            return for_bulk + singles
+        refused = await bulk_import(
+            self.client, for_bulk, collector=self.collector, list_id=list_id
+        )
+        return refused if isinstance(refused, ListGone) else singles + refused
+
+    async def write_phones(self, items: Iterable[ProfileItem]) -> None:
+        """Add the phone numbers to profiles that were written without them."""
+        phones = [
+            _only_phone(item)
+            for item in items
+            if self.collector.is_delivered(item.index)
+        ]
+        if not phones:
+            return
+        collector = VerdictCollector(1 + max(phone.index for phone in phones))
+        await replace(self, collector=collector).write_as_is(phones)
+        for phone in phones:
+            self.collector.copy_notes(phone.index, collector, what="phone-refused")
+
+    async def write_singly(self, items: Iterable[ProfileItem]) -> dict[int, list[str]]:
+        """Create or update profiles with a request each; resolve conflicts.
+
+        Returns:
+            Index of an item -> its Klaviyo id, for accepted items; the other items are
+            dead letters.
+        """
+        items = list(items)
+        answers = await asyncio.gather(*map(self._upsert, items))
+        ids = {}
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(answer, Accepted):
+                ids[item.index] = [single_resource_id(answer.data)]
+            else:
+                self.collector.mark_dead_letter(
+                    item.index, answer.reason, status=answer.status
+                )
+        return ids
+
+    async def _upsert(self, item: ProfileItem) -> FinalResult:
+        """Create or update a profile; resolve conflicts, and note what was left out."""
+        current = item
+        for _ in CONFLICT_FIELDS:  # each round leaves out or settles at least one
+            answer = await self.client.call(requests.upsert_profile(current.resource))
+            self.collector.count_attempts((item.index,), attempts=answer.attempts)
+            if not isinstance(answer, Conflict):
+                return answer
+            resolution = await settle_conflict(
+                self.client,
+                current,
+                collector=self.collector,
+                on_conflict=self.on_conflict,
+            )
+            if resolution.item is None:
+                return Rejected(status=answer.status, reason=resolution.reason)
+            if resolution.reason:
+                self.collector.note(item.index, resolution.reason)
+            current = resolution.item
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,12 +341,9 @@ class _MembershipChange:
             self.endpoint, profile_ids, list_id=self.list_id
         )
         answer = await self.client.call(request)
-        indices = (
-            index
-            for profile_id in profile_ids
-            for index in indices_by_profile[profile_id]
-        )
-        self.collector.count_attempts(indices, attempts=answer.attempts)
+        for profile_id in profile_ids:
+            indices = indices_by_profile[profile_id]
+            self.collector.count_attempts(indices, attempts=answer.attempts)
         return answer
 
     def _record_verdicts(
@@ -322,3 +364,10 @@ class _MembershipChange:
                     index, rejected.reason, status=rejected.status
                 )
         return stale
+
+
+def _only_phone(item: ProfileItem) -> ProfileItem:
+    profile = dict(list_identifiers(item.profile))
+    return ProfileItem(
+        index=item.index, profile=profile, resource=encode_profile(profile)
+    )

@@ -15,8 +15,8 @@ from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.batching.deduplicate import deduplicate
 from streams.klaviyo.batching.items import ProfileItem, VerdictCollector
 from streams.klaviyo.batching.submit import submit_items
-from streams.klaviyo.operations.profiles import upsert_profiles
 from streams.klaviyo.operations.refused_phones import send_despite_phones
+from streams.klaviyo.operations.upserts import upsert_profiles
 from streams.klaviyo.payloads import consent_requests
 from streams.klaviyo.payloads.consent_changes import (
     channels_of,

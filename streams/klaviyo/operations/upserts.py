@@ -1,164 +1,123 @@
-"""Creation and update of profiles, in bulk or one by one, phone numbers last."""
+"""Operations that create, update and patch profiles."""
 
-import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Sequence
 
 import msgspec
+import orjson
 
-from streams.actions.intents import ConflictPolicy
+from streams.actions.intents import ConflictPolicy, ProfileUpsert
+from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.import_jobs import JobTrackingClient
-from streams.klaviyo.api.responses import single_resource_id
-from streams.klaviyo.api.results import Accepted, ListGone
+from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
     Profile,
     ProfileItem,
     VerdictCollector,
     encode_profile,
     list_identifiers,
+    prepare_items,
+    split_into_rounds,
 )
-from streams.klaviyo.lookups.profile_lookup import find_profile_ids
-from streams.klaviyo.operations.bulk_import import bulk_import
-from streams.klaviyo.operations.conflicts import upsert_resolving
-
-BULK_MIN_ITEMS: Final = 4
-"""Smallest number of profiles for which a bulk import needs fewer requests."""
-
-_OK: Final = 200
-"""HTTP status of an updated profile; a verdict has the same for a new profile (201)."""
-
-_STRONGER: Final = ("id", "external_id", "email")
-"""Identifiers that Klaviyo ranks above a phone number."""
+from streams.klaviyo.operations.profiles import (
+    BULK_MIN_ITEMS,
+    ProfileWriter,
+    add_members,
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileWriter:
-    """Writer of the profiles of an operation.
+async def upsert_profiles(
+    client: JobTrackingClient,
+    profiles: Sequence[Profile],
+    *,
+    bulk_min_items: int = BULK_MIN_ITEMS,
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
+) -> list[ItemVerdict]:
+    """Create or update profiles; `null` clears an attribute, absence keeps the value.
 
-    An update with a known phone number and an unknown address gives the number's owner
-    that address. So a person whom Klaviyo does not know yet is written without the
-    phone number first, and gets it once the profile exists: then the number can only be
-    refused, and is left out.
-
-    Attributes:
+    Args:
         client: Sends the requests.
-        collector: Receives the verdicts.
+        profiles: Klaviyo's profile attributes.
         bulk_min_items: Smallest number of profiles for a bulk import.
         on_conflict: Treatment of identifiers that belong to two profiles.
+
+    Returns:
+        A verdict for each profile, in order.
     """
-
-    client: JobTrackingClient
-    collector: VerdictCollector
-    bulk_min_items: int = BULK_MIN_ITEMS
-    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
-
-    async def write(self, items: Sequence[ProfileItem]) -> None:
-        """Create or update profiles that share no identifier."""
-        new = await self.find_new_with_phone(items)
-        await self.write_as_is([without_phone_of(item, new) for item in items])
-        await self.write_phones(item for item in items if item.index in new)
-
-    async def find_new_with_phone(self, items: Iterable[ProfileItem]) -> set[int]:
-        """Return the indices of persons whom Klaviyo knows at most by phone number."""
-        with_phone = [item for item in items if _has_stronger_identifier(item)]
-        if not with_phone:
-            return set()
-        collector = VerdictCollector(1 + max(item.index for item in with_phone))
-        found = await find_profile_ids(self.client, with_phone, collector=collector)
-        return {item.index for item in with_phone} - found.keys()
-
-    async def write_as_is(self, items: list[ProfileItem]) -> None:
-        """Create or update profiles with all that the items hold."""
-        for_bulk, singles = split_by_route(items, bulk_min_items=self.bulk_min_items)
-        if for_bulk:
-            refused = await bulk_import(self.client, for_bulk, collector=self.collector)
-            singles += [] if isinstance(refused, ListGone) else refused
-        ids = await self.write_singly(singles)
-        self.collector.mark_delivered(ids, status=_OK)
-
-    async def write_phones(self, items: Iterable[ProfileItem]) -> None:
-        """Add the phone numbers to profiles that were written without them."""
-        phones = [
-            _only_phone(item)
-            for item in items
-            if self.collector.is_delivered(item.index)
-        ]
-        if not phones:
-            return
-        collector = VerdictCollector(1 + max(phone.index for phone in phones))
-        await replace(self, collector=collector).write_as_is(phones)
-        for phone in phones:
-            self.collector.copy_notes(phone.index, collector, what="phone-refused")
-
-    async def write_singly(self, items: Iterable[ProfileItem]) -> dict[int, list[str]]:
-        """Create or update profiles with a request each; resolve conflicts.
-
-        Returns:
-            Index of an item -> its Klaviyo id, for accepted items; the other items are
-            dead letters.
-        """
-        items = list(items)
-        answers = await asyncio.gather(
-            *(
-                upsert_resolving(
-                    self.client,
-                    item,
-                    collector=self.collector,
-                    on_conflict=self.on_conflict,
-                )
-                for item in items
-            )
-        )
-        ids = {}
-        for item, answer in zip(items, answers, strict=True):
-            if isinstance(answer, Accepted):
-                ids[item.index] = [single_resource_id(answer.data)]
-            else:
-                self.collector.mark_dead_letter(
-                    item.index, answer.reason, status=answer.status
-                )
-        return ids
-
-
-def split_by_route(
-    items: Iterable[ProfileItem], *, bulk_min_items: int
-) -> tuple[list[ProfileItem], list[ProfileItem]]:
-    """Split items into those for a bulk import, and those for a request each.
-
-    Klaviyo clears no attribute in a bulk import (its bulk guide of 2026-11-09).
-    """
-    for_bulk: list[ProfileItem] = []
-    singles: list[ProfileItem] = []
-    for item in items:
-        (singles if _clears_attribute(item.profile) else for_bulk).append(item)
-    if len(for_bulk) < bulk_min_items:
-        return [], for_bulk + singles
-    return for_bulk, singles
-
-
-def _clears_attribute(profile: Profile) -> bool:
-    location = profile.get("location")
-    members = location.values() if isinstance(location, Mapping) else ()
-    return None in profile.values() or None in members
-
-
-def without_phone_of(item: ProfileItem, indices: Collection[int]) -> ProfileItem:
-    """Return an item without its phone number, if it is one of some items."""
-    if item.index not in indices:
-        return item
-    profile = {k: value for k, value in item.profile.items() if k != "phone_number"}
-    resource = encode_profile(profile, meta=item.meta)
-    return msgspec.structs.replace(item, profile=profile, resource=resource)
-
-
-def _has_stronger_identifier(item: ProfileItem) -> bool:
-    profile = item.profile
-    return bool(profile.get("phone_number")) and any(map(profile.get, _STRONGER))
-
-
-def _only_phone(item: ProfileItem) -> ProfileItem:
-    profile = dict(list_identifiers(item.profile))
-    return ProfileItem(
-        index=item.index, profile=profile, resource=encode_profile(profile)
+    collector = VerdictCollector(len(profiles))
+    writer = ProfileWriter(
+        client=client,
+        collector=collector,
+        bulk_min_items=bulk_min_items,
+        on_conflict=on_conflict,
     )
+    for items in split_into_rounds(prepare_items(profiles, verdicts=collector)):
+        await writer.write(items)
+    return collector.verdicts()
+
+
+async def patch_profiles(
+    client: JobTrackingClient,
+    upserts: Sequence[ProfileUpsert],
+    *,
+    list_id: str = "",
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
+) -> list[ItemVerdict] | ListGone:
+    """Create or update profiles, and patch custom properties.
+
+    Args:
+        client: Sends the requests.
+        upserts: Changes to make.
+        list_id: Klaviyo's id of a list to add the profiles to; empty for no list.
+        on_conflict: Treatment of identifiers that belong to two profiles.
+
+    Returns:
+        A verdict for each upsert, in order; or `ListGone`.
+    """
+    collector = VerdictCollector(len(upserts))
+    writer = ProfileWriter(client=client, collector=collector, on_conflict=on_conflict)
+    items = prepare_items((upsert.profile for upsert in upserts), verdicts=collector)
+    patched_items = [_with_patch(item, upserts[item.index]) for item in items]
+    for round_items in split_into_rounds(patched_items):
+        await writer.write(round_items)
+    verdicts = collector.verdicts()
+    return (
+        await _add_to_list(client, upserts, verdicts, list_id) if list_id else verdicts
+    )
+
+
+def _with_patch(item: ProfileItem, upsert: ProfileUpsert) -> ProfileItem:
+    patch = {
+        "unset": list(upsert.unset),
+        "append": upsert.append,
+        "unappend": upsert.unappend,
+    }
+    changes = {name: value for name, value in patch.items() if value}
+    if not changes:
+        return item
+    meta = orjson.dumps({"patch_properties": changes})
+    resource = encode_profile(item.profile, meta=meta)
+    return msgspec.structs.replace(item, resource=resource, meta=meta)
+
+
+async def _add_to_list(
+    client: JobTrackingClient,
+    upserts: Sequence[ProfileUpsert],
+    verdicts: list[ItemVerdict],
+    list_id: str,
+) -> list[ItemVerdict] | ListGone:
+    """Add the accepted profiles to the list, by identifiers without attributes."""
+    delivered_indices = [
+        index
+        for index, verdict in enumerate(verdicts)
+        if verdict.verdict is Verdict.DELIVERED
+    ]
+    profiles = [
+        dict(list_identifiers(upserts[index].profile)) for index in delivered_indices
+    ]
+    added = await add_members(client, list_id, profiles)
+    if isinstance(added, ListGone):
+        return added
+    verdict_by_index = dict(zip(delivered_indices, added, strict=True))
+    return [
+        verdict_by_index.get(index, verdict) for index, verdict in enumerate(verdicts)
+    ]

@@ -301,3 +301,37 @@ def test_a_mapping_nested_too_deeply_is_an_error() -> None:
     (answer,) = explained(f'{{"action":"trackEvent","mapping":{deep},"events":[]}}')
 
     assert answer == {"error": "too-deep: mapping: is nested too deeply"}
+
+
+@pytest.mark.parametrize(
+    ("identity", "traits", "hold"),
+    [
+        pytest.param(
+            "{unknown: hold}",
+            {},
+            "for 15 min by a worker, unless it knows the person",
+            id="default",
+        ),
+        pytest.param(
+            "{unknown: hold, hold_for_s: 90}",
+            {},
+            "for 1.5 min by a worker, unless it knows the person",
+            id="shorter",
+        ),
+        pytest.param("{unknown: hold}", {"email": "a@b.co"}, None, id="address"),
+        pytest.param("{unknown: send}", {}, None, id="send"),
+    ],
+)
+def test_a_hold_is_announced(
+    tmp_path: Path, identity: str, traits: dict[str, str], hold: str | None
+) -> None:
+    """The requests are those after the hold, of a person who is still unknown."""
+    path = tmp_path / "destination.yaml"
+    path.write_text(f"settings: {{identity: {identity}}}")
+
+    (answer,) = explained(
+        {**TRACK, "context": {"traits": traits}}, options=("--destination", str(path))
+    )
+
+    assert answer.get("held") == hold
+    assert len(answer["requests"]) == 1

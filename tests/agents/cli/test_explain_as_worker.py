@@ -7,10 +7,11 @@ import pytest
 
 from agents import activate, intake
 from agents.cli.support.event_tester import parse_request, plan_steps
-from streams.actions.activation import LaneId, decode_activation
+from streams.actions.activation import decode_activation
 from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
 from streams.errors import PoisonRecord
+from streams.settings.model import LaneId
 from tests.cases.malformed import MALFORMED, ODD_BUT_GOOD
 from tests.support.worker_fakes import FakeProducer, context, partition, record, run
 

@@ -6,9 +6,9 @@ import pytest
 import structlog
 
 from agents.lanes.events import METRICS_FRESH_S, METRICS_RETRY_S
-from streams.actions.activation import LaneId
 from streams.actions.intents import EventRecord
 from streams.sandbox.account.faults import Fault, FaultKind
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.accounts import recorded_events
 from tests.streams.klaviyo.fakes import START_S
 from tests.streams.klaviyo.profile_builders import request_count

@@ -50,14 +50,14 @@ def test_a_batch_waits_for_its_turn_at_the_gate_unless_it_is_full() -> None:
     """Items that come meanwhile join the batch; a full batch could take no more."""
 
     async def scenario(harness: LaneHarness) -> None:
-        harness.lane.due = False
+        harness.limiter.delay_s = 60.0
         await harness.enqueue(*map(lane_record, range(5)))
         await asyncio.sleep(1)
         before.extend(harness.lane.batches)
         await harness.enqueue(*map(lane_record, range(5, 12)))
         await asyncio.sleep(1)
         full.extend(map(len, harness.lane.batches))
-        harness.lane.due = True
+        harness.limiter.delay_s = 0.0
         await asyncio.sleep(1)
 
     before: list[list[str]] = []

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from streams.actions.activation import LaneId
 from streams.actions.intents import (
     ConsentChange,
     Deletion,
@@ -15,6 +14,7 @@ from streams.actions.intents import (
 )
 from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
 from streams.sandbox.account.faults import JOBS_PATH
+from streams.settings.model import LaneId
 from tests.streams.actions.command_harness import consent
 from tests.streams.klaviyo.profile_builders import request_count
 from tests.streams.klaviyo.unsubscribe_helpers import (

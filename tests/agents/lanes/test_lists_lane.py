@@ -11,7 +11,7 @@ from agents.engine.kafka import Record
 from agents.lanes.lane import NotNow
 from agents.lanes.lists import ListsLane
 from agents.lanes.pending import LaneItem
-from streams.actions.activation import Activation, ByAudience, ById, LaneId
+from streams.actions.activation import Activation, ByAudience, ById
 from streams.actions.intents import (
     ListAdd,
     ListRemove,
@@ -30,6 +30,7 @@ from streams.events.canonical_event import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.profiles import add_members
 from streams.sandbox import Sandbox, SandboxConfig
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 from tests.support.lane_sandbox import (
     POLL_S,
@@ -131,7 +132,7 @@ def _intent(kind: str, who: dict[str, str]) -> ListAdd | ListRemove | ProfileUps
 async def _verdict_codes(
     harness: ListsLaneHarness, group: BatchKey, items: Sequence[LaneItem]
 ) -> set[tuple[Verdict, str]]:
-    verdicts = await harness.lane.send(group, items)
+    verdicts = await harness.lane.send(harness.client, group, items)
     assert not isinstance(verdicts, NotNow)
     return {
         (verdict.verdict, Reason.parse(verdict.reason).code) for verdict in verdicts
@@ -144,7 +145,7 @@ async def test_an_audience_without_a_list_asks_for_one_and_waits(
     """Once, however many wait; when the pairing comes they may go."""
     before = harness.lane.can_send(ADDS)
 
-    sent = await harness.lane.send(ADDS, _items())
+    sent = await harness.lane.send(harness.client, ADDS, _items())
 
     assert (before, sent) == (True, NotNow())
     assert harness.list_requests() == [ListRequest(audience="vip")]
@@ -160,7 +161,7 @@ async def test_a_deleted_list_is_asked_for_anew(harness: ListsLaneHarness) -> No
     """No request goes to the old list; the new one is used when it comes."""
     harness.set_list_mapping(ListMapping(list_id="GONE"))
 
-    sent = await harness.lane.send(ADDS, _items())
+    sent = await harness.lane.send(harness.client, ADDS, _items())
 
     assert sent == NotNow()
     assert harness.list_requests() == [
@@ -216,7 +217,7 @@ async def test_what_was_left_out_of_a_payload_reaches_its_verdict(
     """The profile was sent all the same."""
     harness.set_list_mapping(ListMapping(list_id=create_list(harness.klaviyo)))
 
-    verdicts = await harness.lane.send(ADDS, _items())
+    verdicts = await harness.lane.send(harness.client, ADDS, _items())
 
     assert not isinstance(verdicts, NotNow)
     assert [verdict.reason for verdict in verdicts] == ["dropped: bad-phone"]

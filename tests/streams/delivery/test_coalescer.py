@@ -2,8 +2,14 @@
 
 import pytest
 
-from streams.actions.activation import BatchOverride, ByAudience
-from streams.delivery.coalescer import BatchKey, Coalescer, QueuedItem
+from streams.actions.activation import BatchOverride, ByAudience, ById, ListRef
+from streams.delivery.coalescer import (
+    BatchKey,
+    Coalescer,
+    OrderingKey,
+    QueuedItem,
+    ReadyBatch,
+)
 from streams.delivery.merge_policies import keep_latest, merge_profiles
 from tests.support.queued_items import (
     add,
@@ -40,7 +46,28 @@ def test_the_last_word_for_a_profile_and_list_wins(lists: Coalescer[int]) -> Non
     superseded = lists.add(_item(2, removed=True))
 
     assert record_numbers(superseded) == [(1,)]
-    assert lists.ready_batches(now_s=1.0, items_max=9, min_age_s=0.5) == [REMOVALS]
+    assert lists.ready_batches(now_s=1.0, items_max=9, min_age_s=0.5) == [
+        ReadyBatch(REMOVALS, 9)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("list_id", "audience", "list_ref"),
+    [
+        pytest.param("L", "", ById("L"), id="list-id"),
+        pytest.param("", "fans", ByAudience("fans"), id="audience"),
+        pytest.param("L", "fans", ById("L"), id="the-list-id-wins"),
+        pytest.param("", "", None, id="no-list"),
+    ],
+)
+def test_an_item_names_the_list_or_its_audience(
+    list_id: str, audience: str, list_ref: ListRef | None
+) -> None:
+    """An explicit list id wins over the audience, in both keys."""
+    item = queued_item(1, add(list_id, external_id="u"), audience=audience)
+
+    assert item.batch_key.list_ref == list_ref
+    assert item.ordering_key == OrderingKey("u", list_ref)
 
 
 def test_the_group_that_waits_longest_comes_first(lists: Coalescer[int]) -> None:
@@ -49,8 +76,8 @@ def test_the_group_that_waits_longest_comes_first(lists: Coalescer[int]) -> None
     lists.add(_item(2, user="b", since_s=4.0, removed=True))
 
     assert lists.ready_batches(now_s=9.0, items_max=9, min_age_s=0.5) == [
-        REMOVALS,
-        ADDS,
+        ReadyBatch(REMOVALS, 9),
+        ReadyBatch(ADDS, 9),
     ]
 
 
@@ -61,7 +88,11 @@ def test_a_group_is_full_when_a_batch_can_hold_no_more(
     lists.add(_item(1, user="a"))
     lists.add(_item(2, user="b"))
 
-    full = [lists.is_full(ADDS, items_max=most) for most in (1, 2, 3)]
+    full = [
+        batch.is_full
+        for most in (1, 2, 3)
+        for batch in lists.ready_batches(now_s=0.0, items_max=most, min_age_s=0.0)
+    ]
 
     assert full == [True, True, False]
 
@@ -69,26 +100,30 @@ def test_a_group_is_full_when_a_batch_can_hold_no_more(
 def test_what_is_under_way_is_not_superseded(lists: Coalescer[int]) -> None:
     """A removal behind an add that is being sent waits for its end."""
     lists.add(_item(1))
-    taken = lists.take_batch(ADDS, items_max=9)
+    taken = lists.take_batch(ReadyBatch(ADDS, 9))
 
     superseded = lists.add(_item(2, removed=True))
 
     assert superseded == []
     assert lists.ready_batches(now_s=9.0, items_max=1, min_age_s=0.0) == []
     lists.release(taken)
-    assert lists.ready_batches(now_s=9.0, items_max=1, min_age_s=0.0) == [REMOVALS]
+    assert lists.ready_batches(now_s=9.0, items_max=1, min_age_s=0.0) == [
+        ReadyBatch(REMOVALS, 1, is_full=True)
+    ]
 
 
 def test_a_put_back_item_yields_to_a_newer_one(lists: Coalescer[int]) -> None:
     """An item that was not sent is pointless when its opposite came meanwhile."""
     lists.add(_item(1))
-    taken = lists.take_batch(ADDS, items_max=9)
+    taken = lists.take_batch(ReadyBatch(ADDS, 9))
     lists.add(_item(2, removed=True))
 
     superseded = lists.requeue(taken, now_s=1.0)
 
     assert record_numbers(superseded) == [(1,)]
-    assert lists.ready_batches(now_s=9.0, items_max=1, min_age_s=0.0) == [REMOVALS]
+    assert lists.ready_batches(now_s=9.0, items_max=1, min_age_s=0.0) == [
+        ReadyBatch(REMOVALS, 1, is_full=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +151,7 @@ def test_take_is_bounded_and_oldest_first(lists: Coalescer[int]) -> None:
     for number in range(5):
         lists.add(_item(number, user=f"u{number}"))
 
-    taken = lists.take_batch(ADDS, items_max=3)
+    taken = lists.take_batch(ReadyBatch(ADDS, 3))
 
     assert record_numbers(taken) == [(0,), (1,), (2,)]
     assert (lists.waiting_count, lists.in_flight_count) == (2, 3)
@@ -138,7 +173,7 @@ def test_a_batch_is_cut_at_a_page(
     for number in range(waiting):
         lists.add(_item(number, user=f"u{number}"))
 
-    batch = lists.take_batch(ADDS, items_max=10, page_items=3)
+    batch = lists.take_batch(ReadyBatch(ADDS, 10), page_items=3)
 
     assert len(batch) == taken
 
@@ -146,7 +181,7 @@ def test_a_batch_is_cut_at_a_page(
 def test_lost_receipts_are_dropped_wherever_they_wait(lists: Coalescer[int]) -> None:
     """Items that another worker will deliver are forgotten, blocked items too."""
     lists.add(_item(1))
-    lists.take_batch(ADDS, items_max=1)
+    lists.take_batch(ReadyBatch(ADDS, 1))
     lists.add(_item(2))
     lists.add(_item(3, user="other"))
 
@@ -205,7 +240,7 @@ def test_a_mapping_may_say_how_large_a_batch_is(
     (group,) = lists.ready_batches(now_s=0.0, items_max=lane_items_max, min_age_s=1.0)
     batches = []
     while lists.ready_batches(now_s=99.0, items_max=lane_items_max, min_age_s=0.0):
-        batches.append(len(lists.take_batch(group, items_max=lane_items_max)))
+        batches.append(len(lists.take_batch(group)))
 
     assert batches == sizes
 
@@ -229,7 +264,7 @@ def test_what_is_joined_keeps_its_elder_s_place() -> None:
 
     (group,) = profiles.ready_batches(now_s=9.0, items_max=9, min_age_s=8.0)
 
-    assert record_numbers(profiles.take_batch(group, items_max=9)) == [(1, 3), (2,)]
+    assert record_numbers(profiles.take_batch(group)) == [(1, 3), (2,)]
 
 
 def test_a_newer_word_of_another_kind_changes_the_group(lists: Coalescer[int]) -> None:

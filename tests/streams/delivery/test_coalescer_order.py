@@ -87,7 +87,7 @@ def test_a_consent_to_a_list_waits_for_a_withdrawal_from_all() -> None:
 
     [group] = consent.ready_batches(now_s=99.0, items_max=9, min_age_s=0.0)
 
-    assert record_numbers(consent.take_batch(group, items_max=9)) == [(1,)]
+    assert record_numbers(consent.take_batch(group)) == [(1,)]
 
 
 def test_changes_of_two_lists_and_two_events_do_not_wait_for_each_other() -> None:
@@ -99,12 +99,12 @@ def test_changes_of_two_lists_and_two_events_do_not_wait_for_each_other() -> Non
 
     groups = queue.ready_batches(now_s=99.0, items_max=9, min_age_s=0.0)
 
-    assert [(group.kind, group.list_ref) for group in groups] == [
+    assert [(group.key.kind, group.key.list_ref) for group in groups] == [
         ("add", ById("L")),
         ("add", ById("M")),
         ("record", None),
     ]
-    assert record_numbers(queue.take_batch(groups[2], items_max=9)) == [(2,), (3,)]
+    assert record_numbers(queue.take_batch(groups[2])) == [(2,), (3,)]
 
 
 def test_an_event_s_repeat_waits_for_the_first() -> None:
@@ -120,7 +120,7 @@ def test_what_is_put_back_goes_before_what_waits(lists: Coalescer[int]) -> None:
     """An item that came meanwhile and cannot be merged is still the newer."""
     lists.add(queued_item(1, add(external_id="u", title="Dr")))
     (group,) = lists.ready_batches(now_s=99.0, items_max=9, min_age_s=0.0)
-    taken = lists.take_batch(group, items_max=9)
+    taken = lists.take_batch(group)
     lists.add(queued_item(2, remove()))
 
     superseded = lists.requeue(taken, now_s=1.0)

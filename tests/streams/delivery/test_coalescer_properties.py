@@ -71,9 +71,9 @@ class CoalescerMachine(RuleBasedStateMachine):
         )
         if not ready:
             return []
-        batch = self.coalescer.take_batch(ready[0], items_max=ITEMS_MAX)
+        batch = self.coalescer.take_batch(ready[0])
         assert 1 <= len(batch) <= ITEMS_MAX
-        assert {item.batch_key for item in batch} == {ready[0]}
+        assert {item.batch_key for item in batch} == {ready[0].key}
         for item in batch:
             key = item.ordering_key
             assert key not in self.in_flight.values()
@@ -128,7 +128,7 @@ class CoalescerMachine(RuleBasedStateMachine):
         while ready := self.coalescer.ready_batches(
             now_s=self.now_s, items_max=ITEMS_MAX, min_age_s=0.0
         ):
-            batch = self.coalescer.take_batch(ready[0], items_max=ITEMS_MAX)
+            batch = self.coalescer.take_batch(ready[0])
             for item in batch:
                 for record in item.records:
                     del self.queued[record]

@@ -14,7 +14,9 @@ def test_the_mappings_that_take_an_event_are_named_in_the_files_order() -> None:
     """The results of the mappings make no difference."""
     destination = read_destination("")
 
-    matching = destination.matching_rules({"type": "track", "event": "User Subscribed"})
+    matching = destination.rules_by_name.matching(
+        {"type": "track", "event": "User Subscribed"}
+    )
 
     assert [rule.name for rule in matching] == ["Track Event", "Subscribe Profile"]
 

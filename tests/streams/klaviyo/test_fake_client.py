@@ -9,8 +9,8 @@ from streams.klaviyo.lookups.profile_lookup import find_profile_ids
 from streams.klaviyo.operations.profiles import (
     add_members,
     remove_members,
-    upsert_profiles,
 )
+from streams.klaviyo.operations.upserts import upsert_profiles
 from tests.judging import JudgedClient
 from tests.streams.klaviyo.profile_builders import make_profiles, verdict_names
 

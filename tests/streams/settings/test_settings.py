@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.actions.activation import LaneId
 from streams.errors import ConfigError
 from streams.settings import Settings, load_settings
+from streams.settings.model import LaneId
 
 KEY = {"KLAVIYO_API_KEY": "pk_secret"}
 

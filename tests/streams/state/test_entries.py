@@ -31,7 +31,12 @@ from streams.state.user_entries import (
     encode_entries,
     named_entries,
 )
-from streams.state.user_state import TableEntries, UserState, encode_changes
+from streams.state.user_state import (
+    TableEntries,
+    UserState,
+    deletions_last,
+    encode_changes,
+)
 
 # Few of each: most pairs are equal in time, and many in origin too.
 ORIGINS = st.builds(
@@ -93,8 +98,8 @@ def _all_of(reader: TableEntries) -> UserEntries:
     return UserEntries(
         memberships=reader.memberships,
         commands=reader.commands,
-        attributes=reader.attributes,
-        identity=reader.identity,
+        attributes=dict(reader.profile.attributes),
+        identity=reader.profile.identity,
     )
 
 
@@ -270,11 +275,52 @@ def test_a_deletion_is_written_last() -> None:
 
     changes = encode_changes(b"ada", state.without_entries_before(T6))
 
-    *erased, (key, marker) = changes.items()
+    *erased, (key, marker) = deletions_last(changes)
     assert all(entry is None for _, entry in erased)
     assert len(erased) == 4
     assert parse_key(key)[1].kind is EntryKind.COMMAND
     assert marker == encode_entry(T6)
+
+
+def test_the_next_event_reads_what_the_last_one_changed() -> None:
+    """Changes of several events add up, and are read before they are in the table."""
+    stored = UserEntries(
+        memberships={"vip": T5, "old": T5}, commands={CommandKey(Matter.LIST, "L1"): T5}
+    )
+    entries = _read(b"ada", dict(encode_entries("ada", stored)))
+    known = Identity(emails=(KnownIdentifier(value="a@b.co", times_ms=(5,)),))
+
+    entries.update(UserState(stored=entries).with_membership("vip", T6))
+    entries.update(UserState(stored=entries).with_membership("new", T6))
+    entries.update(UserState(stored=entries).with_attributes({("title",): T6}))
+    entries.update(UserState(stored=entries).with_identity(known))
+    entries.update(UserState(stored=entries).with_command(CommandKey(Matter.LIST), T6))
+
+    expected = UserEntries(
+        memberships={"vip": T6, "old": T5, "new": T6},
+        commands={CommandKey(Matter.LIST, "L1"): T5, CommandKey(Matter.LIST): T6},
+        attributes={("title",): T6},
+        identity=known,
+    )
+    assert _all_of(entries) == expected
+    assert entries.membership("new") == T6
+    assert entries.command(CommandKey(Matter.LIST)) == T6
+    written = dict(encode_entries("ada", stored)) | entries.changes
+    assert _all_of(_read(b"ada", written)) == expected
+
+
+def test_the_event_after_a_deletion_reads_nothing_of_before() -> None:
+    """The entries that a deletion erased are absent, also if others changed before."""
+    stored = UserEntries(memberships={"old": T5}, attributes={("title",): T5})
+    entries = _read(b"ada", dict(encode_entries("ada", stored)))
+
+    entries.update(UserState(stored=entries).with_membership("vip", T5))
+    state = UserState(stored=entries).with_command(ERASED, T6)
+    entries.update(state.without_entries_before(T6))
+
+    assert _all_of(entries) == UserEntries(commands={ERASED: T6})
+    assert entries.membership("vip") is None
+    assert UserState(stored=entries).is_erased_after(T5.rank)
 
 
 def test_what_a_dead_worker_writes_after_a_deletion_is_absent() -> None:

@@ -12,7 +12,7 @@ from streams.klaviyo.api.results import (
     Rejection,
     TooLarge,
 )
-from streams.klaviyo.batching.bisect import (
+from streams.klaviyo.batching.items import (
     BisectResult,
     send_with_bisect,
     separate_rejected,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.klaviyo.batching.bisect import gather_all
+from streams.klaviyo.batching.items import gather_all
 
 
 async def _task() -> asyncio.Task[object] | None:

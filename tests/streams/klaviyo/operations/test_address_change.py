@@ -16,7 +16,7 @@ from streams.klaviyo.api.results import FinalResult, ListGone, Rejected
 from streams.klaviyo.execute import add, patch, upsert_without_list
 from streams.klaviyo.lookups.email_consents import WITHDRAWAL_PROPERTY
 from streams.klaviyo.operations.address_change import NOT_SUBSCRIBED
-from streams.klaviyo.operations.profiles import upsert_profiles
+from streams.klaviyo.operations.upserts import upsert_profiles
 from streams.sandbox import Sandbox
 from streams.sandbox.account.consent import EMAIL_MARKETING, ConsentTerms
 from streams.sandbox.account.profiles import StoredProfile

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.operations.profiles import upsert_profiles
+from streams.klaviyo.operations.upserts import upsert_profiles
 from tests.streams.klaviyo.fakes import KEY, FakeClock, FakeServer
 
 

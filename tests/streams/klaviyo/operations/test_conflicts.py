@@ -7,7 +7,7 @@ import pytest
 from streams.actions.intents import ConflictPolicy
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.operations.profiles import upsert_profiles
+from streams.klaviyo.operations.upserts import upsert_profiles
 from streams.sandbox import Sandbox
 from tests.streams.klaviyo.profile_builders import make_profiles
 

@@ -4,8 +4,11 @@ import pytest
 
 from streams.delivery.verdict import Verdict
 from streams.klaviyo.api.client import KlaviyoClient
-from streams.klaviyo.operations.profiles import add_members, upsert_profiles
-from streams.klaviyo.operations.upserts import BULK_MIN_ITEMS
+from streams.klaviyo.operations.profiles import (
+    BULK_MIN_ITEMS,
+    add_members,
+)
+from streams.klaviyo.operations.upserts import upsert_profiles
 from streams.sandbox import Fault, FaultKind, Sandbox
 from tests.streams.klaviyo.profile_builders import (
     make_profiles,

@@ -5,28 +5,35 @@ import asyncio
 import pytest
 
 from agents.lanes.lane import LaneOptions
-from agents.lanes.simple import CUT_AHEAD_S, ENDPOINTS_BY_KIND, SimpleLane
-from streams.actions.activation import LaneId
-from streams.delivery.coalescer import BatchKey
+from agents.lanes.pending import PendingQueue
+from agents.lanes.service import CUT_AHEAD_S, Dispatcher, Settler
+from agents.lanes.simple import SimpleLane
+from streams.delivery.coalescer import BatchKey, ReadyBatch
+from streams.delivery.duplicates import DuplicateFilter
 from streams.delivery.merge_policies import never_merge
+from streams.delivery.outcome import Stage
 from streams.klaviyo.api import requests
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import UPSERT_PROFILE
 from streams.klaviyo.api.requests import Request
-from streams.klaviyo.execute import OPERATIONS
+from streams.klaviyo.execute import ENDPOINTS_BY_KIND, OPERATIONS
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox, SandboxConfig
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 from tests.support.worker_fakes import FakeProducer, context
 
 RECORDS = BatchKey("record", None, "trackEvent")
 BACKFILL = RECORDS._replace(low_priority=True)
 WITHIN_S = 240.0
-PATCHES = BatchKey("patch", None, "upsertProfile")
-UPSERTS = BatchKey("upsert", None, "upsertProfile")
+PATCHES = ReadyBatch(BatchKey("patch", None, "upsertProfile"), 10)
+UPSERTS = ReadyBatch(BatchKey("upsert", None, "upsertProfile"), 10)
+FULL_BATCHES = [
+    ReadyBatch(key, 10, is_full=True) for key in (BACKFILL, RECORDS, UPSERTS.key)
+]
 
 
-def _lane(client: KlaviyoClient) -> SimpleLane:
+def _dispatcher(client: KlaviyoClient) -> Dispatcher:
     options = LaneOptions(
         lane=LaneId.EVENTS,
         batch_max_items=10,
@@ -34,7 +41,21 @@ def _lane(client: KlaviyoClient) -> SimpleLane:
         max_pending_items=10,
     )
     services = context(FakeProducer(), klaviyo=client)
-    return SimpleLane(services, options, merge=never_merge)
+    lane = SimpleLane(services, options, merge=never_merge)
+    queue = PendingQueue(
+        merge=lane.merge,
+        reservations=lane.reservations,
+        max_items=10,
+        max_bytes=1_000_000,
+        expire_after_s=60.0,
+    )
+    settler = Settler(
+        services,
+        Stage.deliver(LaneId.EVENTS),
+        queue=queue,
+        duplicates=DuplicateFilter(),
+    )
+    return Dispatcher(lane, klaviyo=client, queue=queue, settler=settler)
 
 
 def _upsert(name: str) -> Request:
@@ -56,26 +77,26 @@ async def test_what_stands_at_the_gate_holds_up_its_own_kind_only() -> None:
     left: list[str] = []
 
     async def send(group: BatchKey, name: str) -> None:
-        await lane.client_for(group).call(_upsert(name))
+        await dispatcher.clients[group.kind, group.low_priority].call(_upsert(name))
         left.append(name)
 
     async with (
         Sandbox(SandboxConfig(quota_scale=None)) as klaviyo,
         KlaviyoClient(api_key=KEY, clock=timing, base_url=klaviyo.url) as client,
     ):
-        lane = _lane(client)
+        dispatcher = _dispatcher(client)
         sending = [
             asyncio.create_task(send(BACKFILL, f"backfill {n}")) for n in range(9)
         ]
         await asyncio.wait_for(asleep.wait(), WITHIN_S)
         sending.append(asyncio.create_task(send(RECORDS, "present")))
         await asyncio.sleep(0)
-        free = [lane.can_send(one) for one in (BACKFILL, RECORDS, UPSERTS)]
+        free = list(map(dispatcher.may_start, FULL_BATCHES))
         awake.set()
         await asyncio.gather(*sending)
 
         assert free == [False, False, True]
-        assert all(map(lane.can_send, (BACKFILL, RECORDS, UPSERTS)))
+        assert all(map(dispatcher.may_start, FULL_BATCHES))
     assert left.index("present") < left.index("backfill 8")
 
 
@@ -91,12 +112,12 @@ async def test_a_batch_is_due_when_its_request_could_leave() -> None:
             quota_scale=0.1,
         ) as client,
     ):
-        lane = _lane(client)
-        before = lane.is_due(PATCHES)
-        await lane.client_for(PATCHES).call(_upsert("a"))
-        due = [lane.is_due(one) for one in (PATCHES, UPSERTS)]
-        clock.now_s += client.send_delay_s(UPSERT_PROFILE) - CUT_AHEAD_S
-        soon = lane.is_due(PATCHES)
+        dispatcher = _dispatcher(client)
+        before = dispatcher.may_start(PATCHES)
+        await client.call(_upsert("a"))
+        due = [dispatcher.may_start(one) for one in (PATCHES, UPSERTS)]
+        clock.now_s += client.limiter.send_delay_s(UPSERT_PROFILE.name) - CUT_AHEAD_S
+        soon = dispatcher.may_start(PATCHES)
 
     assert before
     assert due == [False, True]

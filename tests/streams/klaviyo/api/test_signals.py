@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.rate_limiting.pacing import RequestOutcome, Signals, read_signals
+from streams.klaviyo.api.endpoints import GET_LISTS
+from streams.klaviyo.api.responses import read_signals
+from streams.klaviyo.api.results import Accepted
+from streams.rate_limiting.pacing import Signals
 
 
 @pytest.mark.parametrize(
@@ -26,7 +29,7 @@ def test_the_limits_of_both_windows_are_read(
     limit: str, burst_per_s: int | None, steady_per_min: int | None
 ) -> None:
     """Windows are recognised by length, not by position."""
-    signals = read_signals({"ratelimit-limit": limit}, outcome=RequestOutcome.SERVED)
+    signals = read_signals(GET_LISTS, Accepted(), {"ratelimit-limit": limit})
 
     assert (signals.burst_per_s, signals.steady_per_min) == (
         burst_per_s,
@@ -52,7 +55,7 @@ def test_remaining_and_reset_are_whole_numbers_or_nothing(
     """Invalid values are ignored."""
     headers = {"ratelimit-remaining": text, "ratelimit-reset": text}
 
-    signals = read_signals(headers, outcome=RequestOutcome.SERVED)
+    signals = read_signals(GET_LISTS, Accepted(), headers)
 
     assert (signals.remaining, signals.reset_s) == (number, number)
 
@@ -65,4 +68,4 @@ def test_remaining_and_reset_are_whole_numbers_or_nothing(
 )
 def test_no_header_can_break_the_reader(headers: dict[str, str]) -> None:
     """The parser accepts any header text."""
-    assert isinstance(read_signals(headers, outcome=RequestOutcome.SERVED), Signals)
+    assert isinstance(read_signals(GET_LISTS, Accepted(), headers), Signals)
