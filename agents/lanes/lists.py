@@ -12,7 +12,7 @@ from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.activation import ByAudience, ById, ListRef
-from streams.actions.intents import ProfileUpsert, identifying_attributes
+from streams.actions.intents import ListAdd, ProfileUpsert, identifying_attributes
 from streams.audiences.list_mapping import (
     NO_LIST_MAPPING,
     ListMapping,
@@ -31,9 +31,8 @@ from streams.klaviyo.batching.items import (
     list_identifiers,
     normalize_identifier,
 )
-from streams.klaviyo.execute import with_dropped_note
-from streams.klaviyo.operations.profiles import add_members, remove_members
-from streams.klaviyo.operations.upserts import patch_profiles
+from streams.klaviyo.execute import add, patch, with_dropped_note
+from streams.klaviyo.operations.profiles import remove_members
 
 LIST_GONE_VERDICT = dead_letter(
     "list-gone: the list that the event or the settings name is not in Klaviyo; "
@@ -139,23 +138,24 @@ class ListsLane(SimpleLane):
     ) -> Verdicts | ListGone:
         on_conflict = self.context.destination.identity_rules.on_conflict
         intents = [item.activation.intent for item in items]
-        profiles = [identifying_attributes(intent) for intent in intents]
         match batch_key.kind:
             case "patch":
                 patches = [i for i in intents if isinstance(i, ProfileUpsert)]
-                return await patch_profiles(
+                return await patch(
                     klaviyo, patches, list_id=list_id, on_conflict=on_conflict
                 )
             case "add":
                 bulk_min_items = self.context.settings.bulk_min_items
-                return await add_members(
+                adds = [i for i in intents if isinstance(i, ListAdd | ProfileUpsert)]
+                return await add(
                     klaviyo,
-                    list_id,
-                    profiles,
+                    adds,
+                    list_id=list_id,
                     bulk_min_items=bulk_min_items,
                     on_conflict=on_conflict,
                 )
             case _:
+                profiles = [identifying_attributes(intent) for intent in intents]
                 return await remove_members(klaviyo, list_id, profiles)
 
     def _list_mapping(self, batch_key: BatchKey) -> ListMapping:

@@ -79,6 +79,8 @@ class ProfileUpsert(_Intent, frozen=True, kw_only=True, omit_defaults=True):
         unset: Custom properties to remove.
         append: Custom property -> value to add to its array.
         unappend: Custom property -> value to remove from its array.
+        previous_emails: Addresses that the person had before, the latest first; only
+            for a change of the address.
     """
 
     profile: dict[str, Any]
@@ -86,6 +88,7 @@ class ProfileUpsert(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     unset: tuple[str, ...] = ()
     append: dict[str, Any] = {}
     unappend: dict[str, Any] = {}
+    previous_emails: tuple[str, ...] = ()
 
 
 class ListAdd(_Intent, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,10 +97,12 @@ class ListAdd(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         list_id: Klaviyo's id of the list; empty where an audience names the list.
         profile: Klaviyo's attributes; at least one identifier.
+        previous_emails: As for `ProfileUpsert`.
     """
 
     list_id: str
     profile: dict[str, Any]
+    previous_emails: tuple[str, ...] = ()
 
 
 class ListRemove(_Intent, frozen=True, kw_only=True, omit_defaults=True):

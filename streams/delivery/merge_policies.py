@@ -40,7 +40,9 @@ def keep_latest(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | 
         is_covered = isinstance(first, ListRemove) or identifying_attributes(
             first
         ) == identifying_attributes(last)
-    return _supersede(older, newer) if is_covered else None
+    return (
+        _supersede(older, _with_previous_emails(newer, first)) if is_covered else None
+    )
 
 
 def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
@@ -58,7 +60,10 @@ def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R]
         return None
     dropped = tuple(dict.fromkeys((*first.dropped, *last.dropped)))
     merged_intent = msgspec.structs.replace(
-        last, profile=_merge_attributes(first.profile, last.profile), dropped=dropped
+        last,
+        profile=_merge_attributes(first.profile, last.profile),
+        dropped=dropped,
+        previous_emails=_previous_emails(first, last),
     )
     activation = msgspec.structs.replace(newer.activation, intent=merged_intent)
     records = older.records + newer.records
@@ -106,6 +111,27 @@ def _is_same_subject(older: QueuedItem[R], newer: QueuedItem[R]) -> bool:
 
 def _is_profile_patch(intent: Intent) -> bool:
     return isinstance(intent, ProfileUpsert) and is_patch(intent)
+
+
+def _with_previous_emails(newer: QueuedItem[R], first: Intent) -> QueuedItem[R]:
+    """Keep the previous addresses of an update that is superseded."""
+    last = newer.activation.intent
+    if not isinstance(first, ListAdd | ProfileUpsert) or not isinstance(
+        last, ListAdd | ProfileUpsert
+    ):
+        return newer
+    previous_emails = _previous_emails(first, last)
+    if previous_emails == last.previous_emails:
+        return newer
+    intent = msgspec.structs.replace(last, previous_emails=previous_emails)
+    activation = msgspec.structs.replace(newer.activation, intent=intent)
+    return replace(newer, activation=activation)
+
+
+def _previous_emails(
+    first: ListAdd | ProfileUpsert, last: ListAdd | ProfileUpsert
+) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*last.previous_emails, *first.previous_emails)))
 
 
 def _has_profile_attributes(intent: Intent) -> bool:

@@ -188,3 +188,20 @@ def link_user(intent: Intent, identity: Identity) -> Intent:
     if not (email and identity.external_id and email == identity.email):
         return intent
     return msgspec.structs.replace(intent, external_id=identity.external_id)
+
+
+def name_previous_emails(intent: Intent, identity: Identity) -> Intent:
+    """Name the previous addresses on an update that gives the person a new one.
+
+    Args:
+        intent: The intent.
+        identity: What is known of the event's user.
+    """
+    match intent:
+        case ProfileUpsert(profile=profile) | ListAdd(profile=profile):
+            is_current = profile.get("email", "").lower() == identity.email
+        case _:
+            return intent
+    if not (is_current and identity.previous_emails):
+        return intent
+    return msgspec.structs.replace(intent, previous_emails=identity.previous_emails)

@@ -35,6 +35,7 @@ from streams.destination.completion import (
     is_unknown_person,
     link_user,
     makes_unknown_profile,
+    name_previous_emails,
 )
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
@@ -134,6 +135,7 @@ class _DecisionBuilder:
         refusals: Refused payloads so far.
         reasons: Reasons so far for doing nothing.
         has_new_email: Whether the event changes the user's address.
+        is_email_change: The same, also where the event is read again.
     """
 
     event: CanonicalEvent
@@ -144,6 +146,7 @@ class _DecisionBuilder:
     refusals: list[PayloadRefusal] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     has_new_email: bool = False
+    is_email_change: bool = False
 
     def learn_identity(self) -> None:
         """Learn who the user is, before anything is done for the user."""
@@ -156,6 +159,7 @@ class _DecisionBuilder:
         if after is not before:
             self.state = self.state.with_identity(after)
             self.has_new_email = after.email != before.email
+        self.is_email_change = self.has_new_email or after.is_email_from(event.time_ms)
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
@@ -290,6 +294,8 @@ class _DecisionBuilder:
         batch: BatchOverride = DEFAULT_BATCH,
         expire_after_s: float = 0.0,
     ) -> None:
+        if self.is_email_change:
+            intent = name_previous_emails(intent, self.state.identity)
         activation = Activation(
             action=action,
             user=self.event.user,

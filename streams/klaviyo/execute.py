@@ -41,6 +41,7 @@ from streams.klaviyo.batching.items import (
     normalize_identifier,
 )
 from streams.klaviyo.batching.submit import LIST_NOT_FOUND
+from streams.klaviyo.operations.address_change import change_addresses
 from streams.klaviyo.operations.deletion import delete_profiles
 from streams.klaviyo.operations.events import record_events
 from streams.klaviyo.operations.profiles import (
@@ -86,32 +87,55 @@ async def upsert_without_list(
     *,
     bulk_min_items: int = BULK_MIN_ITEMS,
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
-) -> list[ItemVerdict]:
+) -> list[ItemVerdict] | ListGone:
     """Create or update the profiles of intents that name no list."""
-    profiles = [intent.profile for intent in intents]
-    return await upsert_profiles(
-        client, profiles, bulk_min_items=bulk_min_items, on_conflict=on_conflict
-    )
+
+    async def send(upserts: Sequence[ProfileUpsert]) -> list[ItemVerdict]:
+        return await upsert_profiles(
+            client,
+            [upsert.profile for upsert in upserts],
+            bulk_min_items=bulk_min_items,
+            on_conflict=on_conflict,
+        )
+
+    return await change_addresses(client, intents, send=send)
 
 
 async def patch(
     client: JobTrackingClient,
     intents: Sequence[ProfileUpsert],
     *,
+    list_id: str = "",
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict] | ListGone:
     """Create or update the profiles of intents that patch custom properties."""
-    list_id = intents[0].list_id
-    return await patch_profiles(
-        client, intents, list_id=list_id, on_conflict=on_conflict
-    )
+    list_id = list_id or intents[0].list_id
+    send = partial(patch_profiles, client, list_id=list_id, on_conflict=on_conflict)
+    return await change_addresses(client, intents, send=send)
 
 
-async def _add(
-    client: JobTrackingClient, intents: Sequence[ListAdd | ProfileUpsert]
+async def add(
+    client: JobTrackingClient,
+    intents: Sequence[ListAdd | ProfileUpsert],
+    *,
+    list_id: str = "",
+    bulk_min_items: int = BULK_MIN_ITEMS,
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict] | ListGone:
-    profiles = [intent.profile for intent in intents]
-    return await add_members(client, intents[0].list_id, profiles)
+    """Add the profiles of intents to a list, by default to that of the intents."""
+
+    async def send(
+        adds: Sequence[ListAdd | ProfileUpsert],
+    ) -> list[ItemVerdict] | ListGone:
+        return await add_members(
+            client,
+            list_id or intents[0].list_id,
+            [intent.profile for intent in adds],
+            bulk_min_items=bulk_min_items,
+            on_conflict=on_conflict,
+        )
+
+    return await change_addresses(client, intents, send=send)
 
 
 async def _remove(
@@ -124,7 +148,7 @@ async def _remove(
 OPERATIONS: Final[Mapping[str, Operation]] = {
     IntentKind.UPSERT: upsert_without_list,
     IntentKind.PATCH: patch,
-    IntentKind.ADD: _add,
+    IntentKind.ADD: add,
     IntentKind.REMOVE: _remove,
     IntentKind.RECORD: record_events,
     IntentKind.SUBSCRIBE: subscribe,

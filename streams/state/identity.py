@@ -86,6 +86,10 @@ class Identity(
         """E-mail addresses that were current before."""
         return tuple(identifier.value for identifier in self.emails[1:])
 
+    def is_email_from(self, time_ms: int) -> bool:
+        """Return True if the current address was new in an event of this time."""
+        return bool(self.emails) and self.emails[0].times_ms[0] == time_ms
+
     def after(self, time_ms: int) -> "Identity":
         """Return what was learned after a deletion."""
         emails = tuple(i for i in self.emails if i.times_ms[-1] > time_ms)

@@ -208,6 +208,91 @@ def test_one_person_is_one_profile(
     assert shared.await_dead_letters(0) == []
 
 
+RULES = ["goes-with-address", "stays-with-profile"]  # the sandbox's default last
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("before", ["UNSUBSCRIBED", "SUBSCRIBED"])
+def test_a_withdrawal_outlives_a_change_of_address(
+    shared: Pipeline, before: str, rule: str
+) -> None:
+    """Klaviyo does not say what becomes of consent, so it must not matter.
+
+    A subscription is never made, and the outcome says where one is missing.
+    """
+    if not shared.workers:
+        shared.run()
+    name = f"was-{before}-{rule}".lower()
+    shared.klaviyo.ask("POST", "switches", {"email_change_consent": rule})
+    _play(shared, name, [_identify("{}", "{}-old@example.com", firstName="Ada")])
+    _set_consent(shared, name, before)
+
+    change = [_identify("{}", "{}-new@example.com"), _viewed("{}")]
+    _play(shared, name, change, start=1)
+
+    is_subscribed = before == "SUBSCRIBED"
+    stays = rule == "stays-with-profile"
+    expected = "" if is_subscribed and not stays else before
+    note = "not-subscribed" if is_subscribed else "withdrawal-kept"
+    assert _consent(shared, f"{name}-new@example.com") == expected
+    assert _profiles(shared, name) == [
+        (name, f"{name}-new@example.com", None, "Ada", None)
+    ]
+    assert _notes(shared, f"{name}-1") == ([] if stays else [note])
+
+
+def test_a_worker_killed_before_the_withdrawal_makes_it_afterwards(
+    pipeline: Pipeline,
+) -> None:
+    """The profile has the new address, and nothing shows the old one's consent."""
+    name, klaviyo = "killed", pipeline.klaviyo
+    klaviyo.ask("POST", "switches", {"email_change_consent": RULES[0]})
+    pipeline.run()
+    _play(pipeline, name, [_identify("{}", "{}-old@example.com", firstName="Ada")])
+    _set_consent(pipeline, name, "UNSUBSCRIBED")
+    klaviyo.fail("server-error", path="/api/profile-subscription-bulk-delete-jobs")
+    event = _identify(name, f"{name}-new@example.com")
+    body = {**event, "messageId": f"{name}-1", "timestamp": START_MS + 60_000}
+
+    origins = pipeline.publish([(name, orjson.dumps(body))])
+    pipeline.until(klaviyo.struck)
+    pipeline.workers["w0"].kill()
+    before = _consent(pipeline, f"{name}-new@example.com")
+    klaviyo.mend()
+    pipeline.start("w0")
+    pipeline.await_quiet(origins)
+
+    assert before == ""
+    assert _consent(pipeline, f"{name}-new@example.com") == "UNSUBSCRIBED"
+    assert _profiles(pipeline, name) == [
+        (name, f"{name}-new@example.com", None, "Ada", None)
+    ]
+    assert "withdrawal-kept" in _notes(pipeline, f"{name}-1")
+
+
+def _set_consent(pipeline: Pipeline, external_id: str, status: str) -> None:
+    """Set the e-mail consent of a profile, as a person does by a link in a mail."""
+    rows = pipeline.klaviyo.ask("GET", "profiles")
+    [profile_id] = [row["id"] for row in rows if row["external_id"] == external_id]
+    consent = {"profile_id": profile_id, "email": status}
+    pipeline.klaviyo.ask("POST", "consent", [consent])
+
+
+def _consent(pipeline: Pipeline, email: str) -> str:
+    """Return the e-mail consent of an address; empty if there is none."""
+    rows = pipeline.klaviyo.ask("GET", "consent")
+    consents = [row["consents"] for row in rows if row["email"] == email]
+    records = [one["email/marketing"] for one in consents if "email/marketing" in one]
+    return "".join(record["status"] for record in records)
+
+
+def _notes(pipeline: Pipeline, message_id: str) -> list[str]:
+    """Return the codes of the notes on the deliveries of an event."""
+    outcomes = [one.item for of in pipeline.outcomes.of.values() for one in of]
+    reasons = [one.reason for one in outcomes if one.message_id == message_id]
+    return [reason.partition(":")[0] for reason in reasons if reason]
+
+
 def test_two_addresses_enter_and_one_exit_leaves_nobody(shared: Pipeline) -> None:
     """Engage sends an event for each address; a stranger with the same phone stays."""
     if not shared.workers:

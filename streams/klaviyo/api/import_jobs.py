@@ -62,6 +62,11 @@ class ImportJobTracker:
         self._poller: asyncio.Task[None] | None = None
         self._interval_s = POLL_MIN_S
 
+    @property
+    def open_job_ids(self) -> frozenset[str]:
+        """IDs of the tracked jobs that have not ended."""
+        return frozenset(self._futures)
+
     async def wait_for_end(self, job_id: str) -> FinishedImportJob:
         """Wait for the end of a job and return the result."""
         future = self._futures.get(job_id)

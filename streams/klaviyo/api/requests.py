@@ -187,6 +187,23 @@ def find_profiles(field: str, values: Iterable[str]) -> Request:
     )
 
 
+def find_consents(emails: Iterable[str]) -> Request:
+    """Build a request for consent and custom properties of the owners of addresses.
+
+    Args:
+        emails: At most `LOOKUP_MAX_VALUES`.
+    """
+    return build_request(
+        endpoints.GET_PROFILES,
+        query=(
+            ("filter", any_filter("email", emails)),
+            ("additional-fields[profile]", "subscriptions"),
+            ("fields[profile]", "email,subscriptions,properties"),
+            ("page[size]", str(endpoints.PAGE_MAX_ITEMS)),
+        ),
+    )
+
+
 def get_profile(profile_id: str) -> Request:
     """Build a request for a profile by Klaviyo's id."""
     return build_request(

@@ -159,7 +159,7 @@ class ProfileLookup:
             *(
                 self._look_up(field, values)
                 for field, all_values in by_field.items()
-                for values in _chunks(all_values)
+                for values in chunk_values(all_values)
             )
         )
 
@@ -252,12 +252,20 @@ def _lookup_identifiers(item: ProfileItem) -> list[Identifier]:
     return list(map(normalize_identifier, identifiers))
 
 
-def _chunks(values: list[str]) -> list[tuple[str, ...]]:
+def chunk_values(
+    values: list[str], *, max_bytes: int = _VALUES_MAX_BYTES
+) -> list[tuple[str, ...]]:
+    """Split the values of a lookup into those of each request.
+
+    Args:
+        values: Values to look up.
+        max_bytes: Bytes that the request target leaves for the values.
+    """
     return chunk_by_weight(
         values,
         count_max=LOOKUP_MAX_VALUES,
         weight=lambda value: len(
             requests.percent_encode(requests.filter_string(value) + ",")
         ),
-        weight_max=_VALUES_MAX_BYTES,
+        weight_max=max_bytes,
     )

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from streams.actions.activation import BatchOverride
-from streams.actions.intents import Deletion, Intent, ProfileUpsert
+from streams.actions.intents import Deletion, Intent, ListAdd, ProfileUpsert
+from streams.delivery.coalescer import MergePolicy
 from streams.delivery.merge_policies import (
     keep_latest,
     keep_latest_consent,
@@ -103,6 +104,21 @@ def test_the_last_word_on_a_list_is_sent_alone(
         assert (kept.activation, kept.records) == (last.activation, (2,))
         assert kept.queued_s == 3.0
         assert record_numbers(pointless) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("join", "intent"), [(merge_profiles, upsert(**EMAIL)), (keep_latest, add(**EMAIL))]
+)
+def test_the_previous_addresses_of_either_update_are_kept(
+    join: MergePolicy[int], intent: ProfileUpsert | ListAdd
+) -> None:
+    """The update that changed the address may be the one that is not sent."""
+    change = msgspec.structs.replace(intent, previous_emails=("old@b.co",))
+
+    for older, newer in ((change, intent), (intent, change)):
+        joined = join(queued_item(1, older), queued_item(2, newer))
+        assert joined is not None
+        assert joined[0].activation.intent == change
 
 
 def test_changes_of_one_audience_may_be_about_two_profiles() -> None:
