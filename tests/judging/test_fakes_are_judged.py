@@ -4,8 +4,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 TESTS = Path(__file__).parents[1]
 SENDING_METHODS = {"call", "attempt"}
 """The methods of `streams.klaviyo.api.protocol.KlaviyoApi` that send."""
@@ -36,12 +34,12 @@ def called(node: ast.AST) -> set[str]:
     }
 
 
-@pytest.mark.parametrize(
-    "node", [pytest.param(node, id=name) for name, node in fakes()]
-)
-def test_a_fake_client_passes_its_requests_on(node: ast.AsyncFunctionDef) -> None:
+def test_a_fake_client_passes_its_requests_on() -> None:
     """To the judge, or to a client that is judged itself."""
-    assert called(node) & PASSED_ON
+    found = dict(fakes())
+
+    assert found
+    assert [name for name, node in found.items() if not called(node) & PASSED_ON] == []
 
 
 def test_what_explain_prints_is_shown_to_the_judge() -> None:

@@ -4,8 +4,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.structure.source import ROOT, modules
 
 TEXTS = sorted(
@@ -73,28 +71,26 @@ def headings(text: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize(
-    "text", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in TEXTS]
-)
-def test_references_in_texts_resolve(text: Path) -> None:
+def cited_papers(content: str) -> list[str]:
+    """Return the papers and numbers in a text that are not here."""
+    papers = [name for name in PAPER.findall(content) if name not in OWN_PAPERS]
+    return [*NUMBERED.findall(content), *papers]
+
+
+def test_references_in_texts_resolve() -> None:
     """Each file, function and heading that a text names exists."""
-    assert broken_references(text) == []
+    broken = {text: broken_references(text) for text in TEXTS}
+
+    assert {text: names for text, names in broken.items() if names} == {}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=str(path.relative_to(ROOT)))
-        for path in [*TEXTS, *(m.path for m in modules("streams", "agents", "tests"))]
-        if path != Path(__file__)
-    ],
-)
-def test_texts_refer_to_nothing_outside_the_repository(path: Path) -> None:
+def test_texts_refer_to_nothing_outside_the_repository() -> None:
     """No comment or text cites a paper or a number that is not here."""
-    content = path.read_text()
-    papers = {name for name in PAPER.findall(content) if name not in OWN_PAPERS}
+    sources = [source.path for source in modules("streams", "agents", "tests")]
+    paths = [path for path in [*TEXTS, *sources] if path != Path(__file__)]
+    cited = {path: cited_papers(path.read_text()) for path in paths}
 
-    assert (NUMBERED.findall(content), papers) == ([], set())
+    assert {path: papers for path, papers in cited.items() if papers} == {}
 
 
 def test_a_reference_to_a_missing_function_is_broken(tmp_path: Path) -> None:
