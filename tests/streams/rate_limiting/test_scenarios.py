@@ -21,6 +21,9 @@ from tests.streams.rate_limiting.simulation import (
     Simulation,
 )
 
+pytestmark = pytest.mark.no_cover
+"""Traced, hours take four times as long; other tests cover the same lines."""
+
 _MEDIUM = Quota(burst_per_s=10, steady_per_min=150)
 _SMALL = Quota(burst_per_s=3, steady_per_min=60)
 _TINY = Quota(burst_per_s=1, steady_per_min=15)
