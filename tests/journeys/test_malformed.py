@@ -37,7 +37,7 @@ def ends(shared: Pipeline) -> dict[str, End]:
     """Publish each row and a good record behind it, once for all tests."""
     shared.broker.create_topics(shared.source, partitions=4, config=LARGE)
     shared.run()
-    origins = {row.id: _publish(shared, row) for row in MALFORMED}
+    origins = _publish(shared)
     shared.await_quiet(origin for origins_ in origins.values() for origin in origins_)
     dead_letters = shared.await_dead_letters(len(MALFORMED))
     return {
@@ -51,10 +51,20 @@ def ends(shared: Pipeline) -> dict[str, End]:
     }
 
 
-def _publish(pipeline: Pipeline, row: Malformed) -> tuple[Origin, Origin]:
-    after = orjson.dumps(GOOD | {"userId": f"after-{row.id}", "messageId": row.id})
-    bad, good = pipeline.publish([(row.id, row.build()), (row.id, after)])
-    return bad, good
+def _publish(pipeline: Pipeline) -> dict[str, tuple[Origin, Origin]]:
+    """Publish each row and the good record; a pair has one key, so one partition."""
+    after = [
+        orjson.dumps(GOOD | {"userId": f"after-{row.id}", "messageId": row.id})
+        for row in MALFORMED
+    ]
+    origins = iter(
+        pipeline.publish(
+            (row.id, value)
+            for row, good in zip(MALFORMED, after, strict=True)
+            for value in (row.build(), good)
+        )
+    )
+    return {row.id: (next(origins), next(origins)) for row in MALFORMED}
 
 
 def _names(dead_letter: DeadLetterRow, origin: Origin) -> bool:
