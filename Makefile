@@ -9,8 +9,11 @@ STAMP := $(VENV)/.installed
 JOBS ?= 6
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
+# Some hundred interpreters start in a run of the tests: each module is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types layers format bench kafka lock clean
+.PHONY: help setup demo test check lint types layers bytecode format bench kafka lock clean
 .PHONY: $(addprefix bench-,all journey quota latency table pacing replay)
 
 help: ## List the targets
@@ -22,7 +25,7 @@ setup: $(STAMP) ## Make .venv from the lock (again only when the lock changed)
 demo: $(STAMP) ## The whole journey on this machine, compared with the truth
 	@$(BIN)/klaviyo-streams demo
 
-test: lint types layers ## Everything CI runs: lint, types, layers, all tests, coverage
+test: lint types layers bytecode ## Everything CI runs: lint, types, layers, all tests, coverage
 	@$(BIN)/pytest $(SIDE_BY_SIDE) --cov --cov-report=term
 
 check: lint types layers ## Before a commit: test, without Kafka and without slow tests
@@ -37,6 +40,10 @@ types: $(STAMP) ## mypy, strict
 
 layers: $(STAMP) ## import-linter: who may import whom
 	$(BIN)/lint-imports
+
+# pytest's own bytecode, before all test processes write it side by side.
+bytecode: $(STAMP)
+	@$(BIN)/pytest --collect-only -qq >$(VENV)/collected || { cat $(VENV)/collected; exit 1; }
 
 format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -91,7 +98,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV) || { \
 	  echo "'$(PYTHON) -m venv' does not work (Debian: apt install python3-venv)." >&2; exit 1; }
 	@echo "installing the locked packages into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	  --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation --editable .
