@@ -78,7 +78,7 @@ class LaneSandboxHarness:
         self.client = client
         self.producer = FakeProducer()
         self.part = partition(f"t.activations.{lane}")
-        destination = compile_destination(options.get("destination"))
+        raw = options.get("destination")
         setting_values = {
             name: options[name] for name in options.keys() - {"destination"}
         }
@@ -86,7 +86,7 @@ class LaneSandboxHarness:
             self.producer,
             klaviyo=client,
             worker_settings=settings(**setting_values),
-            destination=destination,
+            destination=None if raw is None else compile_destination(raw),
         )
         clock_s = klaviyo.config.clock_s
         services = replace(services, now_ms=lambda: int(clock_s() * 1000))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, TypeVar
 
 import orjson
@@ -230,6 +231,12 @@ def settings(**environ: object) -> Settings:
     return load_settings(ENVIRON | variables)
 
 
+@cache
+def presets() -> Destination:
+    """Compile the presets, once for all tests of a process."""
+    return compile_destination(None)
+
+
 def context(
     producer: FakeProducer,
     *,
@@ -251,7 +258,7 @@ def context(
             topic="t.offset-backup", kafka=UNREACHABLE_KAFKA, producer=producer
         ),
         klaviyo=klaviyo or ScriptedKlaviyo(),
-        destination=destination or compile_destination(None),
+        destination=destination or presets(),
         now_ms=lambda: NOW_MS,
     )
 

@@ -17,10 +17,10 @@ from agents.cli.support.event_tester import encode_answer
 from agents.cli.support.json_lines import JsonAnswer, answer_lines
 from agents.cli.support.tester_options import create_tester
 from streams.actions.registry import ACTIONS
-from streams.destination.loader import compile_destination
 from streams.errors import StreamsError
 from streams.sandbox import Sandbox, SandboxConfig
 from tests.judging import note_printed_requests
+from tests.support.worker_fakes import presets
 
 TEN_MB = 10_000_000
 LAST = b'{"type":"track","event":"Last","userId":"u1","messageId":"m1","properties":{}}'
@@ -277,7 +277,7 @@ LINE = st.fixed_dictionaries(
 @given(JSON | EVENT | LINE)
 def test_whatever_a_line_holds_it_has_an_answer(line: Any) -> None:  # noqa: ANN401 - any JSON
     """An error on purpose, or an outcome for each event."""
-    answering = create_tester(compile_destination(None), client_factory=fake_client_for)
+    answering = create_tester(presets(), client_factory=fake_client_for)
 
     try:
         answers = asyncio.run(_awaited(answering(json.dumps(line).encode())))

@@ -13,9 +13,15 @@ from streams.destination.model import Destination
 from streams.errors import PoisonRecord
 from streams.settings.model import LaneId
 from tests.cases.malformed import MALFORMED, ODD_BUT_GOOD
-from tests.support.worker_fakes import FakeProducer, context, partition, record, run
+from tests.support.worker_fakes import (
+    FakeProducer,
+    context,
+    partition,
+    presets,
+    record,
+    run,
+)
 
-PRESETS = compile_destination(None)
 CONSENTING = compile_destination({"settings": {"consent_categories": ["marketing"]}})
 
 EVENTS = {
@@ -94,7 +100,7 @@ CASES = [
 
 @pytest.mark.parametrize("value", CASES)
 @pytest.mark.parametrize(
-    "destination", [PRESETS, CONSENTING], ids=["presets", "consent"]
+    "destination", [presets(), CONSENTING], ids=["presets", "consent"]
 )
 def test_explain_says_what_a_worker_does(
     value: bytes, destination: Destination

@@ -7,7 +7,7 @@ import pytest
 
 from agents.cli.support.event_tester import parse_request, plan_steps
 from streams.delivery.verdict import Verdict
-from streams.destination.loader import compile_destination
+from tests.support.worker_fakes import presets
 
 STRANGER = {"type": "identify", "anonymousId": "a1"}
 
@@ -27,7 +27,7 @@ def test_a_strangers_identify_is_passed_over_unless_it_is_tested(
     line: dict[str, Any], verdict: Verdict
 ) -> None:
     """An action under test reports that there is nothing to do."""
-    request = parse_request(orjson.dumps(line), compile_destination(None))
+    request = parse_request(orjson.dumps(line), presets())
 
     [step] = plan_steps(request)
 

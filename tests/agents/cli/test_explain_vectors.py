@@ -6,6 +6,7 @@ or a refusal that differs needs a row of the table there, or one of those below:
 """
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -31,10 +32,11 @@ from tests.streams.actions.vector_comparison import differences, results_of
 ASKED = ("mode", "action", "mapping", "subscribe", "events")
 """What a line says; the rest of a recorded input is about its recording."""
 
+LINES = {action: lines(action) for action in ACTIONS}
 CASES = [
-    pytest.param(action, line, id=f"{action}-{at}")
+    pytest.param(action, at, id=f"{action}-{at}")
     for action in ACTIONS
-    for at, line in enumerate(lines(action))
+    for at in range(len(LINES[action]))
 ]
 
 EXPLAINED = (
@@ -52,29 +54,51 @@ EXPLAINED = (
 EXCUSES = (*RULES, *EXPLAINED)
 
 
-def explained(given: dict[str, Any]) -> ExplainOutput:
-    """Give the line to the command, and read its answer."""
-    line = json.dumps({name: given[name] for name in ASKED if name in given})
-    result = CliRunner().invoke(main, ["explain"], input=f"{line}\n")
+def asked(line: RecordedLine, mode: str) -> dict[str, Any]:
+    """Return the input of a line, in another mode than the recorded one if given."""
+    given: dict[str, Any] = line["input"]
+    if not mode:
+        return given
+    events = [  # each with an id of its own: together, a repeat is sent once
+        {**event, "messageId": f"m{at}"} for at, event in enumerate(given["events"])
+    ]
+    return {**given, "mode": mode, "events": events}
+
+
+@cache
+def answers(action: str, mode: str) -> list[ExplainOutput]:
+    """Give all lines of an action to one command, and read its answers."""
+    inputs = [asked(line, mode) for line in LINES[action]]
+    text = "".join(
+        json.dumps({name: given[name] for name in ASKED if name in given}) + "\n"
+        for given in inputs
+    )
+    result = CliRunner().invoke(main, ["explain"], input=text)
     assert result.exit_code == 0, result.output
-    answer: ExplainOutput = json.loads(result.stdout)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def explained(action: str, at: int, mode: str = "") -> ExplainOutput:
+    """Return the answer to a line, and show its requests to the judge."""
+    answer = answers(action, mode)[at]
     note_printed_requests([answer])
     return answer
 
 
-def compared(action: str, line: RecordedLine) -> tuple[Case, list[Difference]]:
+def compared(action: str, at: int) -> tuple[Case, list[Difference]]:
     """Find where the printed effect is not the recorded one."""
+    line = LINES[action][at]
     case = Case(line=line, results=results_of(action, line["input"]))
-    answer = explained(line["input"])
+    answer = explained(action, at)
     return case, differences(case, explained_account(answer), fates_of(answer))
 
 
-@pytest.mark.parametrize(("action", "line"), CASES)
+@pytest.mark.parametrize(("action", "at"), CASES)
 def test_what_is_printed_for_a_recorded_line_has_its_effect(
-    action: str, line: RecordedLine
+    action: str, at: int
 ) -> None:
     """Facts and refusals are the recorded ones; each that is not has a reason."""
-    case, found = compared(action, line)
+    case, found = compared(action, at)
 
     unexplained = [
         difference
@@ -86,19 +110,15 @@ def test_what_is_printed_for_a_recorded_line_has_its_effect(
 
 
 @pytest.mark.parametrize("mode", ["single", "batch"])
-@pytest.mark.parametrize(("action", "line"), CASES)
+@pytest.mark.parametrize(("action", "at"), CASES)
 def test_what_is_printed_is_what_the_action_wants(
-    action: str, line: RecordedLine, mode: str
+    action: str, at: int, mode: str
 ) -> None:
     """No excuse here: all that the payloads ask and nothing else, in either mode."""
-    events = [  # each with an id of its own: together, a repeat is sent once
-        {**event, "messageId": f"m{at}"}
-        for at, event in enumerate(line["input"]["events"])
-    ]
-    given = {**line["input"], "mode": mode, "events": events}
-    results = results_of(action, given)
+    line = LINES[action][at]
+    results = results_of(action, asked(line, mode))
 
-    answer = explained(given)
+    answer = explained(action, at, mode)
 
     wanted = Case(line=line, results=results).intents
     assert explained_account(answer).facts == after(wanted, knows=True).facts
@@ -114,8 +134,8 @@ def test_each_excuse_of_its_own_is_needed(rule: Rule) -> None:
     needed = [
         difference
         for action in ("removeProfile", "upsertProfile")
-        for line in lines(action)
-        for case, found in [compared(action, line)]
+        for at in range(len(LINES[action]))
+        for case, found in [compared(action, at)]
         for difference in found
         if rule.explains(case, difference)
     ]

@@ -15,6 +15,7 @@ from streams.actions.intents import (
 from streams.destination.decide import Decision, batch_override_of, decide
 from streams.destination.loader import compile_destination
 from streams.events.canonical_event import CanonicalEvent, EventKind, Origin
+from streams.events.identifiers import DEFAULT_CONTACT_RULES
 from streams.state.entries import LastWrite
 from streams.state.user_state import EMPTY_STATE, UserState
 
@@ -266,7 +267,7 @@ def test_what_a_mapping_says_of_batches(
 
     [activation] = _decided(event, mapping).activations
     [rule] = compile_destination([mapping]).mappings
-    activated = rule.apply(event.body, rules=compile_destination(None).contact_rules)
+    activated = rule.apply(event.body, rules=DEFAULT_CONTACT_RULES)
 
     assert activation.batch == batch_override_of(rule, activated) == batch
 
