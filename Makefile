@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers bytecode format bench kafka lock clean
-.PHONY: $(addprefix bench-,all journey quota latency table pacing replay)
+.PHONY: $(addprefix bench-,all journey quota latency table user pacing replay)
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
