@@ -171,10 +171,11 @@ def _without_phone(intent: EventRecord) -> EventRecord:
 
 
 def link_user(intent: Intent, identity: Identity) -> Intent:
-    """Name the user on a subscription whose address is new to the user's profile.
+    """Name the user on a subscription whose address the user's profile may not have.
 
     A subscription by address makes a profile of its own beside the profile of the user
-    id, unless that profile gets the address first.
+    id, unless that profile gets the address first. An event that was decided before a
+    change of address may have left after it, and have brought the previous one back.
 
     Args:
         intent: The intent.

@@ -281,7 +281,7 @@ class _DecisionBuilder:
         if not self.destination.identity_rules.complete:
             return intent
         identity = self.state.identity
-        if self.has_new_email:
+        if self.has_new_email or identity.previous_emails:
             intent = link_user(intent, identity)
         return complete_person(intent, identity, time_ms=self.event.time_ms)
 

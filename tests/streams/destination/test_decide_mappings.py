@@ -7,6 +7,7 @@ import pytest
 
 from streams.actions.activation import DEFAULT_BATCH, BatchOverride
 from streams.actions.intents import (
+    ConsentChange,
     EventRecord,
     ListAdd,
     ListRemove,
@@ -93,6 +94,38 @@ def test_a_repeated_command_of_a_mapping_is_discarded_with_a_reason() -> None:
 
     assert (again.activations, again.reason) == ((), "duplicate")
     assert again.state is first.state
+
+
+def _known(*emails: str) -> UserState:
+    """Return the state of the user after identify calls with addresses."""
+    state = EMPTY_STATE
+    for number, email in enumerate(emails):
+        event = msgspec.structs.replace(
+            _event("identify", traits={"email": email}), time_ms=TIME_MS - 9 + number
+        )
+        state = _decided(event, state=state).state
+    return state
+
+
+@pytest.mark.parametrize(
+    ("emails", "user"),
+    [
+        pytest.param(["ada@x.io"], "", id="same-address"),
+        pytest.param(["old@x.io", "ada@x.io"], "u1", id="changed-address"),
+    ],
+)
+def test_a_subscription_after_a_change_of_address_names_the_user(
+    emails: list[str], user: str
+) -> None:
+    """A late event may have given the profile its previous address again."""
+    context = {"traits": {"email": "ada@x.io"}}
+    event = _event(event="User Subscribed", context=context)
+
+    decision = _decided(event, SUBSCRIBES, state=_known(*emails))
+
+    [activation] = decision.activations
+    assert isinstance(activation.intent, ConsentChange)
+    assert activation.intent.external_id == user
 
 
 def test_refusals_stand_beside_activations() -> None:
