@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.lanes import service
-from streams.actions.activation import LaneId
 from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
 from streams.sandbox import Sandbox, SandboxConfig
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.switches import Switches
+from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import START_S
 from tests.streams.klaviyo.profile_builders import new_list
 from tests.support.in_process import NEVER, InProcessClient, InProcessPipeline

@@ -21,18 +21,17 @@ from agents.deliver import create_lane
 from agents.engine.kafka import Record
 from agents.engine.producer import Message, SendResult
 from agents.lanes.service import LaneService
-from streams.actions.activation import LaneId
 from streams.destination.model import Destination
-from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.client import KlaviyoClient, Transport
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import parse_response
 from streams.klaviyo.api.results import AttemptResult
-from streams.klaviyo.api.transport import Transport
 from streams.rate_limiting.limiter import Clock
 from streams.sandbox import Sandbox
 from streams.sandbox.account.account import Account
 from streams.sandbox.operations import OPERATIONS
 from streams.sandbox.server import pipeline
+from streams.settings.model import LaneId
 from streams.state.entries import merge_entry
 from tests.judging import note_request
 from tests.streams.klaviyo.fakes import KEY
