@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaException, Producer
 
+from agents.admin.kafka_contact import command_options
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import PRODUCER_OPTIONS, Message
 from streams.errors import ConfigError
@@ -19,7 +20,7 @@ class RecordPublisher:
     """
 
     def __init__(self, kafka: KafkaAccess) -> None:
-        self._producer = Producer(kafka.librdkafka_options() | PRODUCER_OPTIONS)
+        self._producer = Producer(command_options(kafka) | PRODUCER_OPTIONS)
         self._errors: list[str] = []
 
     def publish(self, messages: Sequence[Message]) -> None:

@@ -19,8 +19,9 @@ from agents.shared.klaviyo import create_klaviyo_client
 from agents.shared.reprocess import new_replay_id, requeue_activation
 from streams.actions.activation import Activation
 from streams.destination.model import Destination
-from streams.errors import ConfigError
+from streams.errors import ConfigError, EngineError
 from streams.klaviyo.api.fail_fast import FailFastClient
+from streams.klaviyo.api.requests import find_lists, find_profiles
 from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.lookups.lists import ListMember, read_list_members
 from streams.reconcile.comparison import Comparison, ListReport, build_uncompared_report
@@ -81,8 +82,9 @@ class Reconciler:
 
         Raises:
             ConfigError: Kafka does not answer, or a topic or audience does not exist.
-            EngineError: Klaviyo refuses to return a list.
+            EngineError: Klaviyo does not respond, or refuses to return a list.
         """
+        asyncio.run(self._contact_klaviyo())
         desired_before = self._read_desired()
         targets = _select_targets(desired_before, audiences)
         compared_targets = [target for target in targets if target.list_id or audiences]
@@ -103,6 +105,15 @@ class Reconciler:
             else build_uncompared_report(desired_after.get(target, {}))
             for target in sorted(targets)
         ]
+
+    async def _contact_klaviyo(self) -> None:
+        """Check the key and its scopes before the table, which may be long, is read."""
+        async with self._client as client:
+            fail_fast_client = FailFastClient(client)
+            await fail_fast_client.call(find_lists("klaviyo-streams"))
+            await fail_fast_client.call(find_profiles("external_id", ["any"]))
+            if fail_fast_client.fault is not None:
+                raise EngineError(fail_fast_client.fault.reason)
 
     def _read_desired(self) -> dict[ReconcileTarget, DesiredByUser]:
         topics = self._settings.topics

@@ -7,10 +7,10 @@ from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from agents.admin.changelog import read_compacted_topic, read_user_states
+from agents.admin.kafka_contact import command_options, describe_kafka_error
 from agents.admin.progress import ReportLine
 from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.lag import UNKNOWN_LAG, LagReader
-from agents.admin.topic_reader import translate_kafka_errors
 from agents.engine.kafka import partition_of
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
@@ -101,9 +101,7 @@ def largest_lag(settings: Settings) -> tuple[str, int]:
     Raises:
         ConfigError: Kafka does not answer.
     """
-    with translate_kafka_errors():
-        kafka = kafka_access(settings)
-        lag = LagReader(kafka, settings, with_held_events=True)
+    lag = LagReader(kafka_access(settings), settings, with_held_events=True)
     with closing(lag):
         try:
             group, count = lag.read_largest()
@@ -124,7 +122,7 @@ def are_workers_running(settings: Settings) -> bool:
     Raises:
         ConfigError: Kafka does not answer.
     """
-    admin = AdminClient(kafka_access(settings).librdkafka_options())
+    admin = AdminClient(command_options(kafka_access(settings)))
     group = f"{settings.app_id}.activate"
     try:
         listing = admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
@@ -139,7 +137,8 @@ def are_workers_running(settings: Settings) -> bool:
 
 
 def _group_error(group: str, failure: KafkaException) -> ConfigError:
-    return ConfigError([f"kafka: group {group}: {failure.args[0].name()}"])
+    text = describe_kafka_error(failure.args[0])
+    return ConfigError([f"kafka: group {group}: {text}"])
 
 
 def write_while_stopped(

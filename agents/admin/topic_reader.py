@@ -6,7 +6,7 @@ topic, records at given offsets, a range of offsets, and records from now on.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from enum import StrEnum
 from itertools import groupby
 from typing import Any, Final
@@ -20,6 +20,11 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from agents.admin.kafka_contact import (
+    command_options,
+    describe_kafka_error,
+    translate_kafka_errors,
+)
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
 from streams.events.canonical_event import Origin
@@ -86,7 +91,7 @@ class TopicReader:
         self._group = group
         self._timeout_s = timeout_s
         self._consumer = create_consumer(
-            kafka.librdkafka_options()
+            command_options(kafka)
             | {
                 "group.id": group,
                 "enable.auto.commit": False,
@@ -114,7 +119,7 @@ class TopicReader:
         if error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return []
         if error is not None:  # the topic may exist all the same
-            raise ConfigError([f"topic {topic}: {error.name()}"])
+            raise ConfigError([f"topic {topic}: {describe_kafka_error(error)}"])
         return sorted(topic_metadata.partitions)
 
     def partitions(self, topic: str) -> list[int]:
@@ -342,19 +347,3 @@ def partition_and_offset(message: Message) -> tuple[int, int]:
     assert partition is not None  # noqa: S101 - only errors have none
     assert offset is not None  # noqa: S101 - only errors have none
     return partition, offset
-
-
-@contextmanager
-def translate_kafka_errors(subject: str = "kafka_bootstrap_servers") -> Iterator[None]:
-    """Raise Kafka's errors as errors of the configuration.
-
-    Args:
-        subject: Setting or topic that the error text names.
-
-    Raises:
-        ConfigError: Instead of a KafkaException.
-    """
-    try:
-        yield
-    except KafkaException as failure:
-        raise ConfigError([f"{subject}: {failure.args[0].name()}"]) from None

@@ -13,7 +13,12 @@ import orjson
 
 from agents.admin import parquet, table_export
 from agents.admin.changelog import read_user_states
-from agents.cli.support.settings_options import read_settings, settings_option
+from agents.admin.kafka_contact import contact_kafka
+from agents.cli.support.settings_options import (
+    open_kafka_settings,
+    read_settings,
+    settings_option,
+)
 from agents.shared.context import kafka_access
 from streams.audiences.table_snapshot import (
     TableSnapshot,
@@ -64,7 +69,7 @@ def audiences(
             )
         ctx.obj = settings_path
         return
-    settings = read_settings(settings_path)
+    settings = open_kafka_settings(settings_path)
     topic = settings.topics.memberships_changelog
     states = read_user_states(kafka_access(settings), topic)
     memberships = {user: entries.memberships for user, entries in states.items()}
@@ -173,6 +178,7 @@ def export(
 
 def _read_idle_table(settings: Settings, *, force: bool) -> TableSnapshot:
     """Read the table if no records are pending, or in any case with `force`."""
+    contact_kafka(kafka_access(settings))
     stage, count = table_export.largest_lag(settings)
     if count:
         problem = f"{stage} has {count} pending records"
@@ -226,7 +232,7 @@ def import_(
     """  # noqa: D301 - click reads the backspace
     snapshot = _read_file(source)
     click.echo(f"in the file: {snapshot.summary()}")
-    settings = read_settings(settings_path or parent_settings_path)
+    settings = open_kafka_settings(settings_path or parent_settings_path)
     is_running = table_export.are_workers_running(settings)
     if apply and is_running:
         raise ConfigError([table_export.running_workers_problem(settings)])

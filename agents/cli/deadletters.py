@@ -16,7 +16,7 @@ from agents.cli.support.dead_letter_options import (
     filter_options,
     select_dead_letters,
 )
-from agents.cli.support.settings_options import read_settings, settings_option
+from agents.cli.support.settings_options import open_kafka_settings, settings_option
 from agents.shared.context import clock_ms, kafka_access
 from agents.shared.reprocess import new_replay_id
 from streams.dead_letters.requeue import plan_requeue
@@ -209,5 +209,5 @@ def discard(  # noqa: PLR0913 - one argument an option
 
 
 def _open_dead_letters(settings_path: Path | None) -> DeadLetters:
-    settings = read_settings(settings_path)
+    settings = open_kafka_settings(settings_path)
     return DeadLetters(settings, kafka_access(settings))

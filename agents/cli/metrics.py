@@ -12,6 +12,7 @@ from agents.cli.support.tester_options import (
     destination_option,
     klaviyo_url_option,
     load_destination,
+    name_klaviyo,
 )
 from agents.shared import logging
 from streams.destination.mapping_rules import METRIC_FIELDS
@@ -48,7 +49,8 @@ def metrics(
     logging.configure_logging("error")
     destination = load_destination(destination_path)
     client = create_client(destination, url=klaviyo_url)
-    known_metrics = asyncio.run(_fetch_metrics(client))
+    with name_klaviyo(klaviyo_url):
+        known_metrics = asyncio.run(_fetch_metrics(client))
     for line in describe_metrics(destination, known_metrics):
         click.echo(line)
     if not destination.metrics.keys() <= known_metrics:

@@ -7,10 +7,13 @@ from pathlib import Path
 import click
 import orjson
 
+from agents.admin.kafka_contact import contact_kafka
 from agents.admin.outcome_reader import OutcomeCode
 from agents.admin.reconcile import Reconciler, new_repair_id
 from agents.cli.support.settings_options import read_worker, settings_option
+from agents.cli.support.tester_options import name_klaviyo
 from agents.shared import logging
+from agents.shared.context import kafka_access
 from streams.delivery.verdict import Verdict
 from streams.reconcile.comparison import ListReport
 from streams.reconcile.desired_memberships import DesiredMembership
@@ -78,10 +81,12 @@ def reconcile(  # noqa: PLR0913  # one argument an option
     """  # noqa: D301 - click reads the backspace
     if resync and not (audiences and apply):
         raise click.UsageError("--resync requires --audience and --apply")
-    logging.configure_logging("warning")
+    logging.configure_logging("error")
     settings, destination = read_worker(settings_path)
     reconciler = Reconciler(settings, destination, report=_echo_error)
-    reports = reconciler.compare(audiences, resync=resync)
+    contact_kafka(kafka_access(settings))
+    with name_klaviyo(settings.klaviyo_url):
+        reports = reconciler.compare(audiences, resync=resync)
     for report in reports:
         _print(report_lines(report, as_json=as_json))
     total = sum(report.differences.repair_count for report in reports)

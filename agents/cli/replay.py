@@ -9,7 +9,7 @@ import click
 from agents.admin.replay.selector import qualified_topic
 from agents.admin.replay.store import ReplayStore
 from agents.cli.support.replay_command import ReplayCommand, ReplayOptions
-from agents.cli.support.settings_options import read_settings, settings_option
+from agents.cli.support.settings_options import open_kafka_settings, settings_option
 from agents.shared.context import kafka_access
 from streams.errors import ConfigError
 from streams.events.canonical_event import ReplayMode
@@ -116,7 +116,7 @@ def replay(  # noqa: PLR0913 - one argument an option
       klaviyo-streams replay --topic events --partition 0 --rate 500 --apply
       klaviyo-streams replay --list
     """  # noqa: D301 - click reads the backspace
-    settings = read_settings(settings_path)
+    settings = open_kafka_settings(settings_path)
     if stop:
         _stop_replay(settings, stop)
         return

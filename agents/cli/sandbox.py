@@ -2,18 +2,26 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 
 from streams.sandbox import ALL_SCOPES, Sandbox, SandboxConfig
+from streams.sandbox.switches import VALUES, Switches
+
+_SWITCHES = "".join(f"\n  {name}={'|'.join(values)}" for name, values in VALUES.items())
+
+_SWITCHES_HELP = f"""\b
+Switches, the default first; streams/sandbox/IDENTITY.md explains them:{_SWITCHES}
+"""
 
 _EXAMPLES = """\b
 Examples:
   klaviyo-streams sandbox
   klaviyo-streams sandbox --no-quotas --job-seconds 0.1
   klaviyo-streams sandbox --port 0 --quota-scale 0.1
+  klaviyo-streams sandbox --switch taken_phone=keep --switch merge_status=201
   curl localhost:8900/sandbox/state
   curl localhost:8900/sandbox/lists
   curl -X POST localhost:8900/sandbox/faults \\
@@ -21,7 +29,7 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES)
+@click.command(epilog=f"{_SWITCHES_HELP}\n{_EXAMPLES}")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option(
     "--port", default=8900, show_default=True, help="Port to bind; 0 for a free port."
@@ -57,6 +65,14 @@ Examples:
     show_envvar=True,
     help="Accepted keys, comma-separated. Without any, every key is accepted.",
 )
+@click.option(
+    "--switch",
+    "switches",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=lambda _, __, values: parse_switches(values),
+    help="Behaviour where Klaviyo's own is not established; repeatable. See below.",
+)
 def sandbox(  # noqa: PLR0913  # one argument an option
     *,
     host: str,
@@ -66,6 +82,7 @@ def sandbox(  # noqa: PLR0913  # one argument an option
     job_seconds: float,
     api_key_file: Path | None,
     api_keys: str,
+    switches: Switches,
 ) -> None:
     """Run a local Klaviyo with quotas, import jobs and errors.
 
@@ -80,6 +97,7 @@ def sandbox(  # noqa: PLR0913  # one argument an option
         lists_per_day=None if no_quotas else defaults.lists_per_day,
         job_queued_s=0.2 * job_seconds,
         job_s=0.8 * job_seconds,
+        switches=switches,
     )
     asyncio.run(serve(config))
 
@@ -103,6 +121,22 @@ def accepted_keys(
             names = frozenset(scope.strip() for scope in scopes.split(","))
             keys[key] = names - {""} or ALL_SCOPES
     return keys or None
+
+
+def parse_switches(assignments: Iterable[str]) -> Switches:
+    """Parse `name=value` to switches.
+
+    Raises:
+        click.BadParameter: Unknown name or value; the text lists the possible ones.
+    """
+    switches = Switches()
+    for assignment in assignments:
+        name, _, value = assignment.partition("=")
+        try:
+            switches.set_values({name: value})
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return switches
 
 
 async def serve(config: SandboxConfig) -> None:

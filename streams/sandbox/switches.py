@@ -1,8 +1,9 @@
 """Switches: behaviour of the sandbox where Klaviyo's own is not established.
 
 A switch has a default and one or more alternatives, so that a client can be tested
-against each. Set switches with `SandboxConfig(switches=Switches(...))`, or in a running
-sandbox with `POST /sandbox/switches`. `GET /sandbox/switches` shows the table.
+against each. Set switches with `SandboxConfig(switches=Switches(...))`, with the option
+`--switch NAME=VALUE` of the command, or in a running sandbox with
+`POST /sandbox/switches`. `GET /sandbox/switches` shows the table.
 
 `streams/sandbox/IDENTITY.md` has the rules that are established, and the evidence.
 """

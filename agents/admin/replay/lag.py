@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from agents.admin.kafka_contact import command_options, translate_kafka_errors
 from agents.admin.topic_reader import TopicReader
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
@@ -43,8 +44,9 @@ class LagReader:
         *,
         with_held_events: bool = False,
     ) -> None:
-        self._admin = AdminClient(kafka.librdkafka_options())
-        metadata = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        self._admin = AdminClient(command_options(kafka))
+        with translate_kafka_errors():
+            metadata = self._admin.list_topics(timeout=TIMEOUT_S).topics
         self._partitions: dict[str, dict[str, list[int]]] = {}
         topics_by_group = _topics_by_group(settings)
         if with_held_events:

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 import click
 
 from agents.cli.support.event_tester import encode_answer
-from streams.errors import StreamsError
+from streams.errors import EngineError, StreamsError
 
 JsonAnswer: TypeAlias = dict[str, Any]
 """JSON object printed for a line."""
 
 LineHandler: TypeAlias = Callable[[bytes], Awaitable[JsonAnswer]]
-"""Function from a line to its answer; a `StreamsError` becomes an error answer."""
+"""Function from a line to its answer; a `StreamsError` becomes an error answer,
+but an `EngineError` ends the command."""
 
 
 def answer_lines(runner: asyncio.Runner, handle: LineHandler) -> None:
@@ -45,6 +46,8 @@ async def _answer_all(handle: LineHandler) -> None:
 async def _answer(line: bytes, handle: LineHandler) -> JsonAnswer:
     try:
         return await handle(line)
+    except EngineError:
+        raise  # the next lines would fail alike
     except StreamsError as error:
         return {"error": str(error)}
     except Exception as error:  # noqa: BLE001  # no line may end the others

@@ -7,7 +7,9 @@ from typing import TypeVar
 
 import click
 
+from agents.admin.kafka_contact import contact_kafka
 from agents.cli.support.tester_options import load_destination
+from agents.shared.context import kafka_access
 from streams.destination.loader import read_worker_settings
 from streams.destination.model import Destination
 from streams.errors import ConfigError
@@ -58,6 +60,17 @@ def read_settings(settings_path: Path | None) -> Settings:
     path = _destination_path(settings_path)
     base = read_worker_settings(path.read_bytes()) if path is not None else {}
     return load_settings(os.environ, settings_path, base=base, for_delivery=False)
+
+
+def open_kafka_settings(settings_path: Path | None) -> Settings:
+    """Read the settings for a command, and make sure that Kafka answers.
+
+    Raises:
+        ConfigError: The settings are wrong, or Kafka does not answer soon.
+    """
+    settings = read_settings(settings_path)
+    contact_kafka(kafka_access(settings))
+    return settings
 
 
 def _destination_path(settings_path: Path | None) -> Path | None:

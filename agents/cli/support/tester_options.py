@@ -4,7 +4,8 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from agents.cli.support.json_lines import JsonAnswer, LineHandler
 from streams.delivery.verdict import ItemVerdict
 from streams.destination.loader import compile_destination, read_destination
 from streams.destination.model import Destination
-from streams.errors import ConfigError
+from streams.errors import ConfigError, EngineError
 from streams.klaviyo.api.client import BASE_URL, KlaviyoClient
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.execute import execute
@@ -71,6 +72,19 @@ def create_client(destination: Destination, *, url: str) -> KlaviyoClient:
         )
     clock = Clock(monotonic_s=time.monotonic, sleep=asyncio.sleep, rng=random.random)
     return KlaviyoClient(api_key=key, clock=clock, base_url=url)
+
+
+@contextmanager
+def name_klaviyo(url: str) -> Iterator[None]:
+    """Name the URL of Klaviyo in an error that ends a command.
+
+    Raises:
+        EngineError: With the URL in front.
+    """
+    try:
+        yield
+    except EngineError as error:
+        raise EngineError(f"Klaviyo at {url}: {error}") from None
 
 
 def create_tester(

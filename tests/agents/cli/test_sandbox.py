@@ -7,8 +7,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from agents.cli.sandbox import accepted_keys, sandbox
+from agents.cli.sandbox import accepted_keys, parse_switches, sandbox
 from streams.sandbox import ALL_SCOPES
+from streams.sandbox.switches import VALUES, Switches
 
 _RUN = "from agents.cli.sandbox import sandbox; sandbox()"
 
@@ -74,3 +75,36 @@ def test_which_keys_are_accepted(
 ) -> None:
     """Any key unless some are named."""
     assert accepted_keys(listed, lines=lines) == keys
+
+
+def test_switches_change_the_named_behaviour_alone() -> None:
+    """Each option sets one switch; the others keep their defaults."""
+    switches = parse_switches(["taken_phone=keep", "merge_status=201"])
+
+    assert switches == Switches(taken_phone="keep", merge_status="201")
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_help_names_every_switch_with_its_values(name: str) -> None:
+    """Without a running sandbox."""
+    result = CliRunner().invoke(sandbox, ["--help"])
+
+    assert f"{name}={'|'.join(VALUES[name])}\n" in result.output
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        pytest.param("phone=keep", "Switches: anonymous_id, ", id="unknown-name"),
+        pytest.param("taken_phone=no", "one of rewrite, keep, new", id="unknown-value"),
+        pytest.param("taken_phone", "one of rewrite, keep, new", id="no-value"),
+    ],
+)
+def test_a_wrong_switch_is_refused_with_what_is_allowed(
+    assignment: str, message: str
+) -> None:
+    """Before anything is bound."""
+    result = CliRunner().invoke(sandbox, ["--switch", assignment])
+
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())

@@ -1,0 +1,98 @@
+"""First contact of a command with Kafka, and Kafka's errors as lines for an operator.
+
+A command tries Kafka once before its work begins, so that a Kafka that is not there, or
+does not answer, ends the command soon and with a single line.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from agents.engine.kafka import KafkaAccess
+from streams.errors import ConfigError
+
+KAFKA_CONTACT_S: Final = 5.0
+"""Longest wait for Kafka's first answer: Kafka and then Klaviyo stay below 10 s."""
+
+_BOOTSTRAP: Final = "kafka_bootstrap_servers"
+_NO_ANSWER: Final = (
+    "no answer from {kafka}; check this setting, and that Kafka is running"
+)
+_CREDENTIALS: Final = (
+    "{kafka} refuses the credentials; check kafka_security_protocol, "
+    "kafka_sasl_mechanism, kafka_sasl_username and kafka_sasl_password"
+)
+_CERTIFICATE: Final = (
+    "no TLS connection to {kafka}; check kafka_security_protocol and kafka_ssl_cafile"
+)
+_ACCESS: Final = "access denied; allow this user in Kafka's ACLs"
+
+_DESCRIPTIONS: Final[Mapping[int, str]] = {
+    KafkaError._TRANSPORT: _NO_ANSWER,  # noqa: SLF001 - its public name
+    KafkaError._TIMED_OUT: _NO_ANSWER,  # noqa: SLF001 - its public name
+    KafkaError._RESOLVE: _NO_ANSWER,  # noqa: SLF001 - its public name
+    KafkaError._ALL_BROKERS_DOWN: _NO_ANSWER,  # noqa: SLF001 - its public name
+    KafkaError._AUTHENTICATION: _CREDENTIALS,  # noqa: SLF001 - its public name
+    KafkaError.SASL_AUTHENTICATION_FAILED: _CREDENTIALS,
+    KafkaError._SSL: _CERTIFICATE,  # noqa: SLF001 - its public name
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _ACCESS,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: _ACCESS,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _ACCESS,
+}
+"""What is wrong and what to do, by the code of Kafka's error."""
+
+_CAUSES: Final = {
+    code for code, text in _DESCRIPTIONS.items() if text in (_CREDENTIALS, _CERTIFICATE)
+}
+"""Codes that say why there is no answer; Kafka's client only logs them and retries."""
+
+
+def command_options(kafka: KafkaAccess) -> dict[str, Any]:
+    """Return librdkafka's options for a command: no lines of librdkafka's own."""
+    return kafka.librdkafka_options() | {"log_level": 0}
+
+
+def contact_kafka(kafka: KafkaAccess) -> None:
+    """Return once Kafka has answered.
+
+    Raises:
+        ConfigError: Kafka gives no answer within `KAFKA_CONTACT_S`, or refuses the
+            credentials.
+    """
+    errors: list[KafkaError] = []
+    admin = AdminClient(command_options(kafka) | {"error_cb": errors.append})
+    try:
+        admin.list_topics(timeout=KAFKA_CONTACT_S)
+    except KafkaException as failure:
+        admin.poll(0)  # hands over the errors that led to this one
+        cause = next((e for e in errors if e.code() in _CAUSES), failure.args[0])
+        text = describe_kafka_error(cause, kafka=kafka.bootstrap)
+        raise ConfigError([f"{_BOOTSTRAP}: {text}"]) from None
+
+
+def describe_kafka_error(error: KafkaError, *, kafka: str = "Kafka") -> str:
+    """Describe an error in a line: what is wrong, the error's name, what to do."""
+    if (text := _DESCRIPTIONS.get(error.code())) is None:
+        return error.name()
+    problem, _, fix = text.format(kafka=kafka).partition("; ")
+    return f"{problem} ({error.name()}); {fix}"
+
+
+@contextmanager
+def translate_kafka_errors(subject: str = _BOOTSTRAP) -> Iterator[None]:
+    """Raise Kafka's errors as errors of the configuration.
+
+    Args:
+        subject: Setting or topic that the error text names.
+
+    Raises:
+        ConfigError: Instead of a KafkaException.
+    """
+    try:
+        yield
+    except KafkaException as failure:
+        text = describe_kafka_error(failure.args[0])
+        raise ConfigError([f"{subject}: {text}"]) from None
