@@ -148,25 +148,24 @@ class Reservations:
 
     All exclusions of a lane are kept here: ordering keys that are in flight, list
     members that are being changed, and pauses that hold back a whole lane.
+
+    Attributes:
+        until_s: Reserved keys; a key stays after its time, until `expire` frees it.
     """
 
     def __init__(self) -> None:
-        self._until_s: dict[Hashable, float] = {}
+        self.until_s: dict[Hashable, float] = {}
         self._expiries: list[tuple[float, int, Hashable]] = []
         self._sequence = 0
 
-    def __contains__(self, key: Hashable) -> bool:
-        """Return True for a key that `release` or `expire` has not freed yet."""
-        return key in self._until_s
-
     def is_free(self, key: Hashable, *, now_s: float) -> bool:
         """Return True if a key may be reserved now."""
-        return self._until_s.get(key, 0.0) <= now_s
+        return self.until_s.get(key, 0.0) <= now_s
 
     def reserve(self, keys: Iterable[Hashable], *, until_s: float = OPEN_ENDED) -> None:
         """Reserve keys, whether or not a reservation exists already."""
         for key in keys:
-            self._until_s[key] = until_s
+            self.until_s[key] = until_s
             if until_s < OPEN_ENDED:
                 self._sequence += 1
                 heapq.heappush(self._expiries, (until_s, self._sequence, key))
@@ -174,7 +173,7 @@ class Reservations:
     def try_reserve(self, keys: Iterable[Hashable], *, now_s: float) -> bool:
         """Reserve all keys, or none of them if one is not free."""
         keys = list(keys)
-        if any(self._until_s.get(key, 0.0) > now_s for key in keys):
+        if any(self.until_s.get(key, 0.0) > now_s for key in keys):
             return False
         self.reserve(keys)
         return True
@@ -182,15 +181,15 @@ class Reservations:
     def release(self, keys: Iterable[Hashable]) -> None:
         """Free keys at once."""
         for key in keys:
-            self._until_s.pop(key, None)
+            self.until_s.pop(key, None)
 
     def expire(self, *, now_s: float) -> list[Hashable]:
         """Free the keys whose time is over, and return those keys."""
         freed = []
         while self._expiries and self._expiries[0][0] <= now_s:
             until_s, _, key = heapq.heappop(self._expiries)
-            if self._until_s.get(key) == until_s:  # not reserved anew since
-                del self._until_s[key]
+            if self.until_s.get(key) == until_s:  # not reserved anew since
+                del self.until_s[key]
                 freed.append(key)
         return freed
 
@@ -353,7 +352,7 @@ class Coalescer(Generic[R]):
     def _mark_sendable(self, key: OrderingKey) -> None:
         """Offer the first item of a queue for batches, unless its key is reserved."""
         queue = self._queues.get(key)
-        if queue and key not in self._reservations:
+        if queue and key not in self._reservations.until_s:
             self._sendable.setdefault(queue[0].batch_key, {})[key] = queue[0]
 
     def _unmark_sendable(self, key: OrderingKey, batch_key: BatchKey) -> None:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from functools import partial
 from hashlib import blake2b
 from typing import Final, Generic, TypeVar
 
@@ -18,6 +19,8 @@ CauseId = tuple[int, int]
 """Offset of the event that caused an activation, and the index of the activation."""
 
 _ActivationId = tuple[bytes, CauseId]
+
+_hash = partial(blake2b, digest_size=16)
 
 
 class DuplicateFilter:
@@ -52,7 +55,7 @@ class DuplicateFilter:
             user: User key of the activation.
             cause: Event and index that caused the activation.
         """
-        activation_id = (_digest(payload), cause)
+        activation_id = (_hash(payload).digest(), cause)
         if activation_id not in self._first_offsets:
             ids = self._ids_by_user.get(user, {})  # ascending by cause
             while ids and next(reversed(ids))[1] > cause:  # all are sent again
@@ -68,7 +71,7 @@ class DuplicateFilter:
 
     def forget(self, payload: bytes, *, cause: CauseId) -> None:
         """Forget an activation that became a dead letter: it can be requeued then."""
-        self._drop((_digest(payload), cause))
+        self._drop((_hash(payload).digest(), cause))
 
     def _drop(self, activation_id: _ActivationId) -> None:
         _, user = self._first_offsets.pop(activation_id, (None, None))
@@ -78,10 +81,6 @@ class DuplicateFilter:
         del ids[activation_id]
         if not ids:
             del self._ids_by_user[user]
-
-
-def _digest(payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=16).digest()
 
 
 class RecentKeys(Generic[K]):
