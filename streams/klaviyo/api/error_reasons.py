@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 ErrorObject = Mapping[str, Any]
 """JSON:API error object, or the attributes of an import error."""
 
@@ -27,8 +29,12 @@ _FREE_FORM_MEMBER = "properties"
 """Member whose children are named by the sender of the data."""
 
 
-def parse_errors(document: object) -> list[ErrorObject]:
-    """Return the JSON:API errors of a document, or an empty list."""
+def parse_errors(body: bytes) -> list[ErrorObject]:
+    """Return the JSON:API errors in the body of a response, or an empty list."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return []
     errors = document.get("errors") if isinstance(document, dict) else None
     if not isinstance(errors, list):
         return []

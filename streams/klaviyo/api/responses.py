@@ -134,7 +134,10 @@ def _is_daily_quota(endpoint: Endpoint, result: Throttled) -> bool:
 def _parse_success(status: int, body: bytes) -> AttemptResult:
     if not body.strip() and status in _EMPTY_BODY_STATUSES:
         return Accepted(status=status)
-    document = _parse_json(body)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
     if isinstance(document, dict):
         return Accepted(status=status, data=document)
     return Temporary(status=status, reason="unreadable-answer")
@@ -143,7 +146,7 @@ def _parse_success(status: int, body: bytes) -> AttemptResult:
 def _parse_client_error(
     status: int, headers: Mapping[str, str], body: bytes
 ) -> AttemptResult:
-    errors = error_reasons.parse_errors(_parse_json(body))
+    errors = error_reasons.parse_errors(body)
     if headers.get("cf-mitigated") == "challenge" or (status == 403 and not errors):
         return Temporary(status=status, reason="blocked-by-challenge", is_blocked=True)
     if not errors:
@@ -213,13 +216,6 @@ def _parse_http_date(text: str) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else None
-
-
-def _parse_json(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def resources(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
