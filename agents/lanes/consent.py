@@ -13,7 +13,7 @@ from agents.shared.context import Context
 from streams.actions.intents import identifying_attributes, list_id_of
 from streams.delivery.coalescer import BatchKey
 from streams.delivery.merge_policies import keep_latest_consent
-from streams.klaviyo.batching.items import list_identifiers, normalize_identifier
+from streams.klaviyo.batching.items import list_identifiers
 from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
 
 ALL_BATCHES: Final = "all-batches"
@@ -57,4 +57,4 @@ class ConsentLane(SimpleLane):
 def _leaving_members(item: LaneItem) -> Iterator[MemberKey]:
     intent = item.activation.intent
     for identifier in list_identifiers(identifying_attributes(intent)):
-        yield MemberKey(list_id_of(intent), normalize_identifier(identifier))
+        yield MemberKey(list_id_of(intent), identifier)

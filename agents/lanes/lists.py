@@ -29,7 +29,6 @@ from streams.klaviyo.api.results import ListGone
 from streams.klaviyo.batching.items import (
     Identifier,
     list_identifiers,
-    normalize_identifier,
 )
 from streams.klaviyo.execute import add, patch, with_dropped_note
 from streams.klaviyo.operations.profiles import remove_members
@@ -95,7 +94,7 @@ class ListsLane(SimpleLane):
         if not list_id:
             return frozenset()
         return {
-            MemberKey(list_id, normalize_identifier(identifier))
+            MemberKey(list_id, identifier)
             for item in items
             for identifier in list_identifiers(
                 identifying_attributes(item.activation.intent)

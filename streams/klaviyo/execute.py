@@ -38,7 +38,6 @@ from streams.klaviyo.batching.items import (
     Identifier,
     gather_all,
     list_identifiers,
-    normalize_identifier,
 )
 from streams.klaviyo.batching.submit import LIST_NOT_FOUND
 from streams.klaviyo.operations.address_change import change_addresses
@@ -243,8 +242,7 @@ def plan_rounds(intents: Sequence[Intent]) -> list[dict[OperationKey, IndexedInt
 
 def intent_identifiers(intent: Intent) -> list[Identifier]:
     """Return the identifiers of an intent's person, in Klaviyo's spelling."""
-    identifiers = list_identifiers(identifying_attributes(intent))
-    return list(map(normalize_identifier, identifiers))
+    return list_identifiers(identifying_attributes(intent))
 
 
 def with_dropped_note(verdict: ItemVerdict, intent: Intent) -> ItemVerdict:

@@ -74,8 +74,7 @@ class FakeKlaviyo:
         """Return the profile that a request creates or updates."""
         (profile,) = resources(orjson.loads(request.body))
         identifiers = list_identifiers(resource_attributes(profile))
-        normalized = list(map(normalize_identifier, identifiers))
-        return {"type": "profile", "id": _profile_id(normalized, self._ids)}
+        return {"type": "profile", "id": _profile_id(identifiers, self._ids)}
 
     def found_profiles(self, request: Request) -> ResponseData:
         """Return a profile for each value of a lookup."""

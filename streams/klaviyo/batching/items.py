@@ -5,6 +5,7 @@ or else bisected, until the bad items are alone.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import (
     Awaitable,
     Callable,
@@ -64,21 +65,22 @@ class ProfileItem(msgspec.Struct, frozen=True, kw_only=True):
     meta: bytes = b""
 
 
+@dataclass(slots=True)
 class VerdictCollector:
     """Verdict and number of requests for each item of an operation.
 
-    Args:
+    Attributes:
         count: Number of items.
     """
 
-    def __init__(self, count: int) -> None:
-        self._attempts = [0] * count
-        self._verdicts: list[ItemVerdict | None] = [None] * count
-        self._notes: dict[int, list[str]] = {}
+    count: int
+    _attempts: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    _verdicts: dict[int, ItemVerdict] = field(default_factory=dict)
+    _notes: dict[int, list[str]] = field(default_factory=dict)
 
     def is_pending(self, index: int) -> bool:
         """Report whether an item has no verdict yet."""
-        return self._verdicts[index] is None
+        return index not in self._verdicts
 
     def count_attempts(self, indices: Iterable[int], *, attempts: int) -> None:
         """Count the requests that contained the given items."""
@@ -97,7 +99,7 @@ class VerdictCollector:
             other: Verdict and notes of the further request.
             what: Code of a note for a further request that failed.
         """
-        verdict = other._verdicts[index]  # noqa: SLF001 - of the same class
+        verdict = other._verdicts.get(index)  # noqa: SLF001 - of the same class
         for note in other._notes.get(index, ()):  # noqa: SLF001 - of the same class
             self.note(index, note)
         if verdict is not None and verdict.verdict is Verdict.DEAD_LETTER:
@@ -105,7 +107,7 @@ class VerdictCollector:
 
     def is_delivered(self, index: int) -> bool:
         """Return True if Klaviyo accepted an item."""
-        verdict = self._verdicts[index]
+        verdict = self._verdicts.get(index)
         return verdict is not None and verdict.verdict is Verdict.DELIVERED
 
     def mark_delivered(self, indices: Iterable[int], *, status: int) -> None:
@@ -127,9 +129,9 @@ class VerdictCollector:
         Raises:
             EngineError: An item has no verdict.
         """
-        settled = [verdict for verdict in self._verdicts if verdict is not None]
-        if len(settled) != len(self._verdicts):
+        if len(self._verdicts) != self.count:
             raise EngineError("an item of a batch has no verdict")
+        settled = [self._verdicts[index] for index in range(self.count)]
         for index, notes in self._notes.items():
             if self.is_delivered(index):
                 reason = "; ".join(notes)
@@ -150,12 +152,12 @@ class VerdictCollector:
 def list_identifiers(
     profile: Profile, *, fields: Sequence[str] = _IDENTITY_FIELDS
 ) -> list[Identifier]:
-    """Return a profile's identifiers, best first."""
+    """Return a profile's identifiers as Klaviyo stores them, best first."""
     identifiers = []
     for name in fields:
         value = profile.get(name)
-        if isinstance(value, str) and value.strip():
-            identifiers.append((name, value))
+        if isinstance(value, str) and (text := value.strip()):
+            identifiers.append((name, text.lower() if name == "email" else value))
     return identifiers
 
 
@@ -163,6 +165,11 @@ def normalize_identifier(identifier: Identifier) -> Identifier:
     """Return an identifier as Klaviyo stores identifiers: e-mail in lower case."""
     name, value = identifier
     return (name, value.strip().lower()) if name == "email" else identifier
+
+
+def identifiers_only(profile: Profile) -> Profile:
+    """Return a profile without its other attributes, as the caller spells it."""
+    return {name: profile[name] for name, _ in list_identifiers(profile)}
 
 
 def prepare_items(
@@ -207,10 +214,7 @@ def split_into_rounds(items: Iterable[ProfileItem]) -> list[list[ProfileItem]]:
     rounds: list[list[ProfileItem]] = []
     last_round: dict[Identifier, int] = {}
     for item in items:
-        identifiers = [
-            normalize_identifier(identifier)
-            for identifier in list_identifiers(item.profile)
-        ]
+        identifiers = list_identifiers(item.profile)
         number = 1 + max(last_round.get(identifier, -1) for identifier in identifiers)
         last_round.update(dict.fromkeys(identifiers, number))
         if number == len(rounds):

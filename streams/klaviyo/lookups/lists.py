@@ -33,7 +33,6 @@ from streams.klaviyo.api.results import (
 from streams.klaviyo.batching.items import (
     LOOKUP_FIELDS,
     list_identifiers,
-    normalize_identifier,
 )
 
 PageProgress: TypeAlias = Callable[[int, int], None]
@@ -155,9 +154,8 @@ def get_all_list_members(list_id: str) -> Request:
 
 def _parse_members(document: Mapping[str, Any]) -> Iterator[ListMember]:
     for row in resources(document):
-        present = list_identifiers(resource_attributes(row), fields=LOOKUP_FIELDS)
-        identifiers = dict(map(normalize_identifier, present))
-        yield ListMember(profile_id=resource_id(row), **identifiers)
+        identifiers = list_identifiers(resource_attributes(row), fields=LOOKUP_FIELDS)
+        yield ListMember(profile_id=resource_id(row), **dict(identifiers))
 
 
 def _name(row: Mapping[str, Any]) -> object:

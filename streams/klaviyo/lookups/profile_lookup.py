@@ -249,7 +249,7 @@ def _lookup_identifiers(item: ProfileItem) -> list[Identifier]:
     identifiers = list_identifiers(item.profile, fields=LOOKUP_FIELDS)
     if len(identifiers) > 1:
         identifiers = [found for found in identifiers if found[0] != "phone_number"]
-    return list(map(normalize_identifier, identifiers))
+    return identifiers
 
 
 def chunk_values(

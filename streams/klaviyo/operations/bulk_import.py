@@ -33,7 +33,6 @@ from streams.klaviyo.batching.items import (
     item_indices,
     list_identifiers,
     no_list_check,
-    normalize_identifier,
     send_with_bisect,
 )
 from streams.klaviyo.batching.submit import cut_into_requests
@@ -171,7 +170,7 @@ def match_errors(
     if not errors:
         return {}
     index_by_identifier = {
-        normalize_identifier(identifier): index
+        identifier: index
         for index, item in enumerate(chunk)
         for identifier in list_identifiers(item.profile)
     }
@@ -289,9 +288,8 @@ async def _wait_for_unknown_jobs(client: JobTrackingClient) -> None:
 
 def _parse_error(attributes: Mapping[str, Any]) -> ImportFault:
     payload = attributes.get("original_payload")
-    identifiers = list_identifiers(_profile_attributes(payload))
     return ImportFault(
-        identifiers=tuple(map(normalize_identifier, identifiers)),
+        identifiers=tuple(list_identifiers(_profile_attributes(payload))),
         index=error_reasons.error_item_index(attributes),
         reason=error_reasons.describe_error(attributes, default="import-failed"),
     )

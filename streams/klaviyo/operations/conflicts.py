@@ -26,7 +26,6 @@ from streams.klaviyo.batching.items import (
     VerdictCollector,
     encode_profile,
     list_identifiers,
-    normalize_identifier,
 )
 
 RETRY_WAIT_S: Final = 2.0
@@ -108,7 +107,7 @@ async def find_owners(
 
 
 async def _find_owner(client: JobTrackingClient, identifier: Identifier) -> str:
-    field, value = normalize_identifier(identifier)
+    field, value = identifier
     answer = await client.call(requests.find_profiles(field, [value]))
     rows = resources(answer.data) if isinstance(answer, Accepted) else []
     return next(map(resource_id, rows), "")

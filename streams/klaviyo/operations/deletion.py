@@ -13,7 +13,6 @@ from streams.klaviyo.batching.items import (
     ProfileItem,
     VerdictCollector,
     list_identifiers,
-    normalize_identifier,
 )
 from streams.klaviyo.batching.submit import submit_items
 from streams.klaviyo.lookups.profile_lookup import find_profile_ids
@@ -89,7 +88,7 @@ def _deletion_identifier(deletion: Deletion) -> Identifier | None:
     profile = {**deletion.identifiers, "id": deletion.identifiers.get("profile_id")}
     texts = {name: value for name, value in profile.items() if is_sendable_text(value)}
     identifiers = list_identifiers(texts, fields=_DELETION_FIELDS)
-    return next(map(normalize_identifier, identifiers), None)
+    return next(iter(identifiers), None)
 
 
 def _deletion_item(index: int, field: str, value: str) -> ProfileItem:

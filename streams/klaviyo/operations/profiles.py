@@ -27,6 +27,7 @@ from streams.klaviyo.batching.items import (
     ProfileItem,
     VerdictCollector,
     encode_profile,
+    identifiers_only,
     list_identifiers,
     prepare_items,
     send_with_bisect,
@@ -367,7 +368,7 @@ class _MembershipChange:
 
 
 def _only_phone(item: ProfileItem) -> ProfileItem:
-    profile = dict(list_identifiers(item.profile))
+    profile = identifiers_only(item.profile)
     return ProfileItem(
         index=item.index, profile=profile, resource=encode_profile(profile)
     )

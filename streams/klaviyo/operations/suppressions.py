@@ -12,7 +12,6 @@ from streams.klaviyo.batching.items import (
     ProfileItem,
     VerdictCollector,
     list_identifiers,
-    normalize_identifier,
 )
 from streams.klaviyo.batching.submit import submit_items
 from streams.klaviyo.payloads import consent_requests
@@ -74,9 +73,9 @@ def _resource(suppression: Suppression) -> bytes:
     addresses = list_identifiers({"email": suppression.email})
     if not (addresses and is_sendable_text(suppression.email)):
         return b""
-    return consent_requests.suppression_resource(addresses[0][1])
+    return consent_requests.suppression_resource(suppression.email)
 
 
 def _address(suppression: Suppression) -> Hashable:
     addresses = list_identifiers({"email": suppression.email})
-    return next(map(normalize_identifier, addresses), None)
+    return next(iter(addresses), None)

@@ -14,7 +14,7 @@ from streams.klaviyo.batching.items import (
     ProfileItem,
     VerdictCollector,
     encode_profile,
-    list_identifiers,
+    identifiers_only,
     prepare_items,
     split_into_rounds,
 )
@@ -111,9 +111,7 @@ async def _add_to_list(
         for index, verdict in enumerate(verdicts)
         if verdict.verdict is Verdict.DELIVERED
     ]
-    profiles = [
-        dict(list_identifiers(upserts[index].profile)) for index in delivered_indices
-    ]
+    profiles = [identifiers_only(upserts[index].profile) for index in delivered_indices]
     added = await add_members(client, list_id, profiles)
     if isinstance(added, ListGone):
         return added

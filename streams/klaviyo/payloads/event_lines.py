@@ -14,7 +14,6 @@ from streams.klaviyo.batching.items import (
     Profile,
     VerdictCollector,
     list_identifiers,
-    normalize_identifier,
 )
 from streams.klaviyo.payloads.event_limits import event_fault
 
@@ -71,7 +70,7 @@ def duplicate_key(event: EventRecord) -> tuple[ProfileKey, str, str] | None:
 
 def profile_key(profile: Profile) -> ProfileKey:
     """Return all identifiers of a profile."""
-    return tuple(map(normalize_identifier, list_identifiers(profile)))
+    return tuple(list_identifiers(profile))
 
 
 def prepare_events(
