@@ -289,14 +289,18 @@ class LaneService(Service):
         log.info("partitions_revoked", stage=self.stage, partitions=len(parts))
 
     async def enqueue(self, groups: PartitionRecords) -> None:
-        """Queue fetched records, and return when there is capacity for more."""
+        """Queue fetched records, and return when there is capacity for more.
+
+        Records that waited too long already are given up before a batch can hold them.
+        """
         settlements: list[Settlement] = []
         for part, records in groups:
             for record in records:
                 settlements += self._enqueue_record(part, record)
+        expired = self._queue.drop_expired(now_ms=self._context.now_ms())
+        settlements += [(pending, EXPIRED) for pending in expired]
         if settlements:
             await self._settler.settle(settlements)
-        await self._expire()
         await self._queue.wait_for_capacity()
 
     def _enqueue_record(self, part: Partition, record: Record) -> list[Settlement]:
@@ -328,12 +332,9 @@ class LaneService(Service):
 
     @Service.task
     async def _expire_regularly(self) -> None:
-        while not self.should_stop:
-            await self._expire()
-            await asyncio.sleep(EXPIRY_INTERVAL_S)
-
-    async def _expire(self) -> None:
         """Give up items that waited too long; items in flight get their verdict."""
-        expired = self._queue.drop_expired(now_ms=self._context.now_ms())
-        if expired:
-            await self._settler.settle([(pending, EXPIRED) for pending in expired])
+        while not self.should_stop:
+            expired = self._queue.drop_expired(now_ms=self._context.now_ms())
+            if expired:
+                await self._settler.settle([(pending, EXPIRED) for pending in expired])
+            await asyncio.sleep(EXPIRY_INTERVAL_S)

@@ -59,6 +59,22 @@ def test_what_waits_too_long_is_a_dead_letter_and_holds_nothing_up() -> None:
     assert harness.part.commit_offset == 2
 
 
+def test_a_record_that_is_too_old_when_it_is_fetched_is_given_up_at_once() -> None:
+    """After an outage of days, no batch may hold it before the next search."""
+
+    async def scenario(harness: LaneHarness) -> None:
+        await asyncio.sleep(1)  # the first search is over
+        await harness.enqueue(replace(lane_record(0), timestamp=0), lane_record(1))
+
+        assert _outcomes(harness) == {0: EXPIRED}
+        await asyncio.sleep(1)
+
+    harness = run_scenario(scenario)
+
+    assert harness.lane.batches == [["u1"]]
+    assert harness.part.commit_offset == 2
+
+
 def test_what_is_under_way_is_never_given_up() -> None:
     """Sent again, its neighbours would be asked twice: it ends as Klaviyo says."""
 
