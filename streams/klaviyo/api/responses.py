@@ -67,8 +67,22 @@ def parse_response(
         headers: Header names in lower case, or a case-insensitive mapping.
         body: Body as received.
     """
-    if 200 <= status < 300:
-        return _parse_success(status, body)
+    if not 200 <= status < 300:
+        return _parse_failure(status, headers, body)
+    if not body.strip() and status in _EMPTY_BODY_STATUSES:
+        return Accepted(status=status)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
+    if isinstance(document, dict):
+        return Accepted(status=status, data=document)
+    return Temporary(status=status, reason="unreadable-answer")
+
+
+def _parse_failure(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> AttemptResult:
     if status == 429:
         return Throttled(status=status, retry_after_s=_parse_retry_after_s(headers))
     if status in _TOO_LARGE_STATUSES:
@@ -129,18 +143,6 @@ def _is_daily_quota(endpoint: Endpoint, result: Throttled) -> bool:
         endpoint.daily_limit is not None
         and result.retry_after_s > DAILY_RETRY_AFTER_MIN_S
     )
-
-
-def _parse_success(status: int, body: bytes) -> AttemptResult:
-    if not body.strip() and status in _EMPTY_BODY_STATUSES:
-        return Accepted(status=status)
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        document = None
-    if isinstance(document, dict):
-        return Accepted(status=status, data=document)
-    return Temporary(status=status, reason="unreadable-answer")
 
 
 def _parse_client_error(
