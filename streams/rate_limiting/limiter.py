@@ -123,7 +123,15 @@ class RateLimiter:
                 return
         queue.has_front_waiter = True
         try:
-            await self._wait_for_token(queue, priority=priority)
+            while True:
+                now_s = self._clock.monotonic_s()
+                wait_s = send_delay_s(queue.pacing, now_s=now_s)
+                if wait_s > 0:
+                    await self.sleep(min(wait_s, RECHECK_INTERVAL_S))
+                    continue
+                queue.pacing = on_send(queue.pacing, now_s=now_s)
+                if not queue.grant_next(Grant.SEND, below=priority):
+                    return
         finally:
             queue.has_front_waiter = queue.grant_next(Grant.LEAD)
 
@@ -141,17 +149,6 @@ class RateLimiter:
                 else:
                     queue.has_front_waiter = queue.grant_next(Grant.LEAD)
             raise
-
-    async def _wait_for_token(self, queue: _EndpointQueue, *, priority: int) -> None:
-        while True:
-            now_s = self._clock.monotonic_s()
-            wait_s = send_delay_s(queue.pacing, now_s=now_s)
-            if wait_s > 0:
-                await self.sleep(min(wait_s, RECHECK_INTERVAL_S))
-                continue
-            queue.pacing = on_send(queue.pacing, now_s=now_s)
-            if not queue.grant_next(Grant.SEND, below=priority):
-                return
 
     def on_response(self, name: str, signals: Signals) -> None:
         """Update the endpoint's state from the response to a request."""
