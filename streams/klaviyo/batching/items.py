@@ -71,10 +71,11 @@ class VerdictCollector:
 
     Attributes:
         count: Number of items.
+        attempts: Index of an item -> number of requests that contained it.
     """
 
     count: int
-    _attempts: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    attempts: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     _verdicts: dict[int, ItemVerdict] = field(default_factory=dict)
     _notes: dict[int, list[str]] = field(default_factory=dict)
 
@@ -85,7 +86,7 @@ class VerdictCollector:
     def count_attempts(self, indices: Iterable[int], *, attempts: int) -> None:
         """Count the requests that contained the given items."""
         for index in indices:
-            self._attempts[index] += attempts
+            self.attempts[index] += attempts
 
     def note(self, index: int, note: str) -> None:
         """Add a part that was left out to the reason of a delivered item."""
@@ -145,7 +146,7 @@ class VerdictCollector:
             verdict=verdict,
             reason=reason,
             status=status,
-            attempts=self._attempts[index],
+            attempts=self.attempts[index],
         )
 
 
@@ -271,6 +272,7 @@ async def send_with_bisect(
     *,
     send: Callable[[tuple[ItemT, ...]], Awaitable[FinalResult]],
     is_list_gone: Callable[[], Awaitable[bool]] = no_list_check,
+    items_max: int | None = None,
 ) -> BisectResult[ItemT]:
     """Send items together, and without the bad items after a rejection.
 
@@ -279,9 +281,13 @@ async def send_with_bisect(
         send: Sends some items in one request.
         is_list_gone: Checks whether the list is gone. Called at each 404 and at the
             first rejection without item indexes, before any item is blamed.
+        items_max: Most items in a request; None where all items fit in one.
     """
     bisected: BisectResult[ItemT] = BisectResult()
-    pending_chunks = [tuple(items)] if items else []
+    step = items_max or len(items) or 1
+    pending_chunks = [
+        tuple(items[start : start + step]) for start in range(0, len(items), step)
+    ]
     list_checked = False
     while pending_chunks:
         chunk = pending_chunks.pop()

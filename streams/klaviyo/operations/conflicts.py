@@ -101,7 +101,7 @@ async def find_owners(
     answers = await asyncio.gather(
         *(_find_owner(client, identifier) for identifier in identifiers)
     )
-    collector.count_attempts((item.index,), attempts=len(answers))
+    collector.attempts[item.index] += len(answers)
     fields = (field for field, _ in identifiers)
     return Owners(**dict(zip(fields, answers, strict=True)))
 

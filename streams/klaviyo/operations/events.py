@@ -165,7 +165,7 @@ class _BulkRecorder:
 
     async def _record_singly(self, event: EncodedEvent) -> None:
         answer = await self._client.call(create_event(event))
-        self._collector.count_attempts((event.index,), attempts=answer.attempts)
+        self._collector.attempts[event.index] += answer.attempts
         if isinstance(answer, Accepted):
             self._collector.mark_delivered((event.index,), status=answer.status)
         else:

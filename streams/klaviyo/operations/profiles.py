@@ -1,6 +1,7 @@
 """Profiles: written one by one or in bulk, added to a list, removed from a list."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -254,7 +255,7 @@ class ProfileWriter:
         current = item
         for _ in CONFLICT_FIELDS:  # each round leaves out or settles at least one
             answer = await self.client.call(requests.upsert_profile(current.resource))
-            self.collector.count_attempts((item.index,), attempts=answer.attempts)
+            self.collector.attempts[item.index] += answer.attempts
             if not isinstance(answer, Conflict):
                 return answer
             resolution = await settle_conflict(
@@ -303,37 +304,22 @@ class _MembershipChange:
                 for item in items
                 if item.index not in ids and self.collector.is_pending(item.index)
             ]
-            stale = await self._send_in_chunks(ids)
-            if isinstance(stale, ListGone):
-                return stale
-            items = [item for item in items if item.index in stale]
-        for item in unknown + items:
-            if self.endpoint is REMOVE_MEMBERS:
-                self.collector.mark_discarded(item.index, _NO_PROFILE)
-            else:
-                self.collector.mark_dead_letter(item.index, _NO_PROFILE)
-        return None
-
-    async def _send_in_chunks(self, ids: ProfileIds) -> set[int] | ListGone:
-        """Send all ids, and return the indices of items with a stale id."""
-        indices_by_profile: dict[str, list[int]] = {}
-        for index, profile_ids in ids.items():
-            for profile_id in profile_ids:
-                indices_by_profile.setdefault(profile_id, []).append(index)
-        profile_ids, items_max = list(indices_by_profile), self.endpoint.limit.items
-        send = partial(self._send, indices_by_profile)
-        list_check = partial(is_list_gone, self.client, self.list_id)
-        stale: set[int] = set()
-        for start in range(0, len(profile_ids), items_max):
+            indices_by_profile: defaultdict[str, list[int]] = defaultdict(list)
+            for index, profile_ids in ids.items():
+                for profile_id in profile_ids:
+                    indices_by_profile[profile_id].append(index)
             result = await send_with_bisect(
-                profile_ids[start : start + items_max],
-                send=send,
-                is_list_gone=list_check,
+                list(indices_by_profile),
+                send=partial(self._send, indices_by_profile),
+                is_list_gone=partial(is_list_gone, self.client, self.list_id),
+                items_max=self.endpoint.limit.items,
             )
             if result.is_list_gone:
                 return ListGone(list_id=self.list_id)
-            stale |= self._record_verdicts(result, indices_by_profile)
-        return stale
+            stale = self._record_verdicts(result, indices_by_profile)
+            items = [item for item in items if item.index in stale]
+        self._mark_unknown(unknown + items)
+        return None
 
     async def _send(
         self, indices_by_profile: ItemsByProfile, profile_ids: tuple[str, ...]
@@ -346,6 +332,13 @@ class _MembershipChange:
             indices = indices_by_profile[profile_id]
             self.collector.count_attempts(indices, attempts=answer.attempts)
         return answer
+
+    def _mark_unknown(self, items: Iterable[ProfileItem]) -> None:
+        for item in items:
+            if self.endpoint is REMOVE_MEMBERS:
+                self.collector.mark_discarded(item.index, _NO_PROFILE)
+            else:
+                self.collector.mark_dead_letter(item.index, _NO_PROFILE)
 
     def _record_verdicts(
         self, result: BisectResult[str], indices_by_profile: ItemsByProfile

@@ -135,6 +135,22 @@ async def test_all_neighbours_go_through_in_few_requests(
     assert judge.sent <= sent_max
 
 
+async def test_no_request_holds_more_items_than_allowed() -> None:
+    """Each chunk is sent and bisected by itself; one missing list ends them all."""
+    judge = RejectingServer("g", names_items=False)
+    goner = RejectingServer("g", names_items=False, is_list_gone=True)
+
+    bisected = await send_with_bisect("abcdefgh", send=judge.send, items_max=3)
+    gone = await send_with_bisect(
+        "abcdefgh", send=goner.send, is_list_gone=goner.check_list_gone, items_max=3
+    )
+
+    taken = {"".join(chunk) for chunk, _ in bisected.accepted}
+    assert taken == {"abc", "def", "h"}
+    assert [rejection.item for rejection in bisected.rejected] == ["g"]
+    assert (gone.is_list_gone, gone.accepted) == (True, [])
+
+
 async def test_a_list_that_is_gone_blames_nobody() -> None:
     """The list is checked once, before an item is blamed."""
     judge = RejectingServer("ab", names_items=False, is_list_gone=True)
