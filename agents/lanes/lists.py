@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Hashable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final, NamedTuple
 
 from agents.engine.producer import Message
@@ -12,7 +13,12 @@ from agents.lanes.pending import LaneItem
 from agents.lanes.simple import SimpleLane
 from agents.shared.context import Context
 from streams.actions.activation import ByAudience, ById, ListRef
-from streams.actions.intents import ListAdd, ProfileUpsert, identifying_attributes
+from streams.actions.intents import (
+    Intent,
+    ListAdd,
+    ProfileUpsert,
+    identifying_attributes,
+)
 from streams.audiences.list_mapping import (
     NO_LIST_MAPPING,
     ListMapping,
@@ -26,12 +32,11 @@ from streams.delivery.verdict import Reason, dead_letter
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.import_jobs import fetch_running_import_ids, wait_for_imports
 from streams.klaviyo.api.results import ListGone
-from streams.klaviyo.batching.items import (
-    Identifier,
-    list_identifiers,
-)
-from streams.klaviyo.execute import add, patch, with_dropped_note
-from streams.klaviyo.operations.profiles import remove_members
+from streams.klaviyo.batching.items import Identifier, list_identifiers
+from streams.klaviyo.execute import with_dropped_note
+from streams.klaviyo.operations.address_change import change_addresses
+from streams.klaviyo.operations.profiles import add_members, remove_members
+from streams.klaviyo.operations.upserts import patch_profiles
 
 LIST_GONE_VERDICT = dead_letter(
     "list-gone: the list that the event or the settings name is not in Klaviyo; "
@@ -116,13 +121,16 @@ class ListsLane(SimpleLane):
         if not list_id:
             await self._request_list(batch_key, missing_list_id="")
             return NotNow()
-        verdicts = await self._change_members(klaviyo, batch_key, items, list_id)
+        intents = [item.activation.intent for item in items]
+        change = partial(self._change_members, klaviyo, batch_key.kind, list_id)
+        updates = [i for i in intents if isinstance(i, ListAdd | ProfileUpsert)]
+        if any(update.previous_emails for update in updates):
+            verdicts = await change_addresses(klaviyo, updates, send=change)
+        else:
+            verdicts = await change(intents)
         if not isinstance(verdicts, ListGone):
-            pairs = zip(verdicts, items, strict=True)
-            return [
-                with_dropped_note(verdict, item.activation.intent)
-                for verdict, item in pairs
-            ]
+            pairs = zip(verdicts, intents, strict=True)
+            return [with_dropped_note(verdict, intent) for verdict, intent in pairs]
         if isinstance(batch_key.list_ref, ById):
             return [LIST_GONE_VERDICT] * len(items)
         await self._request_list(batch_key, missing_list_id=list_id)
@@ -131,30 +139,28 @@ class ListsLane(SimpleLane):
     async def _change_members(
         self,
         klaviyo: KlaviyoClient,
-        batch_key: BatchKey,
-        items: Sequence[LaneItem],
+        kind: str,
         list_id: str,
+        intents: Sequence[Intent],
     ) -> Verdicts | ListGone:
         on_conflict = self.context.destination.identity_rules.on_conflict
-        intents = [item.activation.intent for item in items]
-        match batch_key.kind:
+        profiles = [identifying_attributes(intent) for intent in intents]
+        match kind:
             case "patch":
                 patches = [i for i in intents if isinstance(i, ProfileUpsert)]
-                return await patch(
+                return await patch_profiles(
                     klaviyo, patches, list_id=list_id, on_conflict=on_conflict
                 )
             case "add":
                 bulk_min_items = self.context.settings.bulk_min_items
-                adds = [i for i in intents if isinstance(i, ListAdd | ProfileUpsert)]
-                return await add(
+                return await add_members(
                     klaviyo,
-                    adds,
-                    list_id=list_id,
+                    list_id,
+                    profiles,
                     bulk_min_items=bulk_min_items,
                     on_conflict=on_conflict,
                 )
             case _:
-                profiles = [identifying_attributes(intent) for intent in intents]
                 return await remove_members(klaviyo, list_id, profiles)
 
     def _list_mapping(self, batch_key: BatchKey) -> ListMapping:

@@ -104,35 +104,24 @@ async def patch(
     client: JobTrackingClient,
     intents: Sequence[ProfileUpsert],
     *,
-    list_id: str = "",
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict] | ListGone:
     """Create or update the profiles of intents that patch custom properties."""
-    list_id = list_id or intents[0].list_id
+    list_id = intents[0].list_id
     send = partial(patch_profiles, client, list_id=list_id, on_conflict=on_conflict)
     return await change_addresses(client, intents, send=send)
 
 
 async def add(
-    client: JobTrackingClient,
-    intents: Sequence[ListAdd | ProfileUpsert],
-    *,
-    list_id: str = "",
-    bulk_min_items: int = BULK_MIN_ITEMS,
-    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
+    client: JobTrackingClient, intents: Sequence[ListAdd | ProfileUpsert]
 ) -> list[ItemVerdict] | ListGone:
-    """Add the profiles of intents to a list, by default to that of the intents."""
+    """Add the profiles of intents to their list."""
 
     async def send(
         adds: Sequence[ListAdd | ProfileUpsert],
     ) -> list[ItemVerdict] | ListGone:
-        return await add_members(
-            client,
-            list_id or intents[0].list_id,
-            [intent.profile for intent in adds],
-            bulk_min_items=bulk_min_items,
-            on_conflict=on_conflict,
-        )
+        profiles = [intent.profile for intent in adds]
+        return await add_members(client, intents[0].list_id, profiles)
 
     return await change_addresses(client, intents, send=send)
 

@@ -29,14 +29,18 @@ from streams.delivery.verdict import Reason, Verdict
 from streams.events.canonical_event import Origin
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.operations.profiles import add_members
+from streams.klaviyo.operations.upserts import upsert_profiles
 from streams.sandbox import Sandbox, SandboxConfig
+from streams.sandbox.account.consent import EMAIL_MARKETING
 from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import KEY, FakeClock
 from tests.support.lane_sandbox import (
     POLL_S,
     LaneSandboxHarness,
     lane_record,
+    now_s,
     run_scenario,
+    verdict_reasons,
 )
 from tests.support.worker_fakes import FakeProducer, context
 
@@ -314,3 +318,29 @@ def test_a_removal_waits_for_the_import_of_a_killed_owner() -> None:
 
     assert {(verdict, code) for _, verdict, code in outcomes} == {("delivered", "")}
     assert counts == (0, 0)
+
+
+@pytest.mark.parametrize("unset", [(), ("plan",)], ids=["add", "patch"])
+def test_a_withdrawal_outlives_an_address_that_changes_with_the_list(
+    unset: tuple[str, ...],
+) -> None:
+    """The consent of the previous address is read before the list changes."""
+
+    async def scenario(harness: LaneSandboxHarness) -> list[tuple[str, str]]:
+        account = harness.klaviyo.account
+        account.switches.set_values({"email_change_consent": "goes-with-address"})
+        person = {"external_id": "u", "email": "old@x.io"}
+        await upsert_profiles(harness.client, [person])
+        [profile] = account.profiles.find_owners({"email": "old@x.io"})
+        account.consents.unsubscribe(profile.id, EMAIL_MARKETING, now_s=now_s())
+        intent = ProfileUpsert(
+            profile=person | {"email": "new@x.io"},
+            unset=unset,
+            list_id=create_list(harness.klaviyo),
+            previous_emails=("old@x.io",),
+        )
+        return verdict_reasons(await harness.send(intent))
+
+    [end] = run_scenario(LaneId.LISTS, scenario)
+
+    assert end == ("delivered", "withdrawal-kept: unsubscribed, as before")
