@@ -131,8 +131,8 @@ class RulesByName:
 
     def __init__(self, rules: tuple[MappingRule, ...]) -> None:
         self._rules = [(rule, _answers_of(rule.trigger)) for rule in rules]
-        names = {names for _, answers in self._rules for names in answers}
-        self._names = {name for pair in names for name in pair if name is not None}
+        answered = {names for _, answers in self._rules for names in answers}
+        self._names = {name for names in answered for name in names if name is not None}
         self._candidates: dict[Names, list[tuple[MappingRule, bool]]] = {}
 
     def matching(self, event: EventBody) -> list[MappingRule]:

@@ -45,6 +45,7 @@ _ID_CODES = {
 _JUNK_IDS = frozenset({"undefined", "null", "0", "[object Object]"})
 """Absent ids as JavaScript writes them; as an id each would make many people one."""
 
+_PERSON_IDS = ("userId", "anonymousId")
 _PHONE_TRAITS = ("phone", "phone_number")
 
 _PLAIN_EMAIL: Final = re.compile(
@@ -132,7 +133,8 @@ def read_id(body: dict[str, Any], name: str) -> str:
     if isinstance(value, str):
         text = valid_id(value, name=name)
         return "" if text in _JUNK_IDS and name != "messageId" else text
-    if value is None or (name != "messageId" and is_junk_id(value)):
+    is_zero = value == 0 and not isinstance(value, bool)
+    if value is None or (is_zero and name != "messageId"):
         return ""
     if _is_whole_number(value):
         return str(int(value))
@@ -141,11 +143,18 @@ def read_id(body: dict[str, Any], name: str) -> str:
     )
 
 
-def is_junk_id(value: object) -> bool:
-    """Return True for what programs write in place of an absent id."""
-    if isinstance(value, str):
-        return trim(value) in _JUNK_IDS
-    return value == 0 and not isinstance(value, bool)
+def normalize_ids(body: dict[str, Any]) -> None:
+    """Trim the ids of the person, and remove those that are nobody's.
+
+    Mappings read the ids in the body, and must see the same as the user key.
+    """
+    for name in _PERSON_IDS:
+        value = body.get(name)
+        if isinstance(value, str):
+            value = body[name] = trim(value)
+        is_zero = value == 0 and not isinstance(value, bool)
+        if is_zero or (isinstance(value, str) and value in _JUNK_IDS):
+            del body[name]
 
 
 def valid_id(text: str, *, name: str) -> str:

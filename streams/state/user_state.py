@@ -104,10 +104,11 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def attributes(self) -> Mapping[AttributeNames, LastWrite]:
         """Last write on every set of attributes."""
-        stored = self.stored.profile.attributes
-        return (
-            _apply(stored, self.attribute_changes) if self.attribute_changes else stored
-        )
+        stored, changes = self.stored.profile.attributes, self.attribute_changes
+        if not changes:
+            return stored
+        changed = {**stored, **changes}
+        return {names: write for names, write in changed.items() if write is not None}
 
     @property
     def identity(self) -> Identity:

@@ -14,8 +14,8 @@ from streams.events.canonical_event import (
     Replay,
     section,
 )
-from streams.events.identifiers import is_junk_id, read_id, user_key_of, valid_id
-from streams.events.text import repair_json, trim
+from streams.events.identifiers import normalize_ids, read_id, user_key_of, valid_id
+from streams.events.text import repair_json
 from streams.events.time import event_time_ms
 
 MAX_EVENT_BYTES = 1_000_000
@@ -25,7 +25,6 @@ MAX_DEPTH = 100
 """Ours: Klaviyo takes 10; orjson reads 1,024 levels but writes only 254."""
 
 _BOM = b"\xef\xbb\xbf"
-_PERSON_IDS = ("userId", "anonymousId")
 _SECTIONS = ("traits", "properties", "context")
 _VERSION = re.compile(r"[12](\.[0-9]+){0,2}")
 """Versions of Segment's tracking API so far: 1, 1.x and 2, as number or text."""
@@ -60,7 +59,7 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     body = _read_object(raw, max_event_bytes=max_event_bytes)
     _check_parts(body)
     kind = body["type"] = _read_kind(body)
-    _normalize_ids(body)
+    normalize_ids(body)
     if kind == "identify":
         _adopt_context_traits(body)
     return CanonicalEvent(
@@ -103,19 +102,6 @@ def _repair(raw: bytes, err: orjson.JSONDecodeError) -> Any:  # noqa: ANN401 - a
     except (ValueError, RecursionError):
         pass
     raise _json_problem(raw, err) from None
-
-
-def _normalize_ids(body: dict[str, Any]) -> None:
-    """Trim the ids of the person, and remove those that are nobody's.
-
-    Mappings read the ids in the body, and must see the same as the user key.
-    """
-    for name in _PERSON_IDS:
-        value = body.get(name)
-        if isinstance(value, str):
-            body[name] = trim(value)
-        if value is not None and is_junk_id(value):
-            del body[name]
 
 
 def _adopt_context_traits(body: dict[str, Any]) -> None:

@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.klaviyo.api import requests
-from streams.klaviyo.api.endpoints import ADD_MEMBERS, ENDPOINTS, REMOVE_MEMBERS
+from streams.klaviyo.api import endpoints, requests
+from streams.klaviyo.api.endpoints import (
+    ADD_MEMBERS,
+    ENDPOINTS,
+    REMOVE_MEMBERS,
+    Endpoint,
+)
 from streams.klaviyo.api.requests import Request
 
 
@@ -190,3 +195,10 @@ def test_a_cursor_replaces_the_one_before() -> None:
 def test_every_endpoint_has_a_name_of_its_own() -> None:
     """Names are unique, because names are the keys of quotas."""
     assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS)
+
+
+def test_every_endpoint_is_among_all_of_them() -> None:
+    """An endpoint that is missing there is missing in quota reports and tests too."""
+    defined = {e.name for e in vars(endpoints).values() if isinstance(e, Endpoint)}
+
+    assert defined == {endpoint.name for endpoint in ENDPOINTS}
