@@ -135,7 +135,8 @@ class _DecisionBuilder:
         refusals: Refused payloads so far.
         reasons: Reasons so far for doing nothing.
         has_new_email: Whether the event changes the user's address.
-        is_email_change: The same, also where the event is read again.
+        is_email_change: The same, also where the event is read again; False for the
+            user's first address.
     """
 
     event: CanonicalEvent
@@ -159,7 +160,9 @@ class _DecisionBuilder:
         if after is not before:
             self.state = self.state.with_identity(after)
             self.has_new_email = after.email != before.email
-        self.is_email_change = self.has_new_email or after.is_email_from(event.time_ms)
+        self.is_email_change = len(after.emails) > 1 and (
+            self.has_new_email or after.is_email_from(event.time_ms)
+        )
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
