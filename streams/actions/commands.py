@@ -36,7 +36,14 @@ from streams.audiences.audience_events import (
     apply_event,
 )
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
-from streams.state.entries import DELETED, ERASED, CommandKey, LastWrite, Matter
+from streams.state.entries import (
+    DELETED,
+    ERASED,
+    CommandKey,
+    LastWrite,
+    Matter,
+    is_deletion,
+)
 from streams.state.user_entries import UserEntries
 from streams.state.user_state import UserState
 
@@ -205,7 +212,7 @@ class _EventWrites:
 
         An older event must not create a deleted profile again.
         """
-        return self.state.has_deletions and any(
+        return _has_deletions(self.state) and any(
             self.revoked_after(DELETED._replace(subject=subject))
             for subject in {"", *self._subjects(intent)}
         )
@@ -213,10 +220,10 @@ class _EventWrites:
     @property
     def has_activity_since(self) -> bool:
         """True if a replay repeats the deletion of a user with later activity."""
-        is_repeated_deletion = self._mode in _RESENDING and self._before.has_deletions
+        is_repeated_deletion = self._mode in _RESENDING and _has_deletions(self._before)
         return is_repeated_deletion and any(
             last_write.rank > self._event.rank
-            for last_write in self._before.last_writes()
+            for last_write in _last_writes(self._before)
         )
 
     def erase(self) -> None:
@@ -232,6 +239,19 @@ class _EventWrites:
         user = f"external_id={self._event.user}"
         keys = person_keys(intent)
         return ["" if key == user else fingerprint(key) for key in keys] or [""]
+
+
+def _has_deletions(state: UserState) -> bool:
+    """Return True if the user, or a person behind the key, was ever deleted."""
+    is_changed = any(map(is_deletion, state.command_changes))
+    return is_changed or bool(state.stored.profile.deletions)
+
+
+def _last_writes(state: UserState) -> Iterator[LastWrite]:
+    """Yield the last write of every entry."""
+    yield from state.memberships.values()
+    yield from state.commands.values()
+    yield from state.attributes.values()
 
 
 def _apply_to_list(

@@ -1,6 +1,6 @@
 """State of a user: entries read from the table on demand, and changes on top."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
@@ -117,12 +117,6 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
             return self.identity_change
         return self.stored.profile.identity
 
-    @property
-    def has_deletions(self) -> bool:
-        """True if the user, or a person behind the key, was ever deleted."""
-        changes = self.command_changes
-        return bool(self.stored.profile.deletions) or any(map(is_deletion, changes))
-
     def is_erased_after(self, rank: Rank) -> bool:
         """Return True if the user's entries were erased after a write.
 
@@ -131,12 +125,6 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
         stored = self.stored.profile.deletions.get(ERASED)
         deletion = self.command_changes.get(ERASED, stored)
         return deletion is not None and rank < deletion.rank
-
-    def last_writes(self) -> Iterator[LastWrite]:
-        """Yield the last write of every entry."""
-        yield from self.memberships.values()
-        yield from self.commands.values()
-        yield from self.attributes.values()
 
     def with_membership(self, audience: str, write: LastWrite | None) -> "UserState":
         """Return the state with another last write on a membership."""
