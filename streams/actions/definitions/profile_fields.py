@@ -63,11 +63,11 @@ def first_path(*paths: str) -> Json:
 def first_text(*paths: str) -> Json:
     """Return the directive that reads the first path with text.
 
-    false, 0 and the empty string count as absent, so that a later path is read.
+    false, 0 and the empty string count as absent, so that a later path is read. If no
+    path has text, the first value counts: it is then left out by name.
     """
-    *others, last = paths
-    directive: Json = {"@path": last}
-    for candidate in reversed(others):
+    directive = first_path(*paths)
+    for candidate in reversed(paths):
         lookup = {"@path": candidate}
         directive = {"@if": {"blank": lookup, "then": lookup, "else": directive}}
     return directive
