@@ -63,7 +63,11 @@ def contact_kafka(kafka: KafkaAccess) -> None:
             credentials.
     """
     errors: list[KafkaError] = []
-    admin = AdminClient(command_options(kafka) | {"error_cb": errors.append})
+    try:
+        admin = AdminClient(command_options(kafka) | {"error_cb": errors.append})
+    except KafkaException as failure:  # a certificate that is none, for example
+        text = failure.args[0].str()
+        raise ConfigError([f"kafka settings: {text}"]) from None
     try:
         admin.list_topics(timeout=KAFKA_CONTACT_S)
     except KafkaException as failure:

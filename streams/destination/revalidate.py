@@ -7,7 +7,13 @@ import msgspec
 
 from streams.actions.activation import Activation
 from streams.actions.commands import apply_command
-from streams.actions.intents import Intent, ListAdd, ListRemove, list_id_of
+from streams.actions.intents import (
+    ConsentChange,
+    Intent,
+    ListAdd,
+    ListRemove,
+    list_id_of,
+)
 from streams.audiences.audience_events import AudienceEvent, Transition
 from streams.destination.decide import REBUILT, Decision, complete_event
 from streams.destination.memberships import AudienceResult, apply_audience_event
@@ -51,6 +57,7 @@ def revalidate(
         intents = () if intent is None else (intent,)
     if replay.mode is ReplayMode.STATE_ONLY:
         return Decision(state=state, reason=REBUILT, message_id=event.message_id)
+    intents = tuple(_unlink_previous_email(intent, state) for intent in intents)
     revalidated = [
         msgspec.structs.replace(
             activation,
@@ -66,6 +73,17 @@ def revalidate(
         reason="" if revalidated else reason,
         message_id=event.message_id,
     )
+
+
+def _unlink_previous_email(intent: Intent, state: UserState) -> Intent:
+    """Name no user on a consent for an address that is not the user's any more.
+
+    The user's profile would get that address back.
+    """
+    if not (isinstance(intent, ConsentChange) and intent.external_id):
+        return intent
+    is_current = intent.profile.get("email", "").lower() == state.identity.email
+    return intent if is_current else msgspec.structs.replace(intent, external_id="")
 
 
 def _revalidate_audience(

@@ -250,12 +250,16 @@ def plausible_email(value: object) -> str:
     return text.lower() if is_plausible else ""
 
 
-@lru_cache(maxsize=CACHE_MAX_ENTRIES)
 def normalize_email(text: str) -> str:
     """Return the address with the domain in lower case; empty if invalid."""
     text = trim(text)
+    return _normalize_email(text) if len(text) <= EMAIL_MAX_CHARS else ""
+
+
+@lru_cache(maxsize=CACHE_MAX_ENTRIES)
+def _normalize_email(text: str) -> str:
     local, _, domain = text.rpartition("@")
-    if len(text) > EMAIL_MAX_CHARS or len(local) > LOCAL_PART_MAX_CHARS:
+    if len(local) > LOCAL_PART_MAX_CHARS:
         return ""
     if _PLAIN_EMAIL(text):
         return f"{local}@{domain.lower()}"

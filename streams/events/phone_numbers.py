@@ -13,6 +13,9 @@ from streams.events.text import trim
 CACHE_MAX_ENTRIES: Final = 10_000
 """Ours: numbers whose check is cached, a few megabytes."""
 
+TEXT_MAX_CHARS: Final = 250
+"""`phonenumbers` reads no longer text."""
+
 _CALLING_CODES: Final = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
 _CODE_MAX_DIGITS: Final = 3
 _REGIONS: Final = phonenumbers.SUPPORTED_REGIONS
@@ -53,7 +56,8 @@ def normalize_phone(text: str, *, country: str = "") -> str:
         text: The number; a national number needs its country.
         country: ISO 3166 code. A number that begins with `+` needs none.
     """
-    return _parse_phone(trim(text), country.upper())
+    text = trim(text)
+    return _parse_phone(text, country.upper()) if len(text) <= TEXT_MAX_CHARS else ""
 
 
 def is_country_code(code: str) -> bool:

@@ -16,6 +16,10 @@ VALUES_MAX: Final = 8
 """Ours: addresses, and numbers, remembered for one user key."""
 
 
+NEW_EMAIL_MS: Final = 24 * 3600 * 1000
+"""Ours: a day, in which updates of a person look after consent for a new address."""
+
+
 class KnownIdentifier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Address or number that events gave the person.
 
@@ -87,8 +91,13 @@ class Identity(
         return tuple(identifier.value for identifier in self.emails[1:])
 
     def is_email_from(self, time_ms: int) -> bool:
-        """Return True if the current address was new in an event of this time."""
-        return bool(self.emails) and self.emails[0].times_ms[0] == time_ms
+        """Return True if the current address was new at a time, or shortly before it.
+
+        The event that gave it may have written no profile.
+        """
+        if not self.emails:
+            return False
+        return 0 <= time_ms - self.emails[0].times_ms[0] <= NEW_EMAIL_MS
 
     def after(self, time_ms: int) -> "Identity":
         """Return what was learned after a deletion."""

@@ -5,7 +5,10 @@ from dataclasses import replace
 import msgspec
 import orjson
 
+from streams.actions.activation import decode_activation
 from streams.actions.intents import (
+    Consent,
+    ConsentChange,
     EventRecord,
     ListAdd,
     ListRemove,
@@ -159,3 +162,33 @@ def test_a_requeued_activation_without_a_readable_origin_is_a_dead_letter() -> N
     assert [item.reason.partition(":")[0] for item in producer.outcomes()] == [
         "bad-origin"
     ]
+
+
+def test_a_consent_for_a_previous_address_comes_back_without_the_user() -> None:
+    """The user's profile would get that address back."""
+    producer = FakeProducer()
+    services = context(producer)
+    consent = ConsentChange(
+        consent=Consent.SUBSCRIBED,
+        profile={"email": "old@b.co"},
+        channels=("email.marketing",),
+        external_id="u-1",
+    )
+    for later_ms, email in enumerate(("old@b.co", "new@b.co")):
+        event = {
+            "type": "identify",
+            "userId": "u-1",
+            "timestamp": START_MS - 10 + later_ms,
+            "traits": {"email": email},
+        }
+        run_activate(services, record(orjson.dumps(event), key=b"u-1"))
+    producer.sent.clear()
+
+    requeued = activation(
+        action="subscribeProfile", intent=consent, audience="", time_ms=START_MS
+    )
+    run_activate(services, requeued_record(requeued))
+
+    [message] = producer.to("t.activations.consent")
+    sent = decode_activation(message.value)
+    assert sent.intent == msgspec.structs.replace(consent, external_id="")

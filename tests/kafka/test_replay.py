@@ -1,5 +1,6 @@
 """Replay on a real Kafka: ranges with gaps, and backlogs."""
 
+import time
 from collections.abc import Iterable
 from contextlib import closing
 
@@ -36,6 +37,19 @@ def _write_in_transaction(broker: Broker, topic: str, *, count: int) -> None:
     for number in range(count):
         producer.produce(topic, b"%d" % number, partition=0)
     producer.commit_transaction(30)
+    _await_end(broker, TopicPartition(topic, 0), count + 1)
+
+
+def _await_end(broker: Broker, partition: TopicPartition, offset: int) -> None:
+    """Wait until the marker is in the partition: a commit returns before that."""
+    options = {
+        "bootstrap.servers": broker.bootstrap,
+        "group.id": "unused",
+        "isolation.level": "read_committed",
+    }
+    with closing(Consumer(options)) as consumer:
+        while consumer.get_watermark_offsets(partition, timeout=30)[1] < offset:
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from streams.klaviyo.lookups.email_consents import (
     EmailConsent,
     find_email_consents,
 )
+from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
 from streams.klaviyo.operations.suppressions import suppress
 from streams.klaviyo.operations.unsubscribe import unsubscribe
 from streams.klaviyo.operations.upserts import patch_profiles
@@ -109,6 +110,10 @@ async def change_addresses(
     changes = await _find_changes(client, intents)
     verdicts = await send(_note_withdrawals(intents, changes))
     changes = await _find_results(client, changes, verdicts)
+    if any(change.due() for change in changes):
+        # A subscription of the new address may have been accepted a moment ago.
+        await client.pause(JOB_SETTLE_S)
+        changes = await _find_results(client, changes, verdicts)
     refusals = await _withdraw(client, changes)
     await _remove_notes(client, (c for c in changes if c.email not in refusals))
     if isinstance(verdicts, ListGone):

@@ -206,9 +206,9 @@ class ProfileWriter:
         for_bulk: list[ProfileItem] = []
         singles: list[ProfileItem] = []
         for item in items:
-            location = item.profile.get("location")
-            members = location.values() if isinstance(location, Mapping) else ()
-            clears_one = None in item.profile.values() or None in members
+            nested = (item.profile.get(name) for name in ("location", "properties"))
+            objects = [item.profile, *(o for o in nested if isinstance(o, Mapping))]
+            clears_one = any(None in values.values() for values in objects)
             (singles if clears_one else for_bulk).append(item)
         if len(for_bulk) < self.bulk_min_items:
             return for_bulk + singles

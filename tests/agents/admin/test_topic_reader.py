@@ -49,5 +49,5 @@ def test_a_topic_that_cannot_be_read_is_an_error(code: int) -> None:
     """The topic may have records, so an error must not count as a missing record."""
     name = KafkaError(code).name()
 
-    with pytest.raises(ConfigError, match=f"topic source: {name}"):
+    with pytest.raises(ConfigError, match=rf"topic source: .*{name}"):
         _lookup(code)

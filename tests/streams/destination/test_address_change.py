@@ -3,11 +3,13 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from streams.actions.intents import ListAdd, ProfileUpsert
 from streams.destination.decide import Decision, decide
 from streams.destination.loader import compile_destination
 from streams.events.canonical_event import CanonicalEvent, Origin
+from streams.state.identity import NEW_EMAIL_MS
 from streams.state.user_state import EMPTY_STATE, UserState
 
 PRESETS = compile_destination(None)
@@ -65,14 +67,23 @@ def test_an_upsert_names_previous_addresses_where_the_address_changes() -> None:
     assert late == []
 
 
-def test_a_change_of_address_that_is_read_again_is_still_a_change() -> None:
-    """The state has the address already when a worker takes over, or in a replay."""
+@pytest.mark.parametrize(
+    ("later_ms", "previous"),
+    [
+        pytest.param(0, ("10@b.co",), id="read-again"),
+        pytest.param(20, ("10@b.co",), id="soon"),
+        pytest.param(NEW_EMAIL_MS, ("10@b.co",), id="within-a-day"),
+        pytest.param(NEW_EMAIL_MS + 1, (), id="after-a-day"),
+    ],
+)
+def test_updates_of_a_day_name_the_previous_address(
+    later_ms: int, previous: tuple[str, ...]
+) -> None:
+    """The event that gave the new address may be read again, or may write nothing."""
     state = _moved(10, 20)[-1].state
-    again = _identified(20, "20@b.co", state)
-    repeated = _identified(40, "20@b.co", state)
+    decision = _identified(20 + later_ms, "20@b.co", state)
 
-    assert _previous_emails(again) == [("10@b.co",)]
-    assert _previous_emails(repeated) == [()]
+    assert _previous_emails(decision) == [previous]
 
 
 def test_an_audience_that_enters_with_a_new_address_names_the_previous() -> None:

@@ -78,6 +78,7 @@ async def test_an_outage_in_the_middle_only_delays(
     [
         pytest.param({"first_name": None}, 1, id="text"),
         pytest.param({"location": {"city": None}}, 1, id="member-of-the-location"),
+        pytest.param({"properties": {"plan": None}}, 1, id="custom-property"),
         pytest.param({"title": None, "last_name": "B"}, 1, id="beside-a-value"),
         pytest.param({"first_name": ""}, 0, id="empty-text"),
         pytest.param({"location": {"city": "Wien"}}, 0, id="location"),
