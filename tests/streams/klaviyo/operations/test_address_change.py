@@ -260,24 +260,40 @@ async def test_consent_given_between_kill_and_repair_stays(
     assert verdict.reason == ""
 
 
+class _SubscribingClient(FailFastClient):
+    """Sends a subscription of the new address after some requests of the change."""
+
+    def __init__(self, client: KlaviyoClient, *, after: int) -> None:
+        super().__init__(client)
+        self.jobs = client.jobs
+        self._klaviyo = client
+        self._requests_left = after
+
+    async def call(self, request: Request) -> FinalResult:
+        """Send a request, and the subscription before it if its turn has come."""
+        self._requests_left -= 1
+        if self._requests_left == -1:
+            subscription = ConsentChange(
+                consent=Consent.SUBSCRIBED,
+                profile={"email": NEW},
+                channels=("email.marketing",),
+            )
+            await subscribe(self._klaviyo, [subscription])
+        return await super().call(request)
+
+
 @EITHER_RULE
+@pytest.mark.parametrize("after", [0, 1, 2])
 async def test_a_subscription_of_a_moment_ago_stays(
-    client: KlaviyoClient, klaviyo: Sandbox, clock: FakeClock, rule: str
+    client: KlaviyoClient, klaviyo: Sandbox, clock: FakeClock, rule: str, after: int
 ) -> None:
     """Klaviyo accepts a subscription before it can be read."""
     klaviyo.account.switches.set_values({"email_change_consent": rule})
     klaviyo.account.config = replace(klaviyo.account.config, apply_delay_s=5)
     await upsert_profiles(client, [ADA])
     _consent(klaviyo, OLD, "UNSUBSCRIBED", at_s=clock.now_s - 1000)
-    subscription = ConsentChange(
-        consent=Consent.SUBSCRIBED,
-        profile={"email": NEW},
-        channels=("email.marketing",),
-        external_id="a",
-    )
 
-    await subscribe(client, [subscription])
-    await _change(client)
+    await upsert_without_list(_SubscribingClient(client, after=after), [CHANGE])
     await client.pause(JOB_SETTLE_S)
 
     assert _state(klaviyo, NEW)[0] == "SUBSCRIBED"
