@@ -6,13 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.actions.intents import (
-    ConflictPolicy,
-    Consent,
-    ConsentChange,
-    ListAdd,
-    ProfileUpsert,
-)
+from streams.actions.intents import ConflictPolicy, ListAdd, ProfileUpsert
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.endpoints import GET_PROFILES, UNSUBSCRIBE, Endpoint
@@ -22,8 +16,6 @@ from streams.klaviyo.api.results import FinalResult, ListGone, Rejected
 from streams.klaviyo.execute import add, patch, upsert_without_list
 from streams.klaviyo.lookups.email_consents import WITHDRAWAL_PROPERTY
 from streams.klaviyo.operations.address_change import NOT_SUBSCRIBED
-from streams.klaviyo.operations.list_unsubscribe import JOB_SETTLE_S
-from streams.klaviyo.operations.subscribe import subscribe
 from streams.klaviyo.operations.upserts import upsert_profiles
 from streams.sandbox import Sandbox
 from streams.sandbox.account.consent import EMAIL_MARKETING, ConsentTerms
@@ -258,45 +250,6 @@ async def test_consent_given_between_kill_and_repair_stays(
     assert _state(klaviyo, NEW)[0] == "SUBSCRIBED"
     assert _profile(klaviyo, NEW).properties == {"plan": "gold"}
     assert verdict.reason == ""
-
-
-class _SubscribingClient(FailFastClient):
-    """Sends a subscription of the new address after some requests of the change."""
-
-    def __init__(self, client: KlaviyoClient, *, after: int) -> None:
-        super().__init__(client)
-        self.jobs = client.jobs
-        self._klaviyo = client
-        self._requests_left = after
-
-    async def call(self, request: Request) -> FinalResult:
-        """Send a request, and the subscription before it if its turn has come."""
-        self._requests_left -= 1
-        if self._requests_left == -1:
-            subscription = ConsentChange(
-                consent=Consent.SUBSCRIBED,
-                profile={"email": NEW},
-                channels=("email.marketing",),
-            )
-            await subscribe(self._klaviyo, [subscription])
-        return await super().call(request)
-
-
-@EITHER_RULE
-@pytest.mark.parametrize("after", [0, 1, 2])
-async def test_a_subscription_of_a_moment_ago_stays(
-    client: KlaviyoClient, klaviyo: Sandbox, clock: FakeClock, rule: str, after: int
-) -> None:
-    """Klaviyo accepts a subscription before it can be read."""
-    klaviyo.account.switches.set_values({"email_change_consent": rule})
-    klaviyo.account.config = replace(klaviyo.account.config, apply_delay_s=5)
-    await upsert_profiles(client, [ADA])
-    _consent(klaviyo, OLD, "UNSUBSCRIBED", at_s=clock.now_s - 1000)
-
-    await upsert_without_list(_SubscribingClient(client, after=after), [CHANGE])
-    await client.pause(JOB_SETTLE_S)
-
-    assert _state(klaviyo, NEW)[0] == "SUBSCRIBED"
 
 
 async def test_the_latest_previous_address_with_a_profile_counts(
