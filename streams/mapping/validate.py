@@ -6,6 +6,7 @@ As in Segment's kit, the elements of arrays and the inside of `@literal` and
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from streams.mapping.directives.replacing import PATTERN_MAX, REPLACEMENT_MAX
@@ -159,6 +160,14 @@ def _object_or_directive(
         yield location.problem(text)
 
 
+_OF_DIRECTIVES: Final = (
+    _validate_directives,
+    _string_or_directive,
+    _object_or_directive,
+)
+"""Rules that find in a directive what `validate` finds in it."""
+
+
 class _FieldRule(NamedTuple):
     rule: Rule
     required: bool
@@ -173,15 +182,28 @@ def _optional(rule: Rule) -> _FieldRule:
 
 
 def _object_with(**fields: _FieldRule) -> Rule:
-    """Return a rule for an object with some fields; other fields are allowed."""
+    """Return a rule for an object with some fields; other fields are allowed.
+
+    As Segment does, it reports the problems of a directive twice: as those of a value
+    and of its field. They are found once, or the work would double with each level.
+    """
 
     def rule(node: Json, location: ValueLocation) -> Iterator[MappingProblem]:
-        yield from _validate_object(node, location)
         if directive_or_kind(node) != "object":
+            yield from _validate_object(node, location)
             return
+        found = {
+            key: [*dict.fromkeys(validate(node[key], location / key))] for key in node
+        }
+        yield from chain.from_iterable(found.values())
         for name, field in fields.items():
             if name in node:
-                yield from field.rule(node[name], location / name)
+                is_directive = directive_or_kind(node[name]) == "directive"
+                is_found = is_directive and field.rule in _OF_DIRECTIVES
+                again = (
+                    found[name] if is_found else field.rule(node[name], location / name)
+                )
+                yield from again
             elif field.required:
                 yield location.problem(f'should have field "{name}" but it doesn\'t')
 

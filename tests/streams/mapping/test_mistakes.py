@@ -4,6 +4,7 @@ import pytest
 
 from streams.errors import ConfigError
 from streams.mapping import MappingError, compile_mapping
+from streams.mapping.validate import validate
 from streams.mapping.values import Json
 
 _IF = '@if requires an "exists" key or a "blank" key'
@@ -192,3 +193,16 @@ def test_the_wording_is_segments_own() -> None:
 
     wording = f"{_IF}; @nope is not a valid directive, got undefined"
     assert refused.value.wording == wording
+
+
+def test_a_problem_deep_inside_is_found_once_a_level() -> None:
+    """The work does not double with each level of nested conditions."""
+    node: Json = {"@path": 7}
+    lookup = {"@path": "$.a"}
+    for _ in range(16):
+        node = {"@if": {"exists": lookup, "then": lookup, "else": node}}
+
+    problems = list(validate(node))
+
+    assert len(problems) == 2
+    assert len(set(problems)) == 1
