@@ -1,7 +1,7 @@
 """Stage activate: events change user states; what follows goes to the lanes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,7 +9,7 @@ import msgspec
 
 from agents.engine.kafka import Record
 from agents.engine.partition import PartitionRecords
-from agents.engine.producer import Message, RecordTooLarge, SendResult
+from agents.engine.producer import Message
 from agents.shared.context import Context
 from agents.shared.records import (
     REPLAY_STOPPED,
@@ -17,6 +17,7 @@ from agents.shared.records import (
     build_dead_letter,
     outcome_messages,
     read_record,
+    refused_records,
     send_dead_letters,
     to_poison_record,
 )
@@ -49,7 +50,11 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
     result = _BatchResult(context)
     for part, records in groups:
         result.decide_partition(part.tp.partition, records)
-    result.reject_oversized(await context.producer.send(result.messages()))
+    sent = await context.producer.send(result.messages())
+    causes = [*(record for record, _, _ in result.activations), *result.held]
+    result.dead_letters += refused_records(
+        Stage.ACTIVATE, causes, sent, fault=TOO_LARGE
+    )
     if result.dead_letters:
         await send_dead_letters(context, Stage.ACTIVATE, result.dead_letters)
     await context.user_states.write(result.changed_entries())
@@ -101,19 +106,6 @@ class _BatchResult:
         if not self.discarded:
             return messages
         return messages + outcome_messages(self.context, Stage.ACTIVATE, self.discarded)
-
-    def reject_oversized(self, results: Sequence[SendResult]) -> None:
-        """Turn activations and held events that Kafka rejected into dead letters.
-
-        Args:
-            results: Results of `messages`, in the same order.
-        """
-        records = [*(record for record, _, _ in self.activations), *self.held]
-        self.dead_letters += [
-            build_dead_letter(Stage.ACTIVATE, record, TOO_LARGE)
-            for record, result in zip(records, results, strict=False)
-            if isinstance(result, RecordTooLarge)
-        ]
 
     def changed_entries(self) -> dict[int, dict[bytes, bytes | None]]:
         """Return changed entries: partition -> key -> entry; None removes an entry."""

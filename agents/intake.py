@@ -4,23 +4,22 @@ from collections.abc import Sequence
 
 from agents.engine.kafka import Record
 from agents.engine.partition import PartitionRecords
-from agents.engine.producer import Message, RecordTooLarge
+from agents.engine.producer import Message
 from agents.shared.context import Context
 from agents.shared.records import (
+    EVENT_TOO_LARGE,
     REPLAY_STOPPED,
     StageRecord,
     build_dead_letter,
     outcome_messages,
     read_record,
+    refused_records,
     send_dead_letters,
     to_poison_record,
 )
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
-from streams.errors import PoisonRecord
 from streams.events.formats.segment_json import decode
-
-TOO_LARGE = PoisonRecord("too-large", "larger than the events topic takes")
 
 
 async def process_batch(context: Context, groups: PartitionRecords) -> None:
@@ -43,11 +42,8 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
     ]
     results = await context.producer.send([message for _, message in events])
     dead_letters = [failed for failed in converted if isinstance(failed, DeadLetter)]
-    dead_letters += [
-        build_dead_letter(Stage.INTAKE, record, TOO_LARGE)
-        for (record, _), result in zip(events, results, strict=True)
-        if isinstance(result, RecordTooLarge)
-    ]
+    sent = [record for record, _ in events]
+    dead_letters += refused_records(Stage.INTAKE, sent, results, fault=EVENT_TOO_LARGE)
     if dead_letters:
         await send_dead_letters(context, Stage.INTAKE, dead_letters)
     stopped = [item for item in converted if isinstance(item, OutcomeItem)]

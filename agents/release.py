@@ -14,20 +14,23 @@ from mode import Service
 
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition, PartitionRecords
-from agents.engine.producer import Message, RecordTooLarge
+from agents.engine.producer import Message
 from agents.engine.watchdog import exit_on_error
 from agents.shared.context import Context
-from agents.shared.records import build_dead_letter, read_record, send_dead_letters
+from agents.shared.records import (
+    EVENT_TOO_LARGE,
+    read_record,
+    refused_records,
+    send_dead_letters,
+)
 from streams.delivery.outcome import Stage
 from streams.destination.completion import UnknownPersonPolicy
-from streams.errors import PoisonRecord
 from streams.events.canonical_event import HELD_UNTIL_HEADER
 
 NAME: Final = "release"
 """Name of the stage; also the suffix of its consumer group."""
 
 TICK_S: Final = 0.2
-TOO_LARGE: Final = PoisonRecord("too-large", "larger than the events topic takes")
 
 
 class HeldEvent(NamedTuple):
@@ -93,11 +96,10 @@ class HeldEvents(Service):
         results = await self._context.producer.send(
             [_released_message(event, topic) for event in events]
         )
-        dead_letters = [
-            build_dead_letter(Stage.ACTIVATE, read_record(event.record), TOO_LARGE)
-            for event, result in zip(events, results, strict=True)
-            if isinstance(result, RecordTooLarge)
-        ]
+        causes = [read_record(event.record) for event in events]
+        dead_letters = refused_records(
+            Stage.ACTIVATE, causes, results, fault=EVENT_TOO_LARGE
+        )
         if dead_letters:
             await send_dead_letters(self._context, Stage.ACTIVATE, dead_letters)
 

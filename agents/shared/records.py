@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from agents.engine.kafka import Record
-from agents.engine.producer import Message
+from agents.engine.producer import Message, RecordTooLarge, SendResult
 from agents.shared.context import Context
 from streams.dead_letters.encoding import DeadLetter, encode_headers, encode_value
 from streams.delivery.outcome import OutcomeItem, Stage, encode_outcomes, outcome_item
@@ -27,9 +27,10 @@ from streams.events.canonical_event import (
 )
 
 REPLAY_STOPPED = discarded("replay-stopped")
+EVENT_TOO_LARGE: Final = PoisonRecord("too-large", "larger than the events topic takes")
 
 _REPLAY_HEADERS = (REPLAY_HEADER, REPLAY_MODE_HEADER, FAILED_LANES_HEADER)
-NO_LANES: Final[frozenset[str]] = frozenset()
+_NO_LANES: Final[frozenset[str]] = frozenset()
 _REPLAY_MODES = {mode.encode(): mode for mode in ReplayMode}
 
 
@@ -93,7 +94,7 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
     source_ms = int(source_time) if source_time.isdigit() else record.timestamp
     event_offset = headers.get(EVENT_OFFSET_HEADER, b"")
     lanes_text = headers.get(FAILED_LANES_HEADER, b"").decode("utf-8", "replace")
-    lanes = frozenset(lanes_text.split(",")) - {""} if lanes_text else NO_LANES
+    lanes = frozenset(lanes_text.split(",")) - {""} if lanes_text else _NO_LANES
     return StageRecord(
         key=record.key,
         value=record.value,
@@ -170,6 +171,29 @@ def build_dead_letter(
         replay=record.replay,
         source_ms=record.source_ms,
     )
+
+
+def refused_records(
+    stage: Stage,
+    records: Sequence[StageRecord],
+    results: Sequence[SendResult],
+    *,
+    fault: PoisonRecord,
+) -> list[DeadLetter]:
+    """Build the dead letters for records that caused a record too large for its topic.
+
+    Args:
+        stage: The stage that sent.
+        records: The cause of each record that was sent; results behind them are of
+            records without a cause.
+        results: Results of the sending, in the same order.
+        fault: Fault that the dead letters name.
+    """
+    return [
+        build_dead_letter(stage, record, fault)
+        for record, result in zip(records, results, strict=False)
+        if isinstance(result, RecordTooLarge)
+    ]
 
 
 def to_poison_record(fault: Exception) -> PoisonRecord:

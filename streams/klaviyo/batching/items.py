@@ -157,8 +157,8 @@ def list_identifiers(
     identifiers = []
     for name in fields:
         value = profile.get(name)
-        if isinstance(value, str) and (text := value.strip()):
-            identifiers.append((name, text.lower() if name == "email" else value))
+        if isinstance(value, str) and value.strip():
+            identifiers.append(normalize_identifier((name, value)))
     return identifiers
 
 
