@@ -205,7 +205,12 @@ class _EventWrites:
 
     def revoked_after(self, key: CommandKey) -> bool:
         """Return True if the last write on a key is a later revocation."""
-        return _is_revoked_after(self._event, self.state.command(key))
+        last_write = self.state.command(key)
+        return (
+            last_write is not None
+            and not last_write.inside
+            and self._event.rank < last_write.rank
+        )
 
     def deleted_after(self, intent: Intent) -> bool:
         """Return True if the person was deleted after the event.
@@ -358,14 +363,6 @@ def _apply_single(
     if writes.record_for_person(intent, matter, entered=entered):
         return CommandResult(intent, writes.state)
     return CommandResult(None, writes.state, writes.reason)
-
-
-def _is_revoked_after(event: CanonicalEvent, last_write: LastWrite | None) -> bool:
-    return (
-        last_write is not None
-        and not last_write.inside
-        and event.rank < last_write.rank
-    )
 
 
 def fingerprint(text: str) -> str:

@@ -135,8 +135,8 @@ class _DecisionBuilder:
         refusals: Refused payloads so far.
         reasons: Reasons so far for doing nothing.
         has_new_email: Whether the event changes the user's address.
-        is_email_change: The same, also where the event is read again; False for the
-            user's first address.
+        is_email_change: Whether updates name the previous addresses: the address has
+            been new for a day at most.
     """
 
     event: CanonicalEvent
