@@ -7,7 +7,7 @@ work, and never loses a membership change.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -96,10 +96,6 @@ class Table:
     def get(self, partition: int, key: bytes) -> bytes | None:
         """Return one entry; None if there is none."""
         return self._stores[partition].get(key)
-
-    def get_many(self, partition: int, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Return the existing entries for the keys."""
-        return self._stores[partition].get_many(keys)
 
     def scan(self, partition: int, group: bytes) -> dict[bytes, bytes]:
         """Return every entry of a group, by its name."""

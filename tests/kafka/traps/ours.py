@@ -84,10 +84,10 @@ async def collect_in_table(worker: EngineWorker, batch: RecordBatch) -> None:
 def _changed_rows(
     worker: EngineWorker, part: Partition, records: list[Record]
 ) -> dict[bytes, bytes]:
-    keys = {record.key for record in records}
-    rows = worker.table.get_many(part.tp.partition, keys)
+    rows: dict[bytes, bytes] = {}
     for record in records:
-        rows[record.key] = add_to_row(rows.get(record.key), record.value)
+        stored = worker.table.get(part.tp.partition, record.key)
+        rows[record.key] = add_to_row(rows.get(record.key, stored), record.value)
     return rows
 
 
