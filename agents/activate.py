@@ -30,7 +30,7 @@ from streams.destination.decide import Decision, decide
 from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import EVENT_OFFSET_HEADER, Replay
-from streams.events.formats.segment_json import decode
+from streams.events.formats.segment import decode
 from streams.events.text import encode_without_half_pairs
 from streams.settings.model import LaneId
 from streams.state.user_state import TableEntries, UserState, deletions_last

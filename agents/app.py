@@ -17,6 +17,7 @@ from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
 from agents.shared.stages import run_stage
 from streams.delivery.outcome import Stage
 from streams.destination.model import Destination
+from streams.events.sources import converted_topics
 from streams.settings import Settings
 from streams.state.entries import merge_entry
 
@@ -80,6 +81,7 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
         ),
         klaviyo=create_klaviyo_client(settings),
         destination=destination,
+        converted_topics=converted_topics(destination.sources),
         now_ms=clock_ms,
     )
 

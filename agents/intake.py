@@ -19,7 +19,11 @@ from agents.shared.records import (
 )
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
-from streams.events.formats.segment_json import decode
+from streams.delivery.verdict import Reason, discarded
+from streams.events.convert import convert_record
+from streams.events.formats.segment import decode
+from streams.events.formats.source_record import SkippedRecord, SourceRecord
+from streams.events.sources import Source
 
 
 async def process_batch(context: Context, groups: PartitionRecords) -> None:
@@ -37,8 +41,9 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
     converted = [_convert(context, record) for record in stage_records]
     events = [
         (record, message)
-        for record, message in zip(stage_records, converted, strict=True)
-        if type(message) is Message
+        for record, result in zip(stage_records, converted, strict=True)
+        if type(result) is list
+        for message in result
     ]
     results = await context.producer.send([message for _, message in events])
     dead_letters = [failed for failed in converted if isinstance(failed, DeadLetter)]
@@ -46,28 +51,55 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
     dead_letters += refused_records(Stage.INTAKE, sent, results, fault=EVENT_TOO_LARGE)
     if dead_letters:
         await send_dead_letters(context, Stage.INTAKE, dead_letters)
-    stopped = [item for item in converted if isinstance(item, OutcomeItem)]
-    if stopped:
-        await context.producer.send(outcome_messages(context, Stage.INTAKE, stopped))
+    discarded_items = [item for item in converted if isinstance(item, OutcomeItem)]
+    if discarded_items:
+        messages = outcome_messages(context, Stage.INTAKE, discarded_items)
+        await context.producer.send(messages)
 
 
 def _convert(
     context: Context, record: StageRecord
-) -> Message | DeadLetter | OutcomeItem:
-    """Decode a record; a record of a replay that was stopped gets its outcome."""
+) -> list[Message] | DeadLetter | OutcomeItem:
+    """Convert a record to events; one that makes none gets its outcome here."""
     if record.replay and context.is_replay_stopped(record.replay):
         return outcome_item(record.origin, REPLAY_STOPPED, replay=record.replay)
     if record.bad_origin is not None:
         return build_dead_letter(Stage.INTAKE, record, record.bad_origin)
+    source = context.converted_topics.get(record.origin.topic)
+    values: Sequence[bytes | None] | SkippedRecord = [record.value]
     try:
-        event = decode(
-            record.value,
-            origin=record.origin,
-            record_time_ms=record.source_ms,
-            now_ms=context.now_ms(),
-            max_event_bytes=context.settings.max_event_bytes,
-        )
+        if source is not None and not record.is_canonical:
+            values = _convert_value(context, record, source)
+        if isinstance(values, SkippedRecord):
+            verdict = discarded(str(Reason(values.code, values.reason)))
+            return outcome_item(record.origin, verdict, replay=record.replay)
+        users = [
+            decode(
+                value,
+                origin=record.origin,
+                record_time_ms=record.source_ms,
+                now_ms=context.now_ms(),
+                max_event_bytes=context.settings.max_event_bytes,
+            ).user
+            for value in values
+        ]
     except Exception as fault:  # noqa: BLE001 - no record stops the next one
         return build_dead_letter(Stage.INTAKE, record, to_poison_record(fault))
-    key = event.user.encode()
-    return Message(context.topics.events, key, record.value, record.onward_headers)
+    return [
+        Message(context.topics.events, user.encode(), value, record.onward_headers)
+        for user, value in zip(users, values, strict=True)
+    ]
+
+
+def _convert_value(
+    context: Context, record: StageRecord, source: Source
+) -> Sequence[bytes] | SkippedRecord:
+    source_record = SourceRecord(
+        origin=record.origin,
+        time_ms=record.source_ms,
+        key=record.key,
+        value=record.value,
+        headers=record.source_headers,
+    )
+    max_bytes = context.settings.max_event_bytes
+    return convert_record(source_record, source, max_bytes=max_bytes)

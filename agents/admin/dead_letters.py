@@ -1,6 +1,6 @@
 """Dead letters, listed, requeued and discarded by commands."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from agents.admin.publisher import RecordPublisher
 from agents.admin.topic_reader import (
     MissingRecord,
     TopicReader,
+    headers_of,
     partition_and_offset,
     read_topic,
 )
@@ -239,7 +240,11 @@ class _Requeuer:
             partial(requeue_activation, user=record.key())
             if requeue.route is RequeueRoute.ACTIVATION
             else partial(
-                requeue_event, key=record.key(), failed_lanes=requeue.failed_lanes
+                requeue_event,
+                key=record.key(),
+                failed_lanes=requeue.failed_lanes,
+                source_headers=_source_headers(requeue, record),
+                is_canonical=_is_canonical(requeue),
             )
         )
         return build(
@@ -273,6 +278,21 @@ class _Requeuer:
         return "too-large" if is_too_large else ""
 
 
+def _source_headers(requeue: RequeueRecord, record: Record) -> Mapping[str, bytes]:
+    """Return the producer's headers, of the source record or as the dead letter has."""
+    dead_letter = requeue.dead_letters[0].dead_letter
+    if requeue.route is RequeueRoute.SOURCE or dead_letter is None:
+        return dict(headers_of(record))
+    return dead_letter.source_headers
+
+
+def _is_canonical(requeue: RequeueRecord) -> bool:
+    """Return True if the value to send is no longer in the format of its source."""
+    dead_letter = requeue.dead_letters[0].dead_letter
+    is_source = requeue.route is RequeueRoute.SOURCE
+    return not is_source and dead_letter is not None and dead_letter.is_canonical
+
+
 def _requeued(*, at_ms: int, replay: str) -> Resolution:
     return Resolution(action=ResolutionAction.REQUEUED, at_ms=at_ms, replay=replay)
 
@@ -294,15 +314,10 @@ def _outcome_of(record: DeadLetterRecord, topic: str) -> outcome.OutcomeItem:
 
 
 def _parse_record(record: Record) -> DeadLetterRecord:
-    headers = record.headers() or []
-    pairs = headers.items() if isinstance(headers, dict) else headers
     return read_record(
         TopicOffset(*partition_and_offset(record)),
         timestamp_ms=record.timestamp()[1],
-        headers=[
-            (name, text.encode() if isinstance(text, str) else text)
-            for name, text in pairs
-        ],
+        headers=headers_of(record),
         key=record.key(),
         value=record.value(),
     )

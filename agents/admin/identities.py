@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agents.admin.progress import ReportLine
-from agents.admin.topic_reader import MissingRecord, read_records
+from agents.admin.topic_reader import MissingRecord, headers_of, read_records
 from agents.shared.context import clock_ms, kafka_access
 from streams.destination.model import Destination
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, Origin
-from streams.events.formats.segment_json import decode
+from streams.events.convert import read_events
+from streams.events.formats.source_record import SourceRecord
 from streams.events.identifiers import identifiers_of
+from streams.events.sources import converted_topics
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.lookups.profile_lookup import users_with_profile
 from streams.reconcile.comparison import Comparison
@@ -25,7 +27,7 @@ class IdentityResolver:
 
     Args:
         settings: Access to Kafka, and the largest size of an event.
-        destination: Rules for reading e-mail addresses and phone numbers.
+        destination: Rules for reading e-mail addresses and phone numbers, and sources.
         client: Client of Klaviyo's API.
         create_report: Creates the receiver of progress lines.
     """
@@ -40,6 +42,7 @@ class IdentityResolver:
     ) -> None:
         self._kafka = kafka_access(settings)
         self._max_bytes = settings.max_event_bytes
+        self._sources = converted_topics(destination.sources)
         self._country = destination.contact_rules.country
         self._client = client
         self._create_report = create_report
@@ -96,19 +99,28 @@ class IdentityResolver:
             if isinstance(message, MissingRecord):
                 continue
             source_ms = message.timestamp()[1]
-            try:
-                event = decode(
-                    message.value(),
-                    origin=origin,
-                    record_time_ms=source_ms,
-                    now_ms=clock_ms(),
-                    max_event_bytes=self._max_bytes,
-                )
-            except PoisonRecord:
-                continue
-            if event.user == users[origin]:
-                self._source_times[origin] = source_ms
-                yield event
+            record = SourceRecord(
+                origin=origin,
+                time_ms=source_ms,
+                key=message.key(),
+                value=message.value(),
+                headers=dict(headers_of(message)),
+            )
+            for event in self._decode(record):
+                if event.user == users[origin]:
+                    self._source_times[origin] = source_ms
+                    yield event
+
+    def _decode(self, record: SourceRecord) -> list[CanonicalEvent]:
+        try:
+            return read_events(
+                record,
+                self._sources.get(record.origin.topic),
+                now_ms=clock_ms(),
+                max_bytes=self._max_bytes,
+            )
+        except PoisonRecord:
+            return []
 
     def _find_known_users(self, users: Iterable[str]) -> set[str]:
         users = list(users)

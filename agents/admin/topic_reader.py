@@ -341,6 +341,16 @@ def is_end(message: Message) -> bool:
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
 
 
+def headers_of(message: Message) -> list[tuple[str, bytes]]:
+    """Return the headers of a message; a null value is empty."""
+    headers = message.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return [
+        (name, value.encode() if isinstance(value, str) else value or b"")
+        for name, value in pairs
+    ]
+
+
 def partition_and_offset(message: Message) -> tuple[int, int]:
     """Return the offset of a record or of a partition's end."""
     partition, offset = message.partition(), message.offset()

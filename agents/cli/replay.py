@@ -9,7 +9,11 @@ import click
 from agents.admin.replay.selector import qualified_topic
 from agents.admin.replay.store import ReplayStore
 from agents.cli.support.replay_command import ReplayCommand, ReplayOptions
-from agents.cli.support.settings_options import open_kafka_settings, settings_option
+from agents.cli.support.settings_options import (
+    open_kafka_settings,
+    read_sources,
+    settings_option,
+)
 from agents.shared.context import kafka_access
 from streams.errors import ConfigError
 from streams.events.canonical_event import ReplayMode
@@ -124,7 +128,7 @@ def replay(  # noqa: PLR0913 - one argument an option
         _list_replays(settings)
         return
     options = ReplayOptions(rate_per_s=rate, max_lag=max_lag, waits=not no_wait)
-    command = ReplayCommand(settings, options)
+    command = ReplayCommand(settings, options, sources=read_sources(settings_path))
     if resume:
         command.resume(resume)
         return

@@ -1,7 +1,7 @@
 """Services of one worker, built once and given to every stage."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agents.engine.global_table import GlobalTable
@@ -10,6 +10,7 @@ from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Producer
 from agents.engine.table import Table
 from streams.destination.model import Destination
+from streams.events.sources import Source
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.settings import Settings, Topics
 
@@ -29,6 +30,8 @@ class Context:
         offset_backup: Second copy of the committed offsets.
         klaviyo: Client of Klaviyo's API.
         destination: The compiled destination file.
+        converted_topics: Source topics whose values are not events of Segment's spec,
+            with their sources.
         now_ms: Clock, milliseconds since the epoch.
     """
 
@@ -42,6 +45,7 @@ class Context:
     offset_backup: OffsetBackup
     klaviyo: KlaviyoClient
     destination: Destination
+    converted_topics: Mapping[str, Source]
     now_ms: Callable[[], int]
 
     def is_replay_stopped(self, replay: str) -> bool:

@@ -15,6 +15,7 @@ from streams.delivery.verdict import Reason, dead_letter, discarded
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import (
     ACTIVATION_HEADER,
+    CANONICAL_HEADER,
     EVENT_OFFSET_HEADER,
     FAILED_LANES_HEADER,
     HELD_UNTIL_HEADER,
@@ -24,6 +25,7 @@ from streams.events.canonical_event import (
     SOURCE_TIME_HEADER,
     Origin,
     ReplayMode,
+    producer_headers,
 )
 
 REPLAY_STOPPED = discarded("replay-stopped")
@@ -49,6 +51,10 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         replay_mode: Mode of that replay.
         failed_lanes: Lanes on which a requeued event failed.
         is_activation: True for a record of the events topic that holds an activation.
+        is_canonical: True for a source record whose value is a canonical event already.
+        headers: Headers of the record, as it has them.
+        is_internal: True for a record of a topic of ours: the producer's headers have a
+            prefix there.
         was_held: True for an event that was held, and is back on the events topic.
         onward_headers: Headers for the records that this one causes.
     """
@@ -64,8 +70,17 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
     replay_mode: ReplayMode
     failed_lanes: frozenset[str]
     is_activation: bool
+    is_canonical: bool
+    headers: Sequence[tuple[str, bytes | None]]
+    is_internal: bool
     was_held: bool
     onward_headers: list[tuple[str, bytes]]
+
+    @property
+    def source_headers(self) -> dict[str, bytes]:
+        """Headers that the producer gave the source record; of a name the last one."""
+        headers = {name: value or b"" for name, value in self.headers}
+        return producer_headers(headers, is_internal=self.is_internal)
 
 
 def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
@@ -109,6 +124,9 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
         ),
         failed_lanes=lanes,
         is_activation=bool(headers.get(ACTIVATION_HEADER)),
+        is_canonical=CANONICAL_HEADER in headers,
+        headers=record.headers,
+        is_internal=is_internal,
         was_held=HELD_UNTIL_HEADER in headers,
         onward_headers=[
             (ORIGIN_HEADER, origin_text),
@@ -170,6 +188,8 @@ def build_dead_letter(
         value=record.value,
         replay=record.replay,
         source_ms=record.source_ms,
+        source_headers=record.source_headers,
+        is_canonical=record.is_canonical or stage is Stage.ACTIVATE,
     )
 
 

@@ -1,12 +1,15 @@
 """Records for reprocessing, as commands write them: requeued and replayed records."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from agents.engine.producer import Message
+from streams.dead_letters.encoding import encode_source_headers
 from streams.events.canonical_event import (
     ACTIVATION_HEADER,
+    CANONICAL_HEADER,
     FAILED_LANES_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
@@ -33,6 +36,8 @@ def requeue_event(  # noqa: PLR0913 - a record's parts
     replay: str,
     mode: ReplayMode = ReplayMode.CHANGES_ONLY,
     failed_lanes: Iterable[str] = (),
+    source_headers: Mapping[str, bytes] = MappingProxyType({}),
+    is_canonical: bool = False,
 ) -> Message:
     """Build a record that makes intake process a source record again.
 
@@ -46,13 +51,18 @@ def requeue_event(  # noqa: PLR0913 - a record's parts
         mode: Mode of the replay.
         failed_lanes: Lanes on which it failed. Consent is sent again only for these:
             people change it in Klaviyo too.
+        source_headers: Headers that the producer gave the source record.
+        is_canonical: Whether the value is a canonical event already, and no longer in
+            the format of its source.
     """
     headers = _replay_headers(origin, source_ms=source_ms, replay=replay, mode=mode)
     lanes_text = ",".join(sorted(failed_lanes))
-    failed_lanes_header = (
-        [(FAILED_LANES_HEADER, lanes_text.encode())] if lanes_text else []
-    )
-    return Message(topics.reprocess, key, value, [*headers, *failed_lanes_header])
+    if lanes_text:
+        headers.append((FAILED_LANES_HEADER, lanes_text.encode()))
+    if is_canonical:
+        headers.append((CANONICAL_HEADER, b"1"))
+    headers += encode_source_headers(source_headers)
+    return Message(topics.reprocess, key, value, headers)
 
 
 def requeue_activation(  # noqa: PLR0913 - a record's parts

@@ -5,16 +5,27 @@ headers.enable`), so that tools made for that
 queue read these dead letters too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from streams.delivery.outcome import Stage
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import REPLAY_HEADER, SOURCE_TIME_HEADER, Origin
+from streams.events.canonical_event import (
+    CANONICAL_HEADER,
+    REPLAY_HEADER,
+    SOURCE_HEADER_PREFIX,
+    SOURCE_TIME_HEADER,
+    Origin,
+    producer_headers,
+)
 
 VALUE_MAX_BYTES = 900_000
 """Below Kafka's default `max.message.bytes` (1,048,588), headers included."""
+
+SOURCE_HEADERS_MAX_BYTES = 64_000
+"""Bytes of the producer's headers that are kept, so that value and headers together
+stay below Kafka's limit."""
 
 _CONNECT_PREFIX = "__connect.errors."
 
@@ -34,6 +45,9 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
         value: Value of the record at that stage, at most `VALUE_MAX_BYTES` of it.
         replay: Id of the replay that reprocessed the record; empty for live records.
         source_ms: Time of the source record, milliseconds since the epoch, or 0.
+        source_headers: Headers that the producer gave the source record.
+        is_canonical: Whether the value is a canonical event, and no longer in the
+            source's format.
     """
 
     origin: Origin
@@ -44,6 +58,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     value: bytes | None
     replay: str = ""
     source_ms: int = 0
+    source_headers: Mapping[str, bytes] = {}
+    is_canonical: bool = False
 
 
 def encode_headers(
@@ -68,7 +84,19 @@ def encode_headers(
         headers.append((REPLAY_HEADER, dead_letter.replay.encode()))
     if dead_letter.value is not None and len(dead_letter.value) > VALUE_MAX_BYTES:
         headers.append((TRUNCATED_HEADER, str(len(dead_letter.value)).encode()))
-    return headers
+    if dead_letter.is_canonical:
+        headers.append((CANONICAL_HEADER, b"1"))
+    return headers + encode_source_headers(dead_letter.source_headers)
+
+
+def encode_source_headers(headers: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
+    """Return the producer's headers under names of ours, as far as there is space."""
+    encoded, size = [], 0
+    for name, value in headers.items():
+        size += len(name) + len(value)
+        if size <= SOURCE_HEADERS_MAX_BYTES:
+            encoded.append((SOURCE_HEADER_PREFIX + name, value))
+    return encoded
 
 
 def encode_value(dead_letter: DeadLetter) -> bytes | None:
@@ -83,7 +111,8 @@ def decode_dead_letter(
     value: bytes | None,
 ) -> DeadLetter | None:
     """Decode a dead letter; None for a record that is not from this project."""
-    texts = {name: (text or b"").decode("utf-8", "replace") for name, text in headers}
+    values = {name: value or b"" for name, value in headers}
+    texts = {name: value.decode("utf-8", "replace") for name, value in values.items()}
     origin_parts = [
         texts.get(_CONNECT_PREFIX + name, "")
         for name in ("topic", "partition", "offset")
@@ -106,4 +135,6 @@ def decode_dead_letter(
         value=value,
         replay=texts.get(REPLAY_HEADER, ""),
         source_ms=int(source_ms) if source_ms.isdecimal() else 0,
+        source_headers=producer_headers(values, is_internal=True),
+        is_canonical=CANONICAL_HEADER in values,
     )

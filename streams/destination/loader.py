@@ -21,16 +21,18 @@ from streams.destination.model import (
 from streams.destination.opt_out import ConsentStrategy, OptOutRules
 from streams.destination.presets import PRESETS
 from streams.destination.problems import ConfigProblems
+from streams.destination.sources import read_sources, source_topics
 from streams.errors import ConfigError
 from streams.events.identifiers import BadPhonePolicy, ContactRules
 from streams.events.phone_numbers import is_country_code
+from streams.events.sources import Source
 from streams.mapping.values import Json
 from streams.settings import Settings
 from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
 from streams.settings.yaml_reader import read_yaml
 from streams.triggers.trigger import Trigger
 
-FILE_PARTS: Final = ("settings", "audiences", "mappings", "subscriptions")
+FILE_PARTS: Final = ("settings", "audiences", "sources", "mappings", "subscriptions")
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")
 IDENTITY_FIELDS: Final = ("complete", "unknown", "hold_for_s", "on_conflict")
 DESTINATION_SETTINGS: Final = (
@@ -132,6 +134,7 @@ def _compile_parts(
     return Destination(
         mappings=rules,
         audiences=_read_audiences(parts.get("audiences"), problems=problems),
+        sources=read_sources(parts.get("sources"), problems=problems),
         sync_audiences=problems.boolean_at(
             settings.get("sync_audiences"),
             at="settings.sync_audiences",
@@ -148,20 +151,23 @@ def _compile_parts(
         ),
         opt_out_rules=_read_opt_out_rules(settings, problems=problems),
         identity_rules=_read_identity_rules(settings, problems=problems),
-        settings=_worker_settings(settings, problems=problems),
+        settings=_worker_settings(parts, settings, problems=problems),
     )
 
 
 def _worker_settings(
-    settings: dict[str, Json], *, problems: ConfigProblems
+    parts: dict[str, Json], settings: dict[str, Json], *, problems: ConfigProblems
 ) -> dict[str, Json]:
-    """Check the settings of the worker, and return the settings unchanged."""
+    """Check the settings of the worker, and return them with the topics of sources."""
     worker_names = _ALLOWED_SETTINGS.difference(DESTINATION_SETTINGS, _SECRETS)
     worker_settings = {
         name: value for name, value in settings.items() if name in worker_names
     }
     for name, message in layer_problems(worker_settings):
         problems.add(f"{BASE_PREFIX}{name}", message)
+    if topics := source_topics(parts.get("sources")):
+        listed = worker_settings.get("source_topics") or []
+        worker_settings["source_topics"] = [*dict.fromkeys([*topics, *listed])]
     return worker_settings
 
 
@@ -297,7 +303,26 @@ def read_worker_settings(text: str | bytes) -> dict[str, Json]:
     problems.add_unknown_names(
         settings, _ALLOWED_SETTINGS, at=BASE_PREFIX, what="setting"
     )
-    worker_settings = _worker_settings(settings, problems=problems)
+    worker_settings = _worker_settings(parts, settings, problems=problems)
     if problems.lines:
         raise ConfigError(problems.lines)
     return worker_settings
+
+
+def read_file_sources(text: str | bytes) -> tuple[Source, ...]:
+    """Read the sources of a destination file; mappings are not compiled.
+
+    Args:
+        text: YAML or JSON.
+
+    Raises:
+        ConfigError: Every problem of the sources, each with its path.
+    """
+    raw = read_yaml(text)
+    problems = ConfigProblems()
+    sources = read_sources(
+        raw.get("sources") if isinstance(raw, dict) else None, problems=problems
+    )
+    if problems.lines:
+        raise ConfigError(problems.lines)
+    return sources

@@ -89,9 +89,7 @@ def _compile_parts_of(
         parts.get("trigger"), at=f"{at}.trigger", default=spec.trigger
     )
     trigger = _compile_trigger(text, at=f"{at}.trigger", problems=problems)
-    mapping = _compile_mapping(
-        fields, at=f"{at}.{_fields_key(parts)}", problems=problems
-    )
+    mapping = compile_fields(fields, at=f"{at}.{_fields_key(parts)}", problems=problems)
     if trigger is None or mapping is None:
         return None
     return MappingRule(
@@ -197,9 +195,10 @@ def _compile_trigger(text: str, *, at: str, problems: ConfigProblems) -> Trigger
         return None
 
 
-def _compile_mapping(
+def compile_fields(
     fields: Json, *, at: str, problems: ConfigProblems
 ) -> Mapping | None:
+    """Compile directives of the file; None if there are problems."""
     try:
         return compile_mapping(fields)
     except MappingError as err:

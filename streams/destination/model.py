@@ -13,6 +13,7 @@ from streams.actions.spec import ActionSpec
 from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
 from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
+from streams.events.sources import Source
 from streams.mapping import Unmappable
 from streams.triggers.names import Names, answers_by_names
 from streams.triggers.trigger import Trigger
@@ -165,6 +166,8 @@ class Destination:
     Attributes:
         mappings: The enabled mappings, in the file's order.
         audiences: Audience key to the audience's settings.
+        sources: Sources of the file; topics of the setting `source_topics` that none
+            of them names have Segment JSON.
         sync_audiences: Whether audience events change lists by themselves; by default
             not if a mapping of the file maps them to lists.
         api_key_env: The environment variable that holds the API key.
@@ -172,12 +175,13 @@ class Destination:
         unknown_metric: Treatment of an event with a metric that Klaviyo does not have.
         opt_out_rules: Rules for events that their producer holds back.
         identity_rules: Rules for naming the person of an intent.
-        settings: The file's settings of the worker, unchanged.
+        settings: The file's settings of the worker, with the topics of its sources.
         rules_by_name: The mappings by the names of events.
     """
 
     mappings: tuple[MappingRule, ...]
     audiences: Mapping[str, AudienceRule] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
     sync_audiences: bool = True
     api_key_env: str = ""
     contact_rules: ContactRules = DEFAULT_CONTACT_RULES

@@ -4,6 +4,7 @@ The JSON of an event does not have its origin and its replay. They are in the he
 the records between the stages, whose names are here.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal, Self, get_args
 
@@ -44,6 +45,16 @@ ACTIVATION_HEADER = "ks.activation"
 Activate checks that the activation is still the user's last write, then returns it to
 its lane.
 """
+
+CANONICAL_HEADER = "ks.canonical"
+"""Marks a record of the reprocess topic whose value is a canonical event already.
+
+The value of another one has the format of its source topic.
+"""
+
+SOURCE_HEADER_PREFIX = "ks.source."
+"""Prefix of the producer's headers, on the reprocess topic and on dead letters:
+some formats need them."""
 
 HELD_UNTIL_HEADER = "ks.held-until"
 """End of the hold of an event, milliseconds since the epoch: it is held only once."""
@@ -151,3 +162,21 @@ def section(body: dict[str, Any], name: str) -> dict[str, Any]:
     """
     value = body.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def producer_headers(
+    headers: Mapping[str, bytes], *, is_internal: bool
+) -> dict[str, bytes]:
+    """Return the headers that the producer gave a source record.
+
+    Args:
+        headers: Headers of the record, or of a copy on a topic of ours.
+        is_internal: True for the copy, where they have a prefix.
+    """
+    if not is_internal:
+        return dict(headers)
+    return {
+        name.removeprefix(SOURCE_HEADER_PREFIX): value
+        for name, value in headers.items()
+        if name.startswith(SOURCE_HEADER_PREFIX)
+    }

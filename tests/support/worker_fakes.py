@@ -28,6 +28,7 @@ from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
+from streams.events.sources import converted_topics
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.results import Accepted, AttemptResult, FinalResult
@@ -259,6 +260,7 @@ def context(
         ),
         klaviyo=klaviyo or ScriptedKlaviyo(),
         destination=destination or presets(),
+        converted_topics=converted_topics((destination or presets()).sources),
         now_ms=lambda: NOW_MS,
     )
 

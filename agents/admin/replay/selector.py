@@ -1,22 +1,29 @@
 """Selector that turns records of a range into records to publish again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from confluent_kafka import Message as KafkaMessage
 
+from agents.admin.topic_reader import headers_of
 from agents.engine.producer import Message
 from agents.shared.reprocess import requeue_activation, requeue_event
 from streams.actions.activation import decode_activation
 from streams.errors import ConfigError, PoisonRecord
 from streams.events.canonical_event import (
     ACTIVATION_HEADER,
+    CANONICAL_HEADER,
     ORIGIN_HEADER,
     SOURCE_TIME_HEADER,
     CanonicalEvent,
     Origin,
+    producer_headers,
 )
-from streams.events.formats.segment_json import decode
+from streams.events.convert import read_events
+from streams.events.formats.source_record import SourceRecord
+from streams.events.sources import Source
 from streams.replay.selection import RecordFilter, ReplaySelection
 from streams.settings import Settings
 
@@ -51,6 +58,8 @@ class RawRecord:
     source_ms: int
     location: str
     is_activation: bool
+    source_headers: Mapping[str, bytes]
+    is_canonical: bool
 
 
 class RecordSelector:
@@ -60,6 +69,8 @@ class RecordSelector:
         settings: Names of topics, and the largest size of an event.
         selection: Range and filter.
         replay: Id of the replay.
+        sources: Source topics whose values are not events of Segment's spec, with
+            their sources.
 
     Raises:
         ConfigError: Records of the topic cannot be replayed, or the filter does not fit
@@ -70,9 +81,15 @@ class RecordSelector:
     """
 
     def __init__(
-        self, settings: Settings, selection: ReplaySelection, *, replay: str
+        self,
+        settings: Settings,
+        selection: ReplaySelection,
+        *,
+        replay: str,
+        sources: Mapping[str, Source] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
+        self._sources = sources
         self._topics = settings.topics
         self._selection = selection
         self._replay = replay
@@ -91,8 +108,8 @@ class RecordSelector:
             return self._select_activation(raw_record)
         kind, time_ms = "", raw_record.source_ms
         if not self._filter.matches_all:
-            event = self._decode_event(raw_record)
-            if event is None or not self._filter.matches_event(event):
+            event = self._find_event(raw_record)
+            if event is None:
                 return None
             kind = f"{event.kind} {event.body.get('event', '')}".rstrip()
             time_ms = event.time_ms
@@ -104,6 +121,8 @@ class RecordSelector:
             source_ms=raw_record.source_ms,
             replay=self._replay,
             mode=self._selection.mode,
+            source_headers=raw_record.source_headers,
+            is_canonical=raw_record.is_canonical,
         )
         return message_out, _build_preview(raw_record, time_ms=time_ms, kind=kind)
 
@@ -130,22 +149,31 @@ class RecordSelector:
             raw_record, time_ms=activation.time_ms, kind=activation.action
         )
 
-    def _decode_event(self, raw_record: RawRecord) -> CanonicalEvent | None:
+    def _find_event(self, raw_record: RawRecord) -> CanonicalEvent | None:
+        """Return the first event of a record that the filter matches."""
+        source = self._sources.get(raw_record.origin.topic)
         try:
-            return decode(
-                raw_record.value,
-                origin=raw_record.origin,
-                record_time_ms=raw_record.source_ms,
+            events = read_events(
+                SourceRecord(
+                    origin=raw_record.origin,
+                    time_ms=raw_record.source_ms,
+                    key=raw_record.key,
+                    value=raw_record.value,
+                    headers=raw_record.source_headers,
+                ),
+                None if raw_record.is_canonical else source,
                 now_ms=_FAR_FUTURE_MS,
-                max_event_bytes=self._settings.max_event_bytes,
+                max_bytes=self._settings.max_event_bytes,
             )
         except (PoisonRecord, RecursionError):
             self.unreadable += 1
             return None
+        return next(filter(self._filter.matches_event, events), None)
 
     def _parse(self, message: Any) -> RawRecord:  # noqa: ANN401 - confluent's types allow None
         is_internal = message.topic() not in self._settings.source_topics
-        headers = dict(message.headers() or ()) if is_internal else {}
+        all_headers = dict(headers_of(message))
+        headers = all_headers if is_internal else {}
         location = Origin(
             topic=message.topic(),
             partition=message.partition(),
@@ -159,6 +187,9 @@ class RecordSelector:
             or message.timestamp()[1],
             location=str(location),
             is_activation=self._is_lane_topic or ACTIVATION_HEADER in headers,
+            source_headers=producer_headers(all_headers, is_internal=is_internal),
+            is_canonical=message.topic() == self._topics.events
+            or CANONICAL_HEADER in headers,
         )
 
 

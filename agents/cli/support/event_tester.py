@@ -17,7 +17,7 @@ from streams.destination.model import Destination, MappingResult
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, Origin
-from streams.events.formats.segment_json import decode
+from streams.events.formats.segment import decode
 from streams.klaviyo.api.requests import Request
 from streams.state.user_state import EMPTY_STATE
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from agents.shared.context import clock_ms, kafka_access
 from agents.shared.reprocess import new_replay_id
 from agents.shared.signals import interrupt_on_signals
 from streams.events.canonical_event import ReplayMode
+from streams.events.sources import Source, converted_topics
 from streams.replay.selection import ReplaySelection, clip_bounds
 from streams.replay.state import ReplayState, ReplayStatus, estimate_remaining_s
 from streams.replay.token_bucket import ReplayBucket
@@ -56,17 +57,21 @@ class ReplayCommand:
     Args:
         settings: Broker addresses and topic names.
         options: Speed of the replay.
+        sources: Sources of the destination file, for the filters of a replay.
     """
 
-    def __init__(self, settings: Settings, options: ReplayOptions) -> None:
+    def __init__(
+        self, settings: Settings, options: ReplayOptions, *, sources: Iterable[Source]
+    ) -> None:
         self._settings = settings
+        self._sources = converted_topics(sources)
         self._options = options
         self._kafka = kafka_access(settings)
         self._printed_s = float("-inf")
 
     def count(self, selection: ReplaySelection) -> None:
         """Print how many records a replay would publish, and a few of the records."""
-        selector = RecordSelector(self._settings, selection, replay="")
+        selector = self._selector(selection, replay="")
         with closing(TopicRange(self._kafka, selection.topic)) as topic_range:
             bounds = self._find_bounds(topic_range, selection)
             counts, samples = _count_records(topic_range, bounds, selector)
@@ -85,10 +90,15 @@ class ReplayCommand:
             click.echo(f"unreadable, skipped\t{selector.unreadable}")
         click.echo(f"{sum(counts.values())} records selected; add --apply to replay")
 
+    def _selector(self, selection: ReplaySelection, *, replay: str) -> RecordSelector:
+        return RecordSelector(
+            self._settings, selection, replay=replay, sources=self._sources
+        )
+
     def start(self, selection: ReplaySelection) -> None:
         """Start a replay, and watch the replay to the end."""
         replay_id = new_replay_id(datetime.now(UTC))
-        selector = RecordSelector(self._settings, selection, replay=replay_id)
+        selector = self._selector(selection, replay=replay_id)
         store = ReplayStore(self._kafka, self._settings)
         with closing(TopicRange(self._kafka, selection.topic)) as topic_range:
             state = ReplayState(
@@ -124,7 +134,7 @@ class ReplayCommand:
         click.echo(
             f"replay {replay_id}: {state.remaining} of {state.total} offsets left"
         )
-        selector = RecordSelector(self._settings, state.selection, replay=replay_id)
+        selector = self._selector(state.selection, replay=replay_id)
         selector.unreadable = state.unreadable
         with closing(TopicRange(self._kafka, state.selection.topic)) as topic_range:
             self._run(state, topic_range, selector, store)

@@ -10,9 +10,10 @@ import click
 from agents.admin.kafka_contact import contact_kafka
 from agents.cli.support.tester_options import load_destination
 from agents.shared.context import kafka_access
-from streams.destination.loader import read_worker_settings
+from streams.destination.loader import read_file_sources, read_worker_settings
 from streams.destination.model import Destination
 from streams.errors import ConfigError
+from streams.events.sources import Source
 from streams.settings import Settings, load_settings
 from streams.settings.loader import find_destination_path
 
@@ -45,7 +46,25 @@ def read_worker(settings_path: Path | None) -> tuple[Settings, Destination]:
         base=destination.settings,
         api_key_env=destination.api_key_env,
     )
+    _check_topics_read(settings, destination)
     return settings, destination.with_lists(settings.audience_lists)
+
+
+def _check_topics_read(settings: Settings, destination: Destination) -> None:
+    """Refuse a setting that leaves out a source of the destination file.
+
+    Raises:
+        ConfigError: A topic of a source is not among the source topics.
+    """
+    problems = [
+        f"sources.{source.name}: topic {topic} is not in source_topics, which the "
+        "environment or the settings file sets; add it there, or remove the setting"
+        for source in destination.sources
+        for topic in source.topics
+        if topic not in settings.source_topics
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def read_settings(settings_path: Path | None) -> Settings:
@@ -60,6 +79,16 @@ def read_settings(settings_path: Path | None) -> Settings:
     path = _destination_path(settings_path)
     base = read_worker_settings(path.read_bytes()) if path is not None else {}
     return load_settings(os.environ, settings_path, base=base, for_delivery=False)
+
+
+def read_sources(settings_path: Path | None) -> tuple[Source, ...]:
+    """Read the sources of the destination file; its mappings are not compiled.
+
+    Raises:
+        ConfigError: The sources are wrong.
+    """
+    path = _destination_path(settings_path)
+    return read_file_sources(path.read_bytes()) if path is not None else ()
 
 
 def open_kafka_settings(settings_path: Path | None) -> Settings:

@@ -24,13 +24,29 @@ from streams.destination.mapping_rules import (
     MAPPING_FIELDS,
 )
 from streams.destination.model import UnknownMetricPolicy
+from streams.destination.sources import SOURCE_FIELDS
 from streams.events.identifiers import BadPhonePolicy
+from streams.events.sources import (
+    RowTool,
+    SnapshotPolicy,
+    SourceFormat,
+    TruncatePolicy,
+    WireFormat,
+)
 
 README = (Path(streams.destination.__file__).parent / "README.md").read_text()
 PARTS = {
     "settings": (*DESTINATION_SETTINGS, *BadPhonePolicy, *UnknownMetricPolicy),
     "Identity": (*IDENTITY_FIELDS, *UnknownPersonPolicy, *ConflictPolicy),
     "audiences": AUDIENCE_FIELDS,
+    "sources": (
+        *SOURCE_FIELDS,
+        *SourceFormat,
+        *WireFormat,
+        *RowTool,
+        *SnapshotPolicy,
+        *TruncatePolicy,
+    ),
     "mappings": (*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS),
     "batching": (*BATCHING_FIELDS, *(field.name for field in BATCH_FIELDS)),
 }
@@ -70,11 +86,18 @@ def test_each_action_is_described(action: str) -> None:
     assert f"`{spec.trigger}`" in text
 
 
-def test_the_example_is_a_valid_destination_file() -> None:
-    """A reader can copy the example."""
-    [example] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
-    destination = read_destination(example)
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_each_example_is_a_valid_destination_file(example: str) -> None:
+    """A reader can copy the example."""
+    assert read_destination(example).mappings
+
+
+def test_the_first_example_has_the_mappings_that_the_text_names() -> None:
+    """The file is introduced by it."""
+    destination = read_destination(EXAMPLES[0])
 
     assert [rule.action.name for rule in destination.mappings] == [
         "upsertProfile",

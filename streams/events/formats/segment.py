@@ -3,8 +3,6 @@
 import re
 from typing import Any, cast
 
-import orjson
-
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import (
     EVENT_KINDS,
@@ -14,17 +12,12 @@ from streams.events.canonical_event import (
     Replay,
     section,
 )
+from streams.events.formats.source_record import Bodies, DecodedRecord
 from streams.events.identifiers import normalize_ids, read_id, user_key_of, valid_id
-from streams.events.text import repair_json
+from streams.events.sources import Source
+from streams.events.text import MAX_EVENT_BYTES, read_json
 from streams.events.time import event_time_ms
 
-MAX_EVENT_BYTES = 1_000_000
-"""Ours: Segment takes 32 KB an event, a Kafka broker 1 MB a record by default."""
-
-MAX_DEPTH = 100
-"""Ours: Klaviyo takes 10; orjson reads 1,024 levels but writes only 254."""
-
-_BOM = b"\xef\xbb\xbf"
 _SECTIONS = ("traits", "properties", "context")
 _VERSION = re.compile(r"[12](\.[0-9]+){0,2}")
 """Versions of Segment's tracking API so far: 1, 1.x and 2, as number or text."""
@@ -56,7 +49,11 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     Raises:
         PoisonRecord: The value is not an event; `code` names the fault.
     """
-    body = _read_object(raw, max_event_bytes=max_event_bytes)
+    if not raw:
+        raise PoisonRecord("no-value", "the record has no value")
+    body = read_json(raw, max_bytes=max_event_bytes)
+    if not isinstance(body, dict):
+        raise PoisonRecord("not-an-object", "the value is JSON but not an object")
     _check_parts(body)
     kind = body["type"] = _read_kind(body)
     normalize_ids(body)
@@ -73,35 +70,16 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     )
 
 
-def _read_object(raw: bytes | None, *, max_event_bytes: int) -> dict[str, Any]:
-    if not raw:
-        raise PoisonRecord("no-value", "the record has no value")
-    if len(raw) > max_event_bytes:
-        raise PoisonRecord("too-large", f"the value is over {max_event_bytes} bytes")
-    raw = raw.removeprefix(_BOM)
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as err:
-        body = _repair(raw, err)
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be too deep
-        _check_depth(body)
-    if not isinstance(body, dict):
-        raise PoisonRecord("not-an-object", "the value is JSON but not an object")
-    return body
-
-
-def _repair(raw: bytes, err: orjson.JSONDecodeError) -> Any:  # noqa: ANN401 - any JSON
-    """Decode JSON that holds halves of surrogate pairs.
+def bodies_of(record: DecodedRecord, source: Source) -> Bodies:
+    """Return the value: it is an event already, or the source maps it to one.
 
     Raises:
-        PoisonRecord: The value has another fault.
+        PoisonRecord: The record has no value.
     """
-    try:
-        if b"\\u" in raw:
-            return orjson.loads(repair_json(raw))
-    except (ValueError, RecursionError):
-        pass
-    raise _json_problem(raw, err) from None
+    del source
+    if record.value is None:
+        raise PoisonRecord("no-value", "the record has no value")
+    return [record.value]
 
 
 def _adopt_context_traits(body: dict[str, Any]) -> None:
@@ -109,33 +87,6 @@ def _adopt_context_traits(body: dict[str, Any]) -> None:
     context_traits = section(section(body, "context"), "traits")
     if context_traits and not section(body, "traits"):
         body["traits"] = context_traits
-
-
-def _json_problem(raw: bytes, err: orjson.JSONDecodeError) -> PoisonRecord:
-    """Describe a JSON fault and the position; orjson's message never quotes a value."""
-    if err.msg.startswith("depth limit"):
-        return PoisonRecord("too-deep", f"nested over {MAX_DEPTH} levels")
-    try:
-        raw.decode()
-    except UnicodeDecodeError as undecodable:
-        return PoisonRecord("not-utf8", f"byte {undecodable.start} is not UTF-8")
-    return PoisonRecord("not-json", f"{err.msg} at character {err.pos}")
-
-
-def _check_depth(body: object) -> None:
-    level = [body]
-    for _ in range(MAX_DEPTH):
-        level = [inner for value in level for inner in _containers_in(value)]
-        if not level:
-            return
-    raise PoisonRecord("too-deep", f"nested over {MAX_DEPTH} levels")
-
-
-def _containers_in(value: object) -> list[object]:
-    inside = list(value.values()) if isinstance(value, dict) else value
-    if not isinstance(inside, list):
-        return []
-    return [inner for inner in inside if isinstance(inner, dict | list)]
 
 
 def _check_parts(body: dict[str, Any]) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from streams.audiences.audience_events import audience_events_in
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import EVENT_KINDS, CanonicalEvent, Origin
-from streams.events.formats.segment_json import MAX_EVENT_BYTES, decode
+from streams.events.formats.segment import decode
 from streams.events.identifiers import identifiers_of
+from streams.events.text import MAX_EVENT_BYTES
 from tests.cases.malformed import MALFORMED, NOW_MS, ODD_BUT_GOOD, Malformed, Odd
 
 ORIGIN = Origin(topic="segment-events", partition=3, offset=41)

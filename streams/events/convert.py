@@ -1,0 +1,101 @@
+"""Conversion of source records to canonical events, by the format of the source."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from streams.errors import PoisonRecord
+from streams.events.canonical_event import CanonicalEvent
+from streams.events.formats import custom, rows, segment
+from streams.events.formats.source_record import (
+    Bodies,
+    DecodedRecord,
+    SkippedRecord,
+    SourceRecord,
+)
+from streams.events.sources import Source, SourceFormat, WireFormat
+from streams.events.text import MAX_EVENT_BYTES, read_json
+
+Format = Callable[[DecodedRecord, Source], Bodies | SkippedRecord]
+"""Turns a decoded record into the bodies of events, or says why it makes none."""
+
+FORMATS: Final[Mapping[SourceFormat, Format]] = {
+    SourceFormat.SEGMENT: segment.bodies_of,
+    SourceFormat.CUSTOM: custom.bodies_of,
+    SourceFormat.ROWS: rows.bodies_of,
+}
+
+
+def convert_record(
+    record: SourceRecord, source: Source, *, max_bytes: int = MAX_EVENT_BYTES
+) -> list[bytes] | SkippedRecord:
+    """Convert a source record to canonical events.
+
+    Args:
+        record: The record as it is on the source topic.
+        source: Its source.
+        max_bytes: A longer key or value is refused unread.
+
+    Returns:
+        Values for the events topic, which `formats/segment.py:decode` checks; or the
+        reason why the record makes no event.
+
+    Raises:
+        PoisonRecord: The record cannot be read; `code` names the fault.
+    """
+    decoded = DecodedRecord(
+        source=record,
+        key=_decode(record.key, source.wire_format, max_bytes=max_bytes),
+        value=_decode(record.value, source.wire_format, max_bytes=max_bytes),
+    )
+    bodies = FORMATS[source.format](decoded, source)
+    if isinstance(bodies, SkippedRecord):
+        return bodies
+    return [_encode(body) for body in bodies]
+
+
+def read_events(
+    record: SourceRecord, source: Source | None, *, now_ms: int, max_bytes: int
+) -> list[CanonicalEvent]:
+    """Return the events of a source record; none for a record that makes none.
+
+    Args:
+        record: The record as it is on the source topic.
+        source: Its source; None if the value is a canonical event.
+        now_ms: The clock, milliseconds since the epoch.
+        max_bytes: A longer key or value is refused unread.
+
+    Raises:
+        PoisonRecord: The record cannot be read; `code` names the fault.
+    """
+    values: Sequence[bytes | None] | SkippedRecord = [record.value]
+    if source is not None:
+        values = convert_record(record, source, max_bytes=max_bytes)
+    if isinstance(values, SkippedRecord):
+        return []
+    return [
+        segment.decode(
+            value,
+            origin=record.origin,
+            record_time_ms=record.time_ms,
+            now_ms=now_ms,
+            max_event_bytes=max_bytes,
+        )
+        for value in values
+    ]
+
+
+def _decode(raw: bytes | None, wire_format: WireFormat, *, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON
+    if not raw:
+        return None
+    match wire_format:
+        case WireFormat.JSON:
+            return read_json(raw, max_bytes=max_bytes)
+
+
+def _encode(body: object) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except (TypeError, ValueError) as err:
+        raise PoisonRecord("not-json", f"the event cannot be JSON: {err}") from None

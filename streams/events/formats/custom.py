@@ -1,0 +1,22 @@
+"""Source format `custom`: objects of your own, mapped to events by directives."""
+
+from streams.errors import PoisonRecord
+from streams.events.formats.source_record import Bodies, DecodedRecord
+from streams.events.sources import Source
+
+
+def bodies_of(record: DecodedRecord, source: Source) -> Bodies:
+    """Return the event that the source's mapping makes of the value.
+
+    Raises:
+        PoisonRecord: `no-value`, `not-an-object` or `unmappable`.
+    """
+    if record.value is None:
+        raise PoisonRecord("no-value", "the record has no value")
+    if not isinstance(record.value, dict):
+        raise PoisonRecord("not-an-object", "the value is JSON but not an object")
+    event = source.to_event(record.value) if source.to_event else record.value
+    if not isinstance(event, dict):
+        reason = getattr(event, "reason", "the mapping does not make an object")
+        raise PoisonRecord("unmappable", f"the event of {source.name}: {reason}")
+    return [event]

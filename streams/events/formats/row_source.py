@@ -1,0 +1,91 @@
+"""Rows of a source as row events, whatever tool read them from the database."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streams.errors import PoisonRecord
+from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
+from streams.events.row import RowChange, row_event, row_key_text, row_message_id
+from streams.events.sources import SnapshotPolicy, Source
+
+Columns = Mapping[str, Any]
+
+
+def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name
+    record: DecodedRecord,
+    source: Source,
+    change: RowChange,
+    columns: Columns,
+    *,
+    position: object,
+    table: str = "",
+    time_ms: int | None = None,
+    is_snapshot: bool = False,
+    key_columns: Columns | None = None,
+) -> Bodies | SkippedRecord:
+    """Build the event of a row.
+
+    Args:
+        record: The record that the row is in.
+        source: Source of the record.
+        change: Change of the row.
+        columns: Values of the columns that are known, JSON's.
+        position: JSON that tells this change of the row from any other one: a position
+            in the database's log, or the content of the row.
+        table: Name of the table; the model if the source names none.
+        time_ms: Time of the change; by default the record's Kafka timestamp.
+        is_snapshot: Whether a snapshot of the table brought the row.
+        key_columns: Columns of the key; by default the fields of the record's key.
+
+    Raises:
+        PoisonRecord: The row has no usable key.
+    """
+    if is_snapshot and source.on_snapshot is SnapshotPolicy.SKIP:
+        return SkippedRecord(code="snapshot", reason="the source skips snapshots")
+    key = _key_text(record, source, columns, key_columns=key_columns)
+    known = {**_fields_of(record.key), **(key_columns or {}), **columns}
+    model = source.model or table or source.name
+    body = row_event(
+        change,
+        source=source.name,
+        model=model,
+        key=key,
+        columns=columns,
+        time_ms=record.source.time_ms if time_ms is None else time_ms,
+        message_id=row_message_id([source.name, model, key, change, position]),
+        user_id=_text_at(known, source.user_id),
+        email=_text_at(known, source.email),
+        audience=source.audience,
+        is_snapshot=is_snapshot and source.on_snapshot is SnapshotPolicy.BACKFILL,
+    )
+    return [body]
+
+
+def _key_text(
+    record: DecodedRecord,
+    source: Source,
+    columns: Columns,
+    *,
+    key_columns: Columns | None,
+) -> str:
+    if source.key:
+        known = {**columns, **(key_columns or {}), **_fields_of(record.key)}
+        return row_key_text([known.get(name) for name in source.key])
+    if key_columns is None and not isinstance(record.key, dict):
+        if record.key is None:
+            fix = f"name the key's columns: sources.{source.name}.key"
+            raise PoisonRecord("no-row-key", f"the record has no key; {fix}")
+        return row_key_text([record.key])
+    return row_key_text([*(key_columns or record.key).values()])
+
+
+def _fields_of(key: object) -> Columns:
+    return key if isinstance(key, dict) else {}
+
+
+def _text_at(columns: Columns, name: str) -> str:
+    """Return the text of a column; empty if it is null, absent or no text or number."""
+    value = columns.get(name) if name else None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)

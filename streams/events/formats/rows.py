@@ -1,0 +1,45 @@
+"""Source format `rows`: rows as Kafka Connect's JDBC source and similar tools write."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from streams.errors import PoisonRecord
+from streams.events.formats.row_source import row_bodies
+from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
+from streams.events.row import RowChange
+from streams.events.sources import RowTool, Source
+
+
+def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
+    """Return the row event of a record.
+
+    Raises:
+        PoisonRecord: The record is not of the source's tool, or its row has no key.
+    """
+    return _TOOLS[source.tool](record, source)
+
+
+def _read_connect_jdbc(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
+    """Read a flat row.
+
+    The tool reads a table again and again by a column that grows, and writes each row
+    that it meets: it cannot tell a new row from a changed one. So each is `updated`.
+    """
+    if record.value is None:
+        return row_bodies(
+            record, source, RowChange.DELETED, {}, position=_offset_of(record)
+        )
+    if not isinstance(record.value, dict):
+        raise PoisonRecord("not-a-row", "the value is not an object of columns")
+    return row_bodies(
+        record, source, RowChange.UPDATED, record.value, position=record.value
+    )
+
+
+def _offset_of(record: DecodedRecord) -> str:
+    return str(record.source.origin)
+
+
+_TOOLS: Final[
+    Mapping[RowTool, Callable[[DecodedRecord, Source], Bodies | SkippedRecord]]
+] = {RowTool.CONNECT_JDBC: _read_connect_jdbc}

@@ -1,0 +1,55 @@
+"""Records between wire format and source format."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from streams.events.canonical_event import Origin
+
+Bodies = list[dict[str, Any]]
+"""Bodies of canonical events: objects of Segment's spec."""
+
+
+class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Record as it is on a source topic.
+
+    Attributes:
+        origin: Topic, partition and offset.
+        time_ms: Its Kafka timestamp, milliseconds since the epoch.
+        key: Its key.
+        value: Its value; None is a tombstone.
+        headers: Header name to value; of a repeated name the last value.
+    """
+
+    origin: Origin
+    time_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes] = {}
+
+
+class DecodedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Source record whose key and value the wire format has decoded.
+
+    Attributes:
+        source: The record on the source topic.
+        key: JSON of the key; None if there is none.
+        value: JSON of the value; None for a tombstone.
+    """
+
+    source: SourceRecord
+    key: Any
+    value: Any
+
+
+class SkippedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Record that is sound and makes no event, such as a heartbeat.
+
+    Attributes:
+        code: Stable name of the reason; the outcome `discarded` has it.
+        reason: Explanation, without any value of the record.
+    """
+
+    code: str
+    reason: str

@@ -1,0 +1,110 @@
+"""Sources: topics to read, with the format of their records."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class SourceFormat(StrEnum):
+    """Meaning of a record's value; see `streams/destination/README.md`, "Sources"."""
+
+    SEGMENT = "segment"
+    """Event of Segment's spec."""
+
+    CUSTOM = "custom"
+    """Object of your own, which the source's `event` maps to an event."""
+
+    ROWS = "rows"
+    """Row of a table, as Kafka Connect's JDBC source and similar tools write it."""
+
+
+class WireFormat(StrEnum):
+    """Encoding of a record's key and value."""
+
+    JSON = "json"
+
+
+class RowTool(StrEnum):
+    """Tool that writes the records of the format `rows`."""
+
+    CONNECT_JDBC = "connect-jdbc"
+    """The value is the row: column to value. Deletions are null values."""
+
+
+class SnapshotPolicy(StrEnum):
+    """Treatment of rows that come from a snapshot of the table."""
+
+    BACKFILL = "backfill"
+    """Record them without firing flows."""
+
+    LIVE = "live"
+    """Treat them as rows that were added just now."""
+
+    SKIP = "skip"
+    """Discard them, each with an outcome."""
+
+
+class TruncatePolicy(StrEnum):
+    """Treatment of a record that says that a table was emptied."""
+
+    SKIP = "skip"
+    """Discard it with an outcome: nobody is removed from anything."""
+
+    DEAD_LETTER = "dead-letter"
+    """Put it in the dead letters, so that somebody decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Source of the destination file; of `source_topics`, one for each topic.
+
+    Attributes:
+        name: The user's name for the source.
+        topics: Topics that it reads.
+        format: Meaning of the values.
+        wire_format: Encoding of keys and values.
+        tool: Tool that writes the rows, for the format `rows`.
+        model: Name by which mappings choose the rows; by default the table's, else the
+            source's.
+        key: Columns that identify a row; by default the fields of the record's key.
+        user_id: Column with the user id; empty if there is none.
+        email: Column with the e-mail address; empty if there is none.
+        audience: Audience whose members the rows are; empty if they are none.
+        types: Column to type, for columns whose schema is not in the records.
+        on_snapshot: Treatment of rows from a snapshot.
+        on_truncate: Treatment of a record that says that a table was emptied.
+        to_event: Maps a value of the format `custom` to the body of an event.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    format: SourceFormat = SourceFormat.SEGMENT
+    wire_format: WireFormat = WireFormat.JSON
+    tool: RowTool = RowTool.CONNECT_JDBC
+    model: str = ""
+    key: tuple[str, ...] = ()
+    user_id: str = ""
+    email: str = ""
+    audience: str = ""
+    types: Mapping[str, str] = field(default_factory=dict)
+    on_snapshot: SnapshotPolicy = SnapshotPolicy.BACKFILL
+    on_truncate: TruncatePolicy = TruncatePolicy.SKIP
+    to_event: Callable[[dict[str, Any]], Any] | None = None
+
+    @property
+    def is_segment_json(self) -> bool:
+        """True if the bytes of a value are the event itself."""
+        return (
+            self.format is SourceFormat.SEGMENT and self.wire_format is WireFormat.JSON
+        )
+
+
+def converted_topics(sources: Iterable[Source]) -> dict[str, Source]:
+    """Return the sources whose values are not canonical events already, by topic."""
+    return {
+        topic: source
+        for source in sources
+        if not source.is_segment_json
+        for topic in source.topics
+    }
