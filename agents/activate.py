@@ -26,10 +26,11 @@ from streams.actions.intents import PayloadRefusal
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
 from streams.delivery.verdict import discarded
+from streams.destination.aliases import link_user_key
 from streams.destination.decide import Decision, decide
 from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import EVENT_OFFSET_HEADER, Replay
+from streams.events.canonical_event import EVENT_OFFSET_HEADER, LINK_HEADER, Replay
 from streams.events.formats.segment import decode
 from streams.events.text import encode_without_half_pairs
 from streams.settings.model import LaneId
@@ -51,7 +52,11 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
     for part, records in groups:
         result.decide_partition(part.tp.partition, records)
     sent = await context.producer.send(result.messages())
-    causes = [*(record for record, _, _ in result.activations), *result.held]
+    causes = [
+        *(record for record, _, _ in result.activations),
+        *result.held,
+        *(record for record, _ in result.links),
+    ]
     result.dead_letters += refused_records(
         Stage.ACTIVATE, causes, sent, fault=TOO_LARGE
     )
@@ -69,6 +74,7 @@ class _BatchResult:
     discarded: list[OutcomeItem] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     held: list[StageRecord] = field(default_factory=list)
+    links: list[tuple[StageRecord, bytes]] = field(default_factory=list)
     users: dict[int, dict[bytes, TableEntries]] = field(default_factory=dict)
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
@@ -102,7 +108,16 @@ class _BatchResult:
             Message(topics.held_events, record.key, record.value, record.onward_headers)
             for record in self.held
         ]
-        messages = activations + held_events
+        links = [
+            Message(
+                topics.events,
+                previous_id,
+                record.value,
+                [*record.onward_headers, (LINK_HEADER, b"1")],
+            )
+            for record, previous_id in self.links
+        ]
+        messages = activations + held_events + links
         if not self.discarded:
             return messages
         return messages + outcome_messages(self.context, Stage.ACTIVATE, self.discarded)
@@ -133,6 +148,8 @@ class _BatchResult:
             return state
         if decision.is_held:
             self.held.append(record)
+        if decision.previous_id:
+            self.links.append((record, decision.previous_id.encode()))
         self.activations += [(record, *activation) for activation in activations]
         self.dead_letters += [
             _refusal_dead_letter(record, refusal) for refusal in decision.refusals
@@ -184,6 +201,8 @@ class _BatchResult:
             max_event_bytes=self.context.settings.max_event_bytes,
             replay=replay,
         )
+        if record.is_link:
+            return Decision(state=link_user_key(event, state))
         return decide(
             event,
             state,

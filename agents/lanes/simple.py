@@ -19,6 +19,7 @@ from streams.klaviyo.execute import (
     upsert_without_list,
     with_dropped_note,
 )
+from streams.klaviyo.operations.upserts import change_ids
 
 LIST_GONE_IN_MAPPING = dead_letter(
     "list-gone: the list is not in Klaviyo; correct the mapping, then requeue"
@@ -91,4 +92,6 @@ class SimpleLane:
             )
         if kind == "patch":
             return partial(patch, on_conflict=on_conflict)
+        if kind == "change-id":
+            return partial(change_ids, on_conflict=on_conflict)
         return OPERATIONS[kind]

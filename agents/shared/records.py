@@ -19,6 +19,7 @@ from streams.events.canonical_event import (
     EVENT_OFFSET_HEADER,
     FAILED_LANES_HEADER,
     HELD_UNTIL_HEADER,
+    LINK_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
     REPLAY_MODE_HEADER,
@@ -56,6 +57,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         is_internal: True for a record of a topic of ours: the producer's headers have a
             prefix there.
         was_held: True for an event that was held, and is back on the events topic.
+        is_link: True for an alias call that is keyed by the previous id.
         onward_headers: Headers for the records that this one causes.
     """
 
@@ -74,6 +76,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
     headers: Sequence[tuple[str, bytes | None]]
     is_internal: bool
     was_held: bool
+    is_link: bool
     onward_headers: list[tuple[str, bytes]]
 
     @property
@@ -128,6 +131,7 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
         headers=record.headers,
         is_internal=is_internal,
         was_held=HELD_UNTIL_HEADER in headers,
+        is_link=LINK_HEADER in headers,
         onward_headers=[
             (ORIGIN_HEADER, origin_text),
             (SOURCE_TIME_HEADER, b"%d" % source_ms),

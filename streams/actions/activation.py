@@ -9,6 +9,7 @@ from streams.actions.intents import (
     ConsentChange,
     Deletion,
     EventRecord,
+    IdChange,
     Intent,
     ListAdd,
     ListRemove,
@@ -88,6 +89,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _LANE_OF: Final = {
     ProfileUpsert: LaneId.PROFILES,
+    IdChange: LaneId.PROFILES,
     ListAdd: LaneId.LISTS,
     ListRemove: LaneId.LISTS,
     EventRecord: LaneId.EVENTS,

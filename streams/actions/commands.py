@@ -22,6 +22,7 @@ from streams.actions.intents import (
     ConsentChange,
     Deletion,
     EventRecord,
+    IdChange,
     Intent,
     ListAdd,
     ListRemove,
@@ -109,6 +110,8 @@ def apply_command(
             result = _apply_attributes(intent, writes)
         case ListRemove():
             result = _apply_to_list(intent, writes)
+        case IdChange():  # has no effect if it is repeated
+            result = CommandResult(intent, writes.state)
     return result
 
 

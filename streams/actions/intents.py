@@ -91,6 +91,18 @@ class ProfileUpsert(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     previous_emails: tuple[str, ...] = ()
 
 
+class IdChange(_Intent, frozen=True, kw_only=True, omit_defaults=True):
+    """Give the profile of a previous user id the user's id.
+
+    Attributes:
+        profile: `external_id` of the user, and `email` if it is known.
+        previous_id: External id of the same person from before.
+    """
+
+    profile: dict[str, Any]
+    previous_id: str
+
+
 class ListAdd(_Intent, frozen=True, kw_only=True, omit_defaults=True):
     """Add a profile to a list; create or update the profile as well.
 
@@ -219,6 +231,7 @@ class PayloadRefusal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 Intent = (
     ProfileUpsert
+    | IdChange
     | ListAdd
     | ListRemove
     | EventRecord
@@ -241,6 +254,7 @@ class IntentKind(StrEnum):
 
     UPSERT = "upsert"
     PATCH = "patch"
+    CHANGE_ID = "change-id"
     ADD = "add"
     REMOVE = "remove"
     RECORD = "record"
@@ -260,14 +274,15 @@ def intent_kind(intent: Intent) -> IntentKind:
             kind = IntentKind.UPSERT
         case ProfileUpsert() | ListAdd():
             kind = IntentKind.ADD
+        case IdChange():
+            kind = IntentKind.CHANGE_ID
         case ListRemove():
             kind = IntentKind.REMOVE
         case EventRecord():
             kind = IntentKind.RECORD
-        case ConsentChange(consent=Consent.SUBSCRIBED):
-            kind = IntentKind.SUBSCRIBE
-        case ConsentChange():
-            kind = IntentKind.UNSUBSCRIBE
+        case ConsentChange(consent=consent):
+            is_subscription = consent is Consent.SUBSCRIBED
+            kind = IntentKind.SUBSCRIBE if is_subscription else IntentKind.UNSUBSCRIBE
         case Suppression(change=change):
             kind = IntentKind(change)
         case Deletion():

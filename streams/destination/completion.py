@@ -17,11 +17,13 @@ from streams.actions.intents import (
     Consent,
     ConsentChange,
     EventRecord,
+    IdChange,
     Intent,
     ListAdd,
     ListRemove,
     ProfileUpsert,
 )
+from streams.destination.aliases import AliasPolicy
 from streams.state.identity import Identity
 
 PHONE_LEFT_OUT: Final = "phone-left-out"
@@ -60,12 +62,14 @@ class IdentityRules:
         unknown: Treatment of an event of an unknown person.
         hold_for_s: Time for which such an event is held.
         on_conflict: Treatment of an update whose identifiers belong to two profiles.
+        alias: Treatment of alias calls.
     """
 
     complete: bool = True
     unknown: UnknownPersonPolicy = UnknownPersonPolicy.SEND
     hold_for_s: float = HOLD_DEFAULT_S
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
+    alias: AliasPolicy = AliasPolicy.IGNORE
 
 
 DEFAULT_IDENTITY_RULES: Final = IdentityRules()
@@ -84,7 +88,9 @@ def complete_person(intent: Intent, identity: Identity, *, time_ms: int) -> Inte
         time_ms: Time of the event, milliseconds since the epoch.
     """
     match intent:
-        case EventRecord() | ListAdd() | ProfileUpsert() if identity.emails:
+        case EventRecord() | ListAdd() | ProfileUpsert() | IdChange() if (
+            identity.emails
+        ):
             profile = _complete(
                 intent.profile,
                 identity,

@@ -28,6 +28,7 @@ from streams.audiences.audience_events import (
     Transition,
     audience_events_in,
 )
+from streams.destination.aliases import AliasPolicy, id_change_of, name_linked_user
 from streams.destination.completion import (
     UNKNOWN_PERSON,
     UnknownPersonPolicy,
@@ -44,7 +45,7 @@ from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, ReplayMode
 from streams.events.identifiers import identifiers_of
 from streams.events.time import iso_from_ms
-from streams.state.identity import learn
+from streams.state.identity import Link, learn
 from streams.state.user_state import UserState
 
 ADD_TO_LIST: Final = "addProfileToList"
@@ -62,6 +63,9 @@ WITHDRAWALS: Final = frozenset({"unsubscribeProfile", "suppressProfile"})
 """Actions that the setting `opted_out_withdrawals` lets through."""
 
 NO_MAPPING: Final = "no-mapping"
+REASONS_WITHOUT_MAPPING: Final = {"alias": "ignored: alias", "group": "ignored: group"}
+"""Reasons for calls that Klaviyo has no counterpart of; for others it is `NO_MAPPING`.
+"""
 REBUILT: Final = "rebuilt"
 
 
@@ -75,6 +79,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         reason: Reason for having neither activations nor refusals.
         message_id: The producer's name for the event.
         is_held: Whether the event waits and is then decided anew; nothing has changed.
+        previous_id: User key that an alias call links to the user; empty for none.
     """
 
     state: UserState
@@ -83,6 +88,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     message_id: str = ""
     is_held: bool = False
+    previous_id: str = ""
 
 
 def decide(
@@ -116,6 +122,8 @@ def decide(
         builder.apply_audience_events()
     for rule in destination.rules_by_name.matching(event.body):
         builder.apply_mapping(rule)
+    if destination.identity_rules.alias is AliasPolicy.LINK and event.kind == "alias":
+        builder.apply_alias()
     may_hold = destination.identity_rules.unknown is UnknownPersonPolicy.HOLD
     if may_hold and not was_held and builder.waits_for_person:
         return Decision(state=state, is_held=True)
@@ -137,6 +145,8 @@ class _DecisionBuilder:
         has_new_email: Whether the event changes the user's address.
         is_email_change: Whether updates name the previous addresses: the address has
             been new for a day at most.
+        previous_id: User key that an alias call links to the user; empty for none.
+        link: The user that the user key is linked to; None for none.
     """
 
     event: CanonicalEvent
@@ -148,10 +158,12 @@ class _DecisionBuilder:
     reasons: list[str] = field(default_factory=list)
     has_new_email: bool = False
     is_email_change: bool = False
+    previous_id: str = ""
+    link: Link | None = None
 
     def learn_identity(self) -> None:
         """Learn who the user is, before anything is done for the user."""
-        event = self.event
+        event, self.link = self.event, self.state.identity.link
         is_erased = self.state.is_erased_after(event.rank)
         if is_erased or event.kind in _NOT_ABOUT_A_PERSON:
             return
@@ -163,6 +175,22 @@ class _DecisionBuilder:
         self.is_email_change = len(after.emails) > 1 and (
             self.has_new_email or after.is_email_from(event.time_ms)
         )
+
+    def apply_alias(self) -> None:
+        """Give the profile of the previous id the user's id."""
+        try:
+            change = id_change_of(self.event, self.identifiers)
+        except PoisonRecord as fault:
+            self.refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
+            return
+        if change is None:
+            return
+        result = apply_command(change, self.state, event=self.event)
+        if result.intent is None:
+            self.reasons.append(result.reason)
+            return
+        self.previous_id = change.previous_id
+        self._add_activation("alias", self._complete(change))
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
@@ -228,16 +256,21 @@ class _DecisionBuilder:
         """Build the decision from the collected consequences."""
         if self.event.replay_mode is ReplayMode.STATE_ONLY:
             return Decision(
-                state=self.state, reason=REBUILT, message_id=self.event.message_id
+                state=self.state,
+                reason=REBUILT,
+                message_id=self.event.message_id,
+                previous_id=self.previous_id,
             )
         is_idle = not self.activations and not self.refusals
-        reasons = dict.fromkeys(self.reasons or [NO_MAPPING])
+        default = REASONS_WITHOUT_MAPPING.get(self.event.kind, NO_MAPPING)
+        reasons = dict.fromkeys(self.reasons or [default])
         return Decision(
             state=self.state,
             activations=tuple(self.activations),
             refusals=tuple(self.refusals),
             reason=",".join(reasons) if is_idle else "",
             message_id=self.event.message_id,
+            previous_id=self.previous_id,
         )
 
     def _apply_intent(
@@ -297,6 +330,8 @@ class _DecisionBuilder:
         batch: BatchOverride = DEFAULT_BATCH,
         expire_after_s: float = 0.0,
     ) -> None:
+        if self.link:
+            intent = name_linked_user(intent, user=self.event.user, link=self.link)
         if self.is_email_change:
             intent = name_previous_emails(intent, self.state.identity)
         activation = Activation(

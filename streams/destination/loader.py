@@ -5,6 +5,7 @@ from typing import Final
 
 from streams.actions.intents import ConflictPolicy
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
+from streams.destination.aliases import AliasPolicy
 from streams.destination.completion import (
     HOLD_DEFAULT_S,
     HOLD_MAX_S,
@@ -19,7 +20,7 @@ from streams.destination.model import (
     UnknownMetricPolicy,
 )
 from streams.destination.opt_out import ConsentStrategy, OptOutRules
-from streams.destination.presets import PRESETS
+from streams.destination.presets import GROUP_MAPPINGS, PRESETS, GroupPolicy
 from streams.destination.problems import ConfigProblems
 from streams.destination.sources import read_sources, source_topics
 from streams.errors import ConfigError
@@ -34,7 +35,13 @@ from streams.triggers.trigger import Trigger
 
 FILE_PARTS: Final = ("settings", "audiences", "sources", "mappings", "subscriptions")
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")
-IDENTITY_FIELDS: Final = ("complete", "unknown", "hold_for_s", "on_conflict")
+IDENTITY_FIELDS: Final = (
+    "complete",
+    "unknown",
+    "hold_for_s",
+    "on_conflict",
+    "alias",
+)
 DESTINATION_SETTINGS: Final = (
     "api_key_env",
     "country",
@@ -46,6 +53,7 @@ DESTINATION_SETTINGS: Final = (
     "integration_names",
     "opted_out_withdrawals",
     "identity",
+    "group",
 )
 """Settings of a destination; the other settings in the file are the worker's."""
 
@@ -130,6 +138,7 @@ def _compile_parts(
         settings, _ALLOWED_SETTINGS, at=BASE_PREFIX, what="setting"
     )
     rules = _compile_mappings(parts, problems=problems)
+    rules += _compile_group_mappings(settings, problems=problems)
     syncs_lists = any(_syncs_audience_lists(rule) for rule in rules)
     return Destination(
         mappings=rules,
@@ -202,6 +211,21 @@ def _compile_mappings(
     return tuple(rule for rule in rules if rule is not None)
 
 
+def _compile_group_mappings(
+    settings: dict[str, Json], *, problems: ConfigProblems
+) -> tuple[MappingRule, ...]:
+    policy = problems.choice_at(
+        settings.get("group"), at="settings.group", default=GroupPolicy.IGNORE
+    )
+    if policy is GroupPolicy.IGNORE:
+        return ()
+    rules = [
+        compile_rule(raw, at="settings.group", problems=problems)
+        for raw in GROUP_MAPPINGS
+    ]
+    return tuple(rule for rule in rules if rule is not None)
+
+
 def _read_contact_rules(
     settings: dict[str, Json], *, problems: ConfigProblems
 ) -> ContactRules:
@@ -262,6 +286,9 @@ def _read_identity_rules(
             options.get("on_conflict"),
             at=f"{at}.on_conflict",
             default=ConflictPolicy.UPDATE,
+        ),
+        alias=problems.choice_at(
+            options.get("alias"), at=f"{at}.alias", default=AliasPolicy.IGNORE
         ),
     )
     if rules.unknown is UnknownPersonPolicy.HOLD and not rules.complete:

@@ -1,5 +1,6 @@
 """Presets: the mappings of a destination file without mappings."""
 
+from enum import StrEnum
 from typing import Any, Final
 
 PRESETS: Final[tuple[dict[str, Any], ...]] = (
@@ -25,3 +26,36 @@ PRESETS: Final[tuple[dict[str, Any], ...]] = (
     {"name": "Delete Profile", "action": "deleteProfile"},
 )
 """Mappings of a file without mappings; audiences are synced as well."""
+
+
+class GroupPolicy(StrEnum):
+    """Treatment of group calls that no mapping is for."""
+
+    IGNORE = "ignore"
+    """Discard the call, with the reason `ignored: group`."""
+
+    LIST = "list"
+    """Read the group as a Klaviyo list, as RudderStack does."""
+
+
+def _group_mapping(name: str, action: str, *, subscribe: bool) -> dict[str, Any]:
+    """Build the mapping of a group call; its traits are the group's, not a person's."""
+    return {
+        "name": name,
+        "action": action,
+        "trigger": f'type = "group" and traits.subscribe = {str(subscribe).lower()}',
+        "fields": {
+            "list_id": {"@path": "$.groupId"},
+            "email": {"@path": "$.context.traits.email"},
+            "phone_number": None,
+            "channels": ["email"],
+        },
+    }
+
+
+GROUP_MAPPINGS: Final = (
+    _group_mapping("Group Subscribe", "subscribeProfile", subscribe=True),
+    _group_mapping("Group Unsubscribe", "unsubscribeProfile", subscribe=False),
+)
+"""Mappings for `GroupPolicy.LIST`: `groupId` is a list, `traits.subscribe` the consent
+(rudder-transformer, `transformV2.ts`). Only to e-mail: nothing says more."""

@@ -56,6 +56,9 @@ SOURCE_HEADER_PREFIX = "ks.source."
 """Prefix of the producer's headers, on the reprocess topic and on dead letters:
 some formats need them."""
 
+LINK_HEADER = "ks.link"
+"""Marks an alias call that is on the events topic by the previous id."""
+
 HELD_UNTIL_HEADER = "ks.held-until"
 """End of the hold of an event, milliseconds since the epoch: it is held only once."""
 

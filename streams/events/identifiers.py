@@ -40,6 +40,7 @@ _ID_CODES = {
     "userId": "bad-user-id",
     "anonymousId": "bad-anonymous-id",
     "messageId": "bad-message-id",
+    "previousId": "bad-previous-id",
 }
 
 _JUNK_IDS = frozenset({"undefined", "null", "0", "[object Object]"})

@@ -9,6 +9,7 @@ import msgspec
 from streams.actions.intents import (
     ConflictPolicy,
     ConsentChange,
+    IdChange,
     Intent,
     IntentKind,
     ListAdd,
@@ -51,7 +52,11 @@ from streams.klaviyo.operations.profiles import (
 from streams.klaviyo.operations.subscribe import subscribe
 from streams.klaviyo.operations.suppressions import suppress, unsuppress
 from streams.klaviyo.operations.unsubscribe import unsubscribe
-from streams.klaviyo.operations.upserts import patch_profiles, upsert_profiles
+from streams.klaviyo.operations.upserts import (
+    change_ids,
+    patch_profiles,
+    upsert_profiles,
+)
 
 Operation: TypeAlias = Callable[
     [JobTrackingClient, Sequence[Any]], Awaitable[list[ItemVerdict] | ListGone]
@@ -136,6 +141,7 @@ async def _remove(
 OPERATIONS: Final[Mapping[str, Operation]] = {
     IntentKind.UPSERT: upsert_without_list,
     IntentKind.PATCH: patch,
+    IntentKind.CHANGE_ID: change_ids,
     IntentKind.ADD: add,
     IntentKind.REMOVE: _remove,
     IntentKind.RECORD: record_events,
@@ -150,6 +156,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 ENDPOINTS_BY_KIND: Final[Mapping[str, tuple[Endpoint, ...]]] = {
     IntentKind.UPSERT: (IMPORT_PROFILES,),
     IntentKind.PATCH: (UPSERT_PROFILE,),
+    IntentKind.CHANGE_ID: (GET_PROFILES, UPSERT_PROFILE),
     IntentKind.ADD: (IMPORT_PROFILES,),
     IntentKind.REMOVE: (GET_PROFILES, REMOVE_MEMBERS),
     IntentKind.RECORD: (CREATE_EVENTS,),
@@ -231,7 +238,10 @@ def plan_rounds(intents: Sequence[Intent]) -> list[dict[OperationKey, IndexedInt
 
 def intent_identifiers(intent: Intent) -> list[Identifier]:
     """Return the identifiers of an intent's person, in Klaviyo's spelling."""
-    return list_identifiers(identifying_attributes(intent))
+    identifiers = list_identifiers(identifying_attributes(intent))
+    if isinstance(intent, IdChange):
+        identifiers.append(("external_id", intent.previous_id))
+    return identifiers
 
 
 def with_dropped_note(verdict: ItemVerdict, intent: Intent) -> ItemVerdict:

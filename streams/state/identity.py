@@ -51,6 +51,18 @@ class KnownIdentifier(msgspec.Struct, frozen=True, kw_only=True, array_like=True
         return self.times_ms[-2:][0] > current.times_ms[-1]
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
+    """Statement of an alias call that another user key names the same person.
+
+    Attributes:
+        time_ms: Time of the call, milliseconds since the epoch.
+        user: The other user key: the person's id from then on.
+    """
+
+    time_ms: int
+    user: str
+
+
 Identifiers = tuple[KnownIdentifier, ...]
 """Identifiers of one kind, the current one first; empty if none is known."""
 
@@ -69,11 +81,13 @@ class Identity(
             anonymous id or an address, and while there is nothing else to know.
         emails: E-mail addresses, the current one first.
         phones: Phone numbers, the current one first.
+        link: The user id that has replaced this user key; None for none.
     """
 
     external_id: str = ""
     emails: Identifiers = ()
     phones: Identifiers = ()
+    link: Link | None = None
 
     @property
     def email(self) -> str:
@@ -104,7 +118,10 @@ class Identity(
         emails = tuple(i for i in self.emails if i.times_ms[-1] > time_ms)
         phones = tuple(i for i in self.phones if i.times_ms[-1] > time_ms)
         external_id = self.external_id if emails or phones else ""
-        return Identity(external_id=external_id, emails=emails, phones=phones)
+        link = self.link if self.link and self.link.time_ms > time_ms else None
+        return Identity(
+            external_id=external_id, emails=emails, phones=phones, link=link
+        )
 
     def merge(self, other: "Identity") -> "Identity":
         """Merge two versions; commutative, associative and idempotent."""
@@ -112,6 +129,7 @@ class Identity(
             external_id=max(self.external_id, other.external_id),
             emails=_merge((*self.emails, *other.emails)),
             phones=_merge((*self.phones, *other.phones)),
+            link=max(filter(None, (self.link, other.link)), default=None),
         )
 
 
@@ -133,7 +151,9 @@ def learn(
     if not (emails or phones):
         return identity
     external_id = identifiers.get("external_id") or identity.external_id
-    learned = Identity(external_id=external_id, emails=emails, phones=phones)
+    learned = msgspec.structs.replace(
+        identity, external_id=external_id, emails=emails, phones=phones
+    )
     return identity if learned == identity else learned
 
 

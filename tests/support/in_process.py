@@ -304,6 +304,7 @@ class InProcessPipeline:
             del self.backlog[:count]
         else:
             self.table = self._recover_table()
+        self._read_events()
         self._read_activations()
 
     async def settle(

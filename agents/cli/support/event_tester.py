@@ -11,7 +11,7 @@ from agents.shared.context import clock_ms
 from streams.actions.intents import Intent, PayloadRefusal
 from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
-from streams.destination.decide import decide
+from streams.destination.decide import NO_MAPPING, REASONS_WITHOUT_MAPPING, decide
 from streams.destination.loader import standalone_rule
 from streams.destination.model import Destination, MappingResult
 from streams.destination.opt_out import OptOut, opt_out_of
@@ -33,7 +33,6 @@ _ORIGIN: Final = Origin(topic="explain", partition=0, offset=0)
 
 _AUDIENCE_EVENTS: Final = (ENTERED_EVENT, EXITED_EVENT)
 
-_NO_MAPPING: Final = discarded("no-mapping: no trigger matches the event")
 _AUDIENCE: Final = discarded("audience: a worker syncs it from its memberships table")
 _NOTHING: Final = discarded("nothing-to-do")
 _NO_EVENT: Final = dead_letter("no-event: the event is not a JSON object")
@@ -191,27 +190,38 @@ def _steps(index: int, event: JsonValue, request: TestRequest) -> Iterator[TestS
         yield TestStep(index=index, verdict=discarded(opt_out))
         return
     results = request.destination.map_event(event)
-    audience_steps = list(_audience_steps(index, request))
-    yield from audience_steps
-    if not results and not audience_steps:
-        yield TestStep(index=index, verdict=_NO_MAPPING)
+    further_steps = list(_further_steps(index, request))
+    yield from further_steps
+    if not results and not further_steps:
+        yield TestStep(index=index, verdict=_without_mapping(event))
     for result in results:
         yield _step(index, result, reports_noops=request.reports_noops)
 
 
-def _audience_steps(index: int, request: TestRequest) -> Iterator[TestStep]:
-    """Yield what becomes of an audience event, beside the mappings."""
+def _further_steps(index: int, request: TestRequest) -> Iterator[TestStep]:
+    """Yield what a worker does beside the mappings: audiences, and links of users."""
     event, destination = request.event, request.destination
-    if event is None or not destination.sync_audiences:
+    if event is None:
         return
-    if event.kind == "track" and event.body["event"] not in _AUDIENCE_EVENTS:
+    is_track = event.kind == "track"
+    if is_track and event.body["event"] not in _AUDIENCE_EVENTS:
         return
     decision = decide(event, EMPTY_STATE, destination=replace(destination, mappings=()))
     for refusal in decision.refusals:
         verdict = dead_letter(f"{refusal.code}: {refusal.reason}")
         yield TestStep(index=index, verdict=verdict)
-    if decision.activations or (event.kind == "track" and not decision.refusals):
+    intents = [one.intent for one in decision.activations if not one.audience]
+    for intent in intents:
+        yield TestStep(index=index, intents=(intent,))
+    is_audience = is_track and destination.sync_audiences and not decision.refusals
+    if is_audience or len(intents) < len(decision.activations):
         yield TestStep(index=index, verdict=_AUDIENCE)
+
+
+def _without_mapping(event: dict[str, JsonValue]) -> ItemVerdict:
+    """Return the verdict on an event that no mapping is for."""
+    reason = REASONS_WITHOUT_MAPPING.get(str(event.get("type")), NO_MAPPING)
+    return discarded(f"{reason}: no trigger matches the event")
 
 
 def _opt_out_of(event: dict[str, JsonValue], request: TestRequest) -> OptOut | None:

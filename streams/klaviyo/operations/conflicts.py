@@ -87,7 +87,7 @@ async def settle_conflict(
     owners = await find_owners(client, item, collector=collector)
     resolution = resolve(item, owners, on_conflict=on_conflict)
     if resolution.merge:
-        await _merge(client, *resolution.merge)
+        await merge_profiles(client, *resolution.merge)
     elif resolution.item is item:
         await client.pause(RETRY_WAIT_S)
     return resolution
@@ -99,14 +99,15 @@ async def find_owners(
     """Look up the owner of each identifier of an update."""
     identifiers = list_identifiers(item.profile, fields=CONFLICT_FIELDS)
     answers = await asyncio.gather(
-        *(_find_owner(client, identifier) for identifier in identifiers)
+        *(find_owner(client, identifier) for identifier in identifiers)
     )
     collector.attempts[item.index] += len(answers)
     fields = (field for field, _ in identifiers)
     return Owners(**dict(zip(fields, answers, strict=True)))
 
 
-async def _find_owner(client: JobTrackingClient, identifier: Identifier) -> str:
+async def find_owner(client: JobTrackingClient, identifier: Identifier) -> str:
+    """Look up the profile that has an identifier; empty if there is none."""
     field, value = identifier
     answer = await client.call(requests.find_profiles(field, [value]))
     rows = resources(answer.data) if isinstance(answer, Accepted) else []
@@ -134,7 +135,7 @@ def resolve(
         return ConflictResolution(without_fields(item, "phone_number"), reason)
     if not (by_id and by_email and by_id != by_email):
         owner = by_id or by_email or by_phone
-        return ConflictResolution(_with_id(item, owner) if owner else item)
+        return ConflictResolution(with_id(item, owner) if owner else item)
     both = f"profile {by_id} has the external id, profile {by_email} the address"
     match on_conflict:
         case ConflictPolicy.REFUSE:
@@ -155,7 +156,8 @@ def without_fields(item: ProfileItem, *names: str) -> ProfileItem:
     return _with_profile(item, profile)
 
 
-def _with_id(item: ProfileItem, profile_id: str) -> ProfileItem:
+def with_id(item: ProfileItem, profile_id: str) -> ProfileItem:
+    """Return an item that names its profile by Klaviyo's id."""
     return _with_profile(item, {**item.profile, "id": profile_id})
 
 
@@ -164,7 +166,9 @@ def _with_profile(item: ProfileItem, profile: dict[str, object]) -> ProfileItem:
     return msgspec.structs.replace(item, profile=profile, resource=resource)
 
 
-async def _merge(client: JobTrackingClient, source: str, destination: str) -> None:
+async def merge_profiles(
+    client: JobTrackingClient, source: str, destination: str
+) -> None:
     """Merge two profiles, and wait until the source is gone; irreversible.
 
     Running imports come first: one that names the source would create it again.

@@ -46,7 +46,7 @@ from streams.klaviyo.operations.conflicts import (
 BULK_MIN_ITEMS: Final = 4
 """Smallest number of profiles for which a bulk import needs fewer requests."""
 
-_OK: Final = 200
+OK: Final = 200
 """HTTP status of an updated profile; a verdict has the same for a new profile (201)."""
 
 _STRONGER: Final = ("id", "external_id", "email")
@@ -194,7 +194,7 @@ class ProfileWriter:
         singles = await self.import_in_bulk(items)
         if not isinstance(singles, ListGone):
             ids = await self.write_singly(singles)
-            self.collector.mark_delivered(ids, status=_OK)
+            self.collector.mark_delivered(ids, status=OK)
 
     async def import_in_bulk(
         self, items: Iterable[ProfileItem], *, list_id: str = ""

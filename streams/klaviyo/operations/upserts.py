@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import orjson
 
-from streams.actions.intents import ConflictPolicy, ProfileUpsert
+from streams.actions.intents import ConflictPolicy, IdChange, ProfileUpsert
 from streams.delivery.verdict import ItemVerdict, Verdict
 from streams.klaviyo.api.import_jobs import JobTrackingClient
 from streams.klaviyo.api.results import ListGone
@@ -18,8 +18,16 @@ from streams.klaviyo.batching.items import (
     prepare_items,
     split_into_rounds,
 )
+from streams.klaviyo.operations.conflicts import (
+    find_owner,
+    find_owners,
+    merge_profiles,
+    with_id,
+    without_fields,
+)
 from streams.klaviyo.operations.profiles import (
     BULK_MIN_ITEMS,
+    OK,
     ProfileWriter,
     add_members,
 )
@@ -83,6 +91,58 @@ async def patch_profiles(
     return (
         await _add_to_list(client, upserts, verdicts, list_id) if list_id else verdicts
     )
+
+
+async def change_ids(
+    client: JobTrackingClient,
+    changes: Sequence[IdChange],
+    *,
+    on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
+) -> list[ItemVerdict]:
+    """Give the profiles of previous ids the ids of their users.
+
+    Args:
+        client: Sends the requests.
+        changes: Changes to make.
+        on_conflict: Treatment of a user who has another profile already.
+
+    Returns:
+        A verdict for each change, in order: discarded as `no-such-profile` where nobody
+        has the previous id, and as `identity-conflict` where both profiles stay.
+    """
+    collector = VerdictCollector(len(changes))
+    writer = ProfileWriter(client=client, collector=collector, on_conflict=on_conflict)
+    profiles = (change.profile for change in changes)
+    for item in prepare_items(profiles, verdicts=collector):
+        await _change_id(writer, item, changes[item.index].previous_id)
+    return collector.verdicts()
+
+
+async def _change_id(writer: ProfileWriter, item: ProfileItem, previous: str) -> None:
+    """Give the profile of a previous id the identifiers of an item, or merge it."""
+    client, collector, index = writer.client, writer.collector, item.index
+    source = await find_owner(client, ("external_id", previous))
+    collector.attempts[index] += 1
+    if not source:
+        collector.mark_discarded(index, "no-such-profile: nobody has the previous id")
+        return
+    owners = await find_owners(client, item, collector=collector)
+    target = owners.external_id or owners.email or source
+    if target == source:
+        # The user's next update brings the address.
+        item = with_id(without_fields(item, "email"), source)
+    elif writer.on_conflict is ConflictPolicy.MERGE:
+        collector.note(index, f"profiles-merged: {source} into {target}")
+        await merge_profiles(client, source, target)
+    else:
+        reason = f"identity-conflict: profile {source} has the previous id, "
+        reason += f"profile {target} is the user's"
+        if writer.on_conflict is ConflictPolicy.UPDATE:
+            collector.mark_discarded(index, reason)
+        else:
+            collector.mark_dead_letter(index, reason)
+        return
+    collector.mark_delivered(await writer.write_singly([item]), status=OK)
 
 
 def _with_patch(item: ProfileItem, upsert: ProfileUpsert) -> ProfileItem:

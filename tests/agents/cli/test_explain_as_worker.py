@@ -25,10 +25,19 @@ from tests.support.worker_fakes import (
     run,
 )
 
+LINKING = compile_destination(
+    {"settings": {"identity": {"alias": "link"}, "group": "list"}}
+)
 CONSENTING = compile_destination({"settings": {"consent_categories": ["marketing"]}})
 
 EVENTS = {
     "page": b'{"type":"page","userId":"u1"}',
+    "alias": b'{"type":"alias","userId":"u1","previousId":"u0"}',
+    "alias-of-itself": b'{"type":"alias","userId":"u1","previousId":"u1"}',
+    "alias-of-a-list": b'{"type":"alias","userId":"u1","previousId":[]}',
+    "group": b'{"type":"group","userId":"u1","groupId":"g"}',
+    "group-list": b'{"type":"group","userId":"u1","groupId":"g","traits":'
+    b'{"subscribe":true},"context":{"traits":{"email":"a@b.co"}}}',
     "viewed": b'{"type":"track","event":"Viewed","userId":"u1","properties":{}}',
     "identify": b'{"type":"identify","userId":"u1","traits":{"email":"a@b.co"}}',
     "junk-id": b'{"type":"identify","userId":"null","anonymousId":"a"}',
@@ -90,7 +99,8 @@ def _by_explain(value: bytes, destination: Destination) -> Result:
         steps = plan_steps(parse_request(value, destination))
     except PoisonRecord as fault:
         return frozenset(), frozenset({fault.code})
-    actions = {s.mapping_result.action for s in steps if s.intents and s.mapping_result}
+    results = [step.mapping_result for step in steps if step.intents]
+    actions = {result.action if result else "alias" for result in results}
     reasons = _codes(str(step.verdict.reason) for step in steps if not step.intents)
     return frozenset(actions), reasons
 
@@ -110,7 +120,9 @@ CASES = [
 
 @pytest.mark.parametrize("value", CASES)
 @pytest.mark.parametrize(
-    "destination", [presets(), CONSENTING], ids=["presets", "consent"]
+    "destination",
+    [presets(), CONSENTING, LINKING],
+    ids=["presets", "consent", "linking"],
 )
 def test_explain_says_what_a_worker_does(
     value: bytes, destination: Destination

@@ -205,7 +205,7 @@ def test_an_audience_beside_others_moves_alone() -> None:
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        pytest.param(_event("alias"), "no-mapping", id="an-alias"),
+        pytest.param(_event("alias"), "ignored: alias", id="an-alias"),
         pytest.param(_event("page", name="Home"), "no-mapping", id="a-page"),
         pytest.param(
             _event("identify", userId="", anonymousId="anon"),

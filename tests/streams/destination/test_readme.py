@@ -9,6 +9,7 @@ import streams.destination
 from streams.actions.intents import ConflictPolicy
 from streams.actions.registry import ACTIONS
 from streams.actions.spec import BATCH_FIELDS
+from streams.destination.aliases import AliasPolicy
 from streams.destination.completion import UnknownPersonPolicy
 from streams.destination.loader import (
     AUDIENCE_FIELDS,
@@ -24,6 +25,7 @@ from streams.destination.mapping_rules import (
     MAPPING_FIELDS,
 )
 from streams.destination.model import UnknownMetricPolicy
+from streams.destination.presets import GroupPolicy
 from streams.destination.sources import SOURCE_FIELDS
 from streams.events.identifiers import BadPhonePolicy
 from streams.events.sources import (
@@ -36,8 +38,18 @@ from streams.events.sources import (
 
 README = (Path(streams.destination.__file__).parent / "README.md").read_text()
 PARTS = {
-    "settings": (*DESTINATION_SETTINGS, *BadPhonePolicy, *UnknownMetricPolicy),
-    "Identity": (*IDENTITY_FIELDS, *UnknownPersonPolicy, *ConflictPolicy),
+    "settings": (
+        *DESTINATION_SETTINGS,
+        *BadPhonePolicy,
+        *UnknownMetricPolicy,
+        *GroupPolicy,
+    ),
+    "Identity": (
+        *IDENTITY_FIELDS,
+        *UnknownPersonPolicy,
+        *ConflictPolicy,
+        *AliasPolicy,
+    ),
     "audiences": AUDIENCE_FIELDS,
     "sources": (
         *SOURCE_FIELDS,
