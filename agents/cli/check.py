@@ -29,6 +29,8 @@ def describe_destination(destination: Destination) -> Iterator[str]:
     """Yield lines that describe a destination."""
     yield f"api key from {destination.api_key_env}"
     yield f"unknown metrics: {destination.unknown_metric}"
+    if notice := destination.identity_rules.notice:
+        yield f"unknown persons: {notice}"
     for rule in destination.mappings:
         yield from _describe_rule(rule)
     sync = "synced" if destination.sync_audiences else "not synced automatically"

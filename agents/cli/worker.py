@@ -6,12 +6,16 @@ from pathlib import Path
 import click
 import faust
 import mode.loop
+import structlog
 
 from agents.app import build_app
 from agents.cli.support.settings_options import read_worker, settings_option
 from agents.shared import logging
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics
+from streams.destination.model import Destination
+
+log = structlog.get_logger(__name__)
 
 GC_ALLOCATIONS = 20_000
 """Allocations between two collections; Python's default of 700 took 15 % of the CPU."""
@@ -40,6 +44,7 @@ def worker(*, settings_path: Path | None, create_topics: bool) -> None:
     """  # noqa: D301 - click reads the backspace
     settings, destination = read_worker(settings_path)
     logging.configure_logging(settings.log_level)
+    log_notices(destination)
     if create_topics:
         ensure_topics(kafka_access(settings), settings)
     mode.loop.use("uvloop")
@@ -50,6 +55,12 @@ def worker(*, settings_path: Path | None, create_topics: bool) -> None:
     )
     process.spinner = None  # its escape codes would end up in the log
     process.execute_from_commandline()
+
+
+def log_notices(destination: Destination) -> None:
+    """Log what operators should know of settings that they have not chosen."""
+    if notice := destination.identity_rules.notice:
+        log.info("unknown_persons_are_sent", notice=notice)
 
 
 def _relax_garbage_collection() -> None:

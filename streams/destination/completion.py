@@ -40,6 +40,13 @@ HOLD_MAX_S: Final = 86_400
 """Ours: a day; a flow that fires later means nothing to the person."""
 
 
+SEND_NOTICE: Final = (
+    "events that name a person by a user id or device alone are sent, and may make "
+    "second profiles; settings.identity.unknown: hold avoids them, send keeps this"
+)
+"""Notice for operators who have not chosen a treatment of unknown persons."""
+
+
 class UnknownPersonPolicy(StrEnum):
     """Treatment of an event that names its person by user id alone."""
 
@@ -63,6 +70,7 @@ class IdentityRules:
         hold_for_s: Time for which such an event is held.
         on_conflict: Treatment of an update whose identifiers belong to two profiles.
         alias: Treatment of alias calls.
+        is_unknown_chosen: Whether the destination file names the value of `unknown`.
     """
 
     complete: bool = True
@@ -70,6 +78,14 @@ class IdentityRules:
     hold_for_s: float = HOLD_DEFAULT_S
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
     alias: AliasPolicy = AliasPolicy.IGNORE
+    is_unknown_chosen: bool = False
+
+    @property
+    def notice(self) -> str:
+        """Notice for operators who have not chosen what `unknown` means; else empty."""
+        if self.is_unknown_chosen or self.unknown is not UnknownPersonPolicy.SEND:
+            return ""
+        return SEND_NOTICE
 
 
 DEFAULT_IDENTITY_RULES: Final = IdentityRules()

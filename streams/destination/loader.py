@@ -270,6 +270,7 @@ def _read_identity_rules(
         options, IDENTITY_FIELDS, at=f"{at}.", what="part of identity"
     )
     rules = IdentityRules(
+        is_unknown_chosen=options.get("unknown") is not None,
         complete=problems.boolean_at(
             options.get("complete"), at=f"{at}.complete", default=True
         ),

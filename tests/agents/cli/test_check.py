@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from agents.cli import main
+from agents.cli.worker import log_notices
+from streams.destination.completion import SEND_NOTICE
+from streams.destination.loader import read_destination
 
 
 def checked(tmp_path: Path, text: str) -> Result:
@@ -42,6 +46,7 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
     assert result.output.splitlines() == [
         "api key from MY_KEY",
         "unknown metrics: dead-letter",
+        f"unknown persons: {SEND_NOTICE}",
         "mapping Views: trackEvent",
         '  trigger: event = "Viewed"',
         "  batches: up to 10, grouped by metric_name",
@@ -50,6 +55,32 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
         "  vip: list L1",
         "  big_spenders: list found or created by name, not enabled",
     ]
+
+
+@pytest.mark.parametrize(
+    ("identity", "notices"),
+    [
+        pytest.param("{}", [SEND_NOTICE], id="default"),
+        pytest.param("{unknown: null}", [SEND_NOTICE], id="null"),
+        pytest.param("{on_conflict: merge}", [SEND_NOTICE], id="another-setting"),
+        pytest.param("{unknown: send}", [], id="chosen"),
+        pytest.param("{unknown: hold}", [], id="hold"),
+        pytest.param("{unknown: drop}", [], id="drop"),
+    ],
+)
+def test_operators_who_have_not_chosen_are_warned_of_second_profiles(
+    tmp_path: Path, identity: str, notices: list[str]
+) -> None:
+    """The command and the log of a worker say the same, in one line."""
+    text = f"settings: {{identity: {identity}}}"
+    with capture_logs() as lines:
+        log_notices(read_destination(text))
+
+    printed = checked(tmp_path, text).output.splitlines()
+
+    assert [line["notice"] for line in lines] == notices
+    warned = [line for line in printed if line.startswith("unknown persons")]
+    assert warned == [f"unknown persons: {notice}" for notice in notices]
 
 
 @pytest.mark.parametrize(
