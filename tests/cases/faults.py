@@ -156,3 +156,24 @@ FAULTY_EVENTS: Final = (
     _junk("number", 0),
     _junk("object", "[object Object]"),
 )
+
+
+def _subscribed(id_: str, number: str, **members: Any) -> FaultyEvent:  # noqa: ANN401 - any JSON
+    traits = {"email": "a@b.co", "phone": number}
+    body = {"event": "User Subscribed", "context": {"traits": traits}} | members
+    return FaultyEvent("sms-region", id_, _track(**body), None)
+
+
+REFUSED_NUMBERS: Final = (
+    _subscribed("kingdom", "+447400123456"),
+    _subscribed("germany", "+4915112345678"),
+    _subscribed("india", "+919876543210"),
+    _subscribed("brazil", "+5511987654321"),
+    _subscribed("nigeria", "+2348031234567"),
+    _subscribed(
+        "trait", "+33612345678", traits={"email": "a@b.co", "phone": "+33612345678"}
+    ),
+    _subscribed("device", "+61412345678", userId=None, anonymousId="d-1"),
+)
+"""Subscriptions by e-mail and SMS, with valid numbers of regions that an account of the
+United States sends no SMS to. The e-mail consent must arrive."""
