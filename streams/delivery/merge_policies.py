@@ -28,14 +28,14 @@ MERGED_RECORDS_MAX = 1_000
 def keep_latest(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
     """Send only the newer change of a list; it counts as queued when the older one was.
 
-    An older add that sets profile attributes is kept, unless the newer one sets the
-    same attributes: they would be lost.
+    An older add that sets profile attributes or a new address is kept, unless the newer
+    one sets the same: they would be lost.
     """
     if not _is_same_subject(older, newer):
         return None
     first, last = older.activation.intent, newer.activation.intent
     if isinstance(last, ListRemove):
-        is_covered = isinstance(first, ListRemove) or not _has_profile_attributes(first)
+        is_covered = isinstance(first, ListRemove) or not _changes_profile(first)
     else:
         is_covered = isinstance(first, ListRemove) or identifying_attributes(
             first
@@ -134,10 +134,12 @@ def _previous_emails(
     return tuple(dict.fromkeys((*last.previous_emails, *first.previous_emails)))
 
 
-def _has_profile_attributes(intent: Intent) -> bool:
-    """Return True if an intent sets profile attributes beside identifiers."""
-    profile = intent.profile if isinstance(intent, ListAdd | ProfileUpsert) else {}
-    return not profile.keys() <= {*PERSON_IDENTIFIERS}
+def _changes_profile(intent: Intent) -> bool:
+    """Return True if an intent sets attributes beside identifiers, or a new address."""
+    if not isinstance(intent, ListAdd | ProfileUpsert):
+        return False
+    has_attributes = not intent.profile.keys() <= {*PERSON_IDENTIFIERS}
+    return has_attributes or bool(intent.previous_emails)
 
 
 def _supersede(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R]:

@@ -17,7 +17,7 @@ from streams.actions.intents import (
     Suppression,
     identifying_attributes,
 )
-from streams.events.canonical_event import CanonicalEvent
+from streams.events.canonical_event import FIRST_ORIGIN, CanonicalEvent
 from streams.events.identifiers import plausible_email, read_id
 from streams.state.identity import Link
 from streams.state.user_state import UserState
@@ -63,7 +63,9 @@ def link_user_key(event: CanonicalEvent, state: UserState) -> UserState:
         event: The alias call.
         state: The state of the previous id.
     """
-    identity, link = state.identity, Link(time_ms=event.time_ms, user=event.user)
+    is_same_ms = state.is_erased_after((event.time_ms, FIRST_ORIGIN))
+    time_ms = event.time_ms + is_same_ms
+    identity, link = state.identity, Link(time_ms=time_ms, user=event.user)
     is_stale = identity.link is not None and identity.link >= link
     if is_stale or state.is_erased_after(event.rank) or plausible_email(event.user):
         return state

@@ -213,18 +213,35 @@ def link_user(intent: Intent, identity: Identity) -> Intent:
     return msgspec.structs.replace(intent, external_id=identity.external_id)
 
 
-def name_previous_emails(intent: Intent, identity: Identity) -> Intent:
+def previous_emails_of(before: Identity, after: Identity) -> tuple[str, ...]:
+    """Return the addresses that an update names as previous, the latest first.
+
+    An address that was only guessed is forgotten, but the profile may have it.
+
+    Args:
+        before: What was known of the user before the event.
+        after: What is known after the event.
+    """
+    is_guess = after.email != before.email and not before.is_identified
+    guessed = (before.email,) if is_guess and before.email else ()
+    return (*guessed, *after.previous_emails)
+
+
+def name_previous_emails(
+    intent: Intent, email: str, previous_emails: tuple[str, ...]
+) -> Intent:
     """Name the previous addresses on an update that gives the person a new one.
 
     Args:
         intent: The intent.
-        identity: What is known of the event's user.
+        email: The person's current address.
+        previous_emails: Addresses from before.
     """
     match intent:
         case ProfileUpsert(profile=profile) | ListAdd(profile=profile):
-            is_current = profile.get("email", "").lower() == identity.email
+            is_current = profile.get("email", "").lower() == email
         case _:
             return intent
-    if not (is_current and identity.previous_emails):
+    if not is_current:
         return intent
-    return msgspec.structs.replace(intent, previous_emails=identity.previous_emails)
+    return msgspec.structs.replace(intent, previous_emails=previous_emails)

@@ -37,12 +37,13 @@ from streams.destination.completion import (
     link_user,
     makes_unknown_profile,
     name_previous_emails,
+    previous_emails_of,
 )
 from streams.destination.memberships import apply_audience_event
 from streams.destination.model import Destination, MappingResult, MappingRule
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import CanonicalEvent, ReplayMode
+from streams.events.canonical_event import FIRST_ORIGIN, CanonicalEvent, ReplayMode
 from streams.events.identifiers import identifiers_of
 from streams.events.time import iso_from_ms
 from streams.state.identity import Link, learn
@@ -143,8 +144,8 @@ class _DecisionBuilder:
         refusals: Refused payloads so far.
         reasons: Reasons so far for doing nothing.
         has_new_email: Whether the event changes the user's address.
-        is_email_change: Whether updates name the previous addresses: the address has
-            been new for a day at most.
+        previous_emails: Addresses that updates name as previous ones; empty if the
+            address has not been new within the last day.
         previous_id: User key that an alias call links to the user; empty for none.
         link: The user that the user key is linked to; None for none.
     """
@@ -157,7 +158,7 @@ class _DecisionBuilder:
     refusals: list[PayloadRefusal] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     has_new_email: bool = False
-    is_email_change: bool = False
+    previous_emails: tuple[str, ...] = ()
     previous_id: str = ""
     link: Link | None = None
 
@@ -167,14 +168,17 @@ class _DecisionBuilder:
         is_erased = self.state.is_erased_after(event.rank)
         if is_erased or event.kind in _NOT_ABOUT_A_PERSON:
             return
+        if self.state.is_erased_after((event.time_ms, FIRST_ORIGIN)):
+            # The deletion of the same millisecond comes first, by its origin.
+            event = msgspec.structs.replace(event, time_ms=event.time_ms + 1)
         before = self.state.identity
         after = learn(before, self.identifiers, event)
         if after is not before:
             self.state = self.state.with_identity(after)
             self.has_new_email = after.email != before.email
-        self.is_email_change = len(after.emails) > 1 and (
-            self.has_new_email or after.is_email_from(event.time_ms)
-        )
+        is_new = self.has_new_email or after.is_email_from(event.time_ms)
+        if before.emails and is_new:
+            self.previous_emails = previous_emails_of(before, after)
 
     def apply_alias(self) -> None:
         """Give the profile of the previous id the user's id."""
@@ -332,8 +336,10 @@ class _DecisionBuilder:
     ) -> None:
         if self.link:
             intent = name_linked_user(intent, user=self.event.user, link=self.link)
-        if self.is_email_change:
-            intent = name_previous_emails(intent, self.state.identity)
+        if self.previous_emails:
+            intent = name_previous_emails(
+                intent, self.state.identity.email, self.previous_emails
+            )
         activation = Activation(
             action=action,
             user=self.event.user,

@@ -6,7 +6,7 @@ the records between the stages, whose names are here.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal, Self, get_args
+from typing import Any, Final, Literal, Self, get_args
 
 import msgspec
 
@@ -89,6 +89,10 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
         if not (topic and are_decimal and len(numbers_text) <= NUMBERS_MAX_CHARS):
             raise PoisonRecord("bad-origin", "origin is not topic/partition/offset")
         return cls(topic=topic, partition=int(partition), offset=int(offset))
+
+
+FIRST_ORIGIN: Final = Origin(topic="", partition=0, offset=0)
+"""Origin before that of any record: the first rank of a millisecond."""
 
 
 class ReplayMode(StrEnum):

@@ -95,6 +95,11 @@ class Identity(
         return self.emails[0].value if self.emails else ""
 
     @property
+    def is_identified(self) -> bool:
+        """True if an identify call gave the current address."""
+        return bool(self.emails) and self.emails[0].identified
+
+    @property
     def phone(self) -> str:
         """The current phone number; empty if none is known."""
         return self.phones[0].value if self.phones else ""

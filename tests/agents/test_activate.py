@@ -285,6 +285,31 @@ def test_a_deletion_leaves_no_address_in_the_state() -> None:
     assert {key.split(b"\0")[1] for key in after} == {b"profile"}
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["one-fetch", "two-fetches"])
+@pytest.mark.parametrize(
+    ("offset", "known"),
+    [pytest.param(8, 0, id="before"), pytest.param(10, 1, id="behind")],
+)
+def test_a_deletion_and_an_event_in_one_millisecond_have_an_order(
+    offset: int, known: int, *, at_once: bool
+) -> None:
+    """The order of their source records counts: only the one behind teaches."""
+    producer = FakeProducer()
+    services = context(producer)
+    same_time = {"timestamp": "2025-03-01T10:00:00Z"}
+    deletion = _about_ada(9, "delete", **same_time)
+    identify = _about_ada(offset, "identify", **same_time)
+    fetches = [[deletion, identify]] if at_once else [[deletion], [identify]]
+    for fetch in fetches:
+        _process(services, *fetch)
+
+    _process(services, _event(11, type="track", event="Viewed", context={}))
+
+    [viewed] = _activations(producer, "t.activations.events")
+    assert isinstance(viewed.intent, EventRecord)
+    assert [*viewed.intent.profile].count("email") == known
+
+
 def _enters(offset: int, audience: str) -> Record:
     moment = f"2025-03-01T10:{offset // 60:02}:{offset % 60:02}Z"
     return _event(offset, properties={"audience_key": audience}, timestamp=moment)

@@ -59,16 +59,34 @@ class ImportJobTracker:
     def __init__(self, client: KlaviyoApi) -> None:
         self._client = client
         self._futures: dict[str, asyncio.Future[FinishedImportJob]] = {}
+        self._emails: dict[str, frozenset[str]] = {}
         self._poller: asyncio.Task[None] | None = None
         self._interval_s = POLL_MIN_S
 
-    @property
-    def open_job_ids(self) -> frozenset[str]:
-        """IDs of the tracked jobs that have not ended."""
-        return frozenset(self._futures)
+    def open_jobs_with(self, emails: Iterable[str]) -> frozenset[str]:
+        """Return the IDs of running jobs that may hold one of some addresses.
 
-    async def wait_for_end(self, job_id: str) -> FinishedImportJob:
-        """Wait for the end of a job and return the result."""
+        Args:
+            emails: Addresses in lower case.
+        """
+        wanted = {*emails}
+        return frozenset(
+            job_id
+            for job_id in self._futures
+            if job_id not in self._emails or not wanted.isdisjoint(self._emails[job_id])
+        )
+
+    async def wait_for_end(
+        self, job_id: str, *, emails: Iterable[str] | None = None
+    ) -> FinishedImportJob:
+        """Wait for the end of a job and return the result.
+
+        Args:
+            job_id: ID of the job.
+            emails: Addresses in the job's rows, in lower case; None if not known.
+        """
+        if emails is not None:
+            self._emails[job_id] = frozenset(emails)
         future = self._futures.get(job_id)
         if future is None:
             future = self._futures[job_id] = asyncio.get_running_loop().create_future()
@@ -82,7 +100,7 @@ class ImportJobTracker:
             await asyncio.gather(self._poller, return_exceptions=True)
         for future in self._futures.values():
             future.cancel()
-        self._futures.clear()
+        self._forget_all()
 
     def _ensure_polling(self) -> None:
         if self._poller is None or self._poller.done():
@@ -100,7 +118,7 @@ class ImportJobTracker:
         except Exception as error:  # noqa: BLE001  # raised in the waiting callers
             for future in self._futures.values():
                 future.set_exception(error)
-            self._futures.clear()
+            self._forget_all()
 
     async def _check_jobs(self) -> None:
         open_job_ids = set(self._futures)
@@ -117,6 +135,11 @@ class ImportJobTracker:
     def _resolve(self, job_id: str, finished: FinishedImportJob | None) -> None:
         if finished is not None:
             self._futures.pop(job_id).set_result(finished)
+            self._emails.pop(job_id, None)
+
+    def _forget_all(self) -> None:
+        self._futures.clear()
+        self._emails.clear()
 
 
 class JobTrackingClient(KlaviyoApi, Protocol):

@@ -93,7 +93,7 @@ async def change_addresses(
 
     A new address is unsubscribed or suppressed as the previous one was, and never
     subscribed. Without a change of address there is no further request. Import jobs of
-    this worker end first: a row with the previous address would bring it back.
+    this worker that hold the previous address end first: they would bring it back.
 
     Args:
         client: Sends the requests.
@@ -106,7 +106,8 @@ async def change_addresses(
     """
     if not any(intent.previous_emails for intent in intents):
         return await send(intents)
-    await wait_for_imports(client, client.jobs.open_job_ids)
+    previous_emails = (email for intent in intents for email in intent.previous_emails)
+    await wait_for_imports(client, client.jobs.open_jobs_with(previous_emails))
     changes = await _find_changes(client, intents)
     verdicts = await send(_note_withdrawals(intents, changes))
     changes = await _find_results(client, changes, verdicts)

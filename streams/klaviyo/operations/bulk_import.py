@@ -1,7 +1,7 @@
 """Bulk imports of profiles, followed to the end, with a verdict for each profile."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -209,8 +209,8 @@ async def _import_chunk(
         )
     job_results = await asyncio.gather(
         *(
-            _job_result(client, single_resource_id(answer.data))
-            for _, answer in submitted.accepted
+            _job_result(client, single_resource_id(answer.data), items)
+            for items, answer in submitted.accepted
         )
     )
     if any(answer.is_uncertain for _, answer in submitted.accepted):
@@ -265,11 +265,14 @@ async def _submit_chunk(
     return await send_with_bisect(chunk, send=send, is_list_gone=list_check)
 
 
-async def _job_result(client: JobTrackingClient, job_id: str) -> ImportJobResult:
+async def _job_result(
+    client: JobTrackingClient, job_id: str, items: Iterable[ProfileItem]
+) -> ImportJobResult:
     """Follow a job to the end, and fetch the errors of the profiles."""
     if not job_id:
         return ImportJobResult(status=ImportJobStatus.UNKNOWN)
-    job = await client.jobs.wait_for_end(job_id)
+    emails = (str(item.profile.get("email") or "").lower() for item in items)
+    job = await client.jobs.wait_for_end(job_id, emails=emails)
     if job.status is not ImportJobStatus.COMPLETE or job.failed_count == 0:
         return ImportJobResult(status=job.status, failed=0)
     answer = await fetch_all_pages(client, requests.get_import_errors(job_id))

@@ -52,6 +52,12 @@ EMAIL = {"email": "a@b.co"}
             add(external_id="u", **EMAIL), add(), False, id="named-better-at-first"
         ),
         pytest.param(
+            msgspec.structs.replace(add(**EMAIL), previous_emails=("old@b.co",)),
+            remove(**EMAIL),
+            False,
+            id="a-new-address-then-out",
+        ),
+        pytest.param(
             add(external_id="u", title="Dr"),
             add(external_id="u", city="Rome"),
             False,

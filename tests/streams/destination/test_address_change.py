@@ -86,6 +86,41 @@ def test_updates_of_a_day_name_the_previous_address(
     assert _previous_emails(decision) == [previous]
 
 
+@pytest.mark.parametrize(
+    ("guess", "previous"),
+    [
+        pytest.param("guess@b.co", ("guess@b.co",), id="another"),
+        pytest.param("20@b.co", (), id="the-same"),
+    ],
+)
+def test_an_address_that_was_only_guessed_counts_as_previous_once(
+    guess: str, previous: tuple[str, ...]
+) -> None:
+    """The profile has the address of the track call, and perhaps a withdrawal."""
+    body = {
+        "type": "track",
+        "event": "Viewed",
+        "userId": "u1",
+        "context": {"traits": {"email": guess}},
+    }
+    track = CanonicalEvent(
+        kind="track",
+        user="u1",
+        message_id="m0",
+        time_ms=10,
+        origin=Origin(topic="source", partition=1, offset=6),
+        body=body,
+    )
+    state = decide(track, EMPTY_STATE, destination=PRESETS).state
+
+    change = _identified(20, "20@b.co", state)
+    later = _identified(30, "20@b.co", change.state)
+
+    assert _previous_emails(change) == [previous]
+    assert _previous_emails(later) == [()]
+    assert change.state.identity.previous_emails == ()
+
+
 def test_an_audience_that_enters_with_a_new_address_names_the_previous() -> None:
     """An audience's identify call is a list add alone."""
     state = _moved(10)[-1].state

@@ -317,13 +317,33 @@ async def test_an_import_with_the_old_address_ends_first(
     profiles: list[dict[str, Any]] = [ADA, *make_profiles(4)]
     adds = [ListAdd(list_id=list_id, profile=profile) for profile in profiles]
     running = asyncio.create_task(add(client, adds))
-    while not client.jobs.open_job_ids:  # noqa: ASYNC110 - no event says so
+    while not client.jobs.open_jobs_with([OLD]):  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0)
     await _change(client)
     await running
 
     assert _profile(klaviyo, NEW).external_id == "a"
     assert not klaviyo.account.profiles.find_owners({"email": OLD})
+
+
+async def test_an_import_of_other_people_is_not_waited_for(
+    client: KlaviyoClient, klaviyo: Sandbox
+) -> None:
+    """A large import takes minutes, and a change of address must not."""
+    await upsert_profiles(client, [ADA])
+    klaviyo.account.config = replace(klaviyo.account.config, job_s=600)
+    list_id = await new_list(client)
+    adds = [ListAdd(list_id=list_id, profile=one) for one in make_profiles(5)]
+    emails = [str(profile["email"]) for profile in make_profiles(1)]
+    running = asyncio.create_task(add(client, adds))
+    while not client.jobs.open_jobs_with(emails):  # noqa: ASYNC110 - no event says so
+        await asyncio.sleep(0)
+
+    await _change(client)
+
+    assert not running.done()
+    assert _profile(klaviyo, NEW).external_id == "a"
+    await running
 
 
 class _RefusingClient(FailFastClient):
