@@ -8,6 +8,7 @@ import click
 from agents.cli.support.tester_options import INPUT_FILE
 from streams.destination.loader import read_destination
 from streams.destination.model import Destination, MappingRule
+from streams.destination.rows.selection import RowSelection
 from streams.triggers.trigger import Trigger
 
 
@@ -16,13 +17,18 @@ from streams.triggers.trigger import Trigger
 def check(*, destination_path: Path) -> None:
     """Validate a destination file: print the contents, or all problems in the file.
 
+    Warnings about a valid file go to standard error.
+
     \b
     Examples:
       klaviyo-streams check destination.yaml
       echo 'mappings: [{action: trackEvent}]' | klaviyo-streams check /dev/stdin
     """  # noqa: D301 - click reads the backspace
-    for line in describe_destination(read_destination(destination_path.read_bytes())):
+    destination = read_destination(destination_path.read_bytes())
+    for line in describe_destination(destination):
         click.echo(line)
+    for warning in destination.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def describe_destination(destination: Destination) -> Iterator[str]:
@@ -44,8 +50,18 @@ def _describe_rule(rule: MappingRule) -> Iterator[str]:
     yield f"mapping {rule.name}: {rule.action.name}"
     if isinstance(rule.trigger, Trigger):
         yield f"  trigger: {rule.trigger.text}"
+    if rule.rows:
+        yield f"  rows: {_describe_rows(rule.rows)}"
     size = rule.batching.size if rule.batching.enabled else 1
     keys = ", ".join(rule.batching.keys)
     yield f"  batches: up to {size}{f', grouped by {keys}' if keys else ''}"
     if rule.metrics:
         yield f"  metrics: {', '.join(rule.metrics)}"
+
+
+def _describe_rows(rows: RowSelection) -> str:
+    changes = ", ".join(sorted(rows.changes))
+    text = f"{changes} of {rows.model or 'every model'}"
+    if rows.when_changed:
+        text += f"; updated if {' or '.join(sorted(rows.when_changed))} changed"
+    return f"{text}; deleted clears {', '.join(rows.clear)}" if rows.clear else text

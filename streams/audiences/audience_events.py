@@ -15,6 +15,7 @@ import msgspec
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, Origin, ReplayMode, section
 from streams.events.identifiers import valid_id
+from streams.events.row import CHANGE_NAMES, RowChange, row_audience
 from streams.state.entries import LastWrite, merge_message_ids
 
 ENTERED_EVENT: Final = "Audience Entered"
@@ -26,6 +27,16 @@ trait has the class `computed_trait`. Other producers may omit the class."""
 
 _FLAG_CLASSES: Final = (*AUDIENCE_CLASSES, "")  # a tuple: `in` takes unhashable values
 _ENTERED_BY_EVENT_NAME: Final = {ENTERED_EVENT: True, EXITED_EVENT: False}
+_ENTERED_BY_ENTITY: Final = {"Entity Added": True, "Entity Removed": False}
+
+AUDIENCE_EVENTS: Final = tuple(_ENTERED_BY_EVENT_NAME)  # `in` takes unhashable values
+"""Names of the track calls that are always about an audience."""
+
+ENTITY_EVENTS: Final = tuple(_ENTERED_BY_ENTITY)
+"""Names of the track calls of Segment's linked audiences."""
+
+MAYBE_AUDIENCE_EVENTS: Final = (*ENTITY_EVENTS, *CHANGE_NAMES)
+"""Names of the track calls that are about an audience if they name one."""
 
 
 class AudienceEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,10 +59,13 @@ def audience_events_in(event: CanonicalEvent) -> tuple[AudienceEvent, ...]:
     """Return the audience events in an event; most events have none.
 
     A track call named "Audience Entered" or "Audience Exited" is about the audience in
-    `properties.audience_key`, else in `context.personas.computation_key`. An identify
-    call is about the audience that `context.personas.computation_key` names, if its
-    traits hold a boolean under that key. If `computation_class` is absent, another
-    value under that key is a computed trait and not an error.
+    `properties.audience_key`, else in `context.personas.computation_key`. So is "Entity
+    Added" or "Entity Removed" of a linked audience, and a row of an audience: the user
+    enters when it is new or updated, and exits when it is deleted.
+
+    An identify call is about the audience that `context.personas.computation_key`
+    names, if its traits hold a boolean under that key. If `computation_class` is
+    absent, another value under that key is a computed trait and not an error.
 
     Raises:
         PoisonRecord: `missing-audience-key`, `bad-audience-key`, `bad-audience-trait`,
@@ -60,7 +74,7 @@ def audience_events_in(event: CanonicalEvent) -> tuple[AudienceEvent, ...]:
     if event.kind == "track":
         entered = _ENTERED_BY_EVENT_NAME.get(event.body.get("event", ""))
         if entered is None:
-            return ()
+            return _from_row_or_entity(event.body)
         personas = _personas(event.body)
         named = section(event.body, "properties").get("audience_key")
         audience = _key(named) or _key(personas.get("computation_key"))
@@ -72,6 +86,19 @@ def audience_events_in(event: CanonicalEvent) -> tuple[AudienceEvent, ...]:
         list_id = _list_id(personas)
         return (AudienceEvent(audience=audience, entered=entered, list_id=list_id),)
     return _from_identify(event.body) if event.kind == "identify" else ()
+
+
+def _from_row_or_entity(body: dict[str, Any]) -> tuple[AudienceEvent, ...]:
+    name = body.get("event")
+    if name not in MAYBE_AUDIENCE_EVENTS:
+        return ()
+    audience = _key(row_audience(body))
+    if not audience:
+        return ()
+    is_member = section(body, "properties").get(audience) is not False
+    entered = _ENTERED_BY_ENTITY.get(name, name != RowChange.DELETED and is_member)
+    list_id = _list_id(_personas(body))
+    return (AudienceEvent(audience=audience, entered=entered, list_id=list_id),)
 
 
 def _from_identify(body: dict[str, Any]) -> tuple[AudienceEvent, ...]:

@@ -24,6 +24,9 @@ from streams.actions.intents import (
     ProfileUpsert,
 )
 from streams.destination.aliases import AliasPolicy
+from streams.events.canonical_event import CanonicalEvent
+from streams.events.row import is_snapshot
+from streams.events.time import iso_from_ms
 from streams.state.identity import Identity
 
 PHONE_LEFT_OUT: Final = "phone-left-out"
@@ -245,3 +248,38 @@ def name_previous_emails(
     if not is_current:
         return intent
     return msgspec.structs.replace(intent, previous_emails=previous_emails)
+
+
+def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:
+    """Fill in the time and unique id of an event record that has none.
+
+    Klaviyo would take the time of arrival, and keep one event a second. An old event
+    that a replay brings in fires no flow, nor does a row of a snapshot.
+    """
+    is_old_row = is_snapshot(event.body)
+    if is_old_row and isinstance(intent, ConsentChange):
+        return _as_historical(intent, event)
+    if not isinstance(intent, EventRecord):
+        return intent
+    is_replayed = event.replay and event.time_ms < event.replay.backfill_before_ms
+    if is_old_row or is_replayed:
+        intent = msgspec.structs.replace(intent, backfill=True)
+    if intent.time and intent.unique_id:
+        return intent
+    origin = f"{event.origin}@{event.time_ms}"
+    return msgspec.structs.replace(
+        intent,
+        time=intent.time or iso_from_ms(event.time_ms),
+        unique_id=intent.unique_id or event.message_id or origin,
+    )
+
+
+def _as_historical(change: ConsentChange, event: CanonicalEvent) -> ConsentChange:
+    """Return a subscription as one of the past: no double opt-in, no flow."""
+    if change.consent is not Consent.SUBSCRIBED:
+        return change
+    return msgspec.structs.replace(
+        change,
+        historical_import=True,
+        consented_at=change.consented_at or iso_from_ms(event.time_ms),
+    )

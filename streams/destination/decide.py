@@ -1,11 +1,9 @@
 """Decision on an event: the user's state afterwards, and what is to be delivered."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-import orjson
 
 from streams.actions.activation import (
     DEFAULT_BATCH,
@@ -16,15 +14,14 @@ from streams.actions.activation import (
 from streams.actions.commands import apply_command
 from streams.actions.intents import (
     Deletion,
-    EventRecord,
     Intent,
     ListAdd,
     ListRemove,
     PayloadRefusal,
 )
 from streams.audiences.audience_events import (
-    ENTERED_EVENT,
-    EXITED_EVENT,
+    AUDIENCE_EVENTS,
+    MAYBE_AUDIENCE_EVENTS,
     Transition,
     audience_events_in,
 )
@@ -32,6 +29,7 @@ from streams.destination.aliases import AliasPolicy, id_change_of, name_linked_u
 from streams.destination.completion import (
     UNKNOWN_PERSON,
     UnknownPersonPolicy,
+    complete_event,
     complete_person,
     is_unknown_person,
     link_user,
@@ -40,12 +38,17 @@ from streams.destination.completion import (
     previous_emails_of,
 )
 from streams.destination.memberships import apply_audience_event
-from streams.destination.model import Destination, MappingResult, MappingRule
+from streams.destination.model import (
+    NOBODY,
+    Destination,
+    MappingRule,
+    batch_override_of,
+)
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import FIRST_ORIGIN, CanonicalEvent, ReplayMode
 from streams.events.identifiers import identifiers_of
-from streams.events.time import iso_from_ms
+from streams.events.row import CHANGE_NAMES, is_row, row_audience, row_table
 from streams.state.identity import Link, learn
 from streams.state.user_state import UserState
 
@@ -55,7 +58,8 @@ REMOVE_FROM_LIST: Final = "removeProfileFromList"
 _NOT_ABOUT_A_PERSON: Final = frozenset({"alias", "delete"})
 """Calls that teach nothing: a new name of a user, and a user's end."""
 
-_AUDIENCE_EVENTS: Final = (ENTERED_EVENT, EXITED_EVENT)  # a name may be unhashable
+LIST_ACTIONS: Final = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, "removeProfile"})
+"""Actions that move a person to a list or off it, and do nothing else."""
 
 DELETIONS: Final = frozenset({"deleteProfile"})
 """Actions that an opt-out never holds back: they serve a legal duty."""
@@ -107,19 +111,25 @@ def decide(
         destination: The synced audiences and the mappings.
         was_held: Whether the event has waited for its person to become known.
     """
-    is_audience_event = event.body.get("event") in _AUDIENCE_EVENTS
+    name = event.body.get("event")
+    is_row_event = name in CHANGE_NAMES and is_row(event.body)
+    is_audience_event = name in AUDIENCE_EVENTS or (
+        name in MAYBE_AUDIENCE_EVENTS and bool(row_audience(event.body))
+    )
     identifiers = identifiers_of(
         event,
         country=destination.contact_rules.country,
         has_own_properties=is_audience_event or event.kind == "identify",
     )
-    builder = _DecisionBuilder(event, state, destination, identifiers)
+    builder = _DecisionBuilder(
+        event, state, destination, identifiers, is_row_event=is_row_event
+    )
     opt_out = opt_out_of(event.body, destination.opt_out_rules)
     if opt_out and event.kind != "delete":
         builder.apply_opt_out(opt_out)
         return builder.build()
     builder.learn_identity()
-    if destination.sync_audiences:
+    if destination.sync_audiences and not (is_row_event and builder.moves_lists):
         builder.apply_audience_events()
     for rule in destination.rules_by_name.matching(event.body):
         builder.apply_mapping(rule)
@@ -148,6 +158,7 @@ class _DecisionBuilder:
             address has not been new within the last day.
         previous_id: User key that an alias call links to the user; empty for none.
         link: The user that the user key is linked to; None for none.
+        is_row_event: Whether the event is a row.
     """
 
     event: CanonicalEvent
@@ -161,6 +172,7 @@ class _DecisionBuilder:
     previous_emails: tuple[str, ...] = ()
     previous_id: str = ""
     link: Link | None = None
+    is_row_event: bool = False
 
     def learn_identity(self) -> None:
         """Learn who the user is, before anything is done for the user."""
@@ -172,7 +184,12 @@ class _DecisionBuilder:
             # The deletion of the same millisecond comes first, by its origin.
             event = msgspec.structs.replace(event, time_ms=event.time_ms + 1)
         before = self.state.identity
-        after = learn(before, self.identifiers, event)
+        # If its own key is the user key, no other row is about the user: the address in
+        # it is the current one, as that of an identify call is.
+        has_key_of_row = self.is_row_event and bool(row_table(event.body))
+        is_person = has_key_of_row and not event.body.get("userId")
+        is_identify = event.kind == "identify" or is_person
+        after = learn(before, self.identifiers, event, is_identify=is_identify)
         if after is not before:
             self.state = self.state.with_identity(after)
             self.has_new_email = after.email != before.email
@@ -230,7 +247,8 @@ class _DecisionBuilder:
     def apply_mapping(self, rule: MappingRule) -> None:
         """Apply a mapping to an event that the trigger matches."""
         rules = self.destination.contact_rules
-        mapping_result = rule.apply(self.event.body, rules=rules)
+        person = self._known_person if self.is_row_event else NOBODY
+        mapping_result = rule.apply(self.event.body, rules=rules, person=person)
         match mapping_result.result:
             case PayloadRefusal(is_noop=True) as refusal:
                 self.reasons.append(refusal.code)
@@ -240,6 +258,21 @@ class _DecisionBuilder:
                 batch = batch_override_of(rule, mapping_result)
                 for intent in intents:
                     self._apply_intent(intent, rule, batch=batch)
+
+    @property
+    def moves_lists(self) -> bool:
+        """True if a mapping moves the person to a list, or off it."""
+        rules = self.destination.rules_by_name.matching(self.event.body)
+        return any(rule.action.name in LIST_ACTIONS for rule in rules)
+
+    @property
+    def _known_person(self) -> dict[str, str]:
+        """Identifiers of the row's person, from the event or else from the state."""
+        if self.identifiers:
+            return self.identifiers
+        identity = self.state.identity
+        known = {"external_id": identity.external_id, "email": identity.email}
+        return {name: value for name, value in known.items() if value}
 
     @property
     def waits_for_person(self) -> bool:
@@ -306,6 +339,8 @@ class _DecisionBuilder:
 
     def _list_change(self, transition: Transition, list_id: str) -> Intent:
         identifiers = self.identifiers
+        if self.is_row_event:
+            identifiers = self._known_person
         if not identifiers:
             raise PoisonRecord(
                 "no-identifier", "no user id, email or phone that Klaviyo accepts"
@@ -354,46 +389,3 @@ class _DecisionBuilder:
             replay=self.event.replay.id if self.event.replay else "",
         )
         self.activations.append(activation)
-
-
-def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:
-    """Fill in the time and unique id of an event record that has none.
-
-    Klaviyo would take the time of arrival, and keep one event a second. An old event
-    that a replay brings in fires no flow.
-    """
-    if not isinstance(intent, EventRecord):
-        return intent
-    if event.replay and event.time_ms < event.replay.backfill_before_ms:
-        intent = msgspec.structs.replace(intent, backfill=True)
-    if intent.time and intent.unique_id:
-        return intent
-    origin = f"{event.origin}@{event.time_ms}"
-    return msgspec.structs.replace(
-        intent,
-        time=intent.time or iso_from_ms(event.time_ms),
-        unique_id=intent.unique_id or event.message_id or origin,
-    )
-
-
-def batch_override_of(
-    rule: MappingRule, mapping_result: MappingResult
-) -> BatchOverride:
-    """Return the batching of a mapping, where different from that of the action."""
-    batching, action = rule.batching, rule.action
-    if not batching.enabled:
-        return BatchOverride(items_max=1)
-    items_max = 0 if batching.size == action.batch_size else batching.size
-    if batching.keys == action.batch_keys:
-        return BatchOverride(items_max=items_max) if items_max else DEFAULT_BATCH
-    key = _batch_key(mapping_result.payload, batching.keys)
-    return BatchOverride(items_max=items_max, key=key)
-
-
-def _batch_key(payload: dict[str, Any], names: tuple[str, ...]) -> str:
-    return orjson.dumps(list(_values(payload, names))).decode()
-
-
-def _values(payload: dict[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
-    for name in names:
-        yield payload.get(name)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from streams.actions.intents import ConflictPolicy
-from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
+from streams.audiences.audience_events import AUDIENCE_EVENTS, ENTITY_EVENTS
 from streams.destination.aliases import AliasPolicy
 from streams.destination.completion import (
     HOLD_DEFAULT_S,
@@ -22,6 +22,7 @@ from streams.destination.model import (
 from streams.destination.opt_out import ConsentStrategy, OptOutRules
 from streams.destination.presets import GROUP_MAPPINGS, PRESETS, GroupPolicy
 from streams.destination.problems import ConfigProblems
+from streams.destination.rows.selection import EVERY_ROW
 from streams.destination.sources import read_sources, source_topics
 from streams.errors import ConfigError
 from streams.events.identifiers import BadPhonePolicy, ContactRules
@@ -98,7 +99,7 @@ def compile_destination(raw: Json) -> Destination:
     destination = _compile_parts(parts, settings, problems=problems)
     if problems.lines:
         raise ConfigError(problems.lines)
-    return destination
+    return replace(destination, warnings=tuple(problems.warnings))
 
 
 def standalone_rule(
@@ -119,6 +120,7 @@ def standalone_rule(
     rule = compile_rule(raw, at="mapping", problems=problems)
     if rule is None or problems.lines:
         raise ConfigError(problems.lines)
+    rule = replace(rule, rows=EVERY_ROW)
     return rule if trigger is not None else replace(rule, trigger=_match_every_event)
 
 
@@ -139,6 +141,7 @@ def _compile_parts(
     )
     rules = _compile_mappings(parts, problems=problems)
     rules += _compile_group_mappings(settings, problems=problems)
+    _warn_of_models(rules, _models_in(parts), problems=problems)
     syncs_lists = any(_syncs_audience_lists(rule) for rule in rules)
     return Destination(
         mappings=rules,
@@ -188,9 +191,9 @@ def _syncs_audience_lists(rule: MappingRule) -> bool:
     if rule.action.name not in _LIST_ACTIONS:
         return False
     trigger_text = rule.trigger.text if isinstance(rule.trigger, Trigger) else ""
-    return any(
-        event in trigger_text or rule.trigger({"type": "track", "event": event})
-        for event in (ENTERED_EVENT, EXITED_EVENT)
+    names = (*AUDIENCE_EVENTS, *ENTITY_EVENTS)
+    return any(name in trigger_text for name in names) or any(
+        rule.trigger({"type": "track", "event": name}) for name in AUDIENCE_EVENTS
     )
 
 
@@ -224,6 +227,29 @@ def _compile_group_mappings(
         for raw in GROUP_MAPPINGS
     ]
     return tuple(rule for rule in rules if rule is not None)
+
+
+def _models_in(parts: dict[str, Json]) -> set[str]:
+    """Return the models that the sources and syncs of the file name."""
+    entries: list[Json] = []
+    for part in ("sources", "syncs"):
+        raw = parts.get(part)
+        if isinstance(raw, dict):
+            entries += raw.values()
+        elif isinstance(raw, list):
+            entries += raw
+    models = (entry.get("model") for entry in entries if isinstance(entry, dict))
+    return {model for model in models if isinstance(model, str)}
+
+
+def _warn_of_models(
+    rules: tuple[MappingRule, ...], models: set[str], *, problems: ConfigProblems
+) -> None:
+    """Warn of Segment's ids of models: no row here bears one, unless a source does."""
+    for rule in rules:
+        if rule.rows and rule.rows.takes_unnamed and rule.rows.model not in models:
+            message = "no source has this model: rows that name no model start the"
+            problems.warn(f"{rule.name}: modelId", f"{message} mapping")
 
 
 def _read_contact_rules(

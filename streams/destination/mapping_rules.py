@@ -7,6 +7,7 @@ from streams.actions.registry import ACTIONS
 from streams.actions.spec import BATCH_FIELDS, ActionSpec
 from streams.destination.model import Batching, MappingRule
 from streams.destination.problems import ConfigProblems
+from streams.destination.rows.reading import ROW_FIELDS, RowReader, trigger_text
 from streams.errors import ConfigError
 from streams.mapping import Mapping, MappingError, compile_mapping
 from streams.mapping.compile import INTERNAL_KEY
@@ -17,6 +18,7 @@ MAPPING_FIELDS: Final = (
     "name",
     "action",
     "trigger",
+    *ROW_FIELDS,
     "fields",
     "mapping",
     "enabled",
@@ -29,15 +31,26 @@ ALIASES: Final = {
     "actionSlug": "action",
     "subscribe": "trigger",
     "settings": "mapping",
+    "model_id": "modelId",
+    "reverse_etl_schedule": "reverseETLSchedule",
 }
-"""Names of Segment's framework and Public API, to the names here."""
+"""Names of Segment's framework, Public API and Terraform, to the names here."""
 
 IGNORED_FIELDS: Final = frozenset(
-    {"id", "actionId", "actionName", "destinationId", "modelId", "type"}
+    {"id", "actionId", "action_id", "actionName", "destinationId", "destination_id"}
+    | {"type"}
 )
 """Other fields of Segment's subscriptions; they have no effect."""
 
-_ALLOWED_FIELDS: Final = frozenset({*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS})
+MODEL_ID: Final = "modelId"
+"""Segment's id of a model, in subscriptions for rows; it is read as the model."""
+
+SCHEDULE: Final = "reverseETLSchedule"
+"""Segment's schedule of a model; it has no effect, and `check` says so."""
+
+_ALLOWED_FIELDS: Final = frozenset(
+    {*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS, MODEL_ID, SCHEDULE}
+)
 METRIC_FIELDS: Final = ("metric_name", "event_name", "product_event_name")
 """Fields that hold the name of a metric."""
 
@@ -85,17 +98,30 @@ def _compile_parts_of(
     fields = _read_fields(parts, spec, at=at, problems=problems)
     batching = _read_batching(parts, fields, spec, at=at, problems=problems)
     name = problems.text_at(parts.get("name"), at=f"{at}.name", default=spec.title)
-    text = problems.text_at(
-        parts.get("trigger"), at=f"{at}.trigger", default=spec.trigger
-    )
-    trigger = _compile_trigger(text, at=f"{at}.trigger", problems=problems)
-    mapping = compile_fields(fields, at=f"{at}.{_fields_key(parts)}", problems=problems)
-    if trigger is None or mapping is None:
+    written = problems.text_at(parts.get("trigger"), at=f"{at}.trigger")
+    trigger = _compile_trigger(written, at=f"{at}.trigger", problems=problems)
+    if written and trigger is None:
         return None
+    rows = RowReader(
+        parts=parts,
+        action=spec,
+        trigger=trigger,
+        fields=fields,
+        at=at,
+        problems=problems,
+    ).read()
+    mapping = compile_fields(fields, at=f"{at}.{_fields_key(parts)}", problems=problems)
+    if parts.get(SCHEDULE) is not None:
+        message = "has no effect: Segment's schedule is not that of a source here"
+        problems.warn(f"{at}.{SCHEDULE}", message)
+    if mapping is None or (rows and not rows.changes):
+        return None
+    default_trigger = trigger_text(rows) if rows else spec.trigger
     return MappingRule(
         name=name,
         action=spec,
-        trigger=trigger,
+        trigger=trigger or compile_trigger(default_trigger),
+        rows=rows,
         build_payload=mapping,
         metrics=tuple(dict.fromkeys(_metric_names(fields))),
         batching=batching,
@@ -187,8 +213,9 @@ def _is_list_of_keys(value: Json) -> TypeGuard[list[str]]:
 
 
 def _compile_trigger(text: str, *, at: str, problems: ConfigProblems) -> Trigger | None:
+    """Compile a trigger; None if none is written, or if it is wrong."""
     try:
-        return compile_trigger(text)
+        return compile_trigger(text) if text else None
     except ConfigError as err:
         for line in err.problems:
             problems.add(at, line)

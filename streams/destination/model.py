@@ -1,18 +1,23 @@
 """Compiled destination: mappings that match an event, and results of mappings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+import orjson
 
+from streams.actions.activation import DEFAULT_BATCH, BatchOverride
 from streams.actions.fields import choose_emails
 from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
 from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
+from streams.destination.rows.payload import clearing_payload, with_person
+from streams.destination.rows.selection import RowSelection
 from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
+from streams.events.row import CHANGE_NAMES, RowChange, is_row
 from streams.events.sources import Source
 from streams.mapping import Unmappable
 from streams.triggers.names import Names, answers_by_names
@@ -20,6 +25,9 @@ from streams.triggers.trigger import Trigger
 
 EventBody = dict[str, Any]
 """JSON object of an event, as the producer wrote it."""
+
+
+NOBODY: Final[Mapping[str, str]] = {}
 
 
 class UnknownMetricPolicy(StrEnum):
@@ -74,6 +82,7 @@ class MappingRule:
         build_payload: Builds the payload for an event.
         metrics: Metrics that the mapping itself names, for the preflight check.
         batching: Batching of its payloads.
+        rows: Rows that start the mapping; None if rows never do.
         expire_after_s: Longest wait for Klaviyo; 0 for the wait in the worker's
             settings.
     """
@@ -84,13 +93,28 @@ class MappingRule:
     build_payload: Callable[[EventBody], Any]
     metrics: tuple[str, ...]
     batching: Batching
+    rows: RowSelection | None = None
     expire_after_s: float = 0.0
 
-    def apply(self, event: EventBody, *, rules: ContactRules) -> MappingResult:
-        """Map an event that the trigger matches to the intents of the action."""
+    def apply(
+        self,
+        event: EventBody,
+        *,
+        rules: ContactRules,
+        person: Mapping[str, str] = NOBODY,
+    ) -> MappingResult:
+        """Map an event that the trigger matches to the intents of the action.
+
+        Args:
+            event: A JSON object; it is not changed.
+            rules: Rules for reading contacts.
+            person: Known identifiers, for a deleted row that names nobody.
+        """
         payload = self.build_payload(event)
         if type(payload) is dict:
             payload = choose_emails(payload, self.action.email_fields)
+            if self.rows and event.get("event") == RowChange.DELETED and is_row(event):
+                payload = self._payload_of_deletion(payload, self.rows, person)
             result = self.action.to_intents(payload, rules=rules)
         else:
             payload, result = {}, _unmappable_refusal(payload)
@@ -100,6 +124,13 @@ class MappingRule:
             payload=payload,
             result=result,
         )
+
+    def _payload_of_deletion(
+        self, payload: dict[str, Any], rows: RowSelection, person: Mapping[str, str]
+    ) -> dict[str, Any]:
+        if person:
+            payload = with_person(payload, person, action=self.action)
+        return clearing_payload(payload, rows.clear) if rows.clear else payload
 
 
 def _unmappable_refusal(value: object) -> PayloadRefusal:
@@ -126,18 +157,31 @@ class AudienceRule:
 class RulesByName:
     """Mappings by the names of events: most triggers need no other test.
 
+    A row starts only mappings that are for rows.
+
     Args:
         rules: The mappings.
     """
 
     def __init__(self, rules: tuple[MappingRule, ...]) -> None:
-        self._rules = [(rule, _answers_of(rule.trigger)) for rule in rules]
+        self._rules = [
+            (rule, _answers_of(rule.trigger))
+            for rule in rules
+            if not (rule.rows and rule.rows.is_only_rows)
+        ]
+        self._row_rules = [(rule, rule.rows) for rule in rules if rule.rows]
         answered = {names for _, answers in self._rules for names in answers}
         self._names = {name for names in answered for name in names if name is not None}
         self._candidates: dict[Names, list[tuple[MappingRule, bool]]] = {}
 
     def matching(self, event: EventBody) -> list[MappingRule]:
         """Return the mappings with a trigger that matches an event."""
+        if event.get("event") in CHANGE_NAMES and is_row(event):
+            return [
+                rule
+                for rule, rows in self._row_rules
+                if rows.accepts(event) and rule.trigger(event)
+            ]
         kind, name = (
             text if isinstance(text, str) and text in self._names else None
             for text in (event.get("type"), event.get("event"))
@@ -175,6 +219,7 @@ class Destination:
         unknown_metric: Treatment of an event with a metric that Klaviyo does not have.
         opt_out_rules: Rules for events that their producer holds back.
         identity_rules: Rules for naming the person of an intent.
+        warnings: Warnings about the file, a line each: `path: warning`.
         settings: The file's settings of the worker, with the topics of its sources.
         rules_by_name: The mappings by the names of events.
     """
@@ -188,6 +233,7 @@ class Destination:
     unknown_metric: UnknownMetricPolicy = UnknownMetricPolicy.ALLOW
     opt_out_rules: OptOutRules = DEFAULT_OPT_OUT_RULES
     identity_rules: IdentityRules = DEFAULT_IDENTITY_RULES
+    warnings: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     rules_by_name: RulesByName = field(init=False, repr=False, compare=False)
 
@@ -223,3 +269,26 @@ class Destination:
         return {
             metric: tuple(mappings) for metric, mappings in mappings_by_metric.items()
         }
+
+
+def batch_override_of(
+    rule: MappingRule, mapping_result: MappingResult
+) -> BatchOverride:
+    """Return the batching of a mapping, where different from that of the action."""
+    batching, action = rule.batching, rule.action
+    if not batching.enabled:
+        return BatchOverride(items_max=1)
+    items_max = 0 if batching.size == action.batch_size else batching.size
+    if batching.keys == action.batch_keys:
+        return BatchOverride(items_max=items_max) if items_max else DEFAULT_BATCH
+    key = _batch_key(mapping_result.payload, batching.keys)
+    return BatchOverride(items_max=items_max, key=key)
+
+
+def _batch_key(payload: dict[str, Any], names: tuple[str, ...]) -> str:
+    return orjson.dumps(list(_values(payload, names))).decode()
+
+
+def _values(payload: dict[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
+    for name in names:
+        yield payload.get(name)

@@ -16,13 +16,23 @@ ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblems:
-    """Problems so far, a line each: `path: problem`."""
+    """Problems so far, a line each: `path: problem`.
+
+    Attributes:
+        lines: Problems; a file with any is refused.
+        warnings: Warnings about parts that are valid, and may not be what is meant.
+    """
 
     lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def add(self, at: str, message: str) -> None:
         """Add a problem at a path."""
         self.lines.append(f"{at}: {message}")
+
+    def warn(self, at: str, message: str) -> None:
+        """Add a warning at a path."""
+        self.warnings.append(f"{at}: {message}")
 
     def object_at(self, value: Json, *, at: str) -> dict[str, Json]:
         """Return an object; empty if the value is absent or not an object."""

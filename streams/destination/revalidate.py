@@ -15,7 +15,8 @@ from streams.actions.intents import (
     list_id_of,
 )
 from streams.audiences.audience_events import AudienceEvent, Transition
-from streams.destination.decide import REBUILT, Decision, complete_event
+from streams.destination.completion import complete_event
+from streams.destination.decide import REBUILT, Decision
 from streams.destination.memberships import AudienceResult, apply_audience_event
 from streams.destination.model import AudienceRule, Destination
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode

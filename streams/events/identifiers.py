@@ -13,6 +13,13 @@ from email_validator import EmailNotValidError, validate_email
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, section
 from streams.events.phone_numbers import normalize_phone
+from streams.events.row import (
+    KEY_FIELD,
+    ROW_SECTION,
+    is_row,
+    row_key_text,
+    row_table,
+)
 from streams.events.text import trim
 
 EXTERNAL_ID_MAX_CHARS = 255
@@ -180,10 +187,19 @@ def _is_whole_number(value: object) -> bool:
 def user_key_of(body: dict[str, Any], *, kind: str) -> str:
     """Return the user key: `userId`, else `anonymousId`, else the e-mail address.
 
+    The key of a row comes before its address: the address changes, and a deleted row
+    has none. The model stands before the key, because the key 7 of an order is not the
+    user 7. Only where no model is named, the address says more than the key.
+
     Raises:
-        PoisonRecord: `no-user`, or an error of `read_id`.
+        PoisonRecord: `no-user`, `no-row-key`, or an error of `read_id`.
     """
     user = read_id(body, "userId") or read_id(body, "anonymousId")
+    if KEY_FIELD in body and is_row(body):
+        key = valid_id(row_key_text([body[KEY_FIELD]]), name=KEY_FIELD)
+        table = row_table(body)
+        email = "" if table else _email(_contacts(body, kind=kind)[:-1])
+        user = user or email or f"{table or ROW_SECTION}/{key}"
     user = user or _email(_contacts(body, kind=kind))
     if not user:
         raise PoisonRecord("no-user", "no userId, no anonymousId, no usable email")

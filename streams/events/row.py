@@ -38,7 +38,8 @@ class RowChange(StrEnum):
     DELETED = "deleted"
 
 
-_CHANGES: Final = tuple(RowChange)  # a tuple: `in` takes unhashable values
+CHANGE_NAMES: Final = ("new", "updated", "deleted")  # `in` takes unhashable values
+"""Names of row events; an event with another name is no row."""
 
 
 def is_row(body: Mapping[str, Any]) -> bool:
@@ -47,7 +48,7 @@ def is_row(body: Mapping[str, Any]) -> bool:
     A row has a key on top, be it null, or names the audience that its model is. Another
     track call with the name `new` is an event like any other.
     """
-    if body.get("type") != "track" or body.get("event") not in _CHANGES:
+    if body.get("type") != "track" or body.get("event") not in CHANGE_NAMES:
         return False
     return KEY_FIELD in body or bool(row_audience(body))
 
@@ -69,6 +70,14 @@ def row_audience(body: Mapping[str, Any]) -> str:
     audience = personas.get("computation_key")
     is_audience = personas.get("computation_class") == AUDIENCE_CLASS
     return audience if is_audience and isinstance(audience, str) else ""
+
+
+def row_table(body: Mapping[str, Any]) -> str:
+    """Return a name within which a row's key is unique: the model, else the audience.
+
+    Empty for a row that names neither, as Segment's own rows do.
+    """
+    return row_model(body) or row_audience(body)
 
 
 def is_snapshot(body: Mapping[str, Any]) -> bool:
@@ -125,6 +134,20 @@ def _no_key() -> PoisonRecord:
     return PoisonRecord(
         "no-row-key", f"{KEY_FIELD} is null or empty; give each row of the model a key"
     )
+
+
+def normalize_row(body: dict[str, Any]) -> None:
+    """Make the key of a row text, and give a row without a message id one.
+
+    Raises:
+        PoisonRecord: `no-row-key` or `bad-row-key`.
+    """
+    key = body.get(KEY_FIELD)
+    if KEY_FIELD in body:
+        key = body[KEY_FIELD] = row_key_text(key if isinstance(key, list) else [key])
+    if not body.get("messageId"):
+        parts = [row_model(body), key, body["event"], body.get("timestamp")]
+        body["messageId"] = row_message_id([*parts, body.get("properties")])
 
 
 def row_message_id(parts: Iterable[object]) -> str:

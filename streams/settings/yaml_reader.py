@@ -42,6 +42,7 @@ class _StrictLoader(yaml.SafeLoader):
         node: MappingNode,
         deep: bool = False,  # noqa: FBT001, FBT002 - PyYAML's
     ) -> dict[Hashable, Any]:
+        _read_on_as_text([key_node for key_node, _ in node.value])
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -60,6 +61,16 @@ class _StrictLoader(yaml.SafeLoader):
                 if pattern.fullmatch(node.value):
                     raise _Refused(node, problem)
         return super().construct_object(node, deep=deep)
+
+
+def _read_on_as_text(key_nodes: list[Node]) -> None:
+    """Read the key `on` beside the key `action` as if it were quoted.
+
+    That is the changes of rows in a mapping of the destination file, and nothing else.
+    """
+    keys = {node.value: node for node in key_nodes if isinstance(node, ScalarNode)}
+    if "on" in keys and "action" in keys:
+        keys["on"].tag, keys["on"].style = "tag:yaml.org,2002:str", '"'
 
 
 class _Refused(Exception):

@@ -142,7 +142,11 @@ UNKNOWN: Final = Identity()
 
 
 def learn(
-    identity: Identity, identifiers: dict[str, str], event: CanonicalEvent
+    identity: Identity,
+    identifiers: dict[str, str],
+    event: CanonicalEvent,
+    *,
+    is_identify: bool,
 ) -> Identity:
     """Return what is known after an event; the same object if that is no more.
 
@@ -150,9 +154,11 @@ def learn(
         identity: What is known before.
         identifiers: `external_id`, `email` and `phone_number` of the event, normalised.
         event: The event.
+        is_identify: Whether the event teaches as an identify call does.
     """
-    emails = _learn(identity.emails, identifiers.get("email"), event)
-    phones = _learn(identity.phones, identifiers.get("phone_number"), event)
+    email, phone = identifiers.get("email"), identifiers.get("phone_number")
+    emails = _learn(identity.emails, email, event, identified=is_identify)
+    phones = _learn(identity.phones, phone, event, identified=is_identify)
     if not (emails or phones):
         return identity
     external_id = identifiers.get("external_id") or identity.external_id
@@ -162,8 +168,9 @@ def learn(
     return identity if learned == identity else learned
 
 
-def _learn(known: Identifiers, value: str | None, event: CanonicalEvent) -> Identifiers:
-    identified = event.kind == "identify"
+def _learn(
+    known: Identifiers, value: str | None, event: CanonicalEvent, *, identified: bool
+) -> Identifiers:
     if not value:
         return known
     if known and not identified:

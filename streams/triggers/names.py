@@ -1,6 +1,6 @@
 """Answers of triggers from the names of an event alone: its `type` and `event`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from streams.triggers.tree import (
@@ -34,15 +34,35 @@ def answers_by_names(node: Node) -> dict[Names, bool | None]:
     }
 
 
-def _names_compared(node: Node, field: FieldPath) -> Iterator[str]:
+def events_by_name(node: Node) -> frozenset[str]:
+    """Return the names of track calls that a trigger asks for, and may match.
+
+    `event = "new"` asks for a name; `type = "track"` and `event != "x"` ask for none.
+    """
+    return frozenset(
+        event
+        for event in _names_compared(node, _EVENT, signs=("=",))
+        if may_match(node, kind="track", event=event)
+    )
+
+
+def may_match(node: Node, *, kind: str, event: str) -> bool:
+    """Return False if a trigger matches no event with these names."""
+    return _answer(node, kind=kind, event=event) is not False
+
+
+def _names_compared(
+    node: Node, field: FieldPath, *, signs: Collection[str] = ("=", "!=")
+) -> Iterator[str]:
     match node:
-        case LiteralComparison(operand, _, str() as literal) if operand == field:
-            yield literal
+        case LiteralComparison(operand, sign, str() as literal):
+            if operand == field and sign in signs:
+                yield literal
         case Every(tests) | Either(tests):
             for test in tests:
-                yield from _names_compared(test, field)
+                yield from _names_compared(test, field, signs=signs)
         case Negation(test):
-            yield from _names_compared(test, field)
+            yield from _names_compared(test, field, signs=signs)
         case LiteralComparison() | TextTest():
             return
 

@@ -9,15 +9,24 @@ import orjson
 
 from agents.shared.context import clock_ms
 from streams.actions.intents import Intent, PayloadRefusal
-from streams.audiences.audience_events import ENTERED_EVENT, EXITED_EVENT
+from streams.audiences.audience_events import (
+    AUDIENCE_EVENTS,
+    MAYBE_AUDIENCE_EVENTS,
+)
 from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
-from streams.destination.decide import NO_MAPPING, REASONS_WITHOUT_MAPPING, decide
+from streams.destination.decide import (
+    LIST_ACTIONS,
+    NO_MAPPING,
+    REASONS_WITHOUT_MAPPING,
+    decide,
+)
 from streams.destination.loader import standalone_rule
 from streams.destination.model import Destination, MappingResult
 from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.events.formats.segment import decode
+from streams.events.row import is_row
 from streams.klaviyo.api.requests import Request
 from streams.state.user_state import EMPTY_STATE
 
@@ -30,8 +39,6 @@ _RULE_FIELDS: Final = ("action", "mapping", "subscribe")
 """Fields of a line that define its mapping."""
 
 _ORIGIN: Final = Origin(topic="explain", partition=0, offset=0)
-
-_AUDIENCE_EVENTS: Final = (ENTERED_EVENT, EXITED_EVENT)
 
 _AUDIENCE: Final = discarded("audience: a worker syncs it from its memberships table")
 _NOTHING: Final = discarded("nothing-to-do")
@@ -190,7 +197,9 @@ def _steps(index: int, event: JsonValue, request: TestRequest) -> Iterator[TestS
         yield TestStep(index=index, verdict=discarded(opt_out))
         return
     results = request.destination.map_event(event)
-    further_steps = list(_further_steps(index, request))
+    further_steps = []
+    if not (is_row(event) and any(each.action in LIST_ACTIONS for each in results)):
+        further_steps = list(_further_steps(index, request))
     yield from further_steps
     if not results and not further_steps:
         yield TestStep(index=index, verdict=_without_mapping(event))
@@ -203,8 +212,8 @@ def _further_steps(index: int, request: TestRequest) -> Iterator[TestStep]:
     event, destination = request.event, request.destination
     if event is None:
         return
-    is_track = event.kind == "track"
-    if is_track and event.body["event"] not in _AUDIENCE_EVENTS:
+    name = event.body.get("event")
+    if event.kind == "track" and name not in (*AUDIENCE_EVENTS, *MAYBE_AUDIENCE_EVENTS):
         return
     decision = decide(event, EMPTY_STATE, destination=replace(destination, mappings=()))
     for refusal in decision.refusals:
@@ -213,8 +222,10 @@ def _further_steps(index: int, request: TestRequest) -> Iterator[TestStep]:
     intents = [one.intent for one in decision.activations if not one.audience]
     for intent in intents:
         yield TestStep(index=index, intents=(intent,))
-    is_audience = is_track and destination.sync_audiences and not decision.refusals
-    if is_audience or len(intents) < len(decision.activations):
+    is_audience = name in AUDIENCE_EVENTS and destination.sync_audiences
+    if (is_audience and not decision.refusals) or len(intents) < len(
+        decision.activations
+    ):
         yield TestStep(index=index, verdict=_AUDIENCE)
 
 

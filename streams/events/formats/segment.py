@@ -14,6 +14,7 @@ from streams.events.canonical_event import (
 )
 from streams.events.formats.source_record import Bodies, DecodedRecord
 from streams.events.identifiers import normalize_ids, read_id, user_key_of, valid_id
+from streams.events.row import CHANGE_NAMES, is_row, normalize_row
 from streams.events.sources import Source
 from streams.events.text import MAX_EVENT_BYTES, read_json
 from streams.events.time import event_time_ms
@@ -57,6 +58,8 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     _check_parts(body)
     kind = body["type"] = _read_kind(body)
     normalize_ids(body)
+    if body.get("event") in CHANGE_NAMES and is_row(body):
+        normalize_row(body)
     if kind == "identify":
         _adopt_context_traits(body)
     return CanonicalEvent(

@@ -57,6 +57,20 @@ def test_what_the_file_says_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_doubts_are_warnings_beside_a_valid_file(tmp_path: Path) -> None:
+    """Warnings go to standard error: the output stays a description."""
+    result = checked(
+        tmp_path,
+        "mappings: [{action: unsubscribeProfile, model: people, on: [added, deleted]}]",
+    )
+
+    assert result.exit_code == 0
+    assert "  rows: deleted, new of people\n" in result.stdout
+    assert "warning" not in result.stdout
+    [warning] = result.stderr.splitlines()
+    assert warning.startswith("warning: mappings[0].on: deleted: a vanished row is no ")
+
+
 @pytest.mark.parametrize(
     ("identity", "notices"),
     [

@@ -35,7 +35,8 @@ def _identity(*emails: str) -> Identity:
             origin=Origin(topic="in", partition=0, offset=time_ms),
             body={},
         )
-        return learn(identity, {"external_id": "u1", "email": email}, event)
+        person = {"external_id": "u1", "email": email}
+        return learn(identity, person, event, is_identify=True)
 
     return reduce(learn_email, enumerate(emails, 50), UNKNOWN)
 

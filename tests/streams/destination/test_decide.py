@@ -7,7 +7,8 @@ import pytest
 
 from streams.actions.activation import Activation
 from streams.actions.intents import EventRecord, ListAdd, ListRemove
-from streams.destination.decide import Decision, complete_event, decide
+from streams.destination.completion import complete_event
+from streams.destination.decide import Decision, decide
 from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
 from streams.events.canonical_event import CanonicalEvent, EventKind, Origin, Replay

@@ -13,8 +13,9 @@ from streams.actions.intents import (
     ListRemove,
     ProfileUpsert,
 )
-from streams.destination.decide import Decision, batch_override_of, decide
+from streams.destination.decide import Decision, decide
 from streams.destination.loader import compile_destination
+from streams.destination.model import batch_override_of
 from streams.events.canonical_event import CanonicalEvent, EventKind, Origin
 from streams.events.identifiers import DEFAULT_CONTACT_RULES
 from streams.state.entries import LastWrite

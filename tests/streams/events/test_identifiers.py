@@ -19,6 +19,7 @@ from streams.events.identifiers import (
     identifiers_of,
     normalize_email,
     read_contact,
+    user_key_of,
 )
 from streams.events.phone_numbers import normalize_phone
 
@@ -249,3 +250,33 @@ def test_no_text_breaks_the_reading(text: str, country: str) -> None:
     """Any text results in a contact or in an empty string."""
     assert "@" in normalize_email(text) or normalize_email(text) == ""
     assert normalize_phone(text, country=country)[:1] in {"", "+"}
+
+
+ROW = {"type": "track", "event": "updated", "__segment_id": "7"}
+VIPS = {"computation_class": "audience", "computation_key": "vips"}
+PEOPLE = {"row": {"model": "people"}}
+WITH_EMAIL = {"traits": {"email": "ada@example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param({"userId": "u-1", "context": PEOPLE}, "u-1", id="user-id"),
+        pytest.param({"anonymousId": "a-1"}, "a-1", id="anonymous-id"),
+        pytest.param({"context": PEOPLE}, "people/7", id="key"),
+        pytest.param({"context": PEOPLE | WITH_EMAIL}, "people/7", id="before-email"),
+        pytest.param({"properties": {"email": "b@c.de"}}, "row/7", id="no-model"),
+        pytest.param(
+            {"context": WITH_EMAIL}, "ada@example.com", id="no-model-but-email"
+        ),
+        pytest.param(
+            {"context": WITH_EMAIL | {"personas": VIPS}}, "vips/7", id="audience"
+        ),
+        pytest.param({"event": "x", "context": WITH_EMAIL}, "ada@example.com", id="no"),
+    ],
+)
+def test_the_user_key_of_a_row_is_that_of_its_model(
+    body: dict[str, Any], expected: str
+) -> None:
+    """An address changes, and a deleted row has none; two models share keys."""
+    assert user_key_of(ROW | body, kind="track") == expected

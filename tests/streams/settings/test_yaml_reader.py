@@ -59,6 +59,9 @@ def test_a_quoted_value_is_text(value: str) -> None:
         pytest.param("now", "now", id="text"),
         pytest.param("", None, id="empty"),
         pytest.param("|\n  no\n", "no\n", id="block"),
+        pytest.param(
+            "{action: a, on: [added]}", {"action": "a", "on": ["added"]}, id="rows"
+        ),
     ],
 )
 def test_the_rest_is_read_as_it_looks(text: str, value: object) -> None:

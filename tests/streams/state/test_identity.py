@@ -39,7 +39,8 @@ def _learn_call(identity: Identity, call: Call) -> Identity:
         origin=Origin(topic="in", partition=0, offset=call.time_ms),
         body={},
     )
-    return learn(identity, {"external_id": "u1", "email": call.email}, event)
+    person = {"external_id": "u1", "email": call.email}
+    return learn(identity, person, event, is_identify=event.kind == "identify")
 
 
 CASES = [

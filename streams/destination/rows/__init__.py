@@ -1,0 +1,1 @@
+"""Rows of tables: the mappings that they start, and what those may do."""

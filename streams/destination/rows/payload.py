@@ -1,0 +1,70 @@
+"""Payloads of deleted rows: what they clear, and whom they are about."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from streams.actions.spec import ActionSpec
+
+CLEARABLE_ATTRIBUTES: Final = {
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "organization": "organization",
+    "title": "title",
+    "image": "avatar",
+    "location": "address",
+}
+"""Attribute of a profile -> the trait that clears it by being null."""
+
+IDENTIFIERS: Final = ("external_id", "email", "phone_number")
+"""Identifiers of a profile, which nothing clears."""
+
+_NAMES: Final = (*IDENTIFIERS, "anonymous_id", "profile_id", "id")
+_CONTACT_FIELDS: Final = (*IDENTIFIERS, "country_code")
+
+
+def clearing_payload(
+    payload: Mapping[str, Any], names: Iterable[str]
+) -> dict[str, Any]:
+    """Return the payload of Upsert Profile that clears attributes and properties.
+
+    Args:
+        payload: Payload that the mapping built; only its identifiers count.
+        names: Klaviyo's attributes, and custom properties.
+    """
+    names = list(names)
+    kept = {name: payload[name] for name in _CONTACT_FIELDS if payload.get(name)}
+    traits = {
+        CLEARABLE_ATTRIBUTES[name]: None
+        for name in names
+        if name in CLEARABLE_ATTRIBUTES
+    }
+    unset = [name for name in names if name not in CLEARABLE_ATTRIBUTES]
+    return {**kept, "custom_traits": traits, "unset": unset}
+
+
+def with_person(
+    payload: dict[str, Any], person: Mapping[str, str], *, action: ActionSpec
+) -> dict[str, Any]:
+    """Return a payload that names the person, if it names nobody itself.
+
+    A deleted row has its key alone: the columns that named the person are null.
+
+    Args:
+        payload: Payload that the mapping built; it is not changed.
+        person: `external_id` and `email`, as far as they are known.
+        action: The action that the payload is for.
+    """
+    fields = {field.name for field in action.fields}
+    if "profile" in fields:
+        profile = payload.get("profile")
+        profile = profile if isinstance(profile, dict) else {}
+        if not _names_somebody(profile):
+            return {**payload, "profile": {**profile, **person}}
+        return payload
+    if _names_somebody(payload):
+        return payload
+    return {**payload, **{name: person[name] for name in person if name in fields}}
+
+
+def _names_somebody(attributes: Mapping[str, Any]) -> bool:
+    return any(attributes.get(name) for name in _NAMES)
