@@ -4,8 +4,11 @@ A command tries Kafka once before its work begins, so that a Kafka that is not t
 does not answer, ends the command soon and with a single line.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -20,6 +23,10 @@ KAFKA_CONTACT_S: Final = 5.0
 _BOOTSTRAP: Final = "kafka_bootstrap_servers"
 _NO_ANSWER: Final = (
     "no answer from {kafka}; check this setting, and that Kafka is running"
+)
+_ELSEWHERE: Final = (
+    "{kafka} answers, but no broker does at the addresses that it gives ({brokers}); "
+    "check that this machine can reach them, or correct Kafka's advertised.listeners"
 )
 _CREDENTIALS: Final = (
     "{kafka} refuses the credentials; check kafka_security_protocol, "
@@ -50,17 +57,39 @@ _CAUSES: Final = {
 """Codes that say why there is no answer; Kafka's client only logs them and retries."""
 
 
+_OF_BROKER: Final = re.compile(r"(?:\w+://)?(\S+)/\d+: ").match
+"""Address of a broker at the beginning of an error; librdkafka writes `/bootstrap` in
+place of the number for the servers of the settings."""
+
+
 def command_options(kafka: KafkaAccess) -> dict[str, Any]:
     """Return librdkafka's options for a command: no lines of librdkafka's own."""
     return kafka.librdkafka_options() | {"log_level": 0}
 
 
 def contact_kafka(kafka: KafkaAccess) -> None:
-    """Return once Kafka has answered.
+    """Return once Kafka, and one of the brokers that it names, have answered.
 
     Raises:
-        ConfigError: Kafka gives no answer within `KAFKA_CONTACT_S`, or refuses the
+        ConfigError: There is no answer within `KAFKA_CONTACT_S`, or Kafka refuses the
             credentials.
+    """
+    deadline_s = time.monotonic() + KAFKA_CONTACT_S
+    brokers = _list_brokers(kafka, timeout_s=KAFKA_CONTACT_S)
+    if not _are_elsewhere(brokers, kafka):
+        return
+    advertised = replace(kafka, bootstrap=",".join(brokers))
+    try:
+        _list_brokers(advertised, timeout_s=deadline_s - time.monotonic())
+    except ConfigError:
+        raise _elsewhere_error(brokers, kafka) from None
+
+
+def _list_brokers(kafka: KafkaAccess, *, timeout_s: float) -> list[str]:
+    """Return the addresses of the brokers that Kafka names.
+
+    Raises:
+        ConfigError: There is no answer in time, or Kafka refuses the credentials.
     """
     errors: list[KafkaError] = []
     try:
@@ -69,12 +98,31 @@ def contact_kafka(kafka: KafkaAccess) -> None:
         text = failure.args[0].str()
         raise ConfigError([f"kafka settings: {text}"]) from None
     try:
-        admin.list_topics(timeout=KAFKA_CONTACT_S)
+        brokers = admin.list_topics(timeout=timeout_s).brokers.values()
     except KafkaException as failure:
         admin.poll(0)  # hands over the errors that led to this one
-        cause = next((e for e in errors if e.code() in _CAUSES), failure.args[0])
-        text = describe_kafka_error(cause, kafka=kafka.bootstrap)
+        cause = next((e for e in errors if e.code() in _CAUSES), None)
+        # The client leaves the bootstrap server as soon as it knows the brokers.
+        refusals = (_OF_BROKER(error.str() or "") for error in errors)
+        silent_brokers = sorted({match[1] for match in refusals if match})
+        if cause is None and _are_elsewhere(silent_brokers, kafka):
+            raise _elsewhere_error(silent_brokers, kafka) from None
+        error = cause or failure.args[0]
+        text = describe_kafka_error(error, kafka=kafka.bootstrap)
         raise ConfigError([f"{_BOOTSTRAP}: {text}"]) from None
+    hosts = ((str(broker.host), broker.port) for broker in brokers)
+    return [f"[{h}]:{port}" if ":" in h else f"{h}:{port}" for h, port in hosts]
+
+
+def _are_elsewhere(brokers: Collection[str], kafka: KafkaAccess) -> bool:
+    """Return True if none of some brokers has an address of the settings."""
+    servers = (server.strip() for server in kafka.bootstrap.split(","))
+    return bool(brokers) and {*brokers}.isdisjoint(servers)
+
+
+def _elsewhere_error(brokers: Iterable[str], kafka: KafkaAccess) -> ConfigError:
+    text = _ELSEWHERE.format(kafka=kafka.bootstrap, brokers=", ".join(brokers))
+    return ConfigError([f"{_BOOTSTRAP}: {text}"])
 
 
 def describe_kafka_error(error: KafkaError, *, kafka: str = "Kafka") -> str:

@@ -17,6 +17,7 @@ from agents.shared.embedded_broker import EmbeddedBroker
 from streams.klaviyo.api import fail_fast
 from streams.klaviyo.api.fail_fast import KLAVIYO_CONTACT_S
 from tests.agents.cli.support.broken_servers import (
+    bootstrap_of,
     closed_port,
     refusing_kafka,
     silent_server,
@@ -59,6 +60,7 @@ KAFKA_FAULTS = {
     "refused": "kafka_bootstrap_servers: no answer from {address}",
     "silent": "kafka_bootstrap_servers: no answer from {address}",
     "credentials": "kafka_bootstrap_servers: {address} refuses the credentials",
+    "elsewhere": "kafka_bootstrap_servers: {address} answers, but no broker does at ",
 }
 """What the line says, by fault."""
 
@@ -79,6 +81,9 @@ def addresses() -> Iterator[Mapping[str, str]]:
             "refused": stack.enter_context(closed_port()),
             "silent": stack.enter_context(silent_server()),
             "credentials": stack.enter_context(refusing_kafka()),
+            "elsewhere": stack.enter_context(
+                bootstrap_of(stack.enter_context(closed_port()))
+            ),
         }
 
 

@@ -3,8 +3,8 @@
 import socket
 import socketserver
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Final
 
@@ -32,22 +32,53 @@ def silent_server() -> Iterator[str]:
 @contextmanager
 def refusing_kafka() -> Iterator[str]:
     """Yield the address of a Kafka that refuses all credentials."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _RefusingKafka) as server:
+    with _kafka(_ANSWERS) as address:
+        yield address
+
+
+@contextmanager
+def bootstrap_of(broker: str) -> Iterator[str]:
+    """Yield the address of a Kafka that answers, and names a broker elsewhere.
+
+    Args:
+        broker: Address of the broker, as a wrong `advertised.listeners` has it.
+    """
+    host, _, port = broker.partition(":")
+    node = (
+        struct.pack(">ii", 1, 1) + _text(host.encode()) + struct.pack(">i", int(port))
+    )
+    metadata = struct.pack(">i", 0) + node + _NULL + _NULL + struct.pack(">ii", 1, 0)
+    with _kafka({**_ANSWERS, _METADATA: metadata}) as address:
+        yield address
+
+
+@contextmanager
+def _kafka(answers: Mapping[int, bytes]) -> Iterator[str]:
+    """Yield the address of a Kafka that has an answer for each kind of request."""
+
+    class Connection(socketserver.StreamRequestHandler):
+        """Connection to the Kafka."""
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # the client leaves when it likes
+                self._answer()
+
+        def _answer(self) -> None:
+            while header := self.rfile.read(4):
+                request = self.rfile.read(struct.unpack(">i", header)[0])
+                key, _, correlation_id = struct.unpack(">hhi", request[:8])
+                answer = struct.pack(">i", correlation_id) + answers[key]
+                self.wfile.write(struct.pack(">i", len(answer)) + answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 
 
-class _RefusingKafka(socketserver.StreamRequestHandler):
-    """Connection to a Kafka that speaks SASL and refuses every password."""
-
-    def handle(self) -> None:
-        while header := self.rfile.read(4):
-            request = self.rfile.read(struct.unpack(">i", header)[0])
-            key, _, correlation_id = struct.unpack(">hhi", request[:8])
-            answer = struct.pack(">i", correlation_id) + _ANSWERS[key]
-            self.wfile.write(struct.pack(">i", len(answer)) + answer)
+_NULL: Final = struct.pack(">h", -1)
+"""Text that is absent."""
 
 
 def _text(value: bytes) -> bytes:
