@@ -15,6 +15,7 @@ from agents.lanes.service import LaneService
 from agents.shared.context import Context, clock_ms, kafka_access
 from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
 from agents.shared.stages import run_stage
+from agents.shared.warnings import WarningLog
 from streams.delivery.outcome import Stage
 from streams.destination.model import Destination
 from streams.events.sources import converted_topics
@@ -82,6 +83,7 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
         klaviyo=create_klaviyo_client(settings),
         destination=destination,
         converted_topics=converted_topics(destination.sources),
+        warn=WarningLog(),
         now_ms=clock_ms,
     )
 

@@ -102,4 +102,4 @@ def _convert_value(
         headers=record.source_headers,
     )
     max_bytes = context.settings.max_event_bytes
-    return convert_record(source_record, source, max_bytes=max_bytes)
+    return convert_record(source_record, source, max_bytes=max_bytes, warn=context.warn)

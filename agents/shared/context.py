@@ -10,6 +10,7 @@ from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Producer
 from agents.engine.table import Table
 from streams.destination.model import Destination
+from streams.events.columns.reading import Warn
 from streams.events.sources import Source
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.settings import Settings, Topics
@@ -32,6 +33,7 @@ class Context:
         destination: The compiled destination file.
         converted_topics: Source topics whose values are not events of Segment's spec,
             with their sources.
+        warn: Takes warnings about the columns of sources.
         now_ms: Clock, milliseconds since the epoch.
     """
 
@@ -46,6 +48,7 @@ class Context:
     klaviyo: KlaviyoClient
     destination: Destination
     converted_topics: Mapping[str, Source]
+    warn: Warn
     now_ms: Callable[[], int]
 
     def is_replay_stopped(self, replay: str) -> bool:

@@ -6,11 +6,15 @@ from typing import Final
 
 from streams.destination.mapping_rules import compile_fields
 from streams.destination.problems import ConfigProblems
+from streams.errors import describe_unknown_name
+from streams.events.columns.declared import DECIMAL, DECLARED_TYPES, declared_type
+from streams.events.columns.decoders import Decoder
 from streams.events.sources import (
     RowTool,
     SnapshotPolicy,
     Source,
     SourceFormat,
+    TombstonePolicy,
     TruncatePolicy,
     WireFormat,
 )
@@ -30,6 +34,7 @@ SOURCE_FIELDS: Final = (
     "types",
     "on_snapshot",
     "on_truncate",
+    "on_tombstone",
     "event",
 )
 
@@ -107,6 +112,11 @@ def _read_source(name: str, raw: Json, *, problems: ConfigProblems) -> Source:
             at=f"{at}.on_truncate",
             default=TruncatePolicy.SKIP,
         ),
+        on_tombstone=problems.choice_at(
+            options.get("on_tombstone"),
+            at=f"{at}.on_tombstone",
+            default=TombstonePolicy.SKIP,
+        ),
         to_event=None
         if event is None
         else compile_fields(event, at=f"{at}.event", problems=problems),
@@ -133,8 +143,14 @@ def _read_key(raw: Json, *, at: str, problems: ConfigProblems) -> tuple[str, ...
     return problems.texts_at(columns, at=at)
 
 
-def _read_types(raw: Json, *, at: str, problems: ConfigProblems) -> dict[str, str]:
-    return {
-        column: problems.text_at(type_name, at=f"{at}.{column}")
-        for column, type_name in problems.object_at(raw, at=at).items()
-    }
+def _read_types(raw: Json, *, at: str, problems: ConfigProblems) -> dict[str, Decoder]:
+    types: dict[str, Decoder] = {}
+    for column, name in problems.object_at(raw, at=at).items():
+        type_name = problems.text_at(name, at=f"{at}.{column}")
+        if decoder := declared_type(type_name):
+            types[column] = decoder
+        elif type_name:
+            names = [*DECLARED_TYPES, DECIMAL]
+            problem = describe_unknown_name(type_name, names, what="type")
+            problems.add(f"{at}.{column}", f"{type_name} {problem}")
+    return types

@@ -7,7 +7,8 @@ import orjson
 
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent
-from streams.events.formats import custom, rows, segment
+from streams.events.columns.reading import Warn, ignore_warning
+from streams.events.formats import custom, debezium, rows, segment
 from streams.events.formats.source_record import (
     Bodies,
     DecodedRecord,
@@ -24,11 +25,16 @@ FORMATS: Final[Mapping[SourceFormat, Format]] = {
     SourceFormat.SEGMENT: segment.bodies_of,
     SourceFormat.CUSTOM: custom.bodies_of,
     SourceFormat.ROWS: rows.bodies_of,
+    SourceFormat.DEBEZIUM: debezium.bodies_of,
 }
 
 
 def convert_record(
-    record: SourceRecord, source: Source, *, max_bytes: int = MAX_EVENT_BYTES
+    record: SourceRecord,
+    source: Source,
+    *,
+    max_bytes: int = MAX_EVENT_BYTES,
+    warn: Warn = ignore_warning,
 ) -> list[bytes] | SkippedRecord:
     """Convert a source record to canonical events.
 
@@ -36,6 +42,7 @@ def convert_record(
         record: The record as it is on the source topic.
         source: Its source.
         max_bytes: A longer key or value is refused unread.
+        warn: Takes warnings about columns, the same text each time.
 
     Returns:
         Values for the events topic, which `formats/segment.py:decode` checks; or the
@@ -48,6 +55,7 @@ def convert_record(
         source=record,
         key=_decode(record.key, source.wire_format, max_bytes=max_bytes),
         value=_decode(record.value, source.wire_format, max_bytes=max_bytes),
+        warn=warn,
     )
     bodies = FORMATS[source.format](decoded, source)
     if isinstance(bodies, SkippedRecord):

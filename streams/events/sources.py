@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from streams.events.columns.decoders import Decoder
+
 
 class SourceFormat(StrEnum):
     """Meaning of a record's value; see `streams/destination/README.md`, "Sources"."""
@@ -17,6 +19,9 @@ class SourceFormat(StrEnum):
 
     ROWS = "rows"
     """Row of a table, as Kafka Connect's JDBC source and similar tools write it."""
+
+    DEBEZIUM = "debezium"
+    """Change of a row, as Debezium's connectors write it."""
 
 
 class WireFormat(StrEnum):
@@ -55,6 +60,16 @@ class TruncatePolicy(StrEnum):
     """Put it in the dead letters, so that somebody decides."""
 
 
+class TombstonePolicy(StrEnum):
+    """Treatment of a null value of the format `debezium`."""
+
+    SKIP = "skip"
+    """Discard it: the deletion came before, in a record of its own."""
+
+    DELETE = "delete"
+    """Delete the row of the record's key: no other record says that it is gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Source of the destination file; of `source_topics`, one for each topic.
@@ -71,9 +86,10 @@ class Source:
         user_id: Column with the user id; empty if there is none.
         email: Column with the e-mail address; empty if there is none.
         audience: Audience whose members the rows are; empty if they are none.
-        types: Column to type, for columns whose schema is not in the records.
+        types: Column to decoder, for columns whose schema is not in the records.
         on_snapshot: Treatment of rows from a snapshot.
         on_truncate: Treatment of a record that says that a table was emptied.
+        on_tombstone: Treatment of a null value, for the format `debezium`.
         to_event: Maps a value of the format `custom` to the body of an event.
     """
 
@@ -87,9 +103,10 @@ class Source:
     user_id: str = ""
     email: str = ""
     audience: str = ""
-    types: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, Decoder] = field(default_factory=dict)
     on_snapshot: SnapshotPolicy = SnapshotPolicy.BACKFILL
     on_truncate: TruncatePolicy = TruncatePolicy.SKIP
+    on_tombstone: TombstonePolicy = TombstonePolicy.SKIP
     to_event: Callable[[dict[str, Any]], Any] | None = None
 
     @property

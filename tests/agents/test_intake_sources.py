@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import structlog
 
 from agents.engine.kafka import Record
 from agents.intake import process_records
@@ -160,3 +161,19 @@ def test_a_row_without_a_key_is_a_dead_letter_with_the_fix() -> None:
 
     [item] = producer.outcomes()
     assert "sources.people.key" in item.reason
+
+
+def test_a_doubtful_column_is_logged_once() -> None:
+    """Each record of the topic has the same doubt; the value is not logged."""
+    block = {"topic": "t.db", "format": "debezium"}
+    destination = compile_destination({"sources": {"db": block}})
+    rows = [{"id": n, "credit": "BNI=", "__op": "u"} for n in range(3)]
+    records = [_record("t.db", row, key=orjson.dumps({"id": 1})) for row in rows]
+
+    with structlog.testing.capture_logs() as logged:
+        run(process_records(context(FakeProducer(), destination=destination), records))
+
+    [warning] = logged
+    assert warning["event"] == "source_column"
+    assert warning["problem"].startswith("column credit of source db has neither")
+    assert "BNI=" not in warning["problem"]

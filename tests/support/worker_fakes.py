@@ -24,6 +24,7 @@ from agents.engine.producer import (
 from agents.engine.store import MemoryStore
 from agents.engine.table import Table
 from agents.shared.context import Context, kafka_access
+from agents.shared.warnings import WarningLog
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.destination.loader import compile_destination
@@ -261,6 +262,7 @@ def context(
         klaviyo=klaviyo or ScriptedKlaviyo(),
         destination=destination or presets(),
         converted_topics=converted_topics((destination or presets()).sources),
+        warn=WarningLog(),
         now_ms=lambda: NOW_MS,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from streams.events.canonical_event import Origin
+from streams.events.columns.reading import Warn, ignore_warning
 
 Bodies = list[dict[str, Any]]
 """Bodies of canonical events: objects of Segment's spec."""
@@ -36,11 +37,13 @@ class DecodedRecord(msgspec.Struct, frozen=True, kw_only=True):
         source: The record on the source topic.
         key: JSON of the key; None if there is none.
         value: JSON of the value; None for a tombstone.
+        warn: Takes warnings about columns, the same text each time.
     """
 
     source: SourceRecord
     key: Any
     value: Any
+    warn: Warn = ignore_warning
 
 
 class SkippedRecord(msgspec.Struct, frozen=True, kw_only=True):

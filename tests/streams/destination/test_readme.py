@@ -27,11 +27,13 @@ from streams.destination.mapping_rules import (
 from streams.destination.model import UnknownMetricPolicy
 from streams.destination.presets import GroupPolicy
 from streams.destination.sources import SOURCE_FIELDS
+from streams.events.columns.declared import DECIMAL, DECLARED_TYPES
 from streams.events.identifiers import BadPhonePolicy
 from streams.events.sources import (
     RowTool,
     SnapshotPolicy,
     SourceFormat,
+    TombstonePolicy,
     TruncatePolicy,
     WireFormat,
 )
@@ -58,7 +60,9 @@ PARTS = {
         *RowTool,
         *SnapshotPolicy,
         *TruncatePolicy,
+        *TombstonePolicy,
     ),
+    "Types of columns": (*DECLARED_TYPES, DECIMAL),
     "mappings": (*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS),
     "batching": (*BATCHING_FIELDS, *(field.name for field in BATCH_FIELDS)),
 }

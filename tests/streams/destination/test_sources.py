@@ -61,6 +61,17 @@ PROBLEMS = [
         "sources.s.event",
         id="directive",
     ),
+    pytest.param(
+        {"s": {"topic": "t", "types": {"ltv": "decimal"}}},
+        "sources.s.types.ltv: decimal is not a known type; did you mean decimal(2)?",
+        id="decimal-without-a-scale",
+    ),
+    pytest.param(
+        {"s": {"topic": "t", "types": {"born": 7}}}, "sources.s.types.born", id="type"
+    ),
+    pytest.param(
+        {"s": {"topic": "t", "on_tombstone": "keep"}}, "on_tombstone", id="tombstone"
+    ),
     pytest.param({"s": {"topic": "t", "key": {}}}, "sources.s.key", id="key"),
 ]
 

@@ -1,0 +1,1 @@
+"""Columns of rows: the encodings of tools as JSON that Klaviyo understands."""

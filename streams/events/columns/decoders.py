@@ -1,0 +1,294 @@
+"""Decoders: the encoding of one column's values as JSON that people can read.
+
+A decoder takes a value that is not null. It raises `UnfitValue` if the value is not of
+its type.
+"""
+
+import base64
+import binascii
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from streams.errors import PoisonRecord
+from streams.events.text import read_json
+
+
+class UnfitValue(Exception):
+    """Value that is not of its column's type; the text never shows the value."""
+
+
+Decoder = Callable[[Any], Any]
+"""Converts a value that is not null, or raises UnfitValue."""
+
+ParsedT = TypeVar("ParsedT")
+
+MAX_EXACT_INTEGER: Final = 2**53
+"""IEEE 754: a larger integer has neighbours that a double cannot tell from it."""
+
+MAX_SCALE: Final = 20_000
+"""PostgreSQL 15, 8.1: a numeric has at most 16,383 digits after the point."""
+
+MAX_DIGITS: Final = 200_000
+"""Ours, above PostgreSQL's: 1e999999999 written out would fill the memory."""
+
+MAX_DECIMAL_BYTES: Final = 65_536
+"""PostgreSQL 15, 8.1: 131,072 digits before the point and 16,383 after it."""
+
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - databases' times without a zone
+_EPOCH_DATE: Final = date(1970, 1, 1)
+_SECONDS_PER_HOUR: Final = 3_600
+_SECONDS_PER_MINUTE: Final = 60
+_MICROS_PER_SECOND: Final = 1_000_000
+_BOOLEANS: Final = {
+    0: False,
+    1: True,
+    "0": False,
+    "1": True,
+    "f": False,
+    "t": True,
+    "false": False,
+    "true": True,
+    "AA==": False,  # MySQL's BIT(1) as one byte
+    "AQ==": True,
+}
+
+
+def as_it_is(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value that needs no conversion."""
+    return value
+
+
+def text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return a text, or the digits of a number."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise UnfitValue("neither a text nor a number")
+
+
+def boolean(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Return a boolean; MySQL writes 0 and 1, in snapshots at least."""
+    if isinstance(value, str | int) and value in _BOOLEANS:
+        return _BOOLEANS[value]
+    raise UnfitValue("neither true nor false, nor 1 nor 0")
+
+
+def number(value: Any) -> float | str:  # noqa: ANN401 - any JSON
+    """Return a number, also from text and from Debezium's decimals with a scale."""
+    if isinstance(value, dict):
+        return variable_decimal(value)
+    if isinstance(value, str):
+        return exact_number(_decimal_of(value))
+    return _json_number(value)
+
+
+def decimal(scale: int) -> Decoder:
+    """Return the decoder of decimals with a fixed scale.
+
+    The source is Kafka's `org.apache.kafka.connect.data.Decimal`: the unscaled integer,
+    big-endian, in two's complement; base64 in JSON. The converter's option
+    `decimal.format: NUMERIC` writes numbers instead.
+
+    Args:
+        scale: Digits after the point.
+    """
+
+    def decode(value: Any) -> float | str:  # noqa: ANN401 - any JSON
+        if isinstance(value, str):
+            return exact_number(_scaled(value, scale))
+        return _json_number(value)
+
+    return decode
+
+
+def variable_decimal(value: Any) -> float | str:  # noqa: ANN401 - any JSON
+    """Return the number of Debezium's `VariableScaleDecimal`: `{"scale", "value"}`."""
+    if isinstance(value, dict):
+        scale, unscaled = value.get("scale"), value.get("value")
+        if type(scale) is int and isinstance(unscaled, str):
+            return exact_number(_scaled(unscaled, scale))
+    raise UnfitValue("not a decimal with a scale")
+
+
+def exact_number(value: Decimal) -> float | str:
+    """Return a number if a double holds the decimal exactly, else its text.
+
+    Klaviyo compares numbers as doubles: 0.1 is as exact there as anywhere, but an
+    amount of 20 digits would lose the last ones.
+    """
+    if not value.is_finite():
+        return str(value)
+    if abs(value.adjusted()) > MAX_DIGITS:
+        raise UnfitValue("of more digits than any database's")
+    if value == value.to_integral_value() and abs(value) <= MAX_EXACT_INTEGER:
+        return int(value)
+    nearest = float(value)
+    is_exact = math.isfinite(nearest) and Decimal(repr(nearest)) == value
+    if is_exact and value != value.to_integral_value():
+        return nearest
+    return f"{value:f}"
+
+
+def day(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return an ISO date from days since 1970, or from a text as `1990-05-17Z`."""
+    if type(value) is int:
+        try:
+            return (_EPOCH_DATE + timedelta(days=value)).isoformat()
+        except OverflowError:
+            raise UnfitValue("outside of the years 1 to 9999") from None
+    return _parsed(date.fromisoformat, _without_zone(value)).isoformat()
+
+
+def timestamp(unit: str, *, has_zone: bool = False) -> Decoder:
+    """Return the decoder of times since 1970 in a unit, or of ISO texts.
+
+    Args:
+        unit: `millis`, `micros` or `nanos`; nanoseconds are cut to microseconds.
+        has_zone: Whether the time is in UTC. A time without a zone gets none: the
+            `Z` that Debezium's mode `isostring` prints is invented.
+    """
+
+    def decode(value: Any) -> str:  # noqa: ANN401 - any JSON
+        moment = _moment(value, unit)
+        return f"{moment.isoformat()}Z" if has_zone else moment.isoformat()
+
+    return decode
+
+
+def zoned_timestamp(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return the ISO text of a time with a zone, in UTC."""
+    if not isinstance(value, str):
+        raise UnfitValue("not an ISO 8601 time")
+    moment = _parsed(datetime.fromisoformat, value)
+    if moment.tzinfo is None:
+        raise UnfitValue("a time without a zone")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def time_of_day(unit: str) -> Decoder:
+    """Return the decoder of times of the day in a unit since midnight.
+
+    MySQL's TIME goes to 838 hours and below zero, PostgreSQL's to 24:00:00: the text
+    is made by hand.
+    """
+
+    def decode(value: Any) -> str:  # noqa: ANN401 - any JSON
+        if type(value) is int:
+            return _clock(_micros(value, unit))
+        return _parsed(time.fromisoformat, _without_zone(value)).isoformat()
+
+    return decode
+
+
+def duration(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return an ISO 8601 duration from microseconds, or the text that it is already."""
+    if isinstance(value, str):
+        return value
+    if type(value) is not int:
+        raise UnfitValue("not a number of microseconds")
+    seconds, micros = divmod(abs(value), _MICROS_PER_SECOND)
+    return f"{'-' if value < 0 else ''}PT{seconds}{_fraction(micros)}S"
+
+
+def json_value(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the JSON in a text; an object or a list is JSON already."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return read_json(value.encode())
+    except (PoisonRecord, UnicodeEncodeError):
+        raise UnfitValue("not JSON") from None
+
+
+def base64_bytes(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return bytes as the base64 text that they come as."""
+    if isinstance(value, str):
+        return value
+    raise UnfitValue("not base64")
+
+
+def each(decode: Decoder) -> Decoder:
+    """Return the decoder of a list whose items have one type."""
+
+    def decode_items(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
+        if not isinstance(value, list):
+            raise UnfitValue("not a list")
+        return [None if item is None else decode(item) for item in value]
+
+    return decode_items
+
+
+def _json_number(value: object) -> float | str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UnfitValue("not a number")
+    return exact_number(Decimal(value)) if isinstance(value, int) else value
+
+
+def _decimal_of(value: str) -> Decimal:
+    try:
+        return Decimal(value)
+    except ArithmeticError:
+        raise UnfitValue("not the text of a number") from None
+
+
+def _scaled(value: str, scale: int) -> Decimal:
+    """Decode the base64 of an unscaled integer."""
+    if abs(scale) > MAX_SCALE:
+        raise UnfitValue("the scale of no database")
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise UnfitValue("not base64") from None
+    if not 0 < len(raw) <= MAX_DECIMAL_BYTES:
+        raise UnfitValue("of no bytes, or of more than any database's")
+    unscaled = Decimal(int.from_bytes(raw, signed=True)).as_tuple()
+    return Decimal((unscaled.sign, unscaled.digits, -scale))
+
+
+def _moment(value: object, unit: str) -> datetime:
+    if type(value) is int:
+        try:
+            return _EPOCH + timedelta(microseconds=_micros(value, unit))
+        except OverflowError:
+            raise UnfitValue("outside of the years 1 to 9999") from None
+    return _parsed(datetime.fromisoformat, _without_zone(value))
+
+
+def _parsed(parse: Callable[[str], ParsedT], text: str) -> ParsedT:
+    """Parse ISO 8601; the parser's own error would show the value."""
+    try:
+        return parse(text)
+    except ValueError:
+        raise UnfitValue("not ISO 8601") from None
+
+
+def _micros(value: int, unit: str) -> int:
+    match unit:
+        case "millis":
+            return value * 1_000
+        case "micros":
+            return value
+        case _:
+            return value // 1_000
+
+
+def _without_zone(value: object) -> str:
+    if not isinstance(value, str):
+        raise UnfitValue("neither a number nor an ISO text")
+    return value.removesuffix("Z")
+
+
+def _clock(micros: int) -> str:
+    seconds, fraction = divmod(abs(micros), _MICROS_PER_SECOND)
+    hours, seconds = divmod(seconds, _SECONDS_PER_HOUR)
+    minutes, seconds = divmod(seconds, _SECONDS_PER_MINUTE)
+    sign = "-" if micros < 0 else ""
+    return f"{sign}{hours:02}:{minutes:02}:{seconds:02}{_fraction(fraction)}"
+
+
+def _fraction(micros: int) -> str:
+    return f".{micros:06}" if micros else ""

@@ -1,0 +1,398 @@
+"""Source format `debezium`: what a change becomes, and what a bad record becomes."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.streams.events.formats.debezium_harness import (
+    SOURCE_FIELDS,
+    converted,
+    debezium_source,
+    envelope,
+    source_record,
+)
+
+KEY = {"id": 1}
+ROW = {"id": 1, "email": "ada@example.com", "vip": None}
+PLACEHOLDER = "__debezium_unavailable_value"
+NEW_KEY = {"__debezium.newkey": b'{"id":2}'}
+OLD_KEY = {"__debezium.oldkey": b'{"id":2}'}
+ADDED = {"__op": b"u", "__source_ts_ms": b"1795784325490", "__source_lsn": b"7"}
+
+
+def _event(value: Any, **options: Any) -> Any:  # noqa: ANN401 - any JSON
+    parts = {
+        name: options.pop(name) for name in ("headers", "topic") if name in options
+    }
+    key = options.pop("record_key", KEY)
+    return converted(source_record(value, key=key, **parts), debezium_source(**options))
+
+
+def test_a_row_is_an_event_with_the_columns_as_they_are_now() -> None:
+    """NULL is null; the time is that of the database; the model is the table."""
+    event = _event(envelope("u", ROW), user_id="id", email="email")
+
+    assert event["event"] == "updated"
+    assert event["properties"] == ROW
+    assert event["timestamp"] == "2026-11-27T12:58:45.490Z"
+    assert event["userId"] == "1"
+    assert event["context"] == {
+        "row": {"model": "people", "source": "people"},
+        "traits": {"email": "ada@example.com"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("op", "name"), [("c", "new"), ("r", "new"), ("u", "updated"), ("d", "deleted")]
+)
+def test_each_operation_has_its_event(op: str, name: str) -> None:
+    """The envelope says what happened; a snapshot's rows are new."""
+    row = None if op == "d" else ROW
+
+    assert _event(envelope(op, row))["event"] == name
+    assert _event({**ROW, "__op": op})["event"] == name
+
+
+BEFORE = {"id": 9, "email": "", "vip": True}
+"""What Debezium invents for a deleted row under the default replica identity."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(envelope("d", before=BEFORE), id="envelope"),
+        pytest.param({**BEFORE, "__deleted": "true"}, id="flat-rewrite"),
+        pytest.param({**BEFORE, "__deleted": True, "__op": "d"}, id="flat-boolean"),
+    ],
+)
+def test_a_deletion_has_the_key_of_the_record_alone(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """No value of the row before the change is believed."""
+    event = _event(value, user_id="id", email="email")
+
+    assert event["event"] == "deleted"
+    assert event["properties"] == KEY
+    assert event["userId"] == "1"
+    assert "traits" not in event["context"]
+
+
+def test_a_deletion_without_a_key_takes_the_columns_that_the_source_names() -> None:
+    """A table without a primary key has deletions only with a replica identity."""
+    deletion = envelope("d", before=BEFORE)
+
+    event = _event(deletion, record_key=None, key="id")
+
+    assert event["__segment_id"] == "9"
+    assert event["properties"] == {"id": 9}
+
+
+UNAVAILABLE = [
+    pytest.param(PLACEHOLDER, id="text"),
+    pytest.param([PLACEHOLDER], id="texts"),
+    pytest.param("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==", id="bytes"),
+    pytest.param("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ", id="url-safe"),
+    pytest.param(PLACEHOLDER.encode().hex(), id="hex"),
+    pytest.param(list(PLACEHOLDER.encode()), id="integers"),
+    pytest.param([float(byte) for byte in PLACEHOLDER.encode()], id="doubles"),
+    pytest.param({PLACEHOLDER: PLACEHOLDER}, id="hstore"),
+    pytest.param(f'{{"{PLACEHOLDER}":"{PLACEHOLDER}"}}', id="hstore-json"),
+]
+
+
+@pytest.mark.parametrize("value", UNAVAILABLE)
+def test_a_value_that_the_log_does_not_have_is_an_absent_column(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """An absent column keeps what Klaviyo has; the placeholder never gets there."""
+    event = _event(envelope("u", {**ROW, "bio": value}), types={"bio": "date"})
+
+    assert event["properties"] == ROW
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        True,
+        "true",
+        "first",
+        "first_in_data_collection",
+        "last_in_data_collection",
+        "LAST",
+        "incremental",
+    ],
+)
+def test_all_spellings_of_a_snapshot_are_backfill(snapshot: Any) -> None:  # noqa: ANN401 - any JSON
+    """Debezium wrote booleans, then text."""
+    source = {**SOURCE_FIELDS, "snapshot": snapshot}
+
+    event = _event(envelope("c", ROW, source=source))
+
+    assert event["context"]["row"]["snapshot"] is True
+
+
+@pytest.mark.parametrize("snapshot", [None, False, "false"])
+def test_a_streamed_change_is_no_snapshot(snapshot: Any) -> None:  # noqa: ANN401 - any JSON
+    """`replace.null.with.default=false` makes it null."""
+    source = {**SOURCE_FIELDS, "snapshot": snapshot}
+
+    event = _event(envelope("c", ROW, source=source))
+
+    assert "snapshot" not in event["context"]["row"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        pytest.param("skip", "skipped: snapshot", id="skip"),
+        pytest.param("live", None, id="live"),
+        pytest.param("backfill", True, id="backfill"),
+    ],
+)
+def test_the_source_says_what_a_snapshot_means(policy: str, expected: Any) -> None:  # noqa: ANN401 - code or flag
+    """A row of the first run is no news, unless somebody wants it to be."""
+    result = _event(envelope("r", ROW), on_snapshot=policy)
+
+    is_event = isinstance(result, dict)
+    assert (
+        result["context"]["row"].get("snapshot") if is_event else result
+    ) == expected
+
+
+KEY_CHANGES = [
+    pytest.param({"user_id": "id"}, "deleted", "new", id="the-key-is-the-person"),
+    pytest.param({}, "deleted", "new", id="nothing-else-names-the-person"),
+    pytest.param({"email": "email"}, None, "updated", id="email"),
+    pytest.param({"user_id": "login"}, None, "updated", id="other-column"),
+]
+
+
+@pytest.mark.parametrize(("options", "deletion", "creation"), KEY_CHANGES)
+def test_a_changed_key_removes_nobody_who_is_still_there(
+    options: dict[str, Any], deletion: str | None, creation: str
+) -> None:
+    """Deletion and creation have no order between them, so neither may harm."""
+    deleted = _event(envelope("d", before=ROW), headers=NEW_KEY, **options)
+    created = _event(envelope("c", {**ROW, "login": "a"}), headers=OLD_KEY, **options)
+
+    if deletion is None:
+        assert deleted == "skipped: key-change"
+    else:
+        assert deleted["event"] == deletion
+    assert created["event"] == creation
+
+
+def test_a_changed_key_with_the_same_person_in_it_is_an_update() -> None:
+    """Of a key of two columns the other one changed."""
+    headers = {"__debezium.newkey": b'{"id":1,"shop":"b"}'}
+    deletion = source_record(envelope("d"), key={"id": 1, "shop": "a"}, headers=headers)
+
+    assert converted(deletion, debezium_source(user_id="id")) == "skipped: key-change"
+
+
+SKIPPED = [
+    pytest.param(None, {}, "tombstone", id="tombstone"),
+    pytest.param({"schema": None, "payload": None}, {}, "tombstone", id="with-schema"),
+    pytest.param(envelope("t"), {"record_key": None}, "truncate", id="truncate"),
+    pytest.param(
+        {"op": "m", "source": SOURCE_FIELDS, "message": {"prefix": "p"}},
+        {"record_key": {"prefix": "p"}},
+        "logical-message",
+        id="logical-message",
+    ),
+    pytest.param(
+        {"ts_ms": 1}, {"record_key": {"serverName": "db"}}, "heartbeat", id="heartbeat"
+    ),
+    pytest.param(
+        {"ts_ms": 1}, {"topic": "__debezium-heartbeat.db"}, "heartbeat", id="its-topic"
+    ),
+    pytest.param(
+        {"status": "END", "id": "1", "event_count": 1, "data_collections": []},
+        {"record_key": {"id": "1"}},
+        "transaction",
+        id="transaction",
+    ),
+    pytest.param(
+        {"databaseName": "shop", "ddl": "ALTER …", "tableChanges": []},
+        {"record_key": {"databaseName": "shop"}},
+        "schema-change",
+        id="schema-change",
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "parts", "code"), SKIPPED)
+def test_what_is_no_row_is_skipped_with_its_reason(
+    value: Any,  # noqa: ANN401 - any JSON
+    parts: dict[str, Any],
+    code: str,
+) -> None:
+    """The outcome of the record names the reason."""
+    assert _event(value, **parts) == f"skipped: {code}"
+
+
+def test_a_truncate_is_a_dead_letter_where_the_source_says_so() -> None:
+    """Then somebody decides what becomes of the people."""
+    result = _event(envelope("t"), record_key=None, on_truncate="dead-letter")
+
+    assert result == "dead-letter: truncated"
+
+
+def test_a_lone_tombstone_is_a_deletion_where_the_source_says_so() -> None:
+    """`ExtractNewRecordState` writes no other deletion by default."""
+    event = _event(None, on_tombstone="delete", user_id="id")
+
+    assert (event["event"], event["userId"]) == ("deleted", "1")
+    assert event["properties"] == KEY
+
+
+def test_a_tombstone_of_a_changed_key_removes_nobody() -> None:
+    """The tombstone has the headers of the deletion."""
+    result = _event(None, on_tombstone="delete", email="email", headers=NEW_KEY)
+
+    assert result == "skipped: key-change"
+
+
+def test_headers_tell_a_flat_row_as_columns_do() -> None:
+    """`add.headers` instead of `add.fields`."""
+    event = _event(ROW, headers=ADDED)
+
+    assert event["event"] == "updated"
+    assert event["timestamp"] == "2026-11-27T12:58:45.490Z"
+    assert event["properties"] == ROW
+
+
+def test_added_fields_are_no_columns_of_the_row() -> None:
+    """A column of the table that begins with two underscores is."""
+    added = {"__op": "u", "__lsn": 7, "__table": "t", "__source_ts_ms": 1795784325490}
+
+    event = _event({**ROW, **added, "__rank": 3})
+
+    assert event["properties"] == {**ROW, "__rank": 3}
+    assert event["context"]["row"]["model"] == "t"
+
+
+def _ids(*values: Any, **parts: Any) -> set[str]:  # noqa: ANN401 - any JSON
+    records = [
+        source_record(value, key=KEY, offset=offset, **parts)
+        for offset, value in enumerate(values)
+    ]
+    source = debezium_source()
+    return {converted(record, source)["messageId"] for record in records}  # type: ignore[index]
+
+
+def test_a_change_that_is_sent_again_has_the_same_message_id() -> None:
+    """A restart of Connect repeats changes, with another clock and last commit."""
+    again = {**SOURCE_FIELDS, "sequence": '["9","7"]', "ts_us": 1}
+
+    assert len(_ids(envelope("u", ROW), envelope("u", ROW, source=again, ts_ms=5))) == 1
+    assert len(_ids(ROW, ROW, headers=ADDED)) == 1
+
+
+def test_another_change_has_another_message_id() -> None:
+    """A row that goes from A to B and back to A has three changes."""
+    later = {**SOURCE_FIELDS, "lsn": 8}
+
+    assert len(_ids(envelope("u", ROW), envelope("u", ROW, source=later))) == 2
+    assert len(_ids(ROW, {**ROW, "vip": True}, ROW)) == 3
+
+
+MALFORMED = [
+    pytest.param(b"{", KEY, {}, "not-json", id="cut-off"),
+    pytest.param(b"\x00\x00\x00\x00\x01abc", KEY, {}, "not-json", id="framed-avro"),
+    pytest.param(b'{"id": "\xff"}', KEY, {}, "not-utf8", id="not-utf8"),
+    pytest.param(b"[" * 2_000, KEY, {}, "too-deep", id="too-deep"),
+    pytest.param([ROW], KEY, {}, "not-a-row", id="list"),
+    pytest.param("row", KEY, {}, "not-a-row", id="text"),
+    pytest.param(7, KEY, {}, "not-a-row", id="number"),
+    pytest.param(envelope("x", ROW), KEY, {}, "unknown-op", id="unknown-op"),
+    pytest.param(envelope("", ROW), KEY, {}, "unknown-op", id="empty-op"),
+    pytest.param(envelope(None, ROW), KEY, {}, "unknown-op", id="null-op"),
+    pytest.param(envelope(["c"], ROW), KEY, {}, "unknown-op", id="list-op"),
+    pytest.param({**ROW, "__op": "z"}, KEY, {}, "unknown-op", id="flat-op"),
+    pytest.param(envelope("c"), KEY, {}, "not-a-row", id="no-after"),
+    pytest.param(envelope("u", [1]), KEY, {}, "not-a-row", id="after-is-a-list"),
+    pytest.param(envelope("u", "row"), KEY, {}, "not-a-row", id="after-is-text"),
+    pytest.param(
+        {"op": "c", "after": ROW}, KEY, {}, "bad-envelope", id="without-source"
+    ),
+    pytest.param(
+        envelope("c", ROW, source="db"), KEY, {}, "bad-envelope", id="source-is-text"
+    ),
+    pytest.param(
+        envelope("c", ROW, source={"ts_ms": "now"}), KEY, {}, "bad-time", id="bad-time"
+    ),
+    pytest.param(envelope("c", ROW), None, {}, "no-row-key", id="no-key"),
+    pytest.param(envelope("d"), None, {"key": "id"}, "no-row-key", id="delete-no-key"),
+    pytest.param(envelope("c", ROW), {}, {}, "no-row-key", id="empty-key"),
+    pytest.param(envelope("c", ROW), {"id": None}, {}, "no-row-key", id="null-key"),
+    pytest.param(envelope("c", ROW), {"id": " "}, {}, "no-row-key", id="blank-key"),
+    pytest.param(envelope("c", ROW), {"id": {}}, {}, "bad-row-key", id="object-key"),
+    pytest.param(envelope("c", ROW), [1], {}, "bad-row-key", id="list-key"),
+    pytest.param(
+        envelope("c", ROW), KEY, {"key": "vip"}, "no-row-key", id="key-column-is-null"
+    ),
+    pytest.param(
+        envelope("c", ROW),
+        KEY,
+        {"key": "login"},
+        "no-row-key",
+        id="key-column-is-absent",
+    ),
+    pytest.param(
+        envelope("c", {**ROW, "ltv": "?"}),
+        KEY,
+        {"types": {"ltv": "decimal(2)"}},
+        "bad-column",
+        id="not-base64",
+    ),
+    pytest.param(
+        envelope("c", {**ROW, "born": "soon"}),
+        KEY,
+        {"types": {"born": "date"}},
+        "bad-column",
+        id="not-a-date",
+    ),
+    pytest.param(
+        {"schema": {"fields": [{"type": "int32"}]}, "payload": ROW},
+        KEY,
+        {},
+        "bad-schema",
+        id="field-without-a-name",
+    ),
+    pytest.param(
+        {"schema": {"fields": 7}, "payload": ROW}, KEY, {}, "bad-schema", id="fields"
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "key", "options", "code"), MALFORMED)
+def test_a_malformed_record_is_one_dead_letter(
+    value: Any,  # noqa: ANN401 - any JSON
+    key: Any,  # noqa: ANN401 - any JSON
+    options: dict[str, Any],
+    code: str,
+) -> None:
+    """The code groups the dead letters of one fault."""
+    assert _event(value, record_key=key, **options) == f"dead-letter: {code}"
+
+
+@pytest.mark.parametrize("header", [b"", b"7", b"Struct{id=2}", b"\xff", b"[2]"])
+def test_a_key_header_that_is_no_key_is_a_dead_letter(header: bytes) -> None:
+    """A guess could remove somebody who is still there."""
+    result = _event(envelope("d"), headers={"__debezium.newkey": header})
+
+    assert result == "dead-letter: bad-key-header"
+
+
+def test_keys_and_headers_may_have_schemas() -> None:
+    """`schemas.enable` holds for keys, and the JSON converter for headers too."""
+    schema = {"type": "struct", "fields": [{"type": "int32", "field": "id"}]}
+    header = orjson.dumps({"schema": schema, "payload": {"id": 2}})
+    key = {"schema": schema, "payload": KEY}
+
+    event = _event(
+        envelope("d"),
+        record_key=key,
+        headers={"__debezium.newkey": header},
+        user_id="id",
+    )
+
+    assert (event["event"], event["__segment_id"]) == ("deleted", "1")
