@@ -1,4 +1,4 @@
-"""Jars of Apache Kafka: resolved once by Maven, kept outside the checkout."""
+"""Jars of Java programs: resolved once by Maven, kept outside the checkout."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 POM = Path(__file__).parents[2] / "deploy" / "kafka" / "pom.xml"
@@ -25,31 +26,46 @@ def kafka_version() -> str:
 
 
 def resolve_kafka() -> Path:
-    """Return a directory with the jars; run Maven if it does not exist.
-
-    Two runs at once each resolve into a directory of their own, and the first to
-    rename wins.
+    """Return a directory with the jars of Kafka; run Maven if it does not exist.
 
     Raises:
         subprocess.CalledProcessError: Maven failed; its output is the error's.
     """
-    jar_dir = cache_dir() / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    return resolve_jars(POM)
+
+
+def resolve_jars(pom: Path, *options: str) -> Path:
+    """Return a directory with the jars of a pom; run Maven if it does not exist.
+
+    Two runs at once each resolve into a directory of their own, and the first to
+    rename wins.
+
+    Args:
+        pom: The pom, in a folder whose name becomes that of the jars.
+        options: Options of Maven's `dependency:copy-dependencies`.
+
+    Raises:
+        subprocess.CalledProcessError: Maven failed; its output is the error's.
+    """
+    digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    jar_dir = cache_dir() / f"{pom.parent.name}-{digest}"
     if jar_dir.is_dir():
         return jar_dir
     cache_dir().mkdir(parents=True, exist_ok=True)
     temporary_dir = Path(tempfile.mkdtemp(prefix="resolving-", dir=cache_dir()))
     try:
-        _run_maven(temporary_dir)
+        _run_maven(pom, temporary_dir, options)
         _publish(temporary_dir, jar_dir)
     finally:
         shutil.rmtree(temporary_dir, ignore_errors=True)
     return jar_dir
 
 
-def _run_maven(target: Path) -> None:
+def _run_maven(pom: Path, target: Path, options: Sequence[str]) -> None:
     maven = shutil.which("mvn") or "mvn"
     goal = "dependency:copy-dependencies"
-    command = [maven, "-q", "-B", "-f", str(POM), goal, f"-DoutputDirectory={target}"]
+    arguments = [f"-DoutputDirectory={target}", *options]
+    command = [maven, "-q", "-B", "-f", str(pom), goal, *arguments]
     subprocess.run(  # noqa: S603 - our own pom, no shell
         command, check=True, capture_output=True, timeout=_MAVEN_TIMEOUT_S, text=True
     )
