@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.brokers.fixtures",
     "tests.brokers.sharing",
     "tests.judging.plugin",
+    "tests.support.postgres",
 ]
 
 

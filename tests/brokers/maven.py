@@ -31,10 +31,10 @@ def resolve_kafka() -> Path:
     Raises:
         subprocess.CalledProcessError: Maven failed; its output is the error's.
     """
-    return resolve_jars(POM)
+    return resolve_pom(POM)
 
 
-def resolve_jars(pom: Path, *options: str) -> Path:
+def resolve_pom(pom: Path, *options: str) -> Path:
     """Return a directory with the jars of a pom; run Maven if it does not exist.
 
     Two runs at once each resolve into a directory of their own, and the first to

@@ -9,9 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
+from streams.destination.loader import read_destination
 from tests.structure.source import ROOT
 
-EXAMPLES = sorted(path.parent for path in ROOT.glob("deploy/examples/*/README.md"))
+FOLDERS = sorted(path.parent for path in ROOT.glob("deploy/examples/*/README.md"))
+EXAMPLES = [path for path in FOLDERS if (path / "events.jsonl").exists()]
+"""Examples with events in Segment JSON; a journey has the others."""
+
 IDS = [path.name for path in EXAMPLES]
 
 SHELL_BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -35,7 +39,8 @@ def run(command: str) -> str:
 
 
 def test_there_is_one_example_for_each_idea() -> None:
-    """Five ideas have an example, each with events and a result."""
+    """Six ideas have an example, five of them with events and a result."""
+    assert {path.name for path in FOLDERS} - {*IDS} == {"debezium-postgres"}
     assert IDS == ["audiences", "consent", "first-event", "orders", "segment-mappings"]
     for example in EXAMPLES:
         assert {"events.jsonl", "expected.json"} <= {p.name for p in example.iterdir()}
@@ -55,3 +60,24 @@ def test_the_commands_of_an_example_run(
     for line in explained[0].splitlines():
         outcomes = orjson.loads(line)["outcomes"]
         assert "dead-letter" not in {outcome["verdict"] for outcome in outcomes}
+
+
+def test_the_text_on_debezium_checks_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journey with Debezium runs the file; the text's command accepts it."""
+    monkeypatch.chdir(ROOT / "deploy/examples/debezium-postgres")
+
+    [output] = map(run, commands(Path()))
+
+    assert "rows: new, updated of people" in output
+
+
+def test_the_connector_writes_the_topics_that_the_sources_read() -> None:
+    """Prefix and tables of the connector are those of the destination file."""
+    folder = ROOT / "deploy/examples/debezium-postgres"
+    lines = (folder / "connector.properties").read_text().splitlines()
+    options = dict(line.split("=", 1) for line in lines if line and line[0] != "#")
+    sources = read_destination((folder / "destination.yaml").read_bytes()).sources
+
+    tables = options["table.include.list"].split(",")
+    topics = [topic for source in sources for topic in source.topics]
+    assert topics == [f"{options['topic.prefix']}.{table}" for table in tables]

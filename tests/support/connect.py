@@ -51,17 +51,15 @@ class Connect:
         (self._port,) = free_ports(1)
         plugins = home / "plugins"
         plugins.mkdir(parents=True)
-        jars = maven.resolve_jars(POMS / "debezium" / "pom.xml", *_PLUGIN_OPTIONS)
-        (plugins / "debezium").symlink_to(jars)
-        worker = _write(home / "worker.properties", self._properties(bootstrap))
-        files = [
-            _write(home / f"{name}.properties", {"name": name, **properties})
-            for name, properties in connectors.items()
-        ]
+        plugin = maven.resolve_pom(POMS / "debezium" / "pom.xml", *_PLUGIN_OPTIONS)
+        (plugins / "debezium").symlink_to(plugin)
+        files = [_write(home / "worker.properties", self._properties(bootstrap))]
+        for name, properties in connectors.items():
+            named = {"name": name, **properties}
+            files.append(_write(home / f"{name}.properties", named))
         java = shutil.which("java") or "java"
-        classes = f"{maven.resolve_jars(POMS / 'connect' / 'pom.xml')}/*"
-        files = [str(worker), *map(str, files)]
-        self._command = [java, *_JVM_FLAGS, "-cp", classes, _MAIN, *files]
+        classes = f"{maven.resolve_pom(POMS / 'connect' / 'pom.xml')}/*"
+        self._command = [java, *_JVM_FLAGS, "-cp", classes, _MAIN, *map(str, files)]
         self.start()
 
     def start(self) -> None:
@@ -107,7 +105,9 @@ class Connect:
         return tasks == ["RUNNING"]
 
     def _ask(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        with urlopen(f"http://127.0.0.1:{self._port}/{path}", timeout=_POLL_S * 50) as r:  # noqa: S310 - our own URL
+        with urlopen(
+            f"http://127.0.0.1:{self._port}/{path}", timeout=_POLL_S * 50
+        ) as r:
             return json.load(r)
 
     def _properties(self, bootstrap: str) -> dict[str, str]:
@@ -117,7 +117,7 @@ class Connect:
             "key.converter": converter,
             "value.converter": converter,
             "offset.storage.file.filename": str(self.home / "offsets"),
-            "offset.flush.interval.ms": "500",
+            "offset.flush.interval.ms": "2000",
             # Without a scan of all classes Connect starts in a third of the time.
             "plugin.discovery": "service_load",
             "plugin.path": str(self.home / "plugins"),
