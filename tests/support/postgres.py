@@ -32,7 +32,8 @@ wal_level = logical
 """Nothing outlives the tests, so nothing waits for a disk."""
 
 
-def _folder_of_programs() -> Path | None:
+def find_programs() -> Path | None:
+    """Return the folder with the newest programs; None if there are none."""
     versions = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
     return versions[-1].parent if versions else None
 
@@ -97,7 +98,7 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL for all tests of this process."""
-    programs = _folder_of_programs()
+    programs = find_programs()
     if programs is None:
         pytest.skip(HOW_TO_GET)
     with closing(Postgres(programs)) as server:

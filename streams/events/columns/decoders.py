@@ -4,7 +4,6 @@ A decoder takes a value that is not null. It raises `UnfitValue` if the value is
 its type.
 """
 
-import base64
 import binascii
 import math
 from collections.abc import Callable
@@ -28,6 +27,9 @@ ParsedT = TypeVar("ParsedT")
 MAX_EXACT_INTEGER: Final = 2**53
 """IEEE 754: a larger integer has neighbours that a double cannot tell from it."""
 
+MAX_EXACT_DIGITS: Final = 15
+"""IEEE 754: decimals of so many digits are the same after a way through a double."""
+
 MAX_SCALE: Final = 20_000
 """PostgreSQL 15, 8.1: a numeric has at most 16,383 digits after the point."""
 
@@ -37,6 +39,8 @@ MAX_DIGITS: Final = 200_000
 MAX_DECIMAL_BYTES: Final = 65_536
 """PostgreSQL 15, 8.1: 131,072 digits before the point and 16,383 after it."""
 
+_POWERS: Final = tuple(10**digits for digits in range(MAX_EXACT_DIGITS + 1))
+_EXACT_BELOW: Final = _POWERS[MAX_EXACT_DIGITS]
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - databases' times without a zone
 _EPOCH_DATE: Final = date(1970, 1, 1)
 _SECONDS_PER_HOUR: Final = 3_600
@@ -99,7 +103,7 @@ def decimal(scale: int) -> Decoder:
 
     def decode(value: Any) -> float | str:  # noqa: ANN401 - any JSON
         if isinstance(value, str):
-            return exact_number(_scaled(value, scale))
+            return _scaled(value, scale)
         return _json_number(value)
 
     return decode
@@ -110,7 +114,7 @@ def variable_decimal(value: Any) -> float | str:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         scale, unscaled = value.get("scale"), value.get("value")
         if type(scale) is int and isinstance(unscaled, str):
-            return exact_number(_scaled(unscaled, scale))
+            return _scaled(unscaled, scale)
     raise UnfitValue("not a decimal with a scale")
 
 
@@ -235,18 +239,23 @@ def _decimal_of(value: str) -> Decimal:
         raise UnfitValue("not the text of a number") from None
 
 
-def _scaled(value: str, scale: int) -> Decimal:
-    """Decode the base64 of an unscaled integer."""
+def _scaled(value: str, scale: int) -> float | str:
+    """Return the number of an unscaled integer in base64."""
     if abs(scale) > MAX_SCALE:
         raise UnfitValue("the scale of no database")
     try:
-        raw = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+        raw = binascii.a2b_base64(value, strict_mode=True)
+    except ValueError:  # text outside of ASCII, too
         raise UnfitValue("not base64") from None
     if not 0 < len(raw) <= MAX_DECIMAL_BYTES:
         raise UnfitValue("of no bytes, or of more than any database's")
-    unscaled = Decimal(int.from_bytes(raw, signed=True)).as_tuple()
-    return Decimal((unscaled.sign, unscaled.digits, -scale))
+    unscaled = int.from_bytes(raw, signed=True)
+    if 0 <= scale <= MAX_EXACT_DIGITS and abs(unscaled) < _EXACT_BELOW:
+        divisor = _POWERS[scale]
+        whole, rest = divmod(unscaled, divisor)
+        return unscaled / divisor if rest else whole
+    digits = Decimal(unscaled).as_tuple()
+    return exact_number(Decimal((digits.sign, digits.digits, -scale)))
 
 
 def _moment(value: object, unit: str) -> datetime:

@@ -20,6 +20,12 @@ _LOOKS_LIKE_BYTES: Final = re.compile(
 ).fullmatch
 
 
+_MAYBE_UNAVAILABLE: Final = (str, list, dict)
+_UNTYPED: Final = (
+    "has neither a schema nor a type, and its values look like {}: name its type"
+)
+
+
 def ignore_warning(_: str) -> None:
     """Ignore a warning, where nobody reads it."""
 
@@ -50,12 +56,15 @@ def read_columns(
     """
     columns: dict[str, Any] = {}
     for name, value in values.items():
-        if is_unavailable(value):
+        if type(value) in _MAYBE_UNAVAILABLE and is_unavailable(value):
             continue
-        field, declared = fields.get(name), types.get(name)
-        for warning in _doubts(value, field, declared):
-            warn(f"column {name} of source {source} {warning}")
-        decode = (logical_decoder(field) if field else None) or declared
+        field, decode = fields.get(name), types.get(name)
+        if field is not None:
+            if doubt := _typed_doubt(value, field, is_declared=decode is not None):
+                warn(f"column {name} of source {source} {doubt}")
+            decode = logical_decoder(field) or decode
+        elif decode is None and (doubt := _untyped_doubt(value)):
+            warn(f"column {name} of source {source} {_UNTYPED.format(doubt)}")
         if decode is not None and value is not None:
             value = _decoded(name, value, decode, source)  # noqa: PLW2901 - the same, readable
         columns[name] = value
@@ -70,26 +79,26 @@ def _decoded(name: str, value: object, decode: Decoder, source: str) -> object:
         raise PoisonRecord("bad-column", f"column {name}: {err}; {fix}") from None
 
 
-def _doubts(value: object, field: Schema | None, declared: Decoder | None) -> list[str]:
-    """Return what may be wrong with a value, without the value."""
-    if field is None:
-        return [] if declared or value is None else _untyped_doubts(value)
-    doubts = []
+def _typed_doubt(value: object, field: Schema, *, is_declared: bool) -> str:
+    """Return what may be wrong with a value that has a schema; empty if nothing is."""
     if "default" in field and field.get("optional") and value == field["default"]:
-        doubts.append(
+        return (
             "may be NULL where it has its default: set the converter's option "
             "replace.null.with.default=false, then NULL comes as null"
         )
-    if is_bytes(field) and declared is None and value is not None:
-        doubts.append("is bytes: its values are base64 text; if you know, type it")
-    return doubts
+    if is_bytes(field) and not is_declared and value is not None:
+        return "is bytes: its values are base64 text; if that is meant, type it bytes"
+    return ""
 
 
-def _untyped_doubts(value: object) -> list[str]:
-    fix = "has neither a schema nor a type, and its values look like {}: name its type"
-    if isinstance(value, str) and value and _LOOKS_LIKE_BYTES(value):
-        return [fix.format("base64 of bytes or of a decimal")]
-    if isinstance(value, dict) and value.keys() == {"scale", "value"}:
-        return [fix.format("decimals with a scale")]
-    is_large = type(value) is int and abs(value) >= SMALLEST_TIME
-    return [fix.format("counts of time")] if is_large else []
+def _untyped_doubt(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return what a value without schema and type looks like; empty for itself."""
+    kind = type(value)
+    if kind is str:
+        is_base64 = value[-1:] == "=" and _LOOKS_LIKE_BYTES(value)
+        return "base64 of bytes or of a decimal" if is_base64 else ""
+    if kind is int:
+        is_large = not -SMALLEST_TIME < value < SMALLEST_TIME
+        return "counts of time" if is_large else ""
+    is_decimal = kind is dict and value.keys() == {"scale", "value"}
+    return "decimals with a scale" if is_decimal else ""

@@ -41,7 +41,7 @@ _OBJECTS: Final = ({PLACEHOLDER: PLACEHOLDER},)
 
 def is_unavailable(value: Any) -> bool:  # noqa: ANN401 - any JSON
     """Return True for the placeholder of a value that the log does not have."""
-    if isinstance(value, str):
+    if type(value) is str:
         return value in _TEXTS
     if isinstance(value, list) and value:
         is_one_text = len(value) == 1 and isinstance(value[0], str)

@@ -53,6 +53,8 @@ _TRANSACTION: Final = SkippedRecord(
 _SCHEMA_CHANGE: Final = SkippedRecord(
     code="schema-change", reason="a change of a table's definition is not a row"
 )
+_TRANSACTION_FIELDS: Final = {"status", "id", "event_count", "data_collections"}
+_SCHEMA_CHANGE_FIELDS: Final = {"databaseName", "ddl", "tableChanges"}
 _TOMBSTONE: Final = SkippedRecord(
     code="tombstone",
     reason="a null value follows a deletion; if the topic has no other record of "
@@ -139,9 +141,9 @@ def _skipped_topic(record: DecodedRecord, payload: object) -> SkippedRecord | No
         return _HEARTBEAT
     if not isinstance(payload, dict):
         return None
-    if payload.keys() >= {"status", "id", "event_count", "data_collections"}:
+    if "event_count" in payload and payload.keys() >= _TRANSACTION_FIELDS:
         return _TRANSACTION
-    if payload.keys() >= {"databaseName", "ddl", "tableChanges"}:
+    if "ddl" in payload and payload.keys() >= _SCHEMA_CHANGE_FIELDS:
         return _SCHEMA_CHANGE
     return None
 

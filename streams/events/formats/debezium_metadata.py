@@ -129,9 +129,9 @@ def flat_metadata(row: Mapping[str, Any], record: SourceRecord) -> Metadata:
 
 def is_metadata_column(name: str) -> bool:
     """Return True for a column that `ExtractNewRecordState` added to a row."""
-    field = name.removeprefix(_FLAT_PREFIX)
-    if field == name:
+    if name[:2] != _FLAT_PREFIX:
         return False
+    field = name[2:]
     return field in _FLAT_FIELDS or field.startswith(_FLAT_SECTIONS)
 
 
@@ -190,9 +190,9 @@ def _time_ms(value: object) -> int | None:
 
 def _position(fields: Mapping[str, Any], record: SourceRecord) -> object:
     position = {
-        name: str(fields[name])
+        name: str(value)
         for name in POSITION_FIELDS
-        if fields.get(name) is not None
+        if (value := fields.get(name)) is not None
     }
     if position:
         return position
