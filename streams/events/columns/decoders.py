@@ -39,7 +39,9 @@ MAX_DIGITS: Final = 200_000
 MAX_DECIMAL_BYTES: Final = 65_536
 """PostgreSQL 15, 8.1: 131,072 digits before the point and 16,383 after it."""
 
-_POWERS: Final = tuple(10**digits for digits in range(MAX_EXACT_DIGITS + 1))
+_POWERS: Final[tuple[int, ...]] = tuple(
+    10**digits for digits in range(MAX_EXACT_DIGITS + 1)
+)
 _EXACT_BELOW: Final = _POWERS[MAX_EXACT_DIGITS]
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - databases' times without a zone
 _EPOCH_DATE: Final = date(1970, 1, 1)
