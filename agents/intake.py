@@ -67,8 +67,10 @@ def _convert(
         return build_dead_letter(Stage.INTAKE, record, record.bad_origin)
     source = context.converted_topics.get(record.origin.topic)
     values: Sequence[bytes | None] | SkippedRecord = [record.value]
+    if record.is_canonical:
+        source = None
     try:
-        if source is not None and not record.is_canonical:
+        if source is not None:
             values = _convert_value(context, record, source)
         if isinstance(values, SkippedRecord):
             verdict = discarded(str(Reason(values.code, values.reason)))
@@ -86,8 +88,13 @@ def _convert(
     except Exception as fault:  # noqa: BLE001 - no record stops the next one
         return build_dead_letter(Stage.INTAKE, record, to_poison_record(fault))
     return [
-        Message(context.topics.events, user.encode(), value, record.onward_headers)
-        for user, value in zip(users, values, strict=True)
+        Message(
+            context.topics.events,
+            user.encode(),
+            value,
+            record.event_headers(index) if source else record.onward_headers,
+        )
+        for index, (user, value) in enumerate(zip(users, values, strict=True))
     ]
 
 

@@ -85,6 +85,11 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         headers = {name: value or b"" for name, value in self.headers}
         return producer_headers(headers, is_internal=self.is_internal)
 
+    def event_headers(self, index: int) -> list[tuple[str, bytes]]:
+        """Return the headers of an event of the record, by its position from 0."""
+        origin = str(self.origin.of_event(index)).encode()
+        return [(ORIGIN_HEADER, origin), *self.onward_headers[1:]]
+
 
 def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
     """Read all headers of a record.

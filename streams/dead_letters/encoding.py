@@ -13,6 +13,7 @@ from streams.delivery.outcome import Stage
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import (
     CANONICAL_HEADER,
+    ORIGIN_HEADER,
     REPLAY_HEADER,
     SOURCE_HEADER_PREFIX,
     SOURCE_TIME_HEADER,
@@ -78,6 +79,8 @@ def encode_headers(
     headers = [
         (_CONNECT_PREFIX + name, text.encode()) for name, text in context.items()
     ]
+    if dead_letter.origin.index:
+        headers.append((ORIGIN_HEADER, str(dead_letter.origin).encode()))
     if dead_letter.source_ms:
         headers.append((SOURCE_TIME_HEADER, b"%d" % dead_letter.source_ms))
     if dead_letter.replay:
@@ -122,7 +125,7 @@ def decode_dead_letter(
         return None
     try:
         stage = Stage(texts.get(_CONNECT_PREFIX + "stage", ""))
-        origin = Origin.parse("/".join(origin_parts))
+        origin = Origin.parse(texts.get(ORIGIN_HEADER) or "/".join(origin_parts))
     except (PoisonRecord, ValueError):
         return None
     source_ms = texts.get(SOURCE_TIME_HEADER, "")

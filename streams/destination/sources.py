@@ -38,6 +38,9 @@ SOURCE_FIELDS: Final = (
     "event",
 )
 
+MAPPED_FORMATS: Final = (SourceFormat.CUSTOM, SourceFormat.CLOUDEVENTS)
+"""Formats whose values a source may map to events."""
+
 
 def read_sources(raw: Json, *, problems: ConfigProblems) -> tuple[Source, ...]:
     """Read all sources; those with problems are left out.
@@ -133,8 +136,11 @@ def _read_format(
     is_custom, has_event = source_format is SourceFormat.CUSTOM, "event" in options
     if is_custom and not has_event:
         problems.add(f"{at}.event", "is missing: custom needs a mapping to an event")
-    if has_event and not is_custom:
-        problems.add(f"{at}.event", f"has no meaning with {source_format}, only custom")
+    if has_event and source_format not in MAPPED_FORMATS:
+        choices = " and ".join(MAPPED_FORMATS)
+        problems.add(
+            f"{at}.event", f"has no meaning with {source_format}, only with {choices}"
+        )
     return source_format
 
 

@@ -62,33 +62,51 @@ LINK_HEADER = "ks.link"
 HELD_UNTIL_HEADER = "ks.held-until"
 """End of the hold of an event, milliseconds since the epoch: it is held only once."""
 
-NUMBERS_MAX_CHARS = 30
-"""A partition has at most 10 digits, an offset 19: Kafka's int32 and int64."""
+NUMBERS_MAX_CHARS = 38
+"""A partition has at most 10 digits, an offset 19: Kafka's int32 and int64. An index
+has at most 7: no record of Kafka's largest size has as many rows."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
-    """Topic, partition and offset of the source record; set once, at intake."""
+    """Topic, partition and offset of the source record; set once, at intake.
+
+    Attributes:
+        topic: Source topic.
+        partition: Partition of the topic.
+        offset: Offset of the record.
+        index: Position of the event among those of the record, from 0. Most records
+            are one event; of several rows in one record the last one must win.
+    """
 
     topic: str
     partition: int
     offset: int
+    index: int = 0
 
     def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}"
+        record = f"{self.topic}/{self.partition}/{self.offset}"
+        return f"{record}/{self.index}" if self.index else record
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse the text that `str` writes.
 
         Raises:
-            PoisonRecord: The text is not `topic/partition/offset`.
+            PoisonRecord: The text is not `topic/partition/offset`, with or without
+                `/index`.
         """
         topic, _, numbers_text = text.partition("/")
-        partition, _, offset = numbers_text.partition("/")
-        are_decimal = partition.isdecimal() and offset.isdecimal()
-        if not (topic and are_decimal and len(numbers_text) <= NUMBERS_MAX_CHARS):
+        numbers = numbers_text.split("/")
+        are_decimal = all(number.isdecimal() for number in numbers)
+        is_short = len(numbers_text) <= NUMBERS_MAX_CHARS
+        if not (topic and are_decimal and is_short and len(numbers) in (2, 3)):
             raise PoisonRecord("bad-origin", "origin is not topic/partition/offset")
-        return cls(topic=topic, partition=int(partition), offset=int(offset))
+        partition, offset, *index = map(int, numbers)
+        return cls(topic=topic, partition=partition, offset=offset, index=sum(index))
+
+    def of_event(self, index: int) -> Self:
+        """Return the origin of an event of the record, by its position from 0."""
+        return msgspec.structs.replace(self, index=index)
 
 
 FIRST_ORIGIN: Final = Origin(topic="", partition=0, offset=0)

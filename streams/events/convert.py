@@ -1,6 +1,7 @@
 """Conversion of source records to canonical events, by the format of the source."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -8,13 +9,21 @@ import orjson
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent
 from streams.events.columns.reading import Warn, ignore_warning
-from streams.events.formats import custom, debezium, rows, segment
+from streams.events.formats import (
+    cloudevents,
+    custom,
+    debezium,
+    rows,
+    rudderstack,
+    segment,
+)
 from streams.events.formats.source_record import (
     Bodies,
     DecodedRecord,
     SkippedRecord,
     SourceRecord,
 )
+from streams.events.guess import guess_record
 from streams.events.sources import Source, SourceFormat, WireFormat
 from streams.events.text import MAX_EVENT_BYTES, read_json
 
@@ -23,6 +32,8 @@ Format = Callable[[DecodedRecord, Source], Bodies | SkippedRecord]
 
 FORMATS: Final[Mapping[SourceFormat, Format]] = {
     SourceFormat.SEGMENT: segment.bodies_of,
+    SourceFormat.RUDDERSTACK: rudderstack.bodies_of,
+    SourceFormat.CLOUDEVENTS: cloudevents.bodies_of,
     SourceFormat.CUSTOM: custom.bodies_of,
     SourceFormat.ROWS: rows.bodies_of,
     SourceFormat.DEBEZIUM: debezium.bodies_of,
@@ -42,7 +53,7 @@ def convert_record(
         record: The record as it is on the source topic.
         source: Its source.
         max_bytes: A longer key or value is refused unread.
-        warn: Takes warnings about columns, the same text each time.
+        warn: Takes warnings about columns and guesses, the same text each time.
 
     Returns:
         Values for the events topic, which `formats/segment.py:decode` checks; or the
@@ -57,10 +68,38 @@ def convert_record(
         value=_decode(record.value, source.wire_format, max_bytes=max_bytes),
         warn=warn,
     )
-    bodies = FORMATS[source.format](decoded, source)
+    if source.format is SourceFormat.AUTO:
+        bodies = _bodies_by_guess(decoded, source)
+    else:
+        bodies = FORMATS[source.format](decoded, source)
     if isinstance(bodies, SkippedRecord):
         return bodies
     return [_encode(body) for body in bodies]
+
+
+def _bodies_by_guess(
+    record: DecodedRecord, source: Source
+) -> Bodies | SkippedRecord:
+    """Return the events of a record in the format that it seems to have.
+
+    Raises:
+        PoisonRecord: The record shows no format, or cannot be read in it.
+    """
+    guess = guess_record(record)
+    if record.value is None and guess.format is None:
+        fix = f"for deletions name the format: sources.{source.name}.format"
+        return SkippedRecord(code="tombstone", reason=f"{guess.why}; {fix}")
+    if guess.format is None:
+        fix = f"name the format: sources.{source.name}.format"
+        raise PoisonRecord("unknown-format", f"{guess.why}; {fix}")
+    topic = record.source.origin.topic
+    record.warn(f"topic {topic}: the format is guessed to be {guess}")
+    guessed = replace(source, format=guess.format, tool=guess.tool)
+    try:
+        return FORMATS[guess.format](record, guessed)
+    except PoisonRecord as fault:
+        reason = f"{fault.reason} (the format is guessed: {guess})"
+        raise PoisonRecord(fault.code, reason) from None
 
 
 def read_events(
@@ -77,20 +116,23 @@ def read_events(
     Raises:
         PoisonRecord: The record cannot be read; `code` names the fault.
     """
-    values: Sequence[bytes | None] | SkippedRecord = [record.value]
+    values: Sequence[bytes | None] = [record.value]
+    origins = [record.origin]
     if source is not None:
-        values = convert_record(record, source, max_bytes=max_bytes)
-    if isinstance(values, SkippedRecord):
-        return []
+        converted = convert_record(record, source, max_bytes=max_bytes)
+        if isinstance(converted, SkippedRecord):
+            return []
+        values = converted
+        origins = [record.origin.of_event(index) for index in range(len(values))]
     return [
         segment.decode(
             value,
-            origin=record.origin,
+            origin=origin,
             record_time_ms=record.time_ms,
             now_ms=now_ms,
             max_event_bytes=max_bytes,
         )
-        for value in values
+        for origin, value in zip(origins, values, strict=True)
     ]
 
 

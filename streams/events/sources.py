@@ -14,6 +14,12 @@ class SourceFormat(StrEnum):
     SEGMENT = "segment"
     """Event of Segment's spec."""
 
+    RUDDERSTACK = "rudderstack"
+    """Event of RudderStack: an ordinary one, one of its visual mapper, or a record."""
+
+    CLOUDEVENTS = "cloudevents"
+    """Envelope of CloudEvents, in headers or in the value, round an event."""
+
     CUSTOM = "custom"
     """Object of your own, which the source's `event` maps to an event."""
 
@@ -22,6 +28,9 @@ class SourceFormat(StrEnum):
 
     DEBEZIUM = "debezium"
     """Change of a row, as Debezium's connectors write it."""
+
+    AUTO = "auto"
+    """One of the other formats, guessed from each record."""
 
 
 class WireFormat(StrEnum):
@@ -35,6 +44,12 @@ class RowTool(StrEnum):
 
     CONNECT_JDBC = "connect-jdbc"
     """The value is the row: column to value. Deletions are null values."""
+
+    MAXWELL = "maxwell"
+    """The value names table and change, and has the row and its old values."""
+
+    CANAL = "canal"
+    """The value, a FlatMessage, has the rows of one change, all values as text."""
 
 
 class SnapshotPolicy(StrEnum):
@@ -90,7 +105,8 @@ class Source:
         on_snapshot: Treatment of rows from a snapshot.
         on_truncate: Treatment of a record that says that a table was emptied.
         on_tombstone: Treatment of a null value, for the format `debezium`.
-        to_event: Maps a value of the format `custom` to the body of an event.
+        to_event: Maps a value of `custom`, or an envelope of `cloudevents`, to the
+            body of an event.
     """
 
     name: str

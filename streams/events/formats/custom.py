@@ -1,5 +1,7 @@
 """Source format `custom`: objects of your own, mapped to events by directives."""
 
+from typing import Any
+
 from streams.errors import PoisonRecord
 from streams.events.formats.source_record import Bodies, DecodedRecord
 from streams.events.sources import Source
@@ -15,8 +17,17 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies:
         raise PoisonRecord("no-value", "the record has no value")
     if not isinstance(record.value, dict):
         raise PoisonRecord("not-an-object", "the value is JSON but not an object")
-    event = source.to_event(record.value) if source.to_event else record.value
+    return [map_to_event(record.value, source)]
+
+
+def map_to_event(value: dict[str, Any], source: Source) -> dict[str, Any]:
+    """Return the event that the source's mapping makes of an object.
+
+    Raises:
+        PoisonRecord: `unmappable`.
+    """
+    event = source.to_event(value) if source.to_event else value
     if not isinstance(event, dict):
         reason = getattr(event, "reason", "the mapping does not make an object")
         raise PoisonRecord("unmappable", f"the event of {source.name}: {reason}")
-    return [event]
+    return event

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from streams.errors import PoisonRecord
+from streams.events.formats import canal, maxwell
 from streams.events.formats.row_source import row_bodies
 from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
 from streams.events.row import RowChange
@@ -42,4 +43,8 @@ def _offset_of(record: DecodedRecord) -> str:
 
 _TOOLS: Final[
     Mapping[RowTool, Callable[[DecodedRecord, Source], Bodies | SkippedRecord]]
-] = {RowTool.CONNECT_JDBC: _read_connect_jdbc}
+] = {
+    RowTool.CONNECT_JDBC: _read_connect_jdbc,
+    RowTool.MAXWELL: maxwell.bodies_of,
+    RowTool.CANAL: canal.bodies_of,
+}

@@ -1,6 +1,6 @@
 """Records between wire format and source format."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -56,3 +56,13 @@ class SkippedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     reason: str
+
+
+def join_bodies(results: Iterable[Bodies | SkippedRecord]) -> Bodies | SkippedRecord:
+    """Return the events of the parts of a record; the first reason for none, if any."""
+    bodies: Bodies = []
+    for result in results:
+        if isinstance(result, SkippedRecord):
+            return result
+        bodies += result
+    return bodies

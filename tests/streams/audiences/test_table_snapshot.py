@@ -101,11 +101,11 @@ def test_lines_are_readable_json() -> None:
     )
     assert membership == (
         b'{"user":"u","kind":"membership","name":"vip",'
-        b'"last_write":[true,5,["t",0,7],[],"",0,[]]}'
+        b'"last_write":[true,5,["t",0,7,0],[],"",0,[]]}'
     )
     assert command == (
         b'{"user":"u","kind":"command","name":"[\\"list\\",\\"L1\\",\\"\\",\\"\\"]",'
-        b'"last_write":[false,6,["t",0,7],[],"",0,[]]}'
+        b'"last_write":[false,6,["t",0,7,0],[],"",0,[]]}'
     )
     assert list_mapping == (
         b'{"audience":"vip","list_mapping":{"list_id":"L2","created":false,'

@@ -333,3 +333,21 @@ def test_the_order_of_arrival_makes_no_difference(
     arrived = arrive(arrivals[at] for at in order)
 
     assert arrived.membership == arrive(arrivals).membership
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in-order", "reversed"])
+def test_of_several_rows_of_a_record_the_last_one_wins(order: tuple[int, int]) -> None:
+    """A row whose key changed leaves and enters at one time, from one record."""
+    membership: LastWrite | None = None
+    for index in order:
+        after, _, _ = apply_event(
+            membership,
+            AudienceEvent(audience="vip", entered=index == 1),
+            time_ms=5,
+            origin=Origin(topic="t", partition=0, offset=7).of_event(index),
+            message_id=f"row-{index}",
+        )
+        membership = after or membership
+
+    assert membership is not None
+    assert membership.inside

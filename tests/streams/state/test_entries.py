@@ -138,10 +138,14 @@ def test_keys_and_entries_are_readable() -> None:
     )
 
     assert dict(encode_entries("ada", entries)) == {
-        b"ada\0membership\0vip": b'[true,5,["t",0,7],["m"],"L1",0,[]]',
-        b'ada\0command\0["list","L2","","3f"]': b'[true,5,["t",0,7],[],"",0,[]]',
-        b'ada\0profile\0command["deleted","","",""]': b'[true,5,["t",0,7],[],"",0,[]]',
-        b'ada\0profile\0attributes["email","title"]': b'[true,5,["t",0,7],[],"",0,[]]',
+        b"ada\0membership\0vip": b'[true,5,["t",0,7,0],["m"],"L1",0,[]]',
+        b'ada\0command\0["list","L2","","3f"]': b'[true,5,["t",0,7,0],[],"",0,[]]',
+        b'ada\0profile\0command["deleted","","",""]': (
+            b'[true,5,["t",0,7,0],[],"",0,[]]'
+        ),
+        b'ada\0profile\0attributes["email","title"]': (
+            b'[true,5,["t",0,7,0],[],"",0,[]]'
+        ),
         b"ada\0profile\0identity": (
             b'{"external_id":"ada","emails":[["a@b.co",[5],true]]}'
         ),

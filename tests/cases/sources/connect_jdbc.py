@@ -1,0 +1,107 @@
+"""Cases of the format `rows` with the tool `connect-jdbc`."""
+
+from typing import Any
+
+from tests.cases.sources.case import NOT_JSON, Bad, Good
+
+TOOL: dict[str, Any] = {"format": "rows", "tool": "connect-jdbc"}
+ROW: dict[str, Any] = {"id": 7, "mail": "ada@example.com", "vip": None}
+BY_ID: dict[str, Any] = {"key": "id"}
+
+GOOD = (
+    Good(
+        id="row",
+        value=ROW,
+        options=BY_ID,
+        events=({"event": "updated", "__segment_id": "7", "properties": ROW},),
+    ),
+    Good(id="key-object", value=ROW, key={"id": 7}, events=({"__segment_id": "7"},)),
+    Good(id="key-number", value=ROW, key=7, events=({"__segment_id": "7"},)),
+    Good(id="key-text", value=ROW, key="a", events=({"__segment_id": "a"},)),
+    Good(
+        id="key-of-two",
+        value=ROW,
+        options={"key": ["mail", "id"]},
+        events=({"__segment_id": '["ada@example.com","7"]'},),
+    ),
+    Good(
+        id="deleted",
+        value=None,
+        key={"id": 7},
+        options={"user_id": "id"},
+        events=({"event": "deleted", "__segment_id": "7", "userId": "7"},),
+    ),
+    Good(
+        id="deleted-by-the-users-key",
+        value=None,
+        key={"id": 7, "shop": 2},
+        options=BY_ID,
+        events=({"event": "deleted", "__segment_id": "7"},),
+    ),
+    Good(
+        id="nested",
+        value={"id": 1, "a": {"b": 1}},
+        key=1,
+        events=({"event": "updated"},),
+    ),
+    Good(
+        id="email",
+        value=ROW,
+        options={**BY_ID, "email": "mail"},
+        events=({"context": {"traits": {"email": "ada@example.com"}}},),
+    ),
+    Good(
+        id="null-email",
+        value={"id": 7, "mail": None},
+        options={**BY_ID, "email": "mail"},
+        events=({"context": {"traits": None}},),
+    ),
+)
+
+BAD = (
+    *NOT_JSON,
+    Bad(id="number", value=7, key=7, code="not-a-row"),
+    Bad(id="a-text", value="x", key=7, code="not-a-row"),
+    Bad(id="boolean", value=True, key=7, code="not-a-row"),
+    Bad(id="list", value=[ROW], key=7, code="not-a-row"),
+    Bad(id="null-json", value=b"nul", key=7, code="not-json"),
+    Bad(id="no-key", value=ROW, code="no-row-key"),
+    Bad(id="no-key-deleted", value=None, code="no-row-key"),
+    Bad(id="null-column", value={"id": None}, options=BY_ID, code="no-row-key"),
+    Bad(id="absent-column", value={"x": 1}, options=BY_ID, code="no-row-key"),
+    Bad(id="blank-column", value={"id": ""}, options=BY_ID, code="no-row-key"),
+    Bad(id="object-column", value={"id": {}}, options=BY_ID, code="bad-row-key"),
+    Bad(id="list-column", value={"id": [1]}, options=BY_ID, code="bad-row-key"),
+    Bad(id="empty-key", value=ROW, key={}, code="no-row-key"),
+    Bad(id="null-in-key", value=ROW, key={"id": None}, code="no-row-key"),
+    Bad(id="object-in-key", value=ROW, key={"id": {}}, code="bad-row-key"),
+    Bad(id="list-key", value=ROW, key=[1], code="bad-row-key"),
+    Bad(id="blank-key", value=ROW, key=" ", code="no-row-key"),
+    Bad(
+        id="one-of-two",
+        value={"id": 7, "shop": None},
+        options={"key": ["id", "shop"]},
+        code="no-row-key",
+    ),
+    Bad(
+        id="long-user-id",
+        value={"id": "i" * 2_000},
+        options={**BY_ID, "user_id": "id"},
+        code="id-too-long",
+    ),
+    Bad(
+        id="boolean-key-column", value={"id": [True]}, options=BY_ID, code="bad-row-key"
+    ),
+    Bad(
+        id="deleted-without-column",
+        value=None,
+        key={"shop": 2},
+        options=BY_ID,
+        code="no-row-key",
+    ),
+    Bad(id="deleted-by-list", value=None, key=[7], code="bad-row-key"),
+    Bad(id="deleted-by-blank", value=None, key="", code="no-row-key"),
+    Bad(id="deleted-by-null", value=None, key={"id": None}, code="no-row-key"),
+    Bad(id="key-not-json", value=ROW, key=b"{", code="not-json"),
+    Bad(id="key-not-utf8", value=ROW, key=b'"\xe9"', code="not-utf8"),
+)

@@ -1,0 +1,83 @@
+"""Source formats: what each record becomes, and every malformed form."""
+
+from typing import Any
+
+import pytest
+
+from streams.errors import PoisonRecord
+from streams.events.convert import convert_record, read_events
+from streams.events.formats.source_record import SkippedRecord
+from tests.cases.sources.case import Bad, Good
+from tests.cases.sources.formats import (
+    BAD,
+    GOOD,
+    NOW_MS,
+    bodies,
+    has_members,
+    source_of,
+    source_record,
+)
+
+MAX_BYTES = 1_000_000
+GOOD_CASES = [
+    pytest.param(name, case, id=f"{name}-{case.id}")
+    for name, cases in GOOD.items()
+    for case in cases
+]
+BAD_CASES = [
+    pytest.param(name, case, id=f"{name}-{case.id}")
+    for name, cases in BAD.items()
+    for case in cases
+]
+
+
+@pytest.mark.parametrize(("name", "case"), GOOD_CASES)
+def test_a_record_becomes_its_events(name: str, case: Good) -> None:
+    """The events have the expected members, or the reason for none has its code."""
+    source = source_of(name, case)
+
+    result = convert_record(source_record(case), source)
+
+    if isinstance(result, SkippedRecord):
+        assert result.code == case.skipped
+    else:
+        assert not case.skipped
+        events: list[Any] = bodies(result)
+        assert len(events) == len(case.events), events
+        for event, expected in zip(events, case.events, strict=True):
+            assert has_members(event, expected), event
+        assert len({event.get("messageId") for event in events}) == len(events)
+
+
+@pytest.mark.parametrize(("name", "case"), GOOD_CASES)
+def test_the_events_of_a_record_are_canonical_and_in_order(
+    name: str, case: Good
+) -> None:
+    """A worker reads them; each has an origin of its own, later ones a greater one."""
+    source = source_of(name, case)
+    record = source_record(case)
+
+    events = read_events(record, source, now_ms=NOW_MS, max_bytes=MAX_BYTES)
+
+    assert len(events) == len(case.events)
+    ranks = [event.rank for event in events]
+    assert sorted(set(ranks)) == ranks
+    assert [event.origin.index for event in events] == list(range(len(events)))
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_format_has_25_malformed_forms(name: str) -> None:
+    """And no two of the same name."""
+    assert len({case.id for case in BAD[name]}) == len(BAD[name]) >= 25
+
+
+@pytest.mark.parametrize(("name", "case"), BAD_CASES)
+def test_a_malformed_record_is_refused_with_its_code(name: str, case: Bad) -> None:
+    """The text says what is wrong, without a value of the record."""
+    source = source_of(name, case)
+
+    with pytest.raises(PoisonRecord) as caught:
+        read_events(source_record(case), source, now_ms=NOW_MS, max_bytes=MAX_BYTES)
+
+    assert caught.value.code == case.code
+    assert "example.com" not in caught.value.reason
