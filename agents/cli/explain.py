@@ -10,6 +10,7 @@ import orjson
 
 from agents.cli.support.event_tester import TestStep, parse_object
 from agents.cli.support.json_lines import JsonAnswer, LineHandler, answer_lines
+from agents.cli.support.source_records import find_source
 from agents.cli.support.tester_options import (
     INPUT_FILE,
     create_tester,
@@ -34,14 +35,26 @@ from streams.triggers.trigger import compile_trigger
     type=INPUT_FILE,
     help="Only print the output of this mapping (JSON) for each event.",
 )
+@click.option(
+    "--source",
+    "source_name",
+    metavar="NAME",
+    help="Read raw records of this source of the destination file.",
+)
 def explain(
-    *, destination_path: Path | None, trigger: str | None, mapping_path: Path | None
+    *,
+    destination_path: Path | None,
+    trigger: str | None,
+    mapping_path: Path | None,
+    source_name: str | None,
 ) -> None:
     """Show the requests for events, without network and without Kafka.
 
     Reads JSON lines from standard input and answers each with one JSON object. A line
     is an event, or {"mode": "single"|"batch", "action": ..., "mapping": ...,
     "subscribe": FQL, "events": [...]}, of which only action and events are required.
+    With --source a line is a record: {"key": TEXT, "value": TEXT, "headers": {...}},
+    each with _base64 behind its name if it is not text.
 
     \b
     Examples:
@@ -50,19 +63,26 @@ def explain(
       echo '{"action":"upsertProfile","events":[{"userId":"u1"}]}' \\
         | klaviyo-streams explain
       echo '{"type":"track"}' | klaviyo-streams explain --trigger 'type = "track"'
+      klaviyo-streams explain --destination sources.yaml --source people \\
+        < records.jsonl
     """  # noqa: D301 - click reads the backspace
     options = (destination_path, trigger, mapping_path)
     if sum(option is not None for option in options) > 1:
         raise click.UsageError(
             "--destination, --trigger and --mapping are mutually exclusive"
         )
+    if source_name is not None and destination_path is None:
+        raise click.UsageError("--source needs --destination, which has the source")
     if trigger is not None:
         handle = _trigger_tester(trigger)
     elif mapping_path is not None:
         handle = _mapping_tester(mapping_path.read_bytes())
     else:
         destination = load_destination(destination_path)
-        handle = create_tester(destination, client_factory=fake_client_for)
+        source = find_source(destination, source_name) if source_name else None
+        handle = create_tester(
+            destination, client_factory=fake_client_for, source=source
+        )
     with asyncio.Runner() as runner:
         answer_lines(runner, handle)
 

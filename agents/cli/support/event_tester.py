@@ -13,7 +13,13 @@ from streams.audiences.audience_events import (
     AUDIENCE_EVENTS,
     MAYBE_AUDIENCE_EVENTS,
 )
-from streams.delivery.verdict import ItemVerdict, Verdict, dead_letter, discarded
+from streams.delivery.verdict import (
+    ItemVerdict,
+    Reason,
+    Verdict,
+    dead_letter,
+    discarded,
+)
 from streams.destination.decide import (
     LIST_ACTIONS,
     NO_MAPPING,
@@ -26,6 +32,7 @@ from streams.destination.opt_out import OptOut, opt_out_of
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, Origin
 from streams.events.formats.segment import decode
+from streams.events.formats.source_record import SkippedRecord
 from streams.events.row import is_row
 from streams.klaviyo.api.requests import Request
 from streams.state.user_state import EMPTY_STATE
@@ -57,6 +64,7 @@ class TestRequest:
             to do is then a dead letter, so that the tester sees why.
         event: The event of a line that is one, as a worker reads it.
         fault: Reason why a worker could not read the event; None if it could.
+        skipped: Reason why a record of a source makes no event; None if it makes some.
     """
 
     __test__ = False  # pytest would collect the class by its name
@@ -67,6 +75,7 @@ class TestRequest:
     reports_noops: bool = False
     event: CanonicalEvent | None = None
     fault: PoisonRecord | None = None
+    skipped: SkippedRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,11 +185,16 @@ def _compile_rule(encoded: bytes) -> Any:  # noqa: ANN401 - lru_cache hides the 
     return standalone_rule(action, mapping=mapping, trigger=subscribe)
 
 
-def plan_steps(request: TestRequest) -> list[TestStep]:
-    """Map each event of a line, without any request to Klaviyo."""
+def plan_steps(*requests: TestRequest) -> list[TestStep]:
+    """Map each event of a line, without any request to Klaviyo.
+
+    Args:
+        requests: One for most lines; one for each event of a record of a source.
+    """
+    events = ((event, request) for request in requests for event in request.events)
     return [
         step
-        for index, event in enumerate(request.events)
+        for index, (event, request) in enumerate(events)
         for step in _steps(index, event, request)
     ]
 
@@ -191,6 +205,10 @@ def _steps(index: int, event: JsonValue, request: TestRequest) -> Iterator[TestS
         return
     if fault := request.fault:
         verdict = dead_letter(f"{fault.code}: {fault.reason}")
+        yield TestStep(index=index, verdict=verdict)
+        return
+    if skipped := request.skipped:
+        verdict = discarded(str(Reason(skipped.code, skipped.reason)))
         yield TestStep(index=index, verdict=verdict)
         return
     if (opt_out := _opt_out_of(event, request)) is not None:
@@ -251,13 +269,20 @@ def _step(index: int, result: MappingResult, *, reports_noops: bool) -> TestStep
     return TestStep(index=index, mapping_result=result, verdict=verdict)
 
 
-def describe_hold(request: TestRequest) -> str:
+def describe_hold(*requests: TestRequest) -> str:
     """Describe what a worker does first with an event of a person it does not know."""
+    for request in requests:
+        if _is_held(request):
+            hold_min = request.destination.identity_rules.hold_for_s / 60
+            return f"for {hold_min:.3g} min by a worker, unless it knows the person"
+    return ""
+
+
+def _is_held(request: TestRequest) -> bool:
     event, destination = request.event, request.destination
-    if event is None or not decide(event, EMPTY_STATE, destination=destination).is_held:
-        return ""
-    hold_min = destination.identity_rules.hold_for_s / 60
-    return f"for {hold_min:.3g} min by a worker, unless it knows the person"
+    if event is None:
+        return False
+    return decide(event, EMPTY_STATE, destination=destination).is_held
 
 
 _SEVERITY: Final = (Verdict.DEAD_LETTER, Verdict.DELIVERED, Verdict.DISCARDED)

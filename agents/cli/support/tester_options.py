@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from agents.cli.support.event_tester import (
+    TestRequest,
     TestStep,
     build_answer,
     describe_hold,
@@ -19,10 +20,12 @@ from agents.cli.support.event_tester import (
     plan_steps,
 )
 from agents.cli.support.json_lines import JsonAnswer, LineHandler
+from agents.cli.support.source_records import parse_source_line
 from streams.delivery.verdict import ItemVerdict
 from streams.destination.loader import compile_destination, read_destination
 from streams.destination.model import Destination
 from streams.errors import ConfigError, EngineError
+from streams.events.sources import Source
 from streams.klaviyo.api.client import BASE_URL, KlaviyoClient
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.execute import execute
@@ -93,6 +96,7 @@ def create_tester(
     client_factory: ClientFactory,
     known_metrics: frozenset[str] | None = None,
     clock_s: Callable[[], float] | None = None,
+    source: Source | None = None,
 ) -> LineHandler:
     """Create the handler that maps the events of a line and sends the requests.
 
@@ -101,7 +105,13 @@ def create_tester(
         client_factory: Creates the client for the requests of a line.
         known_metrics: If set, events with any other metric are dead letters.
         clock_s: Current time; without it, Klaviyo judges events of the future.
+        source: Source whose raw records the lines are; None if they are events.
     """
+
+    def parse_line(line: bytes) -> list[TestRequest]:
+        if source is not None:
+            return parse_source_line(line, source, destination)
+        return [parse_request(line, destination)]
 
     async def run_steps(
         client: RecordingClient, steps: list[TestStep]
@@ -115,10 +125,11 @@ def create_tester(
         return _verdict_by_step(steps, verdicts)
 
     async def handle(line: bytes) -> JsonAnswer:
-        request = parse_request(line, destination)
-        steps = plan_steps(request)
+        requests = parse_line(line)
+        steps = plan_steps(*requests)
         client = RecordingClient(client_factory(steps))
-        batches = [steps] if request.is_batch else [[step] for step in steps]
+        is_batch = all(request.is_batch for request in requests)
+        batches = [steps] if is_batch else [[step] for step in steps]
         verdicts: list[ItemVerdict] = []
         try:
             for batch in batches:
@@ -126,7 +137,7 @@ def create_tester(
         finally:
             await client.jobs.close()
         answer = build_answer(steps, verdicts, client.requests)
-        hold = describe_hold(request)
+        hold = describe_hold(*requests)
         return {**answer, "held": hold} if hold else answer
 
     return handle
