@@ -19,6 +19,7 @@ from agents.cli.reconcile import reconcile
 from agents.cli.replay import replay
 from agents.cli.sandbox import sandbox
 from agents.cli.send import send
+from agents.cli.sources import sources
 from agents.cli.topics import topics
 from agents.cli.worker import worker
 from streams.errors import StreamsError
@@ -50,6 +51,7 @@ def main() -> None:
     klaviyo-streams replay           reprocess records
     klaviyo-streams deadletters      inspect, requeue or discard failed records
     klaviyo-streams reconcile        compare memberships with the lists in Klaviyo
+    klaviyo-streams sources          list sources, and inspect topics
     klaviyo-streams check            validate a destination file
     klaviyo-streams metrics          check that mapped metrics exist in Klaviyo
     klaviyo-streams explain          show the requests for events on standard input
@@ -66,6 +68,7 @@ _COMMANDS = (
     deadletters,
     reconcile,
     sandbox,
+    sources,
     check,
     metrics,
     explain,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from agents.cli.sources import describe_source
 from agents.cli.support.tester_options import INPUT_FILE
 from streams.destination.loader import read_destination
 from streams.destination.model import Destination, MappingRule
@@ -37,6 +38,8 @@ def describe_destination(destination: Destination) -> Iterator[str]:
     yield f"unknown metrics: {destination.unknown_metric}"
     if notice := destination.identity_rules.notice:
         yield f"unknown persons: {notice}"
+    for source in destination.sources:
+        yield describe_source(source)
     for rule in destination.mappings:
         yield from _describe_rule(rule)
     sync = "synced" if destination.sync_audiences else "not synced automatically"

@@ -53,6 +53,8 @@ KAFKA_COMMANDS = {
     "replay-resume": "replay --resume r1",
     "replay-stop": "replay --stop r1",
     "reconcile": "reconcile",
+    "sources-inspect": "sources inspect segment-events",
+    "sources-inspect-json": "sources inspect segment-events --json --samples 1",
 }
 """Every way to call a command that needs Kafka, but the worker."""
 
