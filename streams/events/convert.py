@@ -39,6 +39,14 @@ FORMATS: Final[Mapping[SourceFormat, Format]] = {
     SourceFormat.DEBEZIUM: debezium.bodies_of,
 }
 
+KEYLESS_FORMATS: Final = (
+    SourceFormat.SEGMENT,
+    SourceFormat.RUDDERSTACK,
+    SourceFormat.CLOUDEVENTS,
+    SourceFormat.CUSTOM,
+)
+"""Source formats that read no key: a key that cannot be read must not stop them."""
+
 
 def convert_record(
     record: SourceRecord,
@@ -64,7 +72,7 @@ def convert_record(
     """
     decoded = DecodedRecord(
         source=record,
-        key=_decode(record.key, source.wire_format, max_bytes=max_bytes),
+        key=_decode_key(record.key, source, max_bytes=max_bytes),
         value=_decode(record.value, source.wire_format, max_bytes=max_bytes),
         warn=warn,
     )
@@ -134,6 +142,23 @@ def read_events(
         )
         for origin, value in zip(origins, values, strict=True)
     ]
+
+
+def _decode_key(raw: bytes | None, source: Source, *, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON
+    """Decode a key: JSON, else text, as string serializers write it."""
+    if not raw or source.format in KEYLESS_FORMATS:
+        return None
+    if len(raw) > max_bytes:
+        raise PoisonRecord("too-large", f"the key is over {max_bytes} bytes")
+    try:
+        return read_json(raw)
+    except PoisonRecord as fault:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            if source.format is SourceFormat.AUTO:  # it may be a keyless format
+                return None
+            raise fault from None
 
 
 def _decode(raw: bytes | None, wire_format: WireFormat, *, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON

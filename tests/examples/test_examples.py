@@ -13,8 +13,8 @@ from streams.destination.loader import read_destination
 from tests.structure.source import ROOT
 
 FOLDERS = sorted(path.parent for path in ROOT.glob("deploy/examples/*/README.md"))
-EXAMPLES = [path for path in FOLDERS if (path / "events.jsonl").exists()]
-"""Examples with events in Segment JSON; a journey has the others."""
+EXAMPLES = [path for path in FOLDERS if (path / "expected.json").exists()]
+"""Examples with events or raw records; a journey of its own has each of the others."""
 
 IDS = [path.name for path in EXAMPLES]
 
@@ -25,6 +25,12 @@ def commands(example: Path) -> list[str]:
     """Return the command lines in an example's text."""
     text = (example / "README.md").read_text()
     return [line for block in SHELL_BLOCK.findall(text) for line in block.splitlines()]
+
+
+def input_file(example: Path) -> Path:
+    """Return the file with the events of an example, or with raw records."""
+    records = example / "records.jsonl"
+    return records if records.exists() else example / "events.jsonl"
 
 
 def run(command: str) -> str:
@@ -39,11 +45,19 @@ def run(command: str) -> str:
 
 
 def test_there_is_one_example_for_each_idea() -> None:
-    """Six ideas have an example, five of them with events and a result."""
+    """Seven ideas have an example, six of them with their input and a result."""
     assert {path.name for path in FOLDERS} - {*IDS} == {"debezium-postgres"}
-    assert IDS == ["audiences", "consent", "first-event", "orders", "segment-mappings"]
+    assert IDS == [
+        "audiences",
+        "consent",
+        "first-event",
+        "orders",
+        "rudderstack",
+        "segment-mappings",
+    ]
     for example in EXAMPLES:
-        assert {"events.jsonl", "expected.json"} <= {p.name for p in example.iterdir()}
+        assert input_file(example).exists()
+        assert (example / "expected.json").exists()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=IDS)
@@ -54,7 +68,7 @@ def test_the_commands_of_an_example_run(
     monkeypatch.chdir(example)
     printed = [(command, run(command)) for command in commands(example)]
 
-    events = (example / "events.jsonl").read_text().splitlines()
+    events = input_file(example).read_text().splitlines()
     explained = [output for command, output in printed if " explain " in command]
     assert [len(output.splitlines()) for output in explained] == [len(events)]
     for line in explained[0].splitlines():

@@ -1,14 +1,17 @@
 """Examples under `deploy/examples`, from a source topic to what Klaviyo holds."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from tests.examples.test_examples import EXAMPLES, IDS
+from tests.examples.test_examples import EXAMPLES, IDS, input_file
 from tests.journeys.harness import Pipeline
 from tests.journeys.klaviyo import Klaviyo
+
+SOURCE_TOPIC = re.compile(r"(?m)^( +topic: )\S+$")
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -32,19 +35,34 @@ def held(klaviyo: Klaviyo, expected: dict[str, Any]) -> dict[str, Any]:
     return parts
 
 
+def with_topic(file: Path, topic: str, folder: Path) -> Path:
+    """Return a copy of a destination file whose sources read the pipeline's topic."""
+    copy = folder / file.name
+    copy.write_text(SOURCE_TOPIC.sub(rf"\g<1>{topic}", file.read_text()))
+    return copy
+
+
+def records_of(example: Path) -> list[tuple[str, bytes]]:
+    """Return the keys and values of an example's records."""
+    lines = input_file(example).read_bytes().splitlines()
+    objects = [orjson.loads(line) for line in lines]
+    if input_file(example).name == "records.jsonl":
+        return [(record["key"], record["value"].encode()) for record in objects]
+    return [(e["userId"], line) for e, line in zip(objects, lines, strict=True)]
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=IDS)
 def test_an_example_ends_as_its_expected_file_says(
-    pipeline: Pipeline, example: Path
+    pipeline: Pipeline, example: Path, tmp_path: Path
 ) -> None:
     """A worker with the example's destination leaves the expected state in Klaviyo."""
     files = [*example.glob("destination.yaml"), *example.glob("subscriptions.json")]
-    settings: dict[str, Any] = {"destination": files[0]} if files else {}
+    settings: dict[str, Any] = {}
+    if files:
+        settings["destination"] = with_topic(files[0], pipeline.source, tmp_path)
     expected = orjson.loads((example / "expected.json").read_bytes())
-    events = (example / "events.jsonl").read_bytes().splitlines()
 
     pipeline.run(**settings)
-    pipeline.await_quiet(
-        pipeline.publish([(orjson.loads(event)["userId"], event) for event in events])
-    )
+    pipeline.await_quiet(pipeline.publish(records_of(example)))
 
     assert held(pipeline.klaviyo, expected) == expected

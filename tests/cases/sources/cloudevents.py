@@ -73,6 +73,10 @@ GOOD = (
         events=(EXPECTED,),
     ),
     Good(id="structured-without-header", value=ENVELOPE, events=(EXPECTED,)),
+    Good(id="plain-key", key=b"u-1", value=DATA, headers=BINARY, events=(EXPECTED,)),
+    Good(
+        id="binary-key", key=b"\xff\x00", value=DATA, headers=BINARY, events=(EXPECTED,)
+    ),
     Good(id="binary", value=DATA, headers=BINARY, events=(EXPECTED,)),
     Good(
         id="tombstone", value=None, headers=BINARY, key={"id": 1}, skipped="tombstone"

@@ -18,6 +18,8 @@ GOOD = (
     Good(id="key-object", value=ROW, key={"id": 7}, events=({"__segment_id": "7"},)),
     Good(id="key-number", value=ROW, key=7, events=({"__segment_id": "7"},)),
     Good(id="key-text", value=ROW, key="a", events=({"__segment_id": "a"},)),
+    Good(id="key-plain", value=ROW, key=b"u-1", events=({"__segment_id": "u-1"},)),
+    Good(id="key-zeros", value=ROW, key=b"007", events=({"__segment_id": "007"},)),
     Good(
         id="key-of-two",
         value=ROW,
@@ -102,6 +104,5 @@ BAD = (
     Bad(id="deleted-by-list", value=None, key=[7], code="bad-row-key"),
     Bad(id="deleted-by-blank", value=None, key="", code="no-row-key"),
     Bad(id="deleted-by-null", value=None, key={"id": None}, code="no-row-key"),
-    Bad(id="key-not-json", value=ROW, key=b"{", code="not-json"),
-    Bad(id="key-not-utf8", value=ROW, key=b'"\xe9"', code="not-utf8"),
+    Bad(id="long-key", value=ROW, key=b"k" * 1_000_001, code="too-large"),
 )

@@ -110,6 +110,13 @@ GOOD = (
         value={**IDENTIFY, "type": "Identify"},
         events=({"type": "identify"},),
     ),
+    Good(id="plain-key", key=b"u-1", value=TRACK, events=({"event": "TestEvent001"},)),
+    Good(
+        id="binary-key",
+        key=b"\xff\x00",
+        value=TRACK,
+        events=({"event": "TestEvent001"},),
+    ),
     Good(id="track", value=TRACK, events=({"event": "TestEvent001"},)),
     Good(
         id="screen",
