@@ -49,6 +49,7 @@ EXITS = {
     "deadletters requeue": {0, 1},  # the same, or where one cannot be
     "metrics": {0, 1},  # 1 where Klaviyo lacks a metric
     "reconcile": {0, 1},  # 1 where a list differs from its audience
+    "sources inspect": {0, 1},  # 1 where the topic does not exist
 }
 """By command: the codes its examples may end with, where it is not 0 alone."""
 
