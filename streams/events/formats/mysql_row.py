@@ -83,6 +83,7 @@ def _bodies(
         table=row.table,
         time_ms=row.time_ms,
         is_snapshot=row.is_snapshot,
+        changed=row.old if change is RowChange.UPDATED and row.old else None,
     )
 
 

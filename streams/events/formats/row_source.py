@@ -1,6 +1,6 @@
 """Rows of a source as row events, whatever tool read them from the database."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from streams.errors import PoisonRecord
@@ -22,6 +22,7 @@ def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name
     time_ms: int | None = None,
     is_snapshot: bool = False,
     key_columns: Columns | None = None,
+    changed: Iterable[str] | None = None,
 ) -> Bodies | SkippedRecord:
     """Build the event of a row.
 
@@ -36,6 +37,7 @@ def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name
         time_ms: Time of the change; by default the record's Kafka timestamp.
         is_snapshot: Whether a snapshot of the table brought the row.
         key_columns: Columns of the key; by default the fields of the record's key.
+        changed: Names of the columns that the change changed; None if nobody knows.
 
     Raises:
         PoisonRecord: The row has no usable key.
@@ -57,6 +59,7 @@ def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name
         email=_text_at(known, source.email),
         audience=source.audience,
         is_snapshot=is_snapshot and source.on_snapshot is SnapshotPolicy.BACKFILL,
+        changed=changed,
     )
     return [body]
 

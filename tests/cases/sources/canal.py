@@ -63,7 +63,10 @@ GOOD = (
         events=(
             {
                 "event": "updated",
-                "context": {"traits": {"email": "ada@example.com"}},
+                "context": {
+                    "traits": {"email": "ada@example.com"},
+                    "row": {"changed": ["mail"]},
+                },
             },
         ),
     ),

@@ -44,7 +44,15 @@ GOOD = (
         ),
     ),
     Good(
-        id="update", value=change(), key=KEY, events=({**ROW_ONE, "event": "updated"},)
+        id="update",
+        value=change(),
+        key=KEY,
+        events=(
+            {
+                "event": "updated",
+                "context": {"row": {"model": "people", "changed": ["vip"]}},
+            },
+        ),
     ),
     Good(
         id="delete",
