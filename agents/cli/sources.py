@@ -16,12 +16,8 @@ from agents.cli.support.settings_options import (
     settings_option,
 )
 from agents.shared.context import clock_ms, kafka_access
-from streams.events.inspection import (
-    Inspection,
-    inspect_records,
-    source_block,
-    source_name,
-)
+from streams.events.inspection.block import source_block, source_name
+from streams.events.inspection.inspect import Inspection, inspect_records
 from streams.events.sources import RowTool, Source, SourceFormat
 
 SAMPLES_DEFAULT = 100
@@ -121,7 +117,7 @@ def inspect(
     records = sample_topic(kafka_access(settings), topic, samples)
     inspection = inspect_records(topic, records, now_ms=clock_ms())
     if as_json:
-        block = source_block(source_name(topic), inspection)
+        block = source_block(source_name(topic), inspection.source)
         click.echo(orjson.dumps({**msgspec.to_builtins(inspection), "block": block}))
         return
     for line in describe_inspection(inspection):
@@ -146,4 +142,4 @@ def describe_inspection(inspection: Inspection) -> Iterator[str]:
     for warning in inspection.warnings:
         yield f"warning: {warning}"
     yield ""
-    yield source_block(source_name(inspection.topic), inspection)
+    yield source_block(source_name(inspection.topic), inspection.source)

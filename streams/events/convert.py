@@ -85,9 +85,7 @@ def convert_record(
     return [_encode(body) for body in bodies]
 
 
-def _bodies_by_guess(
-    record: DecodedRecord, source: Source
-) -> Bodies | SkippedRecord:
+def _bodies_by_guess(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
     """Return the events of a record in the format that it seems to have.
 
     Raises:

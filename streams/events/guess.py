@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from streams.events.canonical_event import EVENT_KINDS, section
+from streams.events.columns.connect_schema import read_connect_value
 from streams.events.formats import cloudevents, maxwell, rudderstack
 from streams.events.formats.source_record import DecodedRecord
 from streams.events.sources import RowTool, SourceFormat
@@ -69,6 +70,23 @@ def _is_cloudevent(record: DecodedRecord) -> bool:
     return isinstance(value, dict) and {"specversion", "source", "id"} <= value.keys()
 
 
+def _is_debezium(value: dict[str, Any]) -> bool:
+    """Return True for an envelope, or a flat row with Debezium's metadata."""
+    payload = read_connect_value(value).payload
+    if not isinstance(payload, dict):
+        return False
+    is_envelope = "op" in payload and bool({"after", "source"} & payload.keys())
+    is_transaction = {"status", "event_count", "data_collections"} <= payload.keys()
+    is_flat = bool({"__op", "__deleted"} & payload.keys())
+    return is_envelope or is_transaction or is_flat
+
+
+def _is_connect_row(value: dict[str, Any]) -> bool:
+    """Return True for a row with its schema, which Connect's JSON converter embeds."""
+    schema = read_connect_value(value).schema
+    return schema is not None and schema.get("type") == "struct"
+
+
 def _is_maxwell(value: dict[str, Any]) -> bool:
     kind = value.get("type")
     is_change = isinstance(kind, str) and kind in maxwell.CHANGES
@@ -107,6 +125,11 @@ def _is_flat(value: Mapping[str, Any]) -> bool:
 
 
 _GUESSES: Final[tuple[tuple[Callable[[dict[str, Any]], bool], Guess], ...]] = (
+    (_is_debezium, Guess(SourceFormat.DEBEZIUM, why="op, or __op, of Debezium")),
+    (
+        _is_connect_row,
+        Guess(SourceFormat.ROWS, RowTool.CONNECT_JDBC, "a schema beside the columns"),
+    ),
     (
         _is_maxwell,
         Guess(SourceFormat.ROWS, RowTool.MAXWELL, "database, table and data"),

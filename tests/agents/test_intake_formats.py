@@ -87,9 +87,7 @@ def test_auto_warns_of_what_it_guessed() -> None:
     row = orjson.dumps({"id": 1})
     records = [record(row, topic="t.auto", key=b"1", offset=n) for n in range(3)]
     producer, warnings = FakeProducer(), list[str]()
-    services = replace(
-        context(producer, destination=destination), warn=warnings.append
-    )
+    services = replace(context(producer, destination=destination), warn=warnings.append)
 
     run(process_records(services, records))
 

@@ -29,7 +29,7 @@ from streams.events.formats.debezium_metadata import (
     new_key,
     old_key,
 )
-from streams.events.formats.row_source import Columns, row_bodies
+from streams.events.formats.row_source import Columns, row_bodies, with_typed_key
 from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
 from streams.events.row import RowChange
 from streams.events.sources import Source, TombstonePolicy, TruncatePolicy
@@ -101,7 +101,7 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
     """
     value = read_connect_value(record.value)
     payload = value.payload
-    record = _with_key(record, source)
+    record = with_typed_key(record, source)
     if (skipped := _skipped_topic(record, payload)) is not None:
         return skipped
     if payload is None:
@@ -114,23 +114,6 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
         record=record, source=source, row_schemas=fields_of(value.schema)
     )
     return _read_flat_row(change, payload)
-
-
-def _with_key(record: DecodedRecord, source: Source) -> DecodedRecord:
-    """Return the record with the payload of its key, decoded by schema and types."""
-    key = read_connect_value(record.key)
-    columns = key.payload
-    if isinstance(columns, dict):
-        columns = read_columns(
-            columns,
-            fields_of(key.schema),
-            source.types,
-            source=source.name,
-            warn=record.warn,
-        )
-    return DecodedRecord(
-        source=record.source, key=columns, value=record.value, warn=record.warn
-    )
 
 
 def _skipped_topic(record: DecodedRecord, payload: object) -> SkippedRecord | None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from streams.errors import PoisonRecord
-from streams.events.formats.row_source import row_bodies
+from streams.events.formats.row_source import row_bodies, typed_columns
 from streams.events.formats.source_record import (
     Bodies,
     DecodedRecord,
@@ -73,6 +73,7 @@ def _bodies(
     change: RowChange,
     columns: dict[str, Any],
 ) -> Bodies | SkippedRecord:
+    columns = typed_columns(record, source, columns)
     key = {name: columns.get(name) for name in row.key}
     return row_bodies(
         msgspec.structs.replace(record, key=key or None),

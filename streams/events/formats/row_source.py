@@ -3,12 +3,50 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from streams.errors import PoisonRecord
+from streams.events.columns.connect_schema import (
+    Schema,
+    fields_of,
+    read_connect_value,
+)
+from streams.events.columns.reading import read_columns
 from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
 from streams.events.row import RowChange, row_event, row_key_text, row_message_id
 from streams.events.sources import SnapshotPolicy, Source
 
 Columns = Mapping[str, Any]
+
+
+def typed_columns(
+    record: DecodedRecord,
+    source: Source,
+    columns: Columns,
+    *,
+    schema: Schema | None = None,
+) -> dict[str, Any]:
+    """Return the columns of a row, decoded by their schema or by the source's types.
+
+    Raises:
+        PoisonRecord: `bad-column` or `bad-schema`.
+    """
+    return read_columns(
+        columns, fields_of(schema), source.types, source=source.name, warn=record.warn
+    )
+
+
+def with_typed_key(record: DecodedRecord, source: Source) -> DecodedRecord:
+    """Return the record with the payload of its key, decoded by schema and types.
+
+    Raises:
+        PoisonRecord: `bad-column` or `bad-schema`.
+    """
+    key = read_connect_value(record.key)
+    columns = key.payload
+    if isinstance(columns, dict):
+        columns = typed_columns(record, source, columns, schema=key.schema)
+    return msgspec.structs.replace(record, key=columns)
 
 
 def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name

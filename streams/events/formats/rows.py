@@ -4,8 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from streams.errors import PoisonRecord
+from streams.events.columns.connect_schema import read_connect_value
 from streams.events.formats import canal, maxwell
-from streams.events.formats.row_source import row_bodies
+from streams.events.formats.row_source import (
+    row_bodies,
+    typed_columns,
+    with_typed_key,
+)
 from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
 from streams.events.row import RowChange
 from streams.events.sources import RowTool, Source
@@ -26,14 +31,17 @@ def _read_connect_jdbc(record: DecodedRecord, source: Source) -> Bodies | Skippe
     The tool reads a table again and again by a column that grows, and writes each row
     that it meets: it cannot tell a new row from a changed one. So each is `updated`.
     """
-    if record.value is None:
+    value = read_connect_value(record.value)
+    record = with_typed_key(record, source)
+    if value.payload is None:
         return row_bodies(
             record, source, RowChange.DELETED, {}, position=_offset_of(record)
         )
-    if not isinstance(record.value, dict):
+    if not isinstance(value.payload, dict):
         raise PoisonRecord("not-a-row", "the value is not an object of columns")
+    columns = typed_columns(record, source, value.payload, schema=value.schema)
     return row_bodies(
-        record, source, RowChange.UPDATED, record.value, position=record.value
+        record, source, RowChange.UPDATED, columns, position=value.payload
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import section
-from streams.events.formats.row_source import row_bodies
+from streams.events.formats.row_source import row_bodies, typed_columns
 from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
 from streams.events.row import RowChange
 from streams.events.sources import Source
@@ -121,7 +121,7 @@ def _read_row(
         record,
         _with_identity(source, identifiers),
         change,
-        {**identifiers, **fields},
+        typed_columns(record, source, {**identifiers, **fields}),
         position=[message_id] if _is_id(message_id) else [action, fields],
         key_columns=_key_columns(message, identifiers),
     )

@@ -43,6 +43,12 @@ def _without(name: str) -> dict[str, Any]:
 
 GOOD = (
     Good(
+        id="types",
+        value={**MESSAGE, "data": MESSAGE["data"][:1]},
+        options={"types": {"balance": "number"}},
+        events=({"properties": {"id": 1, "balance": 2.5}},),
+    ),
+    Good(
         id="inserted-rows",
         value=MESSAGE,
         events=(
@@ -138,6 +144,12 @@ GOOD = (
 
 BAD = (
     *NOT_JSON,
+    Bad(
+        id="column-type",
+        value=message(data=[{"id": "1", "mail": "m"}]),
+        options={"types": {"mail": "number"}},
+        code="bad-column",
+    ),
     Bad(id="number", value=7, code="not-a-row"),
     Bad(id="list", value=[MESSAGE], code="not-a-row"),
     Bad(id="empty", value={}, code="not-a-row"),

@@ -7,6 +7,18 @@ from tests.cases.sources.case import NOT_JSON, Bad, Good
 TOOL: dict[str, Any] = {"format": "rows", "tool": "connect-jdbc"}
 ROW: dict[str, Any] = {"id": 7, "mail": "ada@example.com", "vip": None}
 BY_ID: dict[str, Any] = {"key": "id"}
+SCHEMA: dict[str, Any] = {
+    "type": "struct",
+    "fields": [
+        {"field": "id", "type": "int64"},
+        {
+            "field": "ltv",
+            "type": "bytes",
+            "name": "org.apache.kafka.connect.data.Decimal",
+            "parameters": {"scale": "2"},
+        },
+    ],
+}
 
 GOOD = (
     Good(
@@ -20,6 +32,24 @@ GOOD = (
     Good(id="key-text", value=ROW, key="a", events=({"__segment_id": "a"},)),
     Good(id="key-plain", value=ROW, key=b"u-1", events=({"__segment_id": "u-1"},)),
     Good(id="key-zeros", value=ROW, key=b"007", events=({"__segment_id": "007"},)),
+    Good(
+        id="schema",
+        value={"schema": SCHEMA, "payload": {"id": 7, "ltv": "BNI="}},
+        key={"schema": {"type": "int64"}, "payload": 7},
+        events=({"__segment_id": "7", "properties": {"id": 7, "ltv": 12.34}},),
+    ),
+    Good(
+        id="schema-deleted",
+        value={"schema": None, "payload": None},
+        key=7,
+        events=({"event": "deleted", "__segment_id": "7"},),
+    ),
+    Good(
+        id="types",
+        value={"id": 7, "ltv": "BNI=", "vip": 1},
+        options={**BY_ID, "types": {"ltv": "decimal(2)", "vip": "boolean"}},
+        events=({"properties": {"ltv": 12.34, "vip": True}},),
+    ),
     Good(
         id="key-of-two",
         value=ROW,
@@ -62,6 +92,18 @@ GOOD = (
 
 BAD = (
     *NOT_JSON,
+    Bad(
+        id="type",
+        value={"id": 7, "vip": "maybe"},
+        options={**BY_ID, "types": {"vip": "boolean"}},
+        code="bad-column",
+    ),
+    Bad(
+        id="schema-list",
+        value={"schema": {"type": "struct", "fields": [1]}, "payload": {"id": 7}},
+        key=7,
+        code="bad-schema",
+    ),
     Bad(id="number", value=7, key=7, code="not-a-row"),
     Bad(id="a-text", value="x", key=7, code="not-a-row"),
     Bad(id="boolean", value=True, key=7, code="not-a-row"),

@@ -31,6 +31,13 @@ def _without(name: str) -> dict[str, Any]:
 
 GOOD = (
     Good(
+        id="types",
+        value={**INSERT, "data": {**PERSON, "vip": 1}},
+        key=KEY,
+        options={"types": {"id": "text", "vip": "boolean"}},
+        events=({"__segment_id": "1", "properties": {"id": "1", "vip": True}},),
+    ),
+    Good(
         id="insert",
         value=INSERT,
         key=KEY,
@@ -166,6 +173,13 @@ GOOD = (
 
 BAD = (
     *NOT_JSON,
+    Bad(
+        id="column-type",
+        value={**INSERT, "data": {**PERSON, "vip": "x"}},
+        key=KEY,
+        options={"types": {"vip": "boolean"}},
+        code="bad-column",
+    ),
     Bad(id="number", value=7, code="not-a-row"),
     Bad(id="list", value=[INSERT], code="not-a-row"),
     Bad(id="empty", value={}, code="not-a-row"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from streams.errors import PoisonRecord
@@ -13,12 +14,13 @@ from tests.cases.malformed import GOOD as SEGMENT_EVENT
 from tests.cases.sources import connect_jdbc, maxwell
 from tests.cases.sources.case import Good
 from tests.cases.sources.formats import GOOD, OPTIONS, source_of, source_record
+from tests.streams.events.formats.debezium_harness import recorded_messages
 
 AUTO = Source(name="s", topics=("t.source",), format=SourceFormat.AUTO)
 SHOWS_NOTHING = {
     "rudderstack": {"group", "profile-id"},
     "canal": {"null"},
-    "connect-jdbc": {"deleted", "deleted-by-the-users-key", "nested"},
+    "connect-jdbc": {"schema-deleted", "deleted", "deleted-by-the-users-key", "nested"},
     "maxwell": {
         "null",
         "bootstrap-start",
@@ -54,6 +56,16 @@ def test_a_record_shows_its_format(name: str, case: Good) -> None:
     assert guess.format == OPTIONS[name]["format"], guess
     assert guess.tool == OPTIONS[name].get("tool", RowTool.CONNECT_JDBC)
     assert guess.why
+
+
+def test_recorded_messages_of_debezium_show_it() -> None:
+    """All of them that have a value, whatever the connector's options were."""
+    values = [orjson.loads(m["value"]) for m in recorded_messages() if m["value"]]
+
+    guesses = {guess_record(_decoded(value)).format for value in values}
+
+    assert len(values) > 100
+    assert guesses == {SourceFormat.DEBEZIUM}
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,28 @@ import pytest
 
 from streams.destination.loader import read_destination
 from streams.events.formats.source_record import SourceRecord
-from streams.events.inspection import (
-    Inspection,
-    inspect_records,
-    source_block,
-    source_name,
-)
+from streams.events.inspection.block import source_block, source_name
+from streams.events.inspection.inspect import Inspection, inspect_records
 from tests.cases.malformed import GOOD as SEGMENT_EVENT
 from tests.cases.sources import canal, cloudevents, connect_jdbc, maxwell, rudderstack
 from tests.cases.sources.case import Good
 from tests.cases.sources.formats import NOW_MS, source_record
 
 TOPIC = "pg.public.people"
+DEBEZIUM = {
+    "before": None,
+    "after": {"id": 7, "email": "ada@example.com", "vip": True},
+    "source": {"table": "people", "ts_ms": NOW_MS, "snapshot": "false"},
+    "op": "c",
+    "ts_ms": NOW_MS,
+}
+SCHEMA = {
+    "type": "struct",
+    "fields": [
+        {"field": "id", "type": "int32"},
+        {"field": "vip", "type": "boolean"},
+    ],
+}
 
 
 def _record(value: Any, key: Any = None, **headers: bytes) -> SourceRecord:  # noqa: ANN401 - any JSON
@@ -61,6 +71,18 @@ CASES = [
         "vip",
         id="connect-jdbc",
     ),
+    pytest.param(
+        _record(DEBEZIUM, {"id": 7}),
+        {"format": "debezium", "email": "email"},
+        "vip",
+        id="debezium",
+    ),
+    pytest.param(
+        _record({"schema": SCHEMA, "payload": {"id": 7, "vip": True}}, {"id": 7}),
+        {"format": "rows", "tool": "connect-jdbc"},
+        "vip",
+        id="connect-schema",
+    ),
     pytest.param(_record({"a": {"b": 1}}), {"format": "custom"}, "a", id="custom"),
 ]
 
@@ -72,7 +94,7 @@ def test_the_source_block_reads_the_topic(
     """`check` accepts the block, and a source of it makes events of the records."""
     inspection = _inspected(record)
 
-    block = source_block(source_name(TOPIC), inspection)
+    block = source_block(source_name(TOPIC), inspection.source)
     [source] = read_destination(block).sources
     assert (source.name, source.topics) == ("people", (TOPIC,))
     assert expected.items() <= inspection.source.items()
@@ -92,7 +114,7 @@ ROW = {
 def test_no_value_is_printed() -> None:
     """Names are, unless they are values themselves."""
     inspection = _inspected(_record(ROW, {"ada@example.com": 1}))
-    text = f"{inspection}{source_block('s', inspection)}"
+    text = f"{inspection}{source_block('s', inspection.source)}"
 
     assert "Secret" not in text
     assert "ada@" not in text

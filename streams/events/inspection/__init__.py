@@ -1,0 +1,1 @@
+"""Inspection of a topic's records: names, types and a source, never a value."""
