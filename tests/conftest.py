@@ -1,5 +1,7 @@
 """Fixtures and settings for every test."""
 
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -21,20 +23,31 @@ settings.load_profile("untimed")
 """Disables hypothesis's time limits: no test may fail because a machine is slow."""
 
 
-UNTRACED_MARKERS = ("kafka", "slow", "hypothesis")
+UNTRACED_MARKERS = ("no_cover", "kafka", "slow", "hypothesis")
 """Markers of the tests without coverage.
 
-Traced code needs twice the CPU. These tests run the same lines again and again, and the
-quick tests cover them.
+Traced code needs two to three times the CPU. These tests run the same lines again and
+again, and the quick tests cover them.
 """
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Pause coverage during the tests that run long."""
-    for item in items:
-        if any(map(item.get_closest_marker, UNTRACED_MARKERS)):
-            item.add_marker("no_cover")
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Trace no line during the tests that run long.
+
+    `pytest-cov` does it only in a run without xdist: a test process of xdist has two
+    collectors, and when one stops, the other one continues.
+    """
+    if not any(map(item.get_closest_marker, UNTRACED_MARKERS)):
+        return (yield)
+    tracers = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]  # typeshed omits None
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracers[0])
+        threading.settrace(tracers[1])  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from agents.shared.topics import ensure_topics
 from streams.events.canonical_event import Origin
 from streams.settings import Settings, load_settings
 from streams.settings.model import LaneId
-from tests.brokers.interface import Broker
+from tests.brokers.interface import Broker, admin
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.topics import (
     DeadLetterRow,
@@ -64,6 +64,7 @@ class Pipeline:
         self.source = f"{prefix}source"
         self.workers: dict[str, Worker] = {}
         self.home = home
+        self._lagging_group: Group | None = None
         self._environ = _environ(
             {
                 "kafka_bootstrap_servers": broker.bootstrap,
@@ -93,8 +94,9 @@ class Pipeline:
             "list_resolver": topics.list_requests,
             **{f"deliver.{lane}": topics.activations[lane] for lane in LaneId},
         }
+        client = admin(bootstrap)
         self.groups = {
-            name: Group(bootstrap, f"{app}.{name}", [topic])
+            name: Group(client, bootstrap, f"{app}.{name}", [topic])
             for name, topic in reads.items()
         }
         for number in range(workers):
@@ -182,11 +184,11 @@ class Pipeline:
         self, origins: Iterable[Origin], *, within_s: float = WITHIN_S
     ) -> None:
         """Return when each of these source records has an outcome."""
-        wanted = set(origins)
+        pending = {origin for origin in origins if origin not in self.outcomes.of}
 
         def met() -> bool:
-            self.outcomes.read()
-            return not self.outcomes.missing(wanted)
+            pending.difference_update(self.outcomes.read())
+            return not pending
 
         self.until(met, within_s=within_s)
 
@@ -200,11 +202,19 @@ class Pipeline:
 
     @property
     def lagging(self) -> bool:
-        """Return True if a stage has lag or its lag is unknown."""
+        """Return True if a stage has lag or its lag is unknown.
+
+        The stage that had lag the last time is asked first. All stages are asked, in
+        the order of the journey, before the answer is False.
+        """
         try:
-            return any(stage.lag for stage in self.groups.values())
+            if self._lagging_group is not None and self._lagging_group.lag:
+                return True
+            lagging = (group for group in self.groups.values() if group.lag)
+            self._lagging_group = next(lagging, None)
         except KafkaException:  # a partition's leader or coordinator is away
             return True
+        return self._lagging_group is not None
 
     def await_dead_letters(self, count: int) -> list[DeadLetterRow]:
         """Return when there are so many dead letters; all there are."""
@@ -246,6 +256,7 @@ class Pipeline:
             # An admin client logs through Python. Let go of once its broker is gone,
             # it logs that from its own thread, and each waits for the other for good.
             self.groups.clear()
+            self._lagging_group = None
             self.outcomes.close()
             self._deadletters.close()
 

@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
 from streams.events.canonical_event import Origin
-from tests.brokers.interface import admin, group_members
+from tests.brokers.interface import group_members
 
 _ASK_S = 30.0
 _RECORDS = 5_000
@@ -106,14 +107,17 @@ class Outcomes:
         self._tail = Tail(bootstrap, topic)
         self.of: defaultdict[Origin, list[TimedOutcome]] = defaultdict(list)
 
-    def read(self) -> None:
-        """Take in what came since."""
+    def read(self) -> set[Origin]:
+        """Take in what came since; return the source records that it is about."""
+        origins = set[Origin]()
         for message in self._tail.read():
             record = outcome.decode_outcome(message.value())
             for item in record.items:
+                origins.add(item.origin)
                 self.of[item.origin].append(
                     TimedOutcome(record.stage, record.action, item)
                 )
+        return origins
 
     def missing(self, origins: Iterable[Origin]) -> int:
         """Count the origins without an outcome."""
@@ -145,12 +149,21 @@ def read_dead_letters(tail: Tail) -> list[DeadLetterRow]:
 
 
 class Group:
-    """Consumer group of one worker stage."""
+    """Consumer group of one worker stage.
 
-    def __init__(self, bootstrap: str, name: str, topics: Iterable[str]) -> None:
+    Args:
+        client: Any number of groups share it.
+        bootstrap: Addresses of the brokers.
+        name: Group id.
+        topics: Topics that the group reads.
+    """
+
+    def __init__(
+        self, client: AdminClient, bootstrap: str, name: str, topics: Iterable[str]
+    ) -> None:
         self.name = name
         self._bootstrap = bootstrap
-        self._admin = admin(bootstrap)
+        self._admin = client
         self._consumer = self._connected()
         self._partitions = [
             TopicPartition(topic, number)
@@ -165,16 +178,29 @@ class Group:
         Raises:
             KafkaException: Kafka does not answer now; the next time is asked anew.
         """
-        ask = self._consumer.get_watermark_offsets
         try:
             committed = self._consumer.committed(self._partitions, timeout=_ASK_S)
-            ends = [ask(position, timeout=_ASK_S)[1] for position in self._partitions]
+            ends = self._end_offsets()
         except KafkaException:
             self._consumer.close()
             self._consumer = self._connected()
             raise
         done = [max(position.offset, 0) for position in committed]
         return sum(ends) - sum(done)
+
+    def _end_offsets(self) -> list[int]:
+        """Return the end of each partition, by one request for all of them."""
+        ends = self._consumer.offsets_for_times(
+            [
+                TopicPartition(p.topic, p.partition, OFFSET_END)
+                for p in self._partitions
+            ],
+            timeout=_ASK_S,
+        )
+        for position in ends:
+            if position.error is not None:
+                raise KafkaException(position.error)
+        return [position.offset for position in ends]
 
     @property
     def committed_partitions(self) -> int:

@@ -33,7 +33,7 @@ from tests.agents.cli.support.help_examples import (
     examples_of,
     has_option,
 )
-from tests.brokers.interface import Broker
+from tests.brokers.interface import Broker, admin
 from tests.journeys.klaviyo import Klaviyo
 from tests.journeys.topics import Group
 
@@ -272,5 +272,5 @@ def _readiness(
         return
     kafka = environ["KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS"]
     app = environ["KLAVIYO_STREAMS_APP_ID"]
-    with closing(Group(kafka, f"{app}.deliver.lists", [])) as group:
+    with closing(Group(admin(kafka), kafka, f"{app}.deliver.lists", [])) as group:
         yield lambda _: bool(group.members)
