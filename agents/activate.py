@@ -80,17 +80,17 @@ class _BatchResult:
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
         """Decide the records of a partition, in order."""
         table = self.context.user_states
+        get, scan = partial(table.get, partition), partial(table.scan, partition)
         users = self.users[partition] = {}
         for record in map(read_record, records):
             user = record.key or b""
-            if user not in users:
-                users[user] = TableEntries(
-                    user,
-                    get=partial(table.get, partition),
-                    scan=partial(table.scan, partition),
-                )
-            state = self._process_record(record, UserState(stored=users[user]))
-            users[user].update(state)
+            entries = users.get(user)
+            if entries is None:
+                entries = users[user] = TableEntries(user, get=get, scan=scan)
+            before = UserState(stored=entries)
+            after = self._process_record(record, before)
+            if after is not before:
+                entries.update(after)
 
     def messages(self) -> list[Message]:
         """Return records for the lanes, held events, outcomes of discarded events."""

@@ -32,6 +32,7 @@ from streams.events.canonical_event import (
 REPLAY_STOPPED = discarded("replay-stopped")
 EVENT_TOO_LARGE: Final = PoisonRecord("too-large", "larger than the events topic takes")
 
+_USUAL_HEADERS = frozenset({ORIGIN_HEADER, SOURCE_TIME_HEADER, EVENT_OFFSET_HEADER})
 _REPLAY_HEADERS = (REPLAY_HEADER, REPLAY_MODE_HEADER, FAILED_LANES_HEADER)
 _NO_LANES: Final[frozenset[str]] = frozenset()
 _REPLAY_MODES = {mode.encode(): mode for mode in ReplayMode}
@@ -45,39 +46,39 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         value: Value of the record.
         offset: Offset of the record.
         origin: The source record behind it; the record itself if no header names one.
-        bad_origin: Fault of a header that intake did not write; None if there is none.
         source_ms: Time of the source record, milliseconds since the epoch.
+        headers: Headers of the record, as it has them.
+        is_internal: True for a record of a topic of ours: the producer's headers have a
+            prefix there.
+        onward_headers: Headers for the records that this one causes.
+        bad_origin: Fault of a header that intake did not write; None if there is none.
         event_offset: Offset of the event that caused an activation; 0 without a header.
         replay: Id of the replay that reprocesses the record; empty for live records.
         replay_mode: Mode of that replay.
         failed_lanes: Lanes on which a requeued event failed.
         is_activation: True for a record of the events topic that holds an activation.
         is_canonical: True for a source record whose value is a canonical event already.
-        headers: Headers of the record, as it has them.
-        is_internal: True for a record of a topic of ours: the producer's headers have a
-            prefix there.
         was_held: True for an event that was held, and is back on the events topic.
         is_link: True for an alias call that is keyed by the previous id.
-        onward_headers: Headers for the records that this one causes.
     """
 
     key: bytes | None
     value: bytes | None
     offset: int
     origin: Origin
-    bad_origin: PoisonRecord | None
     source_ms: int
-    event_offset: int
-    replay: str
-    replay_mode: ReplayMode
-    failed_lanes: frozenset[str]
-    is_activation: bool
-    is_canonical: bool
     headers: Sequence[tuple[str, bytes | None]]
     is_internal: bool
-    was_held: bool
-    is_link: bool
     onward_headers: list[tuple[str, bytes]]
+    bad_origin: PoisonRecord | None = None
+    event_offset: int = 0
+    replay: str = ""
+    replay_mode: ReplayMode = ReplayMode.CHANGES_ONLY
+    failed_lanes: frozenset[str] = _NO_LANES
+    is_activation: bool = False
+    is_canonical: bool = False
+    was_held: bool = False
+    is_link: bool = False
 
     @property
     def source_headers(self) -> dict[str, bytes]:
@@ -102,30 +103,46 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
     headers = {}
     if is_internal:
         headers = {name: value or b"" for name, value in reversed(record.headers)}
-    origin = Origin(
-        topic=record.topic, partition=record.partition, offset=record.offset
-    )
-    bad_origin, origin_text = None, headers.get(ORIGIN_HEADER)
-    if origin_text is None:
-        origin_text = str(origin).encode()
-    else:
+    origin, bad_origin = None, None
+    origin_text = headers.get(ORIGIN_HEADER)
+    if origin_text is not None:
         try:
             origin = Origin.parse(origin_text.decode("ascii", "replace"))
         except PoisonRecord as fault:
-            bad_origin, origin_text = fault, str(origin).encode()
+            bad_origin = fault
+    if origin is None or origin_text is None:
+        origin = Origin(
+            topic=record.topic, partition=record.partition, offset=record.offset
+        )
+        origin_text = str(origin).encode()
     source_time = headers.get(SOURCE_TIME_HEADER, b"")
     source_ms = int(source_time) if source_time.isdigit() else record.timestamp
     event_offset = headers.get(EVENT_OFFSET_HEADER, b"")
-    lanes_text = headers.get(FAILED_LANES_HEADER, b"").decode("utf-8", "replace")
-    lanes = frozenset(lanes_text.split(",")) - {""} if lanes_text else _NO_LANES
-    return StageRecord(
+    stage_record = StageRecord(
         key=record.key,
         value=record.value,
         offset=record.offset,
         origin=origin,
-        bad_origin=bad_origin,
         source_ms=source_ms,
+        headers=record.headers,
+        is_internal=is_internal,
+        onward_headers=[
+            (ORIGIN_HEADER, origin_text),
+            (SOURCE_TIME_HEADER, b"%d" % source_ms),
+        ],
+        bad_origin=bad_origin,
         event_offset=int(event_offset) if event_offset.isdigit() else 0,
+    )
+    if headers.keys() <= _USUAL_HEADERS:
+        return stage_record
+    return _read_rare_headers(stage_record, headers)
+
+
+def _read_rare_headers(record: StageRecord, headers: dict[str, bytes]) -> StageRecord:
+    lanes_text = headers.get(FAILED_LANES_HEADER, b"").decode("utf-8", "replace")
+    lanes = frozenset(lanes_text.split(",")) - {""} if lanes_text else _NO_LANES
+    return msgspec.structs.replace(
+        record,
         replay=headers.get(REPLAY_HEADER, b"").decode("utf-8", "replace"),
         replay_mode=_REPLAY_MODES.get(
             headers.get(REPLAY_MODE_HEADER, b""), ReplayMode.CHANGES_ONLY
@@ -133,13 +150,10 @@ def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:
         failed_lanes=lanes,
         is_activation=bool(headers.get(ACTIVATION_HEADER)),
         is_canonical=CANONICAL_HEADER in headers,
-        headers=record.headers,
-        is_internal=is_internal,
         was_held=HELD_UNTIL_HEADER in headers,
         is_link=LINK_HEADER in headers,
         onward_headers=[
-            (ORIGIN_HEADER, origin_text),
-            (SOURCE_TIME_HEADER, b"%d" % source_ms),
+            *record.onward_headers,
             *((name, headers[name]) for name in _REPLAY_HEADERS if name in headers),
         ],
     )

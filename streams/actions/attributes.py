@@ -8,7 +8,7 @@ Events mostly set the same attributes together, so a last write is about all the
 attributes that one event sets, and is stored under their names.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,6 +23,9 @@ _FIXED: Final = frozenset({"id", "external_id", "anonymous_id", "_kx"})
 
 _CONTACTS: Final = frozenset({"email", "phone_number"})
 """Attributes of a profile with an external id; identifiers of any other profile."""
+
+_IDENTIFIERS: Final = _FIXED | _CONTACTS
+"""Identifiers of a profile without an external id."""
 
 _NESTED: Final = ("properties", "location")
 
@@ -65,31 +68,42 @@ def drop_stale_attributes(
         state: The user's state.
         event: The event.
     """
-    names_set = frozenset(_attribute_names(intent.profile))
+    names_set = _attribute_names(intent.profile)
     names_added = frozenset[str]()
-    rank = event.rank
-    written = state.attributes.items()
-    stale_names = frozenset(n for names, w in written if w.rank > rank for n in names)
-    is_addition = False
-    if isinstance(intent, ProfileUpsert):
+    if isinstance(intent, ProfileUpsert) and (intent.unset or _is_addition(intent)):
         names_set |= _property_names(intent.unset)
         names_added = _property_names((*intent.append, *intent.unappend))
-        if event.replay_mode is ReplayMode.CHANGES_ONLY:
-            recorded_names = frozenset(
-                name for names, w in written if w.rank >= rank for name in names
-            )
-            intent = _drop_repeated_additions(intent, recorded_names)
-        is_addition = bool(intent.append or intent.unappend)
+    written = state.attributes
+    if not written:  # nothing is stale
+        state = record_attributes(state, intent, names_set | names_added, event)
+        return FreshAttributes(intent, state, fully_superseded=False)
+    rank = event.rank
+    stale_names = _names_where(written, lambda write: write.rank > rank)
+    is_repeated = event.replay_mode is ReplayMode.CHANGES_ONLY
+    if is_repeated and isinstance(intent, ProfileUpsert):
+        recorded_names = _names_where(written, lambda write: write.rank >= rank)
+        intent = _drop_repeated_additions(intent, recorded_names)
     keeps_contacts = isinstance(intent, ListAdd) and not event.replay
     droppable = stale_names - _CONTACTS if keeps_contacts else stale_names
     if dropped_names := names_set & droppable:
         intent = _drop_names(intent, dropped_names)
     fully_superseded = (
-        bool(names_set | names_added) and names_set <= stale_names and not is_addition
+        bool(names_set | names_added)
+        and names_set <= stale_names
+        and not (isinstance(intent, ProfileUpsert) and _is_addition(intent))
     )
     recorded = (names_set - stale_names) | names_added
     state = record_attributes(state, intent, recorded, event)
     return FreshAttributes(intent, state, fully_superseded)
+
+
+def _names_where(
+    written: Mapping[AttributeNames, LastWrite], matches: Callable[[LastWrite], bool]
+) -> frozenset[str]:
+    """Return the attributes with a last write that matches."""
+    return frozenset(
+        name for names, write in written.items() if matches(write) for name in names
+    )
 
 
 def _property_names(names: Iterable[str]) -> frozenset[str]:
@@ -123,13 +137,18 @@ def _drop_names(intent: AttributeUpdate, names: frozenset[str]) -> AttributeUpda
     return msgspec.structs.replace(intent, profile=profile, unset=unset)
 
 
-def _attribute_names(profile: Mapping[str, Any]) -> Iterator[str]:
-    excluded = _FIXED if profile.get("external_id") else _FIXED | _CONTACTS
-    for name, value in profile.items():
-        if name in _NESTED and isinstance(value, dict):
-            yield from (f"{name}.{inner}" for inner in value)
-        elif name not in excluded:
-            yield name
+def _is_addition(intent: ProfileUpsert) -> bool:
+    return bool(intent.append or intent.unappend)
+
+
+def _attribute_names(profile: Mapping[str, Any]) -> frozenset[str]:
+    names = profile.keys() - (_FIXED if profile.get("external_id") else _IDENTIFIERS)
+    for nested in _NESTED:
+        value = profile.get(nested)
+        if isinstance(value, dict):
+            names.remove(nested)
+            names |= {f"{nested}.{inner}" for inner in value}
+    return frozenset(names)
 
 
 def _without(

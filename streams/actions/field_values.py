@@ -104,15 +104,13 @@ def to_email(value: Json) -> str | Unfit:
     """
     if not isinstance(value, list):
         return to_text(value)
-    candidates = [
-        candidate
-        for item in value
-        for candidate in (_emails_among(item) if isinstance(item, list) else [item])
-        if candidate is not None and candidate != ""
-    ]
-    texts = (text for text in candidates if isinstance(text, str))
-    valid = next(filter(normalize_email, texts), "")
-    return UNFIT if candidates and not valid else valid
+    has_candidates = False
+    for item in value:
+        for candidate in _emails_among(item) if isinstance(item, list) else (item,):
+            if isinstance(candidate, str) and normalize_email(candidate):
+                return candidate
+            has_candidates |= candidate is not None and candidate != ""
+    return UNFIT if has_candidates else ""
 
 
 def _emails_among(external_ids: list[Json]) -> list[Json]:
@@ -192,41 +190,55 @@ def to_location(value: Json) -> Converted | Unfit:
         return Converted({"address1": value})
     if not isinstance(value, dict):
         return UNFIT
-    outer = {name: raw for name, raw in value.items() if name != "address"}
-    location, dropped = _location_texts(outer)
     trait = value.get("address")
     if isinstance(trait, dict):
-        inner, inner_dropped = _location_texts(trait)
-        cleared = dict.fromkeys(_null_members(trait) if None in trait.values() else ())
-        location = {**cleared, **location, **inner}
-        dropped += inner_dropped
-    elif isinstance(trait, str) and trait:
-        location = {**location, "address1": trait}
+        location, dropped = _location_texts(trait)
+        if len(value) > 1:
+            outer, outer_dropped = _location_texts(_without_trait(value))
+            location, dropped = {**outer, **location}, (*outer_dropped, *dropped)
+        if None in trait.values():
+            location = {**dict.fromkeys(_null_members(trait)), **location}
+        return Converted(location, dropped)
+    location, dropped = _location_texts(_without_trait(value))
+    if isinstance(trait, str) and trait:
+        location["address1"] = trait
     elif trait is not None and trait != "":
         dropped = (*dropped, "location")
     return Converted(location, dropped)
+
+
+def _without_trait(value: dict[str, Json]) -> dict[str, Json]:
+    return {name: raw for name, raw in value.items() if name != "address"}
 
 
 def _location_texts(value: dict[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
     """Return the members as text, and the names for members that were left out."""
     location: dict[str, Json] = {}
     dropped = []
-    for name in dict.fromkeys(map(_MEMBERS.get, value)):
+    for spelling, raw in value.items():
+        name = _MEMBERS.get(spelling)
         if name is None:
             dropped.append("location-member")
-            continue
-        given = map(value.get, _LOCATION_SPELLINGS[name])
-        values = [raw for raw in given if raw is not None and raw != ""]
-        if not values:
-            continue
-        is_zero_degrees = name in _DEGREES and _is_zero(values[0])
-        texts = (text for text in map(to_text, values) if text is not UNFIT)
-        text = "0" if is_zero_degrees else next(texts, UNFIT)
-        if text is UNFIT:
-            dropped.append("location")
-        else:
-            location[name] = text
+        elif type(raw) is str and raw and spelling == name:  # the first spelling
+            location[name] = raw
+        elif name not in location:
+            text = _member_text(value, name)
+            if text is UNFIT:
+                dropped.append("location")
+            elif text:
+                location[name] = text
     return location, tuple(dropped)
+
+
+def _member_text(value: dict[str, Json], name: str) -> str | Unfit:
+    """Return a member of a location as text; empty if no spelling has a value."""
+    given = map(value.get, _LOCATION_SPELLINGS[name])
+    values = [raw for raw in given if raw is not None and raw != ""]
+    if not values:
+        return ""
+    if name in _DEGREES and _is_zero(values[0]):
+        return "0"
+    return next((text for text in map(to_text, values) if text is not UNFIT), UNFIT)
 
 
 def _null_members(address: dict[str, Json]) -> list[str]:

@@ -134,12 +134,11 @@ def fit_payload(
     dropped: list[str] = []
     for field in fields:
         raw = payload.get(field.name)
-        is_absent = raw is None or raw == ""
-        converted = "" if is_absent else field.convert(raw)
-        if is_absent or converted == "":
+        converted = "" if raw is None or raw == "" else field.convert(raw)
+        if converted == "":
             if field.required:
                 return _missing(field)
-        elif isinstance(converted, Converted):
+        elif type(converted) is Converted:
             values[field.name] = converted.value
             dropped += map(dropped_code, converted.dropped)
         elif converted is not UNFIT:
@@ -148,7 +147,7 @@ def fit_payload(
             return _unfit_refusal(field)
         elif field.unfit is UnfitPolicy.DROP:
             dropped.append(dropped_code(field.name))
-    return FittedPayload(values, tuple(dict.fromkeys(dropped)))
+    return FittedPayload(values, tuple(dict.fromkeys(dropped)) if dropped else ())
 
 
 def choose_emails(payload: dict[str, Json], fields: Sequence[Field]) -> dict[str, Json]:
@@ -160,25 +159,24 @@ def choose_emails(payload: dict[str, Json], fields: Sequence[Field]) -> dict[str
         payload: Payload that the mapping built; it is not changed.
         fields: Fields of the action that may hold candidates.
     """
-    chosen = dict(payload)
+    chosen = payload
     for field in fields:
-        value = chosen.get(field.name)
+        name, value = field.name, payload.get(field.name)
         if field.kind is FieldKind.EMAIL and isinstance(value, list):
-            _choose_email(chosen, field.name)
-        elif field.kind is FieldKind.PERSON and isinstance(value, dict):
-            person = dict(value)
-            if isinstance(person.get("email"), list):
-                _choose_email(person, "email")
-            chosen[field.name] = person
+            chosen = _with_email(chosen, name)
+        elif isinstance(value, dict) and isinstance(value.get("email"), list):
+            chosen = {**chosen, name: _with_email(value, "email")}
     return chosen
 
 
-def _choose_email(attributes: dict[str, Json], name: str) -> None:
+def _with_email(attributes: dict[str, Json], name: str) -> dict[str, Json]:
     email = to_email(attributes[name])
+    chosen = dict(attributes)
     if email == "":
-        del attributes[name]
+        del chosen[name]
     elif email is not UNFIT:
-        attributes[name] = email
+        chosen[name] = email
+    return chosen
 
 
 def dropped_code(name: str) -> str:

@@ -159,9 +159,12 @@ def normalize_ids(body: dict[str, Any]) -> None:
     for name in _PERSON_IDS:
         value = body.get(name)
         if isinstance(value, str):
-            value = body[name] = trim(value)
-        is_zero = value == 0 and not isinstance(value, bool)
-        if is_zero or (isinstance(value, str) and value in _JUNK_IDS):
+            text = trim(value)
+            if text in _JUNK_IDS:
+                del body[name]
+            elif text is not value:
+                body[name] = text
+        elif value == 0 and not isinstance(value, bool):
             del body[name]
 
 
@@ -227,7 +230,9 @@ def identifiers_of(
     if not has_own_properties:
         contacts = contacts[:-1]
     identifiers = {}
-    user_id = read_id(event.body, "userId")
+    user_id = event.body.get("userId")
+    if user_id != event.user:  # it is not text, or not the user key
+        user_id = read_id(event.body, "userId")
     if user_id and len(user_id) <= EXTERNAL_ID_MAX_CHARS:
         identifiers["external_id"] = user_id
     if (email := _email(contacts)) and normalize_email(email):
@@ -262,19 +267,28 @@ def _email(contacts: Sequence[Mapping[str, Any]]) -> str:
 
 def plausible_email(value: object) -> str:
     """Return an e-mail address in lower case, or an empty string for anything else."""
-    text = trim(value) if isinstance(value, str) else ""
-    is_plausible = len(text) <= EMAIL_MAX_CHARS and _EMAIL.fullmatch(text)
-    return text.lower() if is_plausible else ""
+    if not isinstance(value, str):
+        return ""
+    text = value if len(value) <= EMAIL_MAX_CHARS else trim(value)
+    return _plausible_email(text) if len(text) <= EMAIL_MAX_CHARS else ""
+
+
+@lru_cache(maxsize=CACHE_MAX_ENTRIES)
+def _plausible_email(text: str) -> str:
+    text = trim(text)
+    return text.lower() if _EMAIL.fullmatch(text) else ""
 
 
 def normalize_email(text: str) -> str:
     """Return the address with the domain in lower case; empty if invalid."""
-    text = trim(text)
+    if len(text) > EMAIL_MAX_CHARS:
+        text = trim(text)
     return _normalize_email(text) if len(text) <= EMAIL_MAX_CHARS else ""
 
 
 @lru_cache(maxsize=CACHE_MAX_ENTRIES)
 def _normalize_email(text: str) -> str:
+    text = trim(text)
     local, _, domain = text.rpartition("@")
     if len(local) > LOCAL_PART_MAX_CHARS:
         return ""
@@ -309,16 +323,19 @@ def read_contact(
         rules: Rules for reading them.
     """
     identifiers = {}
-    if external_id := trim(attributes.get("external_id") or ""):
+    external_id = attributes.get("external_id")
+    if external_id and (external_id := trim(external_id)):
         if len(external_id) > EXTERNAL_ID_MAX_CHARS:
             return EXTERNAL_ID_TOO_LONG
         identifiers["external_id"] = external_id
-    if text := trim(attributes.get("email") or ""):
+    text = attributes.get("email")
+    if text and (text := trim(text)):
         email = normalize_email(text)
         if not email:
             return INVALID_EMAIL
         identifiers["email"] = email
-    if text := trim(attributes.get("phone_number") or ""):
+    text = attributes.get("phone_number")
+    if text and (text := trim(text)):
         country = attributes.get("country_code") or rules.country
         phone = normalize_phone(text, country=country)
         if not phone:

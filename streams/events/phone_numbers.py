@@ -56,8 +56,9 @@ def normalize_phone(text: str, *, country: str = "") -> str:
         text: The number; a national number needs its country.
         country: ISO 3166 code. A number that begins with `+` needs none.
     """
-    text = trim(text)
-    return _parse_phone(text, country.upper()) if len(text) <= TEXT_MAX_CHARS else ""
+    if len(text) > TEXT_MAX_CHARS:
+        text = trim(text)
+    return _parse_phone(text, country) if len(text) <= TEXT_MAX_CHARS else ""
 
 
 def is_country_code(code: str) -> bool:
@@ -67,6 +68,7 @@ def is_country_code(code: str) -> bool:
 
 @lru_cache(maxsize=CACHE_MAX_ENTRIES)
 def _parse_phone(text: str, country: str) -> str:
+    text, country = trim(text), country.upper()
     is_known = _check_plain(text)
     if is_known is not None:
         return text if is_known else ""

@@ -157,7 +157,10 @@ def _parse_time(value: object, *, name: str) -> int:
 
 
 def _number_to_ms(number: float) -> int:
-    return int(number * 1000 if abs(number) < SECONDS_BELOW else number)
+    in_ms = number * 1000 if abs(number) < SECONDS_BELOW else number
+    return (
+        int(in_ms) if abs(in_ms) <= _LATEST_MS else _LATEST_MS + 1
+    )  # `inf` has no int
 
 
 def _since_epoch(time: datetime) -> timedelta:

@@ -104,10 +104,10 @@ def _unmapped(traits: dict[str, Any], payload: Payload) -> Iterator[str]:
     for trait, field in STANDARD_TRAITS.items():
         if trait not in traits:
             continue
-        value, is_mapped = traits[trait], field in payload
+        value = traits[trait]
         is_organization = trait in _ORGANIZATION_TRAITS and isinstance(value, dict)
         has_details = is_organization and value.keys() - {"name"}
-        if has_details or (not is_mapped and _has_value(trait, value)):
+        if has_details or (field not in payload and _has_value(trait, value)):
             yield f"trait-{trait.replace('_', '-')}"
 
 

@@ -101,11 +101,15 @@ def _check_parts(body: dict[str, Any]) -> None:
         if not _VERSION.fullmatch(str(version)):
             wording = "version is not 1, 1.x or 2 of Segment's"
             raise PoisonRecord("unknown-version", wording)
-    context_traits = section(body, "context").get("traits")
-    sections = [(name, body.get(name), name) for name in _SECTIONS]
-    for code, value, name in (*sections, ("context", context_traits, "context.traits")):
-        if not (value is None or isinstance(value, dict) or value == []):
-            raise PoisonRecord(f"bad-{code}", f"{name} is not an object")
+    for name in _SECTIONS:
+        if not _is_section(body.get(name)):
+            raise PoisonRecord(f"bad-{name}", f"{name} is not an object")
+    if not _is_section(section(body, "context").get("traits")):
+        raise PoisonRecord("bad-context", "context.traits is not an object")
+
+
+def _is_section(value: object) -> bool:
+    return type(value) is dict or value is None or value == []
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:

@@ -25,6 +25,8 @@ def choose(options: Json, at: str, context: CompileContext) -> Resolver:
         if options["exists"] == options.get("then"):
             return _first_existing(parts["exists"], other=other)
         return _choose_if_exists(parts["exists"], then=then, other=other)
+    if options["blank"] == options.get("then"):
+        return _first_not_blank(parts["blank"], other=other)
     return _choose_if_not_blank(parts["blank"], then=then, other=other)
 
 
@@ -57,11 +59,23 @@ def _choose_if_not_blank(
     return resolve
 
 
+def _first_not_blank(get: Resolver, *, other: Resolver) -> Resolver:
+    """Choose a value if it is not blank: test and result are read at once."""
+
+    def resolve(payload: Json) -> Json:
+        value = get(payload)
+        if value is UNDEFINED or _is_blank(value):
+            return other(payload)
+        return value
+
+    return resolve
+
+
 def _is_blank(value: object) -> bool:
+    if type(value) is str:
+        return not value
     if value is None or value is UNDEFINED:
         return True
-    if isinstance(value, str):
-        return not value
     if isinstance(value, list):
         return not text_of(value)
     return not isinstance(value, dict) and not value
