@@ -150,10 +150,10 @@ class _BatchResult:
             self.held.append(record)
         if decision.previous_id:
             self.links.append((record, decision.previous_id.encode()))
-        self.activations += [(record, *activation) for activation in activations]
-        self.dead_letters += [
-            _refusal_dead_letter(record, refusal) for refusal in decision.refusals
-        ]
+        for lane, value in activations:
+            self.activations.append((record, lane, value))
+        for refusal in decision.refusals:
+            self.dead_letters.append(_refusal_dead_letter(record, refusal))
         if decision.reason:
             item = outcome_item(
                 record.origin,

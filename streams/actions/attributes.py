@@ -27,6 +27,7 @@ _CONTACTS: Final = frozenset({"email", "phone_number"})
 _IDENTIFIERS: Final = _FIXED | _CONTACTS
 """Identifiers of a profile without an external id."""
 
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 _NESTED: Final = ("properties", "location")
 
 ATTRIBUTE_SETS_MAX: Final = 16
@@ -69,7 +70,7 @@ def drop_stale_attributes(
         event: The event.
     """
     names_set = _attribute_names(intent.profile)
-    names_added = frozenset[str]()
+    names_added: frozenset[str] = _NO_NAMES
     if isinstance(intent, ProfileUpsert) and (intent.unset or _is_addition(intent)):
         names_set |= _property_names(intent.unset)
         names_added = _property_names((*intent.append, *intent.unappend))

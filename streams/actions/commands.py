@@ -251,8 +251,9 @@ class _EventWrites:
 
 def _has_deletions(state: UserState) -> bool:
     """Return True if the user, or a person behind the key, was ever deleted."""
-    is_changed = any(map(is_deletion, state.command_changes))
-    return is_changed or bool(state.stored.profile.deletions)
+    if state.stored.profile.deletions:
+        return True
+    return bool(state.command_changes) and any(map(is_deletion, state.command_changes))
 
 
 def _last_writes(state: UserState) -> Iterator[LastWrite]:

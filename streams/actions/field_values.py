@@ -39,6 +39,7 @@ class Converted(NamedTuple):
 _NUMBER: Final = re.compile(
     r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\s*"
 ).fullmatch
+_TIME_TYPES: Final = (str, int, float)
 _NUMBER_MAX_CHARS: Final = 400
 """Ours: a float has at most 309 digits before the point."""
 
@@ -92,7 +93,7 @@ def to_text(value: Json) -> str | Unfit:
     """Convert a value to text; a number other than 0 in the format of JavaScript."""
     if type(value) is str:
         return value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = type(value) is int or type(value) is float
     return number_text(value) if is_number and value else UNFIT
 
 
@@ -132,9 +133,9 @@ def to_texts(value: Json) -> tuple[str, ...] | Unfit:
 
 def to_number(value: Json) -> float | Unfit:
     """Convert a value to a number; numeric text is parsed, a boolean is 1 or 0."""
-    if isinstance(value, bool):
+    if type(value) is bool:
         return int(value)
-    if isinstance(value, int | float):
+    if type(value) is int or type(value) is float:
         return value
     if not isinstance(value, str) or len(value) > _NUMBER_MAX_CHARS:
         return UNFIT
@@ -156,7 +157,7 @@ def to_boolean(value: Json) -> bool | Unfit:
 
 def to_time(value: Json) -> str | Unfit:
     """Convert a time to ISO 8601 in UTC."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if type(value) not in _TIME_TYPES:
         return UNFIT
     return to_iso_time(value) or UNFIT
 

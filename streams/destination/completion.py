@@ -106,26 +106,30 @@ def complete_person(intent: Intent, identity: Identity, *, time_ms: int) -> Inte
         identity: What is known of the event's user.
         time_ms: Time of the event, milliseconds since the epoch.
     """
-    match intent:
-        case EventRecord() | ListAdd() | ProfileUpsert() | IdChange() if (
-            identity.emails
-        ):
-            profile = _complete(
-                intent.profile,
-                identity,
-                time_ms=time_ms,
-                is_upsert=isinstance(intent, ProfileUpsert),
-            )
-            if profile is not intent.profile:
-                intent = msgspec.structs.replace(intent, profile=profile)
-        case ListRemove() if identity.emails:
-            identifiers = _complete(
-                intent.identifiers, identity, time_ms=time_ms, is_upsert=True
-            )
-            intent = msgspec.structs.replace(intent, identifiers=identifiers)
-        case _:
-            pass
+    if identity.emails:
+        match intent:
+            case EventRecord() | ListAdd() | ProfileUpsert() | IdChange():
+                profile = intent.profile
+                if not _is_complete(profile, identity):
+                    is_upsert = isinstance(intent, ProfileUpsert)
+                    profile = _complete(
+                        profile, identity, time_ms=time_ms, is_upsert=is_upsert
+                    )
+                    intent = msgspec.structs.replace(intent, profile=profile)
+            case ListRemove():
+                identifiers = _complete(
+                    intent.identifiers, identity, time_ms=time_ms, is_upsert=True
+                )
+                intent = msgspec.structs.replace(intent, identifiers=identifiers)
+            case _:
+                pass
     return _without_phone(intent) if isinstance(intent, EventRecord) else intent
+
+
+def _is_complete(profile: dict[str, Any], identity: Identity) -> bool:
+    """Return True if a profile names the person as well as can be, as most do."""
+    is_user = profile.get("external_id") == identity.external_id
+    return is_user and profile.get("email") == identity.email
 
 
 def _complete(
@@ -138,9 +142,8 @@ def _complete(
     address is a previous one.
     """
     email, external_id = attributes.get("email", ""), attributes.get("external_id")
-    emails = {identifier.value for identifier in identity.emails}
-    is_strange = bool(email) and email.lower() not in emails
     is_user = external_id == identity.external_id
+    is_strange = bool(email) and not identity.has_email(email.lower())
     if is_strange and is_user and time_ms >= identity.emails[0].times_ms[0]:
         return attributes if is_upsert else _without(attributes, "external_id")
     if external_id:

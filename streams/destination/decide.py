@@ -314,12 +314,11 @@ class _DecisionBuilder:
         self, intent: Intent, rule: MappingRule, *, batch: BatchOverride
     ) -> None:
         replay = self.event.replay
-        failed_lanes = replay.failed_lanes if replay else frozenset[str]()
         result = apply_command(
             intent,
             self.state,
             event=self.event,
-            allow_repeat=lane_of(intent) in failed_lanes,
+            allow_repeat=replay is not None and lane_of(intent) in replay.failed_lanes,
         )
         self.state = result.state
         if result.intent is None:

@@ -185,7 +185,9 @@ def _with_address(
     """Remember an address beside those that are on the same side, or leave with it."""
     is_new_entry = after.inside and not (before and before.inside)
     earlier = () if before is None or is_new_entry else before.addresses
-    addresses = tuple(sorted({*earlier, address} - {""})[:ADDRESSES_MAX])
+    addresses = earlier
+    if address and address not in earlier:
+        addresses = tuple(sorted((*earlier, address))[:ADDRESSES_MAX])
     if addresses == after.addresses:
         return after
     return msgspec.structs.replace(after, addresses=addresses)

@@ -24,6 +24,7 @@ counts milliseconds (the range begins in 1973): no time inside the bounds is
 ambiguous."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _NUMBER: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?").fullmatch
 
@@ -129,8 +130,8 @@ def to_iso_time(value: str | float) -> str:
 
 def iso_from_ms(time_ms: int) -> str:
     """Format milliseconds since the epoch as ISO 8601 in UTC."""
-    utc_time = _EPOCH + timedelta(milliseconds=time_ms)
-    return utc_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc_time = _NAIVE_EPOCH + timedelta(milliseconds=time_ms)
+    return f"{utc_time.isoformat(timespec='milliseconds')}Z"
 
 
 def _within_bounds(time_ms: int, name: str, *, now_ms: int) -> int:
@@ -142,6 +143,8 @@ def _within_bounds(time_ms: int, name: str, *, now_ms: int) -> int:
 
 
 def _parse_time(value: object, *, name: str) -> int:
+    if type(value) is int:
+        return _number_to_ms(value)
     if isinstance(value, str):
         text = trim(value)
         if _NUMBER(text) and not _DATE_DIGITS(text):
@@ -151,7 +154,7 @@ def _parse_time(value: object, *, name: str) -> int:
         except ValueError:
             time = _parse_other_form(text, name=name)
         return _since_epoch(time) // _MILLISECOND
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, float):
         return _number_to_ms(value)
     raise PoisonRecord("bad-time", f"{name} is neither a string nor a number")
 

@@ -108,7 +108,7 @@ def _compile_two_keys(outer_key: str, key: str) -> Resolver:
             value = get_member(payload, outer_key)
         if type(value) is dict:
             return value.get(key, UNDEFINED)
-        return get_member(value, key)
+        return value if value is UNDEFINED else get_member(value, key)
 
     return get
 

@@ -5,6 +5,7 @@ of attributes, the identity. An event reads and writes only the entries that it 
 """
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 import msgspec
@@ -14,6 +15,9 @@ from streams.state.identity import Identity
 
 MESSAGE_IDS_MAX = 16
 """Ours: beyond this number, events of one millisecond are no longer distinguished."""
+
+NAMES_CACHED: Final = 1_000
+"""Ours: encoded sets of attributes; most users have the same few."""
 
 Rank = tuple[int, Origin]
 """Event time in milliseconds, then origin: the greater rank is the later write."""
@@ -180,7 +184,12 @@ DELETION_INFIX: Final = b"\0profile\0command"
 
 def attributes_key(user: bytes, names: AttributeNames) -> bytes:
     """Return the table's key of a set of attributes."""
-    return b"%b\0profile\0attributes%b" % (user, _ENCODER.encode(names))
+    return b"%b\0profile\0attributes%b" % (user, _encode_names(names))
+
+
+@lru_cache(maxsize=NAMES_CACHED)
+def _encode_names(names: AttributeNames) -> bytes:
+    return _ENCODER.encode(names)
 
 
 def identity_key(user: bytes) -> bytes:

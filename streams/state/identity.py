@@ -109,6 +109,10 @@ class Identity(
         """E-mail addresses that were current before."""
         return tuple(identifier.value for identifier in self.emails[1:])
 
+    def has_email(self, email: str) -> bool:
+        """Return True for an address that is or was the person's, in lower case."""
+        return any(email == known.value for known in self.emails)
+
     def is_email_from(self, time_ms: int) -> bool:
         """Return True if the current address was new at a time, or shortly before it.
 

@@ -276,12 +276,12 @@ class TableEntries:
         self.changes |= changes
         for audience, write in state.membership_changes.items():
             self._entries[membership_key(self.user, audience)] = write
-        deletions = dict(self.profile.deletions)
+        deletions = self.profile.deletions
         for key, write in state.command_changes.items():
             if not is_deletion(key):
                 self._entries[command_key(self.user, key)] = write
             elif write:
-                deletions[key] = write
+                deletions = {**deletions, key: write}
         self._profile = ProfileEntries(state.identity, state.attributes, deletions)
 
     def _scan_changed(self, group: bytes) -> dict[bytes, bytes]:
@@ -343,4 +343,6 @@ def deletions_last(
     If a worker is killed in between, the redelivered deletion is applied again, and
     removes the entries that are left.
     """
-    return sorted(changes.items(), key=lambda change: DELETION_INFIX in change[0])
+    if any(DELETION_INFIX in key for key in changes):
+        return sorted(changes.items(), key=lambda change: DELETION_INFIX in change[0])
+    return list(changes.items())

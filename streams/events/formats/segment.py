@@ -102,14 +102,12 @@ def _check_parts(body: dict[str, Any]) -> None:
             wording = "version is not 1, 1.x or 2 of Segment's"
             raise PoisonRecord("unknown-version", wording)
     for name in _SECTIONS:
-        if not _is_section(body.get(name)):
+        value = body.get(name)
+        if not (type(value) is dict or value is None or value == []):
             raise PoisonRecord(f"bad-{name}", f"{name} is not an object")
-    if not _is_section(section(body, "context").get("traits")):
+    value = section(body, "context").get("traits")
+    if not (type(value) is dict or value is None or value == []):
         raise PoisonRecord("bad-context", "context.traits is not an object")
-
-
-def _is_section(value: object) -> bool:
-    return type(value) is dict or value is None or value == []
 
 
 def _read_kind(body: dict[str, Any]) -> EventKind:

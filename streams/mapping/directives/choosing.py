@@ -22,10 +22,10 @@ def choose(options: Json, at: str, context: CompileContext) -> Resolver:
         parts.pop("else", None)
     then, other = parts.get("then", resolve_nothing), parts.get("else", resolve_nothing)
     if "exists" in parts:
-        if options["exists"] == options.get("then"):
+        if repr(options["exists"]) == repr(options.get("then")):  # 1 is not true
             return _first_existing(parts["exists"], other=other)
         return _choose_if_exists(parts["exists"], then=then, other=other)
-    if options["blank"] == options.get("then"):
+    if repr(options["blank"]) == repr(options.get("then")):
         return _first_not_blank(parts["blank"], other=other)
     return _choose_if_not_blank(parts["blank"], then=then, other=other)
 
