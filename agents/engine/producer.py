@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as Report
@@ -51,8 +52,7 @@ class Message(NamedTuple):
     partition: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """Result for a durable record.
 
     Attributes:

@@ -110,7 +110,8 @@ def complete_person(intent: Intent, identity: Identity, *, time_ms: int) -> Inte
         match intent:
             case EventRecord() | ListAdd() | ProfileUpsert() | IdChange():
                 profile = intent.profile
-                if not _is_complete(profile, identity):
+                named = profile.get("external_id"), profile.get("email")
+                if named != (identity.external_id, identity.email):
                     is_upsert = isinstance(intent, ProfileUpsert)
                     profile = _complete(
                         profile, identity, time_ms=time_ms, is_upsert=is_upsert
@@ -124,12 +125,6 @@ def complete_person(intent: Intent, identity: Identity, *, time_ms: int) -> Inte
             case _:
                 pass
     return _without_phone(intent) if isinstance(intent, EventRecord) else intent
-
-
-def _is_complete(profile: dict[str, Any], identity: Identity) -> bool:
-    """Return True if a profile names the person as well as can be, as most do."""
-    is_user = profile.get("external_id") == identity.external_id
-    return is_user and profile.get("email") == identity.email
 
 
 def _complete(

@@ -1,5 +1,6 @@
 """Decision on an event: the user's state afterwards, and what is to be delivered."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -298,14 +299,15 @@ class _DecisionBuilder:
                 message_id=self.event.message_id,
                 previous_id=self.previous_id,
             )
-        is_idle = not self.activations and not self.refusals
-        default = REASONS_WITHOUT_MAPPING.get(self.event.kind, NO_MAPPING)
-        reasons = dict.fromkeys(self.reasons or [default])
+        reasons: Iterable[str] = ()
+        if not self.activations and not self.refusals:
+            default = REASONS_WITHOUT_MAPPING.get(self.event.kind, NO_MAPPING)
+            reasons = dict.fromkeys(self.reasons or [default])
         return Decision(
             state=self.state,
             activations=tuple(self.activations),
             refusals=tuple(self.refusals),
-            reason=",".join(reasons) if is_idle else "",
+            reason=",".join(reasons),
             message_id=self.event.message_id,
             previous_id=self.previous_id,
         )

@@ -151,6 +151,7 @@ class EntryName(NamedTuple):
 
 _ENCODER: Final = msgspec.json.Encoder()
 encode_entry = _ENCODER.encode
+_encode_names = lru_cache(maxsize=NAMES_CACHED)(_ENCODER.encode)
 decode_last_write = msgspec.json.Decoder(LastWrite).decode
 decode_identity = msgspec.json.Decoder(Identity).decode
 decode_command_key = msgspec.json.Decoder(CommandKey).decode
@@ -178,6 +179,11 @@ def command_key(user: bytes, key: CommandKey) -> bytes:
     return b"%b\0command\0%b" % (user, name)
 
 
+IDENTITY_NAME: Final = b"identity"
+ATTRIBUTES_PREFIX: Final = b"attributes"
+COMMAND_PREFIX: Final = b"command"
+"""Names in the group `EntryGroup.PROFILE`, or the beginnings of names."""
+
 DELETION_INFIX: Final = b"\0profile\0command"
 """Part that only the table's keys of deletions have."""
 
@@ -185,11 +191,6 @@ DELETION_INFIX: Final = b"\0profile\0command"
 def attributes_key(user: bytes, names: AttributeNames) -> bytes:
     """Return the table's key of a set of attributes."""
     return b"%b\0profile\0attributes%b" % (user, _encode_names(names))
-
-
-@lru_cache(maxsize=NAMES_CACHED)
-def _encode_names(names: AttributeNames) -> bytes:
-    return _ENCODER.encode(names)
 
 
 def identity_key(user: bytes) -> bytes:

@@ -7,12 +7,14 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from streams.state.entries import (
+    ATTRIBUTES_PREFIX,
+    COMMAND_PREFIX,
     DELETION_INFIX,
     ERASED,
+    IDENTITY_NAME,
     AttributeNames,
     CommandKey,
     EntryGroup,
-    EntryKind,
     LastWrite,
     Rank,
     attributes_key,
@@ -26,7 +28,6 @@ from streams.state.entries import (
     identity_key,
     is_deletion,
     membership_key,
-    parse_name,
 )
 from streams.state.identity import UNKNOWN, Identity
 from streams.state.user_entries import NO_ENTRIES, Memberships, ProfileEntries
@@ -248,15 +249,15 @@ class TableEntries:
             return self._profile
         identity, attributes, deletions = UNKNOWN, {}, {}
         entries = self.scan(group_key(self.user, EntryGroup.PROFILE))
-        for raw_name, entry in entries.items():
-            kind, text = parse_name(EntryGroup.PROFILE, raw_name.decode())
-            match kind:
-                case EntryKind.IDENTITY:
-                    identity = decode_identity(entry)
-                case EntryKind.COMMAND:
-                    deletions[decode_command_key(text)] = decode_last_write(entry)
-                case _:
-                    attributes[decode_names(text)] = decode_last_write(entry)
+        for name, entry in entries.items():
+            if name == IDENTITY_NAME:
+                identity = decode_identity(entry)
+            elif name.startswith(ATTRIBUTES_PREFIX):
+                names = decode_names(name.removeprefix(ATTRIBUTES_PREFIX))
+                attributes[names] = decode_last_write(entry)
+            else:
+                key = decode_command_key(name.removeprefix(COMMAND_PREFIX))
+                deletions[key] = decode_last_write(entry)
         self._profile = ProfileEntries(identity, attributes, deletions)
         if deletion := deletions.get(ERASED):
             live_identity = identity.after(deletion.time_ms)

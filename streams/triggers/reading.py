@@ -55,6 +55,8 @@ def _one_key_reader(root: str, key: str) -> ValueReader:
 
 def _walk(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON
     for key in path:
+        if value is None:
+            return None
         value = value.get(key) if type(value) is dict else _step(value, key)
     return value
 

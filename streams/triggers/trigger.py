@@ -142,7 +142,9 @@ class Trigger:
 
     def __call__(self, event: object) -> bool:
         """Return True if the event matches; values that are not objects never match."""
-        return isinstance(event, dict | Mapping) and self.test(event)
+        if type(event) is dict or isinstance(event, Mapping):
+            return self.test(event)
+        return False
 
 
 def compile_trigger(text: str) -> Trigger:
