@@ -125,9 +125,12 @@ def test_days_and_twelve_hour_clocks(text: str, iso_time: str) -> None:
         pytest.param("2026-03-01 10:00 Europe/Nowhere", id="no-such-zone"),
         pytest.param(20_260_301, id="a-day-as-a-number"),
         pytest.param("tomorrow", id="a-word"),
+        pytest.param(float("inf"), id="a-number-beyond-any"),
+        pytest.param(float("nan"), id="not-a-number"),
+        pytest.param(-1e300, id="long-before-any-calendar"),
     ],
 )
-def test_a_time_that_can_be_read_in_two_ways_is_not_guessed(value: str | int) -> None:
+def test_a_time_that_can_be_read_in_two_ways_is_not_guessed(value: str | float) -> None:
     """A wrong time would change the order of a user's events."""
     with pytest.raises(PoisonRecord, match=r"bad-time|time-out-of-range"):
         event_time_ms({"timestamp": value}, record_time_ms=MARCH_MS, now_ms=MARCH_MS)

@@ -35,6 +35,8 @@ def _path(path: str) -> dict[str, Json]:
         pytest.param({"exists": _path("$.x"), "then": 1}, UNDEFINED, id="no-else"),
         pytest.param({"exists": _path("$.a"), "else": 1}, UNDEFINED, id="no-then"),
         pytest.param({"exists": _path("$.a"), "then": None}, None, id="then-null"),
+        pytest.param({"exists": 1, "then": True}, True, id="exists-equals-then"),
+        pytest.param({"blank": 1, "then": True}, True, id="blank-equals-then"),
         pytest.param({"blank": _path("$.empty"), "then": 1, "else": 2}, 2, id="blank"),
         pytest.param({"blank": _path("$.zero"), "then": 1, "else": 2}, 2, id="b-zero"),
         pytest.param({"blank": _path("$.deep"), "then": 1, "else": 2}, 1, id="b-full"),
@@ -48,7 +50,9 @@ def _path(path: str) -> dict[str, Json]:
 )
 def test_if_takes_then_or_else(options: dict[str, Json], expected: object) -> None:
     """`exists` needs a value, `blank` a value that is not blank."""
-    assert compile_mapping({"@if": options})(_EVENT) == expected
+    value = compile_mapping({"@if": options})(_EVENT)
+
+    assert (value, type(value)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
