@@ -161,9 +161,9 @@ def _parse_time(value: object, *, name: str) -> int:
 
 def _number_to_ms(number: float) -> int:
     in_ms = number * 1000 if abs(number) < SECONDS_BELOW else number
-    return (
-        int(in_ms) if abs(in_ms) <= _LATEST_MS else _LATEST_MS + 1
-    )  # `inf` has no int
+    if abs(in_ms) <= _LATEST_MS:
+        return int(in_ms)
+    return _LATEST_MS + 1  # out of bounds; infinity is no whole number
 
 
 def _since_epoch(time: datetime) -> timedelta:
