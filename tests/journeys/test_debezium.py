@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.brokers.interface import admin
 from tests.journeys.harness import Pipeline
 from tests.journeys.shop_tables import EXAMPLE, GUESTS, ShopTables, profiles_of
 from tests.journeys.topics import Group
@@ -96,8 +97,9 @@ def test_profiles_and_lists_end_as_the_tables_are(
         source_topics=",".join(topics),
     )
     settings = pipeline.settings
+    bootstrap = settings.kafka_bootstrap_servers
     pipeline.groups["intake"] = Group(
-        settings.kafka_bootstrap_servers, f"{settings.app_id}.intake", topics
+        admin(bootstrap), bootstrap, f"{settings.app_id}.intake", topics
     )
     connectors = {"shop": shop.connector(prefix.rstrip("."))}
     home = tmp_path / "connect"

@@ -8,6 +8,7 @@ from streams.actions.activation import lane_of
 from streams.actions.intents import (
     Deletion,
     EventRecord,
+    IdChange,
     Intent,
     IntentKind,
     ListAdd,
@@ -37,6 +38,7 @@ TABLE: list[tuple[Intent, str, str, LaneId]] = [
         "L",
         LaneId.LISTS,
     ),
+    (IdChange(profile=WHO, previous_id="p"), "change-id", "", LaneId.PROFILES),
     (ListAdd(list_id="L", profile=WHO), "add", "L", LaneId.LISTS),
     (ListAdd(list_id="", profile=WHO), "add", "", LaneId.LISTS),
     (ListRemove(list_id="L", identifiers=WHO), "remove", "L", LaneId.LISTS),
