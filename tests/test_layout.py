@@ -45,6 +45,7 @@ PACKAGES = {
     "settings",
     "state",
     "triggers",
+    "warehouse",
 }
 """Packages of `streams/`, from the design."""
 

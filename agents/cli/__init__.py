@@ -20,6 +20,7 @@ from agents.cli.replay import replay
 from agents.cli.sandbox import sandbox
 from agents.cli.send import send
 from agents.cli.sources import sources
+from agents.cli.sync import sync
 from agents.cli.topics import topics
 from agents.cli.worker import worker
 from streams.errors import StreamsError
@@ -52,6 +53,7 @@ def main() -> None:
     klaviyo-streams deadletters      inspect, requeue or discard failed records
     klaviyo-streams reconcile        compare memberships with the lists in Klaviyo
     klaviyo-streams sources          list sources, and inspect topics
+    klaviyo-streams sync             send the changed rows of a warehouse
     klaviyo-streams check            validate a destination file
     klaviyo-streams metrics          check that mapped metrics exist in Klaviyo
     klaviyo-streams explain          show the requests for events on standard input
@@ -67,6 +69,7 @@ _COMMANDS = (
     replay,
     deadletters,
     reconcile,
+    sync,
     sandbox,
     sources,
     check,

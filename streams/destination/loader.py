@@ -24,6 +24,7 @@ from streams.destination.presets import GROUP_MAPPINGS, PRESETS, GroupPolicy
 from streams.destination.problems import ConfigProblems
 from streams.destination.rows.selection import EVERY_ROW
 from streams.destination.sources import read_sources, source_topics
+from streams.destination.syncs.reader import read_syncs
 from streams.errors import ConfigError
 from streams.events.identifiers import BadPhonePolicy, ContactRules
 from streams.events.phone_numbers import is_country_code
@@ -34,7 +35,14 @@ from streams.settings.loader import API_KEY_ENV, BASE_PREFIX, layer_problems
 from streams.settings.yaml_reader import read_yaml
 from streams.triggers.trigger import Trigger
 
-FILE_PARTS: Final = ("settings", "audiences", "sources", "mappings", "subscriptions")
+FILE_PARTS: Final = (
+    "settings",
+    "audiences",
+    "sources",
+    "mappings",
+    "subscriptions",
+    "syncs",
+)
 AUDIENCE_FIELDS: Final = ("list_id", "enabled")
 IDENTITY_FIELDS: Final = (
     "complete",
@@ -164,6 +172,7 @@ def _compile_parts(
         opt_out_rules=_read_opt_out_rules(settings, problems=problems),
         identity_rules=_read_identity_rules(settings, problems=problems),
         settings=_worker_settings(parts, settings, problems=problems),
+        syncs=read_syncs(parts.get("syncs"), problems=problems),
     )
 
 

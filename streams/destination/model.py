@@ -16,6 +16,7 @@ from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
 from streams.destination.rows.payload import clearing_payload, with_person
 from streams.destination.rows.selection import RowSelection
+from streams.destination.syncs.model import Sync
 from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
 from streams.events.row import CHANGE_NAMES, RowChange, is_row
 from streams.events.sources import Source
@@ -221,6 +222,7 @@ class Destination:
         identity_rules: Rules for naming the person of an intent.
         warnings: Warnings about the file, a line each: `path: warning`.
         settings: The file's settings of the worker, with the topics of its sources.
+        syncs: Name to sync, for `klaviyo-streams sync`; a worker runs none.
         rules_by_name: The mappings by the names of events.
     """
 
@@ -235,6 +237,7 @@ class Destination:
     identity_rules: IdentityRules = DEFAULT_IDENTITY_RULES
     warnings: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    syncs: Mapping[str, Sync] = field(default_factory=dict)
     rules_by_name: RulesByName = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

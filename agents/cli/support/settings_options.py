@@ -12,6 +12,8 @@ from agents.cli.support.tester_options import load_destination
 from agents.shared.context import kafka_access
 from streams.destination.loader import read_file_sources, read_worker_settings
 from streams.destination.model import Destination
+from streams.destination.syncs.model import Sync
+from streams.destination.syncs.reader import read_syncs_of_file
 from streams.errors import ConfigError
 from streams.events.sources import Source
 from streams.settings import Settings, load_settings
@@ -89,6 +91,22 @@ def read_sources(settings_path: Path | None) -> tuple[Source, ...]:
     """
     path = _destination_path(settings_path)
     return read_file_sources(path.read_bytes()) if path is not None else ()
+
+
+def read_settings_and_syncs(
+    settings_path: Path | None,
+) -> tuple[Settings, dict[str, Sync]]:
+    """Read the settings, and the syncs of the destination file named there.
+
+    Raises:
+        ConfigError: No destination file is named, or all problems found.
+    """
+    path = _destination_path(settings_path)
+    if path is None:
+        problem = "names no file; syncs are a part of the destination file"
+        raise ConfigError([f"destination: {problem}"])
+    syncs = read_syncs_of_file(path.read_bytes())
+    return read_settings(settings_path), syncs
 
 
 def open_kafka_settings(settings_path: Path | None) -> Settings:

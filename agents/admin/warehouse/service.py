@@ -1,0 +1,63 @@
+"""Service of several syncs: runs each of them at its times, one after the other."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from agents.admin.warehouse.runner import SyncRunner
+from streams.destination.syncs.model import Schedule
+from streams.errors import ConfigError
+
+NextTime = Callable[[datetime], datetime]
+"""Returns the first time of a run after a time."""
+
+
+def schedule_of(schedule: Schedule, *, at: str) -> NextTime:
+    """Return the times of a schedule.
+
+    Raises:
+        ConfigError: The cron expression is wrong, with its path.
+    """
+    zone = ZoneInfo(schedule.timezone)
+
+    def next_time(now: datetime) -> datetime:
+        return next(CronSim(schedule.cron, now.astimezone(zone)))
+
+    try:
+        next_time(datetime(2026, 1, 1, tzinfo=UTC))
+    except (CronSimError, StopIteration) as fault:
+        reason = str(fault) or "never comes"
+        raise ConfigError([f"{at}.cron: {schedule.cron}: {reason}"]) from None
+    return next_time
+
+
+def run_at_times(
+    runners: Sequence[SyncRunner],
+    next_times: Sequence[NextTime],
+    *,
+    run: Callable[[SyncRunner], object],
+    now: Callable[[], datetime],
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Run syncs at their times until the process is stopped.
+
+    A time that comes while another sync runs is not lost: that sync runs next.
+
+    Args:
+        runners: The syncs.
+        next_times: Times of each sync.
+        run: Runs a sync once; errors are its own.
+        now: The clock.
+        wait: Waits for seconds.
+    """
+    due = [next_time(now()) for next_time in next_times]
+    while due:
+        index = due.index(min(due))
+        remaining_s = (due[index] - now()).total_seconds()
+        if remaining_s > 0:
+            wait(remaining_s)
+        run(runners[index])
+        due[index] = next_times[index](now())

@@ -1,0 +1,1 @@
+"""Syncs of a destination file: rows of a warehouse that become row events."""
