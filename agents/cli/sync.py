@@ -66,7 +66,7 @@ def check(*, settings_path: Path | None, names: Sequence[str], online: bool) -> 
     \b
     Examples:
       klaviyo-streams sync check
-      klaviyo-streams sync check --settings settings.yaml customers
+      klaviyo-streams sync check customers --online
     """  # noqa: D301 - click reads the backspace
     for runner in _runners(settings_path, names):
         for line in sync_lines(runner.sync, topic=runner.topic):
@@ -114,24 +114,15 @@ def plan(
 @settings_option
 @_names_argument
 @_json_option
-@click.option("--service", is_flag=True, help="Run each sync by its schedule, forever.")
-@click.option(
-    "--every",
-    type=click.FloatRange(min=1),
-    metavar="SECONDS",
-    help="Run the syncs again and again, with so many seconds between the runs.",
-)
 @click.pass_context
-def run(  # noqa: PLR0913 - one argument an option
+def run(
     ctx: click.Context,
     *,
     settings_path: Path | None,
     names: Sequence[str],
     as_json: bool,
-    service: bool,
-    every: float | None,
 ) -> None:
-    """Run syncs once, or by their schedules; without a NAME every sync of the file.
+    """Run syncs once, one after the other; without a NAME every sync of the file.
 
     A run that was interrupted while it sent is sent to its end first. One that was
     interrupted before is read again. Progress goes to standard error. The exit code is
@@ -141,18 +132,44 @@ def run(  # noqa: PLR0913 - one argument an option
     Examples:
       klaviyo-streams sync run
       klaviyo-streams sync run customers --json
-      klaviyo-streams sync run --service
-      klaviyo-streams sync run customers --every 900
     """  # noqa: D301 - click reads the backspace
     runners = _runners(settings_path, names)
     contact_kafka(kafka_access(_settings_of(settings_path)))
-    if service or every:
-        _serve(runners, every=every, as_json=as_json)
-        return
     statuses = [_run_once(runner, as_json=as_json) for runner in runners]
-    failed = None in statuses
     done = [status for status in statuses if status is not None]
-    ctx.exit(1 if failed else _exit_code(done))
+    ctx.exit(1 if len(done) < len(statuses) else _exit_code(done))
+
+
+@sync.command()
+@settings_option
+@_names_argument
+@_json_option
+@click.option(
+    "--every",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Run with so many seconds between two runs, instead of by the schedules.",
+)
+def serve(
+    *,
+    settings_path: Path | None,
+    names: Sequence[str],
+    as_json: bool,
+    every: float | None,
+) -> None:
+    """Run syncs by their schedules until SIGTERM, one at a time.
+
+    A run that fails or is paused is reported, and the others go on. A time that comes
+    while another sync runs is not lost.
+
+    \b
+    Examples:
+      klaviyo-streams sync serve
+      klaviyo-streams sync serve customers --every 900
+    """  # noqa: D301 - click reads the backspace
+    runners = _runners(settings_path, names)
+    contact_kafka(kafka_access(_settings_of(settings_path)))
+    _serve(runners, every=every, as_json=as_json)
 
 
 @sync.command()

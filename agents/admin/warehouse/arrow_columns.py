@@ -87,12 +87,15 @@ def plain_batches(
 
 def plain_schema(schema: Any) -> pa.Schema:  # noqa: ANN401 - pyarrow ships no types
     """Return the schema of the batches that `plain_batches` yields."""
-    empty = [_plain_array(pa.array([], type=field.type)) for field in schema]
-    fields = [
-        pa.field(field.name, array.type)
-        for field, array in zip(schema, empty, strict=True)
-    ]
-    return pa.schema(fields)
+    return pa.schema([pa.field(f.name, _plain_type(f.type)) for f in schema])
+
+
+def _plain_type(arrow_type: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    if isinstance(arrow_type, pa.BaseExtensionType):
+        return _plain_type(arrow_type.storage_type)
+    if types.is_list(arrow_type):
+        return pa.list_(_plain_type(arrow_type.value_type))
+    return pa.string() if types.is_decimal256(arrow_type) else arrow_type
 
 
 def _plain_array(array: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types

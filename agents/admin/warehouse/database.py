@@ -2,7 +2,7 @@
 
 import sqlite3
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -138,8 +138,11 @@ class DuckDbDatabase:
             with duckdb.connect(
                 self._path, read_only=True, config=_SOURCE_CONFIG
             ) as source:
-                reader = source.sql(sql).to_arrow_reader(BATCH_ROWS)
-                yield _arrow_source(reader)
+                result = source.sql(sql)
+                types = zip(result.columns, result.types, strict=True)
+                json_names = {name for name, kind in types if str(kind) == "JSON"}
+                reader = result.to_arrow_reader(BATCH_ROWS)
+                yield _arrow_source(reader, json_names=json_names)
 
     def quote(self, name: str) -> str:
         """Return the name of a column as an identifier of this database."""
@@ -193,8 +196,18 @@ def _quoted(name: str, scheme: str) -> str:
     return quote(name)
 
 
-def _arrow_source(reader: Any) -> RowSource:  # noqa: ANN401 - pyarrow ships no types
-    columns = tuple(column_of(field) for field in reader.schema)
+def _arrow_source(
+    reader: Any,  # noqa: ANN401 - pyarrow ships no types
+    *,
+    json_names: Collection[str] = (),
+) -> RowSource:
+    """Return the rows of a reader; some texts in it are JSON by their names."""
+    columns = tuple(
+        Column(name=field.name, kind=ColumnKind.JSON)
+        if field.name in json_names
+        else column_of(field)
+        for field in reader.schema
+    )
     return RowSource(
         columns=columns,
         schema=plain_schema(reader.schema),
@@ -223,7 +236,10 @@ class SqliteDatabase:
             if not self._path.is_file():
                 raise ConfigError([f"warehouse: no such file: {self._path}"])
             uri = f"{self._path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True)) as connection:
+            # DuckDB pulls the rows from a thread of its own, one at a time
+            with closing(
+                sqlite3.connect(uri, uri=True, check_same_thread=False)
+            ) as connection:
                 cursor = connection.execute(sql)
                 names = [description[0] for description in cursor.description]
                 yield _scalar_source(names, iter(lambda: _fetch(cursor), []))
@@ -273,6 +289,7 @@ class SqlAlchemyDatabase:
         ):
             partitions = result.partitions(PARTITION_ROWS)
             yield _scalar_source(list(result.keys()), partitions)
+        self._engine.dispose()
 
     def quote(self, name: str) -> str:
         """Return the name of a column as an identifier of this database."""

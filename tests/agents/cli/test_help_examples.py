@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -50,8 +51,17 @@ EXITS = {
     "metrics": {0, 1},  # 1 where Klaviyo lacks a metric
     "reconcile": {0, 1},  # 1 where a list differs from its audience
     "sources inspect": {0, 1},  # 1 where the topic does not exist
+    "sync approve": {0, 1},  # 1 where no run is paused
+    "sync resume": {0, 1},  # 1 where no run was interrupted
 }
 """By command: the codes its examples may end with, where it is not 0 alone."""
+
+
+SYNC_SETTINGS = {
+    "KLAVIYO_STREAMS_DESTINATION": "syncs.yaml",
+    "WAREHOUSE_URL": "duckdb:///warehouse.duckdb",
+}
+"""Where the syncs of the examples are, and their database."""
 
 
 class RunsOn(NamedTuple):
@@ -70,6 +80,7 @@ class RunsOn(NamedTuple):
 RUNS_ON = {
     "demo": RunsOn("with an outcome", 1),
     "sandbox": RunsOn("Klaviyo sandbox on http", 0),
+    "sync serve": RunsOn("service of", 0),
     "worker": RunsOn("", 0),
 }
 
@@ -134,6 +145,8 @@ def folder(tmp_path: Path) -> Path:
         shutil.copytree(shelf, tmp_path, dirs_exist_ok=True)
     lines = (tmp_path / "memberships.jsonl").read_bytes()
     (tmp_path / "memberships.jsonl.gz").write_bytes(gzip.compress(lines))
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as warehouse:
+        warehouse.execute("CREATE TABLE customers AS SELECT 1 AS id, 'a@b.co' AS email")
     copy = read_lines(lines.splitlines())
     parquet.write_parquet(tmp_path / "memberships.parquet", copy, exported_at="")
     return tmp_path
@@ -213,6 +226,8 @@ def test_an_example_does_what_it_says(
 ) -> None:
     """Each example ends with an allowed code, or starts and stops in order."""
     settings = request.getfixturevalue("cluster") if _needs_kafka(example) else {}
+    if example.command.startswith("sync"):
+        settings = settings | SYNC_SETTINGS
     environ = _environ(klaviyo, settings)
     kafka = environ["KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS"]
     klaviyo_address = klaviyo.url.partition("://")[2]
