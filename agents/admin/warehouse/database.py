@@ -31,6 +31,9 @@ BATCH_ROWS: Final = 50_000
 SOURCE_MEMORY: Final = "256MB"
 """Limit of a DuckDB that runs the query of a sync."""
 
+NO_PROGRESS_BAR: Final = "SET enable_progress_bar = false"
+"""Statement for DuckDB, which prints a bar of its own on a terminal."""
+
 _SOURCE_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": SOURCE_MEMORY,
     "preserve_insertion_order": False,  # or a result waits in memory for its order
@@ -138,6 +141,7 @@ class DuckDbDatabase:
             with duckdb.connect(
                 self._path, read_only=True, config=_SOURCE_CONFIG
             ) as source:
+                source.execute(NO_PROGRESS_BAR)
                 result = source.sql(sql)
                 types = zip(result.columns, result.types, strict=True)
                 json_names = {name for name, kind in types if str(kind) == "JSON"}

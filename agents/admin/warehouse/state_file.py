@@ -14,7 +14,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from agents.admin.warehouse.database import RowSource
+from agents.admin.warehouse.database import NO_PROGRESS_BAR, RowSource
 from streams.destination.syncs.model import InitialRun, Sync
 from streams.errors import ConfigError
 from streams.warehouse import diff_sql
@@ -114,6 +114,7 @@ class StateFile:
             problem = f"{path}: {str(failure).splitlines()[0]}"
             raise ConfigError([f"sync: state cannot be opened: {problem}"]) from None
         path.chmod(0o600)
+        self._db.execute(NO_PROGRESS_BAR)
         self._db.execute(diff_sql.CREATE_STATE)
         self._db.execute(diff_sql.CREATE_REJECTED)
         self._db.execute("CREATE TABLE IF NOT EXISTS progress(body BLOB)")

@@ -16,7 +16,7 @@ from agents.engine.producer import Message, SendResult, Written
 from streams.destination.syncs.model import Sync
 from streams.settings import load_settings
 
-SEND_S = 0.002
+SEND_S = 0.2
 """Time of a send: long enough that some kills hit the middle of the records."""
 
 

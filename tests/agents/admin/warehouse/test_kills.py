@@ -18,13 +18,13 @@ from tests.agents.admin.warehouse.sync_case import URL_ENV, apply_events, read_s
 from tests.structure.source import ROOT
 from tests.support.postgres import Postgres
 
-RUNS = 8
+RUNS = 6
 ROWS = int(os.environ.get("KLAVIYO_STREAMS_TEST_SYNC_ROWS", "20000"))
 """Rows of the table; 1,000,000 shows the kills of a long run."""
 
 BEGINS = b"begins\n"
 MAX_RUN_S = 120.0
-KILL_WITHIN_S = 1.5
+KILL_WITHIN_S = 1.2
 """About the time of a run, in which a kill comes."""
 
 CHANGES = (
@@ -94,10 +94,10 @@ def test_killed_runs_add_up_to_the_query(people: Postgres, tmp_path: Path) -> No
         sync=read_sync(guards={"max_changed_share": 1, "max_deleted_share": 1}),
     )
     encoded = msgspec.json.encode(case)
-    endings = []
     for number in range(RUNS):
         kill_after_s = numbers.uniform(0, KILL_WITHIN_S) if number % 2 else None
-        endings.append(_run(encoded, people.url, kill_after_s=kill_after_s))
+        has_ended = _run(encoded, people.url, kill_after_s=kill_after_s)
+        assert has_ended or kill_after_s is not None
         people.execute(*(change.format(number) for change in CHANGES))
     assert _run(encoded, people.url, kill_after_s=None)
     lines = records_path.read_bytes().splitlines()
@@ -105,4 +105,3 @@ def test_killed_runs_add_up_to_the_query(people: Postgres, tmp_path: Path) -> No
     rows = apply_events({}, [orjson.loads(line) for line in lines])
 
     assert rows == _rows_of(people)
-    assert endings[::2] == [True] * (RUNS // 2)

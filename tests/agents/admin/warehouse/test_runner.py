@@ -366,6 +366,7 @@ def test_runs_killed_anywhere_add_up_to_the_table(case: SyncCase) -> None:
     numbers = random.Random(12)  # noqa: S311 - the same kills each time
     rows: dict[str, Mapping[str, Json]] = {}
     case.insert(6000)
+    case.execute("CREATE TABLE deleted AS FROM people LIMIT 0")
     for number in range(KILLS):
         _kill_after(case, numbers.randrange(4))
         case.producer.sent.clear()
@@ -376,9 +377,13 @@ def test_runs_killed_anywhere_add_up_to_the_table(case: SyncCase) -> None:
         else:
             apply_events(rows, row_events(case.producer))
         case.execute(
-            f"UPDATE people SET plan = 'p{number}' WHERE id % 7 = {number % 7}"
+            f"""
+            UPDATE people SET plan = 'p{number}' WHERE id % 7 = {number % 7};
+            INSERT INTO people FROM deleted;  -- as they were before their deletion
+            CREATE OR REPLACE TABLE deleted AS FROM people WHERE id % 31 = {number};
+            DELETE FROM people WHERE id % 31 = {number};
+            """
         )
-        case.execute(f"DELETE FROM people WHERE id % 31 = {number}")
         case.insert(40, start=10_000 + 100 * number)
     case.producer.on_send = lambda _: None
 
