@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers bytecode format bench kafka lock clean
-.PHONY: $(addprefix bench-,all journey quota latency table user pacing replay)
+.PHONY: $(addprefix bench-,all journey quota latency table user pacing replay sync)
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -49,10 +49,10 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay all
+bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay sync all
 
 bench-all: bench-journey bench-quota bench-latency bench-table bench-user \
-  bench-pacing bench-replay
+  bench-pacing bench-replay bench-sync
 
 bench-journey: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks --events $(EVENTS)
@@ -75,6 +75,10 @@ bench-pacing: $(STAMP)
 
 bench-replay: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.replay_rate
+
+bench-sync: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.sync
+	@$(BIN)/python -m tests.benchmarks.sync --database postgresql
 
 kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or status)
 	@$(BIN)/python -m tests.brokers $(ACTION)

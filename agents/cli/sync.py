@@ -1,6 +1,7 @@
 """Command `klaviyo-streams sync`: send the rows of a warehouse that have changed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import msgspec
 from agents.admin.kafka_contact import contact_kafka
 from agents.cli.support.settings_options import (
     read_settings_and_syncs,
+    read_sources,
     settings_option,
 )
 from agents.cli.support.sync_output import (
@@ -24,6 +26,7 @@ from agents.shared.context import kafka_access
 from agents.shared.signals import interrupt_on_signals
 from streams.destination.syncs.model import Sync
 from streams.errors import ConfigError, StreamsError
+from streams.events.sources import converted_topics
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -268,10 +271,16 @@ def _runners(settings_path: Path | None, names: Sequence[str]) -> list["SyncRunn
         for name in names
         if name not in syncs
     ]
-    chosen = [syncs[name] for name in names or syncs if name in syncs]
     if not syncs:
         problems = ["sync: the destination file has no part syncs"]
-    problems += [line for one in chosen for line in _topic_problems(one, settings)]
+    converted = converted_topics(read_sources(settings_path))
+    topics = [topic for topic in settings.source_topics if topic not in converted]
+    chosen = [
+        replace(syncs[name], topic=syncs[name].topic or next(iter(topics), ""))
+        for name in names or syncs
+        if name in syncs
+    ]
+    problems += [line for one in chosen for line in _topic_problems(one, topics)]
     if problems:
         raise ConfigError(problems)
     runner_type = _import_runner()
@@ -282,13 +291,13 @@ def _settings_of(settings_path: Path | None) -> Settings:
     return read_settings_and_syncs(settings_path)[0]
 
 
-def _topic_problems(one: Sync, settings: Settings) -> Iterator[str]:
-    """Yield a problem if no worker reads the topic of a sync's row events."""
-    if one.topic and one.topic not in settings.source_topics:
-        topics = ", ".join(settings.source_topics)
+def _topic_problems(one: Sync, topics: Sequence[str]) -> Iterator[str]:
+    """Yield a problem if no worker reads row events from the topic of a sync."""
+    if one.topic not in topics:
+        names = ", ".join(topics) or "none"
         yield (
-            f"syncs.{one.name}.topic: no worker reads {one.topic}; add it to "
-            f"source_topics, which has {topics}"
+            f"syncs.{one.name}.topic: no worker reads events of Segment's format from "
+            f"{one.topic or 'any topic'}; add a topic to source_topics (now: {names})"
         )
 
 

@@ -32,15 +32,15 @@ CHANGES = (
     "UPDATE people SET first_name = 'x' WHERE id % 100 = 0",
     "DELETE FROM people WHERE id % 1000 = 1",
     (
-        "INSERT INTO people SELECT id + 1000000000, email, user_id, first_name, credit, "
-        "subscribed, tier, orders, seen_at FROM people WHERE id % 1000 = 2"
+        "INSERT INTO people SELECT id + 1000000000, email, user_id, first_name, "
+        "credit, subscribed, tier, orders, seen_at FROM people WHERE id % 1000 = 2"
     ),
 )
 """1 % updated, 0.1 % deleted and 0.1 % new, as in the measurements of the design."""
 
 
 class Measured(NamedTuple):
-    """Measured run.
+    """Time and memory of a run.
 
     Attributes:
         seconds: Wall time.

@@ -179,7 +179,7 @@ def test_a_column_of_sqlite_changes_its_type(tmp_path: Path) -> None:
     ],
 )
 def test_a_url_without_a_driver_says_what_to_install(url: str, problem: str) -> None:
-    """Before anything connects."""
+    """The error comes before anything connects."""
     with pytest.raises(ConfigError, match=problem):
         open_database(url, at="syncs.people.connection_env")
 
