@@ -38,7 +38,7 @@ def since_cursor(sql: str, *, column: str, value: str) -> str:
 
 
 def cursor_literal(text: str, kind: ColumnKind, *, lag_s: float) -> str:
-    """Return the SQL of a cursor, less its lag; a lag needs a timestamp or a number.
+    """Return the SQL of a cursor; a timestamp is earlier by its lag.
 
     Args:
         text: Canonical text of the cursor.

@@ -43,16 +43,6 @@ class InitialRun(StrEnum):
     """Remember every row, and send nothing."""
 
 
-class StateCopy(StrEnum):
-    """Storage of a sync's state."""
-
-    LOCAL = "local"
-    """A file in `data_dir`."""
-
-    TOPIC = "topic"
-    """The file, and a copy in a compacted topic, for another machine."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
     """Limits beyond which a run is paused before its first record.
@@ -122,7 +112,6 @@ class Sync:
         initial: Treatment of the rows of the first run.
         column_timezone: Time zone of timestamps without one; empty leaves them as
             they are.
-        state: Storage of the state.
         schedule: Times of the runs of a service; None if a service does not run it.
         guards: Limits beyond which a run is paused.
     """
@@ -144,6 +133,5 @@ class Sync:
     cursor_lag_s: float = 0.0
     initial: InitialRun = InitialRun.SEND
     column_timezone: str = ""
-    state: StateCopy = StateCopy.LOCAL
     schedule: Schedule | None = None
     guards: Guards = Guards()

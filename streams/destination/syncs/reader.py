@@ -14,7 +14,6 @@ from streams.destination.syncs.model import (
     Guards,
     InitialRun,
     Schedule,
-    StateCopy,
     Sync,
     SyncMode,
 )
@@ -39,7 +38,6 @@ SYNC_FIELDS: Final = (
     "cursor_lag_s",
     "initial",
     "column_timezone",
-    "state",
     "schedule",
     "guards",
 )
@@ -114,9 +112,6 @@ def _read_sync(name: str, raw: Json, *, problems: ConfigProblems) -> Sync:
         ),
         initial=problems.choice_at(
             part.get("initial"), at=f"{at}.initial", default=InitialRun.SEND
-        ),
-        state=problems.choice_at(
-            part.get("state"), at=f"{at}.state", default=StateCopy.LOCAL
         ),
         schedule=_read_schedule(
             part.get("schedule"), at=f"{at}.schedule", problems=problems

@@ -28,7 +28,7 @@ from streams.destination.model import UnknownMetricPolicy
 from streams.destination.presets import GroupPolicy
 from streams.destination.sources import SOURCE_FIELDS
 from streams.events.columns.declared import DECIMAL, DECLARED_TYPES
-from streams.destination.syncs.model import InitialRun, StateCopy, SyncMode
+from streams.destination.syncs.model import InitialRun, SyncMode
 from streams.destination.syncs.reader import GUARD_FIELDS, SYNC_FIELDS
 from streams.events.identifiers import BadPhonePolicy
 from streams.events.sources import (
@@ -66,7 +66,7 @@ PARTS = {
     ),
     "Types of columns": (*DECLARED_TYPES, DECIMAL),
     "mappings": (*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS),
-    "syncs": (*SYNC_FIELDS, *SyncMode, *InitialRun, *StateCopy),
+    "syncs": (*SYNC_FIELDS, *SyncMode, *InitialRun),
     "guards": GUARD_FIELDS,
     "batching": (*BATCHING_FIELDS, *(field.name for field in BATCH_FIELDS)),
 }
