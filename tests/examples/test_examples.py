@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import duckdb
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -44,16 +45,29 @@ def run(command: str) -> str:
     return result.stdout
 
 
+def _set_up_warehouse(
+    example: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Do what the text says of the database, with the files in another folder."""
+    with duckdb.connect(folder / "warehouse.duckdb") as warehouse:
+        warehouse.execute((example / "warehouse.sql").read_text())
+    monkeypatch.setenv("WAREHOUSE_URL", f"duckdb:///{folder}/warehouse.duckdb")
+    monkeypatch.setenv("KLAVIYO_STREAMS_DESTINATION", "destination.yaml")
+    monkeypatch.setenv("KLAVIYO_STREAMS_DATA_DIR", str(folder / "data"))
+
+
 def test_there_is_one_example_for_each_idea() -> None:
-    """Seven ideas have an example, six of them with their input and a result."""
+    """Nine ideas have an example, eight of them with their input and a result."""
     assert {path.name for path in FOLDERS} - {*IDS} == {"debezium-postgres"}
     assert IDS == [
         "audiences",
         "consent",
+        "dbt-model",
         "first-event",
         "orders",
         "rudderstack",
         "segment-mappings",
+        "warehouse-table",
     ]
     for example in EXAMPLES:
         assert input_file(example).exists()
@@ -62,10 +76,12 @@ def test_there_is_one_example_for_each_idea() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=IDS)
 def test_the_commands_of_an_example_run(
-    example: Path, monkeypatch: pytest.MonkeyPatch
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each command of the text ends with code 0, `explain` with a line per event."""
     monkeypatch.chdir(example)
+    if (example / "warehouse.sql").exists():
+        _set_up_warehouse(example, tmp_path, monkeypatch)
     printed = [(command, run(command)) for command in commands(example)]
 
     events = input_file(example).read_text().splitlines()
