@@ -137,7 +137,7 @@ def test_a_problem_has_its_path(part: str, path: str) -> None:
 
 
 def test_every_problem_is_reported_at_once() -> None:
-    """Those of several syncs, and of a name that cannot be a file's."""
+    """Several syncs have problems, one of them a name that no file can have."""
     text = f"syncs: {{a/b: {{{VALID}}}, c: {{{VALID}, mode: x, initial: y}}}}"
 
     with pytest.raises(ConfigError) as error:
