@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import orjson
 
 from streams.destination.syncs.model import Sync
-from streams.events.identifiers import plausible_email
+from streams.errors import PoisonRecord
+from streams.events.identifiers import user_key_of
 from streams.events.row import RowChange, row_event, row_message_id
 from streams.mapping.values import Json
 
@@ -33,7 +34,7 @@ class RowRecord:
     """Record of a row event.
 
     Attributes:
-        key: User key: the user id, else the e-mail address, else the row's key.
+        key: User key, as intake finds it in the event.
         value: The row event as JSON.
     """
 
@@ -77,5 +78,12 @@ def row_record(  # noqa: PLR0913 - a row's parts, each with a name
         audience=sync.audience,
         is_snapshot=run.is_first,
     )
-    user = user_id or plausible_email(email) or key
-    return RowRecord(key=user.encode(), value=orjson.dumps(body))
+    return RowRecord(key=_user_key(body).encode(), value=orjson.dumps(body))
+
+
+def _user_key(body: dict[str, Json]) -> str:
+    """Return the user key of a row event; empty for an event that intake refuses."""
+    try:
+        return user_key_of(body, kind="track")
+    except PoisonRecord:
+        return ""

@@ -41,9 +41,9 @@ def test_the_first_run_sends_every_row_as_a_snapshot(case: SyncCase) -> None:
     assert status.phase == "idle"
     assert all(event["context"]["row"]["snapshot"] for event in events)
     assert {m.key for m in case.producer.sent} == {
-        b"p0@example.com",
-        b"p1@example.com",
-        b"p2@example.com",
+        b"people/0",
+        b"people/1",
+        b"people/2",
     }
 
 
