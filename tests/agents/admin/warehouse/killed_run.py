@@ -63,7 +63,6 @@ def main(encoded: str) -> None:
         report=click.echo,
         producer=FileProducer(Path(case.records_path)),
     )
-    click.echo("begins")
     click.echo(f"ended {runner.run().phase}")
 
 

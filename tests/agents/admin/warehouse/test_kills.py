@@ -1,9 +1,10 @@
 """Runs over a PostgreSQL table that changes, killed by a signal at random moments."""
 
+import contextlib
 import os
 import random
 import subprocess
-import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,18 +14,18 @@ import psycopg
 import pytest
 
 from streams.mapping.values import Json
-from tests.agents.admin.warehouse.killed_run import RunOfProcess
+from tests.agents.admin.warehouse.killed_run import SEND_S, RunOfProcess
 from tests.agents.admin.warehouse.sync_case import URL_ENV, apply_events, read_sync
-from tests.structure.source import ROOT
+from tests.support.cli_server import CliProcess, spawn_module
 from tests.support.postgres import Postgres
 
-RUNS = 6
+RUNS = 8
 ROWS = int(os.environ.get("KLAVIYO_STREAMS_TEST_SYNC_ROWS", "20000"))
 """Rows of the table; 1,000,000 shows the kills of a long run."""
 
-BEGINS = b"begins\n"
 MAX_RUN_S = 120.0
-KILL_WITHIN_S = 1.2
+POLL_S = 0.005
+KILL_WITHIN_S = 1.2 + ROWS / 100_000
 """About the time of a run, in which a kill comes."""
 
 CHANGES = (
@@ -61,33 +62,45 @@ def _rows_of(people: Postgres) -> dict[str, Mapping[str, Json]]:
     return {str(i): {"id": i, "email": e, "plan": p} for i, e, p in rows}
 
 
-def _run(encoded: bytes, url: str, *, kill_after_s: float | None) -> bool:
-    """Run the sync in a process; return True if it ended by itself."""
-    environ = os.environ | {URL_ENV: url, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(  # noqa: S603 - our own arguments
-        [sys.executable, "-m", "tests.agents.admin.warehouse.killed_run", encoded],
-        env=environ,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == BEGINS
-        try:
-            return process.wait(kill_after_s or MAX_RUN_S) == 0
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return False
+def _start(encoded: bytes, log_path: Path) -> CliProcess:
+    with log_path.open("ab") as log:
+        return spawn_module(
+            "tests.agents.admin.warehouse.killed_run",
+            encoded.decode(),
+            stdout=log.fileno(),
+            imports=("agents.admin.warehouse.runner",),
+        )
+
+
+def _kill(process: CliProcess, *, after_s: float) -> None:
+    """Kill a run after some time, unless it has ended before."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(after_s)
+    process.kill()
+    process.wait()
+
+
+def _await_records(process: CliProcess, path: Path, *, size: int) -> None:
+    """Return once a run has sent a record, or has ended without one."""
+    while process.poll() is None:
+        if path.exists() and path.stat().st_size > size:
+            return
+        time.sleep(POLL_S)
 
 
 @pytest.mark.slow
-def test_killed_runs_add_up_to_the_query(people: Postgres, tmp_path: Path) -> None:
-    """Half of the runs are killed; the records of all applied in order are the rows.
+def test_killed_runs_add_up_to_the_query(
+    people: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the runs are killed, half of these while they send; no row is lost.
+
+    The records of all runs, applied in order, are the rows of the table.
 
     A false deletion, a lost update or a forgotten row would leave other rows.
     """
+    monkeypatch.setenv(URL_ENV, people.url)
+    log_path, records_path = tmp_path / "log", tmp_path / "records"
     numbers = random.Random(2026)  # noqa: S311 - the same delays each time
-    records_path = tmp_path / "records"
     case = RunOfProcess(
         data_dir=str(tmp_path / "data"),
         records_path=str(records_path),
@@ -95,11 +108,17 @@ def test_killed_runs_add_up_to_the_query(people: Postgres, tmp_path: Path) -> No
     )
     encoded = msgspec.json.encode(case)
     for number in range(RUNS):
-        kill_after_s = numbers.uniform(0, KILL_WITHIN_S) if number % 2 else None
-        has_ended = _run(encoded, people.url, kill_after_s=kill_after_s)
-        assert has_ended or kill_after_s is not None
+        size = records_path.stat().st_size if records_path.exists() else 0
+        process = _start(encoded, log_path)
+        if number % 4 == 1:
+            _kill(process, after_s=numbers.uniform(0, KILL_WITHIN_S))
+        elif number % 4 == 3:
+            _await_records(process, records_path, size=size)
+            _kill(process, after_s=numbers.uniform(0, SEND_S))
+        else:
+            assert process.wait(MAX_RUN_S) == 0, log_path.read_text()
         people.execute(*(change.format(number) for change in CHANGES))
-    assert _run(encoded, people.url, kill_after_s=None)
+    assert _start(encoded, log_path).wait(MAX_RUN_S) == 0, log_path.read_text()
     lines = records_path.read_bytes().splitlines()
 
     rows = apply_events({}, [orjson.loads(line) for line in lines])
