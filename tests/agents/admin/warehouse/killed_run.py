@@ -4,6 +4,7 @@ The records go to a file, a line each, and are durable when `send` returns.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,10 @@ from agents.engine.producer import Message, SendResult, Written
 from streams.destination.syncs.model import Sync
 from streams.settings import load_settings
 
-SEND_S = 0.2
+ROWS = int(os.environ.get("KLAVIYO_STREAMS_TEST_SYNC_ROWS", "20000"))
+"""Rows of the table; 1,000,000 shows the kills of a long run."""
+
+SEND_S = 4_000 / ROWS
 """Time of a send: long enough that some kills hit the middle of the records."""
 
 

@@ -1,7 +1,6 @@
 """Runs over a PostgreSQL table that changes, killed by a signal at random moments."""
 
 import contextlib
-import os
 import random
 import subprocess
 import time
@@ -14,15 +13,12 @@ import psycopg
 import pytest
 
 from streams.mapping.values import Json
-from tests.agents.admin.warehouse.killed_run import SEND_S, RunOfProcess
+from tests.agents.admin.warehouse.killed_run import ROWS, SEND_S, RunOfProcess
 from tests.agents.admin.warehouse.sync_case import URL_ENV, apply_events, read_sync
 from tests.support.cli_server import CliProcess, spawn_module
 from tests.support.postgres import Postgres
 
 RUNS = 8
-ROWS = int(os.environ.get("KLAVIYO_STREAMS_TEST_SYNC_ROWS", "20000"))
-"""Rows of the table; 1,000,000 shows the kills of a long run."""
-
 MAX_RUN_S = 120.0
 POLL_S = 0.005
 KILL_WITHIN_S = 1.2 + ROWS / 100_000
