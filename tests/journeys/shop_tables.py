@@ -73,6 +73,22 @@ class ShopTables:
         rows = self._connection.execute("select email from members order by email")
         return [email for (email,) in rows]
 
+    def log_position(self) -> str:
+        """Return the end of the database's log."""
+        return self._value("select pg_current_wal_lsn()::text")
+
+    def is_confirmed(self, log_position: str) -> bool:
+        """Return True if the connector has stored an offset behind a position."""
+        end = self._value(
+            "select confirmed_flush_lsn::text from pg_replication_slots"
+            " where database = current_database()"
+        )
+        return _bytes_before(end) > _bytes_before(log_position)
+
+    def _value(self, query: str) -> str:
+        row = self._connection.execute(query.encode()).fetchone()
+        return row[0] if row else "0/0"
+
     def connector(self, prefix: str) -> dict[str, str]:
         """Return the example's connector, for this database.
 
@@ -116,3 +132,9 @@ def profiles_of(klaviyo: Klaviyo) -> dict[str, dict[str, Any]]:
 
 def _number(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _bytes_before(log_position: str) -> int:
+    """Return the number of bytes before a position: `high/low`, hexadecimal."""
+    high, low = log_position.split("/")
+    return (int(high, 16) << 32) + int(low, 16)

@@ -117,7 +117,7 @@ class Connect:
             "key.converter": converter,
             "value.converter": converter,
             "offset.storage.file.filename": str(self.home / "offsets"),
-            "offset.flush.interval.ms": "2000",
+            "offset.flush.interval.ms": "1000",
             # Without a scan of all classes Connect starts in a third of the time.
             "plugin.discovery": "service_load",
             "plugin.path": str(self.home / "plugins"),
