@@ -130,6 +130,8 @@ def test_profiles_and_lists_end_as_the_tables_are(
 
     pipeline.until(lambda: not pipeline.lagging)
     pipeline.outcomes.read()
+    reasons = {reason for _, _, _, reason in pipeline.outcomes.counts()}
+    assert reasons >= {"key-change", "tombstone", "truncated"}
     _await_equal(pipeline, shop, left={"dan@example.com"})
     code = truncated.headers["__connect.errors.exception.class.name"]
     assert code == "truncated"
