@@ -99,7 +99,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
         numbers = numbers_text.split("/")
         are_decimal = all(number.isdecimal() for number in numbers)
         is_short = len(numbers_text) <= NUMBERS_MAX_CHARS
-        if not (topic and are_decimal and is_short and len(numbers) in (2, 3)):
+        is_topic = bool(topic) and topic.isascii()  # Kafka allows no other names
+        if not (is_topic and are_decimal and is_short and len(numbers) in (2, 3)):
             raise PoisonRecord("bad-origin", "origin is not topic/partition/offset")
         partition, offset, *index = map(int, numbers)
         return cls(topic=topic, partition=partition, offset=offset, index=sum(index))
