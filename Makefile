@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers bytecode format bench kafka lock clean
-.PHONY: $(addprefix bench-,all journey quota latency table user pacing replay sync)
+.PHONY: $(addprefix bench-,all journey quota latency table user pacing replay sync formats)
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -49,10 +49,10 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay sync all
+bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay sync formats all
 
 bench-all: bench-journey bench-quota bench-latency bench-table bench-user \
-  bench-pacing bench-replay bench-sync
+  bench-pacing bench-replay bench-sync bench-formats
 
 bench-journey: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks --events $(EVENTS)
@@ -79,6 +79,9 @@ bench-replay: $(STAMP)
 bench-sync: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.sync
 	@$(BIN)/python -m tests.benchmarks.sync --database postgresql
+
+bench-formats: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.formats
 
 kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or status)
 	@$(BIN)/python -m tests.brokers $(ACTION)

@@ -14,6 +14,9 @@ from agents.engine.watchdog import Watchdog
 from agents.lanes.service import LaneService
 from agents.shared.context import Context, clock_ms, kafka_access
 from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
+from agents.shared.registry.client import RegistryClients
+from agents.shared.registry.store import SchemaStore
+from agents.shared.schema_wait import SchemaWait
 from agents.shared.stages import run_stage
 from agents.shared.warnings import WarningLog
 from streams.delivery.outcome import Stage
@@ -50,10 +53,11 @@ def build_app(settings: Settings, destination: Destination) -> EngineApp:
         context.audience_lists,
         context.replays,
         context.offset_backup,
+        context.schemas,
         klaviyo,
     ]
     for stage in settings.stages:
-        _STAGES[stage](app, context)
+        _stage_adder(stage, destination)(app, context)
     app.base_services.append(_build_watchdog(app, settings))
     health.register(app)
     return app
@@ -84,6 +88,7 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
         destination=destination,
         converted_topics=converted_topics(destination.sources),
         warn=WarningLog(),
+        schemas=SchemaStore(RegistryClients()),
         now_ms=clock_ms,
     )
 
@@ -95,6 +100,20 @@ def _add_intake(app: EngineApp, context: Context) -> None:
         name=Stage.INTAKE,
         topics=(*context.settings.source_topics, context.topics.reprocess),
         process=partial(intake.process_batch, context),
+    )
+
+
+def _add_framed_intake(app: EngineApp, context: Context) -> None:
+    """Add intake for sources whose records wait until their schemas are known."""
+    waiting = SchemaWait(context, process=partial(intake.process_records, context))
+    run_stage(
+        app,
+        context,
+        name=Stage.INTAKE,
+        topics=(*context.settings.source_topics, context.topics.reprocess),
+        process=waiting.process_batch,
+        marks_done=True,
+        on_partitions_revoked=waiting.on_partitions_revoked,
     )
 
 
@@ -153,6 +172,15 @@ _STAGES: dict[str, Callable[[EngineApp, Context], None]] = {
     "activate": _add_activate,
     "deliver": _add_deliver,
 }
+
+
+def _stage_adder(
+    stage: str, destination: Destination
+) -> Callable[[EngineApp, Context], None]:
+    needs_registry = any(source.needs_registry for source in destination.sources)
+    if stage == Stage.INTAKE and needs_registry:
+        return _add_framed_intake
+    return _STAGES[stage]
 
 
 def _build_watchdog(app: EngineApp, settings: Settings) -> Watchdog:

@@ -22,7 +22,7 @@ from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
 from streams.delivery.verdict import Reason, discarded
 from streams.events.convert import convert_record
 from streams.events.formats.segment import decode
-from streams.events.formats.source_record import SkippedRecord, SourceRecord
+from streams.events.formats.source_record import SkippedRecord
 from streams.events.sources import Source
 
 
@@ -101,12 +101,10 @@ def _convert(
 def _convert_value(
     context: Context, record: StageRecord, source: Source
 ) -> Sequence[bytes] | SkippedRecord:
-    source_record = SourceRecord(
-        origin=record.origin,
-        time_ms=record.source_ms,
-        key=record.key,
-        value=record.value,
-        headers=record.source_headers,
+    return convert_record(
+        record.to_source_record(),
+        source,
+        max_bytes=context.settings.max_event_bytes,
+        schemas=context.schemas.lookup,
+        warn=context.warn,
     )
-    max_bytes = context.settings.max_event_bytes
-    return convert_record(source_record, source, max_bytes=max_bytes, warn=context.warn)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "tests.brokers.fixtures",
     "tests.brokers.sharing",
+    "tests.registry.fixtures",
     "tests.judging.plugin",
     "tests.support.postgres",
 ]

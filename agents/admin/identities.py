@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from agents.admin.progress import ReportLine
 from agents.admin.topic_reader import MissingRecord, headers_of, read_records
 from agents.shared.context import clock_ms, kafka_access
+from agents.shared.registry.client import RegistryClients
+from agents.shared.registry.command import CommandSchemas
 from streams.destination.model import Destination
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent, Origin
@@ -43,6 +45,7 @@ class IdentityResolver:
         self._kafka = kafka_access(settings)
         self._max_bytes = settings.max_event_bytes
         self._sources = converted_topics(destination.sources)
+        self._schemas = CommandSchemas(RegistryClients())
         self._country = destination.contact_rules.country
         self._client = client
         self._create_report = create_report
@@ -56,7 +59,7 @@ class IdentityResolver:
             resync: Count all users inside as missing.
 
         Raises:
-            ConfigError: Kafka does not answer.
+            ConfigError: Kafka or a schema registry does not answer.
             EngineError: Klaviyo refuses to return profiles.
         """
         unresolved = comparison.find_unresolved(resync=resync)
@@ -118,6 +121,7 @@ class IdentityResolver:
                 self._sources.get(record.origin.topic),
                 now_ms=clock_ms(),
                 max_bytes=self._max_bytes,
+                schemas=self._schemas.lookup,
             )
         except PoisonRecord:
             return []

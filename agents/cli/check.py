@@ -7,6 +7,7 @@ import click
 
 from agents.cli.sources import describe_source
 from agents.cli.support.tester_options import INPUT_FILE
+from agents.shared.registry.credentials import check_packages
 from streams.destination.loader import read_destination
 from streams.destination.model import Destination, MappingRule
 from streams.destination.rows.selection import RowSelection
@@ -26,6 +27,7 @@ def check(*, destination_path: Path) -> None:
       echo 'mappings: [{action: trackEvent}]' | klaviyo-streams check /dev/stdin
     """  # noqa: D301 - click reads the backspace
     destination = read_destination(destination_path.read_bytes())
+    check_packages(destination.sources)
     for line in describe_destination(destination):
         click.echo(line)
     for warning in destination.warnings:

@@ -9,6 +9,7 @@ from agents.engine.kafka import KafkaAccess
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Producer
 from agents.engine.table import Table
+from agents.shared.registry.store import SchemaStore
 from streams.destination.model import Destination
 from streams.events.columns.reading import Warn
 from streams.events.sources import Source
@@ -34,6 +35,7 @@ class Context:
         converted_topics: Source topics whose values are not events of Segment's spec,
             with their sources.
         warn: Takes warnings about the columns of sources.
+        schemas: Schemas of the records of these topics.
         now_ms: Clock, milliseconds since the epoch.
     """
 
@@ -49,6 +51,7 @@ class Context:
     destination: Destination
     converted_topics: Mapping[str, Source]
     warn: Warn
+    schemas: SchemaStore
     now_ms: Callable[[], int]
 
     def is_replay_stopped(self, replay: str) -> bool:

@@ -28,6 +28,7 @@ from streams.events.canonical_event import (
     ReplayMode,
     producer_headers,
 )
+from streams.events.formats.source_record import SourceRecord
 
 REPLAY_STOPPED = discarded("replay-stopped")
 EVENT_TOO_LARGE: Final = PoisonRecord("too-large", "larger than the events topic takes")
@@ -90,6 +91,16 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         """Return the headers of an event of the record, by its position from 0."""
         origin = str(self.origin.of_event(index)).encode()
         return [(ORIGIN_HEADER, origin), *self.onward_headers[1:]]
+
+    def to_source_record(self) -> SourceRecord:
+        """Return the record as it was on its source topic."""
+        return SourceRecord(
+            origin=self.origin,
+            time_ms=self.source_ms,
+            key=self.key,
+            value=self.value,
+            headers=self.source_headers,
+        )
 
 
 def read_record(record: Record, *, is_internal: bool = True) -> StageRecord:

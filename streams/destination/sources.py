@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from streams.destination.mapping_rules import compile_fields
 from streams.destination.problems import ConfigProblems
@@ -10,6 +11,8 @@ from streams.errors import describe_unknown_name
 from streams.events.columns.declared import DECIMAL, DECLARED_TYPES, declared_type
 from streams.events.columns.decoders import Decoder
 from streams.events.sources import (
+    Framing,
+    KeyFormat,
     RowTool,
     SnapshotPolicy,
     Source,
@@ -18,6 +21,13 @@ from streams.events.sources import (
     TruncatePolicy,
     WireFormat,
 )
+from streams.events.wire_formats.registry import (
+    TIMEOUT_DEFAULT_S,
+    TIMEOUT_MAX_S,
+    UNKNOWN_SCHEMA_DEFAULT_S,
+    UNKNOWN_SCHEMA_MAX_S,
+    Registry,
+)
 from streams.mapping.values import Json
 
 SOURCE_FIELDS: Final = (
@@ -25,6 +35,9 @@ SOURCE_FIELDS: Final = (
     "topics",
     "format",
     "wire_format",
+    "key_wire_format",
+    "framing",
+    "registry",
     "tool",
     "model",
     "key",
@@ -40,6 +53,26 @@ SOURCE_FIELDS: Final = (
 
 MAPPED_FORMATS: Final = (SourceFormat.CUSTOM, SourceFormat.CLOUDEVENTS)
 """Formats whose values a source may map to events."""
+_REGISTRY_TEXTS: Final = (
+    "username_env",
+    "password_env",
+    "username_file",
+    "password_file",
+    "bearer_token_env",
+    "bearer_token_file",
+    "logical_cluster",
+    "ca_file",
+    "cert_file",
+    "key_file",
+)
+REGISTRY_FIELDS: Final = (
+    "url",
+    *_REGISTRY_TEXTS,
+    "global_ids",
+    "timeout_s",
+    "unknown_schema_s",
+)
+_REGISTRY_SECRETS: Final = ("username", "password", "bearer_token")
 
 
 def read_sources(raw: Json, *, problems: ConfigProblems) -> tuple[Source, ...]:
@@ -91,7 +124,7 @@ def _read_source(name: str, raw: Json, *, problems: ConfigProblems) -> Source:
         field: problems.text_at(options.get(field), at=f"{at}.{field}")
         for field in ("model", "user_id", "email", "audience")
     }
-    return Source(
+    source = Source(
         name=name,
         topics=topics,
         format=_read_format(options, at=at, problems=problems),
@@ -99,6 +132,13 @@ def _read_source(name: str, raw: Json, *, problems: ConfigProblems) -> Source:
             options.get("wire_format"),
             at=f"{at}.wire_format",
             default=WireFormat.JSON,
+        ),
+        key_wire_format=_read_key_format(options, at=at, problems=problems),
+        framing=problems.choice_at(
+            options.get("framing"), at=f"{at}.framing", default=Framing.AUTO
+        ),
+        registry=_read_registry(
+            options.get("registry"), at=f"{at}.registry", problems=problems
         ),
         tool=problems.choice_at(
             options.get("tool"), at=f"{at}.tool", default=RowTool.CONNECT_JDBC
@@ -125,6 +165,71 @@ def _read_source(name: str, raw: Json, *, problems: ConfigProblems) -> Source:
         else compile_fields(event, at=f"{at}.event", problems=problems),
         **texts,
     )
+    if source.needs_registry and "registry" not in options:
+        fix = "name its address: registry: {url: ...}"
+        problems.add(
+            f"{at}.registry",
+            f"is missing: {source.wire_format} cannot be read without schemas; {fix} "
+            "(AWS Glue's registry cannot be read: it has another API)",
+        )
+    return source
+
+
+def _read_key_format(
+    options: dict[str, Json], *, at: str, problems: ConfigProblems
+) -> KeyFormat | None:
+    raw = options.get("key_wire_format")
+    if raw is None:
+        return None
+    return problems.choice_at(raw, at=f"{at}.key_wire_format", default=KeyFormat.JSON)
+
+
+def _read_registry(raw: Json, *, at: str, problems: ConfigProblems) -> Registry | None:
+    if raw is None:
+        return None
+    options = problems.object_at(raw, at=at)
+    for name in _REGISTRY_SECRETS:
+        if name in options:
+            fix = f"name its variable in {name}_env, or its file in {name}_file"
+            problems.add(f"{at}.{name}", f"does not belong in this file; {fix}")
+    problems.add_unknown_names(
+        options.keys() - set(_REGISTRY_SECRETS),
+        REGISTRY_FIELDS,
+        at=f"{at}.",
+        what="part of a registry",
+    )
+    return Registry(
+        url=_read_url(options.get("url"), at=f"{at}.url", problems=problems),
+        global_ids=problems.boolean_at(
+            options.get("global_ids"), at=f"{at}.global_ids", default=False
+        ),
+        timeout_s=problems.seconds_at(
+            options.get("timeout_s"), at=f"{at}.timeout_s", maximum=TIMEOUT_MAX_S
+        )
+        or TIMEOUT_DEFAULT_S,
+        unknown_schema_s=problems.seconds_at(
+            options.get("unknown_schema_s"),
+            at=f"{at}.unknown_schema_s",
+            maximum=UNKNOWN_SCHEMA_MAX_S,
+        )
+        or UNKNOWN_SCHEMA_DEFAULT_S,
+        **{
+            name: problems.text_at(options.get(name), at=f"{at}.{name}")
+            for name in _REGISTRY_TEXTS
+        },
+    )
+
+
+def _read_url(raw: Json, *, at: str, problems: ConfigProblems) -> str:
+    url = problems.text_at(raw, at=at)
+    for address in url.split(","):
+        parts = urlsplit(address.strip())
+        if parts.username or parts.password:
+            fix = "name the variables in username_env and password_env"
+            problems.add(at, f"holds a secret, which does not belong here; {fix}")
+        elif parts.scheme not in ("http", "https") or not parts.hostname:
+            problems.add(at, "is not an address, such as http://registry:8081")
+    return url
 
 
 def _read_format(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -24,8 +24,10 @@ from streams.events.formats.source_record import (
     SourceRecord,
 )
 from streams.events.guess import guess_record
-from streams.events.sources import Source, SourceFormat, WireFormat
-from streams.events.text import MAX_EVENT_BYTES, read_json
+from streams.events.sources import Source, SourceFormat
+from streams.events.text import MAX_EVENT_BYTES
+from streams.events.wire_formats.decode import decode_record
+from streams.events.wire_formats.schemas import SchemaLookup, no_schemas
 
 Format = Callable[[DecodedRecord, Source], Bodies | SkippedRecord]
 """Turns a decoded record into the bodies of events, or says why it makes none."""
@@ -39,14 +41,6 @@ FORMATS: Final[Mapping[SourceFormat, Format]] = {
     SourceFormat.DEBEZIUM: debezium.bodies_of,
 }
 
-KEYLESS_FORMATS: Final = (
-    SourceFormat.SEGMENT,
-    SourceFormat.RUDDERSTACK,
-    SourceFormat.CLOUDEVENTS,
-    SourceFormat.CUSTOM,
-)
-"""Source formats that read no key: a key that cannot be read must not stop them."""
-
 
 def convert_record(
     record: SourceRecord,
@@ -54,6 +48,7 @@ def convert_record(
     *,
     max_bytes: int = MAX_EVENT_BYTES,
     warn: Warn = ignore_warning,
+    schemas: SchemaLookup = no_schemas,
 ) -> list[bytes] | SkippedRecord:
     """Convert a source record to canonical events.
 
@@ -62,6 +57,7 @@ def convert_record(
         source: Its source.
         max_bytes: A longer key or value is refused unread.
         warn: Takes warnings about columns and guesses, the same text each time.
+        schemas: Returns the schemas of frames.
 
     Returns:
         Values for the events topic, which `formats/segment.py:decode` checks; or the
@@ -70,11 +66,8 @@ def convert_record(
     Raises:
         PoisonRecord: The record cannot be read; `code` names the fault.
     """
-    decoded = DecodedRecord(
-        source=record,
-        key=_decode_key(record.key, source, max_bytes=max_bytes),
-        value=_decode(record.value, source.wire_format, max_bytes=max_bytes),
-        warn=warn,
+    decoded = decode_record(
+        record, source, max_bytes=max_bytes, schemas=schemas, warn=warn
     )
     if source.format is SourceFormat.AUTO:
         bodies = _bodies_by_guess(decoded, source)
@@ -109,7 +102,12 @@ def _bodies_by_guess(record: DecodedRecord, source: Source) -> Bodies | SkippedR
 
 
 def read_events(
-    record: SourceRecord, source: Source | None, *, now_ms: int, max_bytes: int
+    record: SourceRecord,
+    source: Source | None,
+    *,
+    now_ms: int,
+    max_bytes: int,
+    schemas: SchemaLookup = no_schemas,
 ) -> list[CanonicalEvent]:
     """Return the events of a source record; none for a record that makes none.
 
@@ -118,6 +116,7 @@ def read_events(
         source: Its source; None if the value is a canonical event.
         now_ms: The clock, milliseconds since the epoch.
         max_bytes: A longer key or value is refused unread.
+        schemas: Returns the schemas of frames.
 
     Raises:
         PoisonRecord: The record cannot be read; `code` names the fault.
@@ -125,7 +124,7 @@ def read_events(
     values: Sequence[bytes | None] = [record.value]
     origins = [record.origin]
     if source is not None:
-        converted = convert_record(record, source, max_bytes=max_bytes)
+        converted = convert_record(record, source, max_bytes=max_bytes, schemas=schemas)
         if isinstance(converted, SkippedRecord):
             return []
         values = converted
@@ -140,31 +139,6 @@ def read_events(
         )
         for origin, value in zip(origins, values, strict=True)
     ]
-
-
-def _decode_key(raw: bytes | None, source: Source, *, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON
-    """Decode a key: JSON, else text, as string serializers write it."""
-    if not raw or source.format in KEYLESS_FORMATS:
-        return None
-    if len(raw) > max_bytes:
-        raise PoisonRecord("too-large", f"the key is over {max_bytes} bytes")
-    try:
-        return read_json(raw)
-    except PoisonRecord as fault:
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            if source.format is SourceFormat.AUTO:  # it may be a keyless format
-                return None
-            raise fault from None
-
-
-def _decode(raw: bytes | None, wire_format: WireFormat, *, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON
-    if not raw:
-        return None
-    match wire_format:
-        case WireFormat.JSON:
-            return read_json(raw, max_bytes=max_bytes)
 
 
 def _encode(body: object) -> bytes:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from streams.events.columns.decoders import Decoder
+from streams.events.wire_formats.registry import Registry
 
 
 class SourceFormat(StrEnum):
@@ -34,9 +35,43 @@ class SourceFormat(StrEnum):
 
 
 class WireFormat(StrEnum):
-    """Encoding of a record's key and value."""
+    """Encoding of a record's value; see the README's "Wire formats"."""
 
     JSON = "json"
+
+    AVRO = "avro"
+    """Avro, with the id of its schema."""
+
+    JSON_SCHEMA = "json-schema"
+    """JSON behind the id of a JSON Schema, which is not needed to read it."""
+
+    PROTOBUF = "protobuf"
+    """Protobuf, with the id of its schema."""
+
+
+class KeyFormat(StrEnum):
+    """Encoding of a record's key, where it is named."""
+
+    JSON = "json"
+    AVRO = "avro"
+    JSON_SCHEMA = "json-schema"
+    PROTOBUF = "protobuf"
+
+    TEXT = "text"
+    """UTF-8."""
+
+    LONG = "long"
+    """Number of 4 or 8 bytes, big-endian, as Kafka's own serializers write it."""
+
+
+class Framing(StrEnum):
+    """Kind of frame, where the first bytes cannot say."""
+
+    AUTO = "auto"
+    """Confluent's, Apicurio's of 4 bytes, and Glue's: headers and first byte say."""
+
+    APICURIO_V2 = "apicurio-v2"
+    """A zero and a global id of 8 bytes, as Apicurio's serializers wrote until 3."""
 
 
 class RowTool(StrEnum):
@@ -93,7 +128,11 @@ class Source:
         name: The user's name for the source.
         topics: Topics that it reads.
         format: Meaning of the values.
-        wire_format: Encoding of keys and values.
+        wire_format: Encoding of values.
+        key_wire_format: Encoding of keys; None is that of the values if a key has a
+            frame, else JSON if it parses, else text or a number.
+        framing: Kind of frame round keys and values.
+        registry: Schema registry; None if there is none.
         tool: Tool that writes the rows, for the format `rows`.
         model: Name by which mappings choose the rows; by default the table's, else the
             source's.
@@ -113,6 +152,9 @@ class Source:
     topics: tuple[str, ...]
     format: SourceFormat = SourceFormat.SEGMENT
     wire_format: WireFormat = WireFormat.JSON
+    key_wire_format: KeyFormat | None = None
+    framing: Framing = Framing.AUTO
+    registry: Registry | None = None
     tool: RowTool = RowTool.CONNECT_JDBC
     model: str = ""
     key: tuple[str, ...] = ()
@@ -131,6 +173,12 @@ class Source:
         return (
             self.format is SourceFormat.SEGMENT and self.wire_format is WireFormat.JSON
         )
+
+    @property
+    def needs_registry(self) -> bool:
+        """True if values or keys mean nothing without a schema of a registry."""
+        formats = (self.wire_format, self.key_wire_format)
+        return WireFormat.AVRO in formats or WireFormat.PROTOBUF in formats
 
 
 def converted_topics(sources: Iterable[Source]) -> dict[str, Source]:

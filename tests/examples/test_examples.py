@@ -57,8 +57,11 @@ def _set_up_warehouse(
 
 
 def test_there_is_one_example_for_each_idea() -> None:
-    """Nine ideas have an example, eight of them with their input and a result."""
-    assert {path.name for path in FOLDERS} - {*IDS} == {"debezium-postgres"}
+    """Ten ideas have an example, eight of them with their input and a result."""
+    assert {path.name for path in FOLDERS} - {*IDS} == {
+        "avro-registry",
+        "debezium-postgres",
+    }
     assert IDS == [
         "audiences",
         "consent",
@@ -99,6 +102,15 @@ def test_the_text_on_debezium_checks_its_file(monkeypatch: pytest.MonkeyPatch) -
     [output] = map(run, commands(Path()))
 
     assert "rows: new, updated of people" in output
+
+
+def test_the_text_on_avro_checks_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journey with a registry runs the file; the text's command accepts it."""
+    monkeypatch.chdir(ROOT / "deploy/examples/avro-registry")
+
+    [output] = map(run, commands(Path()))
+
+    assert "upsertProfile" in output
 
 
 def test_the_connector_writes_the_topics_that_the_sources_read() -> None:

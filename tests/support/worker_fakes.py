@@ -24,6 +24,8 @@ from agents.engine.producer import (
 from agents.engine.store import MemoryStore
 from agents.engine.table import Table
 from agents.shared.context import Context, kafka_access
+from agents.shared.registry.client import RegistryClients
+from agents.shared.registry.store import SchemaStore
 from agents.shared.warnings import WarningLog
 from streams.delivery import outcome
 from streams.delivery.outcome import OutcomeItem
@@ -245,6 +247,7 @@ def context(
     klaviyo: KlaviyoClient | None = None,
     worker_settings: Settings | None = None,
     destination: Destination | None = None,
+    schemas: SchemaStore | None = None,
 ) -> Context:
     """Build the services of a worker, all in this process."""
     worker_settings = worker_settings or settings()
@@ -263,6 +266,7 @@ def context(
         destination=destination or presets(),
         converted_topics=converted_topics((destination or presets()).sources),
         warn=WarningLog(),
+        schemas=schemas or SchemaStore(RegistryClients({})),
         now_ms=lambda: NOW_MS,
     )
 

@@ -24,6 +24,7 @@ from streams.events.canonical_event import (
 from streams.events.convert import read_events
 from streams.events.formats.source_record import SourceRecord
 from streams.events.sources import Source
+from streams.events.wire_formats.schemas import SchemaLookup, no_schemas
 from streams.replay.selection import RecordFilter, ReplaySelection
 from streams.settings import Settings
 
@@ -71,6 +72,7 @@ class RecordSelector:
         replay: Id of the replay.
         sources: Source topics whose values are not events of Segment's spec, with
             their sources.
+        schemas: Returns the schemas of their records.
 
     Raises:
         ConfigError: Records of the topic cannot be replayed, or the filter does not fit
@@ -87,8 +89,10 @@ class RecordSelector:
         *,
         replay: str,
         sources: Mapping[str, Source] = MappingProxyType({}),
+        schemas: SchemaLookup = no_schemas,
     ) -> None:
         self._settings = settings
+        self._schemas = schemas
         self._sources = sources
         self._topics = settings.topics
         self._selection = selection
@@ -164,6 +168,7 @@ class RecordSelector:
                 None if raw_record.is_canonical else source,
                 now_ms=_FAR_FUTURE_MS,
                 max_bytes=self._settings.max_event_bytes,
+                schemas=self._schemas,
             )
         except (PoisonRecord, RecursionError):
             self.unreadable += 1

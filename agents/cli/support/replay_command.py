@@ -21,6 +21,8 @@ from agents.admin.replay.selector import RecordPreview, RecordSelector
 from agents.admin.replay.store import ReplayStore
 from agents.admin.replay.topic_range import PartitionBounds, TopicRange
 from agents.shared.context import clock_ms, kafka_access
+from agents.shared.registry.client import RegistryClients
+from agents.shared.registry.command import CommandSchemas
 from agents.shared.reprocess import new_replay_id
 from agents.shared.signals import interrupt_on_signals
 from streams.events.canonical_event import ReplayMode
@@ -65,6 +67,7 @@ class ReplayCommand:
     ) -> None:
         self._settings = settings
         self._sources = converted_topics(sources)
+        self._schemas = CommandSchemas(RegistryClients())
         self._options = options
         self._kafka = kafka_access(settings)
         self._printed_s = float("-inf")
@@ -92,7 +95,11 @@ class ReplayCommand:
 
     def _selector(self, selection: ReplaySelection, *, replay: str) -> RecordSelector:
         return RecordSelector(
-            self._settings, selection, replay=replay, sources=self._sources
+            self._settings,
+            selection,
+            replay=replay,
+            sources=self._sources,
+            schemas=self._schemas.lookup,
         )
 
     def start(self, selection: ReplaySelection) -> None:

@@ -10,6 +10,7 @@ import click
 from agents.admin.kafka_contact import contact_kafka
 from agents.cli.support.tester_options import load_destination
 from agents.shared.context import kafka_access
+from agents.shared.registry.credentials import check_packages, check_secrets
 from streams.destination.loader import read_file_sources, read_worker_settings
 from streams.destination.model import Destination
 from streams.destination.syncs.model import Sync
@@ -49,6 +50,8 @@ def read_worker(settings_path: Path | None) -> tuple[Settings, Destination]:
         api_key_env=destination.api_key_env,
     )
     _check_topics_read(settings, destination)
+    check_packages(destination.sources)
+    check_secrets(destination.sources)
     return settings, destination.with_lists(settings.audience_lists)
 
 
@@ -90,7 +93,9 @@ def read_sources(settings_path: Path | None) -> tuple[Source, ...]:
         ConfigError: The sources are wrong.
     """
     path = _destination_path(settings_path)
-    return read_file_sources(path.read_bytes()) if path is not None else ()
+    sources = read_file_sources(path.read_bytes()) if path is not None else ()
+    check_packages(sources)
+    return sources
 
 
 def read_settings_and_syncs(

@@ -26,12 +26,14 @@ from streams.destination.mapping_rules import (
 )
 from streams.destination.model import UnknownMetricPolicy
 from streams.destination.presets import GroupPolicy
-from streams.destination.sources import SOURCE_FIELDS
+from streams.destination.sources import REGISTRY_FIELDS, SOURCE_FIELDS
 from streams.events.columns.declared import DECIMAL, DECLARED_TYPES
 from streams.destination.syncs.model import InitialRun, SyncMode
 from streams.destination.syncs.reader import GUARD_FIELDS, SYNC_FIELDS
 from streams.events.identifiers import BadPhonePolicy
 from streams.events.sources import (
+    Framing,
+    KeyFormat,
     RowTool,
     SnapshotPolicy,
     SourceFormat,
@@ -58,13 +60,13 @@ PARTS = {
     "sources": (
         *SOURCE_FIELDS,
         *SourceFormat,
-        *WireFormat,
         *RowTool,
         *SnapshotPolicy,
         *TruncatePolicy,
         *TombstonePolicy,
     ),
     "Types of columns": (*DECLARED_TYPES, DECIMAL),
+    "Wire formats": (*WireFormat, *KeyFormat, *Framing, *REGISTRY_FIELDS),
     "mappings": (*MAPPING_FIELDS, *ALIASES, *IGNORED_FIELDS),
     "syncs": (*SYNC_FIELDS, *SyncMode, *InitialRun),
     "guards": GUARD_FIELDS,

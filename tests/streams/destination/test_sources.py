@@ -37,7 +37,38 @@ def test_topics_of_sources_are_read_beside_source_topics() -> None:
     assert destination.settings["source_topics"] == ["a", "b", "c"]
 
 
+def _framed(**registry: object) -> dict[str, Any]:
+    """Return a source in Avro with a registry."""
+    options = {"url": "http://registry:8081", **registry}
+    return {"s": {"topic": "t", "wire_format": "avro", "registry": options}}
+
+
 PROBLEMS = [
+    pytest.param(
+        {"s": {"topic": "t", "wire_format": "avro"}},
+        "sources.s.registry: is missing",
+        id="no-registry",
+    ),
+    pytest.param(
+        {"s": {"topic": "t", "key_wire_format": "protobuf"}},
+        "sources.s.registry: is missing",
+        id="no-registry-for-keys",
+    ),
+    pytest.param(_framed(url=None), "sources.s.registry.url", id="no-url"),
+    pytest.param(_framed(url="registry:8081"), "is not an address", id="no-scheme"),
+    pytest.param(
+        _framed(url="http://u:p@registry"), "holds a secret", id="user-in-url"
+    ),
+    pytest.param(
+        _framed(password="x"),  # noqa: S106 - what must be refused
+        "name its variable in password_env",
+        id="password",
+    ),
+    pytest.param(_framed(timeout_s=61), "sources.s.registry.timeout_s", id="timeout"),
+    pytest.param(_framed(user_env="U"), "did you mean username_env?", id="part"),
+    pytest.param(
+        {"s": {"topic": "t", "framing": "none"}}, "sources.s.framing", id="framing"
+    ),
     pytest.param({"s": {}}, "sources.s.topic: is missing", id="no-topic"),
     pytest.param({"s": {"topic": 7}}, "sources.s.topic: is not text", id="number"),
     pytest.param(

@@ -1,0 +1,1 @@
+"""Schema registries: their client, the schemas of a worker, and those of a command."""
