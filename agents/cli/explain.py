@@ -17,6 +17,7 @@ from agents.cli.support.tester_options import (
     destination_option,
     load_destination,
 )
+from agents.shared.registry.credentials import check_packages
 from streams.errors import ConfigError, StreamsError
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.execute import intent_identifiers
@@ -80,6 +81,7 @@ def explain(
     else:
         destination = load_destination(destination_path)
         source = find_source(destination, source_name) if source_name else None
+        check_packages([source] if source else [])
         handle = create_tester(
             destination, client_factory=fake_client_for, source=source
         )

@@ -10,12 +10,13 @@ from agents.cli.support.event_tester import TestRequest, parse_object
 from agents.shared.context import clock_ms
 from agents.shared.records import to_poison_record
 from streams.destination.model import Destination
-from streams.errors import ConfigError, PoisonRecord
+from streams.errors import ConfigError, EngineError, PoisonRecord
 from streams.events.canonical_event import Origin
 from streams.events.convert import convert_record
 from streams.events.formats import segment
 from streams.events.formats.source_record import SkippedRecord, SourceRecord
 from streams.events.sources import Source
+from streams.events.wire_formats.schemas import SchemaLookup, no_schemas
 
 LINE_FIELDS: Final = ("key", "value", "headers")
 """Fields of a line; each may have `_base64` behind its name."""
@@ -37,7 +38,11 @@ def find_source(destination: Destination, name: str) -> Source:
 
 
 def parse_source_line(
-    line: bytes, source: Source, destination: Destination
+    line: bytes,
+    source: Source,
+    destination: Destination,
+    *,
+    schemas: SchemaLookup = no_schemas,
 ) -> list[TestRequest]:
     """Parse a line: a record of a source, as a worker reads it.
 
@@ -47,6 +52,7 @@ def parse_source_line(
             taken for JSON. Everything may be absent: null.
         source: The source that the record belongs to.
         destination: The mappings to apply.
+        schemas: Returns the schemas of frames.
 
     Returns:
         A request for each event of the record; a fault, or the reason for no event, is
@@ -54,21 +60,28 @@ def parse_source_line(
 
     Raises:
         PoisonRecord: `bad-line`: the line is not a record.
+        EngineError: A schema registry does not answer.
     """
     record = _read_record(line, source)
     try:
-        return _requests(record, source, destination)
+        return _requests(record, source, destination, schemas=schemas)
+    except ConfigError as error:  # the next lines would fail alike
+        raise EngineError(str(error)) from None
     except Exception as fault:  # noqa: BLE001 - as in a worker
         poison = to_poison_record(fault)
         return [TestRequest(events=({},), destination=destination, fault=poison)]
 
 
 def _requests(
-    record: SourceRecord, source: Source, destination: Destination
+    record: SourceRecord,
+    source: Source,
+    destination: Destination,
+    *,
+    schemas: SchemaLookup,
 ) -> list[TestRequest]:
     values: list[bytes] | list[bytes | None] | SkippedRecord = [record.value]
     if not source.is_segment_json:
-        values = convert_record(record, source)
+        values = convert_record(record, source, schemas=schemas)
     if isinstance(values, SkippedRecord):
         return [TestRequest(events=({},), destination=destination, skipped=values)]
     events = [

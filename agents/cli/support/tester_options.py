@@ -21,6 +21,8 @@ from agents.cli.support.event_tester import (
 )
 from agents.cli.support.json_lines import JsonAnswer, LineHandler
 from agents.cli.support.source_records import parse_source_line
+from agents.shared.registry.client import RegistryClients
+from agents.shared.registry.command import CommandSchemas
 from streams.delivery.verdict import ItemVerdict
 from streams.destination.loader import compile_destination, read_destination
 from streams.destination.model import Destination
@@ -107,10 +109,11 @@ def create_tester(
         clock_s: Current time; without it, Klaviyo judges events of the future.
         source: Source whose raw records the lines are; None if they are events.
     """
+    schemas = CommandSchemas(RegistryClients())
 
     def parse_line(line: bytes) -> list[TestRequest]:
         if source is not None:
-            return parse_source_line(line, source, destination)
+            return parse_source_line(line, source, destination, schemas=schemas.lookup)
         return [parse_request(line, destination)]
 
     async def run_steps(

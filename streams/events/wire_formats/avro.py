@@ -19,7 +19,7 @@ from streams.events.wire_formats.logical_types import (
 )
 from streams.events.wire_formats.schemas import SchemaDocument
 
-Schema: TypeAlias = Any
+AvroSchema: TypeAlias = Any
 """Avro schema as fastavro parses it: text, list or object."""
 
 _ROOT: Final = "klaviyo_streams.Root"
@@ -52,7 +52,7 @@ def compile_avro(document: SchemaDocument) -> Callable[[bytes, Sequence[int]], A
     Raises:
         PoisonRecord: `unsupported-schema`, with the fault.
     """
-    named: dict[str, Schema] = {}
+    named: dict[str, AvroSchema] = {}
     for text in document.references.values():
         _parse(_read_schema(text), named)
     # A record round the schema has the same bytes, and carries the named schemas.
@@ -67,7 +67,7 @@ def compile_avro(document: SchemaDocument) -> Callable[[bytes, Sequence[int]], A
 
 
 def _decoder(
-    root: Schema, convert: Convert | None, *, is_recursive: bool
+    root: AvroSchema, convert: Convert | None, *, is_recursive: bool
 ) -> Callable[[bytes, Sequence[int]], Any]:
     read = _reader(is_recursive=is_recursive)
 
@@ -106,7 +106,7 @@ def _reader(*, is_recursive: bool) -> Callable[..., Any]:
     return schemaless_reader
 
 
-def _read_schema(text: str) -> Schema:
+def _read_schema(text: str) -> AvroSchema:
     try:
         return _without_logical_types(orjson.loads(text), _MAX_SCHEMA_DEPTH)
     except orjson.JSONDecodeError:
@@ -116,7 +116,7 @@ def _read_schema(text: str) -> Schema:
         raise _unsupported("it is not JSON") from None
 
 
-def _without_logical_types(schema: Schema, depth: int) -> Schema:
+def _without_logical_types(schema: AvroSchema, depth: int) -> AvroSchema:
     if depth == 0:
         raise _unsupported(f"nested over {_MAX_SCHEMA_DEPTH} levels")
     if isinstance(schema, list):
@@ -131,7 +131,7 @@ def _without_logical_types(schema: Schema, depth: int) -> Schema:
     }
 
 
-def _parse(schema: Schema, named: dict[str, Schema]) -> Schema:
+def _parse(schema: AvroSchema, named: dict[str, AvroSchema]) -> AvroSchema:
     from fastavro import parse_schema  # noqa: PLC0415 - of an extra
 
     try:
@@ -153,13 +153,13 @@ class _Compiler:
         is_recursive: True once a type was met that contains itself.
     """
 
-    def __init__(self, named: Mapping[str, Schema]) -> None:
+    def __init__(self, named: Mapping[str, AvroSchema]) -> None:
         self._named = named
         self._conversions: dict[str, Convert | None] = {}
         self._open: set[str] = set()
         self.is_recursive = False
 
-    def conversion_of(self, schema: Schema) -> Convert | None:
+    def conversion_of(self, schema: AvroSchema) -> Convert | None:
         """Return the conversion of a schema's values; None if they are JSON already."""
         if isinstance(schema, list):
             return self._union(schema)
@@ -169,7 +169,7 @@ class _Compiler:
             return plain_conversion(schema)
         return self._complex(schema)
 
-    def _complex(self, schema: Schema) -> Convert | None:
+    def _complex(self, schema: AvroSchema) -> Convert | None:
         match schema["type"]:
             case "record" | "error":
                 return self._named_type(schema["name"])
@@ -196,7 +196,7 @@ class _Compiler:
         self._conversions[name] = self._record(schema)
         return self._conversions[name]
 
-    def _record(self, schema: Schema) -> Convert | None:
+    def _record(self, schema: AvroSchema) -> Convert | None:
         fields = [
             (field["name"], convert)
             for field in schema["fields"]
@@ -207,7 +207,7 @@ class _Compiler:
             return whole
         return _each_field(fields) if fields else None
 
-    def _union(self, branches: Sequence[Schema]) -> Convert | None:
+    def _union(self, branches: Sequence[AvroSchema]) -> Convert | None:
         """Return the conversion of a union, chosen by the type of the value."""
         conversions = [
             (self._python_type(branch), self.conversion_of(branch))
@@ -232,27 +232,27 @@ class _Compiler:
                 raise _unsupported(f"{wording}, of which one must be converted")
         return lambda value: _apply(by_type.get(type(value)), value)
 
-    def _python_type(self, branch: Schema) -> type:
+    def _python_type(self, branch: AvroSchema) -> type:
         return _PYTHON_TYPES[self._type_name(branch)]
 
-    def _field_names(self, branch: Schema) -> Iterable[str]:
+    def _field_names(self, branch: AvroSchema) -> Iterable[str]:
         schema = branch
         while isinstance(schema, str) or "fields" not in schema:
             schema = self._named[schema] if isinstance(schema, str) else schema["type"]
         return (field["name"] for field in schema["fields"])
 
-    def _type_name(self, schema: Schema) -> str:
+    def _type_name(self, schema: AvroSchema) -> str:
         while not isinstance(schema, str) or schema in self._named:
             schema = self._named[schema] if isinstance(schema, str) else schema
             schema = schema["type"]
         return "record" if schema == "error" else schema
 
-    def _check_items(self, items: Schema) -> None:
+    def _check_items(self, items: AvroSchema) -> None:
         """Refuse arrays of items without bytes: eight bytes could be 10^18 of them."""
         if self._is_empty(items, frozenset()):
             raise _unsupported("an array has items that take no bytes")
 
-    def _is_empty(self, schema: Schema, inside: frozenset[str]) -> bool:
+    def _is_empty(self, schema: AvroSchema, inside: frozenset[str]) -> bool:
         if isinstance(schema, list):
             return False
         if isinstance(schema, str):
@@ -269,7 +269,7 @@ class _Compiler:
         return bool(schema["type"] == "null")
 
 
-def _simple(schema: Schema, base_type: str) -> Convert | None:
+def _simple(schema: AvroSchema, base_type: str) -> Convert | None:
     parameters = schema.get("connect.parameters", {})
     scale = schema.get("scale", parameters.get("scale", 0))
     size = schema.get("size", 0)

@@ -3,8 +3,11 @@
 import time
 from pathlib import Path
 
+import orjson
 import pytest
+from click.testing import CliRunner
 
+from agents.cli import main
 from agents.shared.registry import credentials
 from agents.shared.registry.client import RegistryClients
 from agents.shared.registry.command import CommandSchemas
@@ -110,6 +113,21 @@ def test_a_missing_secret_is_found_before_the_first_record(
         check_secrets([source], {})
 
     assert str(caught.value).startswith(problem)
+
+
+def test_explain_ends_if_the_registry_is_away(tmp_path: Path) -> None:
+    """The next lines would wait alike."""
+    file = tmp_path / "destination.json"
+    registry = {"url": NOBODY}
+    source = {"topic": "t", "wire_format": "avro", "registry": registry}
+    file.write_bytes(orjson.dumps({"sources": {"people": source}}))
+    line = b'{"value_base64": "AAAAAAFh"}\n'
+    arguments = ["explain", "--destination", str(file), "--source", "people"]
+
+    result = CliRunner().invoke(main, arguments, input=line * 2)
+
+    assert result.exit_code == 1
+    assert result.stderr.count(NOBODY) == 1
 
 
 def test_secrets_come_from_files_too(tmp_path: Path) -> None:
