@@ -17,7 +17,7 @@ from tests.brokers.maven import cache_dir
 from tests.brokers.ports import free_ports
 
 POM = Path(__file__).with_name("pom.xml")
-RUN_DIR_VARIABLE = "KLAVIYO_STREAMS_TEST_REGISTRY_DIR"
+RUN_DIR_VARIABLE = "TEST_SCHEMA_REGISTRY_DIR"
 """Names a directory that all processes of a run share."""
 
 API = "/apis/ccompat/v7"

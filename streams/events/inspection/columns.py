@@ -23,7 +23,7 @@ PLAIN_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_ $.:/-]{0,63}").fullmatch
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+").fullmatch
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class SampledColumn(msgspec.Struct, frozen=True, kw_only=True):
     """Column of rows, or member of other objects.
 
     Attributes:
@@ -82,7 +82,7 @@ def mask_name(name: str) -> str:
     return name if PLAIN_NAME(name) else MASK
 
 
-def columns_of(rows: Sequence[dict[str, Any]]) -> Iterator[Column]:
+def columns_of(rows: Sequence[dict[str, Any]]) -> Iterator[SampledColumn]:
     """Yield the columns of rows, in the order in which they come first."""
     types: dict[str, set[str]] = {}
     counts: Counter[str] = Counter()
@@ -92,7 +92,7 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> Iterator[Column]:
         for name, text in by_name.items():
             types.setdefault(name, set()).add(text)
     for name, found in types.items():
-        yield Column(name=name, types=tuple(sorted(found)), records=counts[name])
+        yield SampledColumn(name=name, types=tuple(sorted(found)), records=counts[name])
 
 
 def type_name(value: object) -> str:

@@ -21,7 +21,7 @@ from streams.events.formats.source_record import (
 from streams.events.guess import Guess, guess_format, guess_record
 from streams.events.inspection.columns import (
     PLAIN_NAME,
-    Column,
+    SampledColumn,
     columns_of,
     key_names,
     mask_name,
@@ -74,7 +74,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     tables: tuple[str, ...]
     key: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[SampledColumn, ...]
     warnings: tuple[str, ...]
     results: dict[str, int]
     source: dict[str, Any]

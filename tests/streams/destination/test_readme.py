@@ -27,9 +27,9 @@ from streams.destination.mapping_rules import (
 from streams.destination.model import UnknownMetricPolicy
 from streams.destination.presets import GroupPolicy
 from streams.destination.sources import REGISTRY_FIELDS, SOURCE_FIELDS
-from streams.events.columns.declared import DECIMAL, DECLARED_TYPES
 from streams.destination.syncs.model import InitialRun, SyncMode
 from streams.destination.syncs.reader import GUARD_FIELDS, SYNC_FIELDS
+from streams.events.columns.declared import DECIMAL, DECLARED_TYPES
 from streams.events.identifiers import BadPhonePolicy
 from streams.events.sources import (
     Framing,
