@@ -45,7 +45,7 @@ class ColumnKind(StrEnum):
     """JSON text of any value, from drivers that name no types."""
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class QueryColumn(msgspec.Struct, frozen=True, kw_only=True):
     """Column of a query.
 
     Attributes:
@@ -83,7 +83,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def text_of(column: Column, source: str) -> str:
+def text_of(column: QueryColumn, source: str) -> str:
     """Return the SQL of a column's canonical text; NULL stays NULL.
 
     Args:
@@ -93,7 +93,7 @@ def text_of(column: Column, source: str) -> str:
     return _TEXTS.get(column.kind, _PLAIN_TEXT).format(source)
 
 
-def identifier_of(column: Column, text: str) -> str:
+def identifier_of(column: QueryColumn, text: str) -> str:
     """Return the SQL of a column's text as an identifier; a quoted text is unquoted.
 
     Args:

@@ -12,7 +12,7 @@ import msgspec
 
 from streams.destination.syncs.model import Sync, SyncMode
 from streams.warehouse.columns import (
-    Column,
+    QueryColumn,
     identifier_of,
     key_of,
     quote,
@@ -78,16 +78,16 @@ class DiffColumns(msgspec.Struct, frozen=True, kw_only=True):
         counted: Names of the columns whose change makes a row updated.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[QueryColumn, ...]
     counted: tuple[str, ...]
 
     @property
-    def texts(self) -> list[tuple[Column, str]]:
+    def texts(self) -> list[tuple[QueryColumn, str]]:
         """Each column, and the name of its text in `staged`."""
         return [(column, f"c{index}") for index, column in enumerate(self.columns)]
 
 
-def counted_columns(sync: Sync, columns: Sequence[Column]) -> tuple[str, ...]:
+def counted_columns(sync: Sync, columns: Sequence[QueryColumn]) -> tuple[str, ...]:
     """Return the columns that count: those of the sync, and those that name a person.
 
     Args:

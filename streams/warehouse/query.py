@@ -31,7 +31,7 @@ def since_cursor(sql: str, *, column: str, value: str) -> str:
 
     Args:
         sql: The query.
-        column: Column with the cursor, quoted for the database.
+        column: QueryColumn with the cursor, quoted for the database.
         value: Literal by `cursor_literal`.
     """
     return _select(sql, where=f"{column} >= {value}")

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from streams.errors import ConfigError
-from streams.warehouse.columns import Column, ColumnKind
+from streams.warehouse.columns import ColumnKind, QueryColumn
 
 _EXTENSION_KINDS: Final = {
     "arrow.uuid": ColumnKind.UUID,
@@ -37,13 +37,13 @@ _KINDS: Final[Sequence[tuple[Callable[[Any], bool], ColumnKind]]] = (
 )
 
 
-def column_of(field: Any) -> Column:  # noqa: ANN401 - pyarrow ships no types
+def column_of(field: Any) -> QueryColumn:  # noqa: ANN401 - pyarrow ships no types
     """Return the column of an Arrow field.
 
     Raises:
         ConfigError: The driver has no text for values of this type.
     """
-    return Column(name=field.name, kind=_kind_of(field.type, name=field.name))
+    return QueryColumn(name=field.name, kind=_kind_of(field.type, name=field.name))
 
 
 def _kind_of(arrow_type: Any, *, name: str) -> ColumnKind:  # noqa: ANN401 - pyarrow ships no types
@@ -76,7 +76,7 @@ def _no_text(name: str, type_name: object) -> ConfigError:
 
 
 def plain_batches(
-    batches: Iterable[Any], columns: Sequence[Column]
+    batches: Iterable[Any], columns: Sequence[QueryColumn]
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches without extension types, with their columns in the same order."""
     names = [column.name for column in columns]

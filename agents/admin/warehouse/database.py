@@ -18,7 +18,7 @@ import sqlalchemy
 
 from agents.admin.warehouse.arrow_columns import column_of, plain_batches, plain_schema
 from streams.errors import ConfigError
-from streams.warehouse.columns import Column, ColumnKind, quote
+from streams.warehouse.columns import ColumnKind, QueryColumn, quote
 from streams.warehouse.values import INTEGER_MAX, value_of
 
 PARTITION_ROWS: Final = 10_000
@@ -61,7 +61,7 @@ class RowSource:
         batches: Batches that DuckDB can read, once.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[QueryColumn, ...]
     schema: Any
     batches: Iterable[Any]
 
@@ -207,7 +207,7 @@ def _arrow_source(
 ) -> RowSource:
     """Return the rows of a reader; some texts in it are JSON by their names."""
     columns = tuple(
-        Column(name=field.name, kind=ColumnKind.JSON)
+        QueryColumn(name=field.name, kind=ColumnKind.JSON)
         if field.name in json_names
         else column_of(field)
         for field in reader.schema
@@ -306,7 +306,7 @@ def _scalar_source(
     """Return rows of Python values as batches of JSON texts."""
     schema = pa.schema([pa.field(name, pa.string()) for name in names])
     return RowSource(
-        columns=tuple(Column(name=n, kind=ColumnKind.SCALAR) for n in names),
+        columns=tuple(QueryColumn(name=n, kind=ColumnKind.SCALAR) for n in names),
         schema=schema,
         batches=_scalar_batches(partitions, schema),
     )
