@@ -1,6 +1,7 @@
 """Pytest fixtures for the registry: shared by the run, and a front of one test."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,13 +11,20 @@ import pytest
 from tests.registry import apicurio
 from tests.registry.front import RegistryFront
 
+_run_dir = pytest.StashKey[str]()
+
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes() -> None:
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Name the directory by which the test processes find one registry."""
-    os.environ[apicurio.RUN_DIR_VARIABLE] = tempfile.mkdtemp(
-        prefix="klaviyo-streams-registry-"
-    )
+    run_dir = tempfile.mkdtemp(prefix="klaviyo-streams-registry-")
+    os.environ[apicurio.RUN_DIR_VARIABLE] = config.stash[_run_dir] = run_dir
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the directory after the last test process."""
+    if run_dir := config.stash.get(_run_dir, None):
+        shutil.rmtree(run_dir, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
