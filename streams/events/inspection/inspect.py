@@ -32,11 +32,12 @@ from streams.events.inspection.wire_format import (
     FRAMED,
     GLUE,
     JSON,
+    JSON_SCHEMA,
     UNKNOWN,
     decode_json,
     guess_wire_format,
 )
-from streams.events.sources import RowTool, Source, SourceFormat
+from streams.events.sources import RowTool, Source, SourceFormat, WireFormat
 from streams.events.text import MAX_EVENT_BYTES
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{2,}={1,2}").fullmatch
@@ -126,7 +127,12 @@ def _source_options(
 ) -> dict[str, Any]:
     """Return the options of a source, which `check` accepts."""
     options: dict[str, Any] = {"topic": topic}
-    if wire_format == JSON and guess.format is None:
+    if wire_format == JSON_SCHEMA:
+        options["wire_format"] = JSON_SCHEMA
+    if wire_format == FRAMED:
+        registry = {"url": "http://REGISTRY"}
+        return {**options, "wire_format": WireFormat.AVRO.value, "registry": registry}
+    if wire_format in (JSON, JSON_SCHEMA) and guess.format is None:
         options["format"] = SourceFormat.CUSTOM.value
         options["event"] = {
             "type": "track",
@@ -162,15 +168,17 @@ def _try_source(
 ) -> dict[str, int]:
     """Return the number of records by result, if a source with the options reads them.
 
-    A mapping of the user's own, which the options cannot know, is not tried.
+    A mapping of the user's own and a registry, which the options cannot know, are not
+    tried.
     """
-    if "event" in options:
+    if "event" in options or "registry" in options:
         return {}
     key = options.get("key")
     source = Source(
         name="sample",
         topics=(topic,),
         format=SourceFormat(options.get("format", SourceFormat.SEGMENT)),
+        wire_format=WireFormat(options.get("wire_format", WireFormat.JSON)),
         tool=RowTool(options.get("tool", RowTool.CONNECT_JDBC)),
         key=(key,) if key else (),
         user_id=options.get("user_id", ""),
@@ -210,7 +218,7 @@ def _warnings(  # noqa: PLR0913 - the parts of an inspection
         yield "the topic has no records"
         return
     if wire_format == FRAMED:
-        yield "the values need a schema registry: name wire_format and its address"
+        yield "the values need a registry: name its address, and avro or protobuf"
     if wire_format == GLUE:
         yield "AWS Glue's registry is not supported: write another wire format"
     if wire_format == UNKNOWN:

@@ -6,10 +6,12 @@ from typing import Final
 
 from streams.errors import PoisonRecord
 from streams.events.formats.source_record import DecodedRecord, SourceRecord
+from streams.events.sources import WireFormat
 from streams.events.text import read_json
 
-JSON: Final = "json"
-FRAMED: Final = "schema registry"
+JSON: Final = WireFormat.JSON.value
+JSON_SCHEMA: Final = WireFormat.JSON_SCHEMA.value
+FRAMED: Final = "avro or protobuf"
 GLUE: Final = "AWS Glue"
 UNKNOWN: Final = "unknown"
 
@@ -30,24 +32,33 @@ def _wire_format_of(value: bytes | None, headers: Mapping[str, bytes]) -> str:
     if _GUID_HEADER in headers or (
         value.startswith(b"\x00") and len(value) > _MIN_FRAME_BYTES
     ):
-        return FRAMED
+        return JSON_SCHEMA if _is_json(_payload_of(value)) else FRAMED
     if value.startswith(_GLUE_STARTS):
         return GLUE
+    return JSON if _is_json(value) else UNKNOWN
+
+
+def _payload_of(value: bytes) -> bytes:
+    """Return a value without its frame: with the id in a header there is none."""
+    return value[_MIN_FRAME_BYTES:] if value.startswith(b"\x00") else value
+
+
+def _is_json(value: bytes) -> bool:
     try:
         read_json(value)
     except PoisonRecord:
-        return UNKNOWN
-    return JSON
+        return False
+    return True
 
 
 def decode_json(record: SourceRecord) -> DecodedRecord | None:
-    """Decode JSON; None for a value that is not JSON."""
+    """Decode JSON, framed or not; None for a value that is not JSON."""
     try:
-        value = read_json(record.value) if record.value else None
+        value = read_json(_payload_of(record.value)) if record.value else None
     except PoisonRecord:
         return None
     try:
-        key = read_json(record.key) if record.key else None
+        key = read_json(_payload_of(record.key)) if record.key else None
     except PoisonRecord:
         key = ""
     return DecodedRecord(source=record, key=key, value=value)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from streams.destination.loader import read_destination
@@ -83,6 +84,12 @@ CASES = [
         "vip",
         id="connect-schema",
     ),
+    pytest.param(
+        _record(b"\x00\x00\x00\x00\x07" + orjson.dumps(connect_jdbc.ROW), {"id": 7}),
+        {"format": "rows", "wire_format": "json-schema", "email": "mail"},
+        "vip",
+        id="json-schema",
+    ),
     pytest.param(_record({"a": {"b": 1}}), {"format": "custom"}, "a", id="custom"),
 ]
 
@@ -100,6 +107,15 @@ def test_the_source_block_reads_the_topic(
     assert expected.items() <= inspection.source.items()
     assert column in {each.name for each in inspection.columns}
     assert inspection.results in ({"event": 1}, {})
+
+
+def test_framed_values_need_the_address_of_a_registry() -> None:
+    """The block names the place where it goes; `check` accepts it."""
+    inspection = _inspected(_record(b"\x00\x00\x00\x00\x07\x02a"))
+
+    [source] = read_destination(source_block("s", inspection.source)).sources
+    assert source.registry is not None
+    assert inspection.wire_format == "avro or protobuf"
 
 
 ROW = {
