@@ -14,7 +14,12 @@ from streams.actions.intents import ActionResult, PayloadRefusal
 from streams.actions.spec import ActionSpec
 from streams.destination.completion import DEFAULT_IDENTITY_RULES, IdentityRules
 from streams.destination.opt_out import DEFAULT_OPT_OUT_RULES, OptOutRules
-from streams.destination.rows.payload import clearing_payload, with_person
+from streams.destination.rows.payload import (
+    PROFILE_ACTIONS,
+    clearing_payload,
+    with_person,
+    without_nulls,
+)
 from streams.destination.rows.selection import RowSelection
 from streams.destination.syncs.model import Sync
 from streams.events.identifiers import DEFAULT_CONTACT_RULES, ContactRules
@@ -114,8 +119,8 @@ class MappingRule:
         payload = self.build_payload(event)
         if type(payload) is dict:
             payload = choose_emails(payload, self.action.email_fields)
-            if self.rows and event.get("event") == RowChange.DELETED and is_row(event):
-                payload = self._payload_of_deletion(payload, self.rows, person)
+            if self.rows and is_row(event):
+                payload = self._payload_of_row(payload, event, self.rows, person)
             result = self.action.to_intents(payload, rules=rules)
         else:
             payload, result = {}, _unmappable_refusal(payload)
@@ -126,9 +131,16 @@ class MappingRule:
             result=result,
         )
 
-    def _payload_of_deletion(
-        self, payload: dict[str, Any], rows: RowSelection, person: Mapping[str, str]
+    def _payload_of_row(
+        self,
+        payload: dict[str, Any],
+        event: EventBody,
+        rows: RowSelection,
+        person: Mapping[str, str],
     ) -> dict[str, Any]:
+        if event["event"] != RowChange.DELETED:
+            is_profile = self.action.name in PROFILE_ACTIONS
+            return without_nulls(payload, rows.clear) if is_profile else payload
         if person:
             payload = with_person(payload, person, action=self.action)
         return clearing_payload(payload, rows.clear) if rows.clear else payload

@@ -1,6 +1,6 @@
-"""Payloads of deleted rows: what they clear, and whom they are about."""
+"""Payloads of rows: what NULL and a deletion clear, and whom they are about."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from streams.actions.spec import ActionSpec
@@ -18,8 +18,35 @@ CLEARABLE_ATTRIBUTES: Final = {
 IDENTIFIERS: Final = ("external_id", "email", "phone_number")
 """Identifiers of a profile, which nothing clears."""
 
+PROFILE_ACTIONS: Final = frozenset({"upsertProfile", "addProfileToList"})
+"""Actions with attributes and custom properties of a profile."""
+
 _NAMES: Final = (*IDENTIFIERS, "anonymous_id", "profile_id", "id")
 _CONTACT_FIELDS: Final = (*IDENTIFIERS, "country_code")
+
+
+def without_nulls(payload: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return the payload of a profile in which NULL clears only what the mapping names.
+
+    A column may be NULL for a reason of the database's, and what Klaviyo has of it may
+    come from elsewhere.
+
+    Args:
+        payload: Payload that the mapping built; it is not changed.
+        names: Klaviyo's attributes, and custom properties, that NULL clears.
+    """
+    changed = {**payload}
+    properties = payload.get("properties")
+    if isinstance(properties, dict):
+        changed["properties"] = {
+            name: value
+            for name, value in properties.items()
+            if value is not None or name in names
+        }
+    nulls = [name for name in names if name in payload and payload[name] is None]
+    if traits := {CLEARABLE_ATTRIBUTES.get(name, name): None for name in nulls}:
+        changed["custom_traits"] = {**(payload.get("custom_traits") or {}), **traits}
+    return changed
 
 
 def clearing_payload(

@@ -148,8 +148,6 @@ class RowReader:
             return
         if self.action.name != "upsertProfile":
             yield "is for upsertProfile only"
-        if RowChange.DELETED not in selection.changes:
-            yield "has no effect: deleted rows do not start the mapping"
         for name in selection.clear:
             if name in IDENTIFIERS:
                 yield f"{name} is an identifier: the profile could not be found again"

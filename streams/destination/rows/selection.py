@@ -17,7 +17,8 @@ class RowSelection:
             Segment's own rows name none.
         when_changed: Columns of which an update must change at least one; empty for any
             update.
-        clear: Attributes and custom properties that a deleted row clears.
+        clear: Attributes and custom properties that a deleted row clears, and a column
+            that is NULL.
         is_only_rows: Whether other events never start the mapping.
     """
 

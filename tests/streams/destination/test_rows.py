@@ -190,11 +190,6 @@ def test_the_model_chooses_the_rows(
             id="when-changed-without-updates",
         ),
         pytest.param(
-            {**UPSERT, "clear": ["plan"], "on": ["added"]},
-            "mappings[0].clear: has no effect: deleted rows do not start the mapping",
-            id="clear-without-deletions",
-        ),
-        pytest.param(
             {**UPSERT, "clear": ["email"]},
             "mappings[0].clear: email is an identifier: the profile could not be found"
             " again",
@@ -271,3 +266,56 @@ def test_a_model_of_a_source_is_not_warned_of() -> None:
     file = {"sources": {"shop": source}, "mappings": [mapping]}
 
     assert compile_destination(file).warnings == ()
+
+
+NULLS = {"plan": None, "city": None, "age": 7}
+PROFILE = {
+    "email": {"@path": "$.properties.mail"},
+    "properties": {"@path": "$.properties"},
+}
+
+
+def _payload(clear: list[str], **columns: Any) -> dict[str, Any]:  # noqa: ANN401 - values of columns
+    fields = {**PROFILE, "first_name": {"@path": "$.properties.first"}}
+    rule = {**UPSERT, "on": ["added", "updated"], "fields": fields, "clear": clear}
+    columns = {"mail": "ada@example.com", **columns}
+    body = row_event(
+        UPDATED,
+        source="shop",
+        model="people",
+        key="7",
+        columns=columns,
+        time_ms=1,
+        message_id="row-1",
+    )
+    [result] = compile_destination([rule]).map_event(body)
+    return result.payload
+
+
+@pytest.mark.parametrize(
+    ("clear", "columns", "properties", "traits"),
+    [
+        pytest.param([], NULLS, {"age": 7}, {}, id="null-keeps"),
+        pytest.param(["plan"], NULLS, {"age": 7, "plan": None}, {}, id="null-clears"),
+        pytest.param(["plan"], {"age": 7}, {"age": 7}, {}, id="absent-keeps"),
+        pytest.param(["plan"], {"plan": "a"}, {"plan": "a"}, {}, id="value-stays"),
+        pytest.param([], {"first": None}, {}, {}, id="attribute-keeps"),
+        pytest.param(
+            ["first_name"], {"first": None}, {}, {"first_name": None}, id="attribute"
+        ),
+        pytest.param(
+            ["first_name"], {"first": "A"}, {"first": "A"}, {}, id="attribute-stays"
+        ),
+    ],
+)
+def test_null_clears_only_what_the_mapping_names(
+    clear: list[str],
+    columns: dict[str, Any],
+    properties: dict[str, Any],
+    traits: dict[str, Any],
+) -> None:
+    """An absent column never clears anything."""
+    payload = _payload(clear, **columns)
+
+    assert payload["properties"] == {"mail": "ada@example.com", **properties}
+    assert payload.get("custom_traits", {}) == traits
