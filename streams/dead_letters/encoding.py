@@ -28,6 +28,10 @@ SOURCE_HEADERS_MAX_BYTES = 64_000
 """Bytes of the producer's headers that are kept, so that value and headers together
 stay below Kafka's limit."""
 
+_LENGTHS_BYTES = 10
+"""Kafka's record format, version 2: two lengths of at most 5 bytes before a header's
+name and its value."""
+
 _CONNECT_PREFIX = "__connect.errors."
 
 TRUNCATED_HEADER = "ks.truncated-from-bytes"
@@ -94,11 +98,13 @@ def encode_headers(
 
 def encode_source_headers(headers: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
     """Return the producer's headers under names of ours, as far as there is space."""
-    encoded, size = [], 0
+    encoded, space = [], SOURCE_HEADERS_MAX_BYTES
     for name, value in headers.items():
-        size += len(name) + len(value)
-        if size <= SOURCE_HEADERS_MAX_BYTES:
-            encoded.append((SOURCE_HEADER_PREFIX + name, value))
+        own_name = SOURCE_HEADER_PREFIX + name
+        size = len(own_name.encode()) + len(value) + _LENGTHS_BYTES
+        if size <= space:
+            encoded.append((own_name, value))
+            space -= size
     return encoded
 
 

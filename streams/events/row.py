@@ -15,6 +15,7 @@ import orjson
 
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import section
+from streams.events.columns.decoders import MAX_EXACT_INTEGER
 from streams.events.time import iso_from_ms
 
 KEY_FIELD: Final = "__segment_id"
@@ -101,14 +102,15 @@ def row_key_text(values: Sequence[object]) -> str:
     """Return the text of a key; several columns become the text of a JSON list.
 
     A whole number becomes its decimal digits, whatever type its column has: 7, 7.0 and
-    "7" are the same key.
+    "7" are the same key. A float from `MAX_EXACT_INTEGER` on stands for several
+    numbers: as a key it would make many rows one.
 
     Args:
         values: Values of the key's columns, at least one, in the order of the key.
 
     Raises:
         PoisonRecord: `no-row-key`, if a value is null or blank, or `bad-row-key`, if it
-            is neither text nor a number nor a boolean.
+            is neither text nor an exact number nor a boolean.
     """
     texts = [_value_text(value) for value in values]
     if not texts:
@@ -121,13 +123,22 @@ def _value_text(value: object) -> str:
         raise _no_key()
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, str | int | float):
+    if isinstance(value, float):
+        return _float_text(value)
+    if isinstance(value, str | int):
         return str(value)
     raise PoisonRecord(
         "bad-row-key", "the row's key is not text or a number; choose another key"
     )
+
+
+def _float_text(value: float) -> str:
+    if abs(value) >= MAX_EXACT_INTEGER:
+        raise PoisonRecord(
+            "bad-row-key",
+            "the row's key is a number that has lost digits; write the key as text",
+        )
+    return str(int(value)) if value.is_integer() else str(value)
 
 
 def _no_key() -> PoisonRecord:

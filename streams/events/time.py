@@ -54,7 +54,7 @@ _CANONICAL: Final = re.compile(
 _CANONICAL_FROM: Final = "1990"
 """Klaviyo takes no older time; the general parser refuses an older time."""
 
-_LATEST_MS: Final = 253_402_300_799_999
+LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999. Klaviyo itself judges whether a time is too far ahead."""
 
 
@@ -121,7 +121,7 @@ def to_iso_time(value: str | float) -> str:
         return value
     try:
         time_ms = _within_bounds(
-            _parse_time(value, name="time"), "time", now_ms=_LATEST_MS - LATEST_AHEAD_MS
+            _parse_time(value, name="time"), "time", now_ms=LATEST_MS - LATEST_AHEAD_MS
         )
     except PoisonRecord:
         return ""
@@ -161,9 +161,9 @@ def _parse_time(value: object, *, name: str) -> int:
 
 def _number_to_ms(number: float) -> int:
     in_ms = number * 1000 if abs(number) < SECONDS_BELOW else number
-    if abs(in_ms) <= _LATEST_MS:
+    if abs(in_ms) <= LATEST_MS:
         return int(in_ms)
-    return _LATEST_MS + 1  # out of bounds; infinity is no whole number
+    return LATEST_MS + 1  # out of bounds; infinity is no whole number
 
 
 def _since_epoch(time: datetime) -> timedelta:

@@ -54,7 +54,7 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
     if kind in EMPTIED:
         return table_emptied(source)
     if kind not in CHANGES and value.get("isDdl") is True:
-        return SkippedRecord(code="no-row", reason=f"a message of the type {kind}")
+        return SkippedRecord(code="no-row", reason="a change of a table's definition")
     if kind not in CHANGES:
         raise PoisonRecord("bad-change", "type is not INSERT, UPDATE or DELETE")
     return _row_bodies(record, source, CHANGES[kind])

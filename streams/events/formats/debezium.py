@@ -119,11 +119,13 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
 def _skipped_topic(record: DecodedRecord, payload: object) -> SkippedRecord | None:
     """Return why a record of one of Debezium's own topics is no row; None for a row."""
     topic, key = record.source.origin.topic, record.key
-    is_heartbeat_key = isinstance(key, dict) and key.keys() == {"serverName"}
-    if topic.startswith(_HEARTBEAT_TOPIC) or is_heartbeat_key:
+    if topic.startswith(_HEARTBEAT_TOPIC):
         return _HEARTBEAT
     if not isinstance(payload, dict):
         return None
+    has_server = isinstance(key, dict) and key.keys() == {"serverName"}
+    if has_server and payload.keys() == {"ts_ms"}:
+        return _HEARTBEAT
     if "event_count" in payload and payload.keys() >= _TRANSACTION_FIELDS:
         return _TRANSACTION
     if "ddl" in payload and payload.keys() >= _SCHEMA_CHANGE_FIELDS:

@@ -9,6 +9,7 @@ import orjson
 from streams.errors import PoisonRecord
 from streams.events.columns.connect_schema import read_connect_value
 from streams.events.formats.source_record import SourceRecord
+from streams.events.time import EARLIEST_MS, LATEST_MS
 
 NEW_KEY_HEADER: Final = "__debezium.newkey"
 """Header of the deletion under the old key, when the key of a row changes."""
@@ -50,6 +51,10 @@ POSITION_FIELDS: Final = (
 which a restart changes. The log's position alone is not enough: rows of one COPY have
 the same one; the message id has the key beside it.
 """
+
+_CHANGE_FIELDS: Final = frozenset({"lsn", "pos", "change_lsn", "rs_id"})
+"""Fields that tell two changes of a row in one transaction apart; the others name the
+transaction, or a place within it."""
 
 _FLAT_PREFIX: Final = "__"
 """`ExtractNewRecordState`: default of `add.fields.prefix` and `add.headers.prefix`."""
@@ -170,12 +175,13 @@ def _added_fields(row: Mapping[str, Any], record: SourceRecord) -> dict[str, Any
 def _metadata(fields: Mapping[str, Any], op: object, record: SourceRecord) -> Metadata:
     snapshot, table = fields.get("snapshot"), fields.get("table")
     in_snapshot = snapshot is True or str(snapshot).lower() in SNAPSHOT_VALUES
+    is_snapshot = op == "r" or in_snapshot
     return Metadata(
         op=op,
         table=table if isinstance(table, str) else "",
         time_ms=_time_ms(fields.get("ts_ms")),
-        position=_position(fields, record),
-        is_snapshot=op == "r" or in_snapshot,
+        position=_position(fields, record, is_snapshot=is_snapshot),
+        is_snapshot=is_snapshot,
     )
 
 
@@ -185,16 +191,20 @@ def _time_ms(value: object) -> int | None:
         time_ms = int(value) if isinstance(value, str | int) else 0
     except ValueError:
         raise PoisonRecord("bad-time", "source.ts_ms is not a number") from None
+    if time_ms and not EARLIEST_MS <= time_ms <= LATEST_MS:
+        raise PoisonRecord("bad-time", "source.ts_ms is not a time from 1990 to 9999")
     return time_ms or None
 
 
-def _position(fields: Mapping[str, Any], record: SourceRecord) -> object:
+def _position(
+    fields: Mapping[str, Any], record: SourceRecord, *, is_snapshot: bool
+) -> object:
     position = {
         name: str(value)
         for name in POSITION_FIELDS
         if (value := fields.get(name)) is not None
     }
-    if position:
+    if not _CHANGE_FIELDS.isdisjoint(position) or (is_snapshot and position):
         return position
     # Where no field names the change, repeats must not be mistaken for one: a row that
     # goes from A to B and back to A has two changes with the same content.

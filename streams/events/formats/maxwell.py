@@ -53,7 +53,7 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
     if kind == TABLE_DROP:
         return table_emptied(source)
     if kind in _MARKS or kind.startswith(_SCHEMA_PREFIXES):
-        return SkippedRecord(code="no-row", reason=f"a record of the type {kind}")
+        return SkippedRecord(code="no-row", reason="a record of a type without a row")
     if kind not in CHANGES:
         raise PoisonRecord("bad-change", "type is none that Maxwell writes")
     data = object_at(value, "data")

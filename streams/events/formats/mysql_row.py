@@ -15,13 +15,10 @@ from streams.events.formats.source_record import (
 )
 from streams.events.row import RowChange
 from streams.events.sources import Source, TruncatePolicy
-from streams.events.time import EARLIEST_MS
+from streams.events.time import EARLIEST_MS, LATEST_MS
 
 Position = list[Any]
 """JSON that tells a change of a row from any other one."""
-
-_LATEST_MS = 253_402_300_799_999
-"""The end of the year 9999: Python's last date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +51,24 @@ def row_change_bodies(
 ) -> Bodies | SkippedRecord:
     """Return the event of a row; after a change of its key, the old key's end first.
 
+    The old key does not end where a column beside it names the person, who lives on.
+
     Raises:
         PoisonRecord: The row has no usable key.
     """
-    names = source.key or row.key
-    has_new_key = row.change is RowChange.UPDATED and any(n in row.old for n in names)
-    if not has_new_key:
+    if row.change is not RowChange.UPDATED or not _is_another(source, row):
         return _bodies(record, source, row, row.change, row.columns)
     before = {**row.columns, **row.old}
     parts = ((RowChange.DELETED, before), (RowChange.ADDED, row.columns))
     return join_bodies(_bodies(record, source, row, *part) for part in parts)
+
+
+def _is_another(source: Source, row: RowOfTable) -> bool:
+    """Return True if the change of a row's key makes it another row or person."""
+    person = source.user_id or source.email
+    names = source.key or row.key
+    changed = {n for n, value in row.old.items() if value != row.columns.get(n)}
+    return not changed.isdisjoint(names) and (not person or person in changed)
 
 
 def _bodies(
@@ -111,7 +116,7 @@ def check_times(value: object, *, unit_ms: int) -> int | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         time_ms = value * unit_ms
-        if EARLIEST_MS <= time_ms <= _LATEST_MS:
+        if EARLIEST_MS <= time_ms <= LATEST_MS:
             return time_ms
     raise PoisonRecord("bad-time", "the time of the change is not an epoch since 1990")
 

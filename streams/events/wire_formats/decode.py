@@ -81,7 +81,7 @@ def _decode_value(
     record: SourceRecord, source: Source, *, max_bytes: int, schemas: SchemaLookup
 ) -> Any:  # noqa: ANN401 - any JSON
     raw = record.value
-    if not raw:
+    if raw is None:  # an empty value is no deletion, and no format reads it
         return None
     if source.wire_format is WireFormat.JSON:
         return read_json(raw, max_bytes=max_bytes)

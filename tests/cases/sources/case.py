@@ -61,6 +61,7 @@ def encoded(value: Any) -> bytes | None:  # noqa: ANN401 - any JSON
 
 
 NOT_JSON = (
+    Bad(id="empty-bytes", value=b"", key=7, code="not-json"),
     Bad(id="cut-off", value=b'{"type":"track"', code="not-json"),
     Bad(id="text", value=b"hello", code="not-json"),
     Bad(id="infinity", value=b'{"a":Infinity}', code="not-json"),

@@ -120,6 +120,12 @@ BAD = (
     Bad(id="null-in-key", value=ROW, key={"id": None}, code="no-row-key"),
     Bad(id="object-in-key", value=ROW, key={"id": {}}, code="bad-row-key"),
     Bad(id="list-key", value=ROW, key=[1], code="bad-row-key"),
+    Bad(
+        id="key-of-lost-digits",
+        value=None,
+        key=b'{"id":12345678901234567890123}',
+        code="bad-row-key",
+    ),
     Bad(id="blank-key", value=ROW, key=" ", code="no-row-key"),
     Bad(
         id="one-of-two",

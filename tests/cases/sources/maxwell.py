@@ -84,6 +84,39 @@ GOOD = (
         ),
     ),
     Good(
+        id="key-change-of-the-same-person",
+        value=change(old={"id": 7}),
+        key=KEY,
+        options={"email": "mail"},
+        events=({"event": "updated", "__segment_id": "1"},),
+    ),
+    Good(
+        id="key-change-to-another-person",
+        value=change(old={"id": 7, "mail": "old@example.com"}),
+        key=KEY,
+        options={"email": "mail"},
+        events=(
+            {"event": "deleted", "context": {"traits": {"email": "old@example.com"}}},
+            {"event": "new", "context": {"traits": {"email": "ada@example.com"}}},
+        ),
+    ),
+    Good(
+        id="key-change-of-the-key-that-names-the-person",
+        value=change(old={"id": 7}),
+        key=KEY,
+        options={"user_id": "id"},
+        events=(
+            {"event": "deleted", "userId": "7"},
+            {"event": "new", "userId": "1"},
+        ),
+    ),
+    Good(
+        id="old-key-of-the-same-value",
+        value=change(old={"id": 1, "vip": True}),
+        key=KEY,
+        events=({"event": "updated", "__segment_id": "1"},),
+    ),
+    Good(
         id="change-of-the-users-key",
         value=change(old={"mail": "old@example.com"}),
         key=KEY,

@@ -69,3 +69,15 @@ def test_the_value_is_kept_as_far_as_a_topic_takes_it(
         )
         == truncated_from
     )
+
+
+def test_headers_of_the_producer_leave_space_for_the_value() -> None:
+    """Many short headers count with what Kafka writes for each; a long one is left."""
+    headers = {"long": b"x" * 70_000, **{f"h{i}": b"" for i in range(50_000)}}
+    dead_letter = msgspec.structs.replace(DEAD_LETTER, source_headers=headers)
+
+    kept = encode_headers(dead_letter, connector="app")
+
+    assert sum(len(name) + len(value) for name, value in kept) < 65_000
+    assert ("ks.source.h0", b"") in kept
+    assert all(name != "ks.source.long" for name, _ in kept)

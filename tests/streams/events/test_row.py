@@ -130,6 +130,8 @@ def test_a_key_becomes_text(values: list[object], expected: str) -> None:
         pytest.param([" "], "no-row-key", id="blank"),
         pytest.param(["a", None], "no-row-key", id="null-in-composite"),
         pytest.param([{"a": 1}], "bad-row-key", id="object"),
+        pytest.param([2.0**53], "bad-row-key", id="float-of-lost-digits"),
+        pytest.param(["a", -1e22], "bad-row-key", id="such-a-float-in-composite"),
     ],
 )
 def test_a_key_that_is_none_is_refused(values: list[object], code: str) -> None:

@@ -294,8 +294,41 @@ def test_another_change_has_another_message_id() -> None:
     assert len(_ids(ROW, {**ROW, "vip": True}, ROW)) == 3
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"txId": 3}, id="postgresql"),
+        pytest.param({"gtid": "a:1-5"}, id="mysql"),
+        pytest.param({"commit_lsn": "0:1"}, id="sql-server"),
+        pytest.param({"scn": "7"}, id="oracle"),
+        pytest.param({"ord": 1}, id="mongodb"),
+    ],
+)
+def test_the_place_of_a_transaction_is_not_that_of_a_change(
+    fields: dict[str, Any],
+) -> None:
+    """A transaction may change a row twice; the last change must not be a duplicate."""
+    source = {"ts_ms": SOURCE_FIELDS["ts_ms"], **fields}
+    flat = {f"__{name}": value for name, value in fields.items()}
+
+    assert len(_ids(*[envelope("u", ROW, source=source)] * 2)) == 2
+    assert len(_ids(*[{**ROW, **flat}] * 2)) == 2
+    assert len(_ids(*[envelope("r", ROW, source=source)] * 2)) == 1
+
+
+def test_a_table_with_the_key_of_a_heartbeat_is_a_table() -> None:
+    """Rows of such a table are events, and its deletions too."""
+    key = {"serverName": "a"}
+
+    added = _event(envelope("c", {**key, "vip": True}), record_key=key)
+    deleted = _event(envelope("d"), record_key=key)
+
+    assert added["__segment_id"] == deleted["__segment_id"] == "a"
+
+
 MALFORMED = [
     pytest.param(b"{", KEY, {}, "not-json", id="cut-off"),
+    pytest.param(b"", KEY, {"on_tombstone": "delete"}, "not-json", id="empty-bytes"),
     pytest.param(b"\x00\x00\x00\x00\x01abc", KEY, {}, "not-json", id="framed-avro"),
     pytest.param(b'{"id": "\xff"}', KEY, {}, "not-utf8", id="not-utf8"),
     pytest.param(b"[" * 2_000, KEY, {}, "too-deep", id="too-deep"),
@@ -318,6 +351,12 @@ MALFORMED = [
     ),
     pytest.param(
         envelope("c", ROW, source={"ts_ms": "now"}), KEY, {}, "bad-time", id="bad-time"
+    ),
+    pytest.param(
+        envelope("c", ROW, source={"ts_ms": 10**18}), KEY, {}, "bad-time", id="nanos"
+    ),
+    pytest.param(
+        envelope("c", ROW, source={"ts_ms": -(10**18)}), KEY, {}, "bad-time", id="past"
     ),
     pytest.param(envelope("c", ROW), None, {}, "no-row-key", id="no-key"),
     pytest.param(envelope("d"), None, {"key": "id"}, "no-row-key", id="delete-no-key"),
