@@ -9,7 +9,12 @@ import msgspec
 from agents.engine.kafka import Record
 from agents.engine.producer import Message, RecordTooLarge, SendResult
 from agents.shared.context import Context
-from streams.dead_letters.encoding import DeadLetter, encode_headers, encode_value
+from streams.dead_letters.encoding import (
+    DeadLetter,
+    encode_headers,
+    encode_key,
+    encode_value,
+)
 from streams.delivery.outcome import OutcomeItem, Stage, encode_outcomes, outcome_item
 from streams.delivery.verdict import Reason, dead_letter, discarded
 from streams.errors import PoisonRecord
@@ -185,7 +190,7 @@ def dead_letter_messages(
     return [
         Message(
             context.topics.deadletters,
-            failed.key,
+            encode_key(failed),
             encode_value(failed),
             encode_headers(failed, connector=context.settings.app_id),
         )

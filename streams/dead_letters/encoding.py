@@ -25,8 +25,11 @@ VALUE_MAX_BYTES = 900_000
 """Below Kafka's default `max.message.bytes` (1,048,588), headers included."""
 
 SOURCE_HEADERS_MAX_BYTES = 64_000
-"""Bytes of the producer's headers that are kept, so that value and headers together
-stay below Kafka's limit."""
+"""Bytes of the producer's headers that are kept, so that key, value and headers
+together stay below Kafka's limit."""
+
+KEY_MAX_BYTES = 64_000
+"""For the same reason; keys of ours are far shorter."""
 
 _LENGTHS_BYTES = 10
 """Kafka's record format, version 2: two lengths of at most 5 bytes before a header's
@@ -35,7 +38,7 @@ name and its value."""
 _CONNECT_PREFIX = "__connect.errors."
 
 TRUNCATED_HEADER = "ks.truncated-from-bytes"
-"""Length of the value before it was truncated."""
+"""Length of the value before it, or the key, was truncated."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +92,9 @@ def encode_headers(
         headers.append((SOURCE_TIME_HEADER, b"%d" % dead_letter.source_ms))
     if dead_letter.replay:
         headers.append((REPLAY_HEADER, dead_letter.replay.encode()))
-    if dead_letter.value is not None and len(dead_letter.value) > VALUE_MAX_BYTES:
-        headers.append((TRUNCATED_HEADER, str(len(dead_letter.value)).encode()))
+    key, value = dead_letter.key or b"", dead_letter.value or b""
+    if len(value) > VALUE_MAX_BYTES or len(key) > KEY_MAX_BYTES:
+        headers.append((TRUNCATED_HEADER, b"%d" % len(value)))
     if dead_letter.is_canonical:
         headers.append((CANONICAL_HEADER, b"1"))
     return headers + encode_source_headers(dead_letter.source_headers)
@@ -106,6 +110,11 @@ def encode_source_headers(headers: Mapping[str, bytes]) -> list[tuple[str, bytes
             encoded.append((own_name, value))
             space -= size
     return encoded
+
+
+def encode_key(dead_letter: DeadLetter) -> bytes | None:
+    """Return the key to write, truncated to a size that the topic accepts."""
+    return None if dead_letter.key is None else dead_letter.key[:KEY_MAX_BYTES]
 
 
 def encode_value(dead_letter: DeadLetter) -> bytes | None:

@@ -103,7 +103,7 @@ def row_key_text(values: Sequence[object]) -> str:
 
     A whole number becomes its decimal digits, whatever type its column has: 7, 7.0 and
     "7" are the same key. A float from `MAX_EXACT_INTEGER` on stands for several
-    numbers: as a key it would make many rows one.
+    numbers: as an id it would make many rows one.
 
     Args:
         values: Values of the key's columns, at least one, in the order of the key.
@@ -136,7 +136,7 @@ def _float_text(value: float) -> str:
     if abs(value) >= MAX_EXACT_INTEGER:
         raise PoisonRecord(
             "bad-row-key",
-            "the row's key is a number that has lost digits; write the key as text",
+            "an id of the row is a number that has lost digits; write it as text",
         )
     return str(int(value)) if value.is_integer() else str(value)
 

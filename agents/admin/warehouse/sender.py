@@ -8,7 +8,12 @@ import orjson
 
 from agents.admin.warehouse.state_file import ChangedRow, StateFile
 from agents.engine.producer import Message, RecordTooLarge, SendResult
-from streams.dead_letters.encoding import DeadLetter, encode_headers, encode_value
+from streams.dead_letters.encoding import (
+    DeadLetter,
+    encode_headers,
+    encode_key,
+    encode_value,
+)
 from streams.delivery.outcome import Stage
 from streams.destination.syncs.model import Sync
 from streams.events.canonical_event import Origin
@@ -178,7 +183,7 @@ class RunSender:
             )
             message = Message(
                 self._deadletters,
-                failed.key,
+                encode_key(failed),
                 encode_value(failed),
                 encode_headers(failed, connector=self._app_id),
             )

@@ -127,6 +127,8 @@ def _fields_of(key: object) -> Columns:
 def _text_at(columns: Columns, name: str) -> str:
     """Return the text of a column; empty if it is null, absent or no text or number."""
     value = columns.get(name) if name else None
+    if isinstance(value, float) and value.is_integer():
+        return row_key_text([value])
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return str(value)

@@ -77,6 +77,12 @@ GOOD = (
         events=({"event": "updated"},),
     ),
     Good(
+        id="user-id-of-a-floating-column",
+        value={"id": 7.0},
+        options={**BY_ID, "user_id": "id"},
+        events=({"__segment_id": "7", "userId": "7"},),
+    ),
+    Good(
         id="email",
         value=ROW,
         options={**BY_ID, "email": "mail"},

@@ -4,11 +4,14 @@ import msgspec
 import pytest
 
 from streams.dead_letters.encoding import (
+    KEY_MAX_BYTES,
     VALUE_MAX_BYTES,
     DeadLetter,
     encode_headers,
+    encode_key,
     encode_value,
 )
+from streams.dead_letters.record import RequeueRoute, TopicOffset, read_record
 from streams.delivery.outcome import Stage
 from streams.events.canonical_event import Origin
 
@@ -69,6 +72,19 @@ def test_the_value_is_kept_as_far_as_a_topic_takes_it(
         )
         == truncated_from
     )
+
+
+def test_a_long_key_is_cut_and_read_again_from_its_topic() -> None:
+    """Kafka takes no dead letter of a key near its limit; part of a key is no key."""
+    dead_letter = msgspec.structs.replace(DEAD_LETTER, key=b"k" * 1_000_000)
+
+    key, headers = encode_key(dead_letter), encode_headers(dead_letter, connector="app")
+    record = read_record(
+        TopicOffset(0, 7), timestamp_ms=1, headers=headers, key=key, value=b"{"
+    )
+
+    assert key == b"k" * KEY_MAX_BYTES
+    assert record.route is RequeueRoute.SOURCE
 
 
 def test_headers_of_the_producer_leave_space_for_the_value() -> None:
