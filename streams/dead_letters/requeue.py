@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from streams.dead_letters.encoding import DeadLetter
 from streams.dead_letters.record import DeadLetterRecord, RequeueRoute
 from streams.events.canonical_event import Origin, ReplayMode
 
@@ -71,10 +72,7 @@ def plan_requeue(
             not_requeueable.append(record)
             continue
         route = RequeueRoute.SOURCE if from_source else record.route
-        is_single = route is RequeueRoute.ACTIVATION
-        requeue_key = (
-            record.topic_offset if is_single else (route, record.dead_letter.origin)
-        )
+        requeue_key = _requeue_key(record, record.dead_letter, route)
         previous = requeues.get(requeue_key)
         requeues[requeue_key] = RequeueRecord(
             route=route,
@@ -85,3 +83,17 @@ def plan_requeue(
     return RequeuePlan(
         records=tuple(requeues.values()), not_requeueable=tuple(not_requeueable)
     )
+
+
+def _requeue_key(
+    record: DeadLetterRecord, dead_letter: DeadLetter, route: RequeueRoute
+) -> object:
+    """Return what the dead letters have in common that one record resolves.
+
+    The first event of a record has the origin of the record, which has other events
+    too: a canonical event and a record as its source has it are requeued each.
+    """
+    if route is RequeueRoute.ACTIVATION:
+        return record.topic_offset
+    is_event = route is RequeueRoute.EVENT and dead_letter.is_canonical
+    return route, dead_letter.origin, is_event

@@ -47,6 +47,17 @@ def test_an_event_goes_once_and_each_activation_by_itself() -> None:
     ]
 
 
+def test_an_event_and_the_record_that_it_is_of_are_requeued_each() -> None:
+    """The record has more events, which the value of the first would not bring back."""
+    event = stored_dead_letter(
+        "0/0", stage="activate", extra_headers=(("ks.canonical", b"1"),)
+    )
+    record = stored_dead_letter("0/1", stage="intake")
+
+    assert len(plan_requeue([event, record], from_source=False).records) == 2
+    assert len(plan_requeue([event, record], from_source=True).records) == 1
+
+
 def test_from_the_source_each_source_record_goes_once() -> None:
     """Whatever failed of it, and wherever."""
     assert _planned_requeues(from_source=True) == [
