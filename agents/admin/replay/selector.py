@@ -170,7 +170,7 @@ class RecordSelector:
                 max_bytes=self._settings.max_event_bytes,
                 schemas=self._schemas,
             )
-        except (PoisonRecord, RecursionError):
+        except Exception:  # noqa: BLE001 - no record stops the next one
             self.unreadable += 1
             return None
         return next(filter(self._filter.matches_event, events), None)

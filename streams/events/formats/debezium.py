@@ -108,7 +108,9 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
         return _read_tombstone(record, source)
     if not isinstance(payload, dict):
         raise PoisonRecord("not-a-row", "the value is not an object")
-    if "op" in payload and ("after" in payload or "source" in payload):
+    if "op" in payload and (
+        "after" in payload or isinstance(payload.get("source"), dict)
+    ):
         return _read_envelope(record, source, value)
     change = _RowChange(
         record=record, source=source, row_schemas=fields_of(value.schema)

@@ -176,7 +176,11 @@ def _guess_key(raw: bytes, source: Source) -> Any:  # noqa: ANN401 - any JSON
         value = None
     if isinstance(value, _PLAIN_JSON) and not isinstance(value, bool):
         return value
-    if (len(raw) in _NUMBER_BYTES and not raw.isascii()) or b"\x00" in raw:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return _read_number(raw, source)
+    if len(raw) in _NUMBER_BYTES and not text.isprintable():
         return _read_number(raw, source)
     return _read_text(raw, source)
 

@@ -18,8 +18,8 @@ from tests.agents.admin.warehouse.sync_case import URL_ENV, apply_events, read_s
 from tests.support.cli_server import CliProcess, spawn_module
 from tests.support.postgres import Postgres
 
-RUNS = 8
-MAX_RUN_S = 120.0
+RUNS = 10
+MAX_RUN_S = 120.0 + ROWS / 1_000
 POLL_S = 0.005
 KILL_WITHIN_S = 1.2 + ROWS / 100_000
 """About the time of a run, in which a kill comes."""

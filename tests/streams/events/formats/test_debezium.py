@@ -326,6 +326,15 @@ def test_a_table_with_the_key_of_a_heartbeat_is_a_table() -> None:
     assert added["__segment_id"] == deleted["__segment_id"] == "a"
 
 
+def test_a_flat_table_may_have_columns_named_as_an_envelope() -> None:
+    """The source of an envelope is an object."""
+    row = {"id": 1, "op": "x", "source": "web"}
+
+    event = _event(row)
+
+    assert event["properties"] == row
+
+
 MALFORMED = [
     pytest.param(b"{", KEY, {}, "not-json", id="cut-off"),
     pytest.param(b"", KEY, {"on_tombstone": "delete"}, "not-json", id="empty-bytes"),
