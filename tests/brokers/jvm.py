@@ -132,7 +132,7 @@ class JvmKafka:
         """Start a node that is down; return when it serves."""
         if node not in self._running:
             self._launch(node)
-        interface.await_brokers(self.nodes[node].bootstrap, count=len(self._running))
+        self._await(self.nodes[node], count=len(self._running))
 
     def stop(self, *, node: int = 0) -> None:
         """Shut a node down in order; kill a node that takes too long."""
@@ -183,11 +183,17 @@ class JvmKafka:
     def _await_all(self) -> None:
         try:
             for node in self.nodes:
-                interface.await_brokers(node.bootstrap, count=len(self.nodes))
-        except TimeoutError as timeout:
-            tail = _log_tail(self.nodes)
+                self._await(node, count=len(self.nodes))
+        except TimeoutError:
             self.close()
-            raise TimeoutError(f"{timeout}\n{tail}") from timeout
+            raise
+
+    def _await(self, node: JvmNode, *, count: int) -> None:
+        """Wait until a node serves; a time-out quotes the logs of all nodes."""
+        try:
+            interface.await_brokers(node.bootstrap, count=count)
+        except TimeoutError as timeout:
+            raise TimeoutError(f"{timeout}\n{_log_tail(self.nodes)}") from timeout
 
 
 def _prepare_nodes(home: Path, *, brokers: int) -> tuple[JvmNode, ...]:
