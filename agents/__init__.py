@@ -1,1 +1,1 @@
-"""Stream processor: a worker with one module per stage, and its commands."""
+"""Stream processor: a worker with a module per stage, and the command line."""

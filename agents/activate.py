@@ -1,4 +1,4 @@
-"""Stage activate: events change user states; what follows goes to the lanes."""
+"""Stage activate: events change user states; activations go to the lanes."""
 
 import json
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def process_batch(context: Context, groups: PartitionRecords) -> None:
-    """Process the records of one fetch.
+    """Process the records of a fetch.
 
     All that the records cause is durable first, then the table is written, then the
     records are done. After a crash before the table is written, transitions are written
@@ -67,7 +67,7 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
 
 @dataclass(slots=True)
 class _BatchResult:
-    """Activations, outcomes, dead letters and changed states of one fetch."""
+    """Activations, outcomes, dead letters and changed states of a fetch."""
 
     context: Context
     activations: list[tuple[StageRecord, LaneId, bytes]] = field(default_factory=list)

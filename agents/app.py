@@ -1,4 +1,4 @@
-"""The worker: its services and stages, built from the settings."""
+"""The worker: services and stages, built from the settings."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +29,7 @@ READER_STUCK_LIMIT_S = 600.0
 
 
 def build_app(settings: Settings, destination: Destination) -> EngineApp:
-    """Build the app of one worker.
+    """Build the app of a worker.
 
     Args:
         settings: Settings of the worker.
@@ -104,7 +104,7 @@ def _add_intake(app: EngineApp, context: Context) -> None:
 
 
 def _add_framed_intake(app: EngineApp, context: Context) -> None:
-    """Add intake for sources whose records wait until their schemas are known."""
+    """Add intake for sources with records that wait for schemas."""
     waiting = SchemaWait(context, process=partial(intake.process_records, context))
     run_stage(
         app,

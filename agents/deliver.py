@@ -34,7 +34,7 @@ _LANE_CLASSES: Final[dict[LaneId, Callable[[Context, LaneOptions], Lane]]] = {
 
 
 def create_lane(context: Context, lane_id: LaneId) -> Lane:
-    """Create a lane with the limits that the settings give it."""
+    """Create a lane with the limits in the settings."""
     return _LANE_CLASSES[lane_id](context, _lane_options(context, lane_id))
 
 

@@ -27,7 +27,7 @@ from streams.events.sources import Source
 
 
 async def process_batch(context: Context, groups: PartitionRecords) -> None:
-    """Process the records of one fetch."""
+    """Process the records of a fetch."""
     await process_records(context, [r for _, records in groups for r in records])
 
 
@@ -60,7 +60,7 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
 def _convert(
     context: Context, record: StageRecord
 ) -> list[Message] | DeadLetter | OutcomeItem:
-    """Convert a record to events; one that makes none gets its outcome here."""
+    """Convert a record to events; a record without an event gets the outcome here."""
     if record.replay and context.is_replay_stopped(record.replay):
         return outcome_item(record.origin, REPLAY_STOPPED, replay=record.replay)
     if record.bad_origin is not None:

@@ -49,7 +49,7 @@ class ListResolver:
         self._tasks: dict[asyncio.Task[None], Partition] = {}
 
     async def process_batch(self, groups: PartitionRecords) -> None:
-        """Start all requests of one fetch; each is done when its list is resolved."""
+        """Start all requests of a fetch; each request ends with the resolved list."""
         for part, records in groups:
             for record in records:
                 self.start(part, record)

@@ -1,4 +1,4 @@
-"""Release of held events: each goes back to the events topic when its hold is over.
+"""Release of held events: each event returns to the events topic after the hold.
 
 A partition is not fetched from while some of its events wait, so the worker has at most
 the events of a few fetches in memory. Events that wait hold up no rebalance: the next
@@ -34,7 +34,7 @@ TICK_S: Final = 0.2
 
 
 class HeldEvent(NamedTuple):
-    """Event of an unknown person, and the end of its hold."""
+    """Event of an unknown person, and the end of the event's hold."""
 
     record: Record
     until_ms: int
@@ -61,7 +61,7 @@ class HeldEvents(Service):
         return f"Stage: {NAME}"
 
     async def enqueue(self, groups: PartitionRecords) -> None:
-        """Queue fetched events, and fetch no more of their partitions for now."""
+        """Queue fetched events, and pause the partitions of the events."""
         now_ms = self._context.now_ms()
         for part, records in groups:
             part.paused = True

@@ -1,4 +1,4 @@
-"""Compacted topics, read to their end outside a worker."""
+"""Compacted topics, read to the end by commands outside a worker."""
 
 from agents.admin.topic_reader import read_topic
 from agents.engine.kafka import KafkaAccess
@@ -7,7 +7,7 @@ from streams.state.user_entries import UserEntries, decode_table
 
 
 def read_user_states(kafka: KafkaAccess, topic: str) -> dict[str, UserEntries]:
-    """Return the entries of every user as the changelog has them now.
+    """Return the current entries of every user, from the changelog.
 
     Raises:
         ConfigError: Kafka does not answer, or the topic does not exist.

@@ -287,7 +287,7 @@ def _source_headers(requeue: RequeueRecord, record: Record) -> Mapping[str, byte
 
 
 def _is_canonical(requeue: RequeueRecord) -> bool:
-    """Return True if the value to send is no longer in the format of its source."""
+    """Return True if the value to send is no longer in the source's format."""
     dead_letter = requeue.dead_letters[0].dead_letter
     is_source = requeue.route is RequeueRoute.SOURCE
     return not is_source and dead_letter is not None and dead_letter.is_canonical

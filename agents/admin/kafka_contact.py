@@ -68,7 +68,7 @@ def command_options(kafka: KafkaAccess) -> dict[str, Any]:
 
 
 def contact_kafka(kafka: KafkaAccess) -> None:
-    """Return once Kafka, and one of the brokers that it names, have answered.
+    """Return once Kafka and an advertised broker have answered.
 
     Raises:
         ConfigError: There is no answer within `KAFKA_CONTACT_S`, or Kafka refuses the
@@ -126,7 +126,7 @@ def _elsewhere_error(brokers: Iterable[str], kafka: KafkaAccess) -> ConfigError:
 
 
 def describe_kafka_error(error: KafkaError, *, kafka: str = "Kafka") -> str:
-    """Describe an error in a line: what is wrong, the error's name, what to do."""
+    """Describe an error in a line: the fault, the error's name, the fix."""
     if (text := _DESCRIPTIONS.get(error.code())) is None:
         return error.name()
     problem, _, fix = text.format(kafka=kafka).partition("; ")

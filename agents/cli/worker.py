@@ -58,7 +58,7 @@ def worker(*, settings_path: Path | None, create_topics: bool) -> None:
 
 
 def log_notices(destination: Destination) -> None:
-    """Log what operators should know of settings that they have not chosen."""
+    """Log notices for operators on settings that were left at the default."""
     if notice := destination.identity_rules.notice:
         log.info("unknown_persons_are_sent", notice=notice)
 

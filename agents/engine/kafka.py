@@ -133,5 +133,5 @@ def _describe_topic(admin: AdminClient, topic: str) -> str:
 
 
 def partition_of(key: bytes, partition_count: int) -> int:
-    """Return the partition of a key, as Java clients and this producer choose it."""
+    """Return the partition of a key, as chosen by Java clients and this producer."""
     return int((murmur2(key) & 0x7FFFFFFF) % partition_count)

@@ -32,7 +32,7 @@ class Store(Protocol):
         ...
 
     def get(self, key: bytes) -> bytes | None:
-        """Return one entry; None if there is none."""
+        """Return the entry of a key; None for an unknown key."""
         ...
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -40,7 +40,7 @@ class Store(Protocol):
         ...
 
     def scan(self, group: bytes) -> dict[bytes, bytes]:
-        """Return every entry of a group, by its name."""
+        """Return every entry of a group, by the name of the entry."""
         ...
 
     def write(self, entries: Mapping[bytes, bytes | None], *, next_offset: int) -> None:
@@ -53,7 +53,7 @@ class Store(Protocol):
         ...
 
     def wipe(self) -> None:
-        """Remove all entries: the changelog is not the topic that they came from."""
+        """Remove all entries: the entries came from another changelog topic."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Table of entries by key, partitioned like the topic that feeds it.
+"""Table of entries by key, with the partitions of the table's source topic.
 
 Faust's table lets a commit pass before its changelog is durable, and its recovery skips
 records when partitions move. This table is recovered before its partition is read, and
@@ -94,11 +94,11 @@ class Table:
             store.close()
 
     def get(self, partition: int, key: bytes) -> bytes | None:
-        """Return one entry; None if there is none."""
+        """Return the entry of a key; None for an unknown key."""
         return self._stores[partition].get(key)
 
     def scan(self, partition: int, group: bytes) -> dict[bytes, bytes]:
-        """Return every entry of a group, by its name."""
+        """Return every entry of a group, by the name of the entry."""
         return self._stores[partition].scan(group)
 
     async def write(self, changes: Mapping[int, Mapping[bytes, bytes | None]]) -> None:

@@ -1,1 +1,1 @@
-"""The lanes of the deliver stage: one module a lane, and the parts all lanes share."""
+"""The lanes of the deliver stage: a module per lane, and the parts all lanes share."""

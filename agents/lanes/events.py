@@ -62,7 +62,7 @@ class EventsLane(SimpleLane):
         batch_key: BatchKey,
         items: Sequence[LaneItem],
     ) -> BatchResult:
-        """Record events, except those that were recorded a short while ago.
+        """Record events, except duplicates of events recorded a short while ago.
 
         Klaviyo rejects a whole bulk request for one event that it has already.
         """
@@ -114,7 +114,7 @@ class EventsLane(SimpleLane):
             )
 
     async def _account_metrics(self, metrics: AbstractSet[str]) -> frozenset[str]:
-        """Return the account's metrics, listed again if one of `metrics` is unknown."""
+        """Return the account's metrics, listed again if any of `metrics` is unknown."""
         async with self._metrics_lock:
             now_s = asyncio.get_running_loop().time()
             while (

@@ -14,7 +14,7 @@ from streams.settings.model import LaneId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneOptions:
-    """Limits and delays of one lane.
+    """Limits and delays of a lane.
 
     Attributes:
         lane: The lane.
@@ -46,7 +46,7 @@ class LaneOptions:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """Result of a send that did nothing: the batch goes back to the queue."""
+    """Result of a send without effect: the batch goes back to the queue."""
 
 
 Verdicts: TypeAlias = list[ItemVerdict]
@@ -69,7 +69,7 @@ class Lane(Protocol):
     reservations: Reservations
 
     async def on_partition_assigned(self, partition: int) -> None:
-        """Prepare for a partition before its first record is read."""
+        """Prepare for a partition before the first record of the partition is read."""
 
     def can_send(self, batch_key: BatchKey) -> bool:
         """Return True if nothing but the rate limiter holds back a batch."""
@@ -85,7 +85,7 @@ class Lane(Protocol):
         batch_key: BatchKey,
         items: Sequence[LaneItem],
     ) -> BatchResult:
-        """Send a batch, and return one verdict for each item, or `NotNow`.
+        """Send a batch, and return a verdict for each item, or `NotNow`.
 
         Args:
             klaviyo: Client for the kind and priority of the batch.

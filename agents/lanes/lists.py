@@ -48,7 +48,7 @@ REMOVALS: Final = "removals"
 
 
 class MemberKey(NamedTuple):
-    """Key of a list member: the list and one of the identifiers."""
+    """Key of a list member: the list, with a single identifier of the member."""
 
     list_id: str
     identifier: Identifier
@@ -112,7 +112,7 @@ class ListsLane(SimpleLane):
         batch_key: BatchKey,
         items: Sequence[LaneItem],
     ) -> BatchResult:
-        """Change a list; `NotNow` if its audience has no list yet."""
+        """Change a list; `NotNow` while the audience has no list."""
         mapping = self._list_mapping(batch_key)
         if mapping.refusal_reason:
             reason = Reason("no-list", mapping.refusal_reason)
@@ -164,7 +164,7 @@ class ListsLane(SimpleLane):
                 return await remove_members(klaviyo, list_id, profiles)
 
     def _list_mapping(self, batch_key: BatchKey) -> ListMapping:
-        """Return the mapping to a list; its list id is empty if unknown or gone."""
+        """Return the mapping to a list; the list id is empty if unknown or gone."""
         match batch_key.list_ref:
             case ById(list_id):
                 return ListMapping(list_id=list_id)

@@ -1,4 +1,4 @@
-"""Pending records of a lane, whose outcome is not written yet, and their queue."""
+"""Queue of a lane's pending records, kept until the outcome is written."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ OPEN_OFFSETS_PER_ITEM = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRecord:
-    """A record of the lane, as far as it is needed until its outcome is written.
+    """A record of the lane, with the parts needed until the outcome is written.
 
     Attributes:
         part: Partition of the record, as long as this worker owns it.
@@ -60,7 +60,7 @@ def is_revoked(item: LaneItem) -> bool:
 
 
 def item_expires_ms(item: LaneItem) -> int:
-    """Return the time after which an item is not sent: that of its latest record."""
+    """Return the expiry of an item: the expiry of the item's latest record."""
     return max(pending.expires_ms for pending in item.records)
 
 
@@ -72,7 +72,7 @@ def records_of(items: Iterable[LaneItem]) -> list[PendingRecord]:
 def to_outcome(
     pending: PendingRecord, verdict: ItemVerdict, *, now_ms: int
 ) -> OutcomeItem:
-    """Build the outcome of a record, with the time since its source record."""
+    """Build the outcome of a record, with the time since the source record."""
     return outcome_item(
         pending.origin,
         verdict,
@@ -134,7 +134,7 @@ class PendingQueue:
     def track(
         self, part: Partition, record: Record, activation: Activation | None = None
     ) -> PendingRecord:
-        """Count a record, and hold its partition, until `untrack`.
+        """Count a record, and hold the record's partition, until `untrack`.
 
         Args:
             part: Partition of the record.

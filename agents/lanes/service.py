@@ -1,4 +1,4 @@
-"""Service of one lane: queues records, cuts batches, sends them, writes outcomes."""
+"""Service of a lane: queues records, cuts batches, sends batches, writes outcomes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ Settlement: TypeAlias = tuple[PendingRecord, ItemVerdict]
 
 
 class Settler:
-    """Writes the outcomes of records, then acknowledges their offsets.
+    """Writes the outcomes of records, then acknowledges the offsets.
 
     Args:
         context: Services of the worker.
@@ -91,7 +91,7 @@ class Settler:
     async def settle(
         self, settlements: Sequence[Settlement], *, action: str = ""
     ) -> None:
-        """Write outcomes and dead letters, and acknowledge when they are durable."""
+        """Write outcomes and dead letters durably, then acknowledge the records."""
         now_ms = self._context.now_ms()
         outcomes = [
             to_outcome(pending, verdict, now_ms=now_ms)
@@ -114,7 +114,7 @@ class Settler:
 
 
 class Dispatcher:
-    """Cuts batches of a lane when they may be sent, and sends each in its own task.
+    """Cuts batches of a lane when sending is allowed, and sends each in a task.
 
     A batch that waits at the rate limiter can take no more items. So a batch is not cut
     while an earlier one waits there, and one that is not full is cut at the last
@@ -151,7 +151,7 @@ class Dispatcher:
         self._sends: set[asyncio.Future[BatchResult]] = set()
 
     def start_batches(self) -> bool:
-        """Cut batches that may be sent, and return True if there was one.
+        """Cut batches that may be sent, and return True if any batch was cut.
 
         At most one batch of each kind: a second one would wait behind the first at the
         rate limiter.
@@ -175,7 +175,7 @@ class Dispatcher:
         return bool(started)
 
     def may_start(self, batch: ReadyBatch) -> bool:
-        """Return True if a batch may be cut; a full one gains nothing by waiting."""
+        """Return True if a batch may be cut; a full batch need not wait."""
         key, batches_max = batch.key, self._lane.options.batches_max
         if key.low_priority:  # half is for live events only
             batches_max //= 2
@@ -190,7 +190,7 @@ class Dispatcher:
         )
 
     def cancel_after_grace(self) -> None:
-        """Cancel the sends in flight, unless they finish within the grace period."""
+        """Cancel the sends in flight that do not finish within the grace period."""
         loop = asyncio.get_running_loop()
         for send in self._sends:
             loop.call_later(self._lane.options.grace_s, send.cancel)
@@ -202,7 +202,7 @@ class Dispatcher:
             end_process(f"{stage}: {type(fault).__name__}")
 
     async def _run_batch(self, batch_key: BatchKey, items: list[LaneItem]) -> None:
-        """Send a batch and settle it.
+        """Send a batch, and settle the items with the verdicts.
 
         1. Send. A cancelled send belongs to the partition's next owner: forget it.
         2. `NotNow`: return the items to the queue.
@@ -231,7 +231,7 @@ class Dispatcher:
         self._queue.release(items, after_s=self._lane.options.settle_delay_s)
 
     async def _send(self, batch_key: BatchKey, items: list[LaneItem]) -> BatchResult:
-        """Send a batch while no other batch holds one of its exclusive keys."""
+        """Send a batch while no other batch holds any of the exclusive keys."""
         loop = asyncio.get_running_loop()
         reservations = self._lane.reservations
         keys = self._lane.exclusive_keys(batch_key, items)
@@ -246,7 +246,7 @@ class Dispatcher:
 
 
 class LaneService(Service):
-    """Runs one lane of the deliver stage.
+    """Runs a lane of the deliver stage.
 
     Args:
         context: Services of the worker.
@@ -279,7 +279,7 @@ class LaneService(Service):
         return f"Lane: {self.stage}"
 
     async def on_partition_assigned(self, partition: int) -> None:
-        """Prepare the lane for a partition before its first record is read."""
+        """Prepare the lane for a partition before reading the partition's records."""
         await self._lane.on_partition_assigned(partition)
 
     def on_partitions_revoked(self, parts: Sequence[Partition]) -> None:
@@ -332,7 +332,7 @@ class LaneService(Service):
 
     @Service.task
     async def _expire_regularly(self) -> None:
-        """Give up items that waited too long; items in flight get their verdict."""
+        """Give up items that waited too long; items in flight still get a verdict."""
         while not self.should_stop:
             expired = self._queue.drop_expired(now_ms=self._context.now_ms())
             if expired:

@@ -1,4 +1,4 @@
-"""Lane without rules of its own: profiles and privacy, and the base of other lanes."""
+"""Lane without special rules: profiles and privacy, and the base of other lanes."""
 
 from collections.abc import Hashable, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,7 +27,7 @@ LIST_GONE_IN_MAPPING = dead_letter(
 
 
 class SimpleLane:
-    """Lane that does what its intents ask for.
+    """Lane that sends intents with the operation of the intents' kind.
 
     Args:
         context: Services of the worker.
@@ -68,7 +68,7 @@ class SimpleLane:
         batch_key: BatchKey,
         items: Sequence[LaneItem],
     ) -> BatchResult:
-        """Send a batch with the operation of its kind."""
+        """Send a batch with the operation of the batch's kind."""
         intents = [item.activation.intent for item in items]
         operation = await self.operation_for(batch_key.kind, intents)
         verdicts = await operation(klaviyo, intents)

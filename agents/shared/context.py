@@ -1,4 +1,4 @@
-"""Services of one worker, built once and given to every stage."""
+"""Services of a worker, built once and given to every stage."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from streams.settings import Settings, Topics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Services of one worker; stages hold nothing else.
+    """Services of a worker; stages hold no other services.
 
     Attributes:
         settings: Settings of the worker.
@@ -55,7 +55,7 @@ class Context:
     now_ms: Callable[[], int]
 
     def is_replay_stopped(self, replay: str) -> bool:
-        """Return True for a replay that was stopped: its records end where they are."""
+        """Return True for a replay that was stopped: the records end at this stage."""
         return bool(replay) and stop_key(replay) in self.replays.rows
 
 

@@ -1,4 +1,4 @@
-"""Records as the stages read them; outcomes and dead letters as they write them."""
+"""Records as read by stages; outcomes and dead letters as written by stages."""
 
 import traceback
 from collections.abc import Sequence
@@ -88,17 +88,17 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def source_headers(self) -> dict[str, bytes]:
-        """Headers that the producer gave the source record; of a name the last one."""
+        """Headers from the producer of the source record; the last of each name."""
         headers = {name: value or b"" for name, value in self.headers}
         return producer_headers(headers, is_internal=self.is_internal)
 
     def event_headers(self, index: int) -> list[tuple[str, bytes]]:
-        """Return the headers of an event of the record, by its position from 0."""
+        """Return the headers of an event, by the position in the record from 0."""
         origin = str(self.origin.of_event(index)).encode()
         return [(ORIGIN_HEADER, origin), *self.onward_headers[1:]]
 
     def to_source_record(self) -> SourceRecord:
-        """Return the record as it was on its source topic."""
+        """Return the record as first read from the source topic."""
         return SourceRecord(
             origin=self.origin,
             time_ms=self.source_ms,
@@ -201,7 +201,7 @@ def dead_letter_messages(
 async def send_dead_letters(
     context: Context, stage: Stage, dead_letters: Sequence[DeadLetter]
 ) -> None:
-    """Write dead letters and their outcomes; both are durable on return."""
+    """Write dead letters with outcomes; both are durable on return."""
     items = [
         outcome_item(
             failed.origin,
@@ -239,7 +239,7 @@ def refused_records(
     *,
     fault: PoisonRecord,
 ) -> list[DeadLetter]:
-    """Build the dead letters for records that caused a record too large for its topic.
+    """Build the dead letters for records that caused a record too large for a topic.
 
     Args:
         stage: The stage that sent.
@@ -256,7 +256,7 @@ def refused_records(
 
 
 def to_poison_record(fault: Exception) -> PoisonRecord:
-    """Turn any error that a record causes into the error of its dead letter.
+    """Turn any error that a record causes into the error of a dead letter.
 
     A bug of ours in a pure function comes back each time. As a dead letter it names
     itself, and the record can be requeued after the fix; as a crash it would stop every

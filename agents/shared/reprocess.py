@@ -1,4 +1,4 @@
-"""Records for reprocessing, as commands write them: requeued and replayed records."""
+"""Records for reprocessing, as written by commands: requeued and replayed records."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from streams.settings.model import Topics
 
 
 def new_replay_id(now: datetime) -> str:
-    """Return a unique id for a replay, beginning with its time."""
+    """Return a unique id for a replay, beginning with the replay's time."""
     return f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 

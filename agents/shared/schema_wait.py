@@ -1,4 +1,4 @@
-"""Wait for schemas: records of a partition whose schemas are not known yet.
+"""Wait for schemas: records of a partition that need schemas not known yet.
 
 A partition waits alone: the others go on. It is not fetched from meanwhile, so at most
 the records of two fetches are in memory for each. Records that wait hold up no
@@ -38,7 +38,7 @@ class SchemaWait:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def process_batch(self, groups: PartitionRecords) -> None:
-        """Process the partitions whose schemas are known; let the others wait."""
+        """Process the partitions with known schemas; the other partitions wait."""
         ready: PartitionRecords = []
         for part, records in groups:
             if part in self._waiting:
@@ -63,7 +63,7 @@ class SchemaWait:
 
     @exit_on_error
     async def _wait(self, part: Partition) -> None:
-        """Process the records of a partition once their schemas are known."""
+        """Process the records of a partition once the schemas are known."""
         while records := [*self._waiting.get(part, ())]:
             keys = self._unknown_schemas(records)
             if not await self._context.schemas.resolve(keys, timeout_s=CHECK_S):
@@ -94,7 +94,7 @@ class SchemaWait:
         }
 
     def _schemas_of(self, record: Record) -> Iterator[Key]:
-        """Yield the schemas of a record; none if its source has no registry."""
+        """Yield the schemas of a record; none for a source without a registry."""
         is_internal = record.topic == self._context.topics.reprocess
         source = self._context.converted_topics.get(record.topic)
         if not is_internal and (source is None or source.registry is None):

@@ -1,4 +1,4 @@
-"""Running of stages: one reader and one agent for each consumer group."""
+"""Running of stages: a reader and an agent for each consumer group."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
@@ -28,7 +28,7 @@ def run_stage(  # noqa: PLR0913 - hooks of a reader; most stages have none
     close_partition: Callable[[int], None] | None = None,
     on_partitions_revoked: Callable[[Sequence[Partition]], None] | None = None,
 ) -> None:
-    """Add a stage to the worker: a reader of its topics, and the agent that processes.
+    """Add a stage to the worker: a reader of topics, and the agent that processes.
 
     Args:
         app: App of the worker.

@@ -143,7 +143,7 @@ def _check_same_partitions(settings: Settings, partitions: dict[str, int]) -> No
 
 
 def _await_listed(admin: AdminClient, names: list[str]) -> None:
-    """Return once the broker lists new topics with their partitions.
+    """Return once the broker lists new topics with all partitions.
 
     Kafka acknowledges a new topic before every broker knows it. A command that reads
     the topic in that moment would say that it does not exist.

@@ -17,7 +17,7 @@ class WarningLog:
         self._logged: set[str] = set()
 
     def __call__(self, text: str) -> None:
-        """Log a warning, unless it was logged before."""
+        """Log a warning, unless the same text was logged before."""
         if text in self._logged or len(self._logged) >= MAX_WARNINGS:
             return
         self._logged.add(text)

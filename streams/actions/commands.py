@@ -235,7 +235,7 @@ class _EventWrites:
         )
 
     def erase(self) -> None:
-        """Remove what the state knows of the user, and remember the deletion."""
+        """Remove the user's entries from the state, and remember the deletion."""
         self.record(ERASED, entered=False)
         deletion = LastWrite(
             inside=False, time_ms=self._event.time_ms, origin=self._event.origin

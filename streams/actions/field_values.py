@@ -25,7 +25,7 @@ UNFIT: Final = Unfit.UNFIT
 
 
 class Converted(NamedTuple):
-    """Object of which some members may have been left out.
+    """Converted object, without the members that could not be converted.
 
     Attributes:
         value: The members that could be converted.

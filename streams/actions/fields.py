@@ -48,7 +48,7 @@ class FieldKind(StrEnum):
 
 
 class UnfitPolicy(StrEnum):
-    """Treatment of a value that cannot be converted to the kind of its field."""
+    """Treatment of a value that cannot be converted to the kind of the field."""
 
     DROP = "drop"
     """Leave the value out, and record that in the outcome."""
@@ -151,7 +151,7 @@ def fit_payload(
 
 
 def choose_emails(payload: dict[str, Json], fields: Sequence[Field]) -> dict[str, Json]:
-    """Return a payload with one address instead of each list of candidates.
+    """Return a payload with a single address instead of each list of candidates.
 
     A list without a valid address stays, and one without a candidate is left out.
 

@@ -47,7 +47,7 @@ UNSUBSCRIBE_ONLY: Final = frozenset({Channel.WHATSAPP_CONVERSATIONAL})
 
 
 class ConflictPolicy(StrEnum):
-    """Treatment of an update whose identifiers belong to two profiles."""
+    """Treatment of an update that names two different profiles."""
 
     UPDATE = "update"
     """Update the profile of the address; leave the other profile as it is."""

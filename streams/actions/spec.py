@@ -86,7 +86,7 @@ class ActionSpec:
 
 
 def _with_dropped(result: ActionResult, dropped: tuple[str, ...]) -> ActionResult:
-    """Record the dropped values; a refusal is explained by them.
+    """Add the dropped values to the intents, or to the reason of a refusal.
 
     A payload whose only identifier was dropped is invalid, not without an identifier.
     """

@@ -88,7 +88,7 @@ def plan_requeue(
 def _requeue_key(
     record: DeadLetterRecord, dead_letter: DeadLetter, route: RequeueRoute
 ) -> object:
-    """Return what the dead letters have in common that one record resolves.
+    """Return the key that dead letters share if the same requeued record resolves all.
 
     The first event of a record has the origin of the record, which has other events
     too: a canonical event and a record as its source has it are requeued each.

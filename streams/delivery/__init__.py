@@ -1,1 +1,1 @@
-"""Batches of activations on their way to Klaviyo, and the verdict on each item."""
+"""Batches of activations on the way to Klaviyo, and the verdict on each item."""

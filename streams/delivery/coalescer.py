@@ -1,4 +1,4 @@
-"""Coalescing queue of a lane, in order for each user, and the keys it may not touch.
+"""Coalescing queue of a lane, in order for each user, and the keys that are reserved.
 
 Items with the same ordering key (a user's changes of one list, of attributes, of
 consent) are never in two batches at once. An item that is queued behind another one is
@@ -82,7 +82,7 @@ class ReadyBatch(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedItem(Generic[R]):
-    """Activation to send, and the records that end with its verdict.
+    """Activation to send, and the lane's records that end with the same verdict.
 
     Attributes:
         activation: The activation.
@@ -103,7 +103,7 @@ class QueuedItem(Generic[R]):
     def of(
         cls, activation: Activation, *, records: tuple[R, ...], queued_s: float
     ) -> Self:
-        """Build an item with the keys of its activation.
+        """Build an item with the ordering key and the batch key of an activation.
 
         Two different events have no order. All changes of a user's consent share a key.
         A list that the intent names wins over the list of the audience.
@@ -171,7 +171,7 @@ class Reservations:
                 heapq.heappush(self._expiries, (until_s, self._sequence, key))
 
     def try_reserve(self, keys: Iterable[Hashable], *, now_s: float) -> bool:
-        """Reserve all keys, or none of them if one is not free."""
+        """Reserve all keys, or no key if any of the keys is reserved already."""
         keys = list(keys)
         if any(self.until_s.get(key, 0.0) > now_s for key in keys):
             return False
@@ -184,7 +184,7 @@ class Reservations:
             self.until_s.pop(key, None)
 
     def expire(self, *, now_s: float) -> list[Hashable]:
-        """Free the keys whose time is over, and return those keys."""
+        """Free the keys with an expired reservation, and return the freed keys."""
         freed = []
         while self._expiries and self._expiries[0][0] <= now_s:
             until_s, _, key = heapq.heappop(self._expiries)
@@ -223,7 +223,7 @@ class Coalescer(Generic[R]):
         self.in_flight_count = 0
 
     def add(self, item: QueuedItem[R]) -> list[QueuedItem[R]]:
-        """Queue an item, and return the items it supersedes."""
+        """Queue an item, and return the items that the new item supersedes."""
         key = item.ordering_key
         queue = self._queues.setdefault(key, deque())
         merged = self._merge(queue[-1], item) if queue else None
@@ -241,7 +241,7 @@ class Coalescer(Generic[R]):
     def requeue(
         self, items: Iterable[QueuedItem[R]], *, now_s: float
     ) -> list[QueuedItem[R]]:
-        """Return unsent items to the front of their queues.
+        """Return unsent items to the front of the queues that the items came from.
 
         Returns:
             Items that are superseded by items queued meanwhile.
@@ -288,7 +288,7 @@ class Coalescer(Generic[R]):
     def take_batch(
         self, ready: ReadyBatch, *, page_items: int = 1
     ) -> list[QueuedItem[R]]:
-        """Take the oldest items of a batch, and reserve their ordering keys.
+        """Take the oldest items of a batch, and reserve the ordering keys of the items.
 
         A batch of more than `page_items` holds whole pages: profiles are looked up by
         the page, and a page that is not full costs a request all the same.
@@ -326,7 +326,7 @@ class Coalescer(Generic[R]):
                 self._reservations.reserve([key], until_s=at_s)
 
     def drop(self, is_lost: Callable[[QueuedItem[R]], bool]) -> list[QueuedItem[R]]:
-        """Remove waiting items, and the older items before each in its queue.
+        """Remove lost items that wait, and the older items in the same queues.
 
         An older item must not outlive a newer one: it would be Klaviyo's last change.
 
@@ -350,7 +350,7 @@ class Coalescer(Generic[R]):
         return dropped
 
     def _mark_sendable(self, key: OrderingKey) -> None:
-        """Offer the first item of a queue for batches, unless its key is reserved."""
+        """Offer the first item of a queue for batches, unless the key is reserved."""
         queue = self._queues.get(key)
         if queue and key not in self._reservations.until_s:
             self._sendable.setdefault(queue[0].batch_key, {})[key] = queue[0]

@@ -24,7 +24,7 @@ _hash = partial(blake2b, digest_size=16)
 
 
 class DuplicateFilter:
-    """The latest activations of a lane, and the offset at which each was first seen.
+    """The latest activations of a lane, each with the offset of the first copy.
 
     A killed worker's successor writes activations a second time. Those have the same
     cause and the same bytes. A replay has causes of its own, and a corrected mapping
@@ -70,7 +70,7 @@ class DuplicateFilter:
         return False
 
     def forget(self, payload: bytes, *, cause: CauseId) -> None:
-        """Forget an activation that became a dead letter: it can be requeued then."""
+        """Forget an activation that became a dead letter, so that a requeue works."""
         self._drop((_hash(payload).digest(), cause))
 
     def _drop(self, activation_id: _ActivationId) -> None:
@@ -99,7 +99,7 @@ class RecentKeys(Generic[K]):
         return key in self._keys
 
     def add(self, key: K) -> None:
-        """Remember a key as the latest one."""
+        """Remember a key as the latest, and forget the oldest key over the limit."""
         self._keys[key] = None
         self._keys.move_to_end(key)
         if len(self._keys) > self._size_max:

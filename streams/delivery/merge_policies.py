@@ -1,4 +1,4 @@
-"""Merge policies: when two queued items of one user become one."""
+"""Merge policies: when two queued items of a user are merged."""
 
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ MERGED_RECORDS_MAX = 1_000
 
 
 def keep_latest(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
-    """Send only the newer change of a list; it counts as queued when the older one was.
+    """Send only the newer change of a list, with the queue time of the older change.
 
     An older add that sets profile attributes or a new address is kept, unless the newer
     one sets the same: they would be lost.
@@ -46,7 +46,7 @@ def keep_latest(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | 
 
 
 def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R] | None:
-    """Merge two profile updates into one; the newer value of an attribute wins.
+    """Merge two profile updates; the newer value of an attribute wins.
 
     Both must have the same identifiers: an address that Klaviyo rejects must not fail
     the update of another person.
@@ -73,7 +73,7 @@ def merge_profiles(older: QueuedItem[R], newer: QueuedItem[R]) -> MergeResult[R]
 def keep_latest_consent(
     older: QueuedItem[R], newer: QueuedItem[R]
 ) -> MergeResult[R] | None:
-    """Send only the newer change of consent, if it covers all of the older one."""
+    """Send only the newer change of consent, if the older change is wholly covered."""
     first, last = older.activation.intent, newer.activation.intent
     if not isinstance(first, ConsentChange) or not isinstance(last, ConsentChange):
         return None
@@ -89,12 +89,12 @@ def keep_latest_consent(
 
 
 def never_merge(_older: QueuedItem[R], _newer: QueuedItem[R]) -> MergeResult[R] | None:
-    """Keep both items: events and deletions are sent one by one."""
+    """Keep both items: no two events and no two deletions are merged."""
     return None
 
 
 def _is_same_subject(older: QueuedItem[R], newer: QueuedItem[R]) -> bool:
-    """Return True if both are about one person and have the same batch limits.
+    """Return True if both items have the same person and the same batch limits.
 
     Patches are never merged. A user may be on a list with several profiles, one for
     each address, so two audience changes of a user may be about two profiles.

@@ -41,7 +41,7 @@ class Stage(StrEnum):
 
 
 class OutcomeItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Verdict on one source record at one stage.
+    """Verdict on a source record at a stage, as written to the outcomes topic.
 
     Attributes:
         origin: The source record.
@@ -99,7 +99,7 @@ def outcome_item(
     latency_ms: int = 0,
     replay: str = "",
 ) -> OutcomeItem:
-    """Build the outcome item for one source record."""
+    """Build the outcome item for a source record."""
     return OutcomeItem(
         origin=origin,
         verdict=verdict.verdict,

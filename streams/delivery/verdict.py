@@ -1,4 +1,4 @@
-"""Verdicts on items, and the reasons for them."""
+"""Verdicts on items, and the reasons for the verdicts."""
 
 from enum import StrEnum
 from typing import NamedTuple, Self
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Verdict(StrEnum):
-    """Final result for one item; retries happen before there is a verdict."""
+    """Final result for an item; retries happen before there is a verdict."""
 
     DELIVERED = "delivered"
     DISCARDED = "discarded"
@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
 
 class Reason(NamedTuple):
-    """Reason for a verdict; outcomes hold it as text, `code` or `code: detail`.
+    """Reason for a verdict; outcomes hold the text `code` or `code: detail`.
 
     Attributes:
         code: Stable name in kebab case; outcomes and dead letters are counted by it.
@@ -30,13 +30,13 @@ class Reason(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `str` writes."""
+        """Read a reason from text: `code` or `code: detail`, as written by `str`."""
         code, _, detail = text.partition(":")
         return cls(code, detail.strip())
 
 
 class ItemVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """Verdict on one item of a batch, with the facts an operator needs.
+    """Verdict on an item of a batch, with the facts that an operator needs.
 
     Attributes:
         verdict: The verdict.
@@ -62,5 +62,5 @@ def discarded(reason: str, *, status: int = 0) -> ItemVerdict:
 
 
 def dead_letter(reason: str, *, status: int = 0) -> ItemVerdict:
-    """Return the verdict for an item that fails as it is: a person must look at it."""
+    """Return the verdict for an item that fails unless a person mends the cause."""
     return ItemVerdict(verdict=Verdict.DEAD_LETTER, reason=reason, status=status)

@@ -38,7 +38,7 @@ class AliasPolicy(StrEnum):
 
 
 def id_change_of(event: CanonicalEvent, identifiers: dict[str, str]) -> IdChange | None:
-    """Return the change that an alias call asks for; None if it names no two ids.
+    """Return the change of id that an alias call asks for; None without two ids.
 
     Args:
         event: The alias call.

@@ -1,4 +1,4 @@
-"""Completion of intents with what the state knows of the person.
+"""Completion of intents with the identifiers that the state knows of the person.
 
 Klaviyo ranks identifiers: an event by a user id alone makes a profile of its own beside
 the profile of the person's address. An intent of a known person therefore names the
@@ -51,7 +51,7 @@ SEND_NOTICE: Final = (
 
 
 class UnknownPersonPolicy(StrEnum):
-    """Treatment of an event that names its person by user id alone."""
+    """Treatment of an event that names the person by user id alone."""
 
     SEND = "send"
     """Send the event, as Segment does; Klaviyo may make a second profile."""
@@ -85,7 +85,7 @@ class IdentityRules:
 
     @property
     def notice(self) -> str:
-        """Notice for operators who have not chosen what `unknown` means; else empty."""
+        """Notice for operators if `unknown` is `send` by default; else empty."""
         if self.is_unknown_chosen or self.unknown is not UnknownPersonPolicy.SEND:
             return ""
         return SEND_NOTICE
@@ -95,7 +95,7 @@ DEFAULT_IDENTITY_RULES: Final = IdentityRules()
 
 
 def complete_person(intent: Intent, identity: Identity, *, time_ms: int) -> Intent:
-    """Return an intent that names its person as completely as is safe.
+    """Return an intent that names the person as completely as is safe.
 
     An address that was current before becomes the current one. An address that the
     state does not know may be somebody else's (a gift, a form for a friend): the intent
@@ -157,7 +157,7 @@ def _complete(
 
 
 def is_unknown_person(intent: Intent) -> bool:
-    """Return True if an event names its person by a user id or device alone."""
+    """Return True if an event names the person by a user id or device alone."""
     return isinstance(intent, EventRecord) and makes_unknown_profile(intent)
 
 
@@ -231,7 +231,7 @@ def previous_emails_of(before: Identity, after: Identity) -> tuple[str, ...]:
 def name_previous_emails(
     intent: Intent, email: str, previous_emails: tuple[str, ...]
 ) -> Intent:
-    """Name the previous addresses on an update that gives the person a new one.
+    """Name the previous addresses on an update with a new address of the person.
 
     Args:
         intent: The intent.
@@ -273,7 +273,7 @@ def complete_event(intent: Intent, event: CanonicalEvent) -> Intent:
 
 
 def _as_historical(change: ConsentChange, event: CanonicalEvent) -> ConsentChange:
-    """Return a subscription as one of the past: no double opt-in, no flow."""
+    """Return a subscription as a historical import: no double opt-in, no flow."""
     if change.consent is not Consent.SUBSCRIBED:
         return change
     return msgspec.structs.replace(

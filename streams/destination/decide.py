@@ -1,4 +1,4 @@
-"""Decision on an event: the user's state afterwards, and what is to be delivered."""
+"""Decision on an event: the user's state afterwards, and the activations to deliver."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -262,7 +262,7 @@ class _DecisionBuilder:
 
     @property
     def moves_lists(self) -> bool:
-        """True if a mapping moves the person to a list, or off it."""
+        """True if a mapping changes the person's membership of a list."""
         rules = self.destination.rules_by_name.matching(self.event.body)
         return any(rule.action.name in LIST_ACTIONS for rule in rules)
 
@@ -277,7 +277,7 @@ class _DecisionBuilder:
 
     @property
     def waits_for_person(self) -> bool:
-        """True if the event would make a profile beside the one of its person.
+        """True if the event of a person still unknown would make a second profile.
 
         The order of last writes is that of event times, so nothing is lost by deciding
         the event later. A rebuild of the table waits too: if it were first, it would
@@ -353,7 +353,7 @@ class _DecisionBuilder:
         return change
 
     def _complete(self, intent: Intent) -> Intent:
-        """Name the person as completely as is safe, where the destination allows it."""
+        """Name the person as completely as is safe, if the destination allows that."""
         if not self.destination.identity_rules.complete:
             return intent
         identity = self.state.identity

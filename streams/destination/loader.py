@@ -254,7 +254,7 @@ def _models_in(parts: dict[str, Json]) -> set[str]:
 def _warn_of_models(
     rules: tuple[MappingRule, ...], models: set[str], *, problems: ConfigProblems
 ) -> None:
-    """Warn of Segment's ids of models: no row here bears one, unless a source does."""
+    """Warn of mappings for a Segment model id that no source declares."""
     for rule in rules:
         if rule.rows and rule.rows.takes_unnamed and rule.rows.model not in models:
             message = "no source has this model: rows that name no model start the"

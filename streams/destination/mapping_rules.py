@@ -213,7 +213,7 @@ def _is_list_of_keys(value: Json) -> TypeGuard[list[str]]:
 
 
 def _compile_trigger(text: str, *, at: str, problems: ConfigProblems) -> Trigger | None:
-    """Compile a trigger; None if none is written, or if it is wrong."""
+    """Compile a trigger; None for an empty text or a wrong trigger."""
     try:
         return compile_trigger(text) if text else None
     except ConfigError as err:

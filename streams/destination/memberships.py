@@ -148,7 +148,7 @@ class _ListChange:
     def build_further(
         self, audience_event: AudienceEvent, before: LastWrite, list_id: str
     ) -> Intent | None:
-        """Build the change of a repeat that names a further profile, if it does.
+        """Build the change for a repeat that names a further profile; else None.
 
         Engage sends an event for each address of a user. An event that names nothing
         new, or nothing at all, calls nothing.
@@ -170,7 +170,7 @@ class _ListChange:
 
 
 def _address_of(intent: Intent | None) -> str:
-    """Return what a membership remembers of a list change; empty for nothing."""
+    """Return the address or user-id mark of a list change, for the membership."""
     if intent is None:
         return ""
     identifiers = identifying_attributes(intent)
@@ -182,7 +182,7 @@ def _address_of(intent: Intent | None) -> str:
 def _with_address(
     after: LastWrite, before: LastWrite | None, address: str
 ) -> LastWrite:
-    """Remember an address beside those that are on the same side, or leave with it."""
+    """Add an address to a membership; a new entry drops the earlier addresses."""
     is_new_entry = after.inside and not (before and before.inside)
     earlier = () if before is None or is_new_entry else before.addresses
     addresses = earlier

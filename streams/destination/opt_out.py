@@ -1,4 +1,4 @@
-"""Opt-outs: events whose producer says that this destination must not have them.
+"""Opt-outs: events that the producer keeps from this destination.
 
 Segment and RudderStack enforce consent categories first, then the event's
 `integrations`. Both can only hold an event back.
@@ -20,7 +20,7 @@ ALL_NAMES: Final = ("All", "all")
 
 
 class ConsentStrategy(StrEnum):
-    """Resolution of several denied categories, as RudderStack names it."""
+    """Resolution of several denied categories, in RudderStack's terms."""
 
     AND = "and"
     """Every configured category is needed: one denied category holds the event back."""
@@ -30,7 +30,7 @@ class ConsentStrategy(StrEnum):
 
 
 class OptOut(StrEnum):
-    """Reason of a discarded event that its producer holds back."""
+    """Reason to discard an event that the producer holds back."""
 
     CONSENT = "opted-out: consent"
     INTEGRATIONS = "opted-out: integrations"
@@ -61,7 +61,7 @@ DEFAULT_OPT_OUT_RULES: Final = OptOutRules()
 
 
 def opt_out_of(body: dict[str, Any], rules: OptOutRules) -> OptOut | None:
-    """Return the reason why an event is held back; None if it is not.
+    """Return the reason why an event is held back; None for an event to be sent.
 
     Args:
         body: The event, as the producer wrote it.

@@ -39,7 +39,7 @@ class GroupPolicy(StrEnum):
 
 
 def _group_mapping(name: str, action: str, *, subscribe: bool) -> dict[str, Any]:
-    """Build the mapping of a group call; its traits are the group's, not a person's."""
+    """Build the mapping of a group call; the traits are the group's alone."""
     return {
         "name": name,
         "action": action,

@@ -76,7 +76,7 @@ _REGISTRY_SECRETS: Final = ("username", "password", "bearer_token")
 
 
 def read_sources(raw: Json, *, problems: ConfigProblems) -> tuple[Source, ...]:
-    """Read all sources; those with problems are left out.
+    """Read all sources; sources with problems are left out.
 
     Args:
         raw: Object: the name of each source, and its options.

@@ -106,7 +106,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
         return cls(topic=topic, partition=partition, offset=offset, index=sum(index))
 
     def of_event(self, index: int) -> Self:
-        """Return the origin of an event of the record, by its position from 0."""
+        """Return the origin of an event, by the position in the record from 0."""
         return msgspec.structs.replace(self, index=index)
 
 

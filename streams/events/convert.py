@@ -79,7 +79,7 @@ def convert_record(
 
 
 def _bodies_by_guess(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
-    """Return the events of a record in the format that it seems to have.
+    """Return the events of a record in the format that the content suggests.
 
     Raises:
         PoisonRecord: The record shows no format, or cannot be read in it.

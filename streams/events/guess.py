@@ -49,7 +49,7 @@ def guess_format(records: Iterable[DecodedRecord]) -> Guess:
 
 
 def guess_record(record: DecodedRecord) -> Guess:
-    """Return the format that one record shows."""
+    """Return the format that a record shows, with the evidence."""
     if _is_cloudevent(record):
         why = "headers or members of CloudEvents, such as specversion"
         return Guess(SourceFormat.CLOUDEVENTS, why=why)
@@ -82,7 +82,7 @@ def _is_debezium(value: dict[str, Any]) -> bool:
 
 
 def _is_connect_row(value: dict[str, Any]) -> bool:
-    """Return True for a row with its schema, which Connect's JSON converter embeds."""
+    """Return True for a row with the embedded schema of Connect's JSON converter."""
     schema = read_connect_value(value).schema
     return schema is not None and schema.get("type") == "struct"
 

@@ -152,7 +152,7 @@ def read_id(body: dict[str, Any], name: str) -> str:
 
 
 def normalize_ids(body: dict[str, Any]) -> None:
-    """Trim the ids of the person, and remove those that are nobody's.
+    """Trim the ids of the person, and remove ids that stand for no person.
 
     Mappings read the ids in the body, and must see the same as the user key.
     """
@@ -169,7 +169,7 @@ def normalize_ids(body: dict[str, Any]) -> None:
 
 
 def valid_id(text: str, *, name: str) -> str:
-    """Return a text that can be a key, without invisible characters round it.
+    """Return a text that can be a key, without invisible characters at the ends.
 
     Raises:
         PoisonRecord: `id-too-long` or `null-byte`.

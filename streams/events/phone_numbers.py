@@ -88,7 +88,7 @@ def _parse_phone(text: str, country: str) -> str:
 
 
 def _check_plain(text: str) -> bool | None:
-    """Return whether a number that is E.164 already exists; None if it needs parsing.
+    """Return the validity of an E.164 number; None if the number needs parsing.
 
     The answer is that of `phonenumbers`, from the same patterns, which are compiled to
     one for each calling code: most producers send E.164, and its general parser costs
@@ -109,7 +109,7 @@ def _check_plain(text: str) -> bool | None:
 
 @cache
 def _numbering_plan(calling_code: int) -> NumberingPlan | None:
-    """Return the plan of a calling code; None if it belongs to no country."""
+    """Return the plan of a calling code; None for a code without a country."""
     regions = [
         region
         for code in _CALLING_CODES[calling_code]

@@ -32,7 +32,7 @@ MESSAGE_ID_BYTES: Final = 16
 
 
 class RowChange(StrEnum):
-    """Change of a row; the value is the name of its event."""
+    """Change of a row; the enum's value is the name of the event."""
 
     ADDED = "new"
     UPDATED = "updated"
@@ -60,13 +60,13 @@ def row_change(body: Mapping[str, Any]) -> RowChange:
 
 
 def row_model(body: Mapping[str, Any]) -> str:
-    """Return the model that an event names in `context.row`; empty if it names none."""
+    """Return the model that an event names in `context.row`; empty without a model."""
     model = _row_section(body).get("model")
     return model if isinstance(model, str) else ""
 
 
 def row_audience(body: Mapping[str, Any]) -> str:
-    """Return the audience that the model of a row is; empty if it is none."""
+    """Return the audience that is a row's model; empty for any other model."""
     personas = section(section({**body}, "context"), "personas")
     audience = personas.get("computation_key")
     is_audience = personas.get("computation_class") == AUDIENCE_CLASS
@@ -74,7 +74,7 @@ def row_audience(body: Mapping[str, Any]) -> str:
 
 
 def row_table(body: Mapping[str, Any]) -> str:
-    """Return a name within which a row's key is unique: the model, else the audience.
+    """Return the scope of a row's unique key: the model, else the audience.
 
     Empty for a row that names neither, as Segment's own rows do.
     """
@@ -82,12 +82,12 @@ def row_table(body: Mapping[str, Any]) -> str:
 
 
 def is_snapshot(body: Mapping[str, Any]) -> bool:
-    """Return True for a row of a snapshot or of a first run: it is no news."""
+    """Return True for a row of a snapshot or of a first run, not of a new change."""
     return _row_section(body).get("snapshot") is True
 
 
 def changed_columns(body: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the columns that the change of a row changed; None if nobody knows."""
+    """Return the columns that changed in a row; None if the event does not say."""
     columns = _row_section(body).get("changed")
     if not isinstance(columns, list):
         return None
@@ -148,7 +148,7 @@ def _no_key() -> PoisonRecord:
 
 
 def normalize_row(body: dict[str, Any]) -> None:
-    """Make the key of a row text, and give a row without a message id one.
+    """Turn the key of a row into text, and add a message id to a row without an id.
 
     Raises:
         PoisonRecord: `no-row-key` or `bad-row-key`.

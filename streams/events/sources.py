@@ -1,4 +1,4 @@
-"""Sources: topics to read, with the format of their records."""
+"""Sources: topics to read, with the format of the records."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ class WireFormat(StrEnum):
 
 
 class KeyFormat(StrEnum):
-    """Encoding of a record's key, where it is named."""
+    """Encoding of a record's key, for sources that declare the encoding."""
 
     JSON = "json"
     AVRO = "avro"
@@ -122,7 +122,7 @@ class TombstonePolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Source of the destination file; of `source_topics`, one for each topic.
+    """Source of the destination file; each of `source_topics` becomes a source too.
 
     Attributes:
         name: The user's name for the source.
@@ -176,13 +176,13 @@ class Source:
 
     @property
     def needs_registry(self) -> bool:
-        """True if values or keys mean nothing without a schema of a registry."""
+        """True if values or keys cannot be read without a schema of a registry."""
         formats = (self.wire_format, self.key_wire_format)
         return WireFormat.AVRO in formats or WireFormat.PROTOBUF in formats
 
 
 def converted_topics(sources: Iterable[Source]) -> dict[str, Source]:
-    """Return the sources whose values are not canonical events already, by topic."""
+    """Return the sources by topic, without the sources of canonical events."""
     return {
         topic: source
         for source in sources

@@ -36,7 +36,7 @@ _INVISIBLE: Final = "".join(
 
 
 def trim(text: str) -> str:
-    """Return a text without white space and invisible characters round it."""
+    """Return a text without white space and invisible characters at the ends."""
     return text.strip(_INVISIBLE)
 
 

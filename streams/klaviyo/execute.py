@@ -120,7 +120,7 @@ async def patch(
 async def add(
     client: JobTrackingClient, intents: Sequence[ListAdd | ProfileUpsert]
 ) -> list[ItemVerdict] | ListGone:
-    """Add the profiles of intents to their list."""
+    """Add the profiles of intents to the list that the intents name."""
 
     async def send(
         adds: Sequence[ListAdd | ProfileUpsert],

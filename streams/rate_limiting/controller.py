@@ -251,7 +251,7 @@ def _clamp_share(share: float) -> float:
 
 
 def _without_headers(pacing: EndpointPacing, *, weight: float) -> EndpointPacing:
-    """Grow the share of an endpoint whose responses carry no RateLimit headers."""
+    """Grow the share of an endpoint with responses without RateLimit headers."""
     push = NO_HEADERS_INITIAL_GROWTH
     if pacing.was_throttled:
         push = NO_HEADERS_GROWTH + NO_HEADERS_PULL * math.log(

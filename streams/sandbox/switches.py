@@ -120,7 +120,7 @@ class Switches:
     )
 
     def set_values(self, values: dict[str, object]) -> None:
-        """Set switches by name; all of them, or none if one is wrong.
+        """Set switches by name; an unknown name or a wrong value changes no switch.
 
         Raises:
             ValueError: Unknown name or value; the text lists the possible ones.

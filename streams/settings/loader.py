@@ -102,7 +102,7 @@ def load_settings(
 def find_destination_path(
     environ: Mapping[str, str], settings_path: Path | None = None
 ) -> str:
-    """Return the path of the destination file, which is read first.
+    """Return the path of the destination file, before the settings are loaded.
 
     Args:
         environ: Environment variables.
@@ -200,7 +200,7 @@ def _read_environ(environ: Mapping[str, str], api_key_env: str) -> dict[str, _Ra
 
 
 def _is_injected(name: str, value: str) -> bool:
-    """Return True for a variable that an orchestrator sets for one of its services.
+    """Return True for a variable that an orchestrator sets for a service.
 
     The port of a service named `klaviyo-streams-web` has the name of a setting.
     """

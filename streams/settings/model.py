@@ -98,7 +98,7 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of a worker; each field carries its description.
+    """Settings of a worker; each field has a description in the annotation.
 
     A secret is given in the environment, or as the path of a file that holds the
     secret, and never in the settings file. `streams.settings.table` renders the fields

@@ -64,7 +64,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _read_on_as_text(key_nodes: list[Node]) -> None:
-    """Read the key `on` beside the key `action` as if it were quoted.
+    """Read the key `on` beside the key `action` like a quoted key.
 
     That is the changes of rows in a mapping of the destination file, and nothing else.
     """

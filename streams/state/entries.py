@@ -1,4 +1,4 @@
-"""Entries of the user state: keys, last writes, and their form in Kafka.
+"""Entries of the user state: keys, last writes, and the form in Kafka.
 
 The table has one record for each entry of each user key: a membership, a command, a set
 of attributes, the identity. An event reads and writes only the entries that it touches.
@@ -118,7 +118,7 @@ AttributeNames = tuple[str, ...]
 
 
 class EntryKind(StrEnum):
-    """Kind of an entry, as it is written in keys and in exports."""
+    """Kind of an entry, as spelled in keys and in exports."""
 
     MEMBERSHIP = "membership"
     COMMAND = "command"
@@ -137,7 +137,7 @@ class EntryGroup(StrEnum):
 
 
 class EntryName(NamedTuple):
-    """Name of an entry among those of its user.
+    """Name of an entry among the entries of the same user.
 
     Attributes:
         kind: Kind of the entry.

@@ -35,7 +35,7 @@ class KnownIdentifier(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     identified: bool = False
 
     def merge(self, other: Self) -> Self:
-        """Merge what is known of one value; the times of identify calls count alone."""
+        """Merge two records of a value; a value from an identify call wins."""
         if self.identified != other.identified:
             return self if self.identified else other
         times_ms = sorted({*self.times_ms, *other.times_ms})
@@ -114,7 +114,7 @@ class Identity(
         return any(email == known.value for known in self.emails)
 
     def is_email_from(self, time_ms: int) -> bool:
-        """Return True if the current address was new at a time, or shortly before it.
+        """Return True if the current address first came at a time, or shortly before.
 
         The event that gave it may have written no profile.
         """
@@ -123,7 +123,7 @@ class Identity(
         return 0 <= time_ms - self.emails[0].times_ms[0] <= NEW_EMAIL_MS
 
     def after(self, time_ms: int) -> "Identity":
-        """Return what was learned after a deletion."""
+        """Return the identity learned after a deletion, without older identifiers."""
         emails = tuple(i for i in self.emails if i.times_ms[-1] > time_ms)
         phones = tuple(i for i in self.phones if i.times_ms[-1] > time_ms)
         external_id = self.external_id if emails or phones else ""
@@ -152,7 +152,7 @@ def learn(
     *,
     is_identify: bool,
 ) -> Identity:
-    """Return what is known after an event; the same object if that is no more.
+    """Return the identity after an event; the same object if unchanged.
 
     Args:
         identity: What is known before.
@@ -188,7 +188,7 @@ def _learn(
 
 
 def _merge(identifiers: Iterable[KnownIdentifier]) -> Identifiers:
-    """Merge identifiers of one kind, and bring the current one to the front.
+    """Merge identifiers of the same kind, with the current identifier in front.
 
     Without an identify call only the earliest counts, and its first time.
     """

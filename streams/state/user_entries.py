@@ -30,7 +30,7 @@ Memberships = dict[str, LastWrite]
 
 
 class ProfileEntries(NamedTuple):
-    """Entries of a user that most events need: they are few, and read together.
+    """Entries of a user that most events need: few entries, read together.
 
     Attributes:
         identity: Identifiers of the person.
@@ -121,7 +121,7 @@ def _add(writes: dict[KeyT, LastWrite], key: KeyT, write: LastWrite) -> None:
 
 
 class NamedEntry(NamedTuple):
-    """Single entry with its name, for formats with a line per entry.
+    """Single entry with the entry's name, for formats with a line per entry.
 
     Attributes:
         name: Name of the entry.
@@ -133,7 +133,7 @@ class NamedEntry(NamedTuple):
 
 
 def named_entries(entries: UserEntries) -> Iterator[NamedEntry]:
-    """Yield every entry of a user with its name."""
+    """Yield every entry of a user with the name of the entry."""
     for audience, write in entries.memberships.items():
         yield NamedEntry(EntryName(EntryKind.MEMBERSHIP, audience), write)
     for key, write in entries.commands.items():

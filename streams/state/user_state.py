@@ -94,12 +94,12 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def memberships(self) -> Memberships:
-        """Last write on every membership; the cost grows with their number."""
+        """Last write on every membership; the cost grows with the memberships."""
         return _apply(self.stored.memberships, self.membership_changes)
 
     @property
     def commands(self) -> dict[CommandKey, LastWrite]:
-        """Last write of every command; the cost grows with their number."""
+        """Last write of every command; the cost grows with the number of commands."""
         return _apply(self.stored.commands, self.command_changes)
 
     @property
@@ -193,7 +193,7 @@ def _removals(
 
 @dataclass(slots=True)
 class TableEntries:
-    """Entries of a user in the table, read when they are needed and at most once.
+    """Entries of a user in the table, read on demand and at most once.
 
     An entry older than the user's deletion counts as absent: a worker that should have
     been dead may have written it late.

@@ -1,4 +1,4 @@
-"""Answers of triggers from the names of an event alone: its `type` and `event`."""
+"""Answers of triggers from the names of an event alone: the `type` and the `event`."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
@@ -23,7 +23,7 @@ compare with, and for an absent one."""
 
 
 def answers_by_names(node: Node) -> dict[Names, bool | None]:
-    """Return a trigger's answers for all names that it compares, and for others.
+    """Return a trigger's answers for all names that are compared, and for others.
 
     An answer of None means that the names alone do not tell.
     """
@@ -47,7 +47,7 @@ def events_by_name(node: Node) -> frozenset[str]:
 
 
 def may_match(node: Node, *, kind: str, event: str) -> bool:
-    """Return False if a trigger matches no event with these names."""
+    """Return False if a trigger matches no event of a type and name."""
     return _answer(node, kind=kind, event=event) is not False
 
 
@@ -88,7 +88,7 @@ def _answer(node: Node, *, kind: str | None, event: str | None) -> bool | None:
 
 
 def _combine(answers: Iterable[bool | None], *, decisive: bool) -> bool | None:
-    """Return the decisive answer if any test gives it, else the other if all do."""
+    """Return the decisive answer if any test gives that, else the other if all do."""
     combined: bool | None = not decisive
     for answer in answers:
         if answer is decisive:

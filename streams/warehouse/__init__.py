@@ -1,1 +1,1 @@
-"""Changes of a warehouse's rows: what to compare, when to stop, what to send."""
+"""Changes of a warehouse's rows: columns to compare, guards, row events to send."""

@@ -1,4 +1,4 @@
-"""Columns of a query: their kinds, and the SQL of their canonical text.
+"""Columns of a query: kinds, and the SQL of the canonical text of values.
 
 Rows are compared by hashes of text. The text of a value is spelled out here for each
 kind, so that neither another driver nor another version of DuckDB changes it: floats
@@ -105,7 +105,7 @@ def identifier_of(column: QueryColumn, text: str) -> str:
 
 
 def key_of(texts: Sequence[str]) -> str:
-    """Return the SQL of a row's key; NULL if a part of it is NULL or blank.
+    """Return the SQL of a row's key; NULL if a part of the key is NULL or blank.
 
     The key has the form of `streams.events.row.row_key_text`.
 

@@ -71,7 +71,7 @@ _KEEP_REJECTED: Final = (
 
 
 class DiffColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """Columns of a run, by their use.
+    """Columns of a run: all columns, and the columns that count in comparisons.
 
     Attributes:
         columns: Every column of the query, in its order.
@@ -83,12 +83,12 @@ class DiffColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def texts(self) -> list[tuple[QueryColumn, str]]:
-        """Each column, and the name of its text in `staged`."""
+        """Each column, with the name of the column's text in `staged`."""
         return [(column, f"c{index}") for index, column in enumerate(self.columns)]
 
 
 def counted_columns(sync: Sync, columns: Sequence[QueryColumn]) -> tuple[str, ...]:
-    """Return the columns that count: those of the sync, and those that name a person.
+    """Return the counted columns: the sync's columns, and the columns of the person.
 
     Args:
         sync: The sync; without columns every column counts.
@@ -101,7 +101,7 @@ def counted_columns(sync: Sync, columns: Sequence[QueryColumn]) -> tuple[str, ..
 
 
 def stage_statement(sync: Sync, diff: DiffColumns, *, is_comparable: bool) -> str:
-    """Return the SQL that reads `batches` once, and makes `staged` of them.
+    """Return the SQL that reads `batches` once, and creates the table `staged`.
 
     Args:
         sync: The sync.

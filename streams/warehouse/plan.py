@@ -1,4 +1,4 @@
-"""Plan of a run, and the guards that pause it before its first record."""
+"""Plan of a run, and the guards that pause a run before the first record."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -12,7 +12,7 @@ CHANGED_MIN_ROWS: Final = 100
 
 
 class SyncPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers of a run, before its first record.
+    """Numbers of a run, counted before any record is sent.
 
     Attributes:
         rows: Rows that the query returned.
@@ -43,7 +43,7 @@ class SyncPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def guard_problems(plan: SyncPlan, guards: Guards, *, mode: SyncMode) -> list[str]:
-    """Return the reasons to pause a run, a line each; empty if it may go on."""
+    """Return the reasons to pause a run, a line each; empty if the run may go on."""
     return [
         *_result_problems(plan, guards, mode=mode),
         *_key_problems(plan, guards),

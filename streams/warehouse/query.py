@@ -17,7 +17,7 @@ _NO_ROWS: Final = "1 = 0"
 
 
 def clean_sql(sql: str) -> str:
-    """Return a query without white space and semicolons at its end."""
+    """Return a query without white space and semicolons at the end."""
     return sql.strip().rstrip("; \t\r\n")
 
 
@@ -27,7 +27,7 @@ def limit_zero(sql: str) -> str:
 
 
 def since_cursor(sql: str, *, column: str, value: str) -> str:
-    """Return the rows of a query from a cursor on, equal ones included.
+    """Return the rows of a query from a cursor on, rows at the cursor included.
 
     Args:
         sql: The query.
@@ -38,7 +38,7 @@ def since_cursor(sql: str, *, column: str, value: str) -> str:
 
 
 def cursor_literal(text: str, kind: ColumnKind, *, lag_s: float) -> str:
-    """Return the SQL of a cursor; a timestamp is earlier by its lag.
+    """Return the SQL of a cursor; a timestamp is moved back by the lag.
 
     Args:
         text: Canonical text of the cursor.
@@ -55,7 +55,7 @@ def cursor_literal(text: str, kind: ColumnKind, *, lag_s: float) -> str:
 
 
 def _select(sql: str, *, where: str) -> str:
-    """Wrap a query; the line break ends a comment in its last line."""
+    """Wrap a query; the line break ends a comment in the query's last line."""
     return f"SELECT * FROM (\n{clean_sql(sql)}\n) AS sync_rows WHERE {where}"
 
 
@@ -94,7 +94,7 @@ def relation_query(manifest: bytes, dbt: DbtModel, *, at: str) -> str:
 
 
 def column_problems(sync: Sync, columns: list[str]) -> list[str]:
-    """Return the problems of a query's columns, with the paths of their causes.
+    """Return the problems of a query's columns, with the paths of the causes.
 
     Args:
         sync: The sync.

@@ -1,4 +1,4 @@
-"""Rows that changed, as row events with their user key."""
+"""Changed rows, as row events with the user key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

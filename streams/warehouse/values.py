@@ -67,7 +67,7 @@ def _real(text: str) -> Json:
 
 
 def _decimal(text: str) -> Json:
-    """Return a number if it keeps every digit, else the text."""
+    """Return a number if a float keeps every digit, else the text."""
     number = Decimal(text)
     if not number.is_finite() or len(number.as_tuple().digits) > EXACT_DIGITS:
         return text

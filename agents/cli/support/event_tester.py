@@ -140,7 +140,7 @@ def _read_event(
 
 
 def _decode_odd(line: bytes, fault: PoisonRecord) -> CanonicalEvent:
-    """Decode a line that is not plain JSON; a worker can repair some of them.
+    """Decode a line that is not plain JSON, with the repairs that a worker makes.
 
     Raises:
         PoisonRecord: The given fault, where a worker cannot either.
@@ -226,7 +226,7 @@ def _steps(index: int, event: JsonValue, request: TestRequest) -> Iterator[TestS
 
 
 def _further_steps(index: int, request: TestRequest) -> Iterator[TestStep]:
-    """Yield what a worker does beside the mappings: audiences, and links of users."""
+    """Yield a worker's steps beside the mappings: audiences, and links of users."""
     event, destination = request.event, request.destination
     if event is None:
         return
@@ -270,7 +270,7 @@ def _step(index: int, result: MappingResult, *, reports_noops: bool) -> TestStep
 
 
 def describe_hold(*requests: TestRequest) -> str:
-    """Describe what a worker does first with an event of a person it does not know."""
+    """Describe a worker's hold on an event of an unknown person; else empty."""
     for request in requests:
         if _is_held(request):
             hold_min = request.destination.identity_rules.hold_for_s / 60

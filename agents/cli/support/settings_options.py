@@ -87,7 +87,7 @@ def read_settings(settings_path: Path | None) -> Settings:
 
 
 def read_sources(settings_path: Path | None) -> tuple[Source, ...]:
-    """Read the sources of the destination file; its mappings are not compiled.
+    """Read the sources of the destination file, without compiling the mappings.
 
     Raises:
         ConfigError: The sources are wrong.

@@ -25,7 +25,7 @@ _BASE64: Final = "_base64"
 
 
 def find_source(destination: Destination, name: str) -> Source:
-    """Return a source of a destination file by its name.
+    """Return a source of a destination file by the source's name.
 
     Raises:
         ConfigError: The file has no such source.
@@ -44,7 +44,7 @@ def parse_source_line(
     *,
     schemas: SchemaLookup = no_schemas,
 ) -> list[TestRequest]:
-    """Parse a line: a record of a source, as a worker reads it.
+    """Parse a line: a source record, as read by a worker.
 
     Args:
         line: A JSON object with `key`, `value` and `headers`, as text; or `key_base64`,
@@ -135,7 +135,7 @@ def _bytes_at(fields: dict[str, Any], name: str) -> bytes | None:
 
 
 def _encoded(value: object) -> bytes | None:
-    """Return the bytes of text; of any other JSON its text."""
+    """Return text as bytes, and any other JSON value as encoded JSON."""
     if value is None:
         return None
     return value.encode() if isinstance(value, str) else orjson.dumps(value)

@@ -71,6 +71,6 @@ def _plan_lines(plan: SyncPlan) -> Iterator[str]:
 
 
 def sample_lines(samples: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield a line for each change of a sample, with most of its key masked."""
+    """Yield a line for each change of a sample, with most of the row's key masked."""
     for change, key in samples:
         yield f"  {change:<8} {key[:MASK_SHOWN]}***"

@@ -1,1 +1,1 @@
-"""Schema registries: their client, the schemas of a worker, and those of a command."""
+"""Schema registries: the client, the schemas of a worker, the schemas of a command."""

@@ -1,4 +1,4 @@
-"""Client of schema registries: fetches a schema with all that it refers to."""
+"""Client of schema registries: fetches a schema with all references of the schema."""
 
 import os
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _REFERENCES_MAX: Final = 200
 
 
 class RegistryAway(StreamsError):
-    """Failed request to a registry, which may work later.
+    """Failed request to a registry; a later request may succeed.
 
     Args:
         fault: Fault, without any secret.
@@ -45,7 +45,7 @@ class SchemaMissing(StreamsError):
 
 
 class RegistryClients:
-    """Clients of registries, one for each call, which blocks its thread.
+    """Clients of registries, a new client for each call; a call blocks the thread.
 
     Args:
         environ: Variables with the secrets.
@@ -125,7 +125,7 @@ def _collect_references(
     *,
     depth: int,
 ) -> None:
-    """Add the schemas that a schema refers to, each after its own references."""
+    """Add the schemas that a schema refers to, each after all nested references."""
     for reference in schema.references or ():
         if reference.name in collected:
             continue
@@ -138,7 +138,7 @@ def _collect_references(
 
 
 def compile_schema(document: SchemaDocument) -> CompiledSchema:
-    """Compile a schema to its decoder.
+    """Compile a schema to a decoder of payloads.
 
     Raises:
         PoisonRecord: `unsupported-schema`, with the fault.
@@ -159,6 +159,6 @@ def compile_schema(document: SchemaDocument) -> CompiledSchema:
 
 
 def _refuse(payload: bytes, indexes: object) -> None:
-    """Refuse a payload: JSON behind a frame is read without its schema."""
+    """Refuse a payload: JSON behind a frame is read without a schema."""
     del payload, indexes
     raise PoisonRecord("wrong-schema-type", "the schema is a JSON Schema")

@@ -1,4 +1,4 @@
-"""Schemas of a command: fetched when a record needs them, or the command ends."""
+"""Schemas of a command: fetched when a record needs a schema, or the command ends."""
 
 import threading
 from queue import Empty, SimpleQueue
@@ -30,7 +30,7 @@ class CommandSchemas:
         ] = {}
 
     def lookup(self, registry: Registry | None, name: SchemaName) -> CompiledSchema:
-        """Return a schema by its name.
+        """Return a compiled schema by name, fetched at the first need.
 
         Raises:
             PoisonRecord: The schema is unknown, or cannot be used.
@@ -68,7 +68,7 @@ class CommandSchemas:
     def _fetch_in_time(
         self, registry: Registry, name: SchemaName
     ) -> CompiledSchema | Exception | None:
-        """Fetch in a thread that the process does not wait for; None if it takes long.
+        """Fetch in a thread that the process does not wait for; None after a time-out.
 
         The client has a time-out for each read, but an answer has many reads.
         """

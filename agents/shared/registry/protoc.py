@@ -1,4 +1,4 @@
-"""Compiler of .proto files: grpcio-tools' protoc, in a directory of its own."""
+"""Compiler of .proto files: grpcio-tools' protoc, in a temporary directory."""
 
 import base64
 import binascii
@@ -88,7 +88,7 @@ def _describe(fault: subprocess.SubprocessError) -> str:
 
 
 def _join_descriptors(files: Mapping[str, str]) -> tuple[bytes, str]:
-    """Join base64 descriptors to a set, with the well-known types they import."""
+    """Join base64 descriptors to a set, together with imported well-known types."""
     from google.protobuf import descriptor_pb2  # noqa: PLC0415 - of an extra
 
     joined = descriptor_pb2.FileDescriptorSet()

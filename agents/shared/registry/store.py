@@ -38,7 +38,7 @@ class Fetcher(Protocol):
 
 
 class SchemaStore(Service):
-    """Schemas of all registries, in memory: they never change under their name.
+    """Schemas of all registries, in memory: a schema never changes under the same name.
 
     A registry that is away, or refuses the credentials, is asked again until it
     answers. An unknown schema is asked for again for a while too, since it may be
@@ -90,7 +90,7 @@ class SchemaStore(Service):
         )
 
     async def resolve(self, keys: Iterable[Key], *, timeout_s: float) -> bool:
-        """Fetch schemas; each is asked for once at a time, whoever waits for it.
+        """Fetch schemas; callers that wait for the same schema share a single fetch.
 
         Returns:
             True once all are resolved, False if the time ran out before.
@@ -149,7 +149,7 @@ class SchemaStore(Service):
         return True
 
     def _warn(self, registry: Registry, fault: RegistryAway, *, retry_s: float) -> None:
-        """Log that a registry is away, once until it answers."""
+        """Log that a registry is away, once until the registry answers."""
         if registry in self._away:
             return
         self._away.add(registry)

@@ -100,7 +100,7 @@ def _cleared(traits: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unmapped(traits: dict[str, Any], payload: Payload) -> Iterator[str]:
-    """Yield a code for each standard trait of which a part is not sent."""
+    """Yield a code for each standard trait that is sent in part or not at all."""
     for trait, field in STANDARD_TRAITS.items():
         if trait not in traits:
             continue
@@ -112,7 +112,7 @@ def _unmapped(traits: dict[str, Any], payload: Payload) -> Iterator[str]:
 
 
 def _has_value(trait: str, value: Json) -> bool:
-    """Return True if the field of a trait could take its value."""
+    """Return True for a trait's value that is not empty and fits the trait's field."""
     if trait == "address" and isinstance(value, dict):
         return bool(value)
     return value != "" and to_text(value) is not UNFIT

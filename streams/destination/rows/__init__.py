@@ -1,1 +1,1 @@
-"""Rows of tables: the mappings that they start, and what those may do."""
+"""Rows of tables: the mappings that rows start, and the actions that rows may call."""

@@ -24,7 +24,7 @@ class CellKind(StrEnum):
 
 
 class Cell(NamedTuple):
-    """Treatment of one change by one action.
+    """Treatment of a kind of row change by an action.
 
     Attributes:
         kind: Treatment of the change.

@@ -1,4 +1,4 @@
-"""Payloads of rows: what NULL and a deletion clear, and whom they are about."""
+"""Payloads of rows: attributes that NULL and a deletion clear, and the row's person."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
@@ -26,7 +26,7 @@ _CONTACT_FIELDS: Final = (*IDENTIFIERS, "country_code")
 
 
 def without_nulls(payload: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Return the payload of a profile in which NULL clears only what the mapping names.
+    """Return the payload of a profile without the NULLs that the mapping does not name.
 
     A column may be NULL for a reason of the database's, and what Klaviyo has of it may
     come from elsewhere.
@@ -72,7 +72,7 @@ def clearing_payload(
 def with_person(
     payload: dict[str, Any], person: Mapping[str, str], *, action: ActionSpec
 ) -> dict[str, Any]:
-    """Return a payload that names the person, if it names nobody itself.
+    """Return a payload that names the person, unless the payload names a person.
 
     A deleted row has its key alone: the columns that named the person are null.
 

@@ -32,7 +32,7 @@ _ROW_KEY: Final = {"@path": f"$.{KEY_FIELD}"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowReader:
-    """Reader of the row parts of one mapping.
+    """Reader of the row parts of a mapping.
 
     Attributes:
         parts: Parts of the mapping; Segment's names are replaced.

@@ -8,7 +8,7 @@ from streams.events.row import RowChange, changed_columns, row_change, row_model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowSelection:
-    """Rows that start a mapping, beside what its trigger asks.
+    """Selection of the rows that start a mapping, in addition to the mapping's trigger.
 
     Attributes:
         changes: Changes of a row that start the mapping.
@@ -30,7 +30,7 @@ class RowSelection:
     is_only_rows: bool = False
 
     def accepts(self, body: dict[str, Any]) -> bool:
-        """Return True if a row event is one of the selection.
+        """Return True if the selection includes a row event.
 
         An update of which nobody knows the changed columns is not, where the mapping
         depends on them.

@@ -1,4 +1,4 @@
-"""Model of a sync: a query whose rows become row events when they change."""
+"""Model of a sync: a query with rows that become row events after a change."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -90,7 +90,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """Query, and the changes of its rows that become row events.
+    """Query of a database, and the kinds of row changes that become row events.
 
     Attributes:
         name: Name of the sync; also of its state, and of its lock.

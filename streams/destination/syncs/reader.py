@@ -73,7 +73,7 @@ def read_syncs(raw: Json, *, problems: ConfigProblems) -> dict[str, Sync]:
 
 
 def read_syncs_of_file(text: str | bytes) -> dict[str, Sync]:
-    """Read the syncs of a destination file; its other parts are not looked at.
+    """Read the syncs of a destination file, and ignore the other parts of the file.
 
     Args:
         text: YAML or JSON.

@@ -1,4 +1,4 @@
-"""Schemas of Kafka Connect, as its JSON converter embeds them in keys and values.
+"""Schemas of Kafka Connect, as the JSON converter embeds a schema in keys and values.
 
 `schemas.enable` makes each key and value `{"schema": …, "payload": …}`: Apache Kafka
 4.1, `org.apache.kafka.connect.json.JsonSchema`. The names are those of Connect's and
@@ -51,7 +51,7 @@ Texts such as `Uuid`, `Enum`, `Xml` and `ZonedTime` stay as they are.
 
 
 class ConnectValue(msgspec.Struct, frozen=True, kw_only=True):
-    """Payload of a key or value, with its schema if that is embedded.
+    """Payload of a key or value, with the embedded schema if there is a schema.
 
     Attributes:
         payload: Value without its schema; None for a tombstone.
@@ -63,7 +63,7 @@ class ConnectValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_connect_value(value: Any) -> ConnectValue:  # noqa: ANN401 - any JSON
-    """Separate a key or value from its embedded schema, if it has one."""
+    """Separate a key or value from an embedded schema, if there is a schema."""
     if isinstance(value, dict) and value.keys() == {"schema", "payload"}:
         schema = value["schema"]
         if schema is None or isinstance(schema, dict):

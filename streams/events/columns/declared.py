@@ -1,4 +1,4 @@
-"""Declared types: what the `types` of a source may name."""
+"""Declared types: the names that the `types` of a source may use."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Decoders: the encoding of one column's values as JSON that people can read.
+"""Decoders: the encoding of a column's values as JSON that people can read.
 
 A decoder takes a value that is not null. It raises `UnfitValue` if the value is not of
 its type.
@@ -16,7 +16,7 @@ from streams.events.text import read_json
 
 
 class UnfitValue(Exception):
-    """Value that is not of its column's type; the text never shows the value."""
+    """Value that does not fit the column's type; the text never shows the value."""
 
 
 Decoder = Callable[[Any], Any]
@@ -121,7 +121,7 @@ def variable_decimal(value: Any) -> float | str:  # noqa: ANN401 - any JSON
 
 
 def exact_number(value: Decimal) -> float | str:
-    """Return a number if a double holds the decimal exactly, else its text.
+    """Return a number if a double holds the decimal exactly, else the digits as text.
 
     Klaviyo compares numbers as doubles: 0.1 is as exact there as anywhere, but an
     amount of 20 digits would lose the last ones.
@@ -191,7 +191,7 @@ def time_of_day(unit: str) -> Decoder:
 
 
 def duration(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return an ISO 8601 duration from microseconds, or the text that it is already."""
+    """Return an ISO 8601 duration from microseconds; text is a duration already."""
     if isinstance(value, str):
         return value
     if type(value) is not int:
@@ -211,14 +211,14 @@ def json_value(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def base64_bytes(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return bytes as the base64 text that they come as."""
+    """Return base64 text unchanged, and refuse any other value."""
     if isinstance(value, str):
         return value
     raise UnfitValue("not base64")
 
 
 def each(decode: Decoder) -> Decoder:
-    """Return the decoder of a list whose items have one type."""
+    """Return the decoder of a list with items of a common type."""
 
     def decode_items(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
         if not isinstance(value, list):

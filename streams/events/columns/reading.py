@@ -27,7 +27,7 @@ _UNTYPED: Final = (
 
 
 def ignore_warning(_: str) -> None:
-    """Ignore a warning, where nobody reads it."""
+    """Ignore a warning, for callers that show no warnings."""
 
 
 def read_columns(
@@ -80,7 +80,7 @@ def _decoded(name: str, value: object, decode: Decoder, source: str) -> object:
 
 
 def _typed_doubt(value: object, field: Schema, *, is_declared: bool) -> str:
-    """Return what may be wrong with a value that has a schema; empty if nothing is."""
+    """Return the possible fault of a value that has a schema; else empty."""
     if "default" in field and field.get("optional") and value == field["default"]:
         return (
             "may be NULL where it has its default: set the converter's option "
@@ -92,7 +92,7 @@ def _typed_doubt(value: object, field: Schema, *, is_declared: bool) -> str:
 
 
 def _untyped_doubt(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return what a value without schema and type looks like; empty for itself."""
+    """Return the type that an untyped value may stand for; else empty."""
     kind = type(value)
     if kind is str:
         is_base64 = value[-1:] == "=" and _LOOKS_LIKE_BYTES(value)

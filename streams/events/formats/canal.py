@@ -1,4 +1,4 @@
-"""Rows as Canal writes them: a FlatMessage, with all rows of one change of MySQL's log.
+"""Rows in Canal's format: a FlatMessage, with all rows of a change of MySQL's log.
 
 Shape: canal commit e20e442, protocol/FlatMessage.java. All values are text, whose
 columns' types stand in `mysqlType`.
@@ -40,7 +40,7 @@ _FLOATS: Final = ("float", "double")
 
 
 def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
-    """Return the events of a message, in the order of its rows.
+    """Return the events of a message, in the order of the message's rows.
 
     Raises:
         PoisonRecord: The value is not Canal's, or one of its rows has no key.
@@ -123,7 +123,7 @@ def _typed(columns: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, An
 
 
 def _typed_value(value: object, type_name: object) -> object:
-    """Return a number for a column of numbers; any other text stays as it is.
+    """Return a number for a column of numbers; other text is returned unchanged.
 
     A decimal stays text: as a float it would lose digits.
     """

@@ -29,7 +29,7 @@ SPEC_VERSION: Final = "1.0"
 
 
 def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
-    """Return the event in the data, or the one that the source's mapping makes.
+    """Return the event in the data, or the event that the source's mapping makes.
 
     Raises:
         PoisonRecord: The record is not a CloudEvent, or the data is not an event.
@@ -131,7 +131,7 @@ def _event_of(envelope: dict[str, Any], source: Source) -> dict[str, Any]:
 
 
 def _with_defaults(body: dict[str, Any], envelope: dict[str, Any]) -> dict[str, Any]:
-    """Return an event with the id and the time of its envelope, where it has none.
+    """Return an event, with the envelope's id and time for a missing id and time.
 
     Source and id together name a CloudEvent; a space is in neither of them.
     """

@@ -1,4 +1,4 @@
-"""Source format `debezium`: changes of tables, as Debezium's connectors write them.
+"""Source format `debezium`: changes of tables, as written by Debezium's connectors.
 
 Both forms are read: the envelope with `before`, `after`, `source` and `op`, and the
 flat row that the transformation `ExtractNewRecordState` makes of it; each with and
@@ -69,7 +69,7 @@ _KEY_CHANGE: Final = SkippedRecord(
 
 
 class _RowChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One record, its embedded schemas separated.
+    """Record of a row's change, with the embedded schemas separated.
 
     Attributes:
         record: The record, with the decoded columns of its key.
@@ -119,7 +119,7 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
 
 
 def _skipped_topic(record: DecodedRecord, payload: object) -> SkippedRecord | None:
-    """Return why a record of one of Debezium's own topics is no row; None for a row."""
+    """Return the reason to skip a record of Debezium's own topics; None for a row."""
     topic, key = record.source.origin.topic, record.key
     if topic.startswith(_HEARTBEAT_TOPIC):
         return _HEARTBEAT
@@ -212,7 +212,7 @@ def _written(
 def _deleted(
     change: _RowChange, row: object, metadata: Metadata
 ) -> Bodies | SkippedRecord:
-    """Return the event of a row that is gone, with the columns of its key alone."""
+    """Return the event of a deleted row, with the columns of the key alone."""
     if _lives_on(change, new_key(change.record.source)):
         return _KEY_CHANGE
     key = change.record.key
@@ -232,7 +232,7 @@ def _deleted(
 
 
 def _lives_on(change: _RowChange, other_key: Columns | None) -> bool:
-    """Return True if a change of the key leaves the person who the row is.
+    """Return True if a row stands for the same person after a change of the key.
 
     Debezium writes a deletion under the old key and a creation under the new one, in
     partitions of their own. The person goes with the key only if the key is what names

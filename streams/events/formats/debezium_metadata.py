@@ -120,7 +120,7 @@ def envelope_metadata(envelope: Mapping[str, Any], record: SourceRecord) -> Meta
 
 
 def flat_metadata(row: Mapping[str, Any], record: SourceRecord) -> Metadata:
-    """Return the metadata that the connector added to a flat row or to its headers.
+    """Return the metadata that the connector added to a flat row or to the headers.
 
     Without `add.fields` or `add.headers` with `op` an update cannot be told from a new
     row, and each row is an update.
@@ -141,7 +141,7 @@ def is_metadata_column(name: str) -> bool:
 
 
 def new_key(record: SourceRecord) -> dict[str, Any] | None:
-    """Return the key under which a deleted row lives on; None if it does not.
+    """Return the new key of a row deleted by a change of key; None for a true deletion.
 
     Raises:
         PoisonRecord: `bad-key-header`, if the header is not a key in JSON.
@@ -150,7 +150,7 @@ def new_key(record: SourceRecord) -> dict[str, Any] | None:
 
 
 def old_key(record: SourceRecord) -> dict[str, Any] | None:
-    """Return the key under which a created row was before; None if it is new.
+    """Return the old key of a row created by a change of key; None for a new row.
 
     Raises:
         PoisonRecord: `bad-key-header`, if the header is not a key in JSON.

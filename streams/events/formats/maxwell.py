@@ -1,4 +1,4 @@
-"""Rows as Maxwell writes them: one row of MySQL's log in each record.
+"""Rows in Maxwell's format: a single row of MySQL's log in each record.
 
 Shapes: maxwell commit b600e51, docs/docs/dataformat.md and RowMap.java. The values of a
 deleted row, and the old ones of a changed row, are MySQL's own: a column that the log

@@ -49,7 +49,7 @@ class RowOfTable:
 def row_change_bodies(
     record: DecodedRecord, source: Source, row: RowOfTable
 ) -> Bodies | SkippedRecord:
-    """Return the event of a row; after a change of its key, the old key's end first.
+    """Return the event of a row; after a change of key, first the old key's deletion.
 
     The old key does not end where a column beside it names the person, who lives on.
 
@@ -64,7 +64,7 @@ def row_change_bodies(
 
 
 def _is_another(source: Source, row: RowOfTable) -> bool:
-    """Return True if the change of a row's key makes it another row or person."""
+    """Return True if the change of a row's key makes another row or person."""
     person = source.user_id or source.email
     names = source.key or row.key
     changed = {n for n, value in row.old.items() if value != row.columns.get(n)}
@@ -134,7 +134,7 @@ def text_at(value: dict[str, Any], name: str) -> str:
 
 
 def object_at(value: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return an object; empty if it is absent or null.
+    """Return an object; empty for an absent or null member.
 
     Raises:
         PoisonRecord: `not-a-row`.

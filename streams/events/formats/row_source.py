@@ -26,7 +26,7 @@ def typed_columns(
     *,
     schema: Schema | None = None,
 ) -> dict[str, Any]:
-    """Return the columns of a row, decoded by their schema or by the source's types.
+    """Return the columns of a row, decoded by a schema or by the source's types.
 
     Raises:
         PoisonRecord: `bad-column` or `bad-schema`.
@@ -37,7 +37,7 @@ def typed_columns(
 
 
 def with_typed_key(record: DecodedRecord, source: Source) -> DecodedRecord:
-    """Return the record with the payload of its key, decoded by schema and types.
+    """Return the record with the payload of the key, decoded by schema and types.
 
     Raises:
         PoisonRecord: `bad-column` or `bad-schema`.
@@ -125,7 +125,7 @@ def _fields_of(key: object) -> Columns:
 
 
 def _text_at(columns: Columns, name: str) -> str:
-    """Return the text of a column; empty if it is null, absent or no text or number."""
+    """Return the text of a column of text or integers; empty for any other value."""
     value = columns.get(name) if name else None
     if isinstance(value, float) and value.is_integer():
         return row_key_text([value])

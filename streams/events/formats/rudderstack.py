@@ -69,7 +69,7 @@ def _is_mapped(context: dict[str, Any]) -> bool:
 def _with_external_id(
     message: dict[str, Any], context: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return an event of the visual mapper with the identity that its user chose.
+    """Return an event of the visual mapper with the identity that the user chose.
 
     The ids beside it are of RudderStack's own making, and reach no destination.
     """
@@ -109,7 +109,7 @@ def _is_id(value: object) -> bool:
 def _read_row(
     message: dict[str, Any], record: DecodedRecord, source: Source
 ) -> Bodies | SkippedRecord:
-    """Read a row: its identifiers are columns too, and by default its key."""
+    """Read a row: the identifiers are columns too, and by default the key."""
     action = message.get("action")
     change = CHANGES.get(action.lower()) if isinstance(action, str) else None
     if change is None:
@@ -147,7 +147,7 @@ def _key_columns(
 
 
 def _with_identity(source: Source, identifiers: dict[str, Any]) -> Source:
-    """Return the source with the identifiers that name a person, unless it has some."""
+    """Return the source with columns of e-mail and user id from a row's identifiers."""
     for name in identifiers:
         if name.lower() == "email" and not source.email:
             source = replace(source, email=name)

@@ -74,7 +74,7 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
 
 
 def bodies_of(record: DecodedRecord, source: Source) -> Bodies:
-    """Return the value: it is an event already, or the source maps it to one.
+    """Return the value unchanged: an event, or the input of the source's mapping.
 
     Raises:
         PoisonRecord: The record has no value.

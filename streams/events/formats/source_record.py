@@ -13,7 +13,7 @@ Bodies = list[dict[str, Any]]
 
 
 class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Record as it is on a source topic.
+    """Record as read from a source topic, before any decoding.
 
     Attributes:
         origin: Topic, partition and offset.
@@ -31,7 +31,7 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecodedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Source record whose key and value the wire format has decoded.
+    """Source record with a key and a value that the wire format has decoded.
 
     Attributes:
         source: The record on the source topic.

@@ -32,7 +32,7 @@ def _flow(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def _scalar(text: str) -> str:
-    """Return text as YAML; quoted if YAML could read it as anything else."""
+    """Return text as YAML, with quotes unless the plain text reads as a string."""
     is_plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", text) is not None
     is_ambiguous = text.lower() in _AMBIGUOUS
     return text if is_plain and not is_ambiguous else orjson.dumps(text).decode()

@@ -38,7 +38,7 @@ class SampledColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows_of(value: object, guess: Guess) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a value, or the value itself if it holds none."""
+    """Yield the rows that a value holds, or the value itself if the value is a row."""
     if not isinstance(value, dict):
         return
     rows = payload = read_connect_value(value).payload
@@ -78,12 +78,12 @@ def key_names(records: Iterable[DecodedRecord]) -> tuple[str, ...]:
 
 
 def mask_name(name: str) -> str:
-    """Return a name as it may be printed."""
+    """Return a name that is safe to print, masked unless all characters are plain."""
     return name if PLAIN_NAME(name) else MASK
 
 
 def columns_of(rows: Sequence[dict[str, Any]]) -> Iterator[SampledColumn]:
-    """Yield the columns of rows, in the order in which they come first."""
+    """Yield the columns of rows, in the order of first appearance."""
     types: dict[str, set[str]] = {}
     counts: Counter[str] = Counter()
     for row in rows:
@@ -96,7 +96,7 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> Iterator[SampledColumn]:
 
 
 def type_name(value: object) -> str:
-    """Return the name of a value's type; addresses have one of their own."""
+    """Return the name of a value's type; e-mail addresses count as a type."""
     match value:
         case None:
             return "null"

@@ -1,4 +1,4 @@
-"""Inspection of a topic's records: what they look like, and a source to read them.
+"""Inspection of a topic's records: the likely format, and a source for the records.
 
 Nothing here returns a value of a record: names and types only. A name may be personal
 too, as in an object keyed by addresses; such names are masked.
@@ -125,7 +125,7 @@ def _source_options(
     rows: Sequence[dict[str, Any]],
     key: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Return the options of a source, which `check` accepts."""
+    """Return the options of a source that passes `check`."""
     options: dict[str, Any] = {"topic": topic}
     if wire_format == JSON_SCHEMA:
         options["wire_format"] = JSON_SCHEMA
@@ -166,7 +166,7 @@ def _try_source(
     *,
     now_ms: int,
 ) -> dict[str, int]:
-    """Return the number of records by result, if a source with the options reads them.
+    """Return the number of records by result, read by a source with the options.
 
     A mapping of the user's own and a registry, which the options cannot know, are not
     tried.

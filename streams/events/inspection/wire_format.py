@@ -39,7 +39,7 @@ def _wire_format_of(value: bytes | None, headers: Mapping[str, bytes]) -> str:
 
 
 def _payload_of(value: bytes) -> bytes:
-    """Return a value without its frame: with the id in a header there is none."""
+    """Return a value without the frame; with the id in a header there is no frame."""
     return value[_MIN_FRAME_BYTES:] if value.startswith(b"\x00") else value
 
 

@@ -47,7 +47,7 @@ _PYTHON_TYPES: Final[Mapping[str, type]] = {
 
 
 def compile_avro(document: SchemaDocument) -> Callable[[bytes, Sequence[int]], Any]:
-    """Compile a schema to a decoder of its payloads.
+    """Compile a schema to a decoder of the payloads written with the schema.
 
     Raises:
         PoisonRecord: `unsupported-schema`, with the fault.
@@ -93,7 +93,7 @@ def _decoder(
 
 
 def _reader(*, is_recursive: bool) -> Callable[..., Any]:
-    """Return fastavro's reader: for types that contain themselves the one in Python.
+    """Return fastavro's reader, in pure Python for types that contain themselves.
 
     The one in C recurses without a limit: deep nesting would end the process.
     """
@@ -147,7 +147,7 @@ def _unsupported(reason: str) -> PoisonRecord:
 
 
 class _Compiler:
-    """Compiler of conversions, one for each named type.
+    """Compiler of conversions, with a conversion for each named type.
 
     Attributes:
         is_recursive: True once a type was met that contains itself.
@@ -160,7 +160,7 @@ class _Compiler:
         self.is_recursive = False
 
     def conversion_of(self, schema: AvroSchema) -> Convert | None:
-        """Return the conversion of a schema's values; None if they are JSON already."""
+        """Return the conversion of a schema's values; None for values that are JSON."""
         if isinstance(schema, list):
             return self._union(schema)
         if isinstance(schema, str):
@@ -248,7 +248,7 @@ class _Compiler:
         return "record" if schema == "error" else schema
 
     def _check_items(self, items: AvroSchema) -> None:
-        """Refuse arrays of items without bytes: eight bytes could be 10^18 of them."""
+        """Refuse arrays of items without bytes: eight bytes could mean 10^18 items."""
         if self._is_empty(items, frozenset()):
             raise _unsupported("an array has items that take no bytes")
 
@@ -286,7 +286,7 @@ def _apply(convert: Convert | None, value: Any) -> Any:  # noqa: ANN401 - any JS
 
 
 def _choose_record(records: Mapping[frozenset[str], Convert | None]) -> Convert:
-    """Return a conversion that knows the record by the names of its fields."""
+    """Return a conversion that finds a record's type by the names of the fields."""
     return lambda value: _apply(records.get(frozenset(value)), value)
 
 

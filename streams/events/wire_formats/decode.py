@@ -1,4 +1,4 @@
-"""Decoding of a record's key and value, by the wire format of its source."""
+"""Decoding of a record's key and value, by the wire format of the source."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -115,7 +115,7 @@ def _decode_key(
 
 
 def _guess_or_none(raw: bytes, source: Source) -> Any:  # noqa: ANN401 - any JSON
-    """Read a key of an unknown kind; in an unknown format it may not be needed."""
+    """Read a key of an unknown kind; for the format `auto`, None instead of a fault."""
     try:
         return _guess_key(raw, source)
     except PoisonRecord:
@@ -160,7 +160,7 @@ _FRAMED_KEYS: Final[Mapping[KeyFormat, WireFormat]] = {
 
 
 def _is_plain_key(frame: Frame, source: Source) -> bool:
-    """Return True for a small number of 8 bytes, which looks like schema 0."""
+    """Return True for an 8-byte number so small that the bytes look like schema 0."""
     is_guess = source.key_wire_format is None
     return is_guess and frame.schema is not None and frame.schema.value == _NO_ID
 

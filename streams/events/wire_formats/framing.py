@@ -37,7 +37,7 @@ _FIRST_MESSAGE: Final = (0,)
 
 
 class Frame(NamedTuple):
-    """Payload and the name of its schema.
+    """Payload behind a frame, and the name of the payload's schema.
 
     Attributes:
         schema: Name of the schema; None if the bytes name none.
@@ -193,7 +193,7 @@ def _read_indexes(raw: bytes, start: int) -> tuple[tuple[int, ...], int]:
 
 
 def _read_varint(raw: bytes, start: int) -> tuple[int, int]:
-    """Read a zigzag number; return it and the position behind it."""
+    """Return a zigzag number, and the position behind the number."""
     number = 0
     for index in range(_VARINT_MAX_BYTES):
         if start + index >= len(raw):

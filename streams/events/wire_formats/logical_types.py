@@ -1,4 +1,4 @@
-"""Logical types: what a number or bytes of a schema mean, and their JSON.
+"""Logical types: the meaning of a schema's numbers and bytes, and the form in JSON.
 
 The names without a dot are Avro's (specification 1.12.0, "Logical Types"); those with
 dots are Kafka Connect's and Debezium's, which Connect's Avro converter writes into
@@ -103,7 +103,7 @@ def plain_conversion(base_type: str) -> Convert | None:
 def find_conversion(
     logical_type: str, base_type: str, *, scale: int = 0, size: int = 0
 ) -> Convert | None:
-    """Return the conversion of a logical type; None if it has none.
+    """Return the conversion of a logical type; None if the type has no conversion.
 
     A logical type on a type that it does not belong to is ignored, as Avro demands.
 

@@ -32,7 +32,7 @@ _FLOATS: Final = (1, 2)
 def compile_protobuf(
     descriptors: bytes, file_name: str
 ) -> Callable[[bytes, Sequence[int]], Any]:
-    """Compile a schema to a decoder of its payloads.
+    """Compile a schema to a decoder of the payloads written with the schema.
 
     Args:
         descriptors: A FileDescriptorSet with the file and all files that it imports.
@@ -55,7 +55,7 @@ def compile_protobuf(
 
 
 class _Messages:
-    """Messages of one file, each compiled when the first one of its kind comes."""
+    """Messages of a schema file; each kind is compiled at the first message."""
 
     def __init__(self, schema: Descriptor) -> None:
         self._schema = schema
@@ -163,7 +163,7 @@ def _key_text(key: object) -> str:
 
 
 def _enum_converter(enum: Descriptor) -> ToJson:
-    """Return the name of a member; a number that the schema does not know stays one."""
+    """Return a converter of numbers to member names; unknown numbers stay numbers."""
     names = {number: member.name for number, member in enum.values_by_number.items()}
     return lambda number: names.get(number, number)
 

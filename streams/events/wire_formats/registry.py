@@ -1,4 +1,4 @@
-"""Settings of a schema registry, as a source of the destination file has them."""
+"""Settings of a schema registry, as written in a source of the destination file."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Schemas of frames: their names, their documents, and their compiled decoders."""
+"""Schemas of frames: names, documents and compiled decoders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from streams.events.wire_formats.registry import Registry
 
 
 class SchemaKind(StrEnum):
-    """Kind of name that a frame gives its schema."""
+    """Kind of name that a frame gives to a schema."""
 
     ID = "id"
     """Number of Confluent's registry, or a content id of Apicurio's."""
@@ -38,7 +38,7 @@ class SchemaName(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaDocument:
-    """Schema as a registry returns it.
+    """Schema in a registry's answer, with the schemas that the schema refers to.
 
     Attributes:
         schema_type: `AVRO`, `JSON` or `PROTOBUF`.

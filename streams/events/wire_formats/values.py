@@ -13,7 +13,7 @@ _DATES_KEPT: Final = 4_096
 
 
 def decimal_value(unscaled: int, *, scale: int) -> int | float | str:
-    """Return a decimal as a number if JSON's readers keep it, else as text.
+    """Return a decimal as a number if JSON's readers keep all digits, else as text.
 
     12.340 becomes 12.34; a number of more than 15 digits becomes text, digit by digit.
 
@@ -61,7 +61,7 @@ def date_text(days: int) -> str:
 
 
 def time_text(units: int, *, per_second: int) -> str:
-    """Return a time of day as `HH:MM:SS`, with a fraction if there is one.
+    """Return a time of day as `HH:MM:SS`, with a fraction unless the fraction is 0.
 
     Args:
         units: Time since midnight.

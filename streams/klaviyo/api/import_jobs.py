@@ -64,7 +64,7 @@ class ImportJobTracker:
         self._interval_s = POLL_MIN_S
 
     def open_jobs_with(self, emails: Iterable[str]) -> frozenset[str]:
-        """Return the IDs of running jobs that may hold one of some addresses.
+        """Return the IDs of running jobs that may hold any of some addresses.
 
         Args:
             emails: Addresses in lower case.

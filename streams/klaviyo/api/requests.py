@@ -283,6 +283,6 @@ def build_request(
     query: tuple[tuple[str, str], ...] = (),
     body: bytes = b"",
 ) -> Request:
-    """Build a request to an endpoint, with the id of the resource in its path."""
+    """Build a request to an endpoint, with the id of the resource in the path."""
     path = endpoint.path.replace("{id}", percent_encode(resource_id))
     return Request(endpoint=endpoint, path=path, query=query, body=body)

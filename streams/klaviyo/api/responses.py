@@ -102,7 +102,7 @@ def read_signals(
     *,
     latency_s: float = 0.0,
 ) -> Signals:
-    """Read from a response what the rate limiter learns from.
+    """Read the signals for the rate limiter from a response.
 
     An exhausted daily quota must not pause the endpoint, so the response counts as
     served and the caller handles the result.

@@ -1,1 +1,1 @@
-"""Batching: items and their verdicts, requests of many items, duplicates."""
+"""Batching: items with verdicts, requests of many items, duplicates."""

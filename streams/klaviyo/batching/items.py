@@ -93,7 +93,7 @@ class VerdictCollector:
         self._notes.setdefault(index, []).append(note)
 
     def copy_notes(self, index: int, other: "VerdictCollector", *, what: str) -> None:
-        """Take over the notes of a further request for an item, or its failure.
+        """Take over the notes, or the failure, of a further request for an item.
 
         Args:
             index: Index of the item in both operations.
@@ -153,7 +153,7 @@ class VerdictCollector:
 def list_identifiers(
     profile: Profile, *, fields: Sequence[str] = _IDENTITY_FIELDS
 ) -> list[Identifier]:
-    """Return a profile's identifiers as Klaviyo stores them, best first."""
+    """Return a profile's identifiers in Klaviyo's stored form, best first."""
     identifiers = []
     for name in fields:
         value = profile.get(name)
@@ -169,7 +169,7 @@ def normalize_identifier(identifier: Identifier) -> Identifier:
 
 
 def identifiers_only(profile: Profile) -> Profile:
-    """Return a profile without its other attributes, as the caller spells it."""
+    """Return a profile with the identifiers alone, in the caller's spelling."""
     return {name: profile[name] for name, _ in list_identifiers(profile)}
 
 
@@ -197,7 +197,7 @@ def prepare_items(
 
 
 def encode_profile(profile: Profile, *, meta: bytes = b"") -> bytes:
-    """Encode a profile as a resource, with its `meta`.
+    """Encode a profile as a resource, with the member `meta`.
 
     Raises:
         TypeError: A value cannot be written as JSON.

@@ -1,4 +1,4 @@
-"""Lookup of e-mail consent by address: what a person has withdrawn, and when."""
+"""Lookup of e-mail consent by address: the person's withdrawals, with times."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -142,7 +142,7 @@ def _withdrawals(marketing: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _withdrawal_times(times: Mapping[str, Any]) -> Withdrawals:
-    """Return the withdrawals of a custom property, which anybody may have edited."""
+    """Return the withdrawals of a custom property, open to edits by any user."""
     names = (UNSUBSCRIBED, SUPPRESSED)
     return {name: str(times[name] or "") for name in names if name in times}
 

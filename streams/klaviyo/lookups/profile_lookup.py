@@ -255,7 +255,7 @@ def _lookup_identifiers(item: ProfileItem) -> list[Identifier]:
 def chunk_values(
     values: list[str], *, max_bytes: int = _VALUES_MAX_BYTES
 ) -> list[tuple[str, ...]]:
-    """Split the values of a lookup into those of each request.
+    """Split the values of a lookup into the values of each request.
 
     Args:
         values: Values to look up.

@@ -173,7 +173,7 @@ def _first(
 def _note_withdrawals(
     intents: Sequence[IntentT], changes: Iterable[AddressChange]
 ) -> list[IntentT]:
-    """Note on each profile what is to be withdrawn once it has the new address."""
+    """Note on each profile the withdrawals to repeat for the new address."""
     noted = list(intents)
     for change in changes:
         if withdrawals := change.previous.standing():
@@ -227,7 +227,7 @@ def _suppression(email: str) -> Suppression:
 async def _remove_notes(
     client: JobTrackingClient, changes: Iterable[AddressChange]
 ) -> None:
-    """Remove the notes from the profiles; one that stays does no harm."""
+    """Remove the notes from the profiles; a note that stays does no harm."""
     ids = {c.current.profile_id for c in changes if c.current.unfinished}
     upserts = [
         ProfileUpsert(profile={"id": profile_id}, unset=(WITHDRAWAL_PROPERTY,))
@@ -239,7 +239,7 @@ async def _remove_notes(
 def _with_notes(
     verdict: ItemVerdict, change: AddressChange, refusals: Mapping[str, str]
 ) -> ItemVerdict:
-    """Add to a delivery what became of consent; a refused withdrawal is a fault."""
+    """Add the notes on consent to a delivery; a refused withdrawal is a fault."""
     if not change.is_written:
         return verdict
     if refusal := refusals.get(change.email):

@@ -1,4 +1,4 @@
-"""Conflicts of identity: an update whose identifiers belong to several profiles.
+"""Conflicts of identity: an update with identifiers that belong to several profiles.
 
 Klaviyo answers 409 and names one of the profiles, but not which of the identifiers it
 owns. So each identifier is looked up by itself, and the owners decide; the profile that
@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Owners(NamedTuple):
-    """Profiles that own the identifiers of an update; empty where nobody does.
+    """Profiles that own the identifiers of an update; empty for free identifiers.
 
     Attributes:
         external_id: Klaviyo's id of the owner of the external id.
@@ -76,7 +76,7 @@ async def settle_conflict(
     collector: VerdictCollector,
     on_conflict: ConflictPolicy,
 ) -> ConflictResolution:
-    """Find the way out of a conflict; merge profiles, or wait, where it takes that.
+    """Resolve a conflict of identifiers; merge profiles, or wait, where needed.
 
     Args:
         client: Sends the requests.
@@ -151,13 +151,13 @@ def resolve(
 
 
 def without_fields(item: ProfileItem, *names: str) -> ProfileItem:
-    """Return an item without some fields of its profile."""
+    """Return an item without some fields of the profile."""
     profile = {name: value for name, value in item.profile.items() if name not in names}
     return _with_profile(item, profile)
 
 
 def with_id(item: ProfileItem, profile_id: str) -> ProfileItem:
-    """Return an item that names its profile by Klaviyo's id."""
+    """Return an item that names the profile by Klaviyo's id."""
     return _with_profile(item, {**item.profile, "id": profile_id})
 
 

@@ -1,4 +1,4 @@
-"""Profiles: written one by one or in bulk, added to a list, removed from a list."""
+"""Profiles: written singly or in bulk, added to a list, removed from a list."""
 
 import asyncio
 from collections import defaultdict
@@ -167,7 +167,7 @@ class ProfileWriter:
     async def hold_back_phones(
         self, items: Sequence[ProfileItem]
     ) -> tuple[list[ProfileItem], list[ProfileItem]]:
-        """Remove the phone numbers of persons whom Klaviyo knows at most by the number.
+        """Remove phone numbers where Klaviyo knows the person at most by the number.
 
         Returns:
             All items, and those of them that had a number, for `write_phones`.
@@ -199,7 +199,7 @@ class ProfileWriter:
     async def import_in_bulk(
         self, items: Iterable[ProfileItem], *, list_id: str = ""
     ) -> list[ProfileItem] | ListGone:
-        """Import items in bulk, and return those that take a request each.
+        """Import items in bulk, and return the items that need a request each.
 
         Klaviyo clears no attribute in a bulk import (its bulk guide of 2026-11-09).
         """
@@ -218,7 +218,7 @@ class ProfileWriter:
         return refused if isinstance(refused, ListGone) else singles + refused
 
     async def write_phones(self, items: Iterable[ProfileItem]) -> None:
-        """Add the phone numbers to profiles that were written without them."""
+        """Add the phone numbers to profiles that were written without phone numbers."""
         phones = [
             _only_phone(item)
             for item in items
@@ -251,7 +251,7 @@ class ProfileWriter:
         return ids
 
     async def _upsert(self, item: ProfileItem) -> FinalResult:
-        """Create or update a profile; resolve conflicts, and note what was left out."""
+        """Create or update a profile; resolve conflicts, and note omitted fields."""
         current = item
         for _ in CONFLICT_FIELDS:  # each round leaves out or settles at least one
             answer = await self.client.call(requests.upsert_profile(current.resource))

@@ -29,7 +29,7 @@ _SendChanges = Callable[[list[ConsentChange]], Awaitable[list[ItemVerdict]]]
 async def send_despite_phones(
     changes: Sequence[ConsentChange], *, send: _SendChanges
 ) -> list[ItemVerdict]:
-    """Send consent changes, and send those with a refused phone number without it.
+    """Send consent changes; resend a change without a phone number that is refused.
 
     Args:
         changes: Changes to send.
@@ -72,7 +72,7 @@ def _may_blame_phone(verdict: ItemVerdict) -> bool:
 
 
 def _without_phone(change: ConsentChange) -> ConsentChange | None:
-    """Return a change without its phone number; None if it cannot be sent so.
+    """Return a change without the phone number; None if no change can be resent.
 
     A profile that is asked twice to leave a list is unsubscribed globally, and a part
     of a refused withdrawal from a list may have been accepted.

@@ -57,7 +57,7 @@ async def subscribe(
 async def _give_addresses(
     client: JobTrackingClient, changes: Sequence[ConsentChange]
 ) -> None:
-    """Give the profiles of users their new addresses; a refusal changes nothing."""
+    """Give the profiles of users the new addresses; a refusal changes no profile."""
     profiles = [
         {"external_id": change.external_id, "email": change.profile["email"]}
         for change in changes

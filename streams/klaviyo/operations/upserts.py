@@ -99,7 +99,7 @@ async def change_ids(
     *,
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE,
 ) -> list[ItemVerdict]:
-    """Give the profiles of previous ids the ids of their users.
+    """Give profiles with a previous id of a user the user's current id.
 
     Args:
         client: Sends the requests.
@@ -119,7 +119,7 @@ async def change_ids(
 
 
 async def _change_id(writer: ProfileWriter, item: ProfileItem, previous: str) -> None:
-    """Give the profile of a previous id the identifiers of an item, or merge it."""
+    """Give the profile of a previous id an item's identifiers, or merge the profile."""
     client, collector, index = writer.client, writer.collector, item.index
     source = await find_owner(client, ("external_id", previous))
     collector.attempts[index] += 1

@@ -41,7 +41,7 @@ def _choose_if_exists(test: Resolver, *, then: Resolver, other: Resolver) -> Res
 
 
 def _first_existing(get: Resolver, *, other: Resolver) -> Resolver:
-    """Choose a value if it exists: test and result are read at once."""
+    """Return a resolver of a value that exists, else of the other value."""
 
     def resolve(payload: Json) -> Json:
         value = get(payload)
@@ -60,7 +60,7 @@ def _choose_if_not_blank(
 
 
 def _first_not_blank(get: Resolver, *, other: Resolver) -> Resolver:
-    """Choose a value if it is not blank: test and result are read at once."""
+    """Return a resolver of a value that is not blank, else of the other value."""
 
     def resolve(payload: Json) -> Json:
         value = get(payload)

@@ -140,7 +140,7 @@ class Account:
     def _on_identifier_change(
         self, profile: StoredProfile, name: str, previous: str | None
     ) -> None:
-        """Change the consent of a profile whose address was replaced.
+        """Change the consent of a profile after a change of address or phone number.
 
         Klaviyo never applies SMS consent to a number that did not give it.
         """

@@ -142,7 +142,7 @@ class Events:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """Flow of the account, modelled only by its trigger.
+    """Flow of the account, modelled by no more than the trigger.
 
     Attributes:
         id: Klaviyo's id.

@@ -81,7 +81,7 @@ class Identities:
     def write(
         self, resolution: ProfileResolution, *, now_s: float, meta: object = None
     ) -> StoredProfile:
-        """Fold and write; identifiers of conflicting profiles stay where they are.
+        """Fold and write; conflicting profiles keep the identifiers in conflict.
 
         Args:
             resolution: Profiles to write and to fold, and the attributes.

@@ -165,7 +165,7 @@ def _import_item(
 
 
 def _without_nulls(attributes: JsonObject) -> JsonObject:
-    """Return the attributes that a bulk import writes: null clears nothing there."""
+    """Return the attributes that a bulk import writes: all values that are not null."""
     return {
         name: _without_nulls(value) if name in ("location", "properties") else value
         for name, value in attributes.items()

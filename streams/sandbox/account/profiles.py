@@ -93,7 +93,7 @@ class Profiles:
         return list(self.owners_by_identifier(attributes).values())
 
     def owners_by_identifier(self, attributes: JsonObject) -> dict[str, StoredProfile]:
-        """Return the distinct owners, each under the highest identifier that names it.
+        """Return the distinct owners, each under the owner's highest identifier.
 
         Args:
             attributes: Profile attributes, already validated.

@@ -71,7 +71,7 @@ def resolve(
 def _is_folded(
     owner: StoredProfile, name: str, *, chosen_by: str, switches: Switches
 ) -> bool:
-    """Return True if the owner of a lower identifier is known by nothing higher."""
+    """Return True if a lower identifier's owner is folded into the chosen profile."""
     if highest_identifier(owner) != name:
         return False
     if chosen_by == "external_id":
@@ -89,7 +89,7 @@ def highest_identifier(profile: StoredProfile) -> str:
 def resolve_activity(
     profiles: Profiles, item: JsonObject, *, switches: Switches
 ) -> ProfileResolution:
-    """Resolve the profile of an event or of a consent row, which is never refused."""
+    """Resolve the profile of an event or of a consent row, without a refusal."""
     resolution = resolve(profiles, item, switches=switches)
     chosen, attributes = resolution.chosen, resolution.attributes
     if chosen is None:

@@ -142,7 +142,7 @@ def _find_subscribers(
     terms: ConsentTerms,
     at_s: float,
 ) -> list[tuple[StoredProfile, Purposes]]:
-    """Return the profiles that a row subscribes, each with the purposes it consents to.
+    """Return the profiles that a row subscribes, each with the purposes of the consent.
 
     A profile id decides alone. Without one, the row is written as an event is.
     """
@@ -166,7 +166,7 @@ def _find_subscribers(
 def _split_by_address(
     account: Account, attributes: JsonObject, purposes: Purposes
 ) -> list[tuple[StoredProfile, Purposes]]:
-    """Return the owner of each address, with the channels that send to it."""
+    """Return the owner of each address, with the channels that use the address."""
     split = []
     for name in ("email", "phone_number"):
         owners = account.profiles.find_owners({name: attributes[name]})
