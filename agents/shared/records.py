@@ -94,6 +94,8 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def event_headers(self, index: int) -> list[tuple[str, bytes]]:
         """Return the headers of an event, by the position in the record from 0."""
+        if index == 0 and not self.is_internal:
+            return self.onward_headers
         origin = str(self.origin.of_event(index)).encode()
         return [(ORIGIN_HEADER, origin), *self.onward_headers[1:]]
 

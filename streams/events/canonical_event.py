@@ -181,7 +181,7 @@ class CanonicalEvent(msgspec.Struct, frozen=True, kw_only=True):
         return self.replay.mode if self.replay else None
 
 
-def section(body: dict[str, Any], name: str) -> dict[str, Any]:
+def section(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the object under a name, or an empty object.
 
     Absent, `null` and PHP's `[]` for an empty object all read as empty.

@@ -67,7 +67,7 @@ def row_model(body: Mapping[str, Any]) -> str:
 
 def row_audience(body: Mapping[str, Any]) -> str:
     """Return the audience that is a row's model; empty for any other model."""
-    personas = section(section({**body}, "context"), "personas")
+    personas = section(section(body, "context"), "personas")
     audience = personas.get("computation_key")
     is_audience = personas.get("computation_class") == AUDIENCE_CLASS
     return audience if is_audience and isinstance(audience, str) else ""
@@ -95,7 +95,7 @@ def changed_columns(body: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _row_section(body: Mapping[str, Any]) -> dict[str, Any]:
-    return section(section({**body}, "context"), ROW_SECTION)
+    return section(section(body, "context"), ROW_SECTION)
 
 
 def row_key_text(values: Sequence[object]) -> str:
@@ -119,6 +119,8 @@ def row_key_text(values: Sequence[object]) -> str:
 
 
 def _value_text(value: object) -> str:
+    if type(value) is int:  # most keys; the checks below are for the others
+        return str(value)
     if value is None or (isinstance(value, str) and not value.strip()):
         raise _no_key()
     if isinstance(value, bool):
@@ -232,4 +234,5 @@ def row_event(  # noqa: PLR0913 - a row's parts, each with a name
     }
     if user_id:
         body["userId"] = user_id
-    return {**body, "properties": properties, "context": context}
+    body["properties"], body["context"] = properties, context
+    return body

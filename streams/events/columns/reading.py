@@ -20,7 +20,8 @@ _LOOKS_LIKE_BYTES: Final = re.compile(
 ).fullmatch
 
 
-_MAYBE_UNAVAILABLE: Final = (str, list, dict)
+_MAYBE_UNAVAILABLE: Final = frozenset({str, list, dict})
+_DOUBTFUL: Final = frozenset({str, int, dict})
 _UNTYPED: Final = (
     "has neither a schema nor a type, and its values look like {}: name its type"
 )
@@ -56,14 +57,15 @@ def read_columns(
     """
     columns: dict[str, Any] = {}
     for name, value in values.items():
-        if type(value) in _MAYBE_UNAVAILABLE and is_unavailable(value):
+        kind = type(value)
+        if kind in _MAYBE_UNAVAILABLE and is_unavailable(value):
             continue
         field, decode = fields.get(name), types.get(name)
         if field is not None:
             if doubt := _typed_doubt(value, field, is_declared=decode is not None):
                 warn(f"column {name} of source {source} {doubt}")
             decode = logical_decoder(field) or decode
-        elif decode is None and (doubt := _untyped_doubt(value)):
+        elif decode is None and kind in _DOUBTFUL and (doubt := _untyped_doubt(value)):
             warn(f"column {name} of source {source} {_UNTYPED.format(doubt)}")
         if decode is not None and value is not None:
             value = _decoded(name, value, decode, source)  # noqa: PLW2901 - the same, readable

@@ -42,6 +42,8 @@ def with_typed_key(record: DecodedRecord, source: Source) -> DecodedRecord:
     Raises:
         PoisonRecord: `bad-column` or `bad-schema`.
     """
+    if record.key is None:
+        return record
     key = read_connect_value(record.key)
     columns = key.payload
     if isinstance(columns, dict):
@@ -83,7 +85,9 @@ def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name
     if is_snapshot and source.on_snapshot is SnapshotPolicy.SKIP:
         return SkippedRecord(code="snapshot", reason="the source skips snapshots")
     key = _key_text(record, source, columns, key_columns=key_columns)
-    known = {**_fields_of(record.key), **(key_columns or {}), **columns}
+    known = columns
+    if record.key is not None or key_columns:
+        known = {**_fields_of(record.key), **(key_columns or {}), **columns}
     model = source.model or table or source.name
     body = row_event(
         change,
@@ -110,7 +114,9 @@ def _key_text(
     key_columns: Columns | None,
 ) -> str:
     if source.key:
-        known = {**columns, **(key_columns or {}), **_fields_of(record.key)}
+        known = columns
+        if record.key is not None or key_columns:
+            known = {**columns, **(key_columns or {}), **_fields_of(record.key)}
         return row_key_text([known.get(name) for name in source.key])
     if key_columns is None and not isinstance(record.key, dict):
         if record.key is None:
