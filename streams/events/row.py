@@ -112,15 +112,18 @@ def row_key_text(values: Sequence[object]) -> str:
         PoisonRecord: `no-row-key`, if a value is null or blank, or `bad-row-key`, if it
             is neither text nor an exact number nor a boolean.
     """
+    if len(values) == 1:  # most keys
+        return _value_text(values[0])
     texts = [_value_text(value) for value in values]
     if not texts:
         raise _no_key()
-    return texts[0] if len(texts) == 1 else orjson.dumps(texts).decode()
+    return orjson.dumps(texts).decode()
 
 
 def _value_text(value: object) -> str:
-    if type(value) is int:  # most keys; the checks below are for the others
-        return str(value)
+    kind = type(value)
+    if kind is int or (kind is str and value.strip()):  # type: ignore[attr-defined] # text
+        return str(value)  # most keys; the checks below are for the others
     if value is None or (isinstance(value, str) and not value.strip()):
         raise _no_key()
     if isinstance(value, bool):

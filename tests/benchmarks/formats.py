@@ -5,6 +5,7 @@ row or event of ten fields, and Segment JSON is the measure of all.
 """
 
 import asyncio
+import gc
 import io
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import click
 import orjson
 from fastavro import schemaless_writer
 
+from agents.cli.worker import GC_ALLOCATIONS
 from agents.engine.kafka import Record
 from agents.intake import process_records
 from agents.shared.context import Context
@@ -271,6 +273,8 @@ async def _measure_all(count: int) -> dict[str, float]:
 @click.option("--records", default=20_000, show_default=True, type=int)
 def main(*, records: int) -> None:
     """Print what intake takes for a record of each format; nothing is asserted."""
+    gc.freeze()  # as in a worker
+    gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     costs_us = asyncio.run(_measure_all(records))
     click.echo(f"{'format':16}{'us a record':>12}{'to segment':>12}")
     for name, cost_us in costs_us.items():
