@@ -10,6 +10,9 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 GUID_PATH = "/schemas/guids/"
+_ID_PATH = "/schemas/ids/"
+_UNKNOWN = (404, b'{"error_code":40403,"message":"not found"}')
+"""Answer of a registry for an id that it does not have."""
 
 
 class RegistryFront:
@@ -22,6 +25,7 @@ class RegistryFront:
         url: Address of the front.
         paths: Paths that were asked for.
         ids_by_guid: GUID to the id under which the registry has the schema.
+        late_ids: Ids that it does not know yet, as a registry behind its replication.
         credentials: User name and password that it demands; empty demands none.
         token: Bearer token that it demands; empty demands none.
     """
@@ -29,6 +33,7 @@ class RegistryFront:
     def __init__(self, target_url: str) -> None:
         self.paths: list[str] = []
         self.ids_by_guid: dict[str, int] = {}
+        self.late_ids: set[int] = set()
         self.credentials = ""
         self.token = ""
         self._target_url = target_url
@@ -81,8 +86,11 @@ class RegistryFront:
         if path.startswith(GUID_PATH):
             guid = path.removeprefix(GUID_PATH).partition("?")[0]
             if guid not in self.ids_by_guid:
-                return 404, b'{"error_code":40403,"message":"not found"}'
+                return _UNKNOWN
             path = f"/schemas/ids/{self.ids_by_guid[guid]}"
+        number = path.removeprefix(_ID_PATH).partition("?")[0]
+        if number.isdecimal() and int(number) in self.late_ids:
+            return _UNKNOWN
         return self._forward(path)
 
     def _is_allowed(self, authorization: str) -> bool:
