@@ -75,7 +75,7 @@ def check(*, settings_path: Path | None, names: Sequence[str], online: bool) -> 
         for line in sync_lines(runner.sync, topic=runner.topic):
             click.echo(line)
         if online:
-            for line in columns_lines(runner.check()):
+            for line in columns_lines(runner.query.check()):
                 click.echo(line)
 
 

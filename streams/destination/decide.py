@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -216,6 +217,7 @@ class _DecisionBuilder:
 
     def apply_audience_events(self) -> None:
         """Apply the event's audience events; a fault leaves the mappings unaffected."""
+        person = self._known_person if self.is_row_event else self.identifiers
         try:
             for audience_event in audience_events_in(self.event):
                 result = apply_audience_event(
@@ -223,7 +225,7 @@ class _DecisionBuilder:
                     self.state,
                     event=self.event,
                     destination=self.destination,
-                    build_intent=self._list_change,
+                    build_intent=partial(_list_change, person),
                 )
                 self.state = result.state
                 if not result.intents:
@@ -338,20 +340,6 @@ class _DecisionBuilder:
             expire_after_s=rule.expire_after_s,
         )
 
-    def _list_change(self, transition: Transition, list_id: str) -> Intent:
-        identifiers = self.identifiers
-        if self.is_row_event:
-            identifiers = self._known_person
-        if not identifiers:
-            raise PoisonRecord(
-                "no-identifier", "no user id, email or phone that Klaviyo accepts"
-            )
-        if transition.entered:
-            change: Intent = ListAdd(list_id=list_id, profile={**identifiers})
-        else:
-            change = ListRemove(list_id=list_id, identifiers=identifiers)
-        return change
-
     def _complete(self, intent: Intent) -> Intent:
         """Name the person as completely as is safe, if the destination allows that."""
         if not self.destination.identity_rules.complete:
@@ -390,3 +378,15 @@ class _DecisionBuilder:
             replay=self.event.replay.id if self.event.replay else "",
         )
         self.activations.append(activation)
+
+
+def _list_change(
+    identifiers: dict[str, str], transition: Transition, list_id: str
+) -> Intent:
+    if not identifiers:
+        raise PoisonRecord(
+            "no-identifier", "no user id, email or phone that Klaviyo accepts"
+        )
+    if transition.entered:
+        return ListAdd(list_id=list_id, profile={**identifiers})
+    return ListRemove(list_id=list_id, identifiers=identifiers)

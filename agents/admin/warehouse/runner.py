@@ -1,34 +1,26 @@
 """Runs of a sync, from the query to the state that replaces the last one."""
 
 import asyncio
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from agents.admin.progress import ReportLine, throttle
-from agents.admin.warehouse.database import Database, RowSource, open_database
-from agents.admin.warehouse.lock import SyncStatus, hold_lock, read_status, write_status
+from agents.admin.progress import ReportLine
+from agents.admin.warehouse.database import RowSource
+from agents.admin.warehouse.lock import SyncStatus, hold_lock, read_status
+from agents.admin.warehouse.run_status import RunStatus
 from agents.admin.warehouse.sender import CHANGES, RecordProducer, RunSender
-from agents.admin.warehouse.state_file import Phase, StateFile, remove_state
+from agents.admin.warehouse.state_file import StateFile, remove_state
+from agents.admin.warehouse.sync_query import SyncQuery
+from agents.admin.warehouse.sync_state import Phase
 from agents.engine.producer import Producer
 from agents.shared.context import clock_ms, kafka_access
 from streams.destination.syncs.model import Sync
 from streams.errors import ConfigError
 from streams.events.row import RowChange
 from streams.settings import Settings
-from streams.warehouse.columns import ColumnKind
 from streams.warehouse.plan import SyncPlan, guard_problems
-from streams.warehouse.query import (
-    clean_sql,
-    column_problems,
-    cursor_literal,
-    limit_zero,
-    relation_query,
-    since_cursor,
-)
 
 READING: Final = "reading"
 """Step of a run before its phase is in the state."""
@@ -42,6 +34,10 @@ class SyncRunner:
         sync: The sync.
         report: Receives lines of progress.
         producer: Writes the records; by default to the Kafka of the settings.
+
+    Attributes:
+        sync: The sync.
+        query: Its query.
     """
 
     def __init__(
@@ -53,29 +49,18 @@ class SyncRunner:
         producer: RecordProducer | None = None,
     ) -> None:
         self._settings, self.sync = settings, sync
-        self._report = throttle(report)
         self._producer = producer
         folder = Path(settings.data_dir) / "syncs"
         self._path = folder / f"{sync.name}.duckdb"
         self._lock_path = folder / f"{sync.name}.lock"
         self._status_path = folder / f"{sync.name}.json"
-        self._rows_read = 0
+        self._run = RunStatus(sync.name, self._status_path, report=report)
+        self.query = SyncQuery(sync)
 
     @property
     def topic(self) -> str:
         """Topic of the row events: that of the sync, else the first source topic."""
         return self.sync.topic or self._settings.source_topics[0]
-
-    def check(self) -> list[str]:
-        """Return the names of the query's columns, without reading a row.
-
-        Raises:
-            ConfigError: The database refuses, or a column is missing.
-        """
-        database = self._open_database()
-        with database.read(limit_zero(self._sql())) as source:
-            self._check_columns(source)
-            return [f"{column.name} ({column.kind})" for column in source.columns]
 
     def plan(self, *, samples: int = 0) -> tuple[SyncStatus, list[tuple[str, str]]]:
         """Read and compare, and change nothing; a run under way is only described.
@@ -85,11 +70,11 @@ class SyncRunner:
         """
         with self._open_state() as file:
             if file.state.phase is not Phase.IDLE:
-                return self._status(file), _samples(file, samples)
+                return self._run.describe(file.state), _samples(file, samples)
             self._stage(file)
-            problems = self._guard_problems(file)
+            problems = _guard_problems(file.state.plan, self.sync)
             phase = Phase.PAUSED if problems else Phase.IDLE
-            status = self._status(file, phase=phase, problems=problems)
+            status = self._run.describe(file.state, phase=phase, problems=problems)
             return status, _samples(file, samples)
 
     def run(self) -> SyncStatus:
@@ -103,15 +88,15 @@ class SyncRunner:
         """
         with self._open_state() as file:
             if file.state.phase is Phase.PAUSED:
-                return self._status(file)
+                return self._run.describe(file.state)
             if file.state.phase is Phase.APPROVED:
                 return self._send(file)
             if file.state.phase is Phase.SENDING:
                 self._send(file)
             self._stage(file)
-            if problems := self._guard_problems(file):
+            if problems := _guard_problems(file.state.plan, self.sync):
                 file.pause(problems)
-                return self._write_status(file)
+                return self._run.write(file.state)
             return self._send(file)
 
     def resume(self) -> SyncStatus:
@@ -122,7 +107,7 @@ class SyncRunner:
         """
         with self._open_state() as file:
             if file.state.phase is Phase.PAUSED:
-                return self._status(file)
+                return self._run.describe(file.state)
             if file.state.phase is Phase.IDLE:
                 problem = f"sync: {self.sync.name} has no run to resume"
                 raise ConfigError([f"{problem}; use klaviyo-streams sync run"])
@@ -139,7 +124,7 @@ class SyncRunner:
                 raise ConfigError([f"sync: {self.sync.name} has no paused run"])
             file.state.phase = Phase.APPROVED
             file.save()
-            return self._write_status(file)
+            return self._run.write(file.state)
 
     def reset(self, *, plan_only: bool) -> SyncStatus:
         """Forget the paused run, or the whole state: the next run is the first."""
@@ -148,7 +133,7 @@ class SyncRunner:
                 remove_state(self._path)
             with StateFile(self._path) as file:
                 file.discard_plan()
-                return self._write_status(file)
+                return self._run.write(file.state)
 
     def status(self) -> SyncStatus:
         """Return the last step; a run that holds the state is not disturbed."""
@@ -160,158 +145,51 @@ class SyncRunner:
             try:
                 yield file
             except ConfigError as failure:
-                self._write_status(file, error=str(failure))
+                self._run.write(file.state, error=str(failure))
                 raise
 
     def _stage(self, file: StateFile) -> SyncPlan:
-        self._rows_read = 0
-        self._write_status(file, phase=READING)
-        database = self._open_database()
-        sql = self._sql_since(file, database)
-        with database.read(sql) as source:
-            self._check_columns(source)
-            counted = RowSource(
-                source.columns, source.schema, self._count_rows(file, source)
-            )
+        self._run.write(file.state, phase=READING)
+        database = self.query.open_database()
+        with database.read(self.query.sql_since(file.state, database)) as source:
+            self.query.check_columns(source)
+            batches = self._run.count_rows(file.state, source)
+            counted = RowSource(source.columns, source.schema, batches)
             return file.stage(self.sync, counted, now_ms=clock_ms())
-
-    def _count_rows(self, file: StateFile, source: RowSource) -> Iterator[object]:
-        """Yield the batches of a source, and report how far and how fast they come."""
-        started_s = time.monotonic()
-        previous = file.state.plan.rows if file.state.plan else 0
-        for batch in source.batches:
-            yield batch
-            self._rows_read += batch.num_rows
-            rate = self._rows_read / max(time.monotonic() - started_s, 0.001)
-            self._report(
-                f"{self.sync.name}: read {_progress(self._rows_read, previous, rate)}"
-            )
-
-    def _guard_problems(self, file: StateFile) -> list[str]:
-        plan = file.state.plan
-        if plan is None:
-            return []
-        return guard_problems(plan, self.sync.guards, mode=self.sync.mode)
 
     def _send(self, file: StateFile) -> SyncStatus:
         if not file.is_baseline(self.sync):
             file.begin_sending()
-            self._write_status(file)
+            self._run.write(file.state)
             asyncio.run(self._send_rows(file))
         file.promote(self.sync)
-        return self._write_status(file)
+        return self._run.write(file.state)
 
     async def _send_rows(self, file: StateFile) -> None:
-        if self._producer is not None:
-            await self._sender(file, self._producer).send()
-            return
-        producer = Producer(kafka_access(self._settings))
-        async with producer:
-            await self._sender(file, producer).send()
+        async with AsyncExitStack() as stack:
+            producer = self._producer
+            if producer is None:
+                kafka = Producer(kafka_access(self._settings))
+                await stack.enter_async_context(kafka)
+                producer = kafka
+            sender = RunSender(
+                file,
+                self.sync,
+                producer,
+                topic=self.topic,
+                deadletters=self._settings.topics.deadletters,
+                app_id=self._settings.app_id,
+                report=self._run.sent_reporter(file.state),
+            )
+            await sender.send()
 
-    def _sender(self, file: StateFile, producer: RecordProducer) -> RunSender:
-        return RunSender(
-            file,
-            self.sync,
-            producer,
-            topic=self.topic,
-            deadletters=self._settings.topics.deadletters,
-            app_id=self._settings.app_id,
-            report=self._sent_reporter(file),
-        )
 
-    def _sent_reporter(self, file: StateFile) -> Callable[[int], None]:
-        started_s, before = time.monotonic(), file.state.sent
-        total = file.state.plan.changes if file.state.plan else 0
-
-        def report(sent: int) -> None:
-            rate = (sent - before) / max(time.monotonic() - started_s, 0.001)
-            self._report(f"{self.sync.name}: sent {_progress(sent, total, rate)}")
-
-        return report
-
-    def _status(
-        self,
-        file: StateFile,
-        *,
-        phase: str = "",
-        problems: list[str] | None = None,
-        error: str = "",
-    ) -> SyncStatus:
-        state = file.state
-        return SyncStatus(
-            sync=self.sync.name,
-            phase=phase or state.phase,
-            generation=state.generation,
-            updated_ms=clock_ms(),
-            rows_read=self._rows_read,
-            sent=state.sent,
-            plan=state.plan,
-            problems=state.problems if problems is None else problems,
-            error=error,
-        )
-
-    def _write_status(
-        self, file: StateFile, *, phase: str = "", error: str = ""
-    ) -> SyncStatus:
-        status = self._status(file, phase=phase, error=error)
-        write_status(self._status_path, status)
-        return status
-
-    def _check_columns(self, source: RowSource) -> None:
-        problems = column_problems(
-            self.sync, [column.name for column in source.columns]
-        )
-        if problems:
-            raise ConfigError(problems)
-
-    def _open_database(self) -> Database:
-        sync = self.sync
-        at = f"syncs.{sync.name}"
-        if sync.connection_file:
-            path = Path(sync.connection_file)
-            if not path.is_file():
-                raise ConfigError([f"{at}.connection_file: no such file: {path}"])
-            return open_database(path.read_text().strip(), at=f"{at}.connection_file")
-        url = os.environ.get(sync.connection_env, "")
-        if not url:
-            problem = f"the environment variable {sync.connection_env} is not set"
-            raise ConfigError([f"{at}.connection_env: {problem}"])
-        return open_database(url, at=f"{at}.connection_env")
-
-    def _sql(self) -> str:
-        dbt = self.sync.dbt
-        if dbt is None:
-            return clean_sql(self.sync.sql)
-        at = f"syncs.{self.sync.name}.dbt"
-        path = Path(dbt.manifest)
-        if not path.is_file():
-            problem = f"no such file: {path}; run dbt compile or dbt build"
-            raise ConfigError([f"{at}.manifest: {problem}"])
-        return relation_query(path.read_bytes(), dbt, at=at)
-
-    def _sql_since(self, file: StateFile, database: Database) -> str:
-        """Return the query of this run: from the last cursor on, if there is one."""
-        sync, state = self.sync, file.state
-        if not (sync.cursor and state.cursor):
-            return self._sql()
-        kinds = {column.name: column.kind for column in state.diff.columns}
-        kind = kinds.get(sync.cursor, ColumnKind.TEXT)
-        value = cursor_literal(state.cursor, kind, lag_s=sync.cursor_lag_s)
-        column = database.quote(sync.cursor)
-        return since_cursor(self._sql(), column=column, value=value)
+def _guard_problems(plan: SyncPlan | None, sync: Sync) -> list[str]:
+    return [] if plan is None else guard_problems(plan, sync.guards, mode=sync.mode)
 
 
 def _samples(file: StateFile, count: int) -> list[tuple[str, str]]:
     return [
         (CHANGES.get(row.op, RowChange.DELETED).value, row.key or "")
-        for row in file.sample(count)
+        for row in file.rows.sample(count)
     ]
-
-
-def _progress(count: int, total: int, rate: float) -> str:
-    """Describe a count with its rate, and the time that is left if a total is known."""
-    text = f"{count:,} rows, {rate:,.0f} rows/s"
-    if total <= count or not rate:
-        return text
-    return f"{text}, {(total - count) / rate:,.0f} s left of about {total:,}"

@@ -6,7 +6,8 @@ from typing import Final, Protocol
 
 import orjson
 
-from agents.admin.warehouse.state_file import ChangedRow, StateFile
+from agents.admin.warehouse.changed_rows import ChangedRow
+from agents.admin.warehouse.state_file import StateFile
 from agents.engine.producer import Message, RecordTooLarge, SendResult
 from streams.dead_letters.encoding import (
     DeadLetter,
@@ -93,11 +94,11 @@ class RunSender:
         state = self._file.state
         if not state.sent:
             await self._send_rejected()
-        for position, rows in self._file.gone_rows():
+        for position, rows in self._file.rows.gone_rows():
             await self._send_rows([self._deletion(row) for row in rows])
             state.gone_position = position
             self._save_sometimes()
-        for position, rows in self._file.changed_rows():
+        for position, rows in self._file.rows.changed_rows():
             await self._send_rows([self._change(row) for row in rows])
             state.staged_position = position
             self._save_sometimes()
@@ -150,7 +151,7 @@ class RunSender:
 
     async def _send_rejected(self) -> None:
         """Send rows without a key, and keys of several rows, to the dead letters."""
-        for row in self._file.rejected_rows():
+        for row in self._file.rows.rejected_rows():
             columns = self._columns(row) if row.texts else {}
             body = {
                 "type": "track",

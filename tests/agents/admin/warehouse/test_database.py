@@ -81,7 +81,7 @@ def read_values(url: str, sql: str, folder: Path, *, zone: str = "") -> dict[str
     with StateFile(folder / "state.duckdb") as file:
         with open_database(url, at="at").read(clean_sql(sql)) as source:
             file.stage(read_sync(key="k"), source, now_ms=0)
-        ((_, [row]),) = file.changed_rows()
+        ((_, [row]),) = file.rows.changed_rows()
         columns = file.state.diff.columns
         return {
             column.name: value_of(text, column.kind, zone=zone)
@@ -162,7 +162,7 @@ def test_a_column_of_sqlite_changes_its_type(tmp_path: Path) -> None:
             "SELECT * FROM people"
         ) as source:
             plan = file.stage(read_sync(), source, now_ms=0)
-        ((_, rows),) = file.changed_rows()
+        ((_, rows),) = file.rows.changed_rows()
 
     assert plan.added == 3
     assert {row.key: row.texts[1] for row in rows} == {"1": None, "2": "7", "3": '"x"'}
