@@ -48,6 +48,7 @@ _EPOCH_DATE: Final = date(1970, 1, 1)
 _SECONDS_PER_HOUR: Final = 3_600
 _SECONDS_PER_MINUTE: Final = 60
 _MICROS_PER_SECOND: Final = 1_000_000
+_MICROS_PER_DAY: Final = 86_400 * _MICROS_PER_SECOND
 _BOOLEANS: Final = {
     0: False,
     1: True,
@@ -120,6 +121,26 @@ def variable_decimal(value: Any) -> float | str:  # noqa: ANN401 - any JSON
     raise UnfitValue("not a decimal with a scale")
 
 
+def scaled_number(raw: bytes, scale: int) -> float | str:
+    """Return the number of an unscaled integer and a scale, by `exact_number`.
+
+    Args:
+        raw: The unscaled integer, big-endian, in two's complement.
+        scale: Digits after the point.
+    """
+    if abs(scale) > MAX_SCALE:
+        raise UnfitValue("the scale of no database")
+    if not 0 < len(raw) <= MAX_DECIMAL_BYTES:
+        raise UnfitValue("of no bytes, or of more than any database's")
+    unscaled = int.from_bytes(raw, signed=True)
+    if 0 <= scale <= MAX_EXACT_DIGITS and abs(unscaled) < _EXACT_BELOW:
+        divisor = _POWERS[scale]
+        whole, rest = divmod(unscaled, divisor)
+        return unscaled / divisor if rest else whole
+    digits = Decimal(unscaled).as_tuple()
+    return exact_number(Decimal((digits.sign, digits.digits, -scale)))
+
+
 def exact_number(value: Decimal) -> float | str:
     """Return a number if a double holds the decimal exactly, else the digits as text.
 
@@ -142,10 +163,7 @@ def exact_number(value: Decimal) -> float | str:
 def day(value: Any) -> str:  # noqa: ANN401 - any JSON
     """Return an ISO date from days since 1970, or from a text as `1990-05-17Z`."""
     if type(value) is int:
-        try:
-            return (_EPOCH_DATE + timedelta(days=value)).isoformat()
-        except OverflowError:
-            raise UnfitValue("outside of the years 1 to 9999") from None
+        return _day_text(value)
     return _parsed(date.fromisoformat, _without_zone(value)).isoformat()
 
 
@@ -159,8 +177,12 @@ def timestamp(unit: str, *, has_zone: bool = False) -> Decoder:
     """
 
     def decode(value: Any) -> str:  # noqa: ANN401 - any JSON
-        moment = _moment(value, unit)
-        return f"{moment.isoformat()}Z" if has_zone else moment.isoformat()
+        if type(value) is int:
+            moment = _moment_text(_micros(value, unit))
+        else:
+            text = _without_zone(value)
+            moment = _parsed(datetime.fromisoformat, text).isoformat()
+        return f"{moment}Z" if has_zone else moment
 
     return decode
 
@@ -243,30 +265,47 @@ def _decimal_of(value: str) -> Decimal:
 
 def _scaled(value: str, scale: int) -> float | str:
     """Return the number of an unscaled integer in base64."""
-    if abs(scale) > MAX_SCALE:
-        raise UnfitValue("the scale of no database")
     try:
         raw = binascii.a2b_base64(value, strict_mode=True)
     except ValueError:  # text outside of ASCII, too
         raise UnfitValue("not base64") from None
-    if not 0 < len(raw) <= MAX_DECIMAL_BYTES:
-        raise UnfitValue("of no bytes, or of more than any database's")
-    unscaled = int.from_bytes(raw, signed=True)
-    if 0 <= scale <= MAX_EXACT_DIGITS and abs(unscaled) < _EXACT_BELOW:
-        divisor = _POWERS[scale]
-        whole, rest = divmod(unscaled, divisor)
-        return unscaled / divisor if rest else whole
-    digits = Decimal(unscaled).as_tuple()
-    return exact_number(Decimal((digits.sign, digits.digits, -scale)))
+    return scaled_number(raw, scale)
 
 
-def _moment(value: object, unit: str) -> datetime:
-    if type(value) is int:
-        try:
-            return _EPOCH + timedelta(microseconds=_micros(value, unit))
-        except OverflowError:
-            raise UnfitValue("outside of the years 1 to 9999") from None
-    return _parsed(datetime.fromisoformat, _without_zone(value))
+def _day_text(days: int) -> str:
+    try:
+        return (_EPOCH_DATE + timedelta(days=days)).isoformat()
+    except OverflowError:
+        return _far_day_text(days)
+
+
+def _moment_text(micros: int) -> str:
+    try:
+        return (_EPOCH + timedelta(microseconds=micros)).isoformat()
+    except OverflowError:
+        days, rest = divmod(micros, _MICROS_PER_DAY)
+        return f"{_far_day_text(days)}T{_clock(rest)}"
+
+
+def _far_day_text(days: int) -> str:
+    """Return a day that Python's dates cannot hold, such as PostgreSQL's infinity.
+
+    Years outside 0 to 9999 have a sign and 6 digits, as ISO 8601 asks. The algorithm is
+    `civil_from_days` of Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
+    """
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (
+        day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096
+    ) // 365
+    day_of_year = day_of_era - (
+        365 * year_of_era + year_of_era // 4 - year_of_era // 100
+    )
+    shifted_month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * shifted_month + 2) // 5 + 1
+    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    year_text = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+07d}"
+    return f"{year_text}-{month:02d}-{day:02d}"
 
 
 def _parsed(parse: Callable[[str], ParsedT], text: str) -> ParsedT:

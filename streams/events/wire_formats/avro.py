@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from streams.errors import PoisonRecord
+from streams.events.columns.decoders import UnfitValue
 from streams.events.wire_formats.logical_types import (
     Convert,
     find_conversion,
@@ -79,6 +80,10 @@ def _decoder(
         except RecursionError:
             raise PoisonRecord(
                 "too-deep", "the Avro value is nested too deep"
+            ) from None
+        except UnfitValue as unfit:
+            raise PoisonRecord(
+                "bad-avro", f"a value of the payload is {unfit}"
             ) from None
         except Exception as fault:  # noqa: BLE001 - fastavro raises what Python does
             wording = f"the payload is not of its schema ({type(fault).__name__})"

@@ -1,98 +1,51 @@
-"""Logical types: the meaning of a schema's numbers and bytes, and the form in JSON.
+"""Logical types of Avro, Kafka Connect and Debezium, as JSON.
 
-The names without a dot are Avro's (specification 1.12.0, "Logical Types"); those with
-dots are Kafka Connect's and Debezium's, which Connect's Avro converter writes into
-`connect.name`.
+The conversions are those of `streams/events/columns`: a column reads the same in each
+wire format. Avro's own logical types: Avro 1.12, "Logical Types". Connect's Avro
+converter writes its own and Debezium's into `connect.name`.
 """
 
+import base64
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-import orjson
-
-from streams.events.wire_formats.values import (
-    bytes_value,
-    date_text,
-    decimal_value,
-    time_text,
-    timestamp_text,
-)
+from streams.events.columns import decoders
+from streams.events.columns.connect_schema import DECIMAL_NAME, LOGICAL_TYPES
 
 Convert: TypeAlias = Callable[[Any], Any]
 """Turns a value as a decoder gives it into JSON."""
 
-_MILLIS: Final = 1_000
-_MICROS: Final = 1_000_000
-_NANOS: Final = 1_000_000_000
-
 _DURATION_BYTES: Final = 12
 """Avro's duration: months, days and milliseconds, little-endian, four bytes each."""
 
+_MILLIS: Final = 1_000
 
-def decimal_of(raw: bytes, *, scale: int) -> int | float | str:
-    """Return the decimal of a big-endian two's complement number and a scale."""
-    return decimal_value(int.from_bytes(raw, signed=True), scale=scale)
-
-
-def _read_variable_decimal(value: Mapping[str, Any]) -> int | float | str:
-    return decimal_of(value["value"], scale=value["scale"])
-
-
-def _read_json(text: str) -> Any:  # noqa: ANN401 - any JSON
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-
-
-def _read_uuid(raw: bytes) -> str:
-    return str(uuid.UUID(bytes=raw))
-
-
-def _read_duration(raw: bytes) -> str:
-    numbers = (int.from_bytes(raw[at : at + 4], "little") for at in (0, 4, 8))
-    months, days, millis = numbers
-    return f"P{months}M{days}DT{millis // _MILLIS}.{millis % _MILLIS:03d}S"
-
-
-_ZONED_MILLIS: Final = partial(timestamp_text, per_second=_MILLIS)
-_ZONED_MICROS: Final = partial(timestamp_text, per_second=_MICROS)
-_ZONED_NANOS: Final = partial(timestamp_text, per_second=_NANOS)
-_LOCAL_MILLIS: Final = partial(timestamp_text, per_second=_MILLIS, zone="")
-_LOCAL_MICROS: Final = partial(timestamp_text, per_second=_MICROS, zone="")
-_LOCAL_NANOS: Final = partial(timestamp_text, per_second=_NANOS, zone="")
-
-BY_NAME: Final[Mapping[tuple[str, str], Convert]] = {
-    ("date", "int"): date_text,
-    ("time-millis", "int"): partial(time_text, per_second=_MILLIS),
-    ("time-micros", "long"): partial(time_text, per_second=_MICROS),
-    ("timestamp-millis", "long"): _ZONED_MILLIS,
-    ("timestamp-micros", "long"): _ZONED_MICROS,
-    ("timestamp-nanos", "long"): _ZONED_NANOS,
-    ("local-timestamp-millis", "long"): _LOCAL_MILLIS,
-    ("local-timestamp-micros", "long"): _LOCAL_MICROS,
-    ("local-timestamp-nanos", "long"): _LOCAL_NANOS,
-    ("io.debezium.time.Date", "int"): date_text,
-    ("io.debezium.time.Time", "int"): partial(time_text, per_second=_MILLIS),
-    ("io.debezium.time.MicroTime", "long"): partial(time_text, per_second=_MICROS),
-    ("io.debezium.time.NanoTime", "long"): partial(time_text, per_second=_NANOS),
-    ("io.debezium.time.Timestamp", "long"): _LOCAL_MILLIS,
-    ("io.debezium.time.MicroTimestamp", "long"): _LOCAL_MICROS,
-    ("io.debezium.time.NanoTimestamp", "long"): _LOCAL_NANOS,
-    ("org.apache.kafka.connect.data.Date", "int"): date_text,
-    ("org.apache.kafka.connect.data.Time", "int"): partial(
-        time_text, per_second=_MILLIS
-    ),
-    ("org.apache.kafka.connect.data.Timestamp", "long"): _ZONED_MILLIS,
-    ("io.debezium.data.Json", "string"): _read_json,
-    ("io.debezium.data.VariableScaleDecimal", "record"): _read_variable_decimal,
+_AVRO_TYPES: Final[Mapping[tuple[str, str], Convert]] = {
+    ("date", "int"): decoders.day,
+    ("time-millis", "int"): decoders.time_of_day("millis"),
+    ("time-micros", "long"): decoders.time_of_day("micros"),
+    **{
+        (f"timestamp-{unit}", "long"): decoders.timestamp(unit, has_zone=True)
+        for unit in ("millis", "micros", "nanos")
+    },
+    **{
+        (f"local-timestamp-{unit}", "long"): decoders.timestamp(unit)
+        for unit in ("millis", "micros", "nanos")
+    },
 }
 """Conversion by logical type and the type below it."""
 
-_DECIMALS: Final = ("decimal", "org.apache.kafka.connect.data.Decimal")
+_CONNECT_BASES: Final = ("int", "long", "string")
+_DECIMALS: Final = ("decimal", DECIMAL_NAME)
+_VARIABLE_DECIMAL: Final = "io.debezium.data.VariableScaleDecimal"
 _BYTES: Final = ("bytes", "fixed")
+
+
+def bytes_value(raw: bytes) -> str:
+    """Return bytes as base64 text."""
+    return base64.b64encode(raw).decode("ascii")
 
 
 def plain_conversion(base_type: str) -> Convert | None:
@@ -114,10 +67,36 @@ def find_conversion(
         size: Length of a fixed type, bytes.
     """
     if base_type in _BYTES:
-        if logical_type in _DECIMALS:
-            return partial(decimal_of, scale=scale)
-        if logical_type == "uuid" and size == 16:
-            return _read_uuid
-        if logical_type == "duration" and size == _DURATION_BYTES:
-            return _read_duration
-    return BY_NAME.get((logical_type, base_type))
+        return _find_bytes_conversion(logical_type, scale=scale, size=size)
+    if base_type == "record":
+        is_decimal = logical_type == _VARIABLE_DECIMAL
+        return _read_variable_decimal if is_decimal else None
+    if base_type in _CONNECT_BASES and logical_type in LOGICAL_TYPES:
+        return LOGICAL_TYPES[logical_type]
+    return _AVRO_TYPES.get((logical_type, base_type))
+
+
+def _find_bytes_conversion(
+    logical_type: str, *, scale: int, size: int
+) -> Convert | None:
+    if logical_type in _DECIMALS:
+        return partial(decoders.scaled_number, scale=scale)
+    if logical_type == "uuid" and size == 16:
+        return _read_uuid
+    if logical_type == "duration" and size == _DURATION_BYTES:
+        return _read_duration
+    return None
+
+
+def _read_variable_decimal(value: Mapping[str, Any]) -> float | str:
+    return decoders.scaled_number(value["value"], value["scale"])
+
+
+def _read_uuid(raw: bytes) -> str:
+    return str(uuid.UUID(bytes=raw))
+
+
+def _read_duration(raw: bytes) -> str:
+    numbers = (int.from_bytes(raw[at : at + 4], "little") for at in (0, 4, 8))
+    months, days, millis = numbers
+    return f"P{months}M{days}DT{millis // _MILLIS}.{millis % _MILLIS:03d}S"

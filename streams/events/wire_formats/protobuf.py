@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from streams.errors import PoisonRecord
-from streams.events.wire_formats.logical_types import decimal_of
-from streams.events.wire_formats.values import bytes_value, timestamp_text
+from streams.events.columns import decoders
+from streams.events.columns.decoders import UnfitValue
+from streams.events.wire_formats.logical_types import bytes_value
 
 Descriptor: TypeAlias = Any
 """Descriptor of google.protobuf, which ships no types."""
@@ -19,6 +20,7 @@ ProtoMessage: TypeAlias = Any
 ToJson: TypeAlias = Callable[[Any], Any]
 
 _NANOS: Final = 1_000_000_000
+_TIMESTAMP: Final = decoders.timestamp("nanos", has_zone=True)
 _TYPE_MESSAGE: Final = 11
 _TYPE_GROUP: Final = 10
 _TYPE_BYTES: Final = 12
@@ -73,7 +75,11 @@ class _Messages:
         except Exception as fault:  # noqa: BLE001 - DecodeError is of an extra
             wording = f"the payload is not of its schema ({type(fault).__name__})"
             raise PoisonRecord("bad-protobuf", wording) from None
-        return to_json(message)
+        try:
+            return to_json(message)
+        except UnfitValue as unfit:
+            wording = f"a value of the payload is {unfit}"
+            raise PoisonRecord("bad-protobuf", wording) from None
 
     def _compile(self, path: tuple[int, ...]) -> tuple[ToJson, ToJson]:
         from google.protobuf import message_factory  # noqa: PLC0415 - of an extra
@@ -173,13 +179,8 @@ def _finite(number: float) -> float | None:
 
 
 def _read_timestamp(message: ProtoMessage) -> str:
-    units = message.seconds * _NANOS + message.nanos
-    text = timestamp_text(units, per_second=_NANOS, zone="")
-    return (
-        f"{text.removesuffix('000').removesuffix('000')}Z"
-        if "." in text
-        else f"{text}Z"
-    )
+    text: str = _TIMESTAMP(message.seconds * _NANOS + message.nanos)
+    return text
 
 
 def _read_duration(message: ProtoMessage) -> str:
@@ -222,8 +223,8 @@ def _read_any(message: ProtoMessage) -> dict[str, str]:
     return {"@type": message.type_url, "value": bytes_value(message.value)}
 
 
-def _read_decimal(message: ProtoMessage) -> int | float | str:
-    return decimal_of(message.value, scale=message.scale)
+def _read_decimal(message: ProtoMessage) -> float | str:
+    return decoders.scaled_number(message.value, message.scale)
 
 
 _WRAPPERS: Final = (

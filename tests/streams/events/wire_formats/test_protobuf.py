@@ -107,7 +107,7 @@ def encode(**fields: Any) -> bytes:  # noqa: ANN401 - fields of any type
         pytest.param({"number": float("nan")}, {"number": None}, id="not a number"),
         pytest.param(
             {"at": {"seconds": 5, "nanos": 1_000_000}},
-            {"at": "1970-01-01T00:00:05.001Z"},
+            {"at": "1970-01-01T00:00:05.001000Z"},
             id="Timestamp",
         ),
         pytest.param(
