@@ -1,15 +1,13 @@
 """An alias call in the worker: the profile is renamed, and later events follow."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from streams.destination.loader import compile_destination
-from streams.sandbox import Sandbox, SandboxConfig
 from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import START_S
-from tests.support.in_process import InProcessPipeline
+from tests.support.in_process import InProcessPipeline, skipping_sandbox
 from tests.support.worker_fakes import run
 
 Event = dict[str, Any]
@@ -26,15 +24,7 @@ DEVICE: Event = {"type": "alias", "userId": "new", "previousId": "phone-1"}
 
 
 async def _play(events: list[Event], alias: str, kills: int) -> list[str]:
-    loop = asyncio.get_running_loop()
-    began_s = loop.time()
-    klaviyo = Sandbox(
-        SandboxConfig(
-            quota_scale=None,
-            journal=None,  # its transport notes the requests for the judge
-            clock_s=lambda: START_S + loop.time() - began_s,
-        )
-    )
+    klaviyo = skipping_sandbox()
     identity = {"settings": {"identity": {"alias": alias}}}
     pipeline = InProcessPipeline(klaviyo, compile_destination(identity))
     for number, event in enumerate(events):

@@ -3,26 +3,24 @@
 `KLAVIYO_STREAMS_TEST_EXAMPLES` sets the number of examples of each test.
 """
 
-import asyncio
-import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import pytest
-import structlog
 from hypothesis import given, settings
 
-from agents.lanes import service
 from streams.destination.loader import compile_destination
 from streams.destination.model import Destination
-from streams.sandbox import Sandbox, SandboxConfig
 from streams.sandbox.account.profiles import StoredProfile
 from streams.sandbox.switches import Switches
-from tests.streams.klaviyo.fakes import START_S
 from tests.streams.klaviyo.profile_builders import new_list
-from tests.support.in_process import InProcessClient, InProcessPipeline
+from tests.support.in_process import (
+    InProcessClient,
+    InProcessPipeline,
+    skipping_sandbox,
+)
 from tests.support.person_journeys import (
     NEW,
     OLD,
@@ -73,15 +71,7 @@ def play(journey: Journey, on_conflict: str, *, last: Sequence[Event] = ()) -> E
 
 
 async def _play(journey: Journey, on_conflict: str, last: Sequence[Event]) -> Ending:
-    loop = asyncio.get_running_loop()
-    began_s = loop.time()
-    config = SandboxConfig(
-        quota_scale=None,
-        journal=None,  # its transport notes the requests for the judge
-        clock_s=lambda: START_S + loop.time() - began_s,
-        switches=Switches(external_id_fold=journey.fold),
-    )
-    klaviyo = Sandbox(config)
+    klaviyo = skipping_sandbox(switches=Switches(external_id_fold=journey.fold))
     list_id = await new_list(InProcessClient(klaviyo.account))
     pipeline = InProcessPipeline(klaviyo, _destination(on_conflict, list_id))
     await pipeline.publish(journey.events, again=journey.again)
@@ -150,19 +140,7 @@ def attributes(profile: StoredProfile) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _few_ticks() -> Iterator[None]:
-    """Look for batches less often: the clock skips, but each tick costs time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "IDLE_TICK_S", 0.25)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logs() -> None:
-    """Drop the logs of the workers: thousands of lines."""
-    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
-    structlog.configure(wrapper_class=quiet)
+pytestmark = pytest.mark.usefixtures("few_ticks", "quiet_logs")
 
 
 _deterministic = settings(max_examples=EXAMPLES, derandomize=True, database=None)

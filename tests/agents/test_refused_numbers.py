@@ -10,13 +10,16 @@ import pytest
 from agents.cli.support.event_tester import parse_request, plan_steps
 from streams.actions.intents import Channel
 from streams.klaviyo.execute import execute
-from streams.sandbox import Sandbox, SandboxConfig
+from streams.sandbox import Sandbox
 from streams.sandbox.switches import Switches
 from streams.settings.model import LaneId
 from tests.cases.faults import REFUSED_NUMBERS, FaultyEvent
 from tests.streams.klaviyo.accounts import consent_statuses
-from tests.streams.klaviyo.fakes import START_S
-from tests.support.in_process import InProcessClient, InProcessPipeline
+from tests.support.in_process import (
+    InProcessClient,
+    InProcessPipeline,
+    skipping_sandbox,
+)
 from tests.support.worker_fakes import presets, run
 
 Refusal = Literal["request", "channel"]
@@ -49,16 +52,8 @@ async def _tester(klaviyo: Sandbox, value: bytes) -> list[str]:
 async def _consents(
     path: Path, value: bytes, refusal: Refusal
 ) -> tuple[dict[str, str], list[str]]:
-    loop = asyncio.get_running_loop()
-    began_s = loop.time()
-    klaviyo = Sandbox(
-        SandboxConfig(
-            quota_scale=None,
-            journal=None,  # its transport notes the requests for the judge
-            clock_s=lambda: START_S + loop.time() - began_s,
-            sms_prefixes=("+1",),
-            switches=Switches(sms_refusal=refusal),
-        )
+    klaviyo = skipping_sandbox(
+        sms_prefixes=("+1",), switches=Switches(sms_refusal=refusal)
     )
     reasons = await path(klaviyo, value)
     await asyncio.sleep(SETTLED_S)  # time is skipped

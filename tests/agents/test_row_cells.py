@@ -1,13 +1,9 @@
 """Table of action and change of a row: each cell runs to the sandbox, or is refused."""
 
-import logging
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-import structlog
 
-from agents.lanes import service
 from streams.destination.loader import compile_destination
 from streams.destination.rows.cells import CELLS, CellKind
 from streams.destination.rows.reading import CHANGES_BY_NAME
@@ -80,20 +76,7 @@ CELLS_OF_KIND = {
     for kind in CellKind
 }
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _few_ticks() -> Iterator[None]:
-    """Look for batches less often: the clock skips, but each tick costs time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "IDLE_TICK_S", 0.25)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logs() -> None:
-    """Drop the logs of the workers."""
-    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
-    structlog.configure(wrapper_class=quiet)
+pytestmark = pytest.mark.usefixtures("few_ticks", "quiet_logs")
 
 
 def mapping(action: str, **parts: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a mapping

@@ -1,15 +1,11 @@
 """Traps of rows: what users of Reverse ETL complain of, each from row to sandbox."""
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import pytest
-import structlog
 
-from agents.lanes import service
 from streams.events.row import RowChange
 from tests.support.row_runs import EMAIL, LIST, Event, Mapping, row, run_rows
 
@@ -24,20 +20,7 @@ PERSONAS = {
     "computation_id": "aud_1",
 }
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _few_ticks() -> Iterator[None]:
-    """Look for batches less often: the clock skips, but each tick costs time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "IDLE_TICK_S", 0.25)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _quiet_logs() -> None:
-    """Drop the logs of the workers."""
-    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
-    structlog.configure(wrapper_class=quiet)
+pytestmark = pytest.mark.usefixtures("few_ticks", "quiet_logs")
 
 
 def of_people(action: str, **parts: Any) -> Mapping:  # noqa: ANN401 - parts of a mapping

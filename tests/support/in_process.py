@@ -27,14 +27,14 @@ from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import parse_response
 from streams.klaviyo.api.results import AttemptResult
 from streams.rate_limiting.limiter import Clock
-from streams.sandbox import Sandbox
+from streams.sandbox import Sandbox, SandboxConfig
 from streams.sandbox.account.account import Account
 from streams.sandbox.operations import OPERATIONS
 from streams.sandbox.server import pipeline
 from streams.settings.model import LaneId
 from streams.state.entries import merge_entry
 from tests.judging import note_request
-from tests.streams.klaviyo.fakes import KEY
+from tests.streams.klaviyo.fakes import KEY, START_S
 from tests.support.worker_fakes import (
     FakeProducer,
     FakeTable,
@@ -111,6 +111,24 @@ class SandboxTransport(Transport):
             body=request.body,
             now_s=self._account.apply_due(),
         )
+
+
+def skipping_sandbox(**config: Any) -> Sandbox:  # noqa: ANN401 - fields of the configuration
+    """Return a sandbox without quotas, on the clock of the event loop, which skips.
+
+    Args:
+        config: Further fields of `SandboxConfig`.
+    """
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    return Sandbox(
+        SandboxConfig(
+            quota_scale=None,
+            journal=None,  # its transport notes the requests for the judge
+            clock_s=lambda: START_S + loop.time() - began_s,
+            **config,
+        )
+    )
 
 
 class InProcessClient(KlaviyoClient):

@@ -10,14 +10,17 @@ from streams.delivery.outcome import OutcomeItem
 from streams.delivery.verdict import Verdict
 from streams.destination.loader import compile_destination
 from streams.events.row import RowChange, row_event
-from streams.sandbox import Sandbox, SandboxConfig
 from streams.sandbox.account.account import Account
 from streams.sandbox.account.consent import EMAIL_MARKETING
 from streams.sandbox.account.events import StoredEvent
 from streams.settings.model import LaneId
 from tests.streams.klaviyo.fakes import START_S
 from tests.streams.klaviyo.profile_builders import new_list
-from tests.support.in_process import InProcessClient, InProcessPipeline
+from tests.support.in_process import (
+    InProcessClient,
+    InProcessPipeline,
+    skipping_sandbox,
+)
 from tests.support.worker_fakes import run
 
 LIST = "LIST"
@@ -159,14 +162,7 @@ def run_rows(
 async def _run(
     events: Sequence[Event], file: dict[str, Any], before: Sequence[Event]
 ) -> RowEnding:
-    loop = asyncio.get_running_loop()
-    began_s = loop.time()
-    config = SandboxConfig(
-        quota_scale=None,
-        journal=None,  # its transport notes the requests for the judge
-        clock_s=lambda: START_S + loop.time() - began_s,
-    )
-    klaviyo = Sandbox(config)
+    klaviyo = skipping_sandbox()
     list_id = await new_list(InProcessClient(klaviyo.account))
     text = orjson.dumps(file).replace(f'"{LIST}"'.encode(), f'"{list_id}"'.encode())
     pipeline = InProcessPipeline(klaviyo, compile_destination(orjson.loads(text)))

@@ -107,6 +107,11 @@ def _path_of(url: str) -> Path:
     return Path(unquote(url.partition(":///")[2]))
 
 
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise ConfigError([f"warehouse: no such file: {path}"])
+
+
 @contextmanager
 def _readable_errors(url: str) -> Iterator[None]:
     """Turn errors of a driver into lines without the password of the URL."""
@@ -136,8 +141,7 @@ class DuckDbDatabase:
     def read(self, sql: str) -> Iterator[RowSource]:
         """Run a query, and return its rows while they arrive."""
         with _readable_errors(""):
-            if not self._path.is_file():
-                raise ConfigError([f"warehouse: no such file: {self._path}"])
+            _require_file(self._path)
             with duckdb.connect(
                 self._path, read_only=True, config=_SOURCE_CONFIG
             ) as source:
@@ -237,8 +241,7 @@ class SqliteDatabase:
     def read(self, sql: str) -> Iterator[RowSource]:
         """Run a query, and return its rows while they arrive."""
         with _readable_errors(""):
-            if not self._path.is_file():
-                raise ConfigError([f"warehouse: no such file: {self._path}"])
+            _require_file(self._path)
             uri = f"{self._path.absolute().as_uri()}?mode=ro"
             # DuckDB pulls the rows from a thread of its own, one at a time
             with closing(

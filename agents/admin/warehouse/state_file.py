@@ -212,7 +212,7 @@ def _transaction(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
     db.execute("BEGIN")
     try:
         yield
-    except BaseException:
+    except BaseException:  # whatever it is: rolled back here, then raised
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")

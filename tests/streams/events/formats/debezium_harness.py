@@ -19,6 +19,9 @@ MESSAGES = Path(ROOT, "tests/cases/debezium/messages.jsonl")
 
 SOURCE_BLOCK: dict[str, Any] = {"topic": "db.public.people", "format": "debezium"}
 
+KEY = {"id": 1}
+ROW = {"id": 1, "email": "ada@example.com", "vip": None}
+
 SOURCE_FIELDS = {"lsn": 7, "txId": 3, "ts_ms": 1_795_784_325_490, "table": "people"}
 
 
@@ -54,6 +57,21 @@ def source_record(
 def envelope(op: Any, row: Any = None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     """Build an envelope; `row` is what is there after the change."""
     return {"before": None, "after": row, "source": SOURCE_FIELDS, "op": op, **fields}
+
+
+def event_of(value: Any, **options: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the event of a value, or the code of what it is instead.
+
+    Args:
+        value: Value of the record.
+        options: `headers`, `topic` and `record_key` of the record; all others are of
+            the source.
+    """
+    parts = {
+        name: options.pop(name) for name in ("headers", "topic") if name in options
+    }
+    key = options.pop("record_key", KEY)
+    return converted(source_record(value, key=key, **parts), debezium_source(**options))
 
 
 def converted(

@@ -5,32 +5,25 @@ from typing import Any
 import pytest
 
 from tests.streams.events.formats.debezium_harness import (
+    KEY,
+    ROW,
     SOURCE_FIELDS,
     converted,
     debezium_source,
     envelope,
+    event_of,
     source_record,
 )
 
-KEY = {"id": 1}
-ROW = {"id": 1, "email": "ada@example.com", "vip": None}
 PLACEHOLDER = "__debezium_unavailable_value"
 NEW_KEY = {"__debezium.newkey": b'{"id":2}'}
 OLD_KEY = {"__debezium.oldkey": b'{"id":2}'}
 ADDED = {"__op": b"u", "__source_ts_ms": b"1795784325490", "__source_lsn": b"7"}
 
 
-def _event(value: Any, **options: Any) -> Any:  # noqa: ANN401 - any JSON
-    parts = {
-        name: options.pop(name) for name in ("headers", "topic") if name in options
-    }
-    key = options.pop("record_key", KEY)
-    return converted(source_record(value, key=key, **parts), debezium_source(**options))
-
-
 def test_a_row_is_an_event_with_the_columns_as_they_are_now() -> None:
     """NULL is null; the time is that of the database; the model is the table."""
-    event = _event(envelope("u", ROW), user_id="id", email="email")
+    event = event_of(envelope("u", ROW), user_id="id", email="email")
 
     assert event["event"] == "updated"
     assert event["properties"] == ROW
@@ -45,12 +38,12 @@ def test_a_row_is_an_event_with_the_columns_as_they_are_now() -> None:
 @pytest.mark.parametrize(
     ("op", "name"), [("c", "new"), ("r", "new"), ("u", "updated"), ("d", "deleted")]
 )
-def test_each_operation_has_its_event(op: str, name: str) -> None:
+def test_each_operation_has_itsevent_of(op: str, name: str) -> None:
     """The envelope says what happened; a snapshot's rows are new."""
     row = None if op == "d" else ROW
 
-    assert _event(envelope(op, row))["event"] == name
-    assert _event({**ROW, "__op": op})["event"] == name
+    assert event_of(envelope(op, row))["event"] == name
+    assert event_of({**ROW, "__op": op})["event"] == name
 
 
 BEFORE = {"id": 9, "email": "", "vip": True}
@@ -67,7 +60,7 @@ BEFORE = {"id": 9, "email": "", "vip": True}
 )
 def test_a_deletion_has_the_key_of_the_record_alone(value: Any) -> None:  # noqa: ANN401 - any JSON
     """No value of the row before the change is believed."""
-    event = _event(value, user_id="id", email="email")
+    event = event_of(value, user_id="id", email="email")
 
     assert event["event"] == "deleted"
     assert event["properties"] == KEY
@@ -79,7 +72,7 @@ def test_a_deletion_without_a_key_takes_the_columns_that_the_source_names() -> N
     """A table without a primary key has deletions only with a replica identity."""
     deletion = envelope("d", before=BEFORE)
 
-    event = _event(deletion, record_key=None, key="id")
+    event = event_of(deletion, record_key=None, key="id")
 
     assert event["__segment_id"] == "9"
     assert event["properties"] == {"id": 9}
@@ -101,7 +94,7 @@ UNAVAILABLE = [
 @pytest.mark.parametrize("value", UNAVAILABLE)
 def test_a_value_that_the_log_does_not_have_is_an_absent_column(value: Any) -> None:  # noqa: ANN401 - any JSON
     """An absent column keeps what Klaviyo has; the placeholder never gets there."""
-    event = _event(envelope("u", {**ROW, "bio": value}), types={"bio": "date"})
+    event = event_of(envelope("u", {**ROW, "bio": value}), types={"bio": "date"})
 
     assert event["properties"] == ROW
 
@@ -122,7 +115,7 @@ def test_all_spellings_of_a_snapshot_are_backfill(snapshot: Any) -> None:  # noq
     """Debezium wrote booleans, then text."""
     source = {**SOURCE_FIELDS, "snapshot": snapshot}
 
-    event = _event(envelope("c", ROW, source=source))
+    event = event_of(envelope("c", ROW, source=source))
 
     assert event["context"]["row"]["snapshot"] is True
 
@@ -132,7 +125,7 @@ def test_a_streamed_change_is_no_snapshot(snapshot: Any) -> None:  # noqa: ANN40
     """`replace.null.with.default=false` makes it null."""
     source = {**SOURCE_FIELDS, "snapshot": snapshot}
 
-    event = _event(envelope("c", ROW, source=source))
+    event = event_of(envelope("c", ROW, source=source))
 
     assert "snapshot" not in event["context"]["row"]
 
@@ -147,7 +140,7 @@ def test_a_streamed_change_is_no_snapshot(snapshot: Any) -> None:  # noqa: ANN40
 )
 def test_the_source_says_what_a_snapshot_means(policy: str, expected: Any) -> None:  # noqa: ANN401 - code or flag
     """A row of the first run is no news, unless somebody wants it to be."""
-    result = _event(envelope("r", ROW), on_snapshot=policy)
+    result = event_of(envelope("r", ROW), on_snapshot=policy)
 
     is_event = isinstance(result, dict)
     assert (
@@ -168,8 +161,8 @@ def test_a_changed_key_removes_nobody_who_is_still_there(
     options: dict[str, Any], deletion: str | None, creation: str
 ) -> None:
     """Deletion and creation have no order between them, so neither may harm."""
-    deleted = _event(envelope("d", before=ROW), headers=NEW_KEY, **options)
-    created = _event(envelope("c", {**ROW, "login": "a"}), headers=OLD_KEY, **options)
+    deleted = event_of(envelope("d", before=ROW), headers=NEW_KEY, **options)
+    created = event_of(envelope("c", {**ROW, "login": "a"}), headers=OLD_KEY, **options)
 
     if deletion is None:
         assert deleted == "skipped: key-change"
@@ -224,19 +217,19 @@ def test_what_is_no_row_is_skipped_with_its_reason(
     code: str,
 ) -> None:
     """The outcome of the record names the reason."""
-    assert _event(value, **parts) == f"skipped: {code}"
+    assert event_of(value, **parts) == f"skipped: {code}"
 
 
 def test_a_truncate_is_a_dead_letter_where_the_source_says_so() -> None:
     """Then somebody decides what becomes of the people."""
-    result = _event(envelope("t"), record_key=None, on_truncate="dead-letter")
+    result = event_of(envelope("t"), record_key=None, on_truncate="dead-letter")
 
     assert result == "dead-letter: truncated"
 
 
 def test_a_lone_tombstone_is_a_deletion_where_the_source_says_so() -> None:
     """`ExtractNewRecordState` writes no other deletion by default."""
-    event = _event(None, on_tombstone="delete", user_id="id")
+    event = event_of(None, on_tombstone="delete", user_id="id")
 
     assert (event["event"], event["userId"]) == ("deleted", "1")
     assert event["properties"] == KEY
@@ -244,14 +237,14 @@ def test_a_lone_tombstone_is_a_deletion_where_the_source_says_so() -> None:
 
 def test_a_tombstone_of_a_changed_key_removes_nobody() -> None:
     """The tombstone has the headers of the deletion."""
-    result = _event(None, on_tombstone="delete", email="email", headers=NEW_KEY)
+    result = event_of(None, on_tombstone="delete", email="email", headers=NEW_KEY)
 
     assert result == "skipped: key-change"
 
 
 def test_headers_tell_a_flat_row_as_columns_do() -> None:
     """`add.headers` instead of `add.fields`."""
-    event = _event(ROW, headers=ADDED)
+    event = event_of(ROW, headers=ADDED)
 
     assert event["event"] == "updated"
     assert event["timestamp"] == "2026-11-27T12:58:45.490Z"
@@ -262,7 +255,7 @@ def test_added_fields_are_no_columns_of_the_row() -> None:
     """A column of the table that begins with two underscores is."""
     added = {"__op": "u", "__lsn": 7, "__table": "t", "__source_ts_ms": 1795784325490}
 
-    event = _event({**ROW, **added, "__rank": 3})
+    event = event_of({**ROW, **added, "__rank": 3})
 
     assert event["properties"] == {**ROW, "__rank": 3}
     assert event["context"]["row"]["model"] == "t"
@@ -319,8 +312,8 @@ def test_a_table_with_the_key_of_a_heartbeat_is_a_table() -> None:
     """Rows of such a table are events, and its deletions too."""
     key = {"serverName": "a"}
 
-    added = _event(envelope("c", {**key, "vip": True}), record_key=key)
-    deleted = _event(envelope("d"), record_key=key)
+    added = event_of(envelope("c", {**key, "vip": True}), record_key=key)
+    deleted = event_of(envelope("d"), record_key=key)
 
     assert added["__segment_id"] == deleted["__segment_id"] == "a"
 
@@ -329,6 +322,6 @@ def test_a_flat_table_may_have_columns_named_as_an_envelope() -> None:
     """The source of an envelope is an object."""
     row = {"id": 1, "op": "x", "source": "web"}
 
-    event = _event(row)
+    event = event_of(row)
 
     assert event["properties"] == row

@@ -6,27 +6,11 @@ import orjson
 import pytest
 
 from tests.streams.events.formats.debezium_harness import (
-    converted,
-    debezium_source,
+    KEY,
+    ROW,
     envelope,
-    source_record,
+    event_of,
 )
-
-KEY = {"id": 1}
-ROW = {"id": 1, "email": "ada@example.com", "vip": None}
-PLACEHOLDER = "__debezium_unavailable_value"
-NEW_KEY = {"__debezium.newkey": b'{"id":2}'}
-OLD_KEY = {"__debezium.oldkey": b'{"id":2}'}
-ADDED = {"__op": b"u", "__source_ts_ms": b"1795784325490", "__source_lsn": b"7"}
-
-
-def _event(value: Any, **options: Any) -> Any:  # noqa: ANN401 - any JSON
-    parts = {
-        name: options.pop(name) for name in ("headers", "topic") if name in options
-    }
-    key = options.pop("record_key", KEY)
-    return converted(source_record(value, key=key, **parts), debezium_source(**options))
-
 
 MALFORMED = [
     pytest.param(b"{", KEY, {}, "not-json", id="cut-off"),
@@ -112,13 +96,13 @@ def test_a_malformed_record_is_one_dead_letter(
     code: str,
 ) -> None:
     """The code groups the dead letters of one fault."""
-    assert _event(value, record_key=key, **options) == f"dead-letter: {code}"
+    assert event_of(value, record_key=key, **options) == f"dead-letter: {code}"
 
 
 @pytest.mark.parametrize("header", [b"", b"7", b"Struct{id=2}", b"\xff", b"[2]"])
 def test_a_key_header_that_is_no_key_is_a_dead_letter(header: bytes) -> None:
     """A guess could remove somebody who is still there."""
-    result = _event(envelope("d"), headers={"__debezium.newkey": header})
+    result = event_of(envelope("d"), headers={"__debezium.newkey": header})
 
     assert result == "dead-letter: bad-key-header"
 
@@ -129,7 +113,7 @@ def test_keys_and_headers_may_have_schemas() -> None:
     header = orjson.dumps({"schema": schema, "payload": {"id": 2}})
     key = {"schema": schema, "payload": KEY}
 
-    event = _event(
+    event = event_of(
         envelope("d"),
         record_key=key,
         headers={"__debezium.newkey": header},
