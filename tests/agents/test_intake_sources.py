@@ -3,14 +3,18 @@
 from typing import Any
 
 import orjson
+import pytest
 import structlog
 
 from agents.engine.kafka import Record
 from agents.intake import process_records
+from agents.shared.records import build_dead_letter, read_record
 from agents.shared.reprocess import requeue_event
-from streams.dead_letters.encoding import decode_dead_letter
+from streams.dead_letters.encoding import decode_dead_letter, encode_headers
+from streams.delivery.outcome import Stage
 from streams.delivery.verdict import Verdict
 from streams.destination.loader import compile_destination
+from streams.errors import PoisonRecord
 from streams.events.canonical_event import Origin
 from tests.support.worker_fakes import (
     NOW_MS,
@@ -143,6 +147,27 @@ def test_a_requeued_record_keeps_the_format_of_its_source() -> None:
     row, sent = (orjson.loads(m.value or b"") for m in producer.to(TOPICS.events))
     assert row["event"] == "updated"
     assert sent == event
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_canonical"),
+    [
+        pytest.param(Stage.INTAKE, False, id="intake"),
+        pytest.param(Stage.ACTIVATE, True, id="activate"),
+    ],
+)
+def test_a_dead_letter_knows_whether_its_value_is_an_event(
+    stage: Stage, is_canonical: bool
+) -> None:
+    """Requeued, an event of activate must not be read as a row once more."""
+    read = read_record(record(b"{}", topic=TOPICS.events))
+    failed = build_dead_letter(stage, read, PoisonRecord("a-fault", "of a test"))
+
+    headers = encode_headers(failed, connector="app")
+    decoded = decode_dead_letter(headers, key=None, value=b"{}")
+
+    assert decoded is not None
+    assert decoded.is_canonical is is_canonical
 
 
 def test_a_row_without_a_key_is_a_dead_letter_with_the_fix() -> None:

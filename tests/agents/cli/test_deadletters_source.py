@@ -101,3 +101,34 @@ def test_a_record_of_our_own_topics_is_no_source(harness: DeadLetterHarness) -> 
 
     assert "cannot requeue 1, no-source: 0/0" in output
     assert harness.values("t.reprocess") == []
+
+
+def test_a_requeued_record_has_what_its_format_needs(
+    harness: DeadLetterHarness,
+) -> None:
+    """The producer's headers, and whether the value is an event already."""
+    harness.publish_dead_letters(
+        dead_letter_at(source_headers={"ce_id": b"7"}, is_canonical=True)
+    )
+
+    harness.output_of("requeue", "--all", "--apply")
+
+    assert harness.headers("t.reprocess", "ks.source.ce_id") == [b"7"]
+    assert harness.headers("t.reprocess", "ks.canonical") == [b"1"]
+
+
+def test_a_record_from_its_source_has_the_headers_that_it_has_there(
+    harness: DeadLetterHarness,
+) -> None:
+    """The value is in the format of the source, whatever the dead letter holds."""
+    harness.publisher.publish([Message("source", b"k", b"v", [("ce_id", b"8")], 0)])
+    [record] = read_topic(harness.kafka, "source")
+    harness.publish_dead_letters(
+        dead_letter_at(source_ms=record.timestamp()[1], is_canonical=True)
+    )
+
+    harness.output_of("requeue", "--all", "--from-source", "--apply")
+
+    assert harness.headers("t.reprocess", "ks.source.ce_id") == [b"8"]
+    [requeued] = read_topic(harness.kafka, "t.reprocess")
+    assert "ks.canonical" not in dict(requeued.headers() or [])

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from agents.admin.publisher import RecordPublisher
 from agents.admin.replay.store import ReplayStore
+from agents.admin.topic_reader import read_topic
 from agents.cli import main
 from agents.cli.support import replay_command
 from agents.engine.kafka import KafkaAccess
@@ -124,6 +125,40 @@ def test_a_record_larger_than_an_event_is_passed_over(harness: ReplayHarness) ->
     assert "unreadable, skipped\t1" in counted
     assert "2 records selected" in counted
     assert "published: 2; unreadable, skipped: 1" in said
+
+
+@pytest.mark.parametrize(
+    ("topic", "headers", "expected"),
+    [
+        pytest.param(
+            "source", [("ce_id", b"7")], {"ks.source.ce_id": b"7"}, id="source"
+        ),
+        pytest.param("t.events", [], {"ks.canonical": b"1"}, id="events"),
+        pytest.param(
+            "t.reprocess",
+            [("ks.source.ce_id", b"7"), ("ks.canonical", b"1")],
+            {"ks.source.ce_id": b"7", "ks.canonical": b"1"},
+            id="reprocess",
+        ),
+    ],
+)
+def test_a_replayed_record_has_what_its_format_needs(
+    harness: ReplayHarness,
+    topic: str,
+    headers: list[tuple[str, bytes]],
+    expected: dict[str, bytes],
+) -> None:
+    """The producer's headers, and whether the value is an event already."""
+    origin = [] if topic == "source" else [(ORIGIN_HEADER, b"source/0/7")]
+    harness.publish(Message(topic, b"k", b"{}", [*origin, *headers], 0))
+
+    harness.replay("--topic", topic, "--apply", "--no-wait")
+
+    *_, replayed = read_topic(harness.kafka, "t.reprocess")
+    kept = dict(replayed.headers() or [])
+    names = ("ks.source.ce_id", "ks.canonical")
+    assert {name: kept[name] for name in names if name in kept} == expected
+    assert REPLAY_HEADER in kept
 
 
 def test_a_replay_ends_when_each_origin_has(harness: ReplayHarness) -> None:
