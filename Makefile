@@ -9,6 +9,11 @@ STAMP := $(VENV)/.installed
 JOBS ?= 6
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
+# uv installs in seconds what takes pip half a minute. It does not read pip's configuration:
+# where the index of packages is known only there, pip installs them.
+LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+  --require-hashes --requirement
+
 # Some hundred interpreters start in a run of the tests: each module is compiled once.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -106,8 +111,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV) || { \
 	  echo "'$(PYTHON) -m venv' does not work (Debian: apt install python3-venv)." >&2; exit 1; }
 	@echo "installing the locked packages into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
-	  --require-hashes --requirement requirements.lock
+	@awk '/^[a-z]/ { wanted = /^uv==/ } wanted' requirements.lock >$(VENV)/uv.lock
+	@$(LOCKED) $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+	  --requirement requirements.lock 2>$(VENV)/uv.log || $(LOCKED) requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation --editable .
 	@touch $@
