@@ -5,35 +5,59 @@ import sys
 from agents.shared.signals import exit_on_sigterm_while_starting
 
 if sys.argv[1:2] == ["worker"]:
-    exit_on_sigterm_while_starting()  # the imports below take a second or more
+    exit_on_sigterm_while_starting()  # the imports of a worker take a second or more
+
+from importlib import import_module
 
 import click
 
-from agents.cli.audiences import audiences
-from agents.cli.check import check
-from agents.cli.deadletters import deadletters
-from agents.cli.demo import demo
-from agents.cli.explain import explain
-from agents.cli.metrics import metrics
-from agents.cli.reconcile import reconcile
-from agents.cli.replay import replay
-from agents.cli.sandbox import sandbox
-from agents.cli.send import send
-from agents.cli.sources import sources
-from agents.cli.sync import sync
-from agents.cli.topics import topics
-from agents.cli.worker import worker
 from streams.errors import StreamsError
+
+COMMANDS = (
+    "demo",
+    "worker",
+    "topics",
+    "audiences",
+    "replay",
+    "deadletters",
+    "reconcile",
+    "sync",
+    "sandbox",
+    "sources",
+    "check",
+    "metrics",
+    "explain",
+    "send",
+)
+"""Names of all commands: command X is the function X of the module agents.cli.X."""
 
 
 class _CommandGroup(click.Group):
-    """Group of commands that prints expected errors without a traceback."""
+    """Group of commands that imports a command when it is used.
+
+    Expected errors are printed without a traceback.
+    """
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; a name that is none gives None."""
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
 
     def invoke(self, ctx: click.Context) -> object:
+        """Run a command; an expected error ends it with one line and exit code 1."""
         try:
             return super().invoke(ctx)
         except StreamsError as error:
             raise click.ClickException(str(error)) from None
+
+
+def load_command(name: str) -> click.Command:
+    """Import the command of a name in `COMMANDS`."""
+    command: click.Command = getattr(import_module(f"agents.cli.{name}"), name)
+    return command
 
 
 @click.group(
@@ -59,23 +83,3 @@ def main() -> None:
     klaviyo-streams explain          show the requests for events on standard input
     klaviyo-streams send             send these requests and show the results
     """  # noqa: D301 - click reads the backspace
-
-
-_COMMANDS = (
-    demo,
-    worker,
-    topics,
-    audiences,
-    replay,
-    deadletters,
-    reconcile,
-    sync,
-    sandbox,
-    sources,
-    check,
-    metrics,
-    explain,
-    send,
-)
-for command in _COMMANDS:
-    main.add_command(command)

@@ -30,11 +30,17 @@ from typing import NoReturn
 
 import msgspec
 
+from agents.cli import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 _REQUEST_MAX_BYTES = 200_000
 _PR_SET_PDEATHSIG = 1
 _CLI = "agents.cli"
-_CLI_IMPORTS = ("agents.app", _CLI, "streams.sandbox")
+_CLI_IMPORTS = (
+    "agents.app",
+    *(f"{_CLI}.{name}" for name in COMMANDS),
+    "streams.sandbox",
+)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

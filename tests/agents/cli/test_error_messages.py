@@ -1,10 +1,13 @@
 """Help of all commands, and error messages for wrong settings."""
 
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
 
-from agents.cli import main
+from agents.cli import COMMANDS, load_command, main
 from tests.agents.cli.support.example_runner import ROOT
 from tests.agents.cli.support.help_examples import (
     NAME,
@@ -13,7 +16,12 @@ from tests.agents.cli.support.help_examples import (
     has_option,
 )
 
-COMMANDS = sorted(main.commands)
+PRINT_MODULES = """
+import sys
+from agents.cli import main
+main(["--version"], standalone_mode=False)
+print(*sys.modules)
+"""
 
 
 def test_help_names_every_command() -> None:
@@ -63,7 +71,7 @@ def test_a_kafka_that_is_not_there_is_told_in_words() -> None:
 def test_the_readme_has_an_example_of_every_command(name: str) -> None:
     """Each command and subcommand stands in a block of `agents/cli/README.md`."""
     text = (ROOT / "agents" / "cli" / "README.md").read_text()
-    command = main.commands[name.split(maxsplit=1)[0]]
+    command = load_command(name.split(maxsplit=1)[0])
     if isinstance(command, click.Group) and name == "deadletters":
         name = "deadletters list"  # the group alone prints its help
 
@@ -81,3 +89,14 @@ def test_the_readme_names_no_command_that_is_not_there() -> None:
         options = [argument for argument in arguments if argument.startswith("--")]
         assert name, line
         assert all(has_option(command, option) for option in options), line
+
+
+def test_a_command_imports_no_other_command() -> None:
+    """`--version` and a command load what they use: starting costs what is needed."""
+    completed = subprocess.run(  # noqa: S603 - our own program, no shell
+        [sys.executable, "-c", PRINT_MODULES], stdout=subprocess.PIPE, check=True
+    )
+    loaded = completed.stdout.decode().split()
+
+    assert "agents.cli" in loaded
+    assert not {"faust", "aiokafka", "confluent_kafka", "aiohttp", "rich"} & {*loaded}

@@ -38,7 +38,8 @@ SIGNALLED_IMPORT = dedent("""
                 os.kill(os.getpid(), signal.SIGTERM)
 
     sys.meta_path.insert(0, Finder())
-    from agents.cli import main
+    from agents.cli import load_command
+    load_command(command)
 """)
 """Program that gets SIGTERM in the middle of its imports."""
 
@@ -116,17 +117,23 @@ def _starting(bootstrap: str, home: Path, name: str) -> Iterator[StartingWorker]
 
 
 @pytest.mark.parametrize(
-    ("command", "code"),
+    ("command", "module", "code"),
     [
-        pytest.param("worker", 0, id="a worker ends in an orderly way"),
-        pytest.param("check", -signal.SIGTERM, id="other commands end as usual"),
+        pytest.param(command, module, code, id=f"{command}-{module}")
+        for command, modules, code in (
+            ("worker", ("click", "aiokafka", "faust", "agents.cli.worker"), 0),
+            ("check", ("click", "agents.cli.check"), -signal.SIGTERM),
+        )
+        for module in modules
     ],
 )
-@pytest.mark.parametrize("module", ["click", "aiokafka", "faust", "agents.cli.worker"])
 def test_sigterm_in_the_middle_of_an_import(
-    command: str, code: int, module: str
+    command: str, module: str, code: int
 ) -> None:
-    """The handler of a worker is set before the first slow import."""
+    """A worker ends in an orderly way, another command as usual.
+
+    The handler of a worker is set before the first slow import.
+    """
     completed = subprocess.run(  # noqa: S603 - our own program, no shell
         [sys.executable, "-c", SIGNALLED_IMPORT, command, module],
         check=False,

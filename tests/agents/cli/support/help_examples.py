@@ -90,10 +90,19 @@ def _stage(part: list[str]) -> ExampleProgram:
 
 def commands(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command]]:
     """Every command below a group, and those below them, by its whole name."""
-    for name, command in group.commands.items():
+    for name, command in subcommands(group).items():
         yield " ".join([*above, name]), command
         if isinstance(command, click.Group):
             yield from commands(command, *above, name)
+
+
+def subcommands(group: click.Group) -> dict[str, click.Command]:
+    """Commands of a group by name; those of the program are imported for it."""
+    context = click.Context(group)
+    named = {
+        name: group.get_command(context, name) for name in group.list_commands(context)
+    }
+    return {name: command for name, command in named.items() if command}
 
 
 def called_command(
@@ -103,8 +112,8 @@ def called_command(
     command: click.Command = group
     names: list[str] = []
     for argument in arguments:
-        if isinstance(command, click.Group) and argument in command.commands:
-            command = command.commands[argument]
+        if isinstance(command, click.Group) and argument in subcommands(command):
+            command = subcommands(command)[argument]
             names.append(argument)
     return " ".join(names), command
 
