@@ -50,11 +50,11 @@ and not the data."""
 _TOO_LARGE_STATUSES = frozenset({413, 414, 431})
 _TEMPORARY_STATUSES = frozenset({408, 425})
 
-_POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w=([0-9]{1,9})\s*")
+_POLICY = re.compile(r"\s*([0-9]{1,9})\s*;\s*w=([0-9]{1,9})\s*", re.ASCII)
 """Pattern of one window in `RateLimit-Limit`, such as `150;w=60`. A number of more than
 nine digits is not a plausible count of requests or seconds, in any header."""
 
-_WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,9}\s*")
+_WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,9}\s*", re.ASCII)
 
 
 def parse_response(

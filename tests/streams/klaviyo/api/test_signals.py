@@ -47,6 +47,7 @@ def test_the_limits_of_both_windows_are_read(
         pytest.param("٣", None, id="other-digits"),
         pytest.param("9" * 5_000, None, id="too-long"),
         pytest.param("soon", None, id="word"),
+        pytest.param("0\x1f", None, id="separator-that-int-does-not-trim"),
     ],
 )
 def test_remaining_and_reset_are_whole_numbers_or_nothing(
