@@ -8,6 +8,7 @@ from mode import Service
 
 from streams.errors import ConfigError
 from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.connection import Connection
 from streams.rate_limiting.limiter import Clock
 from streams.settings import Settings
 
@@ -16,7 +17,7 @@ def create_klaviyo_client(settings: Settings) -> KlaviyoClient:
     """Build a Klaviyo client from the settings, on the real clock.
 
     Raises:
-        ConfigError: The API key is missing or malformed.
+        ConfigError: The API key is missing, or a setting for Klaviyo is wrong.
     """
     if not settings.klaviyo_api_key:
         fix = "set KLAVIYO_API_KEY, or klaviyo_api_key_file to the file that holds it"
@@ -27,6 +28,17 @@ def create_klaviyo_client(settings: Settings) -> KlaviyoClient:
         clock=clock,
         base_url=settings.klaviyo_url,
         quota_scale=settings.klaviyo_quota_scale,
+        connection=klaviyo_connection(settings),
+    )
+
+
+def klaviyo_connection(settings: Settings) -> Connection:
+    """Return the way to Klaviyo that the settings name."""
+    return Connection(
+        proxy=settings.klaviyo_proxy,
+        proxy_credentials=settings.klaviyo_proxy_credentials,
+        source_address=settings.klaviyo_source_address,
+        ca_file=settings.klaviyo_ca_file,
     )
 
 

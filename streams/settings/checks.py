@@ -1,12 +1,13 @@
 """Checks of settings across values: contradictions and missing values."""
 
+import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streams.settings.model import Settings
+from streams.settings.model import PROXY_OF_ENVIRONMENT, Settings
 
 TOPIC_NAME_MAX_CHARS = 249
 """Kafka's limit for topic names, which may hold the characters of `_TOPIC_NAME`."""
@@ -30,6 +31,7 @@ def find_problems(
     """
     yield from find_contradictions(settings)
     yield from _find_missing(settings)
+    yield from _find_missing_connection(settings)
     needs_key = for_delivery and "deliver" in settings.stages
     if needs_key and not settings.klaviyo_api_key:
         yield "klaviyo_api_key", f"is needed to deliver; set {api_key_env}"
@@ -49,6 +51,32 @@ def find_contradictions(settings: Settings) -> Iterator[SettingProblem]:
     yield from _find_topic_problems(settings)
     if not _is_web_address(settings.klaviyo_url):
         yield "klaviyo_url", "not an http or https address"
+    yield from _find_connection_problems(settings)
+
+
+def _find_connection_problems(settings: Settings) -> Iterator[SettingProblem]:
+    proxy = settings.klaviyo_proxy
+    if proxy not in {"", PROXY_OF_ENVIRONMENT}:
+        if not _is_web_address(proxy):
+            yield "klaviyo_proxy", "not an http or https address, nor `environment`"
+        elif "@" in urlsplit(proxy).netloc:
+            yield (
+                "klaviyo_proxy",
+                "holds credentials; put them into klaviyo_proxy_credentials_file",
+            )
+    address = settings.klaviyo_source_address
+    if address and not _is_ip_address(address):
+        yield "klaviyo_source_address", "not an IP address"
+
+
+def _find_missing_connection(settings: Settings) -> Iterator[SettingProblem]:
+    if settings.klaviyo_ca_file and not Path(settings.klaviyo_ca_file).is_file():
+        yield "klaviyo_ca_file", "no such file"
+    credentials = settings.klaviyo_proxy_credentials
+    if credentials and ":" not in credentials.reveal():
+        yield "klaviyo_proxy_credentials", "not user:password"
+    if credentials and not settings.klaviyo_proxy:
+        yield "klaviyo_proxy_credentials", "needs klaviyo_proxy"
 
 
 def _find_missing(settings: Settings) -> Iterator[SettingProblem]:
@@ -108,6 +136,14 @@ def own_topics(settings: Settings) -> set[str]:
         topics.replays,
         *topics.activations.values(),
     }
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_web_address(text: str) -> bool:

@@ -12,6 +12,9 @@ Partitions = Annotated[int, Meta(ge=1, le=10_000)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 LongSeconds = Annotated[float, Meta(gt=0, le=315_360_000)]
+PROXY_OF_ENVIRONMENT = "environment"
+"""Value of `klaviyo_proxy` for the proxy of HTTPS_PROXY, HTTP_PROXY and NO_PROXY."""
+
 StageName = Literal["intake", "activate", "deliver"]
 
 
@@ -163,6 +166,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = Secret()
     klaviyo_api_key_file: Annotated[
         str, Meta(description="Path of a file that holds the private API key.")
+    ] = ""
+    klaviyo_proxy: Annotated[
+        str,
+        Meta(
+            description="URL of an HTTP or HTTPS proxy to Klaviyo; `environment`: as "
+            "`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say."
+        ),
+    ] = ""
+    klaviyo_proxy_credentials: Annotated[
+        Secret, Meta(description="Credentials for the proxy, as `user:password`.")
+    ] = Secret()
+    klaviyo_proxy_credentials_file: Annotated[
+        str, Meta(description="Path of a file that holds the proxy's credentials.")
+    ] = ""
+    klaviyo_source_address: Annotated[
+        str,
+        Meta(description="IP address of this machine to connect to Klaviyo from."),
+    ] = ""
+    klaviyo_ca_file: Annotated[
+        str,
+        Meta(
+            description="Path of CA certificates that are trusted beside the system's."
+        ),
     ] = ""
 
     stages: Annotated[

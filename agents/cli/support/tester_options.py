@@ -1,14 +1,12 @@
 """Options of `explain`, `send` and `metrics`, and the handler behind the first two."""
 
-import asyncio
 import os
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import msgspec
 
 from agents.cli.support.event_tester import (
     TestRequest,
@@ -21,6 +19,7 @@ from agents.cli.support.event_tester import (
 )
 from agents.cli.support.json_lines import JsonAnswer, LineHandler
 from agents.cli.support.source_records import parse_source_line
+from agents.shared.klaviyo import create_klaviyo_client
 from agents.shared.registry.client import RegistryClients
 from agents.shared.registry.command import CommandSchemas
 from streams.delivery.verdict import ItemVerdict
@@ -32,7 +31,7 @@ from streams.klaviyo.api.client import BASE_URL, KlaviyoClient
 from streams.klaviyo.api.requests import KlaviyoApi
 from streams.klaviyo.execute import execute
 from streams.klaviyo.fake_client import RecordingClient
-from streams.rate_limiting.limiter import Clock
+from streams.settings import load_settings
 
 INPUT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """Type of an option that names an existing file."""
@@ -64,10 +63,10 @@ def load_destination(path: Path | None) -> Destination:
 
 
 def create_client(destination: Destination, *, url: str) -> KlaviyoClient:
-    """Create a client with the API key from the environment.
+    """Create a client with the API key and the settings from the environment.
 
     Raises:
-        ConfigError: The key is missing, or the key or the URL is malformed.
+        ConfigError: The key is missing, or a setting is wrong.
     """
     name = destination.api_key_env
     key = os.environ.get(name, "")
@@ -75,8 +74,10 @@ def create_client(destination: Destination, *, url: str) -> KlaviyoClient:
         raise ConfigError(
             [f"{name}: missing in the environment; set it to the API key"]
         )
-    clock = Clock(monotonic_s=time.monotonic, sleep=asyncio.sleep, rng=random.random)
-    return KlaviyoClient(api_key=key, clock=clock, base_url=url)
+    settings = load_settings(
+        os.environ, base=destination.settings, for_delivery=False, api_key_env=name
+    )
+    return create_klaviyo_client(msgspec.structs.replace(settings, klaviyo_url=url))
 
 
 @contextmanager

@@ -10,8 +10,6 @@ from enum import StrEnum
 from io import BytesIO
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -19,6 +17,13 @@ import structlog
 from yarl import URL
 
 from streams.errors import ConfigError
+from streams.klaviyo.api.connection import (
+    DIRECT,
+    Connection,
+    find_proxy,
+    load_certificates,
+    network_result,
+)
 from streams.klaviyo.api.endpoints import API_REVISION
 from streams.klaviyo.api.import_jobs import ImportJobTracker
 from streams.klaviyo.api.requests import Request
@@ -137,17 +142,27 @@ class Transport:
         api_key: Private key; appears in no log, error or `repr`.
         base_url: Scheme and host.
         timeout_s: Timeout of a request, in seconds.
+        connection: Proxy, source address and certificates.
 
     Raises:
-        ConfigError: The key or the URL is not valid.
+        ConfigError: The key, the URL or the connection is not valid.
     """
 
-    def __init__(self, *, api_key: str, base_url: str, timeout_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str,
+        timeout_s: float,
+        connection: Connection = DIRECT,
+    ) -> None:
         _check_config(api_key=api_key, base_url=base_url)
         self._headers = _request_headers(api_key)
         self._base_url = base_url.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._proxy = _find_proxy(base_url)
+        self._proxy = find_proxy(connection, base_url)
+        self._source_address = connection.source_address
+        self._certificates = load_certificates(connection.ca_file)
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -155,8 +170,11 @@ class Transport:
 
     def open(self) -> None:
         """Create the HTTP session."""
+        source = (self._source_address, 0) if self._source_address else None
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+            connector=aiohttp.TCPConnector(
+                limit=CONNECTIONS_MAX, local_addr=source, ssl=self._certificates
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
         )
@@ -191,7 +209,7 @@ class Transport:
             ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, OSError) as error:
-            return Temporary(reason=_network_reason(error)), {}
+            return network_result(error), {}
         return parse_response(response.status, response.headers, body), response.headers
 
 
@@ -207,6 +225,7 @@ class KlaviyoClient:
         quota_scale: Factor on the published quotas; RateLimit headers of the first
             responses replace the quotas.
         request_timeout_s: Time without a response after which a request is sent again.
+        connection: Proxy, source address and certificates.
 
     Attributes:
         limiter: Rate limiter, shared by the copies of the client.
@@ -214,7 +233,7 @@ class KlaviyoClient:
         waiting_count: Requests of this client that wait at the rate limiter.
 
     Raises:
-        ConfigError: The key or the URL is not valid.
+        ConfigError: The key, the URL or the connection is not valid.
     """
 
     def __init__(  # noqa: PLR0913  # keyword arguments, two of them required
@@ -226,9 +245,13 @@ class KlaviyoClient:
         on_status_change: Callable[[EndpointStatus], None] = log_status,
         quota_scale: float = 1.0,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
+        connection: Connection = DIRECT,
     ) -> None:
         self._transport = Transport(
-            api_key=api_key, base_url=base_url, timeout_s=request_timeout_s
+            api_key=api_key,
+            base_url=base_url,
+            timeout_s=request_timeout_s,
+            connection=connection,
         )
         self._clock = clock
         self._monitor = EndpointMonitor(on_status_change)
@@ -348,25 +371,3 @@ def _is_url(text: str) -> bool:
         return url.scheme in {"http", "https"} and bool(url.host) and url.port != 0
     except ValueError:
         return False
-
-
-def _find_proxy(base_url: str) -> str | None:
-    """Return the proxy that the environment sets for this host.
-
-    `trust_env` of aiohttp would also read netrc and reject our Authorization header.
-    """
-    url_parts = urlsplit(base_url)
-    if url_parts.hostname in {"localhost", "127.0.0.1", "::1"}:
-        return None
-    if url_parts.hostname is None or proxy_bypass(url_parts.hostname):
-        return None
-    return getproxies().get(url_parts.scheme)
-
-
-def _network_reason(error: Exception) -> str:
-    """Return a reason code for a network error, without the error's own text."""
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "cannot-connect"
-    return "connection-cut"

@@ -22,6 +22,11 @@ KLAVIYO_CONTACT_S: Final = 4.0
 
 _REMEDIES: Mapping[str, str] = {
     "cannot-connect": "check the setting klaviyo_url and the network",
+    "cannot-connect-to-proxy": "check the setting klaviyo_proxy",
+    "proxy-refused": "have the proxy allow connections to Klaviyo's host and port",
+    "proxy-unauthorized": "check klaviyo_proxy_credentials_file",
+    "certificate-not-trusted": "set klaviyo_ca_file to the certificates of your CA",
+    "source-address-unknown": "no interface has the address klaviyo_source_address",
     "timeout": "check the setting klaviyo_url and the network",
     "unauthorized": "Klaviyo does not know the API key; make a private key in Klaviyo",
     "permission-denied": "the API key lacks one of these scopes: {scopes}",
