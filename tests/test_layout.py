@@ -38,6 +38,7 @@ PACKAGES = {
     "events",
     "klaviyo",
     "mapping",
+    "migration",
     "rate_limiting",
     "reconcile",
     "replay",

@@ -26,6 +26,8 @@ COMMANDS = (
     "sources",
     "check",
     "metrics",
+    "migrate",
+    "compare",
     "explain",
     "send",
 )
@@ -80,6 +82,8 @@ def main() -> None:
     klaviyo-streams sync             send the changed rows of a warehouse
     klaviyo-streams check            validate a destination file
     klaviyo-streams metrics          check that mapped metrics exist in Klaviyo
+    klaviyo-streams migrate          make a destination file of Segment's exports
+    klaviyo-streams compare          compare the requests of two destination files
     klaviyo-streams explain          show the requests for events on standard input
     klaviyo-streams send             send these requests and show the results
     """  # noqa: D301 - click reads the backspace

@@ -46,6 +46,7 @@ KAFKA, KLAVIYO = "localhost:9092", "localhost:8900"
 """What stands in examples for a broker and for a sandbox of the reader's own."""
 
 EXITS = {
+    "compare": {0, 1},  # 1 where requests differ
     "deadletters discard": {0, 1},  # 1 where none is meant
     "deadletters requeue": {0, 1},  # the same, or where one cannot be
     "metrics": {0, 1},  # 1 where Klaviyo lacks a metric

@@ -1,0 +1,1 @@
+"""Migration from Segment: exports become a destination file, and files are compared."""
