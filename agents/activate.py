@@ -23,14 +23,21 @@ from agents.shared.records import (
 )
 from streams.actions.activation import Activation, decode_activation, lane_of
 from streams.actions.intents import PayloadRefusal
+from streams.actions.shared_profiles import apply_claim
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
 from streams.delivery.verdict import discarded
 from streams.destination.aliases import link_user_key
 from streams.destination.decide import Decision, decide
+from streams.destination.model import AudienceRule
 from streams.destination.revalidate import revalidate
 from streams.errors import PoisonRecord
-from streams.events.canonical_event import EVENT_OFFSET_HEADER, LINK_HEADER, Replay
+from streams.events.canonical_event import (
+    CLAIM_HEADER,
+    EVENT_OFFSET_HEADER,
+    LINK_HEADER,
+    Replay,
+)
 from streams.events.formats.segment import decode
 from streams.events.text import encode_without_half_pairs
 from streams.settings.model import LaneId
@@ -56,6 +63,7 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
         *(record for record, _, _ in result.activations),
         *result.held,
         *(record for record, _ in result.links),
+        *(record for record, _, _ in result.claims),
     ]
     result.dead_letters += refused_records(
         Stage.ACTIVATE, causes, sent, fault=TOO_LARGE
@@ -75,6 +83,7 @@ class _BatchResult:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     held: list[StageRecord] = field(default_factory=list)
     links: list[tuple[StageRecord, bytes]] = field(default_factory=list)
+    claims: list[tuple[StageRecord, bytes, bytes]] = field(default_factory=list)
     users: dict[int, dict[bytes, TableEntries]] = field(default_factory=dict)
 
     def decide_partition(self, partition: int, records: Iterable[Record]) -> None:
@@ -117,7 +126,16 @@ class _BatchResult:
             )
             for record, previous_id in self.links
         ]
-        messages = activations + held_events + links
+        claims = [
+            Message(
+                topics.events,
+                edge,
+                value,
+                [*record.onward_headers, (CLAIM_HEADER, b"1")],
+            )
+            for record, edge, value in self.claims
+        ]
+        messages = activations + held_events + links + claims
         if not self.discarded:
             return messages
         return messages + outcome_messages(self.context, Stage.ACTIVATE, self.discarded)
@@ -150,8 +168,13 @@ class _BatchResult:
             self.held.append(record)
         if decision.previous_id:
             self.links.append((record, decision.previous_id.encode()))
-        for lane, value in activations:
-            self.activations.append((record, lane, value))
+        for activation, (lane, value) in zip(
+            decision.activations, activations, strict=True
+        ):
+            if activation.edge and not record.is_claim:
+                self.claims.append((record, activation.edge.encode(), value))
+            else:
+                self.activations.append((record, lane, value))
         for refusal in decision.refusals:
             self.dead_letters.append(_refusal_dead_letter(record, refusal))
         if decision.reason:
@@ -183,6 +206,8 @@ class _BatchResult:
     def _decide_record(self, record: StageRecord, state: UserState) -> Decision:
         if record.bad_origin is not None:
             raise record.bad_origin
+        if record.is_claim:
+            return self._decide_claim(record, state)
         replay = self._read_replay(record) if record.replay else None
         if replay and self.context.is_replay_stopped(replay.id):
             return Decision(state=state, reason=REPLAY_STOPPED.reason)
@@ -208,6 +233,27 @@ class _BatchResult:
             state,
             destination=self.context.destination,
             was_held=record.was_held,
+        )
+
+    def _decide_claim(self, record: StageRecord, edge: UserState) -> Decision:
+        """Decide a list change by the users behind its edge.
+
+        A stopped replay ends before the table, and the user's entry has the change.
+        """
+        activation = decode_activation(record.value)
+        audiences = self.context.destination.audiences
+        rule = audiences.get(activation.audience, AudienceRule())
+        result = apply_claim(
+            activation,
+            edge,
+            mode=record.replay_mode if record.replay else None,
+            audience_list_id=rule.list_id,
+        )
+        return Decision(
+            state=result.state,
+            activations=(activation,) if result.is_delivered else (),
+            reason=result.reason,
+            message_id=activation.message_id,
         )
 
     def _read_replay(self, record: StageRecord) -> Replay:

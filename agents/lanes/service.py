@@ -314,7 +314,7 @@ class LaneService(Service):
         is_duplicate = self._duplicates.is_duplicate(
             pending.value or b"",
             offset=(part.tp.partition, pending.offset),
-            user=activation.user,
+            user=activation.edge or activation.user,
             cause=pending.cause,
         )
         if is_duplicate:

@@ -21,6 +21,7 @@ from streams.errors import PoisonRecord
 from streams.events.canonical_event import (
     ACTIVATION_HEADER,
     CANONICAL_HEADER,
+    CLAIM_HEADER,
     EVENT_OFFSET_HEADER,
     FAILED_LANES_HEADER,
     HELD_UNTIL_HEADER,
@@ -66,6 +67,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
         is_canonical: True for a source record whose value is a canonical event already.
         was_held: True for an event that was held, and is back on the events topic.
         is_link: True for an alias call that is keyed by the previous id.
+        is_claim: True for a list change that is keyed by the edge it is about.
     """
 
     key: bytes | None
@@ -85,6 +87,7 @@ class StageRecord(msgspec.Struct, frozen=True, kw_only=True):
     is_canonical: bool = False
     was_held: bool = False
     is_link: bool = False
+    is_claim: bool = False
 
     @property
     def source_headers(self) -> dict[str, bytes]:
@@ -170,6 +173,7 @@ def _read_rare_headers(record: StageRecord, headers: dict[str, bytes]) -> StageR
         is_canonical=CANONICAL_HEADER in headers,
         was_held=HELD_UNTIL_HEADER in headers,
         is_link=LINK_HEADER in headers,
+        is_claim=CLAIM_HEADER in headers,
         onward_headers=[
             *record.onward_headers,
             *((name, headers[name]) for name in _REPLAY_HEADERS if name in headers),

@@ -72,6 +72,8 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         batch: Which activations it may share a request with.
         expire_after_s: Longest wait on its lane; 0 for the wait in the settings.
         replay: Id of the replay that caused it; empty for a live event.
+        edge: Key of the edge between the audience and the profile, if users may share
+            the profile; it is the key of the record on the lane then. Empty otherwise.
     """
 
     action: str
@@ -85,6 +87,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     batch: BatchOverride = DEFAULT_BATCH
     expire_after_s: float = 0.0
     replay: str = ""
+    edge: str = ""
 
 
 _LANE_OF: Final = {

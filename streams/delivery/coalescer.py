@@ -39,7 +39,7 @@ class OrderingKey(NamedTuple):
     """Changes with the same ordering key take effect in the order of the lane.
 
     Attributes:
-        user: The user key.
+        user: The user key; the key of the edge, if users may share the profile.
         subject: The part of the user that changes: a list, one event, or empty for all
             changes of consent.
     """
@@ -125,7 +125,7 @@ class QueuedItem(Generic[R]):
             activation=activation,
             records=records,
             queued_s=queued_s,
-            ordering_key=OrderingKey(activation.user, subject),
+            ordering_key=OrderingKey(activation.edge or activation.user, subject),
             batch_key=BatchKey(
                 kind,
                 list_ref,

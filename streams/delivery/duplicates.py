@@ -52,7 +52,7 @@ class DuplicateFilter:
         Args:
             payload: Value of the record.
             offset: Partition and offset of the record.
-            user: User key of the activation.
+            user: User key of the activation, or the key of its edge.
             cause: Event and index that caused the activation.
         """
         activation_id = (_hash(payload).digest(), cause)

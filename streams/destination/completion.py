@@ -73,6 +73,8 @@ class IdentityRules:
         hold_for_s: Time for which such an event is held.
         on_conflict: Treatment of an update whose identifiers belong to two profiles.
         alias: Treatment of alias calls.
+        shared_profiles: Whether the users behind a profile are counted: the last of
+            them takes it off the list of an audience.
         is_unknown_chosen: Whether the destination file names the value of `unknown`.
     """
 
@@ -81,6 +83,7 @@ class IdentityRules:
     hold_for_s: float = HOLD_DEFAULT_S
     on_conflict: ConflictPolicy = ConflictPolicy.UPDATE
     alias: AliasPolicy = AliasPolicy.IGNORE
+    shared_profiles: bool = False
     is_unknown_chosen: bool = False
 
     @property

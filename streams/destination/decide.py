@@ -21,6 +21,7 @@ from streams.actions.intents import (
     ListRemove,
     PayloadRefusal,
 )
+from streams.actions.shared_profiles import forget_user
 from streams.audiences.audience_events import (
     AUDIENCE_EVENTS,
     MAYBE_AUDIENCE_EVENTS,
@@ -39,7 +40,7 @@ from streams.destination.completion import (
     name_previous_emails,
     previous_emails_of,
 )
-from streams.destination.memberships import apply_audience_event
+from streams.destination.memberships import apply_audience_event, edge_of
 from streams.destination.model import (
     NOBODY,
     Destination,
@@ -140,6 +141,8 @@ def decide(
     may_hold = destination.identity_rules.unknown is UnknownPersonPolicy.HOLD
     if may_hold and not was_held and builder.waits_for_person:
         return Decision(state=state, is_held=True)
+    if destination.identity_rules.shared_profiles:
+        builder.activations += forget_user(event, state, builder.state)
     return builder.build()
 
 
@@ -297,6 +300,7 @@ class _DecisionBuilder:
         if self.event.replay_mode is ReplayMode.STATE_ONLY:
             return Decision(
                 state=self.state,
+                activations=tuple(one for one in self.activations if one.edge),
                 reason=REBUILT,
                 message_id=self.event.message_id,
                 previous_id=self.previous_id,
@@ -364,6 +368,8 @@ class _DecisionBuilder:
             intent = name_previous_emails(
                 intent, self.state.identity.email, self.previous_emails
             )
+        rules = self.destination.identity_rules
+        may_be_shared = rules.shared_profiles and bool(audience)
         activation = Activation(
             action=action,
             user=self.event.user,
@@ -376,6 +382,7 @@ class _DecisionBuilder:
             batch=batch,
             expire_after_s=expire_after_s,
             replay=self.event.replay.id if self.event.replay else "",
+            edge=edge_of(intent, audience, self.state) if may_be_shared else "",
         )
         self.activations.append(activation)
 

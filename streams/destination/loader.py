@@ -50,6 +50,7 @@ IDENTITY_FIELDS: Final = (
     "hold_for_s",
     "on_conflict",
     "alias",
+    "shared_profiles",
 )
 DESTINATION_SETTINGS: Final = (
     "api_key_env",
@@ -325,6 +326,9 @@ def _read_identity_rules(
         ),
         alias=problems.choice_at(
             options.get("alias"), at=f"{at}.alias", default=AliasPolicy.IGNORE
+        ),
+        shared_profiles=problems.boolean_at(
+            options.get("shared_profiles"), at=f"{at}.shared_profiles", default=False
         ),
     )
     if rules.unknown is UnknownPersonPolicy.HOLD and not rules.complete:

@@ -17,6 +17,7 @@ from streams.actions.intents import (
     ListRemove,
     identifying_attributes,
 )
+from streams.actions.shared_profiles import edge_key
 from streams.audiences.audience_events import (
     TRANSITION_REASONS,
     AudienceEvent,
@@ -167,6 +168,23 @@ class _ListChange:
             return intent
         self.state = state
         return None
+
+
+def edge_of(intent: Intent, audience: str, state: UserState) -> str:
+    """Return the key of the edge that a list change is about.
+
+    It is empty if the change names no address that the membership remembers: nothing
+    would find the edge when the user is deleted.
+
+    Args:
+        intent: The list change.
+        audience: The audience key.
+        state: State of the user after the event.
+    """
+    address, membership = _address_of(intent), state.membership(audience)
+    if membership is None or address not in {*membership.addresses} - {USER_ID}:
+        return ""
+    return edge_key(audience, address)
 
 
 def _address_of(intent: Intent | None) -> str:

@@ -17,7 +17,11 @@ from streams.actions.intents import (
 from streams.audiences.audience_events import AudienceEvent, Transition
 from streams.destination.completion import complete_event
 from streams.destination.decide import REBUILT, Decision
-from streams.destination.memberships import AudienceResult, apply_audience_event
+from streams.destination.memberships import (
+    AudienceResult,
+    apply_audience_event,
+    edge_of,
+)
 from streams.destination.model import AudienceRule, Destination
 from streams.events.canonical_event import CanonicalEvent, Replay, ReplayMode
 from streams.state.user_state import UserState
@@ -56,8 +60,6 @@ def revalidate(
             activation.intent, state, event=event, allow_repeat=True
         )
         intents = () if intent is None else (intent,)
-    if replay.mode is ReplayMode.STATE_ONLY:
-        return Decision(state=state, reason=REBUILT, message_id=event.message_id)
     intents = tuple(_unlink_previous_email(intent, state) for intent in intents)
     revalidated = [
         msgspec.structs.replace(
@@ -65,15 +67,32 @@ def revalidate(
             intent=complete_event(intent, event),
             index=activation.index + offset,
             replay=replay.id,
+            edge=_edge_of(intent, activation, state, destination),
         )
         for offset, intent in enumerate(intents)
     ]
+    if replay.mode is ReplayMode.STATE_ONLY:
+        return Decision(
+            state=state,
+            activations=tuple(one for one in revalidated if one.edge),
+            reason=REBUILT,
+            message_id=event.message_id,
+        )
     return Decision(
         state=state,
         activations=tuple(revalidated),
         reason="" if revalidated else reason,
         message_id=event.message_id,
     )
+
+
+def _edge_of(
+    intent: Intent, activation: Activation, state: UserState, destination: Destination
+) -> str:
+    """Return the key of the edge of a list change, if users may share profiles."""
+    if not (activation.audience and destination.identity_rules.shared_profiles):
+        return ""
+    return edge_of(intent, activation.audience, state)
 
 
 def _unlink_previous_email(intent: Intent, state: UserState) -> Intent:

@@ -59,6 +59,9 @@ some formats need them."""
 LINK_HEADER = "ks.link"
 """Marks an alias call that is on the events topic by the previous id."""
 
+CLAIM_HEADER = "ks.claim"
+"""Marks a list change that is on the events topic by the edge that it is about."""
+
 HELD_UNTIL_HEADER = "ks.held-until"
 """End of the hold of an event, milliseconds since the epoch: it is held only once."""
 

@@ -124,6 +124,7 @@ class EntryKind(StrEnum):
     COMMAND = "command"
     ATTRIBUTES = "attributes"
     IDENTITY = "identity"
+    HOLDER = "holder"
 
 
 class EntryGroup(StrEnum):
@@ -135,14 +136,18 @@ class EntryGroup(StrEnum):
     MEMBERSHIP = "membership"
     COMMAND = "command"
 
+    HOLDER = "holder"
+    """Users behind an edge between an audience and an address; by the key of the edge.
+    """
+
 
 class EntryName(NamedTuple):
     """Name of an entry among the entries of the same user.
 
     Attributes:
         kind: Kind of the entry.
-        text: Audience key of a membership; parts of another key as a JSON list; empty
-            for the identity.
+        text: Audience key of a membership; user key of a holder; parts of another key
+            as a JSON list; empty for the identity.
     """
 
     kind: EntryKind
@@ -169,6 +174,11 @@ def group_key(user: bytes, group: EntryGroup) -> bytes:
 def membership_key(user: bytes, audience: str) -> bytes:
     """Return the table's key of a membership."""
     return b"%b\0membership\0%b" % (user, audience.encode())
+
+
+def holder_key(edge: bytes, user: str) -> bytes:
+    """Return the table's key of a user behind an edge."""
+    return b"%b\0holder\0%b" % (edge, user.encode())
 
 
 def command_key(user: bytes, key: CommandKey) -> bytes:

@@ -18,6 +18,7 @@ from streams.state.entries import (
     decode_last_write,
     decode_names,
     encode_entry,
+    holder_key,
     identity_key,
     is_deletion,
     membership_key,
@@ -52,12 +53,18 @@ class UserEntries(msgspec.Struct, frozen=True, kw_only=True):
         attributes: Names of attributes that were set together, to the last write on
             them.
         identity: Identifiers of the person.
+        holders: Of an edge, user key to the user's last write on the edge.
     """
 
     memberships: Memberships = {}
     commands: dict[CommandKey, LastWrite] = {}
     attributes: dict[AttributeNames, LastWrite] = {}
     identity: Identity = UNKNOWN
+    holders: dict[str, LastWrite] = {}
+
+    def holder(self, user: str) -> LastWrite | None:
+        """Return the last write of a user on an edge."""
+        return self.holders.get(user)
 
     def membership(self, audience: str) -> LastWrite | None:
         """Return the last write on a membership."""
@@ -83,6 +90,7 @@ class UserEntries(msgspec.Struct, frozen=True, kw_only=True):
             commands=_merge_writes(self.commands, other.commands),
             attributes=_merge_writes(self.attributes, other.attributes),
             identity=self.identity.merge(other.identity),
+            holders=_merge_writes(self.holders, other.holders),
         )
 
     def without(self, other: "UserEntries") -> "UserEntries":
@@ -93,6 +101,7 @@ class UserEntries(msgspec.Struct, frozen=True, kw_only=True):
             commands=_difference(self.commands, other.commands),
             attributes=_difference(self.attributes, other.attributes),
             identity=UNKNOWN if is_same_person else self.identity,
+            holders=_difference(self.holders, other.holders),
         )
 
 
@@ -144,6 +153,8 @@ def named_entries(entries: UserEntries) -> Iterator[NamedEntry]:
         yield NamedEntry(name, write)
     if entries.identity != UNKNOWN:
         yield NamedEntry(EntryName(EntryKind.IDENTITY, ""), entries.identity)
+    for user, write in entries.holders.items():
+        yield NamedEntry(EntryName(EntryKind.HOLDER, user), write)
 
 
 def collect_entries(named: Iterable[NamedEntry]) -> UserEntries:
@@ -152,13 +163,15 @@ def collect_entries(named: Iterable[NamedEntry]) -> UserEntries:
     Raises:
         msgspec.MsgspecError: The name of an entry is not of its kind.
     """
-    entries = UserEntries(memberships={}, commands={}, attributes={})
+    entries = UserEntries(memberships={}, commands={}, attributes={}, holders={})
     for name, entry in named:
         match name.kind, entry:
             case EntryKind.MEMBERSHIP, LastWrite():
                 _add(entries.memberships, name.text, entry)
             case EntryKind.COMMAND, LastWrite():
                 _add(entries.commands, decode_command_key(name.text), entry)
+            case EntryKind.HOLDER, LastWrite():
+                _add(entries.holders, name.text, entry)
             case EntryKind.ATTRIBUTES, LastWrite():
                 _add(entries.attributes, decode_names(name.text), entry)
             case EntryKind.IDENTITY, Identity():
@@ -180,6 +193,8 @@ def encode_entries(user: str, entries: UserEntries) -> Iterator[tuple[bytes, byt
         yield attributes_key(user_key, names), encode_entry(write)
     if entries.identity != UNKNOWN:
         yield identity_key(user_key), encode_entry(entries.identity)
+    for holder, write in entries.holders.items():
+        yield holder_key(user_key, holder), encode_entry(write)
 
 
 def decode_table(records: Mapping[bytes, bytes]) -> dict[str, UserEntries]:

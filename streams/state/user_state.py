@@ -25,6 +25,7 @@ from streams.state.entries import (
     decode_names,
     encode_entry,
     group_key,
+    holder_key,
     identity_key,
     is_deletion,
     membership_key,
@@ -42,6 +43,15 @@ class EntryReader(Protocol):
 
     def command(self, key: CommandKey) -> LastWrite | None:
         """Return the last write of a command."""
+        ...
+
+    def holder(self, user: str) -> LastWrite | None:
+        """Return the last write of a user on an edge."""
+        ...
+
+    @property
+    def holders(self) -> Mapping[str, LastWrite]:
+        """Last write of every user on an edge."""
         ...
 
     @property
@@ -72,6 +82,7 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
         command_changes: Changed commands; None removes one.
         attribute_changes: Changed sets of attributes; None removes one.
         identity_change: The identity, if it changed; `UNKNOWN` removes it.
+        holder_changes: Of an edge, changed holders; None removes one.
     """
 
     stored: EntryReader = NO_ENTRIES
@@ -79,6 +90,23 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
     command_changes: Mapping[CommandKey, LastWrite | None] = {}
     attribute_changes: Mapping[AttributeNames, LastWrite | None] = {}
     identity_change: Identity | None = None
+    holder_changes: Mapping[str, LastWrite | None] = {}
+
+    def holder(self, user: str) -> LastWrite | None:
+        """Return the last write of a user on an edge."""
+        if user in self.holder_changes:
+            return self.holder_changes[user]
+        return self.stored.holder(user)
+
+    @property
+    def holders(self) -> dict[str, LastWrite]:
+        """Last write of every user on an edge."""
+        return _apply(self.stored.holders, self.holder_changes)
+
+    def with_holder(self, user: str, write: LastWrite | None) -> "UserState":
+        """Return the state of an edge with another last write of a user."""
+        changes = {**self.holder_changes, user: write}
+        return msgspec.structs.replace(self, holder_changes=changes)
 
     def membership(self, audience: str) -> LastWrite | None:
         """Return the last write on a membership."""
@@ -224,6 +252,18 @@ class TableEntries:
             return self.profile.deletions.get(key)
         return self._read(command_key(self.user, key))
 
+    def holder(self, user: str) -> LastWrite | None:
+        """Implement `EntryReader.holder` with the table."""
+        key = holder_key(self.user, user)
+        raw = self.changes[key] if key in self.changes else self.get(key)
+        return None if raw is None else decode_last_write(raw)
+
+    @property
+    def holders(self) -> dict[str, LastWrite]:
+        """Implement `EntryReader.holders` with the table."""
+        entries = self._scan_changed(group_key(self.user, EntryGroup.HOLDER))
+        return {n.decode(): decode_last_write(e) for n, e in entries.items()}
+
     @property
     def memberships(self) -> Memberships:
         """Implement `EntryReader.memberships` with the table."""
@@ -330,6 +370,8 @@ def encode_changes(user: bytes, state: UserState) -> dict[bytes, bytes | None]:
         changes[identity_key(user)] = None if identity == UNKNOWN else identity
     for key, write in state.command_changes.items():
         changes[command_key(user, key)] = write
+    for holder, write in state.holder_changes.items():
+        changes[holder_key(user, holder)] = write
     return {
         key: None if entry is None else encode_entry(entry)
         for key, entry in changes.items()

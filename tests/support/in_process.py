@@ -300,7 +300,12 @@ class InProcessPipeline:
         self._event_count = len(messages)
 
     async def activate(
-        self, count: int, *, records: int = NEVER, entries: int = NEVER
+        self,
+        count: int,
+        *,
+        records: int = NEVER,
+        entries: int = NEVER,
+        key: bytes | None = None,
     ) -> None:
         """Run activate on the next events, by a worker that may be killed.
 
@@ -309,9 +314,10 @@ class InProcessPipeline:
             records: Records that it writes before it is killed.
             entries: Entries that it writes before it is killed; at its end it has not
                 committed.
+            key: Key of the events, whose partition no other worker has; None for all.
         """
         self.producer.lives_for, self.table.lives_for = records, entries
-        batch = self.backlog[:count]
+        batch = [one for one in self.backlog if key in {None, one.key}][:count]
         try:
             await activate.process_batch(self.context, [(partition("t.events"), batch)])
             is_committed = records == entries == NEVER
@@ -319,7 +325,7 @@ class InProcessPipeline:
             is_committed = False
         self.producer.lives_for = NEVER
         if is_committed:
-            del self.backlog[:count]
+            self.backlog = [one for one in self.backlog if one not in batch]
         else:
             self.table = self._recover_table()
         self._read_events()
@@ -355,10 +361,15 @@ class InProcessPipeline:
 
     async def settle_all(self, lanes: Sequence[LaneId]) -> None:
         """Activate what is left, then settle each lane to its end."""
-        await self.activate(len(self.backlog))
+        while self.backlog:
+            await self.activate(len(self.backlog))
         for lane in lanes:
-            for key in [key for of, key in self._records if of is lane]:
+            for key in self.keys_of(lane):
                 await self.settle(lane, key, NEVER)
+
+    def keys_of(self, lane: LaneId) -> list[bytes]:
+        """Return the keys of the records on a lane, each once."""
+        return [key for of, key in self._records if of is lane]
 
     async def stop(self) -> None:
         """End all workers of the pipeline."""
