@@ -18,6 +18,7 @@ from agents.admin.topic_reader import (
 from agents.engine.kafka import KafkaAccess
 from agents.engine.producer import Message
 from agents.shared.reprocess import requeue_activation, requeue_event
+from streams.actions.activation import decode_activation
 from streams.dead_letters.record import (
     DeadLetterRecord,
     RequeueRoute,
@@ -34,6 +35,7 @@ from streams.dead_letters.resolutions import (
 )
 from streams.delivery import outcome
 from streams.delivery.verdict import discarded
+from streams.errors import PoisonRecord
 from streams.events.canonical_event import Origin
 from streams.settings import Settings
 
@@ -237,7 +239,7 @@ class _Requeuer:
         record = values[self._value_origin(requeue)]
         assert not isinstance(record, MissingRecord)  # noqa: S101 - `select` checks
         build = (
-            partial(requeue_activation, user=record.key())
+            partial(requeue_activation, user=_user_key_of(record))
             if requeue.route is RequeueRoute.ACTIVATION
             else partial(
                 requeue_event,
@@ -284,6 +286,14 @@ def _source_headers(requeue: RequeueRecord, record: Record) -> Mapping[str, byte
     if requeue.route is RequeueRoute.SOURCE or dead_letter is None:
         return dict(headers_of(record))
     return dead_letter.source_headers
+
+
+def _user_key_of(record: Record) -> bytes | None:
+    """Return the user key of an activation; that of its record may be an edge's."""
+    try:
+        return decode_activation(record.value()).user.encode()
+    except PoisonRecord:
+        return record.key()
 
 
 def _is_canonical(requeue: RequeueRecord) -> bool:

@@ -49,8 +49,9 @@ class TableSnapshot(NamedTuple):
         ]
         audiences = {audience for audience, _ in memberships}
         member_count = sum(last_write.inside for _, last_write in memberships)
+        user_count = sum(not entries.holders for entries in self.users.values())
         return (
-            f"{len(self.users)} users, {len(audiences)} audiences, {member_count} "
+            f"{user_count} users, {len(audiences)} audiences, {member_count} "
             f"members, {len(self.list_mappings)} list mappings"
         )
 

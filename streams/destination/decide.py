@@ -25,7 +25,6 @@ from streams.actions.shared_profiles import forget_user
 from streams.audiences.audience_events import (
     AUDIENCE_EVENTS,
     MAYBE_AUDIENCE_EVENTS,
-    Transition,
     audience_events_in,
 )
 from streams.destination.aliases import AliasPolicy, id_change_of, name_linked_user
@@ -40,7 +39,12 @@ from streams.destination.completion import (
     name_previous_emails,
     previous_emails_of,
 )
-from streams.destination.memberships import apply_audience_event, edge_of
+from streams.destination.memberships import (
+    apply_audience_event,
+    edge_of,
+    list_change,
+    move_memberships,
+)
 from streams.destination.model import (
     NOBODY,
     Destination,
@@ -60,6 +64,8 @@ REMOVE_FROM_LIST: Final = "removeProfileFromList"
 
 _NOT_ABOUT_A_PERSON: Final = frozenset({"alias", "delete"})
 """Calls that teach nothing: a new name of a user, and a user's end."""
+
+_LIST_ACTION: Final = {ListAdd: ADD_TO_LIST, ListRemove: REMOVE_FROM_LIST}
 
 LIST_ACTIONS: Final = frozenset({ADD_TO_LIST, REMOVE_FROM_LIST, "removeProfile"})
 """Actions that move a person to a list or off it, and do nothing else."""
@@ -132,6 +138,8 @@ def decide(
         builder.apply_opt_out(opt_out)
         return builder.build()
     builder.learn_identity()
+    if builder.has_new_email and destination.identity_rules.shared_profiles:
+        builder.move_memberships()
     if destination.sync_audiences and not (is_row_event and builder.moves_lists):
         builder.apply_audience_events()
     for rule in destination.rules_by_name.matching(event.body):
@@ -228,18 +236,24 @@ class _DecisionBuilder:
                     self.state,
                     event=self.event,
                     destination=self.destination,
-                    build_intent=partial(_list_change, person),
+                    build_intent=partial(list_change, person),
                 )
                 self.state = result.state
                 if not result.intents:
                     self.reasons.append(result.reason)
+                audience = audience_event.audience
                 for intent in result.intents:
-                    is_removal = isinstance(intent, ListRemove)
-                    action = REMOVE_FROM_LIST if is_removal else ADD_TO_LIST
-                    audience = audience_event.audience
+                    action = _LIST_ACTION[type(intent)]
                     self._add_activation(action, intent, audience=audience)
         except PoisonRecord as fault:
             self.refusals.append(PayloadRefusal(code=fault.code, reason=fault.reason))
+
+    def move_memberships(self) -> None:
+        """Move the memberships to the profile of the user's new address."""
+        email = "".join(self.previous_emails[:1])
+        self.state, changes = move_memberships(self.state, email, self.destination)
+        for audience, intent in changes:
+            self._add_activation(_LIST_ACTION[type(intent)], intent, audience=audience)
 
     def apply_opt_out(self, opt_out: OptOut) -> None:
         """Apply only the mappings that an opt-out does not hold back."""
@@ -385,15 +399,3 @@ class _DecisionBuilder:
             edge=edge_of(intent, audience, self.state) if may_be_shared else "",
         )
         self.activations.append(activation)
-
-
-def _list_change(
-    identifiers: dict[str, str], transition: Transition, list_id: str
-) -> Intent:
-    if not identifiers:
-        raise PoisonRecord(
-            "no-identifier", "no user id, email or phone that Klaviyo accepts"
-        )
-    if transition.entered:
-        return ListAdd(list_id=list_id, profile={**identifiers})
-    return ListRemove(list_id=list_id, identifiers=identifiers)

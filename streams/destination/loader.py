@@ -333,6 +333,9 @@ def _read_identity_rules(
     )
     if rules.unknown is UnknownPersonPolicy.HOLD and not rules.complete:
         problems.add(f"{at}.unknown", "hold has no effect without complete: true")
+    if rules.shared_profiles and not rules.complete:
+        at = f"{at}.shared_profiles"
+        problems.add(at, "true has no effect without complete: true")
     return rules
 
 

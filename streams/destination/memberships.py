@@ -216,3 +216,64 @@ def _removals(intent: ListRemove, addresses: Iterable[str]) -> Iterator[ListRemo
     for address in addresses:
         if address not in {USER_ID, _address_of(intent)}:
             yield msgspec.structs.replace(intent, identifiers={"email": address})
+
+
+def list_change(
+    identifiers: dict[str, str], transition: Transition, list_id: str
+) -> Intent:
+    """Build the list change of a transition.
+
+    Args:
+        identifiers: Identifiers of the person.
+        transition: The transition.
+        list_id: The list; empty for the audience's own.
+
+    Raises:
+        PoisonRecord: `no-identifier`.
+    """
+    if not identifiers:
+        raise PoisonRecord(
+            "no-identifier", "no user id, email or phone that Klaviyo accepts"
+        )
+    if transition.entered:
+        return ListAdd(list_id=list_id, profile={**identifiers})
+    return ListRemove(list_id=list_id, identifiers=identifiers)
+
+
+def move_memberships(
+    state: UserState, previous_email: str, destination: Destination
+) -> tuple[UserState, list[tuple[str, Intent]]]:
+    """Move a user whose address has changed from one profile to another.
+
+    The profile of the new address is added to the list of each audience that the user
+    is inside by the previous address, or by user id alone if there was none. The
+    profile of the previous address is removed, if there is one by then.
+
+    Args:
+        state: The user's state, with the new address.
+        previous_email: The address that was current before; empty for none.
+        destination: Which audiences are synced, and their lists.
+
+    Returns:
+        The state with the new address in the memberships; list changes by audience.
+    """
+    identity, changes = state.identity, list[tuple[str, Intent]]()
+    known = {"email": identity.email, "external_id": identity.external_id}
+    person = {name: value for name, value in known.items() if value}
+    memberships = {
+        audience: write
+        for audience, write in state.memberships.items()
+        if write.inside and (previous_email or USER_ID) in write.addresses
+    }
+    for audience, write in memberships.items():
+        rule = destination.audiences.get(audience, AudienceRule())
+        if not (destination.sync_audiences and rule.enabled):
+            continue
+        list_id = write.list_id or rule.list_id
+        memberships[audience] = _with_address(write, write, identity.email)
+        changes.append((audience, ListAdd(list_id=list_id, profile=person)))
+        if previous_email:
+            previous = {"email": previous_email}
+            removal = ListRemove(list_id=list_id, identifiers=previous)
+            changes.append((audience, removal))
+    return state.with_memberships(memberships), changes

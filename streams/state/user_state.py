@@ -160,6 +160,11 @@ class UserState(msgspec.Struct, frozen=True, kw_only=True):
         changes = {**self.membership_changes, audience: write}
         return msgspec.structs.replace(self, membership_changes=changes)
 
+    def with_memberships(self, writes: Mapping[str, LastWrite]) -> "UserState":
+        """Return the state with other last writes on some memberships."""
+        changes = {**self.membership_changes, **writes}
+        return msgspec.structs.replace(self, membership_changes=changes)
+
     def with_command(self, key: CommandKey, write: LastWrite | None) -> "UserState":
         """Return the state with another last write of a command."""
         changes = {**self.command_changes, key: write}

@@ -24,6 +24,7 @@ from tests.support.in_process import (
 from tests.support.worker_fakes import run
 
 EXAMPLES = int(os.environ.get("KLAVIYO_STREAMS_TEST_EXAMPLES", "25"))
+LANES = (LaneId.PRIVACY, LaneId.PROFILES, LaneId.LISTS)
 USERS = ("ada", "bob", "eve")
 SHARED = "home@example.com"
 ENTERED, EXITED = "Audience Entered", "Audience Exited"
@@ -79,23 +80,39 @@ def moved(event: str, user: str, number: int, email: str = SHARED) -> Event:
 
 
 def play(
-    events: Sequence[Event], steps: Sequence[Step] = (), **identity: object
+    events: Sequence[Event],
+    steps: Sequence[Step] = (),
+    *,
+    one_by_one: bool = False,
+    **identity: object,
 ) -> Ending:
-    """Run events in the order of arrival, then settle all that is left."""
-    return run(_play(events, steps, {"shared_profiles": True, **identity}))
+    """Run events in the order of arrival, and settle all that is left.
+
+    Args:
+        events: Bodies of the events.
+        steps: Work before all is settled.
+        one_by_one: Whether each event is settled before the next one comes.
+        identity: Settings of identities.
+    """
+    rules = {"shared_profiles": True, **identity}
+    return run(_play(events, steps, rules, one_by_one))
 
 
 async def _play(
-    events: Sequence[Event], steps: Sequence[Step], identity: dict[str, object]
+    events: Sequence[Event],
+    steps: Sequence[Step],
+    identity: dict[str, object],
+    one_by_one: bool,
 ) -> Ending:
     klaviyo = skipping_sandbox()
     list_id = await new_list(InProcessClient(klaviyo.account))
     file = {"settings": {"identity": identity}, "audiences": {"vip": list_id}}
     pipeline = InProcessPipeline(klaviyo, compile_destination(file))
-    await pipeline.publish(events)
-    for step in steps:
-        await _do(pipeline, step)
-    await pipeline.settle_all([LaneId.LISTS])
+    for batch in [[event] for event in events] if one_by_one else [events]:
+        await pipeline.publish(batch)
+        for step in steps:
+            await _do(pipeline, step)
+        await pipeline.settle_all(LANES)
     await pipeline.stop()
     assert pipeline.producer.to("t.deadletters") == []
     members = klaviyo.account.lists.by_id[list_id].members
@@ -156,3 +173,116 @@ def test_the_profile_is_on_the_list_while_one_user_is_inside(
         last[event["userId"]] = event["event"]
     expected = {SHARED} if ENTERED in last.values() else set()
     assert ending.members == expected
+
+
+def identified(user: str, number: int, email: str) -> Event:
+    """Return an identify call that gives the user an address."""
+    return {
+        "type": "identify",
+        "userId": user,
+        "messageId": f"{user}-{number}",
+        "timestamp": START_MS + number * 60_000,
+        "traits": {"email": email},
+    }
+
+
+OTHER = "work@example.com"
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+@pytest.mark.parametrize("on_conflict", ["update", "merge"])
+@pytest.mark.parametrize(
+    ("events", "members"),
+    [
+        pytest.param(
+            [
+                moved(ENTERED, "ada", 1),
+                moved(ENTERED, "bob", 2),
+                moved(EXITED, "ada", 3),
+            ],
+            {SHARED},
+            id="one-of-two-exits",
+        ),
+        pytest.param(
+            [
+                moved(ENTERED, "ada", 1),
+                moved(ENTERED, "bob", 2),
+                moved(EXITED, "ada", 3),
+                moved(EXITED, "bob", 4),
+            ],
+            set(),
+            id="both-exit",
+        ),
+        pytest.param(
+            [
+                moved(ENTERED, "ada", 1),
+                moved(ENTERED, "bob", 2),
+                moved(EXITED, "ada", 4),
+                moved(EXITED, "bob", 3),
+            ],
+            set(),
+            id="the-earlier-exit-comes-late",
+        ),
+        pytest.param(
+            [
+                identified("ada", 0, SHARED),
+                moved(ENTERED, "ada", 1),
+                moved(ENTERED, "bob", 2),
+                identified("ada", 3, OTHER),
+                moved(EXITED, "bob", 4),
+            ],
+            {OTHER},
+            id="one-of-two-changes-the-address",
+        ),
+        pytest.param(
+            [
+                moved(ENTERED, "bob", 1, OTHER),
+                identified("ada", 2, SHARED),
+                moved(ENTERED, "ada", 3),
+                identified("ada", 4, OTHER),
+                moved(EXITED, "bob", 5, OTHER),
+            ],
+            {OTHER},
+            id="a-user-comes-to-the-address-of-another",
+        ),
+        pytest.param(
+            [
+                moved(ENTERED, "bob", 1, OTHER),
+                identified("ada", 2, SHARED),
+                moved(ENTERED, "ada", 3),
+                identified("ada", 4, OTHER),
+                moved(EXITED, "ada", 5, ""),
+            ],
+            {OTHER},
+            id="and-exits-before-the-other",
+        ),
+        pytest.param(
+            [
+                moved(ENTERED, "ada", 1, ""),
+                identified("ada", 2, SHARED),
+                moved(ENTERED, "bob", 3),
+                moved(EXITED, "bob", 4),
+            ],
+            {SHARED},
+            id="one-entered-before-the-address-was-known",
+        ),
+        pytest.param(
+            [
+                moved(ENTERED, "ada", 1),
+                moved(ENTERED, "bob", 2),
+                {**identified("ada", 3, SHARED), "type": "delete"},
+                moved(ENTERED, "bob", 4),
+                moved(EXITED, "bob", 5),
+            ],
+            set(),
+            id="the-other-user-was-deleted",
+        ),
+    ],
+)
+def test_who_is_on_the_list(
+    events: list[Event], members: set[str], on_conflict: str, *, one_by_one: bool
+) -> None:
+    """With all events at once too, and with both treatments of conflicts."""
+    ending = play(events, one_by_one=one_by_one, on_conflict=on_conflict)
+
+    assert ending.members == members

@@ -24,6 +24,7 @@ from tests.journeys.sample_events import START_MS
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 ADDRESSES = (b"ada@example.com", b"+12025550101")
+HOLDER = b"\0holder\0user-1"
 COMPACT_NOW = {
     "segment.ms": "1000",
     "min.cleanable.dirty.ratio": "0.001",
@@ -55,11 +56,20 @@ LIFE = [
 ]
 
 
-def test_a_deletion_leaves_no_address_behind(pipeline: Pipeline) -> None:
-    """Neither the changelog, nor the worker's store, nor an export holds one."""
-    pipeline.run(table_store="rocksdb")
+def test_a_deletion_leaves_no_address_behind(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """Neither the changelog, nor the worker's store, nor an export holds one.
+
+    No edge of a shared profile has the user either.
+    """
+    destination = tmp_path / "destination.yaml"
+    destination.write_text("settings: {identity: {shared_profiles: true}}\n")
+    pipeline.run(table_store="rocksdb", destination=destination)
     pipeline.await_quiet(pipeline.publish(LIFE))
-    assert _has_address(_records(pipeline))
+    records = _records(pipeline)
+    assert _has_address(records)
+    assert any(HOLDER in content for content in records)
 
     pipeline.await_quiet(pipeline.publish([_event(9, "delete")]))
     exported = CliRunner().invoke(
@@ -72,6 +82,7 @@ def test_a_deletion_leaves_no_address_behind(pipeline: Pipeline) -> None:
     assert exported.exit_code == 0
     assert b'"command"' in exported.stdout_bytes  # the deletion itself
     assert not _has_address([exported.stdout_bytes])
+    assert b'"holder"' not in exported.stdout_bytes
     assert not _has_address(_store_bytes(pipeline.home / "w0"))
     pipeline.until(lambda: not _has_address(_records(pipeline)))
 

@@ -314,5 +314,25 @@ def test_two_addresses_enter_and_one_exit_leaves_nobody(shared: Pipeline) -> Non
     assert after == [f"{name}-x@example.com"]
 
 
+def test_a_shared_profile_leaves_the_list_with_its_last_user(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """The users have partitions of their own."""
+    destination = tmp_path / "destination.yaml"
+    destination.write_text("settings: {identity: {shared_profiles: true}}\n")
+    pipeline.run(destination=destination)
+    name, members = "home", list[list[str]]()
+    entered = [_moved("Audience Entered", f"{{}}-{n}", "{}@a.example") for n in "12"]
+    exited = [_moved("Audience Exited", f"{{}}-{n}", "{}@a.example") for n in "12"]
+
+    for number, event in enumerate([*entered, *exited]):
+        _play(pipeline, name, [event], start=number)
+        members.append(pipeline.klaviyo.members_of(f"{name}-vip"))
+
+    assert members == [[f"{name}@a.example"]] * 3 + [[]]
+    assert _notes(pipeline, f"{name}-2") == ["unchanged"]
+    assert pipeline.await_dead_letters(0) == []
+
+
 def _named_row(row: tuple[str | None, ...], name: str) -> tuple[object, ...]:
     return tuple(_named(value, name) for value in row)

@@ -143,7 +143,7 @@ class RecordSelector:
         message_out = requeue_activation(
             self._topics,
             raw_record.value,
-            user=raw_record.key,
+            user=activation.user.encode(),
             origin=raw_record.origin,
             source_ms=raw_record.source_ms,
             replay=self._replay,

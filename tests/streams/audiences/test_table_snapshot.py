@@ -73,6 +73,7 @@ OF_USER = UserEntries(
     memberships={"vip": IN}, commands={CommandKey(Matter.LIST, "L1"): OUT}
 )
 SNAPSHOT = TableSnapshot({"u": OF_USER}, {"vip": ListMapping(list_id="L2")})
+EDGE = UserEntries(holders={"u": IN})
 LINES = [*write_lines(SNAPSHOT, exported_at=AT)]
 HINT = "export it again with klaviyo-streams audiences export"
 
@@ -87,8 +88,10 @@ def test_a_snapshot_survives_its_lines(snapshot: TableSnapshot) -> None:
 
 
 def test_a_snapshot_counts_its_contents() -> None:
-    """Commands are not counted as audiences."""
-    assert SNAPSHOT.summary() == "1 users, 1 audiences, 1 members, 1 list mappings"
+    """Commands are not counted as audiences, nor edges as users."""
+    snapshot = SNAPSHOT._replace(users={"u": OF_USER, "edge:1": EDGE})
+
+    assert snapshot.summary() == "1 users, 1 audiences, 1 members, 1 list mappings"
 
 
 def test_lines_are_readable_json() -> None:

@@ -79,6 +79,7 @@ ENTRIES = st.builds(
         st.sampled_from([("email",), ("email", "title")]), WRITES
     ),
     identity=IDENTITIES,
+    holders=st.dictionaries(st.sampled_from(["ada", "Zoë [x]"]), WRITES),
 )
 T5 = LastWrite(inside=True, time_ms=5, origin=Origin(topic="t", partition=0, offset=7))
 T6 = msgspec.structs.replace(T5, time_ms=6, inside=False)
@@ -100,6 +101,7 @@ def _all_of(reader: TableEntries) -> UserEntries:
         commands=reader.commands,
         attributes=dict(reader.profile.attributes),
         identity=reader.profile.identity,
+        holders=dict(reader.holders),
     )
 
 
@@ -299,14 +301,17 @@ def test_the_next_event_reads_what_the_last_one_changed() -> None:
     entries.update(UserState(stored=entries).with_attributes({("title",): T6}))
     entries.update(UserState(stored=entries).with_identity(known))
     entries.update(UserState(stored=entries).with_command(CommandKey(Matter.LIST), T6))
+    entries.update(UserState(stored=entries).with_holder("bob", T6))
 
     expected = UserEntries(
         memberships={"vip": T6, "old": T5, "new": T6},
         commands={CommandKey(Matter.LIST, "L1"): T5, CommandKey(Matter.LIST): T6},
         attributes={("title",): T6},
         identity=known,
+        holders={"bob": T6},
     )
     assert _all_of(entries) == expected
+    assert entries.holder("bob") == T6
     assert entries.membership("new") == T6
     assert entries.command(CommandKey(Matter.LIST)) == T6
     written = dict(encode_entries("ada", stored)) | entries.changes
