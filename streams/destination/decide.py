@@ -6,13 +6,9 @@ from functools import partial
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
-from streams.actions.activation import (
-    DEFAULT_BATCH,
-    Activation,
-    BatchOverride,
-    lane_of,
-)
+from streams.actions.activation import DEFAULT_BATCH, Activation, BatchOverride, lane_of
 from streams.actions.commands import apply_command
 from streams.actions.intents import (
     Deletion,
@@ -195,7 +191,7 @@ class _DecisionBuilder:
             return
         if self.state.is_erased_after((event.time_ms, FIRST_ORIGIN)):
             # The deletion of the same millisecond comes first, by its origin.
-            event = msgspec.structs.replace(event, time_ms=event.time_ms + 1)
+            event = replace(event, time_ms=event.time_ms + 1)
         before = self.state.identity
         # If its own key is the user key, no other row is about the user: the address in
         # it is the current one, as that of an identify call is.
@@ -252,8 +248,10 @@ class _DecisionBuilder:
         """Move the memberships to the profile of the user's new address."""
         email = "".join(self.previous_emails[:1])
         self.state, changes = move_memberships(self.state, email, self.destination)
-        for audience, intent in changes:
+        for audience, intent, (time_ms, origin) in changes:
             self._add_activation(_LIST_ACTION[type(intent)], intent, audience=audience)
+            added = self.activations.pop()
+            self.activations.append(replace(added, time_ms=time_ms, origin=origin))
 
     def apply_opt_out(self, opt_out: OptOut) -> None:
         """Apply only the mappings that an opt-out does not hold back."""

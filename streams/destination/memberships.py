@@ -29,7 +29,7 @@ from streams.destination.completion import complete_person
 from streams.destination.model import AudienceRule, Destination
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import CanonicalEvent
-from streams.state.entries import LastWrite
+from streams.state.entries import LastWrite, Rank
 from streams.state.user_state import UserState
 
 NOT_SYNCED: Final = "audience-not-synced"
@@ -242,7 +242,7 @@ def list_change(
 
 def move_memberships(
     state: UserState, previous_email: str, destination: Destination
-) -> tuple[UserState, list[tuple[str, Intent]]]:
+) -> tuple[UserState, list[tuple[str, Intent, Rank]]]:
     """Move a user whose address has changed from one profile to another.
 
     The profile of the new address is added to the list of each audience that the user
@@ -255,9 +255,11 @@ def move_memberships(
         destination: Which audiences are synced, and their lists.
 
     Returns:
-        The state with the new address in the memberships; list changes by audience.
+        The state with the new address in the memberships; and of each list change the
+        audience, and the rank of the entry, which an exit may follow before the address
+        changes.
     """
-    identity, changes = state.identity, list[tuple[str, Intent]]()
+    identity, changes = state.identity, list[tuple[str, Intent, Rank]]()
     known = {"email": identity.email, "external_id": identity.external_id}
     person = {name: value for name, value in known.items() if value}
     memberships = {
@@ -271,9 +273,10 @@ def move_memberships(
             continue
         list_id = write.list_id or rule.list_id
         memberships[audience] = _with_address(write, write, identity.email)
-        changes.append((audience, ListAdd(list_id=list_id, profile=person)))
+        add = ListAdd(list_id=list_id, profile=person)
+        changes.append((audience, add, write.rank))
         if previous_email:
             previous = {"email": previous_email}
             removal = ListRemove(list_id=list_id, identifiers=previous)
-            changes.append((audience, removal))
+            changes.append((audience, removal, write.rank))
     return state.with_memberships(memberships), changes

@@ -14,7 +14,11 @@ from streams.actions.intents import (
     ListRemove,
     list_id_of,
 )
-from streams.audiences.audience_events import AudienceEvent, Transition
+from streams.audiences.audience_events import (
+    AudienceEvent,
+    Transition,
+    TransitionReason,
+)
 from streams.destination.completion import complete_event
 from streams.destination.decide import REBUILT, Decision
 from streams.destination.memberships import (
@@ -118,14 +122,18 @@ def _revalidate_audience(
         return activation.intent
 
     rule = destination.audiences.get(activation.audience, AudienceRule())
-    is_in_state = state.membership(activation.audience) is not None
+    before = state.membership(activation.audience)
+    is_removal = isinstance(activation.intent, ListRemove)
+    if is_removal and before and before.inside and before.rank == event.rank:
+        # The profile of a previous address was removed, and the user is inside.
+        return AudienceResult((), state, TransitionReason.STALE)
     audience_event = AudienceEvent(
         audience=activation.audience,
-        entered=not isinstance(activation.intent, ListRemove),
+        entered=not is_removal,
         list_id=_list_id_from_event(
             activation,
             rule,
-            state_names_list=is_in_state
+            state_names_list=before is not None
             and event.replay_mode is not ReplayMode.STATE_ONLY,
         ),
     )

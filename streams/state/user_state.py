@@ -320,6 +320,8 @@ class TableEntries:
         if not changes:
             return
         self.changes |= changes
+        if state.holder_changes:  # an edge has no other entries
+            return
         for audience, write in state.membership_changes.items():
             self._entries[membership_key(self.user, audience)] = write
         deletions = self.profile.deletions

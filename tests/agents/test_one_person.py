@@ -54,9 +54,10 @@ class Ending(NamedTuple):
 
 
 @cache
-def _destination(on_conflict: str, list_id: str) -> Destination:
-    identity = {"identity": {"on_conflict": on_conflict}}
-    return compile_destination({"settings": identity, "audiences": {"vip": list_id}})
+def _destination(on_conflict: str, list_id: str, *, is_shared: bool) -> Destination:
+    identity = {"on_conflict": on_conflict, "shared_profiles": is_shared}
+    rules = {"identity": identity}
+    return compile_destination({"settings": rules, "audiences": {"vip": list_id}})
 
 
 def play(journey: Journey, on_conflict: str, *, last: Sequence[Event] = ()) -> Ending:
@@ -73,7 +74,8 @@ def play(journey: Journey, on_conflict: str, *, last: Sequence[Event] = ()) -> E
 async def _play(journey: Journey, on_conflict: str, last: Sequence[Event]) -> Ending:
     klaviyo = skipping_sandbox(switches=Switches(external_id_fold=journey.fold))
     list_id = await new_list(InProcessClient(klaviyo.account))
-    pipeline = InProcessPipeline(klaviyo, _destination(on_conflict, list_id))
+    destination = _destination(on_conflict, list_id, is_shared=journey.is_shared)
+    pipeline = InProcessPipeline(klaviyo, destination)
     await pipeline.publish(journey.events, again=journey.again)
     for step in journey.steps:
         await _do(pipeline, step)
@@ -98,7 +100,10 @@ async def _do(pipeline: InProcessPipeline, step: Step) -> None:
     if lane is None:
         await pipeline.activate(batch, records=requests, entries=entries)
     else:
-        await pipeline.settle(lane, key.encode(), batch, requests=requests)
+        keys = pipeline.keys_of(lane)
+        if keys:
+            key_there = key.encode() if key.encode() in keys else keys[0]
+            await pipeline.settle(lane, key_there, batch, requests=requests)
 
 
 def last_values(journey: Journey) -> dict[str, str]:

@@ -245,12 +245,13 @@ class InProcessPipeline:
         context: Services of the workers.
         producer: Keeps what the workers write.
         backlog: Events that activate has not committed.
+        changelog: Records of the table's changelog: key and entry.
     """
 
     def __init__(self, klaviyo: Sandbox, destination: Destination) -> None:
         self.klaviyo = klaviyo
         self.producer = MortalProducer()
-        self._changelog: list[Any] = []
+        self.changelog: list[Any] = []
         services = context(
             self.producer,
             klaviyo=InProcessClient(klaviyo.account),
@@ -377,7 +378,7 @@ class InProcessPipeline:
             await worker.kill()
 
     def _recover_table(self) -> MortalTable:
-        table = MortalTable(self.producer, self._changelog)
+        table = MortalTable(self.producer, self.changelog)
         self.context = replace(self.context, user_states=table)
         return table
 

@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
     Attributes:
         lane: The lane; None for activate.
-        key: User key, on a lane.
+        key: User key, on a lane. It stands for the first key there, if none has it.
         batch: Number of events or activations.
         requests: Requests, or records that activate writes, until the worker is killed.
         entries: Entries that activate writes until the worker is killed.
@@ -49,6 +49,7 @@ class Journey(NamedTuple):
         fold: Value of the sandbox's switch `external_id_fold`.
         later: Events that are published once the others are settled.
         later_steps: Work on the later events.
+        is_shared: Value of `identity.shared_profiles`.
     """
 
     events: list[Event]
@@ -58,6 +59,7 @@ class Journey(NamedTuple):
     fold: Any
     later: list[Event]
     later_steps: list[Step]
+    is_shared: bool
 
     @property
     def in_time(self) -> list[Event]:
@@ -173,6 +175,7 @@ def journeys(*, has_moved: bool) -> st.SearchStrategy[Any]:
         fold=st.sampled_from(["fold", "conflict"]),
         later=st.just([]),
         later_steps=st.just([]),
+        is_shared=st.booleans(),
     )
 
 

@@ -301,21 +301,33 @@ def test_the_next_event_reads_what_the_last_one_changed() -> None:
     entries.update(UserState(stored=entries).with_attributes({("title",): T6}))
     entries.update(UserState(stored=entries).with_identity(known))
     entries.update(UserState(stored=entries).with_command(CommandKey(Matter.LIST), T6))
-    entries.update(UserState(stored=entries).with_holder("bob", T6))
 
     expected = UserEntries(
         memberships={"vip": T6, "old": T5, "new": T6},
         commands={CommandKey(Matter.LIST, "L1"): T5, CommandKey(Matter.LIST): T6},
         attributes={("title",): T6},
         identity=known,
-        holders={"bob": T6},
     )
     assert _all_of(entries) == expected
-    assert entries.holder("bob") == T6
     assert entries.membership("new") == T6
     assert entries.command(CommandKey(Matter.LIST)) == T6
     written = dict(encode_entries("ada", stored)) | entries.changes
     assert _all_of(_read(b"ada", written)) == expected
+
+
+def test_the_next_user_of_an_edge_reads_what_the_last_one_changed() -> None:
+    """Before it is in the table, and from the table."""
+    stored = UserEntries(holders={"ada": T5, "eve": T5})
+    entries = _read(b"edge:1", dict(encode_entries("edge:1", stored)))
+
+    entries.update(UserState(stored=entries).with_holder("bob", T6))
+    state = UserState(stored=entries).with_holder("ada", None)
+
+    assert state.holders == {"bob": T6, "eve": T5}
+    assert (state.holder("ada"), state.holder("bob")) == (None, T6)
+    entries.update(state)
+    written = dict(encode_entries("edge:1", stored)) | entries.changes
+    assert _read(b"edge:1", written).holders == {"bob": T6, "eve": T5}
 
 
 def test_the_event_after_a_deletion_reads_nothing_of_before() -> None:
