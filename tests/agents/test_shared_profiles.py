@@ -5,15 +5,15 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.destination.loader import compile_destination
+from streams.errors import ConfigError
 from streams.settings.model import LaneId
-from tests.streams.klaviyo.fakes import START_S
 from tests.streams.klaviyo.profile_builders import new_list
 from tests.support.in_process import (
     NEVER,
@@ -21,17 +21,21 @@ from tests.support.in_process import (
     InProcessPipeline,
     skipping_sandbox,
 )
+from tests.support.shared_people import (
+    ENTERED,
+    EXITED,
+    OTHER,
+    SHARED,
+    Event,
+    identified,
+    moved,
+)
 from tests.support.worker_fakes import run
 
 EXAMPLES = int(os.environ.get("KLAVIYO_STREAMS_TEST_EXAMPLES", "25"))
 LANES = (LaneId.PRIVACY, LaneId.PROFILES, LaneId.LISTS)
 USERS = ("ada", "bob", "eve")
-SHARED, OTHER = "home@example.com", "work@example.com"
 OWN = ("ada@example.com", "bob@example.com")
-ENTERED, EXITED = "Audience Entered", "Audience Exited"
-START_MS = int(START_S * 1000) - 3_600_000
-
-Event = dict[str, Any]
 
 pytestmark = pytest.mark.usefixtures("few_ticks", "quiet_logs")
 
@@ -66,30 +70,6 @@ class Ending(NamedTuple):
     members: set[str]
     reasons: dict[str, str]
     entries: dict[bytes, bytes]
-
-
-def moved(event: str, user: str, number: int, email: str = SHARED) -> Event:
-    """Return an audience event; a greater number happened later."""
-    return {
-        "type": "track",
-        "event": event,
-        "userId": user,
-        "messageId": f"{user}-{number}",
-        "timestamp": START_MS + number * 60_000,
-        "properties": {"audience_key": "vip"},
-        "context": {"traits": {"email": email}},
-    }
-
-
-def identified(user: str, number: int, email: str) -> Event:
-    """Return an identify call that gives the user an address."""
-    return {
-        "type": "identify",
-        "userId": user,
-        "messageId": f"{user}-{number}",
-        "timestamp": START_MS + number * 60_000,
-        "traits": {"email": email},
-    }
 
 
 def play(
@@ -340,7 +320,7 @@ def test_who_is_on_the_list(
 
 
 def test_an_exit_while_another_user_is_inside_has_an_outcome() -> None:
-    """It is discarded, with the reason."""
+    """Discarded, with the reason that others share the profile."""
     events = [moved(ENTERED, "ada", 1), moved(ENTERED, "bob", 2)]
 
     ending = play([*events, moved(EXITED, "ada", 3), moved(EXITED, "bob", 4)])
@@ -379,3 +359,11 @@ def test_without_the_setting_the_first_exit_counts() -> None:
 
     assert ending.members == set()
     assert not any(b"\0holder\0" in key for key in ending.entries)
+
+
+def test_users_are_counted_only_if_they_are_named_completely() -> None:
+    """An exit by user id alone would name no address."""
+    identity = {"shared_profiles": True, "complete": False}
+
+    with pytest.raises(ConfigError, match="shared_profiles: true has no effect"):
+        compile_destination({"settings": {"identity": identity}})

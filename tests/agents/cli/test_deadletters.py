@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+import msgspec
 import pytest
 
 from agents.admin.dead_letters import DeadLetters
@@ -20,8 +21,10 @@ from tests.agents.cli.support.dead_letter_harness import (
     dead_letter_at,
     open_harness,
 )
+from tests.support.reprocess_records import activation
 
 LANE = {"stage": "deliver.lists", "code": "list-gone", "value": b"{}"}
+BY_EDGE = msgspec.json.encode(activation(edge="edge:1"))
 
 
 @pytest.fixture
@@ -145,22 +148,28 @@ def test_a_dry_run_writes_nothing(harness: DeadLetterHarness) -> None:
 
 
 def test_each_goes_where_its_stage_says(harness: DeadLetterHarness) -> None:
-    """Events to intake, as new; activations to activate, as the last word."""
+    """Events to intake, as new; activations to activate, as the last word.
+
+    The key is the user's, also if that on the lane is the edge's.
+    """
     harness.publish_dead_letters(
-        dead_letter_at(0, value=b"event"), dead_letter_at(1, **LANE)
+        dead_letter_at(0, value=b"event"),
+        dead_letter_at(1, **LANE),
+        dead_letter_at(2, **(LANE | {"value": BY_EDGE, "key": b"edge:1"})),
     )
 
     output = harness.output_of("requeue", "--all", "--apply")
 
     assert harness.modes("t.reprocess") == [(b"correct", b"k", b"event")]
-    assert harness.modes("t.events") == [(b"again", b"k", b"{}")]
-    assert "requeued 2 dead letters as 2 records" in output
+    by_user = (b"again", b"u-1", BY_EDGE)
+    assert sorted(harness.modes("t.events")) == [(b"again", b"k", b"{}"), by_user]
+    assert "requeued 3 dead letters as 3 records" in output
     assert harness.output_of("list") == "no dead letters\n"
     assert harness.output_of("list", "--all") != "no dead letters\n"
     again = harness.output_of("requeue", "--all", "--apply", code=1)
-    assert "left out 2 resolved" in again
+    assert "left out 3 resolved" in again
     forced = harness.output_of("requeue", "--all", "--include-resolved")
-    assert "would requeue 2" in forced
+    assert "would requeue 3" in forced
 
 
 def test_the_replay_is_named_before_anything_is_sent(
