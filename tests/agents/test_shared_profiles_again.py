@@ -112,7 +112,7 @@ def test_a_requeued_removal_waits_for_the_other_users_too() -> None:
 
 
 def test_a_stopped_replay_changes_no_user_without_the_edge() -> None:
-    """What the user's entry has already is applied to the edge too."""
+    """The edge gets what the user's entry has already."""
     producer = FakeProducer()
     services = context(producer, destination=compile_destination(RULES))
     replay = _event(moved(ENTERED, "ada", 1), *replay_headers("correct"))

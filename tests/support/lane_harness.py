@@ -53,13 +53,14 @@ def remove_from_list(user: str) -> ListRemove:
     return ListRemove(list_id="", identifiers={"external_id": user})
 
 
-def lane_record(
+def lane_record(  # noqa: PLR0913 - a record's parts
     offset: int,
     *,
     user: str = "",
     intent: Callable[[str], Intent] = add_to_list,
     caused_by: int | None = None,
     expire_after_s: float = 0.0,
+    edge: str = "",
 ) -> Record:
     """Build a record of the lane.
 
@@ -69,6 +70,7 @@ def lane_record(
         intent: Builds the intent for the user.
         caused_by: Offset of the source record, if it differs.
         expire_after_s: Time that its mapping lets it wait.
+        edge: Key of the edge, if users share the profile.
     """
     user = user or f"u{offset}"
     source_offset = offset if caused_by is None else caused_by
@@ -82,11 +84,12 @@ def lane_record(
         message_id=f"m{source_offset}",
         audience="vip",
         expire_after_s=expire_after_s,
+        edge=edge,
     )
     return record(
         msgspec.json.encode(activation),
         offset=offset,
-        key=user.encode(),
+        key=(edge or user).encode(),
         headers=[
             (ORIGIN_HEADER, str(origin).encode()),
             (SOURCE_TIME_HEADER, b"%d" % (NOW_MS - SOURCE_AGE_MS)),

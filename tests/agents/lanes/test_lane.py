@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from agents.engine.producer import Message
 from agents.lanes.lane import BatchResult, NotNow
@@ -106,6 +107,35 @@ def test_what_a_killed_worker_s_successor_tells_again_is_not_sent_again() -> Non
         "duplicate",
     )
     assert harness.part.commit_offset == 3
+
+
+def test_users_of_one_profile_have_one_order() -> None:
+    """An older change that looks new would be the last one, if the newer were not sent.
+
+    The previous owner of the partition settled the first copy of the older one.
+    """
+
+    async def scenario(harness: LaneHarness) -> None:
+        exit_of_b = partial(
+            lane_record,
+            user="b",
+            intent=remove_from_list,
+            caused_by=2,
+            edge="edge:1",
+        )
+        for offset, change in enumerate(
+            [
+                exit_of_b(0),
+                lane_record(1, caused_by=1, user="a", edge="edge:1"),
+                exit_of_b(2),
+            ]
+        ):
+            await harness.enqueue(change)
+            await asyncio.sleep(offset + 1)
+
+    harness = run_scenario(scenario)
+
+    assert harness.lane.batches == [["b"], ["a"], ["b"]]
 
 
 def test_a_lane_takes_in_no_more_bytes_than_its_window() -> None:

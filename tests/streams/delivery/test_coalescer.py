@@ -70,6 +70,19 @@ def test_an_item_names_the_list_or_its_audience(
     assert item.ordering_key == OrderingKey("u", list_ref)
 
 
+def test_users_of_one_profile_share_the_ordering_key() -> None:
+    """A removal by the one must not overtake an add by the other."""
+    items = [
+        queued_item(
+            1, add("", external_id=user), user=user, audience="fans", edge="edge:1"
+        )
+        for user in ("ada", "bob")
+    ]
+
+    keys = {item.ordering_key for item in items}
+    assert keys == {OrderingKey("edge:1", ByAudience("fans"))}
+
+
 def test_the_group_that_waits_longest_comes_first(lists: Coalescer[int]) -> None:
     """Whichever was there first: one list's backlog holds up no other."""
     lists.add(_item(1, user="a", since_s=5.0))
