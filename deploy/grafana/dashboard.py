@@ -183,13 +183,17 @@ def lane(name: str) -> list[Panel]:
             "Pending items, of the limit",
             "percentunit",
             (
-                f"sum by (instance) ({metric('pending_items', of_lane)}) / "
-                f"sum by (instance) ({metric('pending_items_limit', of_lane)})",
+                (
+                    f"sum by (instance) ({metric('pending_items', of_lane)}) / "
+                    f"sum by (instance) ({metric('pending_items_limit', of_lane)})"
+                ),
                 "{{instance}} items",
             ),
             (
-                f"sum by (instance) ({metric('pending_bytes', of_lane)}) / "
-                f"sum by (instance) ({metric('pending_bytes_limit', of_lane)})",
+                (
+                    f"sum by (instance) ({metric('pending_bytes', of_lane)}) / "
+                    f"sum by (instance) ({metric('pending_bytes_limit', of_lane)})"
+                ),
                 "{{instance}} bytes",
             ),
         ),
@@ -241,9 +245,11 @@ def klaviyo() -> list[Panel]:
             "Quota left",
             "percentunit",
             (
-                "min by (endpoint, window) "
-                f"({metric('quota_remaining_requests')} / "
-                f"{metric('quota_limit_requests')})",
+                (
+                    "min by (endpoint, window) "
+                    f"({metric('quota_remaining_requests')} / "
+                    f"{metric('quota_limit_requests')})"
+                ),
                 "{{endpoint}} {{window}}",
             ),
         ),
@@ -274,8 +280,10 @@ def worker() -> list[Panel]:
             "CPU",
             "percentunit",
             (
-                f"sum by (instance) (rate(process_cpu_seconds_total{{{JOB}}}"
-                "[$__rate_interval]))",
+                (
+                    f"sum by (instance) (rate(process_cpu_seconds_total{{{JOB}}}"
+                    "[$__rate_interval]))"
+                ),
                 "{{instance}}",
             ),
         ),

@@ -5,8 +5,8 @@
 
 The lock says of each package which packages need it. Wanted are the dependencies of the
 project, those of its extras (all but `dev`, or those named), and all that these need.
-With `--root`, wanted is this package instead. Needs nothing but Python: the build of the
-image runs it first.
+With `--root`, wanted is this package instead. Needs nothing but Python: the build of
+the image runs it first.
 """
 
 import argparse
@@ -48,7 +48,9 @@ def roots(pyproject: str, extras: Iterable[str] | None = None) -> set[str]:
     optional = project["optional-dependencies"]
     chosen = optional.keys() - {DEVELOPERS_EXTRA} if extras is None else {*extras}
     if unknown := chosen - optional.keys():
-        sys.exit(f"no extra of the project: {', '.join(unknown)}; {', '.join(optional)}")
+        sys.exit(
+            f"no extra of the project: {', '.join(unknown)}; {', '.join(optional)}"
+        )
     lists = [project["dependencies"], *(optional[name] for name in chosen)]
     return {canonical(requirement) for names in lists for requirement in names}
 
