@@ -100,13 +100,17 @@ def runtime_lock(lock: str, wanted: Iterable[str]) -> str:
     )
 
 
-def runtime_versions() -> dict[str, str]:
-    """Return name and version of each package of the product, from this checkout."""
+def runtime_requirements() -> dict[str, str]:
+    """Return the product's packages: name to pinned requirement, with its marker."""
     text = runtime_lock(
         (ROOT / "requirements.lock").read_text(),
         roots((ROOT / "pyproject.toml").read_text()),
     )
-    return {match[1]: match[2] for match in map(PIN.match, text.splitlines()) if match}
+    return {
+        match[1]: line.rstrip("\\ ")
+        for line in text.splitlines()
+        if (match := PIN.match(line))
+    }
 
 
 def main() -> None:
