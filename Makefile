@@ -19,6 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers bytecode format bench kafka lock clean
+.PHONY: dist sbom supply
 .PHONY: $(addprefix bench-,all journey quota latency table user pacing replay sync formats)
 
 help: ## List the targets
@@ -96,6 +97,26 @@ lock: $(STAMP) ## Write requirements.lock from pyproject.toml
 	  --extra registry --extra warehouse \
 	  --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" \
 	  --output-file requirements.lock pyproject.toml
+
+# The tests find no source beside them: they import what the wheel has installed.
+dist: $(STAMP) ## Build wheel and sdist into dist/, and run the tests against the wheel
+	rm -rf dist build
+	@$(BIN)/python -m hatchling build --directory dist
+	@mkdir -p build/tests && tar -xzf dist/*.tar.gz --strip-components 1 -C build/tests
+	@find build/tests/streams build/tests/agents -name '*.py' -delete
+	@$(PYTHON) -m venv --without-pip build/venv
+	@$(BIN)/uv pip install --quiet --python build/venv/bin/python --no-index --no-deps dist/*.whl
+	@$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  >"$$(build/venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/locked.pth"
+	cd build/tests && ../venv/bin/python -m pytest $(SIDE_BY_SIDE) \
+	  -m "not kafka and not slow and not benchmark" tests/streams tests/agents tests/examples
+
+sbom: $(STAMP) ## Write dist/sbom.cdx.json: what is shipped, with versions and licences
+	@mkdir -p dist
+	$(BIN)/python -m deploy.supply.sbom >dist/sbom.cdx.json
+
+supply: $(STAMP) ## Review the lock: asks the index when packages were released, if yanked
+	$(BIN)/python -m deploy.supply.lock_review
 
 clean: ## Remove .venv and every cache in the checkout
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache

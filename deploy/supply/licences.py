@@ -34,8 +34,8 @@ FROM_CLASSIFIERS = {
     "The Unlicense (Unlicense)": "Unlicense",
 }
 """Classifiers of packages without an expression. "BSD License" leaves the number of
-clauses open: the texts of those packages (cronsim, faust-streaming, mode-streaming) have
-three."""
+clauses open: the texts of those packages (cronsim, faust-streaming, mode-streaming)
+have three."""
 
 FROM_TEXTS = {
     "3-Clause BSD License": "BSD-3-Clause",

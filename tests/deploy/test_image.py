@@ -1,4 +1,4 @@
-"""Image and compose.yaml of `deploy/`: linted, confined, pinned, of files that exist."""
+"""Image and compose.yaml of `deploy/`: linted, confined and pinned."""
 
 import json
 import re
@@ -149,7 +149,7 @@ def test_workers_have_state_of_their_own_and_time_to_stop(
 
 
 def test_grafana_finds_its_data_and_its_dashboard() -> None:
-    """The data source is the service of compose.yaml; the provider's folder is mounted."""
+    """The data source is a service of compose.yaml, the provider's folder a mount."""
     folder = DEPLOY / "grafana/provisioning"
     [source] = yaml.safe_load((folder / "datasources/prometheus.yaml").read_text())[
         "datasources"

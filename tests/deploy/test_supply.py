@@ -1,4 +1,4 @@
-"""Packages that the product ships: known, licensed, maintained, and none of developers'."""
+"""Packages that the product ships: known, licensed and maintained."""
 
 import json
 from datetime import date, timedelta
@@ -51,14 +51,14 @@ UNREVIEWED_MAX = 10
 
 
 def test_the_runtime_needs_no_tool_of_developers() -> None:
-    """The part of the lock for the image has all that the product names, and no more."""
+    """The image gets all that the product names, and no tool of developers."""
     assert roots((ROOT / "pyproject.toml").read_text()) <= {*LOCKED}
     assert {"pytest", "ruff", "mypy", "testcontainers", "hatchling"}.isdisjoint(LOCKED)
     assert {"aiohttp", "multidict", "propcache"} <= {*LOCKED}
 
 
 def test_a_package_brings_all_that_it_needs() -> None:
-    """What a package needs comes with it, at any distance; what nobody needs does not."""
+    """All that a package needs comes with it, at any distance, and nothing else."""
     lock = """
 alpha==1 \\
     # via klaviyo-streams (pyproject.toml)
