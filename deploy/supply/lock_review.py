@@ -63,7 +63,8 @@ def review(requirements: dict[str, str]) -> dict[str, Any]:
 def first_upload(package: dict[str, Any]) -> str:
     """Return the day of the first upload of a release in uv's lock."""
     files = [*package.get("wheels", ()), package.get("sdist", {})]
-    return min(file["upload-time"][:10] for file in files if "upload-time" in file)
+    times: list[str] = [file["upload-time"] for file in files if "upload-time" in file]
+    return min(times)[:10]
 
 
 if __name__ == "__main__":

@@ -171,6 +171,14 @@ def read_events(broker: Broker, topic: str, *, count: int) -> list[dict[str, Any
     return [json.loads(message.value() or b"") for message in messages]
 
 
+def test_the_script_for_docker_is_valid_shell() -> None:
+    """Nobody with Docker finds a mistake of syntax."""
+    script = DEPLOY / "verify-with-docker.sh"
+
+    subprocess.run(["/bin/sh", "-n", script], check=True)  # noqa: S603 - no shell
+    assert script.stat().st_mode & 0o111
+
+
 @pytest.mark.kafka
 def test_the_producer_of_compose_sends_events(kafka: Broker, topic_prefix: str) -> None:
     """Events of the example arrive, each for another user and with an id of its own."""

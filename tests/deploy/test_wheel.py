@@ -39,13 +39,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("wheel")
     python = Path(sys.executable)
-    build = [python, "-m", "hatchling", "build", "--target", "wheel"]
-    run(*build, "--directory", folder, cwd=ROOT)
+    build = ["-m", "hatchling", "build", "--target", "wheel", "--directory"]
+    run(python, *build, folder, cwd=ROOT)
     venv.create(folder / "venv", symlinks=True)
     [wheel] = folder.glob("*.whl")
     new_python = folder / "venv/bin/python"
-    install = [python.with_name("uv"), "pip", "install", "--quiet", "--offline"]
-    run(*install, "--no-deps", "--python", new_python, wheel, cwd=folder)
+    install = ["pip", "install", "--quiet", "--offline", "--no-deps", "--python"]
+    run(python.with_name("uv"), *install, new_python, wheel, cwd=folder)
     [packages] = folder.glob("venv/lib/python3*/site-packages")
     (packages / "locked.pth").write_text(sysconfig.get_path("purelib"))
     return new_python.parent
