@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 6
+WHEEL = $(VENV)/wheel
+WHEEL_TESTS ?= tests/streams tests/agents tests/examples
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # uv installs in seconds what takes pip half a minute. It does not read pip's configuration:
@@ -100,16 +102,16 @@ lock: $(STAMP) ## Write requirements.lock from pyproject.toml
 
 # The tests find no source beside them: they import what the wheel has installed.
 dist: $(STAMP) ## Build wheel and sdist into dist/, and run the tests against the wheel
-	rm -rf dist build
+	@rm -rf dist $(WHEEL) && mkdir -p $(WHEEL)/sdist
 	@$(BIN)/python -m hatchling build --directory dist
-	@mkdir -p build/tests && tar -xzf dist/*.tar.gz --strip-components 1 -C build/tests
-	@find build/tests/streams build/tests/agents -name '*.py' -delete
-	@$(PYTHON) -m venv --without-pip build/venv
-	@$(BIN)/uv pip install --quiet --python build/venv/bin/python --no-index --no-deps dist/*.whl
+	@tar -xzf dist/*.tar.gz --strip-components 1 -C $(WHEEL)/sdist
+	@find $(WHEEL)/sdist/streams $(WHEEL)/sdist/agents -name '*.py' -delete
+	@$(BIN)/python -m venv --without-pip $(WHEEL)/venv
+	@$(BIN)/uv pip install --quiet --python $(WHEEL)/venv/bin/python --offline --no-deps dist/*.whl
 	@$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
-	  >"$$(build/venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/locked.pth"
-	cd build/tests && ../venv/bin/python -m pytest $(SIDE_BY_SIDE) \
-	  -m "not kafka and not slow and not benchmark" tests/streams tests/agents tests/examples
+	  >$$(echo $(WHEEL)/venv/lib/python3*/site-packages)/locked.pth
+	cd $(WHEEL)/sdist && ../venv/bin/python -m pytest $(SIDE_BY_SIDE) \
+	  -m "not kafka and not slow and not benchmark" $(WHEEL_TESTS)
 
 sbom: $(STAMP) ## Write dist/sbom.cdx.json: what is shipped, with versions and licences
 	@mkdir -p dist

@@ -83,10 +83,10 @@ def test_there_is_a_row_for_each_stage_and_lane() -> None:
 
 def test_no_panels_overlap() -> None:
     """Each panel has an id and a place of its own, within the width."""
-    places = [panel["gridPos"] for panel in CONTENT["panels"]]
+    boxes = [panel["gridPos"] for panel in CONTENT["panels"]]
     overlapping = [
         (a, b)
-        for a, b in combinations(places, 2)
+        for a, b in combinations(boxes, 2)
         if a["x"] < b["x"] + b["w"]
         and b["x"] < a["x"] + a["w"]
         and a["y"] < b["y"] + b["h"]
@@ -94,8 +94,8 @@ def test_no_panels_overlap() -> None:
     ]
 
     assert overlapping == []
-    assert all(place["x"] + place["w"] <= dashboard.WIDTH for place in places)
-    assert len({panel["id"] for panel in CONTENT["panels"]}) == len(places)
+    assert all(box["x"] + box["w"] <= dashboard.WIDTH for box in boxes)
+    assert len({panel["id"] for panel in CONTENT["panels"]}) == len(boxes)
 
 
 def test_each_expression_parses(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import helm_python
 import kubernetes_validate
 import pytest
 import yaml
 
-from streams.settings.model import Settings
+from streams.settings.model import Secret, Settings
 from tests.deploy.metric_names import METRIC_NAMES
 from tests.deploy.tools import DEPLOY, metrics_in, run
 
@@ -29,7 +29,7 @@ Manifest = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def chart() -> helm_python.Chart:
-    """Return the chart."""
+    """Return the chart, loaded once."""
     return helm_python.Chart.load(str(CHART))
 
 
@@ -72,7 +72,7 @@ def pod(manifests: list[Manifest]) -> Manifest:
 
 
 def test_lint_finds_no_fault() -> None:
-    """Nothing above information."""
+    """The linter reports information, no warnings and no errors."""
     report = helm_python.lint(str(CHART))
 
     assert report["errors"] == []
@@ -118,6 +118,9 @@ def test_the_schemas_refuse_an_unknown_field(chart: helm_python.Chart) -> None:
         ),
         pytest.param(
             {"settings": {"klaviyo_api_key": "x"}}, id="secret-in-the-settings"
+        ),
+        pytest.param(
+            {"settings": {"klaviyo_proxy_credentials": "x"}}, id="credentials"
         ),
         pytest.param({"settings": {"data_dir": "/x"}}, id="setting-of-the-chart"),
         pytest.param({"autoscaling": {"busyPercent": 0.7}}, id="share-for-percent"),
@@ -169,6 +172,18 @@ def test_a_worker_is_confined(chart: helm_python.Chart, path: Path) -> None:
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert set(environment(spec)["KLAVIYO_API_KEY"]) == {"secretKeyRef"}
     assert "Secret" not in {manifest["kind"] for manifest in manifests}
+
+
+def test_no_secret_stands_in_the_settings(chart: helm_python.Chart) -> None:
+    """Each setting that holds a secret is refused among the settings of the chart."""
+    secrets = [
+        name for name, hint in get_type_hints(Settings).items() if hint is Secret
+    ]
+
+    for name in secrets:
+        with pytest.raises(helm_python.HelmError):
+            chart.validate_schema({"settings": {name: "x"}})
+    assert "klaviyo_api_key" in secrets
 
 
 def test_the_settings_are_those_of_a_worker(chart: helm_python.Chart) -> None:

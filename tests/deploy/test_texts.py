@@ -1,8 +1,8 @@
 """Commands of `deploy/README.md` and `deploy/RUNBOOK.md`, run or excepted by a reason.
 
 Commands are the lines of the fenced `sh` blocks, and what stands between backticks and
-begins with the program's name. Those of the program run in this process, in the order of
-the text, against a Kafka with the topics of a worker and a sandbox.
+begins with the name of the program. Those of the program run in this process, in the
+order of the text, against a Kafka with the topics of a worker and a sandbox.
 """
 
 import re
@@ -124,37 +124,45 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def klaviyo() -> Iterator[Klaviyo]:
+    """Sandbox for the commands of all texts."""
+    with closing(Klaviyo("--no-quotas")) as klaviyo:
+        yield klaviyo
+
+
 @pytest.fixture
 def _environ(
-    _folder: None, durable_kafka: Broker, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Settings of a cluster with the topics of a worker, and of a sandbox."""
+    _folder: None,
+    durable_kafka: Broker,
+    klaviyo: Klaviyo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Set the settings of a sandbox and of a cluster with the topics of a worker."""
     app = f"texts-{uuid.uuid4().hex[:8]}"
-    with closing(Klaviyo("--no-quotas")) as klaviyo:
-        settings = SETTINGS | {
-            "KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": durable_kafka.bootstrap,
-            "KLAVIYO_STREAMS_KLAVIYO_URL": klaviyo.url,
-            "KLAVIYO_STREAMS_APP_ID": app,
-            "KLAVIYO_STREAMS_TOPIC_PREFIX": f"{app}.",
-            "KLAVIYO_STREAMS_SOURCE_TOPICS": f"{app}.source",
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        made = CliRunner().invoke(main, ["topics"])
-        assert made.exit_code == 0, made.output
-        yield
+    settings = SETTINGS | {
+        "KLAVIYO_STREAMS_KAFKA_BOOTSTRAP_SERVERS": durable_kafka.bootstrap,
+        "KLAVIYO_STREAMS_KLAVIYO_URL": klaviyo.url,
+        "KLAVIYO_STREAMS_APP_ID": app,
+        "KLAVIYO_STREAMS_TOPIC_PREFIX": f"{app}.",
+        "KLAVIYO_STREAMS_SOURCE_TOPICS": f"{app}.source",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    made = CliRunner().invoke(main, ["topics"])
+    assert made.exit_code == 0, made.output
 
 
 def run(command: str) -> str:
     """Return the fault of a command that runs here; empty without any."""
-    words = [VALUES.get(word, word) for word in shlex.split(command)]
-    if words[0] != NAME:
-        run_program(*words)
+    arguments = [VALUES.get(part, part) for part in shlex.split(command)]
+    if arguments[0] != NAME:
+        run_program(*arguments)
         return ""
     line = command.removeprefix(f"{NAME} ")
     allowed = next((EXITS[begin] for begin in EXITS if line.startswith(begin)), {0})
-    events = Path("events.jsonl").read_text() if words[1] == "explain" else None
-    result = CliRunner().invoke(main, words[1:], input=events)
+    events = Path("events.jsonl").read_text() if arguments[1] == "explain" else None
+    result = CliRunner().invoke(main, arguments[1:], input=events)
     is_expected = result.exit_code in allowed and "Traceback" not in result.output
     return "" if is_expected else f"{command}: {result.exit_code}: {result.output}"
 
