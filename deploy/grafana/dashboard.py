@@ -118,15 +118,15 @@ def overview() -> list[Panel]:
 
 def stage(name: str) -> list[Panel]:
     """Return the panels of a stage."""
-    of_stage = f'stage="{name}"'
+    of_stage = f'stage=~"{name}([.].+)?"'  # deliver.events, and the other lanes
     of_group = f'group=~".*[.]{name}([.].+)?"'
     last_progress = metric("last_progress_timestamp_seconds", of_stage)
     return [
         panel(
             "Records",
             "ops",
-            (rate("stage", "records_in_total", of_stage), "in"),
-            (rate("stage", "records_out_total", of_stage), "out"),
+            (rate("stage", "records_in_total", of_stage), "{{stage}} in"),
+            (rate("stage", "records_out_total", of_stage), "{{stage}} out"),
         ),
         panel(
             "Lag",
@@ -141,7 +141,10 @@ def stage(name: str) -> list[Panel]:
         panel(
             "Time since the last progress",
             "s",
-            (f"time() - max by (instance) ({last_progress})", "{{instance}}"),
+            (
+                f"time() - max by (instance, stage) ({last_progress})",
+                "{{instance}} {{stage}}",
+            ),
         ),
         panel(
             "Dead letters",
