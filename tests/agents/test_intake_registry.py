@@ -166,6 +166,7 @@ async def test_a_key_may_have_another_format_than_the_value(
         pytest.param(frame(999_999, b"x"), "unknown-schema", id="unknown id"),
         pytest.param(frame(2**32 - 1, b"x"), "unknown-schema", id="largest id"),
         pytest.param(b'{"id":"7"}', "not-framed", id="JSON"),
+        pytest.param(b"", "not-framed", id="empty"),
         pytest.param(b"\x00\x00", "bad-frame", id="frame cut off"),
         pytest.param(b"\x03\x00" + bytes(16), "unsupported-registry", id="AWS Glue"),
         pytest.param("protobuf", "wrong-schema-type", id="schema of another format"),

@@ -64,7 +64,7 @@ def parse_frame(  # noqa: PLR0913 - parts of a record, and how to read them
     A header that names the schema counts more than the first bytes.
 
     Args:
-        raw: The key or value, not empty.
+        raw: The key or value; an empty one has no frame.
         headers: Headers of the record.
         is_key: True for the key.
         wire_format: Wire format of the payload.
@@ -78,6 +78,8 @@ def parse_frame(  # noqa: PLR0913 - parts of a record, and how to read them
     frame = _by_header(raw, headers, is_key=is_key, has_indexes=has_indexes)
     if frame is not None:
         return frame
+    if not raw:
+        return Frame(None, raw)
     if raw[0] == _GLUE_MAGIC:
         return _glue_frame(raw, max_bytes=max_bytes)
     if raw[0] != _ID_MAGIC:

@@ -11,7 +11,15 @@ from streams.destination.sources import read_sources
 from streams.events.canonical_event import Origin
 from streams.events.formats.source_record import SourceRecord
 from streams.events.sources import Source
-from tests.cases.sources import canal, cloudevents, connect_jdbc, maxwell, rudderstack
+from tests.cases.sources import (
+    auto,
+    canal,
+    cloudevents,
+    connect_jdbc,
+    json_schema,
+    maxwell,
+    rudderstack,
+)
 from tests.cases.sources.case import Bad, Good, encoded
 
 NOW_MS = 1_772_359_200_000  # 2026-03-01T10:00Z: the clock of every case
@@ -23,6 +31,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "maxwell": maxwell.TOOL,
     "canal": canal.TOOL,
     "connect-jdbc": connect_jdbc.TOOL,
+    "auto": auto.OPTIONS,
+    "json-schema": json_schema.OPTIONS,
 }
 GOOD: dict[str, tuple[Good, ...]] = {
     "rudderstack": rudderstack.GOOD,
@@ -37,6 +47,8 @@ BAD: dict[str, tuple[Bad, ...]] = {
     "maxwell": maxwell.BAD,
     "canal": canal.BAD,
     "connect-jdbc": connect_jdbc.BAD,
+    "auto": auto.BAD,
+    "json-schema": json_schema.BAD,
 }
 
 
