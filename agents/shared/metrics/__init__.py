@@ -1,0 +1,1 @@
+"""Metrics of a worker: the catalogue, its table, and the registry that holds them."""
