@@ -65,6 +65,9 @@ async def process_batch(context: Context, groups: PartitionRecords) -> None:
         *(record for record, _ in result.links),
         *(record for record, _, _ in result.claims),
     ]
+    context.metrics.stages[Stage.ACTIVATE].records_out.inc(len(causes))
+    if result.discarded:
+        context.metrics.count_outcomes(result.discarded)
     result.dead_letters += refused_records(
         Stage.ACTIVATE, causes, sent, fault=TOO_LARGE
     )

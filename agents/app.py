@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from agents import activate, deliver, health, intake, list_resolver, release
+from agents import activate, deliver, intake, list_resolver, release
 from agents.engine.faust_app import EngineApp, reader_poll_ages_s
 from agents.engine.global_table import GlobalTable
 from agents.engine.offset_backup import OffsetBackup
@@ -12,8 +12,14 @@ from agents.engine.producer import Producer
 from agents.engine.table import Table
 from agents.engine.watchdog import Watchdog
 from agents.lanes.service import LaneService
+from agents.monitoring.health import Health
+from agents.monitoring.lag import LagWatch
+from agents.monitoring.pages import register_pages
+from agents.monitoring.scrape import Scrape
 from agents.shared.context import Context, clock_ms, kafka_access
 from agents.shared.klaviyo import KlaviyoService, create_klaviyo_client
+from agents.shared.metrics.registry import WorkerMetrics
+from agents.shared.metrics.requests import RequestMetrics
 from agents.shared.registry.client import RegistryClients
 from agents.shared.registry.store import SchemaStore
 from agents.shared.schema_wait import SchemaWait
@@ -58,14 +64,21 @@ def build_app(settings: Settings, destination: Destination) -> EngineApp:
     ]
     for stage in settings.stages:
         _stage_adder(stage, destination)(app, context)
-    app.base_services.append(_build_watchdog(app, settings))
-    health.register(app)
+    lags = LagWatch(app.readers, context.now_ms)
+    app.base_services += [_build_watchdog(app, settings), lags]
+    lanes = [lane for lane in app.base_services if isinstance(lane, LaneService)]
+    Scrape(app, context, lags=lags, lanes=lanes).register()
+    register_pages(app, context.metrics, Health(app, lags=lags, lanes=lanes))
     return app
 
 
 def _build_context(settings: Settings, destination: Destination) -> Context:
     kafka, topics = kafka_access(settings), settings.topics
     producer = Producer(kafka)
+    metrics = WorkerMetrics(
+        stages=_stage_names(settings),
+        mappings=[rule.name for rule in destination.mappings],
+    )
     is_on_disk = settings.table_store == "rocksdb"
     return Context(
         settings=settings,
@@ -84,13 +97,25 @@ def _build_context(settings: Settings, destination: Destination) -> Context:
         offset_backup=OffsetBackup(
             topic=topics.offset_backup, kafka=kafka, producer=producer
         ),
-        klaviyo=create_klaviyo_client(settings),
+        klaviyo=create_klaviyo_client(
+            settings, on_attempt=RequestMetrics(metrics, clock_ms)
+        ),
         destination=destination,
         converted_topics=converted_topics(destination.sources),
         warn=WarningLog(),
         schemas=SchemaStore(RegistryClients()),
         now_ms=clock_ms,
+        metrics=metrics,
     )
+
+
+def _stage_names(settings: Settings) -> list[str]:
+    """Return the names of the stages that run, those without outcomes too."""
+    beside = {"activate": [release.NAME], "deliver": [list_resolver.NAME]}
+    stages = [stage for stage in settings.stages if stage != "deliver"]
+    lanes = settings.lanes if "deliver" in settings.stages else ()
+    others = [name for stage in settings.stages for name in beside.get(stage, [])]
+    return [*stages, *map(Stage.deliver, lanes), *others]
 
 
 def _add_intake(app: EngineApp, context: Context) -> None:

@@ -46,6 +46,7 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
         for message in result
     ]
     results = await context.producer.send([message for _, message in events])
+    context.metrics.stages[Stage.INTAKE].records_out.inc(len(events))
     dead_letters = [failed for failed in converted if isinstance(failed, DeadLetter)]
     sent = [record for record, _ in events]
     dead_letters += refused_records(Stage.INTAKE, sent, results, fault=EVENT_TOO_LARGE)
@@ -55,6 +56,7 @@ async def process_records(context: Context, records: Sequence[Record]) -> None:
     if discarded_items:
         messages = outcome_messages(context, Stage.INTAKE, discarded_items)
         await context.producer.send(messages)
+        context.metrics.count_outcomes(discarded_items)
 
 
 def _convert(

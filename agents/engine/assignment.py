@@ -74,7 +74,11 @@ class Assignment:
         for tp, records in fetched.items():
             part = self.partitions.get(tp)
             if part is polled[tp] and part.is_active:
-                part.track([record.offset for record in records])
+                part.track(
+                    [record.offset for record in records],
+                    first_ms=records[0].timestamp,
+                    last_ms=records[-1].timestamp,
+                )
                 groups.append((part, records))
             else:
                 self._consumer.seek_back(records, tp)

@@ -74,14 +74,17 @@ def _send_or_raise_kafka_error(
 
 
 class _ServiceOrder(BootStrategy):
-    """Start order: agents before the readers that feed agents; stop order: reversed."""
+    """Start order: agents before the readers that feed agents; stop order: reversed.
+
+    The web server comes first: a worker that waits for Kafka is alive, and says so.
+    """
 
     def server(self) -> Iterable[ServiceT]:
         app: Any = self.app
         return self._chain(
             self.sensors(),
-            app.base_services,
             self.web_server(),
+            app.base_services,
             self.agents(),
             app.readers,
         )

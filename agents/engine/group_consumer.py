@@ -117,6 +117,22 @@ class GroupConsumer:
         self.polled_at_s = asyncio.get_running_loop().time()
         return fetched
 
+    async def fetch_ends(
+        self, partitions: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, tuple[int, int]]:
+        """Fetch position and end offset of partitions, from the brokers.
+
+        Without partitions the end of one is asked for all the same, to see whether
+        Kafka answers.
+
+        Raises:
+            KafkaError: Kafka does not answer, or a partition is not assigned any more.
+        """
+        owned = [tp for tp in partitions if tp in self.client.assignment()]
+        asked = owned or [TopicPartition(self._options.topics[0], 0)]
+        ends = await self.client.end_offsets(asked)
+        return {tp: (await self.client.position(tp), ends[tp]) for tp in owned}
+
     def seek_back(self, records: list[Record], tp: TopicPartition) -> None:
         """Make fetched records come again, if the partition is still assigned."""
         if tp in self.client.assignment():

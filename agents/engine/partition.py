@@ -1,6 +1,7 @@
 """State of an owned partition, with unfinished offsets and record batches."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -24,6 +25,8 @@ class Partition:
         revoking: A revocation has begun, so no new work may start.
         revoked: Another worker may own the partition, so no result counts any more.
         committed_offset: Last offset that Kafka is known to have for the group.
+        latest_ms: Timestamp of the latest delivered record, milliseconds since the
+            epoch; 0 before the first.
         recovery_task: Recovery of the state, while it runs.
     """
 
@@ -35,7 +38,9 @@ class Partition:
         self.revoked = False
         self.committed_offset: int | None = None
         self.recovery_task: asyncio.Task[None] | None = None
+        self.latest_ms = 0
         self._unfinished: deque[int] = deque()
+        self._fetches: deque[tuple[int, int]] = deque()
         self._finished: set[int] = set()
         self._last_tracked: int | None = None
         self._holds = 0
@@ -64,11 +69,39 @@ class Partition:
         """Number of delivered records without an outcome."""
         return len(self._unfinished)
 
-    def track(self, offsets: Sequence[int]) -> None:
-        """Track ascending offsets of records that were handed to the stage."""
+    @property
+    def oldest_unfinished_ms(self) -> int | None:
+        """Timestamp of the fetch of the first unfinished record; None if all are done.
+
+        It is that of the first record of the same fetch: exact enough for an age.
+        """
+        self._forget_fetches()
+        return self._fetches[0][1] if self._fetches else None
+
+    def first_unfinished(self, position: int) -> int:
+        """Return the first unfinished offset, or the consumer's position without any.
+
+        Args:
+            position: Offset that the consumer reads next.
+        """
+        return self._unfinished[0] if self._unfinished else position
+
+    def track(
+        self, offsets: Sequence[int], *, first_ms: int = 0, last_ms: int = 0
+    ) -> None:
+        """Track ascending offsets of records that were handed to the stage.
+
+        Args:
+            offsets: Offsets of the records of one fetch.
+            first_ms: Timestamp of the first one, milliseconds since the epoch.
+            last_ms: Timestamp of the last one.
+        """
         self._unfinished.extend(offsets)
         if self._unfinished:
             self._last_tracked = self._unfinished[-1]
+            self._forget_fetches()
+            self._fetches.append((self._unfinished[-1], first_ms))
+            self.latest_ms = last_ms
 
     def mark_done(self, offsets: Sequence[int]) -> None:
         """Mark offsets as finished; ignored if unknown, or after the revocation."""
@@ -77,6 +110,12 @@ class Partition:
         self._finished.update(offsets)
         while self._unfinished and self._unfinished[0] in self._finished:
             self._finished.discard(self._unfinished.popleft())
+
+    def _forget_fetches(self) -> None:
+        """Forget fetches with no unfinished record."""
+        first = self._unfinished[0] if self._unfinished else math.inf
+        while self._fetches and self._fetches[0][0] < first:
+            self._fetches.popleft()
 
     def hold(self) -> None:
         """Announce work in progress: a rebalance waits for `release`."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import AppT, ChannelT
 from mode import Service
 
@@ -24,10 +24,14 @@ from agents.engine.group_consumer import (
 from agents.engine.kafka import KafkaAccess
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.partition import Partition, RecordBatch
+from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)
 
 BACKUP_INTERVAL_S = 5.0
+
+LAG_TIMEOUT_S = 10.0
+"""Longest wait for end offsets, seconds; our own."""
 
 
 class Reader(Service):
@@ -37,6 +41,7 @@ class Reader(Service):
         channel: Carries the batches to the stage's agent, one at a time.
         options: Settings of the reader.
         waiting_for_stage: The agent has not taken the last batch yet.
+        rebalance_count: Assignments of partitions so far.
     """
 
     def __init__(  # noqa: PLR0913 - hooks, each for its moment, most readers have none
@@ -54,6 +59,7 @@ class Reader(Service):
         self.channel: ChannelT[RecordBatch] = app.channel(maxsize=1)
         self.options = options
         self.waiting_for_stage = False
+        self.rebalance_count = 0
         self._has_joined = False
         self._consumer = GroupConsumer(
             kafka, options, on_assigned=self.on_assigned, on_revoked=self.on_revoked
@@ -84,6 +90,28 @@ class Reader(Service):
         """Loop time of the last successful poll; 0 before the first."""
         return self._consumer.polled_at_s
 
+    @property
+    def has_joined(self) -> bool:
+        """True once the reader has joined its consumer group."""
+        return self._has_joined
+
+    async def fetch_lags(self) -> dict[TopicPartition, int]:
+        """Fetch the number of unfinished records of each partition.
+
+        Raises:
+            EngineError: Kafka does not answer within `LAG_TIMEOUT_S`.
+        """
+        try:
+            async with asyncio.timeout(LAG_TIMEOUT_S):
+                ends = await self._consumer.fetch_ends(self.partitions)
+        except (KafkaError, IllegalStateError, TimeoutError) as fault:
+            raise EngineError(f"no end offsets: {type(fault).__name__}") from fault
+        return {
+            tp: max(0, end - part.first_unfinished(position))
+            for tp, (position, end) in ends.items()
+            if (part := self.partitions.get(tp))
+        }
+
     async def on_start(self) -> None:
         """Join the group; wait for the brokers as long as necessary."""
         await self._consumer.join()
@@ -97,6 +125,7 @@ class Reader(Service):
 
     def on_assigned(self, tps: Iterable[TopicPartition]) -> None:
         """Recover new partitions, then read each."""
+        self.rebalance_count += 1
         self._assignment.add(tps)
 
     async def on_revoked(self, tps: Iterable[TopicPartition]) -> None:

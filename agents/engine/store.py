@@ -52,6 +52,10 @@ class Store(Protocol):
         """
         ...
 
+    def count_entries(self) -> int:
+        """Return the number of entries; it may be an estimate."""
+        ...
+
     def wipe(self) -> None:
         """Remove all entries: the entries came from another changelog topic."""
         ...
@@ -68,6 +72,7 @@ class MemoryStore:
         self.next_offset = 0
         self.changelog_id = ""
         self._groups: dict[bytes, dict[bytes, bytes]] = {}
+        self._entry_count = 0
 
     def set_changelog_id(self, changelog_id: str) -> None:
         """Implement `Store.set_changelog_id` with a dict."""
@@ -93,16 +98,24 @@ class MemoryStore:
         for key, entry in entries.items():
             group, _, name = key.rpartition(b"\0")
             if entry is not None:
-                self._groups.setdefault(group, {})[name] = entry
+                entries_of_group = self._groups.setdefault(group, {})
+                self._entry_count += name not in entries_of_group
+                entries_of_group[name] = entry
             elif remaining := self._groups.get(group):
+                self._entry_count -= name in remaining
                 remaining.pop(name, None)
                 if not remaining:
                     del self._groups[group]
         self.next_offset = next_offset
 
+    def count_entries(self) -> int:
+        """Implement `Store.count_entries` with a dict."""
+        return self._entry_count
+
     def wipe(self) -> None:
         """Implement `Store.wipe` with a dict."""
         self._groups.clear()
+        self._entry_count = 0
         self.next_offset, self.changelog_id = 0, ""
 
     def close(self) -> None:
@@ -178,6 +191,10 @@ class RocksStore:
         batch.put(_OFFSET_KEY, str(next_offset).encode())
         self._entries.write(batch)
         self.next_offset = next_offset
+
+    def count_entries(self) -> int:
+        """Implement `Store.count_entries` with RocksDB's estimate."""
+        return self._entries.property_int_value("rocksdb.estimate-num-keys") or 0
 
     def wipe(self) -> None:
         """Implement `Store.wipe` with RocksDB."""

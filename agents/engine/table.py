@@ -36,6 +36,9 @@ class Table:
     """Entries by partition and key; only open partitions can be used.
 
     Keys are those of `agents.engine.store`: a group, a NUL byte, a name.
+
+    Attributes:
+        remaining: Changelog records still to be read, by partition in recovery.
     """
 
     def __init__(  # noqa: PLR0913 - parts of a table, each by its name
@@ -65,6 +68,7 @@ class Table:
         self._directory = directory
         self._get_topic_id = get_topic_id
         self._stores: dict[int, Store] = {}
+        self.remaining: dict[int, int] = {}
 
     async def open(self, partition: int) -> None:
         """Recover a partition from the changelog.
@@ -85,7 +89,12 @@ class Table:
             await consumer.start()
             await self._recover(consumer, TopicPartition(self.changelog, partition))
         finally:
+            self.remaining.pop(partition, None)
             await consumer.stop()
+
+    def count_entries(self) -> int:
+        """Return the number of entries of all open partitions; may be an estimate."""
+        return sum(store.count_entries() for store in self._stores.values())
 
     def close(self, partition: int) -> None:
         """Close the store of a partition that another worker takes over."""
@@ -144,12 +153,15 @@ class Table:
         end_offset = (await consumer.end_offsets([tp]))[tp]
         first_offset = (await consumer.beginning_offsets([tp]))[tp]
         self._check_changelog(store, tp, changelog_id, end_offset)
-        consumer.seek(tp, max(store.next_offset, first_offset))
+        next_offset = max(store.next_offset, first_offset)
+        self.remaining[tp.partition] = max(0, end_offset - next_offset)
+        consumer.seek(tp, next_offset)
         while await consumer.position(tp) < end_offset:
             fetched = await consumer.getmany(
                 tp, timeout_ms=500, max_records=RECOVERY_MAX_RECORDS
             )
             position = await consumer.position(tp)
+            self.remaining[tp.partition] = max(0, end_offset - position)
             self._apply(store, fetched.get(tp, []), position)
         log.info("table_recovered", partition=tp.partition, end=end_offset)
 

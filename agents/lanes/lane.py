@@ -1,6 +1,6 @@
 """The interface of a lane, and the options every lane has."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -9,6 +9,7 @@ from agents.lanes.pending import LaneItem, PendingRecord
 from streams.delivery.coalescer import BatchKey, MergePolicy, Reservations
 from streams.delivery.verdict import ItemVerdict
 from streams.klaviyo.api.client import KlaviyoClient
+from streams.klaviyo.api.wait_causes import Wait, WaitCause
 from streams.settings.model import LaneId
 
 
@@ -42,6 +43,29 @@ class LaneOptions:
     batches_max: int = 64
     grace_s: float = 10.0
     settle_delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStatus:
+    """Contents of a lane, and the causes for which it waits, at one moment.
+
+    Attributes:
+        lane: The lane.
+        items: Items that wait or are in flight.
+        items_max: Most items.
+        bytes: Bytes of the records without outcome.
+        bytes_max: Most bytes.
+        waits: Waits of its batches in flight, one for each cause.
+        imports_ms: Times at which Klaviyo accepted the import jobs in flight.
+    """
+
+    lane: LaneId
+    items: int
+    items_max: int
+    bytes: int
+    bytes_max: int
+    waits: Mapping[WaitCause, Wait]
+    imports_ms: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class PendingRecord:
         message_id: Message id that the producer gave the event.
         cause: Event and index that caused the activation.
         replay: Id of the replay that caused it; empty for live events.
+        mapping: Name of the mapping that made the activation; empty without one.
     """
 
     part: Partition
@@ -49,6 +50,7 @@ class PendingRecord:
     message_id: str = ""
     cause: CauseId = (0, 0)
     replay: str = ""
+    mapping: str = ""
 
 
 LaneItem = QueuedItem[PendingRecord]
@@ -111,6 +113,7 @@ class PendingQueue:
 
     Attributes:
         coalescer: The items, by ordering key and by batch key.
+        pending_bytes: Bytes of records that wait or are in flight.
     """
 
     def __init__(
@@ -127,7 +130,7 @@ class PendingQueue:
         self._max_bytes = max_bytes
         self._expire_after_s = expire_after_s
         self._last_offsets: dict[Partition, int] = {}
-        self._bytes = 0
+        self.pending_bytes = 0
         self._next_expiry_ms = inf
         self._changed = asyncio.Event()
 
@@ -142,12 +145,13 @@ class PendingQueue:
             activation: Content of the record; None if the record is unreadable.
         """
         self._last_offsets[part] = record.offset
-        self._bytes += len(record.value or b"")
+        self.pending_bytes += len(record.value or b"")
         part.hold()
-        expire_after_s, message_id, index, replay = 0.0, "", 0, ""
+        expire_after_s, message_id, index, replay, mapping = 0.0, "", 0, "", ""
         if activation is not None:
             expire_after_s, replay = activation.expire_after_s, activation.replay
             message_id, index = activation.message_id, activation.index
+            mapping = activation.mapping
         expire_after_s = expire_after_s or self._expire_after_s
         expires_ms = record.timestamp + int(expire_after_s * MS_PER_S)
         self._next_expiry_ms = min(self._next_expiry_ms, expires_ms)
@@ -163,12 +167,13 @@ class PendingQueue:
             message_id=message_id,
             cause=(stage_record.event_offset, index),
             replay=replay,
+            mapping=mapping,
         )
 
     def untrack(self, records: Iterable[PendingRecord]) -> None:
         """Stop counting records that are settled or belong to another worker now."""
         for pending in records:
-            self._bytes -= len(pending.value or b"")
+            self.pending_bytes -= len(pending.value or b"")
             pending.part.release()
         self._changed.set()
 
@@ -207,6 +212,11 @@ class PendingQueue:
 
         return records_of(self.coalescer.drop(is_expired))
 
+    @property
+    def pending_items(self) -> int:
+        """Number of items that wait or are in flight."""
+        return self.coalescer.waiting_count + self.coalescer.in_flight_count
+
     async def wait_for_capacity(self) -> None:
         """Return when more records may be queued: no limit is reached.
 
@@ -223,7 +233,7 @@ class PendingQueue:
             if (
                 items < self._max_items
                 and open_offsets < OPEN_OFFSETS_PER_ITEM * self._max_items
-                and self._bytes < self._max_bytes
+                and self.pending_bytes < self._max_bytes
             ):
                 return
             self._changed.clear()

@@ -10,8 +10,9 @@ from mode import Service
 from agents.engine.kafka import Record
 from agents.engine.partition import Partition, PartitionRecords
 from agents.engine.watchdog import end_process
-from agents.lanes.lane import BatchResult, Lane, NotNow
+from agents.lanes.lane import BatchResult, Lane, LaneStatus, NotNow
 from agents.lanes.pending import (
+    MS_PER_S,
     LaneItem,
     PendingQueue,
     PendingRecord,
@@ -20,6 +21,7 @@ from agents.lanes.pending import (
     to_outcome,
 )
 from agents.shared.context import Context
+from agents.shared.metrics.requests import BatchTrace, current_batch
 from agents.shared.records import dead_letter_messages, outcome_messages
 from streams.actions.activation import decode_activation
 from streams.delivery.coalescer import BatchKey, QueuedItem, ReadyBatch
@@ -33,7 +35,6 @@ from streams.delivery.verdict import (
     discarded,
 )
 from streams.errors import PoisonRecord
-from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.execute import ENDPOINTS_BY_KIND
 from streams.settings.model import LaneId
 
@@ -87,6 +88,8 @@ class Settler:
         self._stage = stage
         self._queue = queue
         self._duplicates = duplicates
+        self._stage_metrics = context.metrics.stages[stage]
+        self._outcome_s = context.metrics.lane(stage.lane or "").outcome_s
 
     async def settle(
         self, settlements: Sequence[Settlement], *, action: str = ""
@@ -111,6 +114,14 @@ class Settler:
         for pending, _ in settlements:
             pending.part.mark_done((pending.offset,))
         self._queue.untrack(pending for pending, _ in settlements)
+        if dead_letters:
+            self._context.metrics.count_dead_letters(dead_letters)
+        mappings = [pending.mapping for pending, _ in settlements]
+        self._context.metrics.count_outcomes(outcomes, action=action, mappings=mappings)
+        self._stage_metrics.records_out.inc(len(settlements))
+        self._stage_metrics.progress_s.set(now_ms / MS_PER_S)
+        for item in outcomes:
+            self._outcome_s.observe(item.latency_ms / MS_PER_S)
 
 
 class Dispatcher:
@@ -122,31 +133,34 @@ class Dispatcher:
 
     Args:
         lane: The lane.
-        klaviyo: Client that the lane's requests go through.
+        context: Services of the worker: the client, the metrics.
         queue: Items that wait.
         settler: Writes the outcomes of batches.
 
     Attributes:
         clients: Client for each kind of intent, for live events and for low priority.
+        traces: Progress of the batches in flight.
     """
 
     def __init__(
         self,
         lane: Lane,
         *,
-        klaviyo: KlaviyoClient,
+        context: Context,
         queue: PendingQueue,
         settler: Settler,
     ) -> None:
         ranks = {False: lane.options.rank, True: LOWEST_PRIORITY_RANK}
         self.clients = {
-            (kind, low_priority): klaviyo.with_priority(rank)
+            (kind, low_priority): context.klaviyo.with_priority(rank)
             for kind in ENDPOINTS_BY_KIND
             for low_priority, rank in ranks.items()
         }
         self._lane = lane
         self._queue = queue
         self._settler = settler
+        self.traces: set[BatchTrace] = set()
+        self._metrics = context.metrics.lane(lane.options.lane)
         self._batches: set[asyncio.Task[None]] = set()
         self._sends: set[asyncio.Future[BatchResult]] = set()
 
@@ -209,10 +223,14 @@ class Dispatcher:
         3. Otherwise write outcomes and dead letters, and acknowledge.
         4. Release the ordering keys, at once or after the lane's settling delay.
         """
+        trace = BatchTrace()
+        current_batch.set(trace)  # this task's own, and the send's
+        self.traces.add(trace)
         send = asyncio.ensure_future(self._send(batch_key, items))
         self._sends.add(send)
         send.add_done_callback(self._sends.discard)
         await asyncio.wait([send])
+        self.traces.discard(trace)
         if send.cancelled():
             self._queue.release(items)
             self._queue.untrack(records_of(items))
@@ -220,6 +238,7 @@ class Dispatcher:
         result = send.result()
         if isinstance(result, NotNow):
             superseded = [(p, SUPERSEDED) for p in self._queue.requeue(items)]
+            self._metrics.coalesced.inc(len(superseded))
             await self._settler.settle(superseded, action=batch_key.action)
             return
         settlements = [
@@ -227,8 +246,25 @@ class Dispatcher:
             for item, verdict in zip(items, result, strict=True)
             for pending in item.records
         ]
+        self._count_batch(items, settlements, accepted_ms=trace.accepted_ms)
         await self._settler.settle(settlements, action=batch_key.action)
         self._queue.release(items, after_s=self._lane.options.settle_delay_s)
+
+    def _count_batch(
+        self,
+        items: Sequence[LaneItem],
+        settlements: Sequence[Settlement],
+        *,
+        accepted_ms: int,
+    ) -> None:
+        metrics = self._metrics
+        metrics.batches.inc()
+        metrics.batch_items.observe(len(items))
+        metrics.coalesced.inc(len(settlements) - len(items))
+        for pending, verdict in settlements:
+            if verdict.verdict is Verdict.DELIVERED and accepted_ms:
+                latency_ms = max(0, accepted_ms - pending.source_ms)
+                metrics.acceptance_s.observe(latency_ms / MS_PER_S)
 
     async def _send(self, batch_key: BatchKey, items: list[LaneItem]) -> BatchResult:
         """Send a batch while no other batch holds any of the exclusive keys."""
@@ -258,6 +294,7 @@ class LaneService(Service):
         self.stage = Stage.deliver(lane.options.lane)
         self._context = context
         self._lane = lane
+        self._metrics = context.metrics.lane(lane.options.lane)
         self._duplicates = DuplicateFilter()
         self._queue = PendingQueue(
             merge=lane.merge,
@@ -270,7 +307,7 @@ class LaneService(Service):
             context, self.stage, queue=self._queue, duplicates=self._duplicates
         )
         self._dispatcher = Dispatcher(
-            lane, klaviyo=context.klaviyo, queue=self._queue, settler=self._settler
+            lane, context=context, queue=self._queue, settler=self._settler
         )
 
     @property
@@ -278,9 +315,30 @@ class LaneService(Service):
         """Name of the service in logs."""
         return f"Lane: {self.stage}"
 
+    @property
+    def status(self) -> LaneStatus:
+        """Contents of the lane, and the causes for which it waits."""
+        traces, options = self._dispatcher.traces, self._lane.options
+        waits = [trace.wait for trace in traces if trace.wait is not None]
+        return LaneStatus(
+            lane=options.lane,
+            items=self._queue.pending_items,
+            items_max=options.max_pending_items,
+            bytes=self._queue.pending_bytes,
+            bytes_max=options.max_pending_bytes,
+            waits={wait.cause: wait for wait in waits},
+            imports_ms=[since_ms for trace in traces for since_ms in trace.imports_ms],
+        )
+
     async def on_partition_assigned(self, partition: int) -> None:
         """Prepare the lane for a partition before reading the partition's records."""
-        await self._lane.on_partition_assigned(partition)
+        trace = BatchTrace()
+        current_batch.set(trace)  # of the task that recovers the partition
+        self._dispatcher.traces.add(trace)
+        try:
+            await self._lane.on_partition_assigned(partition)
+        finally:
+            self._dispatcher.traces.discard(trace)
 
     def on_partitions_revoked(self, parts: Sequence[Partition]) -> None:
         """Forget waiting items, and give sends in flight a grace period."""
@@ -322,6 +380,7 @@ class LaneService(Service):
         now_s = asyncio.get_running_loop().time()
         item = QueuedItem.of(activation, records=(pending,), queued_s=now_s)
         superseded = self._queue.coalescer.add(item)
+        self._metrics.coalesced.inc(sum(len(older.records) for older in superseded))
         return [(older, SUPERSEDED) for item in superseded for older in item.records]
 
     @Service.task

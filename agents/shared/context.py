@@ -9,6 +9,7 @@ from agents.engine.kafka import KafkaAccess
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.producer import Producer
 from agents.engine.table import Table
+from agents.shared.metrics.registry import WorkerMetrics
 from agents.shared.registry.store import SchemaStore
 from streams.destination.model import Destination
 from streams.events.columns.reading import Warn
@@ -37,6 +38,7 @@ class Context:
         warn: Takes warnings about the columns of sources.
         schemas: Schemas of the records of these topics.
         now_ms: Clock, milliseconds since the epoch.
+        metrics: Metrics of the worker.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class Context:
     warn: Warn
     schemas: SchemaStore
     now_ms: Callable[[], int]
+    metrics: WorkerMetrics
 
     def is_replay_stopped(self, replay: str) -> bool:
         """Return True for a replay that was stopped: the records end at this stage."""

@@ -3,18 +3,26 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable
 
 from mode import Service
 
 from streams.errors import ConfigError
 from streams.klaviyo.api.client import KlaviyoClient
 from streams.klaviyo.api.connection import Connection
+from streams.klaviyo.api.results import Attempt
 from streams.rate_limiting.limiter import Clock
 from streams.settings import Settings
 
 
-def create_klaviyo_client(settings: Settings) -> KlaviyoClient:
+def create_klaviyo_client(
+    settings: Settings, *, on_attempt: Callable[[Attempt], None] | None = None
+) -> KlaviyoClient:
     """Build a Klaviyo client from the settings, on the real clock.
+
+    Args:
+        settings: Settings of the worker or the command.
+        on_attempt: Called after each attempt to send a request.
 
     Raises:
         ConfigError: The API key is missing, or a setting for Klaviyo is wrong.
@@ -29,6 +37,7 @@ def create_klaviyo_client(settings: Settings) -> KlaviyoClient:
         base_url=settings.klaviyo_url,
         quota_scale=settings.klaviyo_quota_scale,
         connection=klaviyo_connection(settings),
+        on_attempt=on_attempt,
     )
 
 

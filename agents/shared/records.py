@@ -218,6 +218,8 @@ async def send_dead_letters(
     ]
     messages = dead_letter_messages(context, dead_letters)
     await context.producer.send([*messages, *outcome_messages(context, stage, items)])
+    context.metrics.count_dead_letters(dead_letters)
+    context.metrics.count_outcomes(items)
 
 
 def build_dead_letter(

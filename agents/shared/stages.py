@@ -1,7 +1,7 @@
 """Running of stages: a reader and an agent for each consumer group."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
 
 from faust.types import StreamT
 
@@ -11,8 +11,9 @@ from agents.engine.partition import Partition, PartitionRecords, RecordBatch
 from agents.engine.reader import Reader
 from agents.engine.watchdog import exit_on_error
 from agents.shared.context import Context
+from agents.shared.metrics.busy import timed
 
-Process: TypeAlias = Callable[[PartitionRecords], Awaitable[None]]
+Process: TypeAlias = Callable[[PartitionRecords], Coroutine[Any, Any, None]]
 """Processes the records of one fetch."""
 
 
@@ -52,14 +53,18 @@ def run_stage(  # noqa: PLR0913 - hooks of a reader; most stages have none
         offset_backup=context.offset_backup,
     )
 
+    metrics = context.metrics.stages[name]
+
     @app.agent(reader.channel, name=name)
     @exit_on_error
     async def process_batches(batches: StreamT[RecordBatch]) -> None:
         async for batch in batches:
             groups = batch.start()
-            await process(groups)
+            metrics.records_in.inc(sum(len(records) for _, records in groups))
+            await timed(process(groups), metrics.busy_s)
             if not marks_done:
                 batch.finish(groups)
+                metrics.progress_s.set(context.now_ms() / 1000)
                 continue
             for part, _ in groups:
                 part.release()

@@ -74,6 +74,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         replay: Id of the replay that caused it; empty for a live event.
         edge: Key of the edge between the audience and the profile, if users may share
             the profile; it is the key of the record on the lane then. Empty otherwise.
+        mapping: Name of the mapping that made it; empty if an audience did.
     """
 
     action: str
@@ -88,6 +89,7 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expire_after_s: float = 0.0
     replay: str = ""
     edge: str = ""
+    mapping: str = ""
 
 
 _LANE_OF: Final = {

@@ -353,7 +353,7 @@ class _DecisionBuilder:
             rule.action.name,
             complete_event(intent, self.event),
             batch=batch,
-            expire_after_s=rule.expire_after_s,
+            rule=rule,
         )
 
     def _complete(self, intent: Intent) -> Intent:
@@ -372,7 +372,7 @@ class _DecisionBuilder:
         *,
         audience: str = "",
         batch: BatchOverride = DEFAULT_BATCH,
-        expire_after_s: float = 0.0,
+        rule: MappingRule | None = None,
     ) -> None:
         if self.link:
             intent = name_linked_user(intent, user=self.event.user, link=self.link)
@@ -392,8 +392,9 @@ class _DecisionBuilder:
             message_id=self.event.message_id,
             audience=audience,
             batch=batch,
-            expire_after_s=expire_after_s,
+            expire_after_s=rule.expire_after_s if rule else 0.0,
             replay=self.event.replay.id if self.event.replay else "",
             edge=edge_of(intent, audience, self.state) if may_be_shared else "",
+            mapping=rule.name if rule else "",
         )
         self.activations.append(activation)

@@ -15,9 +15,11 @@ from streams.rate_limiting.controller import on_response
 from streams.rate_limiting.pacing import (
     EndpointPacing,
     Quota,
+    QuotaUse,
     RequestOutcome,
     Signals,
     on_send,
+    quota_use,
     send_delay_s,
 )
 
@@ -155,6 +157,14 @@ class RateLimiter:
         queue = self._queues[name]
         now_s, jitter = self._clock.monotonic_s(), self._clock.rng()
         queue.pacing = on_response(queue.pacing, signals, now_s=now_s, jitter=jitter)
+
+    def quota_uses(self) -> dict[str, QuotaUse]:
+        """Return the quota of each endpoint that was used, and who uses it."""
+        now_s = self._clock.monotonic_s()
+        return {
+            name: quota_use(queue.pacing, now_s=now_s)
+            for name, queue in self._queues.items()
+        }
 
     def pacing(self, name: str) -> EndpointPacing | None:
         """Return the state of an endpoint, or None before the first request."""

@@ -120,6 +120,23 @@ class EndpointPacing(msgspec.Struct, frozen=True, kw_only=True):
     observed_windows: float = 0.02
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaUse:
+    """Quota of an endpoint, and who uses it, at one moment.
+
+    Attributes:
+        quota: Limits of the endpoint.
+        remaining: Requests left in the steady window; None before the first header.
+        own_share: Learned fraction (0 to 1) of the steady quota that this worker uses.
+        others_share: Estimated fraction (0 to 1) that other workers and tools use.
+    """
+
+    quota: Quota
+    remaining: int | None
+    own_share: float
+    others_share: float
+
+
 class RequestOutcome(StrEnum):
     """Result of a request, as far as rate limiting is concerned."""
 
@@ -156,6 +173,20 @@ def send_delay_s(pacing: EndpointPacing, *, now_s: float) -> float:
     """Return the seconds until a request may leave; 0 means now."""
     spaced_s = pacing.last_sent_s + BURST_WINDOW_S / pacing.quota.burst_per_s
     return max(now_s, pacing.paused_until_s, pacing.next_token_s, spaced_s) - now_s
+
+
+def quota_use(pacing: EndpointPacing, *, now_s: float) -> QuotaUse:
+    """Return the use of a quota; a window that has ended leaves the whole quota."""
+    remaining: int | None = None
+    if math.isfinite(pacing.last_headers_s):
+        is_over = now_s >= pacing.window_ends_s
+        remaining = pacing.quota.steady_per_min if is_over else pacing.remaining
+    return QuotaUse(
+        quota=pacing.quota,
+        remaining=remaining,
+        own_share=pacing.quota_share,
+        others_share=max(0.0, pacing.other_usage),
+    )
 
 
 def on_send(pacing: EndpointPacing, *, now_s: float) -> EndpointPacing:

@@ -24,6 +24,7 @@ from agents.engine.producer import (
 from agents.engine.store import MemoryStore
 from agents.engine.table import Table
 from agents.shared.context import Context, kafka_access
+from agents.shared.metrics.registry import WorkerMetrics
 from agents.shared.registry.client import RegistryClients
 from agents.shared.registry.store import SchemaStore
 from agents.shared.warnings import WarningLog
@@ -268,6 +269,7 @@ def context(
         warn=WarningLog(),
         schemas=schemas or SchemaStore(RegistryClients({})),
         now_ms=lambda: NOW_MS,
+        metrics=WorkerMetrics(),
     )
 
 

@@ -30,6 +30,7 @@ from streams.klaviyo.api.requests import Request
 from streams.klaviyo.api.responses import parse_response, read_signals
 from streams.klaviyo.api.results import (
     Accepted,
+    Attempt,
     AttemptResult,
     Conflict,
     FinalResult,
@@ -226,6 +227,7 @@ class KlaviyoClient:
             responses replace the quotas.
         request_timeout_s: Time without a response after which a request is sent again.
         connection: Proxy, source address and certificates.
+        on_attempt: Called after each attempt, in the task that made it.
 
     Attributes:
         limiter: Rate limiter, shared by the copies of the client.
@@ -246,7 +248,9 @@ class KlaviyoClient:
         quota_scale: float = 1.0,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
         connection: Connection = DIRECT,
+        on_attempt: Callable[[Attempt], None] | None = None,
     ) -> None:
+        self._on_attempt = on_attempt
         self._transport = Transport(
             api_key=api_key,
             base_url=base_url,
@@ -317,7 +321,7 @@ class KlaviyoClient:
 
     async def attempt(self, request: Request) -> AttemptResult:
         """Send a request once, after waiting at the rate limiter."""
-        endpoint = request.endpoint
+        endpoint, asked_s = request.endpoint, self._clock.monotonic_s()
         self.waiting_count += 1
         try:
             await self.limiter.acquire(
@@ -333,6 +337,15 @@ class KlaviyoClient:
         finally:
             self.limiter.on_response(endpoint.name, signals)
         self._monitor.record_result(endpoint.name, result)
+        if self._on_attempt is not None:
+            attempt = Attempt(
+                endpoint=endpoint,
+                result=result,
+                headers=headers,
+                limiter_wait_s=sent_s - asked_s,
+                latency_s=latency_s,
+            )
+            self._on_attempt(attempt)
         return result
 
     async def back_off(self, *, failures: int) -> None:

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from streams.klaviyo.api.endpoints import Endpoint
+
 
 class _Result(msgspec.Struct, frozen=True, kw_only=True):
     """Result of an API call.
@@ -107,6 +109,24 @@ FinalResult: TypeAlias = Accepted | Rejection
 """Result after which the same request must not be sent again."""
 
 AttemptResult: TypeAlias = FinalResult | Throttled | Temporary | OperatorFault
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempt to send a request, for metrics.
+
+    Attributes:
+        endpoint: Endpoint of the request.
+        result: Result of the attempt.
+        headers: Headers of the response; empty without one.
+        limiter_wait_s: Seconds at the rate limiter.
+        latency_s: Seconds from sending to the end of the response.
+    """
+
+    endpoint: Endpoint
+    result: AttemptResult
+    headers: Mapping[str, str]
+    limiter_wait_s: float
+    latency_s: float
 
 
 class ListGone(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ def _dispatcher(client: KlaviyoClient) -> Dispatcher:
         queue=queue,
         duplicates=DuplicateFilter(),
     )
-    return Dispatcher(lane, klaviyo=client, queue=queue, settler=settler)
+    return Dispatcher(lane, context=services, queue=queue, settler=settler)
 
 
 def _upsert(name: str) -> Request:

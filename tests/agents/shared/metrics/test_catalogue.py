@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.shared.metrics.catalogue import CATALOGUE, PREFIX, MetricSpec, MetricKind
+from agents.shared.metrics.catalogue import CATALOGUE, PREFIX, MetricKind, MetricSpec
 from agents.shared.metrics.table import metrics_table
 
 README = Path(__file__).parents[4] / "deploy" / "README.md"

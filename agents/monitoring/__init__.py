@@ -1,0 +1,1 @@
+"""Monitoring of a worker: pages for Prometheus and for whoever restarts workers."""
