@@ -113,7 +113,7 @@ class _EndpointMetrics:
         self._children: dict[tuple[str, str], Counter] = {}
 
     def count(self, attempt: Attempt) -> None:
-        """Count an attempt."""
+        """Count an attempt to send a request."""
         self._duration.observe(attempt.latency_s)
         self._wait_s.inc(attempt.limiter_wait_s)
         status = str(attempt.result.status or "none")
