@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types layers bytecode format bench kafka lock clean
 .PHONY: dist sbom supply
-.PHONY: $(addprefix bench-,all journey quota latency table user pacing replay sync formats)
+.PHONY: $(addprefix bench-,all journey quota latency table user pacing replay sync formats metrics)
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -57,10 +57,10 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay sync formats all
+bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay sync formats metrics all
 
 bench-all: bench-journey bench-quota bench-latency bench-table bench-user \
-  bench-pacing bench-replay bench-sync bench-formats
+  bench-pacing bench-replay bench-sync bench-formats bench-metrics
 
 bench-journey: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks --events $(EVENTS)
@@ -90,6 +90,9 @@ bench-sync: $(STAMP)
 
 bench-formats: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.formats
+
+bench-metrics: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.metrics
 
 kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or status)
 	@$(BIN)/python -m tests.brokers $(ACTION)
