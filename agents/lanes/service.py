@@ -380,7 +380,8 @@ class LaneService(Service):
         now_s = asyncio.get_running_loop().time()
         item = QueuedItem.of(activation, records=(pending,), queued_s=now_s)
         superseded = self._queue.coalescer.add(item)
-        self._metrics.coalesced.inc(sum(len(older.records) for older in superseded))
+        if superseded:
+            self._metrics.coalesced.inc(sum(len(item.records) for item in superseded))
         return [(older, SUPERSEDED) for item in superseded for older in item.records]
 
     @Service.task

@@ -271,10 +271,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1.0
 
     web_host: Annotated[
-        Text, Meta(description="Address that the health page listens on.")
+        Text, Meta(description="Address that the pages for monitoring listen on.")
     ] = "127.0.0.1"
     web_port: Annotated[
-        Port, Meta(description="Port of the health page; 0 turns the page off.")
+        Port, Meta(description="Port of the pages for monitoring; 0 turns them off.")
     ] = 6066
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],

@@ -54,7 +54,7 @@ def watched() -> Watched:
 
 
 async def test_a_partition_without_lag_has_no_age(watched: Watched) -> None:
-    """Nothing is known before the first look, and then there is no lag."""
+    """Before the first look no lag is shown, and then a lag of 0."""
     assert list(watched.watch.lags()) == []
     assert await watched.look(0) == [(0, 0.0)]
 
@@ -62,7 +62,7 @@ async def test_a_partition_without_lag_has_no_age(watched: Watched) -> None:
 async def test_the_age_is_that_of_the_oldest_unfinished_record(
     watched: Watched,
 ) -> None:
-    """It ends with the record: the next unfinished one gives the age."""
+    """Age of the first record until it is done, then of the next one."""
     part = watched.reader.part
     part.track([0, 1], first_ms=NOW_MS - 9 * SECOND_MS, last_ms=NOW_MS)
     part.track([2], first_ms=NOW_MS - 4 * SECOND_MS, last_ms=NOW_MS)
@@ -100,7 +100,7 @@ async def test_without_an_answer_the_last_lag_stays(watched: Watched) -> None:
 
 
 async def test_a_partition_that_was_revoked_is_forgotten(watched: Watched) -> None:
-    """Its next owner shows the lag."""
+    """The next owner of the partition shows the lag."""
     await watched.look(4)
     watched.reader.partitions = {}
 
