@@ -36,7 +36,7 @@ class MetricKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
-    """MetricSpec of the catalogue.
+    """Metric with all that a reader of the page may rely on.
 
     Attributes:
         name: Name as Prometheus shows it.
