@@ -99,7 +99,7 @@ kafka: $(STAMP) ## A real Kafka by hand: make kafka, make kafka ACTION=stop (or 
 
 lock: $(STAMP) ## Write requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
-	  --extra registry --extra warehouse \
+	  --extra msk --extra registry --extra warehouse \
 	  --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" \
 	  --output-file requirements.lock pyproject.toml
 
