@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
+from agents.engine.access.refusals import ask_brokers, explain_refusal
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
 
@@ -35,7 +35,9 @@ _CREDENTIALS: Final = (
 _CERTIFICATE: Final = (
     "no TLS connection to {kafka}; check kafka_security_protocol and kafka_ssl_cafile"
 )
-_ACCESS: Final = "access denied; allow this user in Kafka's ACLs"
+_ACCESS: Final = (
+    "access denied; give this user the rights of `klaviyo-streams topics --acls`"
+)
 
 _DESCRIPTIONS: Final[Mapping[int, str]] = {
     KafkaError._TRANSPORT: _NO_ANSWER,  # noqa: SLF001 - its public name
@@ -91,27 +93,19 @@ def _list_brokers(kafka: KafkaAccess, *, timeout_s: float) -> list[str]:
     Raises:
         ConfigError: There is no answer in time, or Kafka refuses the credentials.
     """
-    errors: list[KafkaError] = []
-    try:
-        admin = AdminClient(command_options(kafka) | {"error_cb": errors.append})
-    except KafkaException as failure:  # a certificate that is none, for example
-        text = failure.args[0].str()
-        raise ConfigError([f"kafka settings: {text}"]) from None
-    try:
-        brokers = admin.list_topics(timeout=timeout_s).brokers.values()
-    except KafkaException as failure:
-        admin.poll(0)  # hands over the errors that led to this one
-        cause = next((e for e in errors if e.code() in _CAUSES), None)
-        # The client leaves the bootstrap server as soon as it knows the brokers.
-        refusals = (_OF_BROKER(error.str() or "") for error in errors)
-        silent_brokers = sorted({match[1] for match in refusals if match})
-        if cause is None and _are_elsewhere(silent_brokers, kafka):
-            raise _elsewhere_error(silent_brokers, kafka) from None
-        error = cause or failure.args[0]
-        text = describe_kafka_error(error, kafka=kafka.bootstrap)
-        raise ConfigError([f"{_BOOTSTRAP}: {text}"]) from None
-    hosts = ((str(broker.host), broker.port) for broker in brokers)
-    return [f"[{h}]:{port}" if ":" in h else f"{h}:{port}" for h, port in hosts]
+    brokers, errors, failure = ask_brokers(kafka, timeout_s=timeout_s)
+    if failure is None:
+        return brokers
+    if line := explain_refusal(errors, kafka):
+        raise ConfigError([line])
+    cause = next((e for e in errors if e.code() in _CAUSES), None)
+    # The client leaves the bootstrap server as soon as it knows the brokers.
+    refusals = (_OF_BROKER(error.str() or "") for error in errors)
+    silent_brokers = sorted({match[1] for match in refusals if match})
+    if cause is None and _are_elsewhere(silent_brokers, kafka):
+        raise _elsewhere_error(silent_brokers, kafka)
+    text = describe_kafka_error(cause or failure, kafka=kafka.bootstrap)
+    raise ConfigError([f"{_BOOTSTRAP}: {text}"])
 
 
 def _are_elsewhere(brokers: Collection[str], kafka: KafkaAccess) -> bool:

@@ -28,6 +28,7 @@ from agents.admin.kafka_contact import (
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
 from streams.events.canonical_event import Origin
+from streams.settings.acls import ADMIN_GROUP
 
 TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.2
@@ -83,7 +84,7 @@ class TopicReader:
         self,
         kafka: KafkaAccess,
         *,
-        group: str = "klaviyo-streams.admin",
+        group: str = ADMIN_GROUP,
         options: Mapping[str, Any] | None = None,
         timeout_s: float = TIMEOUT_S,
         create_consumer: ConsumerFactory = Consumer,

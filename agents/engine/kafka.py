@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import structlog
@@ -12,6 +13,15 @@ from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
+
+from agents.engine.access.aiokafka_tokens import AiokafkaTokens, patch_token_check
+from agents.engine.access.tokens import (
+    TokenError,
+    TokenLogin,
+    TokenSource,
+    token_source,
+)
+from streams.errors import ConfigError
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +44,23 @@ Record: TypeAlias = "ConsumerRecord[Any, Any]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaAccess:
-    """Broker addresses and credentials; `repr` hides the password."""
+    """Broker addresses and credentials; `repr` hides the passwords.
+
+    Every client of Kafka in this project is made from these options.
+
+    Attributes:
+        bootstrap: Addresses of brokers, as `host:port,host:port`.
+        security_protocol: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+        sasl_mechanism: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`.
+        sasl_username: User name, unless the mechanism is OAUTHBEARER.
+        sasl_password: Password of the user.
+        ssl_cafile: Path of CA certificates; empty for the system's.
+        ssl_certfile: Path of the client's certificate chain; empty for none.
+        ssl_keyfile: Path of the certificate's key.
+        ssl_key_password: Password of the key; empty for none.
+        token_login: Credentials for the tokens of OAUTHBEARER.
+        client_rack: Rack whose replicas are read; empty for the leaders.
+    """
 
     bootstrap: str
     security_protocol: str = "PLAINTEXT"
@@ -42,43 +68,115 @@ class KafkaAccess:
     sasl_username: str = ""
     sasl_password: str = ""
     ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    ssl_key_password: str = ""
+    token_login: TokenLogin | None = None
+    client_rack: str = ""
 
     def __repr__(self) -> str:
         return f"KafkaAccess({self.bootstrap}, {self.security_protocol})"
 
     def aiokafka_options(self) -> dict[str, Any]:
-        """Return keyword arguments for aiokafka clients."""
+        """Return keyword arguments for aiokafka's consumers.
+
+        Raises:
+            ConfigError: A certificate or a key cannot be used.
+        """
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security_protocol,
         }
+        if self.client_rack:
+            options["client_rack"] = self.client_rack
         if "SASL" in self.security_protocol:
-            options |= {
-                "sasl_mechanism": self.sasl_mechanism,
-                "sasl_plain_username": self.sasl_username,
-                "sasl_plain_password": self.sasl_password,
-            }
+            options |= {"sasl_mechanism": self.sasl_mechanism}
+            if self.token_login is None:
+                options["sasl_plain_username"] = self.sasl_username
+                options["sasl_plain_password"] = self.sasl_password
+            else:
+                patch_token_check()
+                source = token_source(self.token_login)
+                options["sasl_oauth_token_provider"] = AiokafkaTokens(source)
         if "SSL" in self.security_protocol:
-            cafile = self.ssl_cafile or None
-            options["ssl_context"] = ssl.create_default_context(cafile=cafile)
+            options["ssl_context"] = self.ssl_context()
         return options
 
     def librdkafka_options(self) -> dict[str, Any]:
-        """Return the configuration for `confluent_kafka` clients."""
+        """Return the configuration for `confluent_kafka` clients.
+
+        With OAUTHBEARER this fetches a token: without one librdkafka would wait for
+        10 s, and say less.
+
+        Raises:
+            ConfigError: A certificate or a key cannot be used, or there is no token.
+        """
         options: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap,
             "security.protocol": self.security_protocol,
             "log_level": 3,
         }
+        if self.client_rack:
+            options["client.rack"] = self.client_rack
         if "SASL" in self.security_protocol:
-            options |= {
-                "sasl.mechanism": self.sasl_mechanism,
-                "sasl.username": self.sasl_username,
-                "sasl.password": self.sasl_password,
-            }
-        if "SSL" in self.security_protocol and self.ssl_cafile:
-            options["ssl.ca.location"] = self.ssl_cafile
+            options |= {"sasl.mechanism": self.sasl_mechanism}
+            if self.token_login is None:
+                options["sasl.username"] = self.sasl_username
+                options["sasl.password"] = self.sasl_password
+            else:
+                source = token_source(self.token_login)
+                source.token()
+                options["oauth_cb"] = partial(_token_for_librdkafka, source)
+        if "SSL" in self.security_protocol:
+            self.ssl_context()
+            options |= self._librdkafka_tls()
         return options
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return what TLS connections are made with.
+
+        Raises:
+            ConfigError: A certificate or a key cannot be used.
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.ssl_cafile or None)
+        except (OSError, ssl.SSLError) as fault:
+            fix = "name a file of CA certificates in PEM"
+            problem = f"cannot be read ({_reason_of(fault)}); {fix}"
+            raise ConfigError([f"kafka_ssl_cafile: {problem}"]) from None
+        if self.ssl_certfile:
+            try:
+                # Without a function OpenSSL would ask on the terminal.
+                context.load_cert_chain(
+                    self.ssl_certfile, self.ssl_keyfile, lambda: self.ssl_key_password
+                )
+            except (OSError, ssl.SSLError) as fault:
+                fix = "check kafka_ssl_certfile (PEM) and kafka_ssl_key_password"
+                problem = f"cannot be used ({_reason_of(fault)}); {fix}"
+                raise ConfigError([f"kafka_ssl_keyfile: {problem}"]) from None
+        return context
+
+    def _librdkafka_tls(self) -> dict[str, str]:
+        options = {
+            "ssl.ca.location": self.ssl_cafile,
+            "ssl.certificate.location": self.ssl_certfile,
+            "ssl.key.location": self.ssl_keyfile,
+            "ssl.key.password": self.ssl_key_password,
+        }
+        return {name: value for name, value in options.items() if value}
+
+
+def _reason_of(fault: OSError) -> str:
+    reason = getattr(fault, "reason", None) or fault.strerror or type(fault).__name__
+    return str(reason)
+
+
+def _token_for_librdkafka(
+    source: TokenSource, _: str
+) -> tuple[str, float, str, dict[str, str]]:
+    """Return token, end, principal (unused by brokers) and extensions."""
+    token = source.token()
+    return token.text, token.expires_at_s, "klaviyo-streams", dict(source.extensions)
 
 
 TopicIdLookup: TypeAlias = Callable[[KafkaAccess, str], Awaitable[str]]
@@ -119,6 +217,8 @@ def _fetch_topic_id(
             return ""
         log.warning("topic_id_unknown", topic=topic, error=error.name())
         raise KafkaConnectionError(f"id of {topic}: {error.name()}") from None
+    except TokenError as failure:
+        raise KafkaConnectionError(f"id of {topic}: {failure}") from None
     return "" if topic_id == _NO_ID else topic_id
 
 

@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from agents.engine.access.msk import MskLogin
+from agents.engine.access.token_endpoint import ClientCredentials
+from agents.engine.access.tokens import TokenLogin
 from agents.engine.global_table import GlobalTable
 from agents.engine.kafka import KafkaAccess
 from agents.engine.offset_backup import OffsetBackup
@@ -74,11 +77,35 @@ def clock_ms() -> int:
 
 def kafka_access(settings: Settings) -> KafkaAccess:
     """Return the access to Kafka that the settings describe."""
+    login = _token_login(settings)
+    mechanism = settings.kafka_sasl_mechanism or "PLAIN"
     return KafkaAccess(
         bootstrap=settings.kafka_bootstrap_servers,
         security_protocol=settings.kafka_security_protocol,
-        sasl_mechanism=settings.kafka_sasl_mechanism or "PLAIN",
+        sasl_mechanism=mechanism if login is None else "OAUTHBEARER",
         sasl_username=settings.kafka_sasl_username,
         sasl_password=settings.kafka_sasl_password.reveal(),
         ssl_cafile=settings.kafka_ssl_cafile,
+        ssl_certfile=settings.kafka_ssl_certfile,
+        ssl_keyfile=settings.kafka_ssl_keyfile,
+        ssl_key_password=settings.kafka_ssl_key_password.reveal(),
+        token_login=login,
+        client_rack=settings.kafka_client_rack,
     )
+
+
+def _token_login(settings: Settings) -> TokenLogin | None:
+    match settings.kafka_sasl_mechanism:
+        case "OAUTHBEARER":
+            return ClientCredentials(
+                url=settings.kafka_oauth_token_url,
+                client_id=settings.kafka_oauth_client_id,
+                client_secret=settings.kafka_oauth_client_secret.reveal(),
+                scope=settings.kafka_oauth_scope,
+                extension_items=tuple(settings.kafka_oauth_extensions.items()),
+                cafile=settings.kafka_oauth_cafile,
+            )
+        case "AWS_MSK_IAM":
+            return MskLogin(settings.kafka_msk_region)
+        case _:
+            return None

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from streams.settings.kafka_checks import (
+    SettingProblem,
+    find_kafka_contradictions,
+    find_missing_kafka,
+    is_web_address,
+)
 from streams.settings.model import PROXY_OF_ENVIRONMENT, Settings
 
 TOPIC_NAME_MAX_CHARS = 249
 """Kafka's limit for topic names, which may hold the characters of `_TOPIC_NAME`."""
 
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]+")
-_SERVER = re.compile(r"([^\s,:/\[\]]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
-
-SettingProblem = tuple[str, str]
-"""Name of a setting, and a description of the problem."""
 
 
 def find_problems(
@@ -30,7 +32,7 @@ def find_problems(
         api_key_env: Variable that holds the API key.
     """
     yield from find_contradictions(settings)
-    yield from _find_missing(settings)
+    yield from find_missing_kafka(settings)
     yield from _find_missing_connection(settings)
     needs_key = for_delivery and "deliver" in settings.stages
     if needs_key and not settings.klaviyo_api_key:
@@ -43,13 +45,11 @@ def find_contradictions(settings: Settings) -> Iterator[SettingProblem]:
     Args:
         settings: All settings; an invalid setting holds its default.
     """
-    servers = settings.kafka_bootstrap_servers.split(",")
-    if not all(_SERVER.fullmatch(server.strip()) for server in servers):
-        yield "kafka_bootstrap_servers", "not host:port,host:port"
+    yield from find_kafka_contradictions(settings)
     if settings.session_timeout_s >= settings.rebalance_timeout_s:
         yield "session_timeout_s", "must be shorter than rebalance_timeout_s"
     yield from _find_topic_problems(settings)
-    if not _is_web_address(settings.klaviyo_url):
+    if not is_web_address(settings.klaviyo_url):
         yield "klaviyo_url", "not an http or https address"
     yield from _find_connection_problems(settings)
 
@@ -57,7 +57,7 @@ def find_contradictions(settings: Settings) -> Iterator[SettingProblem]:
 def _find_connection_problems(settings: Settings) -> Iterator[SettingProblem]:
     proxy = settings.klaviyo_proxy
     if proxy not in {"", PROXY_OF_ENVIRONMENT}:
-        if not _is_web_address(proxy):
+        if not is_web_address(proxy):
             yield "klaviyo_proxy", "not an http or https address, nor `environment`"
         elif "@" in urlsplit(proxy).netloc:
             yield (
@@ -77,30 +77,6 @@ def _find_missing_connection(settings: Settings) -> Iterator[SettingProblem]:
         yield "klaviyo_proxy_credentials", "not user:password"
     if credentials and not settings.klaviyo_proxy:
         yield "klaviyo_proxy_credentials", "needs klaviyo_proxy"
-
-
-def _find_missing(settings: Settings) -> Iterator[SettingProblem]:
-    if settings.kafka_security_protocol.startswith("SASL_"):
-        yield from _find_missing_sasl(settings)
-    elif settings.kafka_sasl_mechanism:
-        yield (
-            "kafka_sasl_mechanism",
-            "needs a kafka_security_protocol that begins with SASL_",
-        )
-    cafile = settings.kafka_ssl_cafile
-    if cafile and not Path(cafile).is_file():
-        yield "kafka_ssl_cafile", "no such file"
-
-
-def _find_missing_sasl(settings: Settings) -> Iterator[SettingProblem]:
-    required_values = {
-        "kafka_sasl_mechanism": settings.kafka_sasl_mechanism,
-        "kafka_sasl_username": settings.kafka_sasl_username,
-        "kafka_sasl_password": settings.kafka_sasl_password,
-    }
-    for name, value in required_values.items():
-        if not value:
-            yield name, f"is needed by {settings.kafka_security_protocol}"
 
 
 def _find_topic_problems(settings: Settings) -> Iterator[SettingProblem]:
@@ -144,11 +120,3 @@ def _is_ip_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        url_parts = urlsplit(text)
-    except ValueError:
-        return False
-    return url_parts.scheme in {"http", "https"} and bool(url_parts.hostname)

@@ -2,14 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from enum import EnumType
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
 from streams.errors import ConfigError, describe_unknown_name
-from streams.settings.checks import SettingProblem, find_contradictions, find_problems
+from streams.settings.checks import find_contradictions, find_problems
+from streams.settings.kafka_checks import SettingProblem
 from streams.settings.model import Secret, Settings
 from streams.settings.yaml_reader import read_yaml
 
@@ -234,7 +244,41 @@ def _convert(value: object, type_: Any, *, is_text: bool) -> object:  # noqa: AN
         return Secret(str(value).strip())
     if is_text:
         value = _split_text(str(value), type_)
-    return msgspec.convert(value, type_, strict=not is_text)
+    if choices := _choices(type_):
+        value = _match_case(value, choices)
+    try:
+        return msgspec.convert(value, type_, strict=not is_text)
+    except msgspec.ValidationError as err:
+        if choices and "Invalid enum value" in str(err):
+            raise ValueError(_describe_choice(value, choices)) from None
+        raise
+
+
+def _choices(type_: Any) -> tuple[str, ...]:  # noqa: ANN401 - a type hint
+    """Return the allowed texts of a choice, or of a list of choices."""
+    bare = _bare_type(type_)
+    if get_origin(bare) is tuple:
+        return _choices(get_args(bare)[0])
+    if get_origin(bare) is Literal:
+        return get_args(bare)
+    return tuple(bare) if isinstance(bare, EnumType) else ()
+
+
+def _match_case(value: object, choices: tuple[str, ...]) -> object:
+    """Return the choice that a text names in any case; other values as they are."""
+    if isinstance(value, list | tuple):
+        return [_match_case(item, choices) for item in value]
+    if not isinstance(value, str):
+        return value
+    by_folded = {choice.casefold(): choice for choice in choices}
+    return by_folded.get(value.strip().casefold(), value)
+
+
+def _describe_choice(value: object, choices: tuple[str, ...]) -> str:
+    items = value if isinstance(value, list) else [value]
+    unknown = next(item for item in items if item not in choices)
+    allowed = ", ".join(choice for choice in choices if choice)
+    return f"{unknown!r} is not one of {allowed}"
 
 
 def _bare_type(type_: Any) -> Any:  # noqa: ANN401  # a type hint

@@ -121,7 +121,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Protocol for connections to Kafka."),
     ] = "PLAINTEXT"
     kafka_sasl_mechanism: Annotated[
-        Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+        Literal[
+            "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"
+        ],
         Meta(description="SASL mechanism, for protocols that begin with `SASL_`."),
     ] = ""
     kafka_sasl_username: Annotated[str, Meta(description="SASL user name.")] = ""
@@ -134,6 +136,44 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_ssl_cafile: Annotated[
         str,
         Meta(description="Path of CA certificates for TLS; default: the system's."),
+    ] = ""
+    kafka_ssl_certfile: Annotated[
+        str, Meta(description="Path of the client's certificate chain (PEM), for mTLS.")
+    ] = ""
+    kafka_ssl_keyfile: Annotated[
+        str, Meta(description="Path of the certificate's key (PEM).")
+    ] = ""
+    kafka_ssl_key_password: Annotated[
+        Secret, Meta(description="Password of an encrypted key.")
+    ] = Secret()
+    kafka_ssl_key_password_file: Annotated[
+        str, Meta(description="Path of a file that holds the password of the key.")
+    ] = ""
+    kafka_oauth_token_url: Annotated[
+        str, Meta(description="Token endpoint for `OAUTHBEARER` (client credentials).")
+    ] = ""
+    kafka_oauth_client_id: Annotated[str, Meta(description="OAuth client ID.")] = ""
+    kafka_oauth_client_secret: Annotated[
+        Secret, Meta(description="OAuth client secret.")
+    ] = Secret()
+    kafka_oauth_client_secret_file: Annotated[
+        str, Meta(description="Path of a file that holds the OAuth client secret.")
+    ] = ""
+    kafka_oauth_scope: Annotated[
+        str, Meta(description="Scopes to ask the token endpoint for, space-separated.")
+    ] = ""
+    kafka_oauth_extensions: Annotated[
+        dict[Text, str], Meta(description="SASL extensions sent with each token.")
+    ] = {}
+    kafka_oauth_cafile: Annotated[
+        str, Meta(description="Path of CA certificates for the token endpoint.")
+    ] = ""
+    kafka_msk_region: Annotated[
+        str, Meta(description="AWS region of the cluster, for `AWS_MSK_IAM`.")
+    ] = ""
+    kafka_client_rack: Annotated[
+        str,
+        Meta(description="Rack (zone) of this machine: near replicas are read."),
     ] = ""
 
     source_topics: Annotated[

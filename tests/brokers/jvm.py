@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -51,12 +51,32 @@ def unavailable_reason() -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """Further listeners of a single node, with what secures them.
+
+    Attributes:
+        listeners: Security protocol of each further listener, by name.
+        properties: Further server properties.
+        format_options: Options of Kafka's `format`, which creates SCRAM users.
+        jvm_flags: Further flags of the JVM.
+    """
+
+    listeners: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    format_options: tuple[str, ...] = ()
+    jvm_flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JvmNode:
     """Node on the JVM: its directory and its ports."""
 
     node: Node
     home: Path
     port: int
+    secure_ports: Mapping[str, int]
+    """Port of each further listener, by name."""
+    jvm_flags: tuple[str, ...]
 
     @property
     def bootstrap(self) -> str:
@@ -74,7 +94,8 @@ class JvmNode:
         archive = _class_archive()
         shared = [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
         classes = f"{maven.resolve_kafka()}/*"
-        return [java, *_JVM_FLAGS, *shared, "-cp", classes, main, *args]
+        flags = [*_JVM_FLAGS, *self.jvm_flags, *shared]
+        return [java, *flags, "-cp", classes, main, *args]
 
 
 class JvmKafka:
@@ -84,21 +105,30 @@ class JvmKafka:
         brokers: How many nodes; each is broker and controller.
         home: Where settings, data and logs go; by default a directory that `close`
             removes.
+        security: Further listeners of a single node.
     """
 
     durable = True
 
-    def __init__(self, *, brokers: int = 1, home: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        brokers: int = 1,
+        home: Path | None = None,
+        security: Security | None = None,
+    ) -> None:
+        security = security or Security()
         suffix = f", {brokers} brokers" if brokers > 1 else ""
         self.name = f"Apache Kafka {maven.kafka_version()} on the JVM{suffix}"
         self.home = home or Path(tempfile.mkdtemp(prefix="klaviyo-streams-kafka-"))
-        self.nodes = _prepare_nodes(self.home, brokers=brokers)
+        self.nodes = _prepare_nodes(self.home, brokers=brokers, security=security)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._recording: Path | None = None
         if brokers == 1 and not _class_archive().exists():
             self._recording = maven.cache_dir() / f"recording-{self.home.name}.jsa"
         with ThreadPoolExecutor(max_workers=brokers) as pool:
-            list(pool.map(_format, self.nodes))
+            options = security.format_options
+            list(pool.map(lambda node: _format(node, options), self.nodes))
         for number in range(brokers):
             self._launch(number)
         self._await_all()
@@ -107,6 +137,10 @@ class JvmKafka:
     def bootstrap(self) -> str:
         """Addresses of all nodes, up or down."""
         return ",".join(node.bootstrap for node in self.nodes)
+
+    def address_of(self, listener: str) -> str:
+        """Return the address of a further listener: `host:port`."""
+        return f"127.0.0.1:{self.nodes[0].secure_ports[listener]}"
 
     def create_topics(
         self,
@@ -196,37 +230,62 @@ class JvmKafka:
             raise TimeoutError(f"{timeout}\n{_log_tail(self.nodes)}") from timeout
 
 
-def _prepare_nodes(home: Path, *, brokers: int) -> tuple[JvmNode, ...]:
+def _prepare_nodes(
+    home: Path, *, brokers: int, security: Security
+) -> tuple[JvmNode, ...]:
     ports = free_ports(2 * brokers)
+    secure_ports = free_ports(len(security.listeners))
     nodes = [
         Node(number=i + 1, controller=f"127.0.0.1:{port}")
         for i, port in enumerate(ports[:brokers])
     ]
     jvm_nodes = tuple(
-        JvmNode(node=node, home=home / str(node.number), port=port)
+        JvmNode(
+            node=node,
+            home=home / str(node.number),
+            port=port,
+            secure_ports=dict(zip(security.listeners, secure_ports, strict=True)),
+            jvm_flags=security.jvm_flags,
+        )
         for node, port in zip(nodes, ports[brokers:], strict=True)
     )
     for jvm_node in jvm_nodes:
-        _write_settings(jvm_node, nodes)
+        _write_settings(jvm_node, nodes, security)
     return jvm_nodes
 
 
-def _write_settings(jvm_node: JvmNode, nodes: Sequence[Node]) -> None:
-    listener = f"PLAINTEXT://{jvm_node.bootstrap}"
+def _write_settings(
+    jvm_node: JvmNode, nodes: Sequence[Node], security: Security
+) -> None:
+    advertised = ",".join(
+        [
+            f"PLAINTEXT://{jvm_node.bootstrap}",
+            *(f"{n}://127.0.0.1:{port}" for n, port in jvm_node.secure_ports.items()),
+        ]
+    )
+    protocols = {
+        "PLAINTEXT": "PLAINTEXT",
+        "CONTROLLER": "PLAINTEXT",
+        **security.listeners,
+    }
     properties = {
         **node_properties(jvm_node.node, nodes=nodes),
-        "listeners": f"{listener},CONTROLLER://{jvm_node.node.controller}",
-        "advertised.listeners": listener,
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"{advertised},CONTROLLER://{jvm_node.node.controller}",
+        "advertised.listeners": advertised,
+        "listener.security.protocol.map": ",".join(
+            f"{name}:{protocol}" for name, protocol in protocols.items()
+        ),
+        "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(jvm_node.home / "data"),
+        **security.properties,
     }
     jvm_node.home.mkdir(parents=True)
     lines = [f"{key}={value}\n" for key, value in properties.items()]
     jvm_node.settings.write_text("".join(lines))
 
 
-def _format(node: JvmNode) -> None:
-    args = ("format", "-t", CLUSTER_ID, "-c", str(node.settings))
+def _format(node: JvmNode, options: Sequence[str]) -> None:
+    args = ("format", "-t", CLUSTER_ID, "-c", str(node.settings), *options)
     command = node.command("kafka.tools.StorageTool", *args)
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - no shell
 

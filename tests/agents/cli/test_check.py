@@ -111,7 +111,7 @@ def test_operators_who_have_not_chosen_are_warned_of_second_profiles(
             " session_timeout_s: 60, kafka_sasl_password: x, country: QQ}",
             [
                 "settings.web_port: Expected `int` <= 65535",
-                "settings.stages: Invalid enum value",
+                "settings.stages: 'fly' is not one of intake",
                 "settings.klaviyo_url: not an http or https address",
                 "settings.webport: is not a known setting; did you mean web_port?",
                 "settings.session_timeout_s: must be shorter than rebalance_timeout_s",

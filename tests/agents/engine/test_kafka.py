@@ -71,11 +71,6 @@ def test_aiokafka_verifies_the_brokers_certificate(protocol: str) -> None:
             id="a user",
         ),
         pytest.param(_TLS, {"security.protocol": "SSL"}, id="the system's authorities"),
-        pytest.param(
-            KafkaAccess(bootstrap="k:1", security_protocol="SSL", ssl_cafile="/ca"),
-            {"security.protocol": "SSL", "ssl.ca.location": "/ca"},
-            id="an authority of our own",
-        ),
     ],
 )
 def test_librdkafka_options(access: KafkaAccess, expected: dict[str, object]) -> None:

@@ -1,0 +1,1 @@
+"""Credentials for Kafka: tokens, and reasons why brokers refuse a connection."""

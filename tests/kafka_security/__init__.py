@@ -1,0 +1,1 @@
+"""Tests against a real Kafka with TLS, SASL, tokens and ACLs."""
