@@ -8,6 +8,7 @@ import faust
 import mode.loop
 import structlog
 
+from agents.admin.kafka_contact import contact_kafka
 from agents.app import build_app
 from agents.cli.support.settings_options import read_worker, settings_option
 from agents.shared import logging
@@ -46,7 +47,9 @@ def worker(*, settings_path: Path | None, create_topics: bool) -> None:
     logging.configure_logging(settings.log_level)
     log_notices(destination)
     if create_topics:
-        ensure_topics(kafka_access(settings), settings)
+        access = kafka_access(settings)
+        contact_kafka(access)
+        ensure_topics(access, settings)
     mode.loop.use("uvloop")
     app = build_app(settings, destination)
     _relax_garbage_collection()

@@ -1,12 +1,14 @@
 """Copy of a whole small compacted topic, on every worker."""
 
 import asyncio
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from mode import Service
 
+from agents.engine.access.refusals import fix_of, log_unreachable
 from agents.engine.kafka import KafkaAccess
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,7 @@ class GlobalTable(Service):
             await asyncio.sleep(RETRY_WAIT_S)
         self._tp = TopicPartition(self._topic, 0)
         self._consumer.assign([self._tp])
+        await self._await_right()
         self._position = 0
         await self._read_to(await self._end_offset())
 
@@ -64,9 +67,24 @@ class GlobalTable(Service):
         try:
             await self._consumer.start()
         except KafkaError as fault:
-            log.warning("kafka_unreachable", error=type(fault).__name__)
+            await log_unreachable(self._kafka, fault)
             return False
         return True
+
+    async def _await_right(self) -> None:
+        """Wait until this user may read the topic.
+
+        aiokafka (0.14.0) would ask for offsets for 40 s, and then report a timeout.
+        """
+        client: Any = self._consumer._client  # noqa: SLF001 - a part of aiokafka's own
+        await client.force_metadata_update()
+        while self._topic in client.cluster.unauthorized_topics:
+            error = TopicAuthorizationFailedError.__name__
+            log.warning(
+                "table_load_retried", topic=self._topic, error=error, **fix_of(error)
+            )
+            await asyncio.sleep(RETRY_WAIT_S)
+            await client.force_metadata_update()
 
     async def _end_offset(self) -> int:
         while True:
@@ -74,7 +92,8 @@ class GlobalTable(Service):
                 ends = await self._consumer.end_offsets([self._tp])
                 return int(ends[self._tp])
             except KafkaError as fault:
-                log.warning("table_load_retried", error=type(fault).__name__)
+                error = type(fault).__name__
+                log.warning("table_load_retried", error=error, **fix_of(error))
                 await asyncio.sleep(RETRY_WAIT_S)
 
     async def _read_to(self, end_offset: int) -> None:
@@ -86,7 +105,8 @@ class GlobalTable(Service):
             fetched = await self._consumer.getmany(self._tp, timeout_ms=POLL_MS)
             self._position = await self._consumer.position(self._tp)
         except KafkaError as fault:
-            log.warning("table_load_retried", error=type(fault).__name__)
+            error = type(fault).__name__
+            log.warning("table_load_retried", error=error, **fix_of(error))
             await asyncio.sleep(RETRY_WAIT_S)
             return
         for record in fetched.get(self._tp, []):

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from agents.engine.access.refusals import log_unreachable
 from agents.engine.kafka import KafkaAccess, Record
 
 log = structlog.get_logger(__name__)
@@ -91,7 +92,7 @@ class GroupConsumer:
                 await client.start()
             except KafkaError as fault:
                 await client.stop()
-                log.warning("kafka_unreachable", error=type(fault).__name__)
+                await log_unreachable(self._kafka, fault)
                 await asyncio.sleep(RETRY_WAIT_S)
             else:
                 client.subscribe(list(self._options.topics), listener=self._listener)

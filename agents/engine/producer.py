@@ -19,6 +19,7 @@ from confluent_kafka import Message as Report
 from confluent_kafka import Producer as RdKafka
 from mode import Service
 
+from agents.engine.access.refusals import fix_of
 from agents.engine.kafka import KafkaAccess
 from agents.engine.watchdog import end_process
 from streams.errors import EngineError
@@ -156,7 +157,10 @@ class Producer(Service):
                 return attempt.results
             if attempt.error.fatal():
                 raise EngineError(f"producer: {attempt.error.name()}")
-            log.warning("produce_retried", error=attempt.error.name(), n=len(messages))
+            error = attempt.error.name()
+            log.warning(
+                "produce_retried", error=error, n=len(messages), **fix_of(error)
+            )
             await asyncio.sleep(RETRY_WAIT_S)
 
     async def _send_halves(self, messages: Sequence[Message]) -> list[SendResult]:

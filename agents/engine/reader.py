@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import AppT, ChannelT
 from mode import Service
 
+from agents.engine.access.refusals import fix_of
 from agents.engine.assignment import Assignment, PartitionHooks
 from agents.engine.group_consumer import (
     RETRY_WAIT_S,
@@ -159,7 +160,7 @@ class Reader(Service):
             return await self._consumer.fetch(polled)
         except KafkaError as fault:
             stage, error = self.options.name, type(fault).__name__
-            log.warning("fetch_failed", stage=stage, error=error)
+            log.warning("fetch_failed", stage=stage, error=error, **fix_of(error))
             await asyncio.sleep(RETRY_WAIT_S)
             if not fault.retriable:  # a broken membership is left, and joined anew
                 await self._assignment.revoke_all()

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from agents.engine.access.refusals import fix_of
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
 from streams.settings import Settings
@@ -127,7 +128,8 @@ def _create(admin: AdminClient, specs: list[TopicSpec], replicas: int) -> list[s
         except KafkaException as fault:
             error = fault.args[0]
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                problems.append(f"topic {name}: cannot be created: {error.name()}")
+                fix = "".join(f"; {text}" for text in fix_of(error.name()).values())
+                problems.append(f"topic {name}: cannot be created: {error.name()}{fix}")
     if problems:
         raise ConfigError(problems)
     return [spec.name for spec in specs]

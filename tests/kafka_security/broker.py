@@ -5,7 +5,9 @@ Kafka 4.1.1 accepts tokens that anybody has signed. And under the prefix
 `listener.name.NAME.oauthbearer.` that setting has no effect.
 """
 
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.brokers.jvm import JvmKafka, Security
 from tests.kafka_security.certificates import write_certificates
@@ -16,6 +18,25 @@ PASSWORD = "5cram-pa55word"  # noqa: S105 - of the test's users
 
 REAUTH_MS = 3_000
 """Life of a session on the listener TOKEN: it is authenticated again before that."""
+
+_AUTHORIZER_LOG = "kafka.authorizer.logger"
+"""Logger with a line for each right that a user uses or lacks."""
+
+_RIGHT = re.compile(
+    r"Principal = (\S+) is (Allowed|Denied) operation = (\S+) from host = \S+ "
+    r"on resource = (\w+):LITERAL:(\S+)"
+)
+
+
+class UsedRight(NamedTuple):
+    """Right that a user has used, or lacked."""
+
+    principal: str
+    is_allowed: bool
+    operation: str
+    resource: str
+    name: str
+
 
 _LISTENERS = {
     "TLS": "SSL",
@@ -60,11 +81,20 @@ class SecureKafka(JvmKafka):
                     part for user in users for part in ("--add-scram", user)
                 ),
                 jvm_flags=(
+                    f"-Dorg.slf4j.simpleLogger.log.{_AUTHORIZER_LOG}=debug",
                     f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}",
                     f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.files={keys}",
                 ),
             )
         )
+
+    def used_rights(self) -> set[UsedRight]:
+        """Return the rights that users have used or lacked until now."""
+        text = (self.nodes[0].home / "kafka.log").read_text()
+        return {
+            UsedRight(who, verdict == "Allowed", operation, kind.lower(), name)
+            for who, verdict, operation, kind, name in _RIGHT.findall(text)
+        }
 
 
 def _properties(directory: Path, keys: Path) -> dict[str, str]:

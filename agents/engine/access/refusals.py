@@ -4,6 +4,7 @@ aiokafka reports each of them as "Unable to bootstrap", and librdkafka only tell
 error callback. Both say less than a handshake of Python's about a certificate.
 """
 
+import asyncio
 import re
 import socket
 import ssl
@@ -12,11 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from agents.engine.kafka import KafkaAccess
 from streams.errors import ConfigError
+
+log = structlog.get_logger(__name__)
 
 FIRST_LOOK_S: Final = 1.0
 """Ours: a refusal that is known after this time ends the wait for an answer."""
@@ -218,6 +222,25 @@ def _connect(address: str) -> socket.socket:
 
 def _first_server(kafka: KafkaAccess) -> str:
     return kafka.bootstrap.split(",")[0].strip()
+
+
+def fix_of(error: str) -> dict[str, str]:
+    """Return the log field `fix` for an error about a missing right, else nothing."""
+    if "authorization" not in error.lower():
+        return {}
+    return {"fix": "give this user the rights of `klaviyo-streams topics --acls`"}
+
+
+async def log_unreachable(kafka: KafkaAccess, fault: Exception) -> None:
+    """Log why a client cannot connect; it tries again.
+
+    The reason is asked for where there are credentials, which may have ended: a second
+    client connects for it.
+    """
+    is_open = kafka.security_protocol == "PLAINTEXT"
+    reason = "" if is_open else await asyncio.to_thread(find_refusal, kafka)
+    fields = {"reason": reason} if reason else {}
+    log.warning("kafka_unreachable", error=type(fault).__name__, **fields)
 
 
 def find_refusal(kafka: KafkaAccess, *, timeout_s: float = FIRST_LOOK_S) -> str:

@@ -1,0 +1,165 @@
+"""Workers and commands on a real Kafka: each login, and no right beyond the list."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agents.cli import main
+from agents.engine.access.tokens import token_source
+from streams.settings.acls import Acl
+from tests.journeys.harness import Pipeline
+from tests.journeys.sample_events import email_of, moves
+from tests.kafka_security.logins import (
+    PRINCIPALS,
+    Secured,
+    acls_of,
+    assert_no_secret,
+    environ_of,
+)
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+MEMBERSHIPS = (
+    Path(__file__).parents[1] / "agents" / "cli" / "folder" / "memberships.jsonl"
+)
+
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "topics": ("topics",),
+    "audiences": ("audiences",),
+    "audiences export": ("audiences export --force -",),
+    "audiences import": ("audiences import {file}",),
+    "deadletters list, show": ("deadletters list", "deadletters show 0/0"),
+    "deadletters requeue, discard": (
+        "deadletters requeue --reason not-json --apply",
+        "deadletters discard --reason not-json --apply",
+    ),
+    "replay": ("replay --since 2020-01-01 --apply", "replay --list"),
+    "reconcile": ("reconcile --apply",),
+    "sources inspect": ("sources inspect secured.source --samples 1",),
+}
+"""Commands of each role."""
+
+UNUSED_HERE = {
+    ("topic", "secured.activations.consent", "WRITE"),
+    ("topic", "secured.activations.events", "WRITE"),
+    ("topic", "secured.activations.privacy", "WRITE"),
+    ("topic", "secured.activations.profiles", "WRITE"),
+    ("topic", "secured.held-events", "WRITE"),
+    ("topic", "secured.deadletters-resolved", "DESCRIBE"),
+}
+"""Rights of a worker that these events do not need, and that of `--create-topics`."""
+
+
+@pytest.mark.parametrize("login", ["mtls", "scram", "token"])
+def test_a_journey_with_least_rights(
+    login: str, secured: Secured, secured_pipeline: Pipeline
+) -> None:
+    """Intake, activate, deliver; each worker recovers the table of the one before."""
+    pipeline = secured_pipeline
+    secured.grant(PRINCIPALS[login], acls_of(pipeline.settings)["worker"])
+    worker = pipeline.start(login, **secured.login(login), log_level="debug")
+    pipeline.await_members(1)
+
+    entered = moves([f"{login}-1"], "vip", entered=True)
+    pipeline.await_quiet(pipeline.publish([*entered, ("nobody", b"no JSON")]))
+    worker.stop()
+
+    assert worker.ended() == 0
+    assert email_of(f"{login}-1") in pipeline.klaviyo.members_of("vip")
+    assert worker.events("table_recovered")
+    assert_no_secret(worker.log)
+
+
+def test_a_worker_uses_every_right_of_the_list_and_lacks_none(
+    secured: Secured, secured_pipeline: Pipeline
+) -> None:
+    """The broker's own log says which rights the workers of the journeys have used."""
+    granted = _rights(acls_of(secured_pipeline.settings)["worker"])
+    workers = set(PRINCIPALS.values())
+    rights = [r for r in secured.broker.used_rights() if r.principal in workers]
+
+    assert not [right for right in rights if not right.is_allowed]
+    used = {(right.resource, right.name, right.operation) for right in rights}
+    assert granted - used <= UNUSED_HERE
+
+
+def test_commands_with_least_rights(
+    secured: Secured, secured_pipeline: Pipeline
+) -> None:
+    """Each role's user has the rights of that role, beside a worker with its own."""
+    pipeline = secured_pipeline
+    roles = acls_of(pipeline.settings)
+    secured.grant(PRINCIPALS["scram"], roles["worker"])
+    worker = pipeline.start("beside", **secured.login("scram"))
+    pipeline.await_members(1)
+    pipeline.await_quiet(pipeline.publish([("nobody", b"no JSON")]))
+    users = {role: role.replace(" ", "-").replace(",", "") for role in COMMANDS}
+
+    for role, commands in COMMANDS.items():
+        secured.grant(f"User:{users[role]}", roles[role])
+        secured.tokens.claims = {"sub": users[role]}
+        token_source.cache_clear()
+        run = _runner({**pipeline.environ, **environ_of(secured.login("token"))})
+        for command in commands:
+            arguments = command.format(file=MEMBERSHIPS).split()
+            if "discard" in command:  # the requeued record is a dead letter again
+                pipeline.until(lambda: run(arguments).exit_code == 0)  # noqa: B023 - used at once
+            else:
+                result = run(arguments)
+                assert result.exit_code == 0, f"{command}: {result.output}"
+                assert_no_secret(result.output)
+
+    worker.stop()
+    assert worker.ended() == 0
+    principals = {f"User:{user}" for user in users.values()}
+    lacking = [
+        right
+        for right in secured.broker.used_rights()
+        if right.principal in principals and not right.is_allowed
+    ]
+    assert not lacking
+
+
+def test_a_worker_without_rights_waits_for_them(
+    secured: Secured, secured_pipeline: Pipeline
+) -> None:
+    """The log names the fix, and a right that comes later is enough."""
+    pipeline = secured_pipeline
+    worker = pipeline.start("later", **secured.login("plain"))
+    pipeline.until(lambda: "klaviyo-streams topics --acls" in worker.log)
+    assert worker.code is None
+    secured.grant(PRINCIPALS["plain"], acls_of(pipeline.settings)["worker"])
+
+    pipeline.await_members(1)
+    worker.stop()
+
+    assert worker.ended() == 0
+
+
+def test_a_user_without_rights_gets_one_line(
+    secured: Secured, secured_pipeline: Pipeline
+) -> None:
+    """The line names the topic, and the command that prints the rights."""
+    secured.tokens.claims = {"sub": "stranger"}
+    run = _runner({**secured_pipeline.environ, **environ_of(secured.login("token"))})
+
+    result = run(["audiences"])
+
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert "topic secured.memberships-changelog: access denied" in line
+    assert "klaviyo-streams topics --acls" in line
+
+
+def _rights(acls: Iterable[Acl]) -> set[tuple[str, str, str]]:
+    return {
+        (acl.resource, acl.name, operation)
+        for acl in acls
+        for operation in acl.operations
+    }
+
+
+def _runner(environ: Mapping[str, str]) -> Callable[[list[str]], Result]:
+    return lambda arguments: CliRunner().invoke(main, arguments, env=dict(environ))
