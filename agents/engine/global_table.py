@@ -31,6 +31,7 @@ class GlobalTable(Service):
         self.changed = asyncio.Event()
         self._topic = topic
         self._kafka = kafka
+        self._consumer: AIOKafkaConsumer = None
 
     async def on_start(self) -> None:
         """Read the whole topic before any other service starts."""
@@ -48,8 +49,9 @@ class GlobalTable(Service):
         await self._read_to(await self._end_offset())
 
     async def on_stop(self) -> None:
-        """Close the consumer of the topic."""
-        await self._consumer.stop()
+        """Close the consumer of the topic, if this service has started."""
+        if self._consumer is not None:
+            await self._consumer.stop()
 
     async def catch_up(self) -> None:
         """Wait until `rows` includes every record written before this call."""

@@ -16,8 +16,11 @@ from tests.kafka_security.token_server import AUDIENCE, ISSUER, TokenServer
 PASSWORD = "5cram-pa55word"  # noqa: S105 - of the test's users
 """Password of the SASL users; no log may show it."""
 
+OPERATORS = tuple(f"operator-{number}" for number in range(10))
+"""Users of the mechanism PLAIN, one for each role of commands."""
+
 REAUTH_MS = 3_000
-"""Life of a session on the listener TOKEN: it is authenticated again before that."""
+"""Life of a session on the listener SHORT, which must be authenticated again."""
 
 _AUTHORIZER_LOG = "kafka.authorizer.logger"
 """Logger with a line for each right that a user uses or lacks."""
@@ -45,6 +48,7 @@ _LISTENERS = {
     "ELSEWHERE": "SSL",
     "SASL": "SASL_SSL",
     "TOKEN": "SASL_SSL",
+    "SHORT": "SASL_SSL",
     "UNSAFE": "SASL_SSL",
     "CLEAR": "SASL_PLAINTEXT",
 }
@@ -57,7 +61,8 @@ class SecureKafka(JvmKafka):
     """Broker of these tests.
 
     Listeners: TLS and MTLS; EXPIRED and ELSEWHERE, whose certificates are broken; SASL
-    and CLEAR with passwords; TOKEN with tokens, and UNSAFE, which verifies none.
+    and CLEAR with passwords; TOKEN with tokens, SHORT too, and UNSAFE, which verifies
+    no token.
 
     Args:
         directory: Where certificates and keys go.
@@ -110,8 +115,12 @@ def _properties(directory: Path, keys: Path) -> dict[str, str]:
         **_passwords("sasl", "SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"),
         **_passwords("clear", "SCRAM-SHA-256"),
         **_tokens("token", keys),
-        f"listener.name.token.sasl.{_VALIDATOR}": f"{_OAUTH}.BrokerJwtValidator",
-        "listener.name.token.oauthbearer.connections.max.reauth.ms": str(REAUTH_MS),
+        **_tokens("short", keys),
+        **{
+            f"listener.name.{name}.sasl.{_VALIDATOR}": f"{_OAUTH}.BrokerJwtValidator"
+            for name in ("token", "short")
+        },
+        "listener.name.short.oauthbearer.connections.max.reauth.ms": str(REAUTH_MS),
         **_tokens("unsafe", keys),
         "authorizer.class.name": (
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
@@ -132,7 +141,8 @@ def _keystore(prefix: str, path: Path) -> dict[str, str]:
 
 def _passwords(listener: str, *mechanisms: str) -> dict[str, str]:
     prefix = f"listener.name.{listener}"
-    modules = {"PLAIN": f'{_PLAIN} user_plain-user="{PASSWORD}";'}
+    users = " ".join(f'user_{user}="{PASSWORD}"' for user in ("plain-user", *OPERATORS))
+    modules = {"PLAIN": f"{_PLAIN} {users};"}
     return {f"{prefix}.sasl.enabled.mechanisms": ",".join(mechanisms)} | {
         f"{prefix}.{name.lower()}.sasl.jaas.config": modules.get(name, _SCRAM)
         for name in mechanisms

@@ -1,6 +1,7 @@
 """Logins of the secured Kafka's users, as settings of a worker or a command."""
 
 import os
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -128,6 +129,22 @@ class Secured:
         ]
         for result in self.client.create_acls(bindings).values():
             result.result()
+
+    def set_quota(self, user: str, *, bytes_per_s: int) -> None:
+        """Limit what a user writes and reads.
+
+        Kafka's own tool does it: neither client library can alter quotas.
+        """
+        names = ("producer_byte_rate", "consumer_byte_rate")
+        limits = ",".join(f"{name}={bytes_per_s}" for name in names)
+        node = self.broker.nodes[0]
+        command = node.command(
+            "kafka.admin.ConfigCommand",
+            *("--bootstrap-server", node.bootstrap, "--alter"),
+            *("--add-config", limits),
+            *("--entity-type", "users", "--entity-name", user),
+        )
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - no shell
 
 
 @contextmanager
