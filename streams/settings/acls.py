@@ -1,7 +1,7 @@
 """Least rights on Kafka: what the user of a worker or a command must be allowed.
 
 The same list makes the commands of `klaviyo-streams topics --acls`, the table in
-`deploy/README.md`, and the ACLs of the test that runs a journey with nothing else.
+`deploy/README.md`, and the ACLs of the tests that run journeys with nothing else.
 """
 
 from collections import defaultdict
@@ -154,3 +154,26 @@ def _commands(settings: Settings) -> Mapping[str, _Rights]:
 
 def _reader() -> _Rights:
     return _Rights().look_at(ADMIN_GROUP)
+
+
+def acl_table(roles: Mapping[str, Iterable[Acl]]) -> str:
+    """Return a Markdown table with a row for each role and set of operations.
+
+    Args:
+        roles: Rights by role, of `least_acls`.
+    """
+    rows = [
+        f"| {role} | {' '.join(operations)} | {resource} | {names} |\n"
+        for role, acls in roles.items()
+        for (resource, operations), names in _names_by_right(acls)
+    ]
+    return "| who | operations | on | names |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def _names_by_right(
+    acls: Iterable[Acl],
+) -> Iterable[tuple[tuple[Resource, tuple[str, ...]], str]]:
+    names: dict[tuple[Resource, tuple[str, ...]], list[str]] = defaultdict(list)
+    for acl in acls:
+        names[acl.resource, acl.operations].append(f"`{acl.name}`")
+    return [(right, ", ".join(names[right])) for right in sorted(names)]

@@ -25,7 +25,7 @@ class MskLogin:
             TokenError: The extra `msk` is not installed, or there are no credentials.
         """
         try:
-            signer = import_module("aws_msk_iam_sasl_signer").MSKAuthTokenProvider
+            signer = import_module("aws_msk_iam_sasl_signer.MSKAuthTokenProvider")
         except ImportError:
             problem = "AWS_MSK_IAM needs the extra msk"
             fix = "pip install 'klaviyo-streams[msk]'"
