@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 
-from agents.engine.access.refusals import ask_brokers, explain_refusal
 from agents.engine.kafka import KafkaAccess
+from agents.engine.refusals import ask_brokers, explain_refusal
 from streams.errors import ConfigError
 
 KAFKA_CONTACT_S: Final = 5.0

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from mode import Service
 
-from agents.engine.access.refusals import fix_of, log_unreachable
 from agents.engine.kafka import KafkaAccess
+from agents.engine.refusals import fix_of, log_unreachable
 
 log = structlog.get_logger(__name__)
 

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from agents.engine.access.refusals import log_unreachable
 from agents.engine.kafka import KafkaAccess, Record
+from agents.engine.refusals import log_unreachable
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ from confluent_kafka import Message as Report
 from confluent_kafka import Producer as RdKafka
 from mode import Service
 
-from agents.engine.access.refusals import fix_of
 from agents.engine.kafka import KafkaAccess
+from agents.engine.refusals import fix_of
 from agents.engine.watchdog import end_process
 from streams.errors import EngineError
 

@@ -14,7 +14,6 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import AppT, ChannelT
 from mode import Service
 
-from agents.engine.access.refusals import fix_of
 from agents.engine.assignment import Assignment, PartitionHooks
 from agents.engine.group_consumer import (
     RETRY_WAIT_S,
@@ -25,6 +24,7 @@ from agents.engine.group_consumer import (
 from agents.engine.kafka import KafkaAccess
 from agents.engine.offset_backup import OffsetBackup
 from agents.engine.partition import Partition, RecordBatch
+from agents.engine.refusals import fix_of
 from streams.errors import EngineError
 
 log = structlog.get_logger(__name__)

@@ -8,8 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from agents.engine.access.refusals import fix_of
 from agents.engine.kafka import KafkaAccess
+from agents.engine.refusals import fix_of
 from streams.errors import ConfigError
 from streams.settings import Settings
 from streams.settings.model import LaneId

@@ -116,7 +116,7 @@ _STAGES = {
 }
 
 
-def _commands(settings: Settings) -> Mapping[str, _Rights]:
+def _commands(settings: Settings) -> dict[str, _Rights]:
     topics, sources = settings.topics, settings.source_topics
     lanes = tuple(topics.activations.values())
     stages = ("intake", "activate", *(f"deliver.{lane}" for lane in LaneId))

@@ -135,6 +135,21 @@ def test_a_worker_without_rights_waits_for_them(
     assert worker.ended() == 0
 
 
+def test_a_refused_worker_waits_and_logs_the_reason(
+    secured: Secured, secured_pipeline: Pipeline
+) -> None:
+    """A password may be changed while a worker runs; aiokafka names no reason."""
+    wrong = {"kafka_sasl_password": "wr0ng-pa55word", "kafka_sasl_password_file": ""}
+    worker = secured_pipeline.start("refused", **(secured.login("scram") | wrong))
+    secured_pipeline.until(lambda: "refuses the credentials" in worker.log)
+
+    assert worker.code is None
+    [line, *_] = worker.events("kafka_unreachable")
+    assert line["reason"].startswith("kafka_bootstrap_servers: 127.0.0.1:")
+    assert "wr0ng-pa55word" not in worker.log
+    worker.kill()
+
+
 def test_a_user_without_rights_gets_one_line(
     secured: Secured, secured_pipeline: Pipeline
 ) -> None:

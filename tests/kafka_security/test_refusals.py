@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from agents.admin import kafka_contact
 from agents.cli import main
-from agents.engine.access.refusals import find_refusal
 from agents.engine.access.tokens import token_source
 from agents.engine.kafka import KafkaAccess
+from agents.engine.refusals import find_refusal
 from agents.shared.context import kafka_access
 from streams.settings import load_settings
 from tests.kafka_security.logins import Secured, assert_no_secret, environ_of

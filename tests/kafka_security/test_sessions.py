@@ -43,7 +43,8 @@ async def _clients(
     await consumer.start()
     consumer.assign([TopicPartition(topic, 0)])
     try:
-        async with Producer(access, **options) as producer:
+        producer = Producer(access, **options)
+        async with producer:
             yield producer, consumer
     finally:
         await consumer.stop()

@@ -52,7 +52,7 @@ class TokenServer:
         self.status = 200
 
     def close(self) -> None:
-        """Stop the server."""
+        """Stop the server and its thread."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -1,1 +1,1 @@
-"""Credentials for Kafka: tokens, and reasons why brokers refuse a connection."""
+"""Tokens for Kafka: credentials that fetch them, and their renewal."""

@@ -23,7 +23,7 @@ class AiokafkaTokens(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ha
         self._source = source
 
     async def token(self) -> str:
-        """Return a token.
+        """Return a token that is good now.
 
         Raises:
             KafkaConnectionError: There is none now; aiokafka tries again.

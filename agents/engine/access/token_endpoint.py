@@ -93,12 +93,13 @@ class ClientCredentials:
         if self.scope:
             form["scope"] = self.scope
         # Encoded before they are joined: RFC 6749, section 2.3.1.
-        pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
+        credentials = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
+        encoded = base64.b64encode(credentials.encode()).decode()
         return urllib.request.Request(  # noqa: S310 - the settings allow http and https only
             self.url,
             urlencode(form).encode(),
             {
-                "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+                "Authorization": f"Basic {encoded}",
                 "Accept": "application/json",
             },
         )

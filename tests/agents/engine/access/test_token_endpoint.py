@@ -36,8 +36,8 @@ def test_client_and_secret_are_encoded_before_they_are_joined(
 
     assert token.expires_at_s == 1000.0 + server.lifetime_s
     [request] = server.requests
-    pair = base64.b64decode(request["authorization"].removeprefix("Basic ")).decode()
-    assert pair == f"{CLIENT_ID}:c1ient-5ecret%2F%2B"
+    encoded = request["authorization"].removeprefix("Basic ")
+    assert base64.b64decode(encoded).decode() == f"{CLIENT_ID}:c1ient-5ecret%2F%2B"
     assert request["scope"] == "a b"
     assert request["grant_type"] == "client_credentials"
 

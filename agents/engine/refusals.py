@@ -75,7 +75,12 @@ _TOKEN: Final = _Rule(
     "kafka_sasl_mechanism: {kafka} refuses the token ({0}); check "
     "kafka_oauth_scope, and the audience and issuer that the broker expects",
 )
-_RULES: Final = (_NO_TLS, _MECHANISM, _NO_SASL, _TOKEN)
+_PASSWORD: Final = _Rule(
+    re.compile(r"SASL authentication error"),
+    "kafka_bootstrap_servers: {kafka} refuses the credentials (_AUTHENTICATION); check "
+    "kafka_sasl_username, kafka_sasl_password and kafka_sasl_mechanism",
+)
+_RULES: Final = (_NO_TLS, _MECHANISM, _NO_SASL, _TOKEN, _PASSWORD)
 
 _ALERT: Final = re.compile(
     r"alert (bad certificate|certificate required|certificate unknown|"
