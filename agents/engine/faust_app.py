@@ -33,6 +33,11 @@ SUPPORTED_VERSIONS = {
 """This package depends on internals of these versions; measure others before use."""
 
 _ORIGINAL_SEND: Final = AIOKafkaConnection.send
+_ORIGINAL_CLOSE: Final = AIOKafkaConnection.close
+
+TLS_CLOSE_S: Final = 1.0
+"""Ours: how long a closed TLS connection waits for the broker's goodbye. Kafka 4.1.1
+sends none, and the event loop would wait for 30 s while a worker stops."""
 
 
 def check_versions(installed: dict[str, str] | None = None) -> None:
@@ -56,8 +61,21 @@ def check_versions(installed: dict[str, str] | None = None) -> None:
 
 
 def patch_connections() -> None:
-    """Make aiokafka report a write to a closed connection as a Kafka error."""
+    """Make aiokafka report a write to a closed connection, and end one with TLS."""
     AIOKafkaConnection.send = _send_or_raise_kafka_error
+    AIOKafkaConnection.close = _close_soon
+
+
+def _close_soon(
+    self: AIOKafkaConnection,
+    reason: CloseReason | None = None,
+    exc: BaseException | None = None,
+) -> Any:  # noqa: ANN401 - aiokafka's own signature
+    writer = self._writer
+    closed = _ORIGINAL_CLOSE(self, reason, exc)
+    if writer is not None and self._security_protocol.endswith("SSL"):
+        self._loop.call_later(TLS_CLOSE_S, writer.transport.abort)
+    return closed
 
 
 def _send_or_raise_kafka_error(
