@@ -25,6 +25,9 @@ MEMBERSHIPS = (
     Path(__file__).parents[1] / "agents" / "cli" / "folder" / "memberships.jsonl"
 )
 
+TLS_CLOSE_LIMIT_S = 25.0
+"""Below the 30 s that an event loop waits for a broker's goodbye (TLS)."""
+
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "topics": ("topics",),
     "audiences": ("audiences",),
