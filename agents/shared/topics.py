@@ -63,6 +63,8 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
         (topics.replays, 1, compacted),
         (topics.deadletters_resolved, 1, compacted),
         (topics.offset_backup, 1, compacted),
+        (topics.sync_state, 1, compacted),
+        (topics.sync_state_rows, 1, compacted),
         (topics.memberships_changelog, partitions, compacted),
     ]
     return [

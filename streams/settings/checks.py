@@ -108,6 +108,8 @@ def own_topics(settings: Settings) -> set[str]:
         topics.deadletters,
         topics.deadletters_resolved,
         topics.offset_backup,
+        topics.sync_state,
+        topics.sync_state_rows,
         topics.reprocess,
         topics.replays,
         *topics.activations.values(),

@@ -63,6 +63,8 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
         reprocess: Source records to process again, with the origin in a header.
         replays: Selection and progress, keyed by replay ID; compacted.
         offset_backup: Offsets, keyed by group and partition; compacted.
+        sync_state: Manifests of the states of syncs, keyed by sync; compacted.
+        sync_state_rows: Rows of the states of syncs, in chunks; compacted.
         deadletters: Records that can never be processed as they are.
         deadletters_resolved: Resolutions, keyed by dead letter; compacted.
         outcomes: Outcomes of all source records.
@@ -77,6 +79,8 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
     reprocess: str
     replays: str
     offset_backup: str
+    sync_state: str
+    sync_state_rows: str
     deadletters: str
     deadletters_resolved: str
     outcomes: str
@@ -94,6 +98,8 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True):
             reprocess=f"{prefix}reprocess",
             replays=f"{prefix}replays",
             offset_backup=f"{prefix}offset-backup",
+            sync_state=f"{prefix}sync-state",
+            sync_state_rows=f"{prefix}sync-state-rows",
             deadletters=f"{prefix}deadletters",
             deadletters_resolved=f"{prefix}deadletters-resolved",
             outcomes=f"{prefix}outcomes",

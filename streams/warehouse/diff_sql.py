@@ -25,6 +25,15 @@ ADDED: Final = 1
 UPDATED: Final = 2
 REJECTED: Final = 3
 """Row without a key, or with the key of another row."""
+GONE_ROW: Final = 4
+"""Row of the state that the state forgets."""
+
+UNKNOWN_CONTENT: Final = 0
+"""Hash of a row in the state of which Kafka may have one content or another: such a row
+is updated, whatever it is now. MD5 has no such hash in practice."""
+UNKNOWN_PRESENCE: Final = 1
+"""Hash of a row in the state that Kafka may have or not: such a row is new if the query
+returns it, and deleted if it does not."""
 
 STATE_COLUMNS: Final = "k, key, h, user_id, email"
 """Hash of the key, the key, hash of the row, and the identifiers deletions need."""
@@ -35,6 +44,42 @@ CREATE_STATE: Final = (
 )
 CREATE_REJECTED: Final = "CREATE TABLE IF NOT EXISTS rejected(k UHUGEINT)"
 """Keys that several rows had in the last run, and hashes of rows without a key."""
+
+SEGMENT_COLUMNS: Final = (
+    "key, CAST(h >> 64 AS UBIGINT) AS high, "
+    f"CAST(h & {2**64 - 1} AS UBIGINT) AS low, user_id, email"
+)
+"""Columns of a chunk; Arrow has no number of 128 bits without a sign, and the hash of
+the key is computed again."""
+
+ALL_ROWS: Final = (
+    f"SELECT {SEGMENT_COLUMNS}, CAST({ADDED} AS UTINYINT) AS op FROM state"
+)
+"""Every row of the state, as rows of a segment."""
+
+FORGET_STATE: Final = "DELETE FROM state; DELETE FROM rejected"
+
+CREATE_LOADED: Final = (
+    "CREATE OR REPLACE TEMP TABLE loaded"
+    "(key VARCHAR, high UBIGINT, low UBIGINT, user_id VARCHAR, email VARCHAR, "
+    "op UTINYINT)"
+)
+LOAD_CHUNK: Final = (
+    "INSERT INTO loaded SELECT key, high, low, user_id, email, op FROM chunk"
+)
+FORGET_LOADED: Final = (
+    "DELETE FROM state WHERE k IN (SELECT md5_number(key) FROM loaded)"
+)
+REMEMBER_LOADED: Final = (
+    f"INSERT INTO state({STATE_COLUMNS}) SELECT md5_number(key), key, "
+    "(CAST(high AS UHUGEINT) << 64) | low, user_id, email FROM loaded "
+    f"WHERE op <> {GONE_ROW}"
+)
+REMEMBER_UNCERTAIN: Final = (
+    f"INSERT INTO state({STATE_COLUMNS}) SELECT md5_number(key), key, "
+    f"CASE op WHEN {UPDATED} THEN {UNKNOWN_CONTENT} ELSE {UNKNOWN_PRESENCE} END, "
+    "user_id, email FROM loaded"
+)
 
 GONE: Final = (
     f"CREATE OR REPLACE TABLE gone AS SELECT {STATE_COLUMNS} FROM state "
@@ -121,9 +166,11 @@ def stage_statement(sync: Sync, diff: DiffColumns, *, is_comparable: bool) -> st
     )
     hashed = row_hash((name, by_name[name][1]) for name in diff.counted)
     is_updated = "s.h <> b.h" if is_comparable and _finds_updates(sync) else "false"
-    op = f"CASE WHEN s.k IS NULL THEN {ADDED} WHEN {is_updated} THEN {UPDATED} ELSE 0"
+    is_new = f"s.k IS NULL OR s.h = {UNKNOWN_PRESENCE}"
+    is_updated = f"({is_updated} OR s.h = {UNKNOWN_CONTENT})"
+    op = f"CASE WHEN {is_new} THEN {ADDED} WHEN {is_updated} THEN {UPDATED} ELSE 0"
     payload = "".join(
-        f", CASE WHEN s.k IS NULL OR {is_updated} THEN {text} END AS {text}"
+        f", CASE WHEN {is_new} OR {is_updated} THEN {text} END AS {text}"
         for _, text in texts
     )
     return (
@@ -147,6 +194,17 @@ def reads_every_row(sync: Sync) -> bool:
 def finds_deletions(sync: Sync) -> bool:
     """Return True if a row that has vanished becomes a deletion."""
     return sync.mode is SyncMode.MIRROR
+
+
+def changes_of_state(sync: Sync) -> str:
+    """Return the SQL of what the run under way remembers and forgets, as a segment."""
+    forgotten = "FROM gone"
+    if reads_every_row(sync) and not finds_deletions(sync):
+        forgotten = "FROM state ANTI JOIN staged USING (k)"
+    return (
+        f"SELECT {SEGMENT_COLUMNS}, op FROM staged WHERE op IN ({ADDED}, {UPDATED}) "
+        f"UNION ALL SELECT {SEGMENT_COLUMNS}, CAST({GONE_ROW} AS UTINYINT) {forgotten}"
+    )
 
 
 def promote_statements(sync: Sync, diff: DiffColumns) -> list[str]:

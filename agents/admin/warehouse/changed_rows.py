@@ -6,8 +6,8 @@ from typing import Any, Final
 import duckdb
 import msgspec
 
-from agents.admin.warehouse.sync_state import SyncState
 from streams.warehouse import diff_sql
+from streams.warehouse.sync_state import SyncState
 
 CHANGES_PER_READ: Final = 20_000
 """Rows of `staged` that are looked through at once for those that changed."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from agents.admin.progress import ReportLine, throttle
 from agents.admin.warehouse.database import RowSource
 from agents.admin.warehouse.lock import SyncStatus, write_status
-from agents.admin.warehouse.sync_state import SyncState
 from agents.shared.context import clock_ms
+from streams.warehouse.sync_state import SyncState
 
 
 class RunStatus:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,15 +13,17 @@ from agents.admin.warehouse.lock import SyncStatus, hold_lock, read_status
 from agents.admin.warehouse.run_status import RunStatus
 from agents.admin.warehouse.sender import CHANGES, RecordProducer, RunSender
 from agents.admin.warehouse.state_file import StateFile, remove_state
+from agents.admin.warehouse.state_topic.lease import LeaseHeld
+from agents.admin.warehouse.state_topic.shared_state import SharedSession, SharedState
 from agents.admin.warehouse.sync_query import SyncQuery
-from agents.admin.warehouse.sync_state import Phase
 from agents.engine.producer import Producer
 from agents.shared.context import clock_ms, kafka_access
-from streams.destination.syncs.model import Sync
+from streams.destination.syncs.model import StateStore, Sync
 from streams.errors import ConfigError
 from streams.events.row import RowChange
 from streams.settings import Settings
 from streams.warehouse.plan import SyncPlan, guard_problems
+from streams.warehouse.sync_state import Phase
 
 READING: Final = "reading"
 """Step of a run before its phase is in the state."""
@@ -55,6 +58,11 @@ class SyncRunner:
         self._lock_path = folder / f"{sync.name}.lock"
         self._status_path = folder / f"{sync.name}.json"
         self._run = RunStatus(sync.name, self._status_path, report=report)
+        self._shared = (
+            SharedState(settings, sync, report=report)
+            if sync.state is StateStore.TOPIC
+            else None
+        )
         self.query = SyncQuery(sync)
 
     @property
@@ -68,7 +76,7 @@ class SyncRunner:
         Returns:
             The status, and the change and the key of a few rows.
         """
-        with self._open_state() as file:
+        with self._open_state() as (file, _):
             if file.state.phase is not Phase.IDLE:
                 return self._run.describe(file.state), _samples(file, samples)
             self._stage(file)
@@ -86,18 +94,18 @@ class SyncRunner:
         Raises:
             ConfigError: The database or Kafka refuses; the state is as before.
         """
-        with self._open_state() as file:
+        with self._open_state() as (file, session):
             if file.state.phase is Phase.PAUSED:
                 return self._run.describe(file.state)
             if file.state.phase is Phase.APPROVED:
-                return self._send(file)
+                return self._send(file, session)
             if file.state.phase is Phase.SENDING:
-                self._send(file)
+                self._send(file, session)
             self._stage(file)
             if problems := _guard_problems(file.state.plan, self.sync):
                 file.pause(problems)
                 return self._run.write(file.state)
-            return self._send(file)
+            return self._send(file, session)
 
     def resume(self) -> SyncStatus:
         """Send what an approved or an interrupted run has left; read nothing.
@@ -105,13 +113,13 @@ class SyncRunner:
         Raises:
             ConfigError: There is no such run.
         """
-        with self._open_state() as file:
+        with self._open_state() as (file, session):
             if file.state.phase is Phase.PAUSED:
                 return self._run.describe(file.state)
             if file.state.phase is Phase.IDLE:
                 problem = f"sync: {self.sync.name} has no run to resume"
                 raise ConfigError([f"{problem}; use klaviyo-streams sync run"])
-            return self._send(file)
+            return self._send(file, session)
 
     def approve(self) -> SyncStatus:
         """Release a paused run; the next run or `resume` sends it.
@@ -119,7 +127,7 @@ class SyncRunner:
         Raises:
             ConfigError: No run is paused.
         """
-        with self._open_state() as file:
+        with self._open_state() as (file, _):
             if file.state.phase is not Phase.PAUSED:
                 raise ConfigError([f"sync: {self.sync.name} has no paused run"])
             file.state.phase = Phase.APPROVED
@@ -128,22 +136,58 @@ class SyncRunner:
 
     def reset(self, *, plan_only: bool) -> SyncStatus:
         """Forget the paused run, or the whole state: the next run is the first."""
-        with hold_lock(self._lock_path):
-            if not plan_only:
-                remove_state(self._path)
-            with StateFile(self._path) as file:
+        if plan_only:
+            with self._open_state() as (file, _):
                 file.discard_plan()
                 return self._run.write(file.state)
+        with hold_lock(self._lock_path):
+            remove_state(self._path)
+        with self._open_state(keeps_rows=False) as (file, _):
+            file.discard_plan()
+            return self._run.write(file.state)
+
+    def is_interrupted_elsewhere(self) -> bool:
+        """Return True if a machine died in the middle of sending a run.
+
+        A Kafka that does not answer is no reason to end a service: nothing is known. A
+        run that a guard has paused on this machine waits for its approval.
+        """
+        if self._shared is None or self.status().phase == Phase.PAUSED:
+            return False
+        with suppress(ConfigError):
+            return self._shared.is_interrupted()
+        return False
+
+    def has_run_since(self, due: datetime) -> bool:
+        """Return True if any machine has ended a run at a time or later.
+
+        A Kafka that does not answer says nothing; the run itself reports it.
+        """
+        if self._shared is None:
+            return False
+        with suppress(ConfigError):
+            return self._shared.ended_ms() >= due.timestamp() * 1000
+        return False
 
     def status(self) -> SyncStatus:
         """Return the last step; a run that holds the state is not disturbed."""
         return read_status(self._status_path, sync=self.sync.name)
 
     @contextmanager
-    def _open_state(self) -> Iterator[StateFile]:
-        with hold_lock(self._lock_path), StateFile(self._path) as file:
+    def _open_state(
+        self, *, keeps_rows: bool = True
+    ) -> Iterator[tuple[StateFile, SharedSession | None]]:
+        with hold_lock(self._lock_path), ExitStack() as stack:
+            file = stack.enter_context(StateFile(self._path))
+            session = None
             try:
-                yield file
+                if self._shared is not None:
+                    session = stack.enter_context(
+                        self._shared.open(file, keeps_rows=keeps_rows)
+                    )
+                yield file, session
+            except LeaseHeld:  # the run of that machine has the status
+                raise
             except ConfigError as failure:
                 self._run.write(file.state, error=str(failure))
                 raise
@@ -157,17 +201,21 @@ class SyncRunner:
             counted = RowSource(source.columns, source.schema, batches)
             return file.stage(self.sync, counted, now_ms=clock_ms())
 
-    def _send(self, file: StateFile) -> SyncStatus:
+    def _send(self, file: StateFile, session: SharedSession | None) -> SyncStatus:
+        manifest_id = session.begin(file) if session else ""
         if not file.is_baseline(self.sync):
-            file.begin_sending()
+            file.begin_sending(manifest_id=manifest_id)
             self._run.write(file.state)
-            asyncio.run(self._send_rows(file))
-        file.promote(self.sync)
+            asyncio.run(self._send_rows(file, session))
+        manifest_id = session.end(file) if session else ""
+        file.promote(self.sync, manifest_id=manifest_id)
+        if session:
+            session.tidy(file)
         return self._run.write(file.state)
 
-    async def _send_rows(self, file: StateFile) -> None:
+    async def _send_rows(self, file: StateFile, session: SharedSession | None) -> None:
         async with AsyncExitStack() as stack:
-            producer = self._producer
+            producer = session.producer if session else self._producer
             if producer is None:
                 kafka = Producer(kafka_access(self._settings))
                 await stack.enter_async_context(kafka)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -10,6 +11,9 @@ from cronsim import CronSim, CronSimError
 from agents.admin.warehouse.runner import SyncRunner
 from streams.destination.syncs.model import Schedule
 from streams.errors import ConfigError
+
+TAKEOVER_EVERY_S: Final = 10.0
+"""Ours: time between two looks at whether a machine has died in the middle of a run."""
 
 NextTime = Callable[[datetime], datetime]
 """Returns the first time of a run after a time."""
@@ -44,7 +48,9 @@ def run_at_times(
 ) -> None:
     """Run syncs at their times until the process is stopped.
 
-    A time that comes while another sync runs is not lost: that sync runs next.
+    A time that comes while another sync runs is not lost: that sync runs next. Nothing
+    runs at a time at which another machine has run the sync. Between the times, a run
+    is ended that another machine has left half sent.
 
     Args:
         runners: The syncs.
@@ -58,6 +64,11 @@ def run_at_times(
         index = due.index(min(due))
         remaining_s = (due[index] - now()).total_seconds()
         if remaining_s > 0:
-            wait(remaining_s)
-        run(runners[index])
+            wait(min(remaining_s, TAKEOVER_EVERY_S))
+            for runner in runners:
+                if runner.is_interrupted_elsewhere():
+                    run(runner)
+            continue
+        if not runners[index].has_run_since(due[index]):
+            run(runners[index])
         due[index] = next_times[index](now())

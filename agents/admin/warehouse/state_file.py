@@ -4,7 +4,7 @@ Every step is a transaction. After a kill the file holds either the step or the 
 before it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from agents.admin.warehouse.changed_rows import ChangedRows
 from agents.admin.warehouse.database import NO_PROGRESS_BAR, RowSource
-from agents.admin.warehouse.sync_state import Phase, SyncState
 from streams.destination.syncs.model import InitialRun, Sync
 from streams.errors import ConfigError
 from streams.warehouse import diff_sql
 from streams.warehouse.columns import HASH_VERSION
 from streams.warehouse.diff_sql import DiffColumns
 from streams.warehouse.plan import SyncPlan, vanished
+from streams.warehouse.sync_state import Phase, SyncState
 
 MEMORY_LIMIT: Final = "300MB"
 """Ours: a diff of 5 million rows stays below 700 MiB with it; the rest goes to disk."""
@@ -110,7 +110,7 @@ class StateFile:
         state.next_cursor = _largest_cursor(self._db, sync, diff, previous=state.cursor)
         state.plan = SyncPlan(
             rows=rows,
-            previous_rows=_one_row(self._db, "SELECT count(*) FROM state")[0],
+            previous_rows=self.count_rows(),
             added=added,
             updated=updated,
             deleted=_one_row(self._db, "SELECT count(*) FROM gone")[0],
@@ -121,9 +121,13 @@ class StateFile:
         )
         return state.plan
 
-    def begin_sending(self) -> None:
-        """Make the run durable: from now on it is sent to its end, whatever happens."""
-        self.state.phase = Phase.SENDING
+    def begin_sending(self, *, manifest_id: str) -> None:
+        """Make the run durable: from now on it is sent to its end, whatever happens.
+
+        Args:
+            manifest_id: Manifest in Kafka that says so; empty without one.
+        """
+        self.state.phase, self.state.manifest_id = Phase.SENDING, manifest_id
         self.save()
 
     def pause(self, problems: list[str]) -> None:
@@ -131,17 +135,65 @@ class StateFile:
         self.state.phase, self.state.problems = Phase.PAUSED, problems
         self.save()
 
-    def promote(self, sync: Sync) -> None:
-        """Replace the state by the run: the next run is compared with it."""
+    def promote(self, sync: Sync, *, manifest_id: str) -> None:
+        """Replace the state by the run: the next run is compared with it.
+
+        Args:
+            sync: The sync.
+            manifest_id: Manifest in Kafka that says so; empty without one.
+        """
         state = self.state
         with _transaction(self._db):
             for statement in diff_sql.promote_statements(sync, state.diff):
                 self._db.execute(statement)
-            state.phase, state.problems = Phase.IDLE, []
-            state.generation += 1
-            state.hash_version, state.has_rows = HASH_VERSION, True
-            state.cursor = state.next_cursor or state.cursor
+            self._set_state(state.promoted())
+            state.manifest_id = manifest_id
             self._write_progress()
+        self._db.execute("CHECKPOINT")
+
+    def count_rows(self) -> int:
+        """Return the number of rows of the state."""
+        count: int = _one_row(self._db, "SELECT count(*) FROM state")[0]
+        return count
+
+    def read_batches(self, sql: str, size: int) -> Iterator[Any]:
+        """Yield the result of a query as Arrow batches of a number of rows."""
+        with self._db.cursor() as cursor:  # an unfinished result of another is open
+            reader: Any = cursor.sql(sql).to_arrow_reader(size)
+            yield from reader
+
+    def clear(self) -> None:
+        """Forget the state and the run under way; Kafka has other ones."""
+        self._discard()
+        with _transaction(self._db):
+            self._db.execute(diff_sql.FORGET_STATE)
+            self._set_state(SyncState())
+            self._write_progress()
+
+    def load_segment(self, chunks: Iterable[Any], *, is_uncertain: bool) -> None:
+        """Remember and forget the rows of a segment.
+
+        Args:
+            chunks: Arrow tables with the columns of `diff_sql.SEGMENT_COLUMNS` and op.
+            is_uncertain: Whether Kafka may have the row events of these rows or not.
+        """
+        self._db.execute(diff_sql.CREATE_LOADED)
+        for chunk in chunks:
+            self._db.register("chunk", chunk)
+            self._db.execute(diff_sql.LOAD_CHUNK)
+            self._db.unregister("chunk")
+        remember = (
+            diff_sql.REMEMBER_UNCERTAIN if is_uncertain else diff_sql.REMEMBER_LOADED
+        )
+        with _transaction(self._db):
+            self._db.execute(diff_sql.FORGET_LOADED)
+            self._db.execute(remember)
+        self._db.execute("DROP TABLE loaded")
+
+    def adopt(self, state: SyncState) -> None:
+        """Replace the progress, once the rows of the state are those of Kafka."""
+        self._set_state(state)
+        self.save()
         self._db.execute("CHECKPOINT")
 
     def is_baseline(self, sync: Sync) -> bool:
@@ -153,6 +205,11 @@ class StateFile:
         self._discard()
         self.state.phase, self.state.problems = Phase.IDLE, []
         self.save()
+
+    def _set_state(self, state: SyncState) -> None:
+        """Replace the progress in the object that the reader of rows has too."""
+        for name in SyncState.__struct_fields__:
+            setattr(self.state, name, getattr(state, name))
 
     def _discard(self) -> None:
         for table in ("staged", "gone", "duplicates"):

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from agents.admin.warehouse.database import Database, RowSource, open_database
-from agents.admin.warehouse.sync_state import SyncState
 from streams.destination.syncs.model import Sync
 from streams.errors import ConfigError
 from streams.warehouse.columns import ColumnKind
@@ -16,6 +15,7 @@ from streams.warehouse.query import (
     relation_query,
     since_cursor,
 )
+from streams.warehouse.sync_state import SyncState
 
 
 class SyncQuery:

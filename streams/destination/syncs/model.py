@@ -43,6 +43,16 @@ class InitialRun(StrEnum):
     """Remember every row, and send nothing."""
 
 
+class StateStore(StrEnum):
+    """Store of the state of a sync."""
+
+    FILE = "file"
+    """File in `data_dir`: one machine runs the sync."""
+
+    TOPIC = "topic"
+    """Compacted topics of Kafka: any machine runs the sync, one at a time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guards:
     """Limits beyond which a run is paused before its first record.
@@ -110,6 +120,7 @@ class Sync:
         cursor: Column with the cursor, for the mode `cursor`.
         cursor_lag_s: Seconds before the last cursor that are read again.
         initial: Treatment of the rows of the first run.
+        state: Store of the state.
         column_timezone: Time zone of timestamps without one; empty leaves them as
             they are.
         schedule: Times of the runs of a service; None if a service does not run it.
@@ -132,6 +143,7 @@ class Sync:
     cursor: str = ""
     cursor_lag_s: float = 0.0
     initial: InitialRun = InitialRun.SEND
+    state: StateStore = StateStore.FILE
     column_timezone: str = ""
     schedule: Schedule | None = None
     guards: Guards = Guards()

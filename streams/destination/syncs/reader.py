@@ -14,6 +14,7 @@ from streams.destination.syncs.model import (
     Guards,
     InitialRun,
     Schedule,
+    StateStore,
     Sync,
     SyncMode,
 )
@@ -37,6 +38,7 @@ SYNC_FIELDS: Final = (
     "cursor",
     "cursor_lag_s",
     "initial",
+    "state",
     "column_timezone",
     "schedule",
     "guards",
@@ -112,6 +114,9 @@ def _read_sync(name: str, raw: Json, *, problems: ConfigProblems) -> Sync:
         ),
         initial=problems.choice_at(
             part.get("initial"), at=f"{at}.initial", default=InitialRun.SEND
+        ),
+        state=problems.choice_at(
+            part.get("state"), at=f"{at}.state", default=StateStore.FILE
         ),
         schedule=_read_schedule(
             part.get("schedule"), at=f"{at}.schedule", problems=problems

@@ -41,6 +41,8 @@ def test_only_tables_are_compacted() -> None:
         "t.memberships-changelog",
         "t.offset-backup",
         "t.replays",
+        "t.sync-state",
+        "t.sync-state-rows",
     }
 
 

@@ -35,6 +35,8 @@ class SyncState(msgspec.Struct, kw_only=True):
         sent: Number of row events that Kafka has acknowledged.
         cursor: Cursor of the last run; empty if there is none.
         next_cursor: Cursor of the run under way.
+        manifest_id: Manifest in Kafka that the state is equal to; empty if the state
+            lies in the file alone.
     """
 
     phase: Phase = Phase.IDLE
@@ -50,3 +52,16 @@ class SyncState(msgspec.Struct, kw_only=True):
     sent: int = 0
     cursor: str = ""
     next_cursor: str = ""
+    manifest_id: str = ""
+
+    def promoted(self) -> "SyncState":
+        """Return the progress after the run under way has ended."""
+        return msgspec.structs.replace(
+            self,
+            phase=Phase.IDLE,
+            problems=[],
+            generation=self.generation + 1,
+            hash_version=HASH_VERSION,
+            has_rows=True,
+            cursor=self.next_cursor or self.cursor,
+        )
