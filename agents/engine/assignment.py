@@ -112,6 +112,9 @@ class Assignment:
 
     async def commit(self) -> None:
         """Commit the finished offsets of every partition."""
+        for part in list(self.partitions.values()):
+            if part.commit_offset is not None and not part.unfinished_count:
+                part.skip_to(await self._consumer.position(part.tp))
         uncommitted = [
             part for part in self.partitions.values() if part.has_uncommitted
         ]

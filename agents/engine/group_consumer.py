@@ -139,6 +139,16 @@ class GroupConsumer:
         if tp in self.client.assignment():
             self.client.seek(tp, records[0].offset)
 
+    async def position(self, tp: TopicPartition) -> int:
+        """Return the offset from which a partition is fetched next, 0 if unknown."""
+        if tp not in self.client.assignment():
+            return 0
+        try:
+            position: int = await self.client.position(tp)
+        except (KafkaError, IllegalStateError):  # revoked in this moment
+            return 0
+        return position
+
     async def commit(self, offsets: Mapping[TopicPartition, int | None]) -> bool:
         """Commit offsets; report whether Kafka accepted the commit."""
         try:

@@ -117,6 +117,18 @@ class Partition:
         while self._fetches and self._fetches[0][0] < first:
             self._fetches.popleft()
 
+    def skip_to(self, position: int) -> None:
+        """Pass offsets that hold no record, once every delivered record is finished.
+
+        The last offset of a transaction holds its marker. A commit that stopped before
+        it would show a lag for good.
+
+        Args:
+            position: Offset from which the partition is fetched next.
+        """
+        if not self._unfinished and self._last_tracked is not None:
+            self._last_tracked = max(self._last_tracked, position - 1)
+
     def hold(self) -> None:
         """Announce work in progress: a rebalance waits for `release`."""
         self._holds += 1

@@ -32,12 +32,19 @@ class FakeGroupConsumer(GroupConsumer):
         )
         self.commits: list[Mapping[TopicPartition, int | None]] = []
         self.seeks: list[int] = []
+        self.next_offset = 0
         self._accepts_commits = accepts_commits
 
     def seek_back(self, records: list[Record], tp: TopicPartition) -> None:
         """Remember the offset of the first record."""
         del tp
         self.seeks.append(records[0].offset)
+
+    async def position(self, tp: TopicPartition) -> int:
+        """Return the offset that the test has set."""
+        del tp
+        await asyncio.sleep(0)
+        return self.next_offset
 
     async def commit(self, offsets: Mapping[TopicPartition, int | None]) -> bool:
         """Remember the offsets, and accept or refuse them."""
@@ -141,3 +148,26 @@ async def test_offsets_are_committed_until_kafka_accepts(
     await assignment.commit()
 
     assert consumer.commits == commits
+
+
+@pytest.mark.parametrize(
+    ("done", "committed"),
+    [
+        pytest.param([5, 6], 8, id="all finished: past the marker of a transaction"),
+        pytest.param([5], 6, id="a record is unfinished: not past it"),
+    ],
+)
+async def test_a_commit_passes_offsets_without_a_record(
+    done: list[int], committed: int
+) -> None:
+    """A commit that stopped before the marker would show a lag for good."""
+    consumer = FakeGroupConsumer()
+    consumer.next_offset = 8
+    assignment = await _assigned(consumer)
+    part: Partition = assignment.partitions[TP]
+    part.track([5, 6])
+    part.mark_done(done)
+
+    await assignment.commit()
+
+    assert consumer.commits == [{TP: committed}]

@@ -17,7 +17,7 @@ from agents.engine.producer import Message, SendResult, Written
 from streams.destination.syncs.model import Sync
 from streams.settings import load_settings
 
-ROWS = int(os.environ.get("KLAVIYO_STREAMS_TEST_SYNC_ROWS", "20000"))
+ROWS = int(os.environ.get("SYNC_TEST_ROWS", "20000"))
 """Rows of the table; 1,000,000 shows the kills of a long run."""
 
 SEND_S = 4_000 / ROWS
