@@ -16,6 +16,7 @@ from streams.events.formats.mysql_row import (
     table_emptied,
     text_at,
 )
+from streams.events.formats.row_source import offset_of
 from streams.events.formats.source_record import (
     Bodies,
     DecodedRecord,
@@ -67,6 +68,9 @@ def _row_bodies(
     types = object_at(value, "mysqlType")
     table, key = text_at(value, "table"), _key_columns(value)
     time_ms = check_times(value.get("es"), unit_ms=1)
+    batch = [value.get("id"), value.get("es")]
+    if batch == [None, None]:
+        batch = [offset_of(record)]
     rows, old_rows = _rows_at(value, "data"), _old_rows(value)
     if not rows:
         raise PoisonRecord("no-columns", "data has no rows")
@@ -81,7 +85,7 @@ def _row_bodies(
                 old=_typed(old, types),
                 key=key,
                 time_ms=time_ms,
-                position=[value.get("id"), value.get("es"), index, columns, old],
+                position=[*batch, index, columns, old],
             ),
         )
         for index, (columns, old) in enumerate(_pairs(rows, old_rows))

@@ -17,6 +17,7 @@ from streams.events.formats.mysql_row import (
     table_emptied,
     text_at,
 )
+from streams.events.formats.row_source import offset_of
 from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
 from streams.events.row import RowChange
 from streams.events.sources import Source
@@ -66,7 +67,7 @@ def bodies_of(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
         old=object_at(value, "old"),
         key=_key_columns(record.key, value, data),
         time_ms=check_times(value.get("ts"), unit_ms=1000),
-        position=_position(value),
+        position=_position(record, value),
         is_snapshot=kind == BOOTSTRAP_INSERT,
     )
     return row_change_bodies(record, source, row)
@@ -83,5 +84,9 @@ def _key_columns(key: object, value: dict[str, Any], data: dict[str, Any]) -> li
     return [lower.get(name.lower(), name) for name in names]
 
 
-def _position(value: dict[str, Any]) -> Position:
-    return [value.get(name) for name in ("position", "xid", "xoffset", "data", "old")]
+def _position(record: DecodedRecord, value: dict[str, Any]) -> Position:
+    """Return the position in MySQL's log; of a record without one, its own offset."""
+    position = [value.get(name) for name in ("position", "xid", "xoffset")]
+    if all(part is None for part in position):
+        position = [offset_of(record)]
+    return [*position, value.get("data"), value.get("old")]

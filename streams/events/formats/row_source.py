@@ -51,6 +51,16 @@ def with_typed_key(record: DecodedRecord, source: Source) -> DecodedRecord:
     return msgspec.structs.replace(record, key=columns)
 
 
+def offset_of(record: DecodedRecord) -> str:
+    """Return the position of a change that only its record names.
+
+    The content of the row does not name it: a row that goes from A to B, back to A and
+    to B again has two changes with the same content. A record that is delivered again,
+    or replayed, has the same offset.
+    """
+    return str(record.source.origin)
+
+
 def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name
     record: DecodedRecord,
     source: Source,
@@ -72,7 +82,7 @@ def row_bodies(  # noqa: PLR0913 - a row's parts, each with a name
         change: Change of the row.
         columns: Values of the columns that are known, JSON's.
         position: JSON that tells this change of the row from any other one: a position
-            in the database's log, or the content of the row.
+            in the database's log, else `offset_of` the record.
         table: Name of the table; the model if the source names none.
         time_ms: Time of the change; by default the record's Kafka timestamp.
         is_snapshot: Whether a snapshot of the table brought the row.

@@ -7,6 +7,7 @@ from streams.errors import PoisonRecord
 from streams.events.columns.connect_schema import read_connect_value
 from streams.events.formats import canal, maxwell
 from streams.events.formats.row_source import (
+    offset_of,
     row_bodies,
     typed_columns,
     with_typed_key,
@@ -29,24 +30,21 @@ def _read_connect_jdbc(record: DecodedRecord, source: Source) -> Bodies | Skippe
     """Read a flat row.
 
     The tool reads a table again and again by a column that grows, and writes each row
-    that it meets: it cannot tell a new row from a changed one. So each is `updated`.
+    that it meets: it cannot tell a new row from a changed one. So each is `updated`,
+    and each record is a change of its own.
     """
     value = read_connect_value(record.value)
     record = with_typed_key(record, source)
     if value.payload is None:
         return row_bodies(
-            record, source, RowChange.DELETED, {}, position=_offset_of(record)
+            record, source, RowChange.DELETED, {}, position=offset_of(record)
         )
     if not isinstance(value.payload, dict):
         raise PoisonRecord("not-a-row", "the value is not an object of columns")
     columns = typed_columns(record, source, value.payload, schema=value.schema)
     return row_bodies(
-        record, source, RowChange.UPDATED, columns, position=value.payload
+        record, source, RowChange.UPDATED, columns, position=offset_of(record)
     )
-
-
-def _offset_of(record: DecodedRecord) -> str:
-    return str(record.source.origin)
 
 
 _TOOLS: Final[

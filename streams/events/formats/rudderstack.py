@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from streams.errors import PoisonRecord
 from streams.events.canonical_event import section
-from streams.events.formats.row_source import row_bodies, typed_columns
+from streams.events.formats.row_source import offset_of, row_bodies, typed_columns
 from streams.events.formats.source_record import Bodies, DecodedRecord, SkippedRecord
 from streams.events.row import RowChange
 from streams.events.sources import Source
@@ -122,7 +122,7 @@ def _read_row(
         _with_identity(source, identifiers),
         change,
         typed_columns(record, source, {**identifiers, **fields}),
-        position=[message_id] if _is_id(message_id) else [action, fields],
+        position=[message_id] if _is_id(message_id) else offset_of(record),
         key_columns=_key_columns(message, identifiers),
     )
     if isinstance(bodies, SkippedRecord):

@@ -2,16 +2,21 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.errors import PoisonRecord
+from streams.events.canonical_event import Origin
 from streams.events.convert import convert_record, read_events
-from streams.events.formats.source_record import SkippedRecord
+from streams.events.formats.source_record import SkippedRecord, SourceRecord
+from streams.events.sources import Source
+from tests.cases.sources import canal, connect_jdbc, maxwell, rudderstack
 from tests.cases.sources.case import Bad, Good
 from tests.cases.sources.formats import (
     BAD,
     GOOD,
     NOW_MS,
+    TOPIC,
     bodies,
     has_members,
     source_of,
@@ -81,3 +86,70 @@ def test_a_malformed_record_is_refused_with_its_code(name: str, case: Bad) -> No
 
     assert caught.value.code == case.code
     assert "example.com" not in caught.value.reason
+
+
+def _message_id(record: SourceRecord, source: Source) -> str:
+    events = convert_record(record, source)
+    assert not isinstance(events, SkippedRecord)
+    message_id: str = bodies(events)[0]["messageId"]
+    return message_id
+
+
+def _without(record: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "key", "is_position_in_value"),
+    [
+        pytest.param("connect-jdbc", connect_jdbc.ROW, {"id": 7}, False, id="jdbc"),
+        pytest.param(
+            "maxwell",
+            _without(maxwell.change(), "xid"),
+            maxwell.KEY,
+            False,
+            id="maxwell-without-positions",
+        ),
+        pytest.param("maxwell", maxwell.change(), maxwell.KEY, True, id="maxwell"),
+        pytest.param(
+            "canal",
+            _without(canal.message(), "id", "es"),
+            None,
+            False,
+            id="canal-without-positions",
+        ),
+        pytest.param("canal", canal.message(), None, True, id="canal"),
+        pytest.param(
+            "rudderstack",
+            _without(rudderstack.row(), "messageId"),
+            None,
+            False,
+            id="rudderstack-without-an-id",
+        ),
+        pytest.param("rudderstack", rudderstack.row(), None, True, id="rudderstack"),
+    ],
+)
+def test_a_content_that_comes_back_is_another_change(
+    *,
+    name: str,
+    value: dict[str, Any],
+    key: dict[str, Any] | None,
+    is_position_in_value: bool,
+) -> None:
+    """A row goes to A, to B and back to A: the first and the third are alike.
+
+    A record that is delivered again has the same id, by its offset. So has a copy of it
+    at another offset, if the record itself names the change.
+    """
+    case = Good(id="row", value=value, key=key)
+    source, first = source_of(name, case), source_record(case)
+    third = msgspec.structs.replace(
+        first, origin=Origin(topic=TOPIC, partition=0, offset=9)
+    )
+
+    first_id, again_id, third_id = (
+        _message_id(record, source) for record in (first, first, third)
+    )
+
+    assert first_id == again_id
+    assert (first_id == third_id) is is_position_in_value
