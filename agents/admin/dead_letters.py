@@ -23,6 +23,7 @@ from streams.dead_letters.record import (
     DeadLetterRecord,
     RequeueRoute,
     TopicOffset,
+    is_row_of_sync,
     read_record,
 )
 from streams.dead_letters.requeue import REPLAY_MODES, RequeuePlan, RequeueRecord
@@ -216,7 +217,8 @@ class _Requeuer:
         return [
             self._value_origin(requeue)
             for requeue in requeues
-            if all_ or requeue.route is RequeueRoute.SOURCE
+            if (all_ or requeue.route is RequeueRoute.SOURCE)
+            and not is_row_of_sync(requeue.origin)
         ]
 
     def select(
@@ -265,6 +267,8 @@ class _Requeuer:
 
     def _problem(self, requeue: RequeueRecord, values: Values) -> str:
         """Return the reason why a record cannot be sent; empty if none is known."""
+        if is_row_of_sync(requeue.origin):
+            return "row-of-sync"
         is_source = requeue.route is RequeueRoute.SOURCE
         if is_source and requeue.origin.topic in self._internal_topics:
             return "no-source"

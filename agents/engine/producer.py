@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 import structlog
@@ -71,6 +71,14 @@ class RecordTooLarge:
 
 
 SendResult: TypeAlias = Written | RecordTooLarge
+
+
+class RecordProducer(Protocol):
+    """Producer whose records are durable when `send` returns."""
+
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+        """Produce in order, and wait until every record is durable."""
+        ...
 
 
 class _SendAttempt:

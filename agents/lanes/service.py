@@ -22,7 +22,11 @@ from agents.lanes.pending import (
 )
 from agents.shared.context import Context
 from agents.shared.metrics.requests import BatchTrace, current_batch
-from agents.shared.records import dead_letter_messages, outcome_messages
+from agents.shared.records import (
+    dead_letter_messages,
+    outcome_messages,
+    send_with_dead_letters,
+)
 from streams.actions.activation import decode_activation
 from streams.delivery.coalescer import BatchKey, QueuedItem, ReadyBatch
 from streams.delivery.duplicates import DuplicateFilter
@@ -105,11 +109,13 @@ class Settler:
             if verdict.verdict is Verdict.DEAD_LETTER:
                 dead_letters.append(to_dead_letter(self._stage, pending, verdict))
                 self._duplicates.forget(pending.value or b"", cause=pending.cause)
-        await self._context.producer.send(
+        await send_with_dead_letters(
+            self._context.producer,
             [
                 *dead_letter_messages(self._context, dead_letters),
                 *outcome_messages(self._context, self._stage, outcomes, action=action),
-            ]
+            ],
+            topic=self._context.topics.deadletters,
         )
         for pending, _ in settlements:
             pending.part.mark_done((pending.offset,))

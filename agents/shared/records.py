@@ -7,17 +7,23 @@ from typing import Final
 import msgspec
 
 from agents.engine.kafka import Record
-from agents.engine.producer import Message, RecordTooLarge, SendResult
+from agents.engine.producer import (
+    Message,
+    RecordProducer,
+    RecordTooLarge,
+    SendResult,
+)
 from agents.shared.context import Context
 from streams.dead_letters.encoding import (
     DeadLetter,
     encode_headers,
     encode_key,
     encode_value,
+    remove_content,
 )
 from streams.delivery.outcome import OutcomeItem, Stage, encode_outcomes, outcome_item
 from streams.delivery.verdict import Reason, dead_letter, discarded
-from streams.errors import PoisonRecord
+from streams.errors import EngineError, PoisonRecord
 from streams.events.canonical_event import (
     ACTIVATION_HEADER,
     CANONICAL_HEADER,
@@ -38,6 +44,9 @@ from streams.events.formats.source_record import SourceRecord
 
 REPLAY_STOPPED = discarded("replay-stopped")
 EVENT_TOO_LARGE: Final = PoisonRecord("too-large", "larger than the events topic takes")
+
+SHORT_KEY_BYTES: Final = 1_000
+"""Bytes of a key that a dead letter without content keeps."""
 
 _USUAL_HEADERS = frozenset({ORIGIN_HEADER, SOURCE_TIME_HEADER, EVENT_OFFSET_HEADER})
 _REPLAY_HEADERS = (REPLAY_HEADER, REPLAY_MODE_HEADER, FAILED_LANES_HEADER)
@@ -217,9 +226,45 @@ async def send_dead_letters(
         for failed in dead_letters
     ]
     messages = dead_letter_messages(context, dead_letters)
-    await context.producer.send([*messages, *outcome_messages(context, stage, items)])
+    await send_with_dead_letters(
+        context.producer,
+        [*messages, *outcome_messages(context, stage, items)],
+        topic=context.topics.deadletters,
+    )
     context.metrics.count_dead_letters(dead_letters)
     context.metrics.count_outcomes(items)
+
+
+async def send_with_dead_letters(
+    producer: RecordProducer, messages: Sequence[Message], *, topic: str
+) -> None:
+    """Write records; a dead letter that its topic refuses is written without content.
+
+    Args:
+        producer: Writes the records.
+        messages: Dead letters and other records.
+        topic: Topic of the dead letters.
+
+    Raises:
+        EngineError: The topic refuses a dead letter without content too.
+    """
+    refused = [
+        message
+        for message, result in zip(messages, await producer.send(messages), strict=True)
+        if isinstance(result, RecordTooLarge) and message.topic == topic
+    ]
+    if refused:
+        results = await producer.send([_without_content(one) for one in refused])
+        if any(isinstance(result, RecordTooLarge) for result in results):
+            problem = "refuses a dead letter of a few kilobytes"
+            raise EngineError(f"topic {topic}: {problem}; raise its max.message.bytes")
+
+
+def _without_content(message: Message) -> Message:
+    """Return a dead letter without the value and the producer's headers."""
+    headers = remove_content(message.headers, size=len(message.value or b""))
+    key = None if message.key is None else message.key[:SHORT_KEY_BYTES]
+    return message._replace(key=key, value=b"", headers=headers)
 
 
 def build_dead_letter(

@@ -5,7 +5,7 @@ headers.enable`), so that tools made for that
 queue read these dead letters too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -120,6 +120,23 @@ def encode_key(dead_letter: DeadLetter) -> bytes | None:
 def encode_value(dead_letter: DeadLetter) -> bytes | None:
     """Return the value to write, truncated to a size that the topic accepts."""
     return None if dead_letter.value is None else dead_letter.value[:VALUE_MAX_BYTES]
+
+
+def remove_content(
+    headers: Sequence[tuple[str, bytes]], *, size: int
+) -> list[tuple[str, bytes]]:
+    """Return the headers of a dead letter whose value and producer's headers are gone.
+
+    Args:
+        headers: Headers by `encode_headers`.
+        size: Length of the value in bytes.
+    """
+    kept = [
+        (name, value)
+        for name, value in headers
+        if name != TRUNCATED_HEADER and not name.startswith(SOURCE_HEADER_PREFIX)
+    ]
+    return [*kept, (TRUNCATED_HEADER, b"%d" % size)]
 
 
 def decode_dead_letter(

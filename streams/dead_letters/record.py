@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -14,6 +14,11 @@ from streams.dead_letters.encoding import (
 )
 from streams.delivery.outcome import Stage
 from streams.errors import PoisonRecord
+from streams.events.canonical_event import Origin
+
+SYNC_ORIGIN: Final = "sync:"
+"""Beginning of the topic in the origin of a row of a sync, before the sync's name. No
+topic of Kafka has a colon in its name."""
 
 UNREADABLE_CODE = "unreadable"
 """Code of a record that is not a dead letter of this project."""
@@ -39,6 +44,11 @@ class TopicOffset(NamedTuple):
         if not (partition.isdecimal() and offset.isdecimal()):
             raise ValueError(f"{text!r} is not PARTITION/OFFSET, like 3/17")
         return cls(int(partition), int(offset))
+
+
+def is_row_of_sync(origin: Origin) -> bool:
+    """Return True for a row of a sync: the database has it, and no source topic."""
+    return origin.topic.startswith(SYNC_ORIGIN)
 
 
 class RequeueRoute(StrEnum):

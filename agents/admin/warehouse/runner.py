@@ -11,12 +11,12 @@ from agents.admin.progress import ReportLine
 from agents.admin.warehouse.database import RowSource
 from agents.admin.warehouse.lock import SyncStatus, hold_lock, read_status
 from agents.admin.warehouse.run_status import RunStatus
-from agents.admin.warehouse.sender import CHANGES, RecordProducer, RunSender
+from agents.admin.warehouse.sender import CHANGES, RunSender
 from agents.admin.warehouse.state_file import StateFile, remove_state
 from agents.admin.warehouse.state_topic.lease import LeaseHeld
 from agents.admin.warehouse.state_topic.shared_state import SharedSession, SharedState
 from agents.admin.warehouse.sync_query import SyncQuery
-from agents.engine.producer import Producer
+from agents.engine.producer import Producer, RecordProducer
 from agents.shared.context import clock_ms, kafka_access
 from streams.destination.syncs.model import StateStore, Sync
 from streams.errors import ConfigError

@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, TypeVar
 
 import orjson
 
 from agents.admin.warehouse.changed_rows import ChangedRow
 from agents.admin.warehouse.state_file import StateFile
-from agents.engine.producer import Message, RecordTooLarge, SendResult
+from agents.engine.producer import Message, RecordProducer, RecordTooLarge
+from agents.shared.records import send_with_dead_letters
 from streams.dead_letters.encoding import (
     DeadLetter,
     encode_headers,
     encode_key,
     encode_value,
 )
+from streams.dead_letters.record import SYNC_ORIGIN
 from streams.delivery.outcome import Stage
 from streams.destination.syncs.model import Sync
 from streams.events.canonical_event import Origin
@@ -23,6 +25,8 @@ from streams.mapping.values import Json
 from streams.warehouse import diff_sql
 from streams.warehouse.row_records import RowRecord, Run, row_record
 from streams.warehouse.values import value_of
+
+T = TypeVar("T")
 
 RECORDS_PER_SEND: Final = 2_000
 """Records in flight; the next ones wait until Kafka has acknowledged these."""
@@ -39,14 +43,6 @@ CHANGES: Final = {
     diff_sql.UPDATED: RowChange.UPDATED,
 }
 """Change of a row by its `op` in the state file."""
-
-
-class RecordProducer(Protocol):
-    """Producer whose records are durable when `send` returns."""
-
-    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
-        """Produce in order, and wait until every record is durable."""
-        ...
 
 
 class RunSender:
@@ -77,6 +73,7 @@ class RunSender:
         self._topic, self._deadletters, self._app_id = topic, deadletters, app_id
         self._report = report
         self._saved_s = time.monotonic()
+        self._dead_letters = 0
         state = file.state
         self._run = Run(
             sync=sync,
@@ -113,11 +110,11 @@ class RunSender:
             messages = [Message(self._topic, row.key, row.value) for row in chunk]
             results = await self._producer.send(messages)
             oversized = [
-                row
+                (row, TOO_LARGE)
                 for row, result in zip(chunk, results, strict=True)
                 if isinstance(result, RecordTooLarge)
             ]
-            await self._send_dead_letters(oversized, TOO_LARGE)
+            await self._send_dead_letters(oversized)
             self._file.state.sent += len(chunk)
             self._report(self._file.state.sent)
 
@@ -151,46 +148,64 @@ class RunSender:
 
     async def _send_rejected(self) -> None:
         """Send rows without a key, and keys of several rows, to the dead letters."""
-        for row in self._file.rows.rejected_rows():
-            columns = self._columns(row) if row.texts else {}
-            body = {
-                "type": "track",
-                "event": RowChange.ADDED,
-                KEY_FIELD: row.key,
-                "properties": columns,
-                "context": {"row": {"model": self._sync.model}},
-            }
-            record = RowRecord(key=(row.key or "").encode(), value=orjson.dumps(body))
-            fault = EMPTY_KEY if row.key is None else DUPLICATE_KEY
-            await self._send_dead_letters([record], fault)
+        rejected = [
+            (
+                self._rejected_record(row),
+                EMPTY_KEY if row.key is None else DUPLICATE_KEY,
+            )
+            for row in self._file.rows.rejected_rows()
+        ]
+        await self._send_dead_letters(rejected)
+
+    def _rejected_record(self, row: ChangedRow) -> RowRecord:
+        columns = self._columns(row) if row.texts else {}
+        body = {
+            "type": "track",
+            "event": RowChange.ADDED,
+            KEY_FIELD: row.key,
+            "properties": columns,
+            "context": {"row": {"model": self._sync.model}},
+        }
+        return RowRecord(key=(row.key or "").encode(), value=orjson.dumps(body))
 
     async def _send_dead_letters(
-        self, records: Sequence[RowRecord], fault: tuple[str, str]
+        self, faults: Sequence[tuple[RowRecord, tuple[str, str]]]
     ) -> None:
-        """Send dead letters; the origin names the sync and the generation."""
+        """Send dead letters, each with the code and the reason of its fault."""
+        messages = [self._dead_letter(row, fault) for row, fault in faults]
+        for chunk in _chunks(messages):
+            await send_with_dead_letters(self._producer, chunk, topic=self._deadletters)
+
+    def _dead_letter(self, row: RowRecord, fault: tuple[str, str]) -> Message:
+        """Return the dead letter of a row.
+
+        The origin names the sync, the generation, and the row among those of the run: a
+        requeue tells the dead letters of a run from each other by it.
+        """
+        self._dead_letters += 1
         code, reason = fault
-        origin = Origin(
-            topic=f"sync.{self._sync.name}", partition=0, offset=self._run.generation
+        failed = DeadLetter(
+            origin=Origin(
+                topic=f"{SYNC_ORIGIN}{self._sync.name}",
+                partition=0,
+                offset=self._run.generation,
+                index=self._dead_letters,
+            ),
+            stage=Stage.INTAKE,
+            code=code,
+            reason=reason,
+            key=row.key,
+            value=row.value,
+            source_ms=self._run.time_ms,
         )
-        for row in records:
-            failed = DeadLetter(
-                origin=origin,
-                stage=Stage.INTAKE,
-                code=code,
-                reason=reason,
-                key=row.key,
-                value=row.value,
-                source_ms=self._run.time_ms,
-            )
-            message = Message(
-                self._deadletters,
-                encode_key(failed),
-                encode_value(failed),
-                encode_headers(failed, connector=self._app_id),
-            )
-            await self._producer.send([message])
+        return Message(
+            self._deadletters,
+            encode_key(failed),
+            encode_value(failed),
+            encode_headers(failed, connector=self._app_id),
+        )
 
 
-def _chunks(records: Sequence[RowRecord]) -> Iterator[Sequence[RowRecord]]:
+def _chunks(records: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(records), RECORDS_PER_SEND):
         yield records[start : start + RECORDS_PER_SEND]

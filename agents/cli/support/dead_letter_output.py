@@ -27,6 +27,7 @@ _ROUTES: Final = {
 _PROBLEMS: Final = {
     "origin-unknown": "not written by this project; discard it",
     "no-source": "its source is a topic of this project; requeue without --from-source",
+    "row-of-sync": "mend the row in the database; the next run reads it again",
     "source-expired": "Kafka has deleted the source record; publish it again",
     "source-missing": "the source record does not exist, or is a different one now",
     "dead-letter-expired": "Kafka has deleted the dead letter in the meantime",

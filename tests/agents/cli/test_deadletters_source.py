@@ -8,6 +8,7 @@ import pytest
 from agents.admin.topic_reader import read_topic
 from agents.engine.producer import Message
 from streams.dead_letters.encoding import VALUE_MAX_BYTES
+from streams.dead_letters.record import SYNC_ORIGIN
 from streams.events.canonical_event import Origin
 from tests.agents.cli.support.dead_letter_harness import (
     DeadLetterHarness,
@@ -132,3 +133,25 @@ def test_a_record_from_its_source_has_the_headers_that_it_has_there(
     assert harness.headers("t.reprocess", "ks.source.ce_id") == [b"8"]
     [requeued] = read_topic(harness.kafka, "t.reprocess")
     assert "ks.canonical" not in dict(requeued.headers() or [])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="as-it-is"),
+        pytest.param(("--from-source",), id="from-the-source"),
+    ],
+)
+def test_rows_of_a_sync_are_not_requeued(
+    harness: DeadLetterHarness, options: tuple[str, ...]
+) -> None:
+    """Only the database has them; the next run of the sync reads each again."""
+    origin = Origin(topic=f"{SYNC_ORIGIN}people", partition=0, offset=3)
+    rows = [dead_letter_at(origin=origin.of_event(n)) for n in (1, 2)]
+    harness.publish_dead_letters(*rows)
+
+    output = harness.output_of("requeue", "--all", *options, "--apply", code=1)
+
+    assert "cannot requeue 2, row-of-sync" in output
+    assert "the next run reads it again" in output
+    assert harness.values("t.reprocess") == []

@@ -1,18 +1,28 @@
 """Headers of records, and the texts of faults."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from agents.shared.records import read_record, to_poison_record
-from streams.errors import PoisonRecord
+from agents.engine.producer import Message, RecordTooLarge, SendResult
+from agents.shared.records import (
+    read_record,
+    send_with_dead_letters,
+    to_poison_record,
+)
+from streams.dead_letters.encoding import DeadLetter, decode_dead_letter, encode_headers
+from streams.delivery.outcome import Stage
+from streams.errors import EngineError, PoisonRecord
 from streams.events.canonical_event import (
     EVENT_OFFSET_HEADER,
     ORIGIN_HEADER,
     REPLAY_HEADER,
     REPLAY_MODE_HEADER,
     SOURCE_TIME_HEADER,
+    Origin,
     ReplayMode,
 )
-from tests.support.worker_fakes import NOW_MS, record
+from tests.support.worker_fakes import NOW_MS, FakeProducer, record
 
 HEADERS = [
     ("x", None),
@@ -92,3 +102,61 @@ def test_a_poison_is_kept_and_a_bug_is_named_by_its_place() -> None:
     assert bug.code == "internal-error"
     assert bug.reason.startswith("KeyError in buggy, line ")
     assert "somebody" not in bug.reason
+
+
+class SmallTopic(FakeProducer):
+    """Producer to topics that take so many bytes of a record, headers included."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._max_record_bytes = max_bytes
+
+    async def send(self, messages: Sequence[Message]) -> list[SendResult]:
+        """Keep the records that are small enough."""
+        results: list[SendResult] = []
+        for message in messages:
+            parts = [message.key or b"", message.value or b""]
+            parts += [value for _, value in message.headers]
+            is_small = sum(map(len, parts)) <= self._max_record_bytes
+            results += await super().send([message]) if is_small else [RecordTooLarge()]
+        return results
+
+
+def _large_dead_letter() -> Message:
+    failed = DeadLetter(
+        origin=Origin(topic="in", partition=1, offset=5),
+        stage=Stage.INTAKE,
+        code="not-json",
+        reason="not a JSON text",
+        key=b"k" * 5_000,
+        value=b"v" * 5_000,
+        source_headers={"trace": b"t" * 5_000},
+    )
+    headers = encode_headers(failed, connector="app")
+    return Message("deadletters", failed.key, failed.value, headers)
+
+
+async def test_a_dead_letter_that_kafka_refuses_is_written_without_content() -> None:
+    """Where the record lies and what its fault is must not be lost with its value."""
+    producer = SmallTopic(4_000)
+    outcome = Message("outcomes", None, b"{}")
+
+    await send_with_dead_letters(
+        producer, [_large_dead_letter(), outcome], topic="deadletters"
+    )
+
+    [written] = producer.to("deadletters")
+    decoded = decode_dead_letter(written.headers, key=written.key, value=written.value)
+    assert decoded is not None
+    assert (str(decoded.origin), decoded.code) == ("in/1/5", "not-json")
+    assert (decoded.key, decoded.value) == (b"k" * 1_000, b"")
+    assert dict(written.headers)["ks.truncated-from-bytes"] == b"5000"
+    assert producer.to("outcomes") == [outcome]
+
+
+async def test_a_topic_that_takes_no_dead_letter_at_all_is_an_error() -> None:
+    """The record is not acknowledged: it would be lost."""
+    with pytest.raises(EngineError, match="topic deadletters: refuses"):
+        await send_with_dead_letters(
+            SmallTopic(100), [_large_dead_letter()], topic="deadletters"
+        )

@@ -17,7 +17,6 @@ from typing import Final
 import msgspec
 
 from agents.admin.progress import ReportLine
-from agents.admin.warehouse.sender import RecordProducer
 from agents.admin.warehouse.state_file import StateFile
 from agents.admin.warehouse.state_topic.chunks import (
     CHUNK_ROWS,
@@ -28,7 +27,7 @@ from agents.admin.warehouse.state_topic.chunks import (
 from agents.admin.warehouse.state_topic.fenced_producer import FencedProducer
 from agents.admin.warehouse.state_topic.lease import hold_lease, is_lease_held
 from agents.admin.warehouse.state_topic.topics import StateTopics
-from agents.engine.producer import Message, RecordTooLarge
+from agents.engine.producer import Message, RecordProducer, RecordTooLarge
 from agents.shared.context import clock_ms, kafka_access
 from agents.shared.topics import ensure_topics
 from streams.destination.syncs.model import Sync

@@ -10,6 +10,7 @@ import pytest
 
 from agents.engine.producer import Message
 from streams.errors import ConfigError
+from streams.events.canonical_event import ORIGIN_HEADER
 from streams.mapping.values import Json
 from tests.agents.admin.warehouse.sync_case import (
     DEADLETTERS,
@@ -274,8 +275,11 @@ def test_rows_with_bad_keys_become_dead_letters_once(case: SyncCase) -> None:
         dict(m.headers)["__connect.errors.exception.class.name"] for m in dead_letters
     }
 
+    origins = {dict(m.headers)[ORIGIN_HEADER] for m in dead_letters}
+
     assert events == []
     assert codes == {b"no-row-key", b"duplicate-row-key"}
+    assert origins == {b"sync:people/0/1/1", b"sync:people/0/1/2"}
     assert case.run()[1] == []
     assert case.producer.to(DEADLETTERS) == []
     case.execute("DELETE FROM people WHERE id IS NULL OR email = 'twin@example.com'")
