@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 _POLL_S = 0.05
@@ -191,3 +192,14 @@ def _has_leaders(client: AdminClient, name: str, *, partitions: int) -> bool:
     topic = client.list_topics(name, timeout=_READY_TIMEOUT_S).topics[name]
     leaders = [part.leader for part in topic.partitions.values() if part.leader >= 0]
     return len(leaders) == partitions
+
+
+def shortest_session_s(bootstrap: str) -> float:
+    """Return the shortest session of a consumer group that a broker accepts."""
+    client = admin(bootstrap)
+    [node] = [
+        str(number) for number in list(client.list_topics(timeout=30).brokers)[:1]
+    ]
+    resource = ConfigResource(ConfigResource.Type.BROKER, node)
+    config = client.describe_configs([resource])[resource].result(30)
+    return int(config["group.min.session.timeout.ms"].value) / 1000

@@ -137,7 +137,7 @@ def _large_dead_letter() -> Message:
 
 
 async def test_a_dead_letter_that_kafka_refuses_is_written_without_content() -> None:
-    """Where the record lies and what its fault is must not be lost with its value."""
+    """The origin and the fault must not be lost with the value."""
     producer = SmallTopic(4_000)
     outcome = Message("outcomes", None, b"{}")
 

@@ -68,12 +68,14 @@ class FencedProducer:
         self._subject = subject
         options = command_options(kafka) | PRODUCER_OPTIONS
         timeout_ms = int(TRANSACTION_TIMEOUT_S * 1000)
+        self._fatal: KafkaError | None = None
         self._producer = Producer(
             options
             | {
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": timeout_ms,
                 "message.timeout.ms": timeout_ms,
+                "error_cb": self._on_error,
             },
             logger=_SILENT,
         )
@@ -141,7 +143,16 @@ class FencedProducer:
         if error.fatal() or not (error.txn_requires_abort() or error.retriable()):
             raise self._describe(error)
 
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error
+
     def _describe(self, error: KafkaError) -> ConfigError:
+        with suppress(KafkaException):
+            self._producer.poll(
+                0
+            )  # a later call only says that there was a fatal error
+        error = self._fatal or error
         if error.code() in FENCED:
             problem = "another machine has taken over this run; nothing more is sent"
             return Fenced([f"{self._subject}: {problem}"])

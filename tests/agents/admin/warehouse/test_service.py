@@ -89,6 +89,54 @@ def test_a_time_that_comes_during_a_run_is_not_lost() -> None:
     ]
 
 
+class SharedRunner(SyncRunner):
+    """Runner of a sync that other machines run too, as the test says."""
+
+    interrupted_at: datetime | None = None
+    ended_at = START
+
+    def is_interrupted_elsewhere(self) -> bool:
+        """Return True once, from the time on at which another machine died."""
+        is_interrupted = self.interrupted_at is not None
+        self.interrupted_at = None
+        return is_interrupted
+
+    def has_run_since(self, due: datetime) -> bool:
+        """Return True until the last run of another machine."""
+        return self.ended_at >= due
+
+
+@pytest.mark.parametrize(
+    ("interrupted_at", "ended_after_min", "expected"),
+    [
+        pytest.param(None, 0, ["23:45", "00:00"], id="alone"),
+        pytest.param(None, 15, ["00:00"], id="run-by-another-machine"),
+        pytest.param(START, 0, ["23:30", "23:45", "00:00"], id="left-half-sent"),
+    ],
+)
+def test_a_service_stands_by_for_other_machines(
+    *, interrupted_at: datetime | None, ended_after_min: int, expected: list[str]
+) -> None:
+    """A time of another machine is skipped, and a run that it left is ended soon."""
+    settings = load_settings({}, None, for_delivery=False)
+    runner = SharedRunner(settings, read_sync(), report=lambda _: None)
+    runner.interrupted_at = interrupted_at
+    runner.ended_at = START + timedelta(minutes=ended_after_min)
+    clock = SimulatedClock(START + timedelta(minutes=31))
+    times: list[str] = []
+
+    with pytest.raises(ClockStopped):
+        run_at_times(
+            [runner],
+            [schedule_of(Schedule(cron="*/15 * * * *"), at="at")],
+            run=lambda _: times.append(f"{clock.now():%H:%M}"),
+            now=clock.now,
+            wait=clock.wait,
+        )
+
+    assert times == expected
+
+
 def test_a_wrong_schedule_names_its_path() -> None:
     """The reader of the file sees only the form of the fields."""
     with pytest.raises(ConfigError, match=r"syncs.a.schedule.cron: 99 \* \* \* \*"):

@@ -7,23 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 
+from agents.admin.publisher import RecordPublisher
+from agents.admin.warehouse.runner import SyncRunner
 from agents.admin.warehouse.state_topic.lease import hold_lease
 from agents.admin.warehouse.state_topic.topics import StateTopics
+from agents.engine.producer import Message
 from agents.shared.context import kafka_access
 from agents.shared.topics import ensure_topics
 from streams.mapping.values import Json
 from streams.settings import Settings, load_settings
 from streams.warehouse.manifest import Manifest
-from tests.agents.admin.warehouse.sync_case import apply_events
-from tests.brokers.interface import Broker
+from tests.agents.admin.warehouse.sync_case import apply_events, read_sync
+from tests.brokers.interface import Broker, shortest_session_s
 from tests.support.cli_server import CliProcess, run_cli, spawn_cli
 
 WITHIN_S = 120.0
 POLL_S = 0.02
 PARTITIONS = 2
+SESSION_S = 2.0
+"""A machine that was killed is waited for so long, if the broker allows it."""
+
 
 FILE = """
 syncs:
@@ -52,6 +59,7 @@ class Machines:
         self.source = f"{prefix}rows"
         broker.create_topics(self.source, partitions=PARTITIONS)
         (home / "people.yaml").write_text(FILE)
+        session_s = max(SESSION_S, shortest_session_s(broker.bootstrap))
         self._environ = {
             "PATH": "/usr/bin:/bin",
             "PEOPLE_URL": f"duckdb:///{self._warehouse}",
@@ -61,10 +69,16 @@ class Machines:
             "KLAVIYO_STREAMS_SOURCE_TOPICS": self.source,
             "KLAVIYO_STREAMS_TOPIC_PARTITIONS": "1",
             "KLAVIYO_STREAMS_DESTINATION": str(home / "people.yaml"),
-            "KLAVIYO_STREAMS_SESSION_TIMEOUT_S": "6",
+            "KLAVIYO_STREAMS_SESSION_TIMEOUT_S": str(session_s),
         }
+        self._watcher = self._consumer("read_uncommitted")
         ensure_topics(kafka_access(self.settings), self.settings)
         self.execute("CREATE TABLE people(id INTEGER, email VARCHAR, plan VARCHAR)")
+
+    @property
+    def url(self) -> str:
+        """URL of the warehouse."""
+        return self._environ["PEOPLE_URL"]
 
     @property
     def settings(self) -> Settings:
@@ -97,6 +111,36 @@ class Machines:
         assert done.returncode == code, f"{done.stdout}{done.stderr}"
         return done.stderr
 
+    def runner(self, machine: str, *, prefix: str = "", **fields: Json) -> SyncRunner:
+        """Return a runner of the sync on a machine, in this process."""
+        environ = self._on(machine)
+        if prefix:
+            environ["KLAVIYO_STREAMS_TOPIC_PREFIX"] = prefix + self.source
+        settings = load_settings(environ, None, for_delivery=False)
+        part: dict[str, Json] = {
+            "connection_env": "PEOPLE_URL",
+            "state": "topic",
+            **fields,
+        }
+        return SyncRunner(settings, read_sync(**part), report=lambda _: None)
+
+    def write_chunk(self, key: str, value: bytes) -> None:
+        """Write a chunk to the topic of rows."""
+        topic = self._topics().rows
+        self._publish(Message(topic, key.encode(), value, partition=0))
+
+    def damage(self, **fields: Any) -> None:  # noqa: ANN401 - fields of a segment
+        """Write a manifest whose segments have other fields than those in Kafka."""
+        manifest = self.manifest()
+        segments = tuple(
+            msgspec.structs.replace(one, **fields) for one in manifest.segments
+        )
+        damaged = msgspec.structs.replace(manifest, segments=segments)
+        self._publish(self._topics().manifest_message(damaged))
+
+    def _publish(self, message: Message) -> None:
+        RecordPublisher(kafka_access(self.settings)).publish([message])
+
     def start(self, machine: str, *args: str) -> CliProcess:
         """Start a command on a machine."""
         with self.log_path(machine).open("ab") as log:
@@ -117,13 +161,16 @@ class Machines:
 
     def count_records(self) -> int:
         """Return the number of offsets of the topic of row events."""
-        with closing(self._consumer("read_uncommitted")) as consumer:
-            return sum(
-                consumer.get_watermark_offsets(
-                    TopicPartition(self.source, number), timeout=WITHIN_S
-                )[1]
-                for number in range(PARTITIONS)
-            )
+        return sum(
+            self._watcher.get_watermark_offsets(
+                TopicPartition(self.source, number), timeout=WITHIN_S
+            )[1]
+            for number in range(PARTITIONS)
+        )
+
+    def close(self) -> None:
+        """Close the connection to Kafka."""
+        self._watcher.close()
 
     def rows(self, *, isolation: str) -> dict[str, Mapping[str, Json]]:
         """Return what the row events add up to, for a reader of an isolation level."""
