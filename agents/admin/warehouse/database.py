@@ -2,7 +2,7 @@
 
 import sqlite3
 from base64 import b64encode
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -94,9 +94,9 @@ def open_database(url: str, *, at: str) -> Database:
         raise ConfigError([f"{at}: is not a URL, such as postgresql://HOST/DATABASE"])
     scheme = _ALIASES.get(scheme, scheme)
     if scheme == "duckdb":
-        return DuckDbDatabase(_path_of(url))
+        return FileDatabase(_path_of(url), _read_duckdb)
     if scheme == "sqlite":
-        return SqliteDatabase(_path_of(url))
+        return FileDatabase(_path_of(url), _read_sqlite)
     if scheme in _ADBC_DRIVERS:
         return AdbcDatabase(url, scheme, at=at)
     return SqlAlchemyDatabase(url, at=at)
@@ -105,11 +105,6 @@ def open_database(url: str, *, at: str) -> Database:
 def _path_of(url: str) -> Path:
     """Return the path of `duckdb:///relative` or `duckdb:////absolute`."""
     return Path(unquote(url.partition(":///")[2]))
-
-
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise ConfigError([f"warehouse: no such file: {path}"])
 
 
 @contextmanager
@@ -127,34 +122,60 @@ def _readable_errors(url: str) -> Iterator[None]:
         raise ConfigError([f"warehouse: {text}"]) from None
 
 
-class DuckDbDatabase:
-    """DuckDB file, opened for reading.
+class FileDatabase:
+    """Database in a file, opened for reading.
 
     Args:
         path: The file.
+        read_file: Runs a query over the file, and returns its rows while they arrive.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        read_file: Callable[[Path, str], AbstractContextManager[RowSource]],
+    ) -> None:
+        self._path, self._read_file = path, read_file
 
     @contextmanager
     def read(self, sql: str) -> Iterator[RowSource]:
         """Run a query, and return its rows while they arrive."""
         with _readable_errors(""):
-            _require_file(self._path)
-            with duckdb.connect(
-                self._path, read_only=True, config=_SOURCE_CONFIG
-            ) as source:
-                source.execute(NO_PROGRESS_BAR)
-                result = source.sql(sql)
-                types = zip(result.columns, result.types, strict=True)
-                json_names = {name for name, kind in types if str(kind) == "JSON"}
-                reader = result.to_arrow_reader(BATCH_ROWS)
-                yield _arrow_source(reader, json_names=json_names)
+            if not self._path.is_file():
+                raise ConfigError([f"warehouse: no such file: {self._path}"])
+            with self._read_file(self._path, sql) as source:
+                yield source
 
     def quote(self, name: str) -> str:
         """Return the name of a column as an identifier of this database."""
         return quote(name)
+
+
+@contextmanager
+def _read_duckdb(path: Path, sql: str) -> Iterator[RowSource]:
+    with duckdb.connect(path, read_only=True, config=_SOURCE_CONFIG) as source:
+        source.execute(NO_PROGRESS_BAR)
+        result = source.sql(sql)
+        types = zip(result.columns, result.types, strict=True)
+        json_names = {name for name, kind in types if str(kind) == "JSON"}
+        reader = result.to_arrow_reader(BATCH_ROWS)
+        yield _arrow_source(reader, json_names=json_names)
+
+
+@contextmanager
+def _read_sqlite(path: Path, sql: str) -> Iterator[RowSource]:
+    """Read by Python's own driver.
+
+    A column of SQLite has values of any type. The ADBC driver takes the types of the
+    first rows, and fails at a later row with another one.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    # DuckDB pulls the rows from a thread of its own, one at a time
+    with closing(sqlite3.connect(uri, uri=True, check_same_thread=False)) as connection:
+        cursor = connection.execute(sql)
+        names = [description[0] for description in cursor.description]
+        partitions = iter(lambda: cursor.fetchmany(PARTITION_ROWS), [])
+        yield _scalar_source(names, partitions)
 
 
 class AdbcDatabase:
@@ -221,43 +242,6 @@ def _arrow_source(
         schema=plain_schema(reader.schema),
         batches=plain_batches(reader, columns),
     )
-
-
-class SqliteDatabase:
-    """SQLite file, opened for reading.
-
-    A column of SQLite has values of any type. The ADBC driver takes the types of the
-    first rows, and fails at a later row with another one, so the rows are read by
-    Python's own driver.
-
-    Args:
-        path: The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @contextmanager
-    def read(self, sql: str) -> Iterator[RowSource]:
-        """Run a query, and return its rows while they arrive."""
-        with _readable_errors(""):
-            _require_file(self._path)
-            uri = f"{self._path.absolute().as_uri()}?mode=ro"
-            # DuckDB pulls the rows from a thread of its own, one at a time
-            with closing(
-                sqlite3.connect(uri, uri=True, check_same_thread=False)
-            ) as connection:
-                cursor = connection.execute(sql)
-                names = [description[0] for description in cursor.description]
-                yield _scalar_source(names, iter(lambda: _fetch(cursor), []))
-
-    def quote(self, name: str) -> str:
-        """Return the name of a column as an identifier of this database."""
-        return quote(name)
-
-
-def _fetch(cursor: sqlite3.Cursor) -> list[Sequence[object]]:
-    return cursor.fetchmany(PARTITION_ROWS)
 
 
 class SqlAlchemyDatabase:
