@@ -12,7 +12,7 @@ from agents.admin.warehouse.runner import SyncRunner
 from streams.destination.syncs.model import Schedule
 from streams.errors import ConfigError
 
-TAKEOVER_EVERY_S: Final = 10.0
+TAKEOVER_EVERY_S: Final = 5.0
 """Ours: time between two looks at whether a machine has died in the middle of a run."""
 
 NextTime = Callable[[datetime], datetime]
