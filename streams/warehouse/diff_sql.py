@@ -28,6 +28,9 @@ REJECTED: Final = 3
 GONE_ROW: Final = 4
 """Row of the state that the state forgets."""
 
+MOVED_ROW: Final = 5
+"""Row of the state that stands for another person now, with the one of before."""
+
 UNKNOWN_CONTENT: Final = 0
 """Hash of a row in the state of which Kafka may have one content or another: such a row
 is updated, whatever it is now. MD5 has no such hash in practice."""
@@ -73,13 +76,15 @@ FORGET_LOADED: Final = (
 REMEMBER_LOADED: Final = (
     f"INSERT INTO state({STATE_COLUMNS}) SELECT md5_number(key), key, "
     "(CAST(high AS UHUGEINT) << 64) | low, user_id, email FROM loaded "
-    f"WHERE op <> {GONE_ROW}"
+    f"WHERE op NOT IN ({GONE_ROW}, {MOVED_ROW})"
 )
 REMEMBER_UNCERTAIN: Final = (
     f"INSERT INTO state({STATE_COLUMNS}) SELECT md5_number(key), key, "
-    f"CASE op WHEN {UPDATED} THEN {UNKNOWN_CONTENT} ELSE {UNKNOWN_PRESENCE} END, "
-    "user_id, email FROM loaded"
+    f"CASE WHEN op IN ({UPDATED}, {MOVED_ROW}) THEN {UNKNOWN_CONTENT} "
+    f"ELSE {UNKNOWN_PRESENCE} END, user_id, email FROM loaded "
+    "QUALIFY row_number() OVER (PARTITION BY key ORDER BY op DESC) = 1"
 )
+"""Of a row that has moved, the person of before: whoever takes over lets it exit."""
 
 GONE: Final = (
     f"CREATE OR REPLACE TABLE gone AS SELECT {STATE_COLUMNS} FROM state "
@@ -88,6 +93,16 @@ GONE: Final = (
 NONE_GONE: Final = (
     f"CREATE OR REPLACE TABLE gone AS SELECT {STATE_COLUMNS} FROM state WHERE false"
 )
+MOVED: Final = (
+    f"INSERT INTO gone SELECT {STATE_COLUMNS} FROM state WHERE k IN ("
+    "SELECT s.k FROM state s JOIN ("
+    f"SELECT k, user_id, email FROM staged WHERE op = {UPDATED}) b ON s.k = b.k "
+    "WHERE coalesce(s.user_id, '') <> coalesce(b.user_id, '') "
+    "OR (coalesce(b.user_id, '') = '' AND coalesce(s.email, '') <> "
+    "coalesce(b.email, '')))"
+)
+"""Rows of an audience that stand for another person now: the one of before exits."""
+
 DUPLICATES: Final = (
     "CREATE OR REPLACE TABLE duplicates AS "
     "SELECT k, any_value(key) AS key FROM staged "
@@ -198,12 +213,14 @@ def finds_deletions(sync: Sync) -> bool:
 
 def changes_of_state(sync: Sync) -> str:
     """Return the SQL of what the run under way remembers and forgets, as a segment."""
-    forgotten = "FROM gone"
-    if reads_every_row(sync) and not finds_deletions(sync):
-        forgotten = "FROM state ANTI JOIN staged USING (k)"
+    forgets = reads_every_row(sync) and not finds_deletions(sync)
+    table = "state" if forgets else "gone"
     return (
         f"SELECT {SEGMENT_COLUMNS}, op FROM staged WHERE op IN ({ADDED}, {UPDATED}) "
-        f"UNION ALL SELECT {SEGMENT_COLUMNS}, CAST({GONE_ROW} AS UTINYINT) {forgotten}"
+        f"UNION ALL SELECT {SEGMENT_COLUMNS}, CAST({GONE_ROW} AS UTINYINT) "
+        f"FROM {table} ANTI JOIN staged USING (k) "
+        f"UNION ALL SELECT {SEGMENT_COLUMNS}, CAST({MOVED_ROW} AS UTINYINT) "
+        "FROM gone SEMI JOIN staged USING (k)"
     )
 
 

@@ -20,6 +20,8 @@ class SyncPlan(msgspec.Struct, frozen=True, kw_only=True):
         added: Rows whose key is new.
         updated: Rows whose columns have changed.
         deleted: Rows that have vanished; 0 if the mode looks for none.
+        moved: Updated rows of an audience that stand for another person now; a deletion
+            tells of the one of before.
         empty_keys: Rows without a key.
         duplicate_keys: Rows that share their key with another row.
         vanished_columns: Columns that counted in the last run and are not in this one.
@@ -31,6 +33,7 @@ class SyncPlan(msgspec.Struct, frozen=True, kw_only=True):
     added: int
     updated: int
     deleted: int
+    moved: int = 0
     empty_keys: int = 0
     duplicate_keys: int = 0
     vanished_columns: tuple[str, ...] = ()
@@ -39,7 +42,7 @@ class SyncPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changes(self) -> int:
         """Number of row events that the run sends."""
-        return self.added + self.updated + self.deleted
+        return self.added + self.updated + self.deleted + self.moved
 
 
 def guard_problems(plan: SyncPlan, guards: Guards, *, mode: SyncMode) -> list[str]:

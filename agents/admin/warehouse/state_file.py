@@ -26,6 +26,8 @@ from streams.warehouse.sync_state import Phase, SyncState
 MEMORY_LIMIT: Final = "300MB"
 """Ours: a diff of 5 million rows stays below 700 MiB with it; the rest goes to disk."""
 
+COUNT_GONE: Final = "SELECT count(*) FROM gone"
+
 THREADS: Final = 2
 """Ours: each thread has buffers of its own."""
 
@@ -104,6 +106,9 @@ class StateFile:
         self._db.execute(diff_sql.MARK_REJECTED)
         gone = diff_sql.GONE if diff_sql.finds_deletions(sync) else diff_sql.NONE_GONE
         self._db.execute(gone)
+        deleted = _one_row(self._db, COUNT_GONE)[0]
+        if sync.audience:
+            self._db.execute(diff_sql.MOVED)
         rows, added, updated, empty, duplicate = _one_row(self._db, diff_sql.COUNTS)
         state.diff, state.read_ms = diff, now_ms
         state.gone_position = state.staged_position = state.sent = 0
@@ -113,7 +118,8 @@ class StateFile:
             previous_rows=self.count_rows(),
             added=added,
             updated=updated,
-            deleted=_one_row(self._db, "SELECT count(*) FROM gone")[0],
+            deleted=deleted,
+            moved=_one_row(self._db, COUNT_GONE)[0] - deleted,
             empty_keys=empty,
             duplicate_keys=duplicate,
             vanished_columns=vanished(previous_columns, diff.counted),
