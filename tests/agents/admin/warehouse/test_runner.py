@@ -171,50 +171,6 @@ def test_a_cursor_reads_only_rows_from_the_last_one_on(case: SyncCase) -> None:
     ]
 
 
-def test_rows_of_an_audience_say_who_is_inside(case: SyncCase) -> None:
-    """A deletion names the audience too, with false."""
-    case.insert(2)
-    _, first = case.run(audience="vip")
-    case.execute("DELETE FROM people WHERE id = 1")
-
-    _, second = case.run(audience="vip")
-
-    assert {event["properties"]["vip"] for event in first} == {True}
-    assert [event["properties"] for event in second] == [{"vip": False}]
-    assert second[0]["context"]["personas"]["computation_key"] == "vip"
-
-
-@pytest.mark.parametrize(
-    ("fields", "exits"),
-    [
-        pytest.param({"email": "email"}, ["p1@example.com"], id="by-email"),
-        pytest.param({"email": "email", "user_id": "id"}, [], id="the-same-user-id"),
-        pytest.param({"user_id": "email"}, ["p1@example.com"], id="another-user-id"),
-    ],
-)
-def test_a_row_that_stands_for_another_person_lets_the_former_one_exit(
-    case: SyncCase, fields: dict[str, Json], exits: list[str]
-) -> None:
-    """Nothing else would remove that person from the list."""
-    case.insert(3)
-    case.run(audience="vip", **fields)
-    case.execute("UPDATE people SET email = 'new@example.com' WHERE id = 1")
-
-    status, events = case.run(audience="vip", **fields)
-
-    *deletions, update = events
-    persons = [
-        event.get("userId") or event["context"]["traits"]["email"]
-        for event in deletions
-    ]
-    assert persons == exits
-    assert [event["properties"]["vip"] for event in deletions] == [False] * len(exits)
-    assert (update["event"], update["properties"]["vip"]) == ("updated", True)
-    assert status.plan is not None
-    assert (status.plan.deleted, status.plan.changes) == (0, len(events))
-    assert case.run(audience="vip", **fields)[1] == []
-
-
 def test_a_composite_key_is_the_text_of_a_list(case: SyncCase) -> None:
     """As `streams.events.row.row_key_text` writes it."""
     case.execute("INSERT INTO people VALUES (1, 'é\"@example.com', 'x')")
