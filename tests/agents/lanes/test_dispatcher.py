@@ -6,7 +6,8 @@ import pytest
 
 from agents.lanes.lane import LaneOptions
 from agents.lanes.pending import PendingQueue
-from agents.lanes.service import CUT_AHEAD_S, Dispatcher, Settler
+from agents.lanes.service import CUT_AHEAD_S, Dispatcher
+from agents.lanes.settler import Settler
 from agents.lanes.simple import SimpleLane
 from streams.delivery.coalescer import BatchKey, ReadyBatch
 from streams.delivery.duplicates import DuplicateFilter
