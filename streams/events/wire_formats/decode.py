@@ -65,7 +65,9 @@ def needed_schemas(
         (True, _key_format(source)),
     ):
         raw = record.key if is_key else record.value
-        if not raw or wire_format not in _REGISTRY_FORMATS:
+        if raw is None or wire_format not in _REGISTRY_FORMATS:
+            continue
+        if is_key and not raw:  # no format reads an empty key
             continue
         try:
             frame = _frame_of(

@@ -3,10 +3,14 @@
 import zlib
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.errors import PoisonRecord
-from streams.events.sources import Framing, WireFormat
+from streams.events.canonical_event import Origin
+from streams.events.formats.source_record import SourceRecord
+from streams.events.sources import Framing, Source, WireFormat
+from streams.events.wire_formats.decode import needed_schemas
 from streams.events.wire_formats.framing import Frame, parse_frame
 from streams.events.wire_formats.schemas import SchemaKind, SchemaName
 
@@ -78,6 +82,7 @@ def schema_id(number: int) -> SchemaName:
             id="AWS Glue, packed",
         ),
         pytest.param(b'{"a":1}', AVRO, Frame(None, b'{"a":1}'), id="no frame"),
+        pytest.param(b"", AVRO, Frame(None, b""), id="no bytes"),
     ],
 )
 def test_a_frame_names_its_schema(
@@ -130,6 +135,23 @@ def test_a_header_has_the_message_indexes_too() -> None:
     headers = {"__value_schema_id": b"\x01" + UUID + b"\x04\x02\x00"}
 
     assert parse(b"\x08\x01", PROTOBUF, headers=headers).message_indexes == (1, 0)
+
+
+def test_an_empty_message_behind_a_header_needs_its_schema() -> None:
+    """A Protobuf message with nothing but defaults has no bytes; a null value is none."""
+    source = Source(name="s", topics=("t",), wire_format=PROTOBUF)
+    headers = {"__value_schema_id": b"\x00\x00\x00\x00\x07\x00"}
+    record = SourceRecord(
+        origin=Origin(topic="t", partition=0, offset=0),
+        time_ms=0,
+        key=b"",
+        value=b"",
+        headers=headers,
+    )
+    tombstone = msgspec.structs.replace(record, value=None)
+
+    assert [*needed_schemas(record, source, max_bytes=MAX_BYTES)] == [schema_id(7)]
+    assert not [*needed_schemas(tombstone, source, max_bytes=MAX_BYTES)]
 
 
 def test_old_apicurio_frames_have_eight_bytes() -> None:
