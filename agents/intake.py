@@ -20,7 +20,7 @@ from agents.shared.records import (
 from streams.dead_letters.encoding import DeadLetter
 from streams.delivery.outcome import OutcomeItem, Stage, outcome_item
 from streams.delivery.verdict import Reason, discarded
-from streams.events.convert import convert_record
+from streams.events.convert import convert_to_events
 from streams.events.formats.segment import decode
 from streams.events.formats.source_record import SkippedRecord
 from streams.events.sources import Source
@@ -68,45 +68,38 @@ def _convert(
     if record.bad_origin is not None:
         return build_dead_letter(Stage.INTAKE, record, record.bad_origin)
     source = context.converted_topics.get(record.origin.topic)
-    values: Sequence[bytes | None] | SkippedRecord = [record.value]
-    if record.is_canonical:
-        source = None
     try:
-        if source is not None:
-            values = _convert_value(context, record, source)
-        if isinstance(values, SkippedRecord):
-            verdict = discarded(str(Reason(values.code, values.reason)))
-            return outcome_item(record.origin, verdict, replay=record.replay)
-        users = [
-            decode(
-                value,
-                origin=record.origin,
-                record_time_ms=record.source_ms,
-                now_ms=context.now_ms(),
-                max_event_bytes=context.settings.max_event_bytes,
-            ).user
-            for value in values
-        ]
+        if source is not None and not record.is_canonical:
+            return _converted_messages(context, record, source)
+        event = decode(
+            record.value,
+            origin=record.origin,
+            record_time_ms=record.source_ms,
+            now_ms=context.now_ms(),
+            max_event_bytes=context.settings.max_event_bytes,
+        )
     except Exception as fault:  # noqa: BLE001 - no record stops the next one
         return build_dead_letter(Stage.INTAKE, record, to_poison_record(fault))
-    return [
-        Message(
-            context.topics.events,
-            user.encode(),
-            value,
-            record.event_headers(index) if source else record.onward_headers,
-        )
-        for index, (user, value) in enumerate(zip(users, values, strict=True))
-    ]
+    topic, key = context.topics.events, event.user.encode()
+    return [Message(topic, key, record.value, record.onward_headers)]
 
 
-def _convert_value(
+def _converted_messages(
     context: Context, record: StageRecord, source: Source
-) -> Sequence[bytes] | SkippedRecord:
-    return convert_record(
+) -> list[Message] | OutcomeItem:
+    converted = convert_to_events(
         record.to_source_record(),
         source,
+        now_ms=context.now_ms(),
         max_bytes=context.settings.max_event_bytes,
         schemas=context.schemas.lookup,
         warn=context.warn,
     )
+    if isinstance(converted, SkippedRecord):
+        verdict = discarded(str(Reason(converted.code, converted.reason)))
+        return outcome_item(record.origin, verdict, replay=record.replay)
+    topic = context.topics.events
+    return [
+        Message(topic, event.user.encode(), value, record.event_headers(index))
+        for index, (value, event) in enumerate(converted)
+    ]

@@ -1,8 +1,8 @@
 """Conversion of source records to canonical events, by the format of the source."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -24,7 +24,7 @@ from streams.events.formats.source_record import (
     SourceRecord,
 )
 from streams.events.guess import guess_record
-from streams.events.sources import Source, SourceFormat
+from streams.events.sources import Source, SourceFormat, WireFormat
 from streams.events.text import MAX_EVENT_BYTES
 from streams.events.wire_formats.decode import decode_record
 from streams.events.wire_formats.schemas import SchemaLookup, no_schemas
@@ -66,16 +66,26 @@ def convert_record(
     Raises:
         PoisonRecord: The record cannot be read; `code` names the fault.
     """
+    bodies = _bodies_of(record, source, max_bytes=max_bytes, warn=warn, schemas=schemas)
+    if isinstance(bodies, SkippedRecord):
+        return bodies
+    return [_encode(body) for body in bodies]
+
+
+def _bodies_of(
+    record: SourceRecord,
+    source: Source,
+    *,
+    max_bytes: int,
+    warn: Warn,
+    schemas: SchemaLookup,
+) -> Bodies | SkippedRecord:
     decoded = decode_record(
         record, source, max_bytes=max_bytes, schemas=schemas, warn=warn
     )
     if source.format is SourceFormat.AUTO:
-        bodies = _bodies_by_guess(decoded, source)
-    else:
-        bodies = FORMATS[source.format](decoded, source)
-    if isinstance(bodies, SkippedRecord):
-        return bodies
-    return [_encode(body) for body in bodies]
+        return _bodies_by_guess(decoded, source)
+    return FORMATS[source.format](decoded, source)
 
 
 def _bodies_by_guess(record: DecodedRecord, source: Source) -> Bodies | SkippedRecord:
@@ -101,6 +111,65 @@ def _bodies_by_guess(record: DecodedRecord, source: Source) -> Bodies | SkippedR
         raise PoisonRecord(fault.code, reason) from None
 
 
+_OF_ROWS: Final = (SourceFormat.ROWS, SourceFormat.DEBEZIUM)
+
+
+class ConvertedEvent(NamedTuple):
+    """Event of a source record.
+
+    Attributes:
+        value: Value for the events topic.
+        event: The event, checked.
+    """
+
+    value: bytes
+    event: CanonicalEvent
+
+
+def convert_to_events(  # noqa: PLR0913 - a record's parts, and who helps
+    record: SourceRecord,
+    source: Source,
+    *,
+    now_ms: int,
+    max_bytes: int = MAX_EVENT_BYTES,
+    warn: Warn = ignore_warning,
+    schemas: SchemaLookup = no_schemas,
+) -> list[ConvertedEvent] | SkippedRecord:
+    """Convert a source record to canonical events, and check each.
+
+    Args:
+        record: The record as it is on the source topic.
+        source: Its source.
+        now_ms: The clock, milliseconds since the epoch.
+        max_bytes: A longer key or value is refused unread, and a longer event too.
+        warn: Takes warnings about columns and guesses, the same text each time.
+        schemas: Returns the schemas of frames.
+
+    Raises:
+        PoisonRecord: The record cannot be read; `code` names the fault.
+    """
+    bodies = _bodies_of(record, source, max_bytes=max_bytes, warn=warn, schemas=schemas)
+    if isinstance(bodies, SkippedRecord):
+        return bodies
+    # Reading changes a body, and bodies may share parts: all are encoded before.
+    values = [_encode(body) for body in bodies]
+    if source.wire_format is WireFormat.AVRO and source.format not in _OF_ROWS:
+        # NaN, which Avro's numbers may be, is null in JSON. Ids of rows are text.
+        bodies = [orjson.loads(value) for value in values]
+    converted = []
+    for index, (value, body) in enumerate(zip(values, bodies, strict=True)):
+        event = segment.decode(
+            value,
+            origin=record.origin.of_event(index) if index else record.origin,
+            record_time_ms=record.time_ms,
+            now_ms=now_ms,
+            max_event_bytes=max_bytes,
+            body=body,
+        )
+        converted.append(ConvertedEvent(value, event))
+    return converted
+
+
 def read_events(
     record: SourceRecord,
     source: Source | None,
@@ -121,24 +190,21 @@ def read_events(
     Raises:
         PoisonRecord: The record cannot be read; `code` names the fault.
     """
-    values: Sequence[bytes | None] = [record.value]
-    origins = [record.origin]
-    if source is not None:
-        converted = convert_record(record, source, max_bytes=max_bytes, schemas=schemas)
-        if isinstance(converted, SkippedRecord):
-            return []
-        values = converted
-        origins = [record.origin.of_event(index) for index in range(len(values))]
-    return [
-        segment.decode(
-            value,
-            origin=origin,
+    if source is None:
+        event = segment.decode(
+            record.value,
+            origin=record.origin,
             record_time_ms=record.time_ms,
             now_ms=now_ms,
             max_event_bytes=max_bytes,
         )
-        for origin, value in zip(origins, values, strict=True)
-    ]
+        return [event]
+    converted = convert_to_events(
+        record, source, now_ms=now_ms, max_bytes=max_bytes, schemas=schemas
+    )
+    if isinstance(converted, SkippedRecord):
+        return []
+    return [event for _, event in converted]
 
 
 def _encode(body: object) -> bytes:

@@ -84,6 +84,23 @@ def read_json(raw: bytes, *, max_bytes: int = MAX_EVENT_BYTES) -> Any:  # noqa: 
     return value
 
 
+def check_json(value: object, raw: bytes, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
+    """Check JSON that is encoded already against the bounds of `read_json`.
+
+    Args:
+        value: The decoded value.
+        raw: The same value, encoded.
+        max_bytes: Bound of the encoded value.
+
+    Raises:
+        PoisonRecord: `too-large` or `too-deep`.
+    """
+    if len(raw) > max_bytes:
+        raise PoisonRecord("too-large", f"the value is over {max_bytes} bytes")
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be too deep
+        _check_depth(value)
+
+
 def _repair(raw: bytes, err: orjson.JSONDecodeError) -> Any:  # noqa: ANN401 - any JSON
     """Decode JSON that holds halves of surrogate pairs.
 

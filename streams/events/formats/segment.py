@@ -16,7 +16,7 @@ from streams.events.formats.source_record import Bodies, DecodedRecord
 from streams.events.identifiers import normalize_ids, read_id, user_key_of, valid_id
 from streams.events.row import CHANGE_NAMES, is_row, normalize_row
 from streams.events.sources import Source
-from streams.events.text import MAX_EVENT_BYTES, read_json
+from streams.events.text import MAX_EVENT_BYTES, check_json, read_json
 from streams.events.time import event_time_ms
 
 _SECTIONS = ("traits", "properties", "context")
@@ -32,6 +32,7 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
     now_ms: int,
     max_event_bytes: int = MAX_EVENT_BYTES,
     replay: Replay | None = None,
+    body: Any = None,  # noqa: ANN401 - any JSON
 ) -> CanonicalEvent:
     """Decode a record value to a canonical event.
 
@@ -46,13 +47,18 @@ def decode(  # noqa: PLR0913 - a record's parts, and two bounds
         now_ms: The clock, milliseconds since the epoch.
         max_event_bytes: A longer value is refused unread.
         replay: The replay that brings the event in again; None the first time.
+        body: JSON of the value, if somebody has decoded the value already; the event
+            takes it over, and normalizes it.
 
     Raises:
         PoisonRecord: The value is not an event; `code` names the fault.
     """
     if not raw:
         raise PoisonRecord("no-value", "the record has no value")
-    body = read_json(raw, max_bytes=max_event_bytes)
+    if body is None:
+        body = read_json(raw, max_bytes=max_event_bytes)
+    else:
+        check_json(body, raw, max_bytes=max_event_bytes)
     if not isinstance(body, dict):
         raise PoisonRecord("not-an-object", "the value is JSON but not an object")
     _check_parts(body)

@@ -153,3 +153,20 @@ def test_a_content_that_comes_back_is_another_change(
 
     assert first_id == again_id
     assert (first_id == third_id) is is_position_in_value
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        pytest.param(b'{"a":' + b"[" * 99 + b"]" * 99 + b"}", "too-deep", id="deep"),
+        pytest.param(b'{"a":"' + b"a" * 999_980 + b'"}', "too-large", id="large"),
+    ],
+)
+def test_an_event_beyond_the_bounds_is_refused(value: bytes, code: str) -> None:
+    """The row is within the bounds, and the event that holds it is not."""
+    case = Bad(id="", value=value, key=7, code=code)
+    record, source = source_record(case), source_of("connect-jdbc", case)
+
+    with pytest.raises(PoisonRecord) as caught:
+        read_events(record, source, now_ms=NOW_MS, max_bytes=1_000_000)
+
+    assert caught.value.code == code

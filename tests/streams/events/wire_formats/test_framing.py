@@ -138,7 +138,7 @@ def test_a_header_has_the_message_indexes_too() -> None:
 
 
 def test_an_empty_message_behind_a_header_needs_its_schema() -> None:
-    """A Protobuf message with nothing but defaults has no bytes; a null value is none."""
+    """A Protobuf message of nothing but defaults has no bytes."""
     source = Source(name="s", topics=("t",), wire_format=PROTOBUF)
     headers = {"__value_schema_id": b"\x00\x00\x00\x00\x07\x00"}
     record = SourceRecord(
