@@ -5,8 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from streams.errors import PoisonRecord
-from streams.events.columns.connect_schema import Schema, is_bytes, logical_decoder
-from streams.events.columns.decoders import Decoder, UnfitValue
+from streams.events.columns.connect_schema import (
+    DECIMAL_NAME,
+    Schema,
+    is_bytes,
+    logical_decoder,
+)
+from streams.events.columns.decoders import MAX_EXACT_INTEGER, Decoder, UnfitValue
 from streams.events.columns.unavailable import is_unavailable
 
 Warn = Callable[[str], None]
@@ -24,6 +29,10 @@ _MAYBE_UNAVAILABLE: Final = frozenset({str, list, dict})
 _DOUBTFUL: Final = frozenset({str, int, dict})
 _UNTYPED: Final = (
     "has neither a schema nor a type, and its values look like {}: name its type"
+)
+_INEXACT: Final = (
+    "has numbers from 2^53 on that a double may not hold, and digits may be lost: let "
+    "the producer write decimals as text (Debezium: decimal.handling.mode=string)"
 )
 
 
@@ -67,6 +76,8 @@ def read_columns(
             decode = logical_decoder(field) or decode
         elif decode is None and kind in _DOUBTFUL and (doubt := _untyped_doubt(value)):
             warn(f"column {name} of source {source} {_UNTYPED.format(doubt)}")
+        if kind is float and abs(value) >= MAX_EXACT_INTEGER and _is_decimal(field):
+            warn(f"column {name} of source {source} {_INEXACT}")
         if decode is not None and value is not None:
             value = _decoded(name, value, decode, source)  # noqa: PLW2901 - the same, readable
         columns[name] = value
@@ -79,6 +90,11 @@ def _decoded(name: str, value: object, decode: Decoder, source: str) -> object:
     except UnfitValue as err:
         fix = f"check sources.{source}.types.{name} and the connector's options"
         raise PoisonRecord("bad-column", f"column {name}: {err}; {fix}") from None
+
+
+def _is_decimal(field: Schema | None) -> bool:
+    """Return True for a column that may be a decimal: its schema says no other type."""
+    return field is None or field.get("name") == DECIMAL_NAME
 
 
 def _typed_doubt(value: object, field: Schema, *, is_declared: bool) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from streams.errors import PoisonRecord
-from streams.events.columns.connect_schema import fields_of
+from streams.events.columns.connect_schema import DECIMAL_NAME, fields_of
 from streams.events.columns.declared import DECLARED_TYPES, declared_type
 from streams.events.columns.reading import read_columns
 
@@ -260,6 +260,16 @@ WARNED = [
     pytest.param(None, "", "BNI=", "base64", id="base64-without-a-type"),
     pytest.param(None, "", {"scale": 1, "value": "Nw=="}, "scale", id="scale"),
     pytest.param(None, "", 1767323045678901, "time", id="microseconds"),
+    pytest.param(None, "", 2.0**53, "2^53", id="a-number-of-more-digits"),
+    pytest.param(None, "", -1.5e300, "2^53", id="a-huge-number"),
+    pytest.param(None, "decimal(2)", 2.0**60, "2^53", id="a-decimal-as-a-number"),
+    pytest.param(
+        {"type": "bytes", "name": DECIMAL_NAME, "parameters": {"scale": "2"}},
+        "",
+        2.0**60,
+        "2^53",
+        id="a-decimal-by-schema-as-a-number",
+    ),
 ]
 
 
@@ -292,6 +302,8 @@ QUIET = [
     pytest.param(None, "", None, id="null"),
     pytest.param(None, "", 42, id="number"),
     pytest.param(None, "", True, id="boolean"),
+    pytest.param(None, "", 1234.5, id="a-number-that-a-double-holds"),
+    pytest.param({"type": "double"}, "", 1.5e300, id="a-double-in-the-database"),
 ]
 
 
