@@ -141,6 +141,19 @@ def test_a_scan_reads_one_group(
     assert store.scan(group) == entries
 
 
+def test_a_scan_sees_every_earlier_write(store: Store) -> None:
+    """Scans between two writes may share what they read, but no scan is out of date."""
+    seen = []
+    for entries in ({b"ada\0m\0vip": b"1"}, {b"ada\0m\0new": b"2"}):
+        seen.append(store.scan(b"ada\0m"))
+        store.write({**entries}, next_offset=1)
+    seen.append(store.scan(b"ada\0m"))
+    store.wipe()
+    seen.append(store.scan(b"ada\0m"))
+
+    assert seen == [{}, {b"vip": b"1"}, {b"vip": b"1", b"new": b"2"}, {}]
+
+
 def test_no_keys_no_rows(store: Store) -> None:
     """A read without keys returns no rows."""
     assert store.get_many([]) == {}
@@ -150,6 +163,7 @@ def test_a_store_on_disk_outlives_its_worker(tmp_path: Path) -> None:
     """A store that was closed and opened again has its rows and its offset."""
     store = RocksStore(tmp_path)
     store.write({b"a": b"1"}, next_offset=7)
+    store.scan(b"a")
     store.close()
 
     again = RocksStore(tmp_path)
