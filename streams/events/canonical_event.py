@@ -100,7 +100,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=T
         """
         topic, _, numbers_text = text.partition("/")
         numbers = numbers_text.split("/")
-        are_decimal = all(number.isdecimal() for number in numbers)
+        are_decimal = "" not in numbers and "".join(numbers).isdecimal()
         is_short = len(numbers_text) <= NUMBERS_MAX_CHARS
         is_topic = bool(topic) and topic.isascii()  # Kafka allows no other names
         if not (is_topic and are_decimal and is_short and len(numbers) in (2, 3)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -224,7 +225,13 @@ def _removals(
     return {key: None for key, write in writes.items() if write.rank < deletion.rank}
 
 
-@dataclass(slots=True)
+def _written_since(
+    writes: Mapping[KeyT, LastWrite], deletion: LastWrite
+) -> dict[KeyT, LastWrite]:
+    return {key: write for key, write in writes.items() if write.rank >= deletion.rank}
+
+
+@dataclass
 class TableEntries:
     """Entries of a user in the table, read on demand and at most once.
 
@@ -245,7 +252,6 @@ class TableEntries:
     scan: Callable[[bytes], Mapping[bytes, bytes]]
     changes: dict[bytes, bytes | None] = field(default_factory=dict)
     _entries: dict[bytes, LastWrite | None] = field(default_factory=dict)
-    _profile: ProfileEntries | None = None
 
     def membership(self, audience: str) -> LastWrite | None:
         """Implement `EntryReader.membership` with the table."""
@@ -287,11 +293,9 @@ class TableEntries:
         }
         return self._live(commands) | dict(self.profile.deletions)
 
-    @property
+    @cached_property
     def profile(self) -> ProfileEntries:
         """Implement `EntryReader.profile` with the table."""
-        if self._profile is not None:
-            return self._profile
         identity, attributes, deletions = UNKNOWN, {}, {}
         entries = self.scan(group_key(self.user, EntryGroup.PROFILE))
         for name, entry in entries.items():
@@ -303,12 +307,10 @@ class TableEntries:
             else:
                 key = decode_command_key(name.removeprefix(COMMAND_PREFIX))
                 deletions[key] = decode_last_write(entry)
-        self._profile = ProfileEntries(identity, attributes, deletions)
         if deletion := deletions.get(ERASED):
-            live_identity = identity.after(deletion.time_ms)
-            live = self._live(attributes)
-            self._profile = ProfileEntries(live_identity, live, deletions)
-        return self._profile
+            identity = identity.after(deletion.time_ms)
+            attributes = _written_since(attributes, deletion)
+        return ProfileEntries(identity, attributes, deletions)
 
     def update(self, state: UserState) -> None:
         """Add the changes that an event made, for the next event of the user.
@@ -330,7 +332,7 @@ class TableEntries:
                 self._entries[command_key(self.user, key)] = write
             elif write:
                 deletions = {**deletions, key: write}
-        self._profile = ProfileEntries(state.identity, state.attributes, deletions)
+        self.profile = ProfileEntries(state.identity, state.attributes, deletions)
 
     def _scan_changed(self, group: bytes) -> dict[bytes, bytes]:
         """Return the entries of a group, by name, with the changes so far."""
@@ -355,9 +357,7 @@ class TableEntries:
     def _live(self, writes: dict[KeyT, LastWrite]) -> dict[KeyT, LastWrite]:
         """Return the writes that no deletion has erased."""
         deletion = self.profile.deletions.get(ERASED)
-        if deletion is None:
-            return writes
-        return {k: write for k, write in writes.items() if write.rank >= deletion.rank}
+        return writes if deletion is None else _written_since(writes, deletion)
 
 
 def encode_changes(user: bytes, state: UserState) -> dict[bytes, bytes | None]:
