@@ -23,6 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test check lint types layers bytecode format bench kafka lock clean
 .PHONY: dist sbom supply
 .PHONY: $(addprefix bench-,all journey quota latency table user pacing replay sync formats metrics)
+.PHONY: bench-compare
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -57,13 +58,16 @@ format: $(STAMP) ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay sync formats metrics all
+bench: bench-$(PART) ## Print the numbers; PART=quota latency table user pacing replay sync formats metrics compare all
 
 bench-all: bench-journey bench-quota bench-latency bench-table bench-user \
   bench-pacing bench-replay bench-sync bench-formats bench-metrics
 
 bench-journey: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks --events $(EVENTS)
+
+bench-compare: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks.compare --base "$(BASE)"
 
 bench-quota: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks.quota_use
