@@ -26,6 +26,7 @@ COMMANDS = (
     "sources",
     "check",
     "metrics",
+    "doctor",
     "migrate",
     "compare",
     "explain",
@@ -82,6 +83,7 @@ def main() -> None:
     klaviyo-streams sync             send the changed rows of a warehouse
     klaviyo-streams check            validate a destination file
     klaviyo-streams metrics          check that mapped metrics exist in Klaviyo
+    klaviyo-streams doctor           check Kafka, Klaviyo and this machine, with fixes
     klaviyo-streams migrate          make a destination file of Segment's exports
     klaviyo-streams compare          compare the requests of two destination files
     klaviyo-streams explain          show the requests for events on standard input

@@ -1,0 +1,1 @@
+"""Gathering of the facts that the checks in `streams.doctor` judge."""

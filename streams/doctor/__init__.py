@@ -1,0 +1,1 @@
+"""Checks of `klaviyo-streams doctor`: facts in, findings with fixes out."""
