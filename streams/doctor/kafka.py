@@ -51,7 +51,7 @@ class TopicFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaFacts:
-    """Facts about Kafka.
+    """Facts about the brokers and topics of Kafka.
 
     Attributes:
         error: Why Kafka does not serve, with the fix after a semicolon; else empty.
