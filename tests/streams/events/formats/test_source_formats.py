@@ -154,6 +154,7 @@ def test_a_content_that_comes_back_is_another_change(
     assert first_id == again_id
     assert (first_id == third_id) is is_position_in_value
 
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [
