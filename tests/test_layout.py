@@ -35,6 +35,7 @@ PACKAGES = {
     "dead_letters",
     "delivery",
     "destination",
+    "doctor",
     "events",
     "klaviyo",
     "mapping",

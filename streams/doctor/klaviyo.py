@@ -17,14 +17,14 @@ from streams.klaviyo.api.results import (
 from streams.klaviyo.lookups.metrics import find_missing_metrics
 
 REVISION_DAYS: Final = 730
-"""Age at which Klaviyo retires a revision: two years after its release.
-Source: Klaviyo's API versioning and deprecation policy."""
+"""Age at which Klaviyo retires a revision: two years after its release (API versioning
+and deprecation policy)."""
 
 REVISION_WARNING_DAYS: Final = 90
-"""Time before the end in which the revision is worth a warning."""
+"""Time before the end in which the revision is worth a warning. Our choice."""
 
 LATENCY_MAX_S: Final = 2.0
-"""Latency above which throughput suffers; a usual response takes 0.4 s."""
+"""Latency above which throughput suffers. Our choice."""
 
 _UNREACHABLE: Final = "klaviyo.reachable"
 
@@ -53,7 +53,8 @@ class KlaviyoFacts:
     Attributes:
         problem: Why no request could be sent; else empty.
         account: Request for the account; None if none was sent.
-        probes: Requests for scopes.
+        probes: Requests for the scopes that the destination needs.
+        untried: Scopes that it needs, and that no request may try.
         lists: List ID to the result of the request for the list.
         opt_ins: List ID to opt-in process.
         metrics: Names of all metrics; None if they cannot be listed.
@@ -63,6 +64,7 @@ class KlaviyoFacts:
     problem: str = ""
     account: Probe | None = None
     probes: Sequence[Probe] = ()
+    untried: Sequence[frozenset[str]] = ()
     lists: Mapping[str, AttemptResult] = field(default_factory=dict)
     opt_ins: Mapping[str, str] = field(default_factory=dict)
     metrics: frozenset[str] | None = None
@@ -87,6 +89,9 @@ def check_klaviyo(
             yield skipped(f"klaviyo.{area}", because="Klaviyo does not serve the key")
         return
     yield from _check_scopes(facts.probes)
+    for scopes in facts.untried:
+        because = "a request would delete; look at the key's scopes in Klaviyo"
+        yield skipped(_scope_check(scopes), because=because)
     yield from _check_lists(facts)
     yield from _check_metrics(facts.metrics, metrics)
     yield from _check_flows(facts, metrics)
@@ -136,7 +141,7 @@ def _check_access(facts: KlaviyoFacts) -> Iterator[Finding]:
 def _check_scopes(probes: Sequence[Probe]) -> Iterator[Finding]:
     for probe in probes:
         names = ", ".join(sorted(probe.scopes))
-        check = f"klaviyo.scopes.{'+'.join(sorted(probe.scopes))}"
+        check = _scope_check(probe.scopes)
         match probe.result:
             case Temporary(is_blocked=True):
                 fix = "have Klaviyo allow this IP address, or set klaviyo_proxy"
@@ -148,6 +153,10 @@ def _check_scopes(probes: Sequence[Probe]) -> Iterator[Finding]:
                 yield warned(check, "Klaviyo did not decide", fix="run doctor again")
             case _:
                 yield passed(check, "Klaviyo does not refuse the key")
+
+
+def _scope_check(scopes: frozenset[str]) -> str:
+    return f"klaviyo.scopes.{'+'.join(sorted(scopes))}"
 
 
 def _check_lists(facts: KlaviyoFacts) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from agents.shared.context import clock_ms
 from agents.shared.klaviyo import klaviyo_connection
 from streams.destination.model import Destination
 from streams.doctor.klaviyo import KlaviyoFacts, Probe
+from streams.doctor.scopes import UNTRIED, needed_endpoints
 from streams.errors import ConfigError
 from streams.klaviyo.api import endpoints
 from streams.klaviyo.api.client import Transport
@@ -58,14 +59,6 @@ GET_METRIC_FLOWS: Final = Endpoint(
     path="/api/metrics/{id}/flow-triggers",
     quota=endpoints.MEDIUM_QUOTA,
     scopes=frozenset({"flows:read", "metrics:read"}),
-)
-
-_READS: Final = (endpoints.GET_PROFILES, endpoints.GET_LISTS, endpoints.GET_METRICS)
-_WRITES: Final = (
-    endpoints.UPSERT_PROFILE,
-    endpoints.CREATE_EVENT,
-    endpoints.CREATE_LIST,
-    endpoints.SUBSCRIBE,
 )
 
 
@@ -127,8 +120,12 @@ async def _gather(prober: _Prober, destination: Destination) -> KlaviyoFacts:
     account = await prober.send(build_request(GET_ACCOUNTS))
     if not isinstance(account.result, Accepted) and account.result.status != 403:
         return KlaviyoFacts(account=account)
-    requests = [build_request(endpoint) for endpoint in _READS]
-    requests += [build_request(endpoint, body=b"{}") for endpoint in _WRITES]
+    needed = needed_endpoints(destination)
+    requests = [
+        build_request(endpoint, body=b"" if endpoint.method == "GET" else b"{}")
+        for endpoint in needed
+        if endpoint.name not in UNTRIED
+    ]
     probes = await asyncio.gather(*map(prober.send, requests))
     ids = {rule.list_id for rule in destination.audiences.values() if rule.list_id}
     lists = {id_: (await prober.send(get_list(id_))).result for id_ in sorted(ids)}
@@ -136,6 +133,7 @@ async def _gather(prober: _Prober, destination: Destination) -> KlaviyoFacts:
     return KlaviyoFacts(
         account=account,
         probes=probes,
+        untried=tuple(one.scopes for one in needed if one.name in UNTRIED),
         lists=lists,
         opt_ins=_opt_ins(lists),
         metrics=None if metric_ids is None else frozenset(metric_ids),

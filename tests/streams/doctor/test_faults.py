@@ -16,7 +16,6 @@ from streams.doctor.kafka import (
     check_same_partitions,
 )
 from streams.doctor.klaviyo import KlaviyoFacts, Probe, check_klaviyo
-from streams.doctor.machine import MachineFacts, check_machine
 from streams.klaviyo.api.results import (
     Accepted,
     AttemptResult,
@@ -94,11 +93,6 @@ def _scope(result: AttemptResult) -> list[Finding]:
     return _klaviyo(probes=(Probe(scopes=frozenset({"events:write"}), result=result),))
 
 
-def _machine(**facts: Any) -> list[Finding]:  # noqa: ANN401
-    values = {"memory_bytes": 10**10, "disk_bytes": 10**10, "clock_s": 0.4}
-    return [*check_machine(MachineFacts(**values | facts))]
-
-
 def _differing_partitions() -> Iterator[Finding]:
     topics = {"a": replace(TOPIC, partitions=4), "b": TOPIC}
     return check_same_partitions(KafkaFacts(topics=topics), ("a", "b"))
@@ -116,8 +110,6 @@ def _differing_partitions() -> Iterator[Finding]:
         pytest.param(_klaviyo(), id="klaviyo"),
         pytest.param(_account(NO_SCOPE), id="klaviyo-without-accounts"),
         pytest.param(_klaviyo(metrics=None), id="klaviyo-hides-metrics"),
-        pytest.param(_machine(), id="machine"),
-        pytest.param(_machine(stores_table=False), id="machine-table-in-memory"),
     ],
 )
 def test_facts_without_a_fault_need_no_fix(findings: list[Finding]) -> None:
@@ -367,55 +359,6 @@ def test_facts_without_a_fault_need_no_fix(findings: list[Finding]) -> None:
             "spell the name as in Klaviyo, or create the metric there",
             id="no-metric",
         ),
-        pytest.param(
-            _machine(python=(3, 10)),
-            "machine.python",
-            Status.FAILURE,
-            "install Python 3.11 or newer",
-            id="old-python",
-        ),
-        pytest.param(
-            _machine(clock_s=60.0),
-            "machine.clock",
-            Status.WARNING,
-            "synchronise this machine's clock by NTP",
-            id="clock-ahead",
-        ),
-        pytest.param(
-            _machine(clock_s=-60.0),
-            "machine.clock",
-            Status.WARNING,
-            "synchronise this machine's clock by NTP",
-            id="clock-behind",
-        ),
-        pytest.param(
-            _machine(file_handles=256),
-            "machine.files",
-            Status.WARNING,
-            "raise `ulimit -n` (systemd: LimitNOFILE) to 1024 or more",
-            id="few-files",
-        ),
-        pytest.param(
-            _machine(memory_bytes=1000),
-            "machine.memory",
-            Status.WARNING,
-            "give the machine more memory, or run fewer workers on it",
-            id="little-memory",
-        ),
-        pytest.param(
-            _machine(data_error="x"),
-            "machine.data_dir",
-            Status.FAILURE,
-            "let this user write to data_dir, or set data_dir to another directory",
-            id="data-not-writable",
-        ),
-        pytest.param(
-            _machine(disk_bytes=1000),
-            "machine.disk",
-            Status.WARNING,
-            "free disk space, or set data_dir to another disk",
-            id="disk-full",
-        ),
     ],
 )
 def test_a_fault_is_named_with_its_fix(
@@ -438,7 +381,6 @@ def test_a_fault_is_named_with_its_fix(
             | {"klaviyo.quota", "klaviyo.latency"},
             id="blocked",
         ),
-        pytest.param(_machine(clock_s=None), {"machine.clock"}, id="no-date"),
         pytest.param(
             _klaviyo(flows={}),
             {"klaviyo.flows.L1", "klaviyo.flows.Viewed"},
