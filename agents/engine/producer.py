@@ -5,6 +5,7 @@ goes ahead. Here no caller can acknowledge a record before `send` has returned.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -125,6 +126,7 @@ class Producer(Service):
         self._config = kafka.librdkafka_options() | PRODUCER_OPTIONS | options
         self._stop_requested = threading.Event()
         self._thread: threading.Thread | None = None
+        self._has_written = False
 
     async def on_start(self) -> None:
         """Connect and start the thread that serves delivery reports."""
@@ -162,8 +164,9 @@ class Producer(Service):
             if attempt.error is None and attempt.batch_too_large and len(messages) > 1:
                 return await self._send_halves(messages)
             if attempt.error is None:
+                self._has_written = True
                 return attempt.results
-            if attempt.error.fatal():
+            if attempt.error.fatal() and self._has_written:
                 raise EngineError(f"producer: {attempt.error.name()}")
             error = attempt.error.name()
             log.warning(
@@ -204,9 +207,28 @@ class Producer(Service):
     def _poll_reports(self) -> None:
         try:
             while not self._stop_requested.is_set():
-                self._rdkafka.poll(POLL_S)
+                try:
+                    self._rdkafka.poll(POLL_S)
+                except KafkaException as refusal:
+                    if self._has_written:
+                        raise
+                    self._replace_refused(refusal.args[0])
         except Exception as fault:  # noqa: BLE001 - without reports every send would hang
             end_process(f"producer: {type(fault).__name__} in a delivery report")
+
+    def _replace_refused(self, error: KafkaError) -> None:
+        """Try again with a new client: librdkafka gives up where a right is lacking.
+
+        Nothing was written yet, so no record can be repeated out of order. What waits
+        in the refused client fails, and is sent again.
+        """
+        log.warning("producer_refused", error=error.name(), **fix_of(error.name()))
+        self._stop_requested.wait(RETRY_WAIT_S)
+        refused = self._rdkafka
+        self._rdkafka = RdKafka(self._config, logger=_librdkafka_log)
+        refused.purge()
+        with contextlib.suppress(KafkaException):
+            refused.flush(POLL_S)
 
 
 class _LibrdkafkaLog:

@@ -148,7 +148,10 @@ def _commands(settings: Settings) -> dict[str, _Rights]:
         .read(*table, *sources, topics.outcomes)
         .write(topics.events),
         "sources inspect": _reader().read(*sources),
-        "sync": _Rights().write(*sources, topics.deadletters),
+        "sync": _Rights()
+        .write(*sources, topics.deadletters)
+        .read(topics.sync_state, topics.sync_state_rows)
+        .write(topics.sync_state, topics.sync_state_rows),
     }
 
 

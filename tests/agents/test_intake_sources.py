@@ -86,9 +86,12 @@ def test_a_null_value_is_a_deletion_by_the_key_of_the_record() -> None:
 
 def test_the_same_row_has_the_same_message_id_each_time() -> None:
     """A record that comes twice is one event; a changed row is another one."""
-    rows = [{"id": 7, "vip": True}, {"id": 7, "vip": True}, {"id": 7, "vip": False}]
+    records = [
+        _record("t.people", {"id": 7, "vip": vip}, offset=offset)
+        for vip, offset in ((True, 3), (True, 3), (False, 4))
+    ]
 
-    events = _processed(*(_record("t.people", row) for row in rows)).to(TOPICS.events)
+    events = _processed(*records).to(TOPICS.events)
 
     first, second, third = (
         orjson.loads(event.value or b"")["messageId"] for event in events

@@ -63,6 +63,7 @@ VALUES = {"KEY": "vip", "CODE": "list-gone", "ID": "r-17", "FILE": "destination.
 """Values for what stands in capitals."""
 
 EXITS = {
+    "doctor": {0, 1},  # 1 where a metric of a preset is not in Klaviyo yet
     "reconcile": {0, 1},  # 1 where a list differs from its audience
     "replay --stop": {1},  # no replay has that id
     "replay --audience": {0, 1},  # 1 where no record is in the range
@@ -169,7 +170,16 @@ def run(command: str) -> str:
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ALL_COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        pytest.param(
+            "RUNBOOK.md",
+            marks=pytest.mark.wrong_request("doctor tries scopes with empty bodies"),
+        ),
+    ],
+)
 @pytest.mark.usefixtures("_environ")
 def test_the_commands_of_a_text_run(name: str) -> None:
     """Each command ends with a code that it may end with, in the order of the text."""
@@ -187,6 +197,7 @@ def test_the_commands_of_a_text_run(name: str) -> None:
 @pytest.mark.parametrize("beginning", EXCEPTIONS)
 def test_each_exception_is_needed(beginning: str) -> None:
     """No reason is kept for a command that no text has any more."""
+    assert ALL_COMMANDS.keys() == {"README.md", "RUNBOOK.md"}  # each is run above
     everything = [line for lines in ALL_COMMANDS.values() for line in lines]
 
     assert any(line.startswith(beginning) for line in everything)

@@ -17,6 +17,8 @@ PASSWORD = "5cram-pa55word"  # noqa: S105 - of the test's users
 """Password of the SASL users; no log may show it."""
 
 OPERATORS = tuple(f"operator-{number}" for number in range(10))
+LATE_USER = "late-user"
+"""User that gets rights in the middle of a test."""
 """Users of the mechanism PLAIN, one for each role of commands."""
 
 REAUTH_MS = 3_000
@@ -141,7 +143,9 @@ def _keystore(prefix: str, path: Path) -> dict[str, str]:
 
 def _passwords(listener: str, *mechanisms: str) -> dict[str, str]:
     prefix = f"listener.name.{listener}"
-    users = " ".join(f'user_{user}="{PASSWORD}"' for user in ("plain-user", *OPERATORS))
+    users = " ".join(
+        f'user_{user}="{PASSWORD}"' for user in ("plain-user", LATE_USER, *OPERATORS)
+    )
     modules = {"PLAIN": f"{_PLAIN} {users};"}
     return {f"{prefix}.sasl.enabled.mechanisms": ",".join(mechanisms)} | {
         f"{prefix}.{name.lower()}.sasl.jaas.config": modules.get(name, _SCRAM)

@@ -1,16 +1,21 @@
 """Workers and commands on a real Kafka: each login, and no right beyond the list."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from agents.cli import main
+from agents.engine.producer import Message, Producer, Written
+from agents.shared.context import kafka_access
+from streams.settings import load_settings
 from streams.settings.acls import Acl
 from tests.journeys.harness import Pipeline
 from tests.journeys.sample_events import email_of, moves
-from tests.kafka_security.broker import OPERATORS
+from tests.kafka_security.broker import LATE_USER, OPERATORS
 from tests.kafka_security.logins import (
     PRINCIPALS,
     Secured,
@@ -51,8 +56,10 @@ UNUSED_HERE = {
     ("topic", "secured.activations.profiles", "WRITE"),
     ("topic", "secured.held-events", "WRITE"),
     ("topic", "secured.deadletters-resolved", "DESCRIBE"),
+    ("topic", "secured.sync-state", "DESCRIBE"),
+    ("topic", "secured.sync-state-rows", "DESCRIBE"),
 }
-"""Rights of a worker that these events do not need, and that of `--create-topics`."""
+"""Rights of a worker that these events do not need, and those of `--create-topics`."""
 
 
 @pytest.mark.parametrize("login", ["mtls", "scram", "token"])
@@ -87,6 +94,29 @@ def test_a_worker_uses_every_right_of_the_list_and_lacks_none(
     assert not [right for right in rights if not right.is_allowed]
     used = {(right.resource, right.name, right.operation) for right in rights}
     assert granted - used <= UNUSED_HERE
+
+
+async def test_a_producer_without_rights_waits_for_them(
+    secured: Secured, secured_pipeline: Pipeline
+) -> None:
+    """The log names the fix; what was handed over meanwhile is written then."""
+    topic = secured_pipeline.settings.topics.sync_state_rows  # no stage reads it
+    login = secured.login("plain", kafka_sasl_username=LATE_USER)
+    environ = {**secured_pipeline.environ, **environ_of(login)}
+    producer = Producer(kafka_access(load_settings(environ)))
+    with structlog.testing.capture_logs() as lines:
+        await producer.start()
+        sending = asyncio.create_task(producer.send([Message(topic, b"k", b"{}")]))
+        while not [one for one in lines if one["event"] == "producer_refused"]:
+            assert not sending.done()
+            await asyncio.sleep(0.05)
+    secured.grant(f"User:{LATE_USER}", [Acl("topic", topic, ("WRITE",))])
+
+    [written] = await sending
+    await producer.stop()
+
+    assert isinstance(written, Written)
+    assert "klaviyo-streams topics --acls" in repr(lines)
 
 
 def test_commands_with_least_rights(
