@@ -18,7 +18,7 @@ from tests.support.processes import spawn
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
-MOMENTS = 12
+MOMENTS = 8
 """Number of moments between the first line of the program and readiness."""
 
 _TIMEOUT_S = 240.0
