@@ -8,12 +8,16 @@ can write nothing, because its successor has fenced its producer
 """
 
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from agents.admin.kafka_contact import command_options, translate_kafka_errors
@@ -25,6 +29,8 @@ JOIN_S: Final = 20.0
 """Ours: longest time of Kafka for a rebalance without a member that is dead."""
 
 TIMEOUT_S: Final = 10.0
+
+_WITHOUT_MEMBERS: Final = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
 
 class LeaseHeld(ConfigError):
@@ -85,7 +91,12 @@ class _Member:
 
 @contextmanager
 def hold_lease(
-    kafka: KafkaAccess, *, topic: str, group: str, client: str, session_timeout_s: float
+    kafka: KafkaAccess,
+    *,
+    topic: str,
+    group: str,
+    session_timeout_s: float,
+    read_holder: Callable[[], str],
 ) -> Iterator[None]:
     """Hold the lease of a sync; Kafka ends it when the process is gone or stalls.
 
@@ -93,8 +104,8 @@ def hold_lease(
         kafka: Broker addresses and credentials.
         topic: Topic with one partition.
         group: Consumer group of the sync.
-        client: Name of this process, for errors on other machines.
         session_timeout_s: Seconds after which a holder that is silent has lost it.
+        read_holder: Reads the name of the process that holds it, empty for unknown.
 
     Raises:
         LeaseHeld: Another process holds it.
@@ -102,7 +113,6 @@ def hold_lease(
     """
     options = command_options(kafka) | {
         "group.id": group,
-        "client.id": client,
         # The holder keeps the partition when another member comes.
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": int(session_timeout_s * 1000),
@@ -114,32 +124,25 @@ def hold_lease(
         with translate_kafka_errors(f"group {group}"):
             is_holder = member.await_answer(session_timeout_s + JOIN_S)
         if not is_holder:
-            raise LeaseHeld([_describe_holder(kafka, group, client)])
+            problem = f"is running in {read_holder() or 'another process'}"
+            name = group.rpartition(".")[2]
+            raise LeaseHeld([f"sync: {name} {problem}; two runs at once are refused"])
         yield
 
 
 def is_lease_held(kafka: KafkaAccess, group: str) -> bool:
     """Return True if some process is a member of the group of a sync.
 
+    Groups are listed: librdkafka aborts the process if it describes one and loses the
+    coordinator meanwhile (issue 4605 of librdkafka).
+
     Raises:
         ConfigError: Kafka does not answer or refuses.
     """
-    return bool(_members(kafka, group))
-
-
-def _members(kafka: KafkaAccess, group: str) -> list[str]:
-    """Return the names of the processes in a group."""
     with translate_kafka_errors(f"group {group}"):
         admin = AdminClient(command_options(kafka))
-        groups = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
-        return [member.client_id for member in groups[group].result().members]
-
-
-def _describe_holder(kafka: KafkaAccess, group: str, client: str) -> str:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    others: set[str] = set()
-    while not others and time.monotonic() < deadline_s:  # none while Kafka rebalances
-        others = {*_members(kafka, group)} - {client}
-    name = group.rpartition(".")[2]
-    holder = ", ".join(sorted(others)) or "another process"
-    return f"sync: {name} is running in {holder}; two runs at once are refused"
+        listing = admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
+        states = [one.state for one in listing.valid if one.group_id == group]
+        if not states and listing.errors:
+            raise listing.errors[0]
+    return any(state not in _WITHOUT_MEMBERS for state in states)

@@ -74,8 +74,8 @@ class SharedState:
             self._kafka,
             topic=self._topics.manifests,
             group=self._group,
-            client=_process_name(),
             session_timeout_s=self._settings.session_timeout_s,
+            read_holder=self._topics.read_holder,
         ):
             producer = FencedProducer(
                 self._kafka, self._group, subject=f"sync: {self._sync.name}"

@@ -51,8 +51,11 @@ class StateTopics:
 
     def holder_message(self, holder: str) -> Message:
         """Return the record that a new holder writes before it reads the manifest."""
-        key = f"{self._sync}/holder".encode()
-        return Message(self.manifests, key, holder.encode(), partition=0)
+        return Message(self.manifests, self._holder_key, holder.encode(), partition=0)
+
+    @property
+    def _holder_key(self) -> bytes:
+        return f"{self._sync}/holder".encode()
 
     def chunk_key(self, number: int, index: int) -> bytes:
         """Return the key of a chunk: its segment, and its position in the segment."""
@@ -103,6 +106,22 @@ class StateTopics:
                 if message.key() == self._sync.encode():
                     value = message.value()
         return self._decode(value)
+
+    def read_holder(self) -> str:
+        """Return the name of the last holder, who may have ended; empty without one.
+
+        Open transactions count: that of another sync may hide the holder's record.
+
+        Raises:
+            ConfigError: Kafka does not answer.
+        """
+        holder = b""
+        options = {"isolation.level": "read_uncommitted"}
+        with closing(TopicReader(self._kafka, options=options)) as reader:
+            for message in reader.read_all(self.manifests):
+                if message.key() == self._holder_key:
+                    holder = message.value() or b""
+        return holder.decode(errors="replace")
 
     def read_chunks(self, segment: Segment) -> Iterator[bytes]:
         """Yield the chunks of a segment in their order.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from agents.admin.publisher import RecordPublisher
 from agents.admin.warehouse.runner import SyncRunner
+from agents.admin.warehouse.state_topic.fenced_producer import FencedProducer
 from agents.admin.warehouse.state_topic.lease import hold_lease
 from agents.admin.warehouse.state_topic.topics import StateTopics
 from agents.engine.producer import Message
@@ -177,16 +178,21 @@ class Machines:
         with closing(self._consumer(isolation)) as consumer:
             return apply_events({}, list(self._events(consumer)))
 
-    def hold_lease(self, name: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def hold_lease(self, name: str) -> Iterator[None]:
         """Hold the lease of the sync as a process with a name."""
-        settings = self.settings
-        return hold_lease(
-            kafka_access(settings),
-            topic=settings.topics.sync_state,
-            group=f"{settings.app_id}.sync.people",
-            client=name,
+        settings, topics = self.settings, self._topics()
+        kafka, group = kafka_access(settings), f"{settings.app_id}.sync.people"
+        with hold_lease(
+            kafka,
+            topic=topics.manifests,
+            group=group,
             session_timeout_s=settings.session_timeout_s,
-        )
+            read_holder=topics.read_holder,
+        ):
+            with closing(FencedProducer(kafka, group, subject="people")) as producer:
+                producer.write([topics.holder_message(name)])
+            yield
 
     def manifest(self) -> Manifest:
         """Return the state of the sync in Kafka, without its rows."""
