@@ -89,7 +89,8 @@ def _environment_proxy(base_url: str) -> str | None:
         return None
     if proxy_bypass(url_parts.hostname):
         return None
-    return getproxies().get(url_parts.scheme)
+    proxy = getproxies().get(url_parts.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def _is_loopback(host: str) -> bool:

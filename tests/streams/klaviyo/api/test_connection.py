@@ -141,6 +141,21 @@ async def test_a_request_goes_through_the_proxy(
     await proxy.await_connection_to(attempt.port)
 
 
+async def test_the_proxy_of_the_environment_may_lack_its_scheme(
+    attempt: Attempt, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`host:port` is an HTTP proxy, as curl and urllib read it."""
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, proxy.url.removeprefix("http://"))
+    connection = Connection(
+        proxy=PROXY_OF_ENVIRONMENT, proxy_credentials=Secret(CREDENTIALS)
+    )
+
+    result = await attempt.send(connection, over_tls=False, host=ANY_ADDRESS)
+
+    assert isinstance(result, Accepted)
+
+
 @pytest.fixture
 def _dead_proxy_in_environment(
     closed_port: int, monkeypatch: pytest.MonkeyPatch
