@@ -50,6 +50,7 @@ _DESCRIPTIONS: Final[Mapping[int, str]] = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: _ACCESS,
     KafkaError.GROUP_AUTHORIZATION_FAILED: _ACCESS,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: _ACCESS,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: _ACCESS,
 }
 """What is wrong and what to do, by the code of Kafka's error."""
 

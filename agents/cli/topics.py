@@ -83,7 +83,9 @@ def print_acls(settings: Settings, principal: str, role: str) -> None:
 
 def _acl_command(acl: Acl, principal: str) -> str:
     operations = " ".join(f"--operation {operation}" for operation in acl.operations)
+    pattern = " --resource-pattern-type prefixed" if acl.is_prefix else ""
     return (
         'kafka-acls --bootstrap-server "$KAFKA" --command-config "$KAFKA_CONFIG" --add '
         f"--allow-principal '{principal}' {operations} --{acl.resource} '{acl.name}'"
+        f"{pattern}"
     )

@@ -13,15 +13,23 @@ from streams.settings.model import LaneId, Settings
 ADMIN_GROUP = "klaviyo-streams.admin"
 """Group under which commands read topics; they commit nothing and join no group."""
 
-Resource = Literal["topic", "group"]
+Resource = Literal["topic", "group", "transactional-id"]
 
 
 class Acl(NamedTuple):
-    """Operations that a user may use on a resource of that very name."""
+    """Operations that a user may use on a resource of that very name.
+
+    Attributes:
+        resource: Kind of the resource.
+        name: Its name.
+        operations: The operations.
+        is_prefix: Whether all resources count whose names begin with the name.
+    """
 
     resource: Resource
     name: str
     operations: tuple[str, ...]
+    is_prefix: bool = False
 
 
 class _Rights:
@@ -29,6 +37,7 @@ class _Rights:
 
     def __init__(self) -> None:
         self._operations: dict[tuple[Resource, str], set[str]] = defaultdict(set)
+        self._by_prefix: list[Acl] = []
 
     def add(self, operation: str, *topics: str) -> "_Rights":
         for topic in topics:
@@ -51,11 +60,18 @@ class _Rights:
     def write(self, *topics: str) -> "_Rights":
         return self.add("WRITE", *topics)
 
+    def hold_leases(self, prefix: str) -> "_Rights":
+        self._by_prefix += [
+            Acl("group", prefix, ("READ",), is_prefix=True),
+            Acl("transactional-id", prefix, ("WRITE",), is_prefix=True),
+        ]
+        return self
+
     def acls(self) -> list[Acl]:
         return [
             Acl(resource, name, tuple(sorted(operations)))
             for (resource, name), operations in sorted(self._operations.items())
-        ]
+        ] + self._by_prefix
 
 
 def least_acls(settings: Settings, topics: Iterable[str]) -> dict[str, list[Acl]]:
@@ -73,7 +89,7 @@ def least_acls(settings: Settings, topics: Iterable[str]) -> dict[str, list[Acl]
     rights["topics"].add("CREATE", *every_topic)
     return {
         role: collected.acls()
-        for role, collected in (rights | _commands(settings)).items()
+        for role, collected in (rights | _commands(settings, every_topic)).items()
     }
 
 
@@ -116,7 +132,7 @@ _STAGES = {
 }
 
 
-def _commands(settings: Settings) -> dict[str, _Rights]:
+def _commands(settings: Settings, every_topic: Iterable[str]) -> dict[str, _Rights]:
     topics, sources = settings.topics, settings.source_topics
     lanes = tuple(topics.activations.values())
     stages = ("intake", "activate", *(f"deliver.{lane}" for lane in LaneId))
@@ -148,10 +164,12 @@ def _commands(settings: Settings) -> dict[str, _Rights]:
         .read(*table, *sources, topics.outcomes)
         .write(topics.events),
         "sources inspect": _reader().read(*sources),
-        "sync": _Rights()
-        .write(*sources, topics.deadletters)
+        "sync": _Rights().write(*sources, topics.deadletters),
+        "sync with state: topic": _reader()
+        .write(*sources, topics.deadletters, topics.sync_state, topics.sync_state_rows)
         .read(topics.sync_state, topics.sync_state_rows)
-        .write(topics.sync_state, topics.sync_state_rows),
+        .add("DESCRIBE", *every_topic)
+        .hold_leases(f"{settings.app_id}.sync."),
     }
 
 
@@ -178,5 +196,6 @@ def _names_by_right(
 ) -> Iterable[tuple[tuple[Resource, tuple[str, ...]], str]]:
     names: dict[tuple[Resource, tuple[str, ...]], list[str]] = defaultdict(list)
     for acl in acls:
-        names[acl.resource, acl.operations].append(f"`{acl.name}`")
+        name = f"{acl.name}*" if acl.is_prefix else acl.name
+        names[acl.resource, acl.operations].append(f"`{name}`")
     return [(right, ", ".join(names[right])) for right in sorted(names)]

@@ -16,10 +16,11 @@ from tests.kafka_security.token_server import AUDIENCE, ISSUER, TokenServer
 PASSWORD = "5cram-pa55word"  # noqa: S105 - of the test's users
 """Password of the SASL users; no log may show it."""
 
-OPERATORS = tuple(f"operator-{number}" for number in range(10))
+OPERATORS = tuple(f"operator-{number}" for number in range(13))
+"""Users of the mechanism PLAIN, one for each role of commands."""
+
 LATE_USER = "late-user"
 """User that gets rights in the middle of a test."""
-"""Users of the mechanism PLAIN, one for each role of commands."""
 
 REAUTH_MS = 3_000
 """Life of a session on the listener SHORT, which must be authenticated again."""

@@ -111,9 +111,9 @@ class Secured:
         """Give a user rights on resources."""
         bindings = [
             AclBinding(
-                ResourceType[acl.resource.upper()],
+                ResourceType[acl.resource.upper().replace("-", "_")],
                 acl.name,
-                ResourcePatternType.LITERAL,
+                ResourcePatternType["PREFIXED" if acl.is_prefix else "LITERAL"],
                 principal,
                 "*",
                 AclOperation[operation],

@@ -8,10 +8,15 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
+from agents.admin.warehouse.state_file import StateFile
+from agents.admin.warehouse.state_topic.fenced_producer import FencedProducer
+from agents.admin.warehouse.state_topic.shared_state import SharedState
 from agents.cli import main
 from agents.engine.producer import Message, Producer, Written
 from agents.shared.context import kafka_access
-from streams.settings import load_settings
+from streams.destination.syncs.model import Sync
+from streams.errors import ConfigError
+from streams.settings import Settings, load_settings
 from streams.settings.acls import Acl
 from tests.journeys.harness import Pipeline
 from tests.journeys.sample_events import email_of, moves
@@ -153,6 +158,53 @@ def test_commands_with_least_rights(
     assert not lacking
 
 
+def test_the_state_of_a_sync_with_least_rights(
+    secured: Secured, secured_pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """The lease, the fence, the manifest and the rows."""
+    user, sync = (
+        OPERATORS[9],
+        Sync(name="people", connection_env="X", sql="", key=("id",)),
+    )
+    acls = acls_of(secured_pipeline.settings)["sync with state: topic"]
+    secured.grant(f"User:{user}", acls)
+    settings = _settings_of(user, secured, secured_pipeline)
+
+    with StateFile(tmp_path / "people") as file:
+        shared = SharedState(settings, sync, report=lambda _: None)
+        with shared.open(file, keeps_rows=False):
+            assert not shared.is_interrupted()
+
+    assert file.state.manifest_id
+
+
+@pytest.mark.parametrize(
+    ("user", "acls"),
+    [
+        pytest.param(
+            OPERATORS[10], [Acl("topic", "any", ("WRITE",))], id="another-topic"
+        ),
+        pytest.param(
+            OPERATORS[11],
+            [Acl("transactional-id", "fence", ("WRITE",))],
+            id="transactional-id",
+        ),
+    ],
+)
+def test_a_sync_without_the_right_to_write_ends(
+    secured: Secured, secured_pipeline: Pipeline, user: str, acls: list[Acl]
+) -> None:
+    """It neither waits nor retries: the line names the fix."""
+    secured.grant(f"User:{user}", acls)
+    settings = _settings_of(user, secured, secured_pipeline)
+    message = Message(settings.topics.sync_state, b"x", b"x")
+
+    with pytest.raises(ConfigError, match="sync: x: access denied"):
+        FencedProducer(kafka_access(settings), "fence", subject="sync: x").write(
+            [message]
+        )
+
+
 def test_a_worker_without_rights_waits_for_them(
     secured: Secured, secured_pipeline: Pipeline
 ) -> None:
@@ -197,6 +249,12 @@ def test_a_user_without_rights_gets_one_line(
     [line] = result.stderr.splitlines()
     assert "topic secured.memberships-changelog: access denied" in line
     assert "klaviyo-streams topics --acls" in line
+
+
+def _settings_of(user: str, secured: Secured, pipeline: Pipeline) -> Settings:
+    login = secured.login("plain", kafka_sasl_username=user)
+    environ = {**pipeline.environ, **environ_of(login)}
+    return load_settings(environ, None, for_delivery=False)
 
 
 def _rights(acls: Iterable[Acl]) -> set[tuple[str, str, str]]:

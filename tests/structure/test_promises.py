@@ -4,7 +4,7 @@ from tests.structure.source import modules
 
 
 def test_no_client_describes_a_consumer_group() -> None:
-    """librdkafka aborts the process if the coordinator goes away meanwhile."""
+    """Kafka's client aborts the process if the coordinator goes away meanwhile."""
     describing = [
         module.name
         for module in modules("agents", "streams")
