@@ -189,5 +189,7 @@ class _WithoutAnchors(yaml.SafeDumper):
 
 def _comment(text: str, *, indent: int = 0) -> str:
     prefix = " " * indent + "# "
-    lines: Iterable[str] = textwrap.wrap(text, WIDTH - len(prefix))
+    # A name may hold line breaks of YAML that `textwrap` does not know, such as U+0085.
+    words = " ".join(text.split())
+    lines: Iterable[str] = textwrap.wrap(words, WIDTH - len(prefix))
     return "\n".join(prefix + line for line in lines)
