@@ -190,6 +190,6 @@ class _WithoutAnchors(yaml.SafeDumper):
 def _comment(text: str, *, indent: int = 0) -> str:
     prefix = " " * indent + "# "
     # A name may hold line breaks of YAML that `textwrap` does not know, such as U+0085.
-    words = " ".join(text.split())
-    lines: Iterable[str] = textwrap.wrap(words, WIDTH - len(prefix))
+    line = " ".join(text.split())
+    lines: Iterable[str] = textwrap.wrap(line, WIDTH - len(prefix))
     return "\n".join(prefix + line for line in lines)

@@ -194,7 +194,7 @@ def test_the_state_of_a_sync_with_least_rights(
 def test_a_sync_without_the_right_to_write_ends(
     secured: Secured, secured_pipeline: Pipeline, user: str, acls: list[Acl]
 ) -> None:
-    """Nothing is retried: the line names the fix."""
+    """The command ends with a line that names the fix."""
     secured.grant(f"User:{user}", acls)
     settings = _settings_of(user, secured, secured_pipeline)
     message = Message(settings.topics.sync_state, b"x", b"x")

@@ -17,7 +17,7 @@ from streams.migration.export import Export
     ],
 )
 def test_a_name_never_ends_a_comment(line_break: str) -> None:
-    """What is left out is named in a comment, and is no mapping."""
+    """Fields that are left out stay in a comment, and are no mapping."""
     name = f"x{line_break}  - evil: y"
     subscription = {
         "partnerAction": "trackEvent",
