@@ -1,4 +1,4 @@
-"""Rows of a run that have changed, as they are in the state of a sync."""
+"""Rows of the state of a sync, and those that a run has changed."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -30,7 +30,7 @@ class ChangedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangedRows:
-    """Reader of the rows of a run that have changed.
+    """Reader of the rows of a state, and of those that a run has changed.
 
     Args:
         db: Database of the state.
@@ -39,6 +39,17 @@ class ChangedRows:
 
     def __init__(self, db: duckdb.DuckDBPyConnection, state: SyncState) -> None:
         self._db, self._state = db, state
+
+    def count_rows(self) -> int:
+        """Return the number of rows of the state."""
+        [count] = self._db.execute("SELECT count(*) FROM state").fetchone() or (0,)
+        return int(count)
+
+    def read_batches(self, sql: str, size: int) -> Iterator[Any]:
+        """Yield the result of a query as Arrow batches of a number of rows."""
+        with self._db.cursor() as cursor:  # an unfinished result of another is open
+            reader: Any = cursor.sql(sql).to_arrow_reader(size)
+            yield from reader
 
     def gone_rows(self) -> Iterator[tuple[int, list[ChangedRow]]]:
         """Yield deletions in chunks, with the position after each."""

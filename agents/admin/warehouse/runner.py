@@ -18,7 +18,7 @@ from agents.admin.warehouse.state_topic.shared_state import SharedSession, Share
 from agents.admin.warehouse.sync_query import SyncQuery
 from agents.engine.producer import Producer, RecordProducer
 from agents.shared.context import clock_ms, kafka_access
-from streams.destination.syncs.model import StateStore, Sync
+from streams.destination.syncs.model import InitialRun, StateStore, Sync
 from streams.errors import ConfigError
 from streams.events.row import RowChange
 from streams.settings import Settings
@@ -203,7 +203,8 @@ class SyncRunner:
 
     def _send(self, file: StateFile, session: SharedSession | None) -> SyncStatus:
         manifest_id = session.begin(file) if session else ""
-        if not file.is_baseline(self.sync):
+        is_baseline = self.sync.initial is InitialRun.BASELINE
+        if not is_baseline or file.state.has_rows:
             file.begin_sending(manifest_id=manifest_id)
             self._run.write(file.state)
             asyncio.run(self._send_rows(file, session))

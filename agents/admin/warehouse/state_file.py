@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from agents.admin.warehouse.changed_rows import ChangedRows
 from agents.admin.warehouse.database import NO_PROGRESS_BAR, RowSource
-from streams.destination.syncs.model import InitialRun, Sync
+from streams.destination.syncs.model import Sync
 from streams.errors import ConfigError
 from streams.warehouse import diff_sql
 from streams.warehouse.columns import HASH_VERSION
@@ -81,7 +81,7 @@ class StateFile:
     def save(self) -> None:
         """Make the progress durable."""
         with _transaction(self._db):
-            self._write_progress()
+            _write_progress(self._db, self.state)
 
     def stage(self, sync: Sync, source: RowSource, *, now_ms: int) -> SyncPlan:
         """Read the rows of a run, and compare them with the state.
@@ -97,7 +97,7 @@ class StateFile:
             columns=source.columns,
             counted=diff_sql.counted_columns(sync, source.columns),
         )
-        self._discard()
+        _discard(self._db)
         statement = diff_sql.stage_statement(
             sync, diff, is_comparable=state.hash_version == HASH_VERSION
         )
@@ -115,7 +115,7 @@ class StateFile:
         state.next_cursor = _largest_cursor(self._db, sync, diff, previous=state.cursor)
         state.plan = SyncPlan(
             rows=rows,
-            previous_rows=self.count_rows(),
+            previous_rows=self.rows.count_rows(),
             added=added,
             updated=updated,
             deleted=deleted,
@@ -152,29 +152,18 @@ class StateFile:
         with _transaction(self._db):
             for statement in diff_sql.promote_statements(sync, state.diff):
                 self._db.execute(statement)
-            self._set_state(state.promoted())
+            _copy_state(self.state, state.promoted())
             state.manifest_id = manifest_id
-            self._write_progress()
+            _write_progress(self._db, self.state)
         self._db.execute("CHECKPOINT")
-
-    def count_rows(self) -> int:
-        """Return the number of rows of the state."""
-        count: int = _one_row(self._db, "SELECT count(*) FROM state")[0]
-        return count
-
-    def read_batches(self, sql: str, size: int) -> Iterator[Any]:
-        """Yield the result of a query as Arrow batches of a number of rows."""
-        with self._db.cursor() as cursor:  # an unfinished result of another is open
-            reader: Any = cursor.sql(sql).to_arrow_reader(size)
-            yield from reader
 
     def clear(self) -> None:
         """Forget the state and the run under way; Kafka has other ones."""
-        self._discard()
+        _discard(self._db)
         with _transaction(self._db):
             self._db.execute(diff_sql.FORGET_STATE)
-            self._set_state(SyncState())
-            self._write_progress()
+            _copy_state(self.state, SyncState())
+            _write_progress(self._db, self.state)
 
     def load_segment(self, chunks: Iterable[Any], *, is_uncertain: bool) -> None:
         """Remember and forget the rows of a segment.
@@ -198,33 +187,31 @@ class StateFile:
 
     def adopt(self, state: SyncState) -> None:
         """Replace the progress, once the rows of the state are those of Kafka."""
-        self._set_state(state)
+        _copy_state(self.state, state)
         self.save()
         self._db.execute("CHECKPOINT")
 
-    def is_baseline(self, sync: Sync) -> bool:
-        """Return True if the run is only remembered, and nothing of it is sent."""
-        return sync.initial is InitialRun.BASELINE and not self.state.has_rows
-
     def discard_plan(self) -> None:
         """Forget the run under way; the state stays."""
-        self._discard()
+        _discard(self._db)
         self.state.phase, self.state.problems = Phase.IDLE, []
         self.save()
 
-    def _set_state(self, state: SyncState) -> None:
-        """Replace the progress in the object that the reader of rows has too."""
-        for name in SyncState.__struct_fields__:
-            setattr(self.state, name, getattr(state, name))
 
-    def _discard(self) -> None:
-        for table in ("staged", "gone", "duplicates"):
-            self._db.execute(f"DROP TABLE IF EXISTS {table}")
+def _copy_state(target: SyncState, source: SyncState) -> None:
+    """Replace the progress in the object that the reader of rows has too."""
+    for name in SyncState.__struct_fields__:
+        setattr(target, name, getattr(source, name))
 
-    def _write_progress(self) -> None:
-        self._db.execute("DELETE FROM progress")
-        body = msgspec.json.encode(self.state)
-        self._db.execute("INSERT INTO progress VALUES (?)", [body])
+
+def _discard(db: duckdb.DuckDBPyConnection) -> None:
+    for table in ("staged", "gone", "duplicates"):
+        db.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def _write_progress(db: duckdb.DuckDBPyConnection, state: SyncState) -> None:
+    db.execute("DELETE FROM progress")
+    db.execute("INSERT INTO progress VALUES (?)", [msgspec.json.encode(state)])
 
 
 def _read(db: duckdb.DuckDBPyConnection, statement: str, source: RowSource) -> None:

@@ -26,6 +26,7 @@ from agents.admin.warehouse.state_topic.chunks import (
 )
 from agents.admin.warehouse.state_topic.fenced_producer import FencedProducer
 from agents.admin.warehouse.state_topic.lease import hold_lease, is_lease_held
+from agents.admin.warehouse.state_topic.state_reader import StateReader
 from agents.admin.warehouse.state_topic.topics import StateTopics
 from agents.engine.producer import Message, RecordProducer, RecordTooLarge
 from agents.shared.context import clock_ms, kafka_access
@@ -54,7 +55,8 @@ class SharedState:
     def __init__(self, settings: Settings, sync: Sync, *, report: ReportLine) -> None:
         self._settings, self._sync, self._report = settings, sync, report
         self._kafka = kafka_access(settings)
-        self._topics = StateTopics(self._kafka, settings.topics, sync=sync.name)
+        self._topics = StateTopics(settings.topics, sync=sync.name)
+        self._reader = StateReader(self._kafka, self._topics)
         self._group = f"{settings.app_id}.sync.{sync.name}"
 
     @contextmanager
@@ -75,14 +77,14 @@ class SharedState:
             topic=self._topics.manifests,
             group=self._group,
             session_timeout_s=self._settings.session_timeout_s,
-            read_holder=self._topics.read_holder,
+            read_holder=self._reader.read_holder,
         ):
             producer = FencedProducer(
                 self._kafka, self._group, subject=f"sync: {self._sync.name}"
             )
             with closing(producer):
                 producer.write([self._topics.holder_message(_process_name())])
-                session = SharedSession(self._topics, self._sync, producer)
+                session = SharedSession(self._reader, self._sync, producer)
                 if keeps_rows:
                     session.refresh(file, self._report)
                 else:
@@ -95,7 +97,7 @@ class SharedState:
         Raises:
             ConfigError: Kafka does not answer.
         """
-        is_pending = self._topics.peek_manifest().pending is not None
+        is_pending = self._reader.peek_manifest().pending is not None
         return is_pending and not is_lease_held(self._kafka, self._group)
 
     def ended_ms(self) -> int:
@@ -104,22 +106,23 @@ class SharedState:
         Raises:
             ConfigError: Kafka does not answer.
         """
-        return self._topics.peek_manifest().ended_ms
+        return self._reader.peek_manifest().ended_ms
 
 
 class SharedSession:
     """State in Kafka while this process holds the lease.
 
     Args:
-        topics: Records of the sync.
+        reader: Reader of the sync's records.
         sync: The sync.
         producer: Producer of everything that the run writes.
     """
 
     def __init__(
-        self, topics: StateTopics, sync: Sync, producer: FencedProducer
+        self, reader: StateReader, sync: Sync, producer: FencedProducer
     ) -> None:
-        self._topics, self._sync, self._producer = topics, sync, producer
+        self._reader, self._topics = reader, reader.topics
+        self._sync, self._producer = sync, producer
         self._manifest = Manifest()
 
     @property
@@ -133,8 +136,8 @@ class SharedSession:
         Raises:
             ConfigError: Kafka does not answer, or the state is damaged.
         """
-        self._manifest = manifest = self._topics.read_manifest()
-        self._forget(self._topics.read_orphans(manifest))
+        self._manifest = manifest = self._reader.read_manifest()
+        self._forget(self._reader.read_orphans(manifest))
         if file.state.manifest_id == manifest.id:
             if not manifest.id and file.state.has_rows:  # of runs with `state: file`
                 self._rewrite(file)
@@ -179,7 +182,7 @@ class SharedSession:
         Raises:
             Fenced: Another machine has taken over.
         """
-        rows = file.count_rows()
+        rows = file.rows.count_rows()
         if self._manifest.is_due_for_rewrite(file.state, rows=rows):
             self._rewrite(file)
 
@@ -189,7 +192,7 @@ class SharedSession:
         Raises:
             ConfigError: Kafka does not answer.
         """
-        self._manifest = previous = self._topics.read_manifest()
+        self._manifest = previous = self._reader.read_manifest()
         self._replace(
             Manifest(
                 id=_new_id(),
@@ -223,7 +226,7 @@ class SharedSession:
 
     def _tables(self, segment: Segment) -> Iterator[object]:
         checksum = Checksum()
-        for value in self._topics.read_chunks(segment):
+        for value in self._reader.read_chunks(segment):
             checksum.add(value)
             yield decode_chunk(value)
         if checksum.hexdigest() != segment.checksum:
@@ -232,10 +235,10 @@ class SharedSession:
 
     def _write_segment(self, file: StateFile, sql: str) -> Segment:
         number, checksum = self._manifest.next_number, Checksum()
-        start = self._topics.end_of_rows()
+        start = self._reader.end_of_rows()
         counts: list[int] = []
         messages: list[Message] = []
-        batches = file.read_batches(sql, CHUNK_ROWS)
+        batches = file.rows.read_batches(sql, CHUNK_ROWS)
         for value, rows in encode_chunks(batches, at=f"sync: {self._sync.name}"):
             checksum.add(value)
             messages.append(self._topics.chunk_message(number, len(counts), value))
@@ -247,7 +250,7 @@ class SharedSession:
         return Segment(
             number=number,
             start=start,
-            end=self._topics.end_of_rows() if counts else start,
+            end=self._reader.end_of_rows() if counts else start,
             chunks=len(counts),
             rows=sum(counts),
             checksum=checksum.hexdigest(),

@@ -15,6 +15,7 @@ from agents.admin.publisher import RecordPublisher
 from agents.admin.warehouse.runner import SyncRunner
 from agents.admin.warehouse.state_topic.fenced_producer import FencedProducer
 from agents.admin.warehouse.state_topic.lease import hold_lease
+from agents.admin.warehouse.state_topic.state_reader import StateReader
 from agents.admin.warehouse.state_topic.topics import StateTopics
 from agents.engine.producer import Message
 from agents.shared.context import kafka_access
@@ -188,7 +189,7 @@ class Machines:
             topic=topics.manifests,
             group=group,
             session_timeout_s=settings.session_timeout_s,
-            read_holder=topics.read_holder,
+            read_holder=self._reader().read_holder,
         ):
             with closing(FencedProducer(kafka, group, subject="people")) as producer:
                 producer.write([topics.holder_message(name)])
@@ -196,7 +197,7 @@ class Machines:
 
     def manifest(self) -> Manifest:
         """Return the state of the sync in Kafka, without its rows."""
-        return self._topics().read_manifest()
+        return self._reader().read_manifest()
 
     def chunk_keys(self) -> set[bytes]:
         """Return the keys of the chunks in Kafka that are not forgotten."""
@@ -207,8 +208,10 @@ class Machines:
         return {key for key, is_there in keys.items() if is_there}
 
     def _topics(self) -> StateTopics:
-        settings = self.settings
-        return StateTopics(kafka_access(settings), settings.topics, sync="people")
+        return StateTopics(self.settings.topics, sync="people")
+
+    def _reader(self) -> StateReader:
+        return StateReader(kafka_access(self.settings), self._topics())
 
     def _on(self, machine: str) -> dict[str, str]:
         data_dir = str(self._home / machine)
