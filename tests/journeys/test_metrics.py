@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -126,6 +127,8 @@ def test_a_real_prometheus_reads_what_happened(
     lagging = f'{PREFIX}lag_age_seconds{{group=~".*deliver.events"}}'
     pipeline.until(lambda: scraper.value(f"max({lagging})") > 0)
     health = [page(port, "/readyz") for port in ports]
+    for met in ("blocked_responses_total", 'request_retries_total{cause="throttled"}'):
+        pipeline.until(partial(_counted, scraper, met))
     pipeline.klaviyo.mend()
     pipeline.await_quiet(origins)
     written = _outcomes(pipeline)

@@ -73,7 +73,6 @@ def read_state(url: str) -> dict[str, Any]:
             "viewed",
             {
                 "klaviyo.scopes.events:write": "failure",
-                "klaviyo.scopes.metrics:read": "ok",
                 "klaviyo.lists.Nolist": "skipped",
                 "klaviyo.metrics.Viewed": "warning",
             },
