@@ -4,6 +4,7 @@ The faults are those of operators: a wrong certificate, password, mechanism or p
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Mapping
 
@@ -237,3 +238,17 @@ async def _start_consumer(access: KafkaAccess) -> None:
         await consumer.start()
     finally:
         await consumer.stop()
+        await _await_closed_sockets()
+
+
+async def _await_closed_sockets() -> None:
+    """Wait until the loop has closed the connections that were refused."""
+    async with asyncio.timeout(60):
+        while [one for one in gc.get_objects() if _is_open(one)]:  # noqa: ASYNC110 - asyncio has no event for it
+            await asyncio.sleep(0.01)
+
+
+def _is_open(candidate: object) -> bool:
+    """Return True for a transport of this loop whose socket is open."""
+    is_transport = isinstance(candidate, asyncio.selector_events._SelectorTransport)  # type: ignore[attr-defined] # noqa: SLF001 - no public list of transports
+    return is_transport and getattr(candidate, "_sock", None) is not None

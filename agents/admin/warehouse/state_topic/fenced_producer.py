@@ -30,6 +30,9 @@ from streams.errors import ConfigError
 RETRY_WAIT_S: Final = 1.0
 TIMEOUT_S: Final = 60.0
 
+FATAL_POLLS: Final = 10
+"""Ours: polls in which librdkafka hands over the cause of a fatal error."""
+
 TRANSACTION_TIMEOUT_S: Final = 30.0
 """Ours: a send that stalls holds up readers of committed records no longer."""
 
@@ -148,10 +151,10 @@ class FencedProducer:
             self._fatal = error
 
     def _describe(self, error: KafkaError) -> ConfigError:
-        with suppress(KafkaException):
-            self._producer.poll(
-                0
-            )  # a later call only says that there was a fatal error
+        for _ in range(FATAL_POLLS):  # the cause of a fatal error comes on its own
+            if self._fatal is None and error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
+                with suppress(KafkaException):
+                    self._producer.poll(RETRY_WAIT_S)
         error = self._fatal or error
         if error.code() in FENCED:
             problem = "another machine has taken over this run; nothing more is sent"
